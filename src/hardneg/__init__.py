@@ -1,0 +1,60 @@
+"""Hard negatives for two-tower retrieval: mined, checked, trained with, and proved.
+
+Names are loaded when they are first used, so that importing hardneg loads neither torch nor polars.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hardneg.data.dataset import Dataset
+    from hardneg.data.reading import read_dataset
+    from hardneg.evaluation.retrieval import evaluate
+    from hardneg.evaluation.significance import compare
+    from hardneg.negatives import Selection
+    from hardneg.negatives.export import export
+    from hardneg.pipeline.mining import mine
+    from hardneg.pipeline.run import run
+    from hardneg.recipe import Recipe
+    from hardneg.training.loop import train
+    from hardneg.training.settings import TrainSettings
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Dataset",
+    "Recipe",
+    "Selection",
+    "TrainSettings",
+    "compare",
+    "evaluate",
+    "export",
+    "mine",
+    "read_dataset",
+    "run",
+    "train",
+]
+
+_HOME = {
+    "Dataset": "hardneg.data.dataset",
+    "Recipe": "hardneg.recipe",
+    "Selection": "hardneg.negatives",
+    "TrainSettings": "hardneg.training.settings",
+    "compare": "hardneg.evaluation.significance",
+    "evaluate": "hardneg.evaluation.retrieval",
+    "export": "hardneg.negatives.export",
+    "mine": "hardneg.pipeline.mining",
+    "read_dataset": "hardneg.data.reading",
+    "run": "hardneg.pipeline.run",
+    "train": "hardneg.training.loop",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'hardneg' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,0 +1,71 @@
+"""The `hardneg` command and how its errors leave it."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from hardneg import __version__
+from hardneg.cli.data import data_app
+from hardneg.cli.evaluate import evaluate
+from hardneg.cli.export import export
+from hardneg.cli.mine import mine
+from hardneg.cli.run import run
+from hardneg.cli.train import train
+from hardneg.errors import InputError, Interrupted
+
+_INTERRUPTED_BY_KEYBOARD = 130
+
+app = typer.Typer(
+    name="hardneg",
+    help="Mine hard negatives, keep false negatives out, train a two-tower model with them, and measure it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(data_app, name="data")
+for command in (run, mine, train, evaluate, export):
+    app.command()(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hardneg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None: ...
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: Arguments after the program's name; None takes those of the process.
+
+    Returns:
+        0 done, 1 findings that the user asked to fail on, 2 bad input, 3 interrupted and resumable.
+    """
+    try:
+        app(args=None if argv is None else list(argv), prog_name="hardneg")
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 2
+        if code == _INTERRUPTED_BY_KEYBOARD:
+            _complain("interrupted; the same command goes on where it stopped")
+            return 3
+        return code
+    except InputError as error:
+        _complain(str(error))
+        return 2
+    except Interrupted as error:
+        _complain(str(error))
+        return 3
+    return 0
+
+
+def _complain(message: str) -> None:
+    typer.echo(f"hardneg: {message}", file=sys.stderr)

@@ -1,0 +1,208 @@
+"""`hardneg data`: build and check datasets."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hardneg.cli.display import progress
+from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid
+from hardneg.errors import DatasetError
+
+if TYPE_CHECKING:
+    from hardneg.data.dataset import Dataset
+    from hardneg.data.findings import Check, Lengths
+
+data_app = typer.Typer(help="Build and check datasets.", no_args_is_help=True)
+
+
+@data_app.command("check")
+def check(
+    dataset: DatasetPath,
+    *,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Count lengths in the tokens of this model, not in words.")
+    ] = None,
+    max_tokens: Annotated[
+        int, typer.Option("--max-tokens", min=1, help="Length beyond which a text counts as long.")
+    ] = 256,
+    skip_invalid: SkipInvalid = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Report counts and findings of a dataset; exit with 1 if some finding is an error.
+
+    Rows that cannot be used are an error; with --skip-invalid, a warning.
+    """
+    from hardneg.data.checks import check_dataset
+    from hardneg.data.reading import read_reporting
+    from hardneg.data.rejections import Rejections
+    from hardneg.data.token_lengths import token_lengths
+    from hardneg.models.resolve import resolve_model
+
+    place = None if model is None else resolve_model(model)
+    rejections = Rejections(skip=True)
+    with progress(quiet=quiet):
+        data = read_reporting(dataset, rejections)
+        lengths = place and (
+            token_lengths(data.query_texts, place),
+            token_lengths(data.document_texts, place),
+        )
+        result = check_dataset(
+            data,
+            rejections=rejections,
+            tolerate_skipped=skip_invalid,
+            lengths=lengths or None,
+            unit="words" if model is None else f"tokens of {model}",
+            max_tokens=max_tokens,
+        )
+    if as_json:
+        typer.echo(json.dumps(result.as_dict(), ensure_ascii=False))
+    else:
+        _show(result)
+    raise typer.Exit(1 if result.has_errors else 0)
+
+
+@data_app.command("python")
+def python(
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH...", help="Folders, .py files, installed packages, or `stdlib`."),
+    ],
+    *,
+    out: Out,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the dataset; by default that of OUT.")
+    ] = None,
+    test_share: Annotated[
+        float, typer.Option("--test-share", min=0, max=1, help="Share of the functions kept for testing.")
+    ] = 0.3,
+    dev_share: Annotated[
+        float, typer.Option("--dev-share", min=0, max=1, help="Share of the functions kept for development.")
+    ] = 0.1,
+    max_documents: Annotated[
+        int | None,
+        typer.Option("--max-documents", min=1, help="Stop after the file that reaches it."),
+    ] = None,
+    undocumented: Annotated[
+        bool, typer.Option("--undocumented", help="Keep functions without a docstring as documents.")
+    ] = False,
+    seed: Seed = 0,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Build a code-search dataset from Python source: docstring → function, split by file."""
+    from hardneg.data.python_source import python_source
+
+    _refuse_file(out)
+    with progress(quiet=quiet):
+        data = python_source(
+            paths,
+            name=name or out.name,
+            seed=seed,
+            test_share=test_share,
+            dev_share=dev_share,
+            undocumented=undocumented,
+            max_documents=max_documents,
+        )
+    _written(data, out, as_json=as_json)
+
+
+@data_app.command("pairs")
+def pairs(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Pairs or triples: JSONL, CSV, TSV or Parquet.")
+    ],
+    *,
+    out: Out,
+    query: Annotated[str | None, typer.Option("--query", help="Column of the query.")] = None,
+    positive: Annotated[
+        str | None, typer.Option("--positive", help="Column of the text that answers it.")
+    ] = None,
+    negative: Annotated[
+        str | None, typer.Option("--negative", help="Column of a text judged not to answer.")
+    ] = None,
+    test_share: Annotated[
+        float | None,
+        typer.Option("--test-share", min=0, max=1, help="Share of the queries kept for testing."),
+    ] = None,
+    seed: Seed = 0,
+    skip_invalid: SkipInvalid = False,
+    as_json: Json = False,
+) -> None:
+    """Build a dataset from pairs or triples; ids are hashes of the texts."""
+    from hardneg.data.pairs import PairColumns, read_pairs
+    from hardneg.data.rejections import Rejections
+    from hardneg.data.splitting import held_out
+
+    _refuse_file(out)
+    columns = PairColumns(query=query, positive=positive, negative=negative)
+    data = read_pairs(file, columns=columns, rejections=Rejections(skip=skip_invalid))
+    if test_share:
+        data = held_out(data, test_share=test_share, seed=seed)
+    _written(data, out, as_json=as_json)
+
+
+def _refuse_file(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise DatasetError("is a file; -o names the folder to write to", path=out)
+
+
+def _written(data: "Dataset", out: Path, *, as_json: bool) -> None:
+    from hardneg.data.checks import split_counts
+
+    data.write(out)
+    counts = {split: split_counts(data, split) for split in data.splits}
+    if as_json:
+        summary = {
+            "path": str(out),
+            "n_queries": data.n_queries,
+            "n_documents": data.n_documents,
+            "splits": {split: asdict(count) for split, count in counts.items()},
+            "skipped": dict(data.skipped),
+        }
+        typer.echo(json.dumps(summary, ensure_ascii=False))
+        return
+    typer.echo(f"{out}: {data.n_queries:,} queries, {data.n_documents:,} documents")
+    for split, count in counts.items():
+        typer.echo(f"  {split}: {count.queries:,} queries, {count.positives:,} positives")
+    for reason, n in data.skipped.items():
+        typer.echo(f"  skipped: {n:,} ({reason})")
+
+
+def _show(result: "Check") -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console()
+    queries = f"{result.n_queries:,} queries ({result.labelled_queries:,} with a positive)"
+    documents = f"{result.n_documents:,} documents ({result.labelled_documents:,} with a label)"
+    console.print(f"[bold]{escape(result.dataset)}[/]: {queries}, {documents}")
+    table = Table("split", *("queries", "positives", "judged negatives", "mean positives", "most"))
+    for split, count in result.splits.items():
+        numbers = (f"{count.queries:,}", f"{count.positives:,}", f"{count.judged_negatives:,}")
+        table.add_row(escape(split), *numbers, f"{count.mean_positives:.2f}", f"{count.most_positives:,}")
+    console.print(table)
+    console.print(f"length of queries: {_length(result.query_lengths)}")
+    console.print(f"length of documents: {_length(result.document_lengths)}")
+    colours = {"error": "red", "warning": "yellow", "info": "cyan"}
+    for finding in result.findings:
+        console.print(
+            f"[{colours[finding.severity]}]{finding.code} {finding.severity}[/] [bold]{finding.title}[/]"
+        )
+        for line in (
+            finding.detail,
+            *(f"e.g. {example}" for example in finding.examples),
+            f"→ {finding.remedy}",
+        ):
+            console.print(f"    {escape(line)}", highlight=False, soft_wrap=True)
+    if not result.findings:
+        console.print("no findings")
+
+
+def _length(lengths: "Lengths") -> str:
+    middle = f"median {lengths.median:.0f}, 95th percentile {lengths.p95:.0f}, longest {lengths.longest:,}"
+    return f"{middle} {lengths.unit}; {lengths.share_long:.1%} above {lengths.limit}"

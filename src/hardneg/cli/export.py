@@ -1,0 +1,36 @@
+"""`hardneg export`: mined negatives as a file for sentence-transformers."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hardneg.cli.options import DatasetPath, Json, SkipInvalid
+
+
+def export(
+    dataset: DatasetPath,
+    negatives: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, or a Parquet file of negatives.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="File to write: .jsonl or .parquet.")],
+    form: Annotated[str, typer.Option(help="triplet, n-tuple, labeled-pair or labeled-list.")] = "triplet",
+    split: Annotated[str, typer.Option(help="Export the positives of this split.")] = "train",
+    scores: Annotated[bool, typer.Option("--scores", help="Add the scores of positives and negatives.")] = False,
+    ids: Annotated[bool, typer.Option("--ids", help="Add the ids of queries and documents.")] = False,
+    n_negatives: Annotated[int | None, typer.Option(min=1, help="Negatives in each row of an n-tuple.")] = None,
+    skip_invalid: SkipInvalid = False,
+    json: Json = False,
+) -> None:
+    """Write mined negatives in a form that sentence-transformers trains on."""
+    from hardneg.data.reading import read_dataset
+    from hardneg.negatives.export import export as write
+    from hardneg.pipeline.parts import read_negatives
+
+    data = read_dataset(dataset, skip_invalid=skip_invalid)
+    mined = read_negatives(negatives, data)
+    table = write(data, mined, split=split, form=form, path=out, scores=scores, ids=ids, n_negatives=n_negatives)
+    if json:
+        from json import dumps
+
+        typer.echo(dumps({"path": str(out), "rows": table.height, "columns": table.columns}))
+    else:
+        typer.echo(f"{table.height:,} rows with columns {', '.join(table.columns)} written to {out}")

@@ -1,0 +1,80 @@
+"""`hardneg mine`: negatives for the queries of a split."""
+
+from typing import Annotated, Any
+
+import typer
+
+from hardneg.cli.display import progress
+from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid
+
+
+def mine(
+    dataset: DatasetPath,
+    out: Out,
+    split: Annotated[str, typer.Option(help="Mine for the queries with a positive in this split.")] = "train",
+    recipe: Annotated[str | None, typer.Option(help="Take sources, filters and selection from a recipe.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model of dense sources that name none.")] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(help="A source, with options if need be: bm25, 'dense(max_tokens=128)'. Repeat for more."),
+    ] = None,
+    filter: Annotated[  # noqa: A002 - it is the option's name
+        list[str] | None, typer.Option(help="A filter: near_duplicate, 'positive_margin(ratio=0.9)'. Repeat for more.")
+    ] = None,
+    per_query: Annotated[int | None, typer.Option(min=1, help="Negatives for each query; 4 if not given.")] = None,
+    depth: Annotated[int | None, typer.Option(min=1, help="Candidates of each source; 100 if not given.")] = None,
+    block_size: Annotated[int, typer.Option(min=1, help="Queries at a time; bounds memory, not the result.")] = 4096,
+    seed: Seed = 0,
+    skip_invalid: SkipInvalid = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Mine hard negatives and keep labelled and likely answers out of them."""
+    from hardneg.cli.components import parse_component
+    from hardneg.data.reading import read_dataset
+    from hardneg.pipeline.mining import mine as mine_negatives
+    from hardneg.recipe import Recipe
+
+    changes: dict[str, Any] = {"dataset": dataset, "seed": seed}
+    changes |= {"model": model} if model else {}
+    changes |= {"sources": [parse_component(text) for text in source]} if source else {}
+    changes |= {"select": {"per_query": per_query}} if per_query else {}
+    changes |= {"mine": {"depth": depth}} if depth else {}
+    changes |= {"filters": [parse_component(text) for text in filter]} if filter else {}
+    plan = Recipe.load(recipe, changes=changes) if recipe else Recipe.from_table(changes)
+    with progress(quiet=quiet or json):
+        mined = mine_negatives(
+            read_dataset(dataset, skip_invalid=skip_invalid),
+            split=split,
+            sources=plan.sources,
+            filters=plan.filters,
+            select=plan.select,
+            depth=plan.mine.depth,
+            seed=seed,
+            block_size=block_size,
+            out=out,
+        )
+    if json:
+        from json import dumps
+
+        typer.echo(dumps({"folder": str(out), **mined.funnel}))
+    else:
+        _show(mined.funnel, str(out))
+
+
+def _show(funnel: dict[str, Any], out: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"From candidates to negatives, {funnel['queries']:,} queries", title_justify="left")
+    reasons = list(funnel["dropped"])
+    for column in ("source", "candidates", *reasons, "eligible", "selected"):
+        table.add_column(column, justify="left" if column == "source" else "right")
+    for name, counts in [*funnel["sources"].items(), ("all", funnel)]:
+        dropped = [f"{counts.get('dropped', {}).get(reason, 0):,}" for reason in reasons]
+        cells = [f"{counts.get('candidates', 0):,}", *dropped, f"{counts.get('eligible', 0):,}"]
+        table.add_row(name, *cells, f"{counts['selected']:,}")
+    console = Console()
+    console.print(table)
+    console.print(f"{funnel['short_queries']:,} queries have fewer negatives than asked for, {funnel['empty_queries']:,} none.")
+    console.print(f"Negatives are in {out}/negatives, every candidate and what became of it in {out}/candidates.")

@@ -1,0 +1,113 @@
+"""`hardneg run`: every stage of a recipe."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hardneg.cli.display import progress
+from hardneg.cli.options import Json, Quiet
+
+if TYPE_CHECKING:
+    from hardneg.pipeline.run import Result
+
+_SHOWN = ("nDCG@10", "MRR@10", "Recall@100")
+
+
+def run(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A TOML file, or a recipe that hardneg ships.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Run folder; runs/NAME if not given.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Use this dataset in place of the recipe's.")] = None,
+    model: Annotated[str | None, typer.Option(help="Use this model in place of the recipe's.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Use this seed in place of the recipe's.")] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Mine, train and measure as a recipe says; a run that was interrupted goes on where it stopped."""
+    from hardneg.pipeline.run import run as run_recipe
+    from hardneg.recipe import Recipe
+
+    given = {"dataset": dataset, "model": model, "seed": seed}
+    changes = {key: value for key, value in given.items() if value is not None}
+    loaded = Recipe.load(recipe, changes=changes)
+    with progress(quiet=quiet or json):
+        result = run_recipe(loaded, out=out or Path("runs") / loaded.name)
+    if json:
+        from json import dumps
+
+        typer.echo(dumps(result.as_dict()))
+    else:
+        _show(result)
+
+
+def _show(result: "Result") -> None:
+    from rich.console import Console
+
+    console, found = Console(), result.as_dict()
+    console.print(_counts(found))
+    console.print(_quality(found))
+    for line in _verdicts(found):
+        console.print(line)
+    console.print(_costs(found))
+    console.print(f"Everything is in {result.folder}; the trained model is {result.folder / 'model'}")
+
+
+def _counts(found: dict[str, Any]) -> str:
+    counts, funnel = found["counts"], found["funnel"]
+    dropped = ", ".join(f"{count:,} by {name}" for name, count in funnel["dropped"].items()) or "none"
+    return (
+        f"\n{counts['documents']:,} documents, {counts['train_pairs']:,} training pairs, "
+        f"{counts['test_queries']:,} test queries\n"
+        f"{funnel['candidates']:,} candidates for {funnel['queries']:,} queries; refused: {dropped}; "
+        f"{funnel['selected']:,} negatives, {funnel['short_queries']:,} queries short\n"
+    )
+
+
+def _quality(found: dict[str, Any]):  # noqa: ANN202 - rich is imported late
+    from rich.table import Table
+
+    table = Table(title="Quality on the test queries, and what it cost", title_justify="left")
+    for column in ("", *_SHOWN, "wall time", "peak memory"):
+        table.add_column(column, justify="left" if not column else "right")
+    for name, measures in found["rows"].items():
+        wall_s, peak_gb = _row_cost(name, found["stages"])
+        cells = [_figure(measures[measure]) if measure in measures else "" for measure in _SHOWN]
+        table.add_row(name.replace("_", "-"), *cells, f"{wall_s:,.0f} s", f"{peak_gb:.2f} GB")
+    return table
+
+
+def _figure(measure: dict[str, Any]) -> str:
+    spread = f" ± {measure['sd']:.4f}" if measure["sd"] is not None else ""
+    return f"{measure['value']:.4f}{spread}"
+
+
+def _row_cost(name: str, stages: dict[str, dict[str, float]]) -> tuple[float, float]:
+    """Add up what a row needed: for a trained model, its mining, training and measuring."""
+    mine = [stages["mine"]] if name == "mined" else []
+    own = [cost for stage, cost in stages.items() if stage.split()[-1].partition("-seed")[0] == name and " " in stage]
+    costs = [*mine, *own]
+    return sum(cost["wall_s"] for cost in costs), max((cost["peak_gb"] for cost in costs), default=0.0)
+
+
+def _verdicts(found: dict[str, Any]) -> list[str]:
+    lines = []
+    for pair, one in found["comparisons"].items():
+        if pair.startswith("mined - "):
+            other = pair.removeprefix("mined - ").replace("_", "-")
+            lines.append(
+                f"mined against {other}: {one['difference']:+.4f} nDCG@10, 95 % interval "
+                f"[{one['low']:+.4f}, {one['high']:+.4f}], p = {one['p_value']:.4f}; "
+                f"{one['wins']} queries better, {one['losses']} worse"
+            )
+    return lines
+
+
+def _costs(found: dict[str, Any]):  # noqa: ANN202 - rich is imported late
+    from rich.table import Table
+
+    table = Table(title="Cost of each stage", title_justify="left")
+    for column in ("stage", "wall time", "peak memory"):
+        table.add_column(column, justify="left" if column == "stage" else "right")
+    for stage, cost in found["stages"].items():
+        table.add_row(stage, f"{cost['wall_s']:,.1f} s", f"{cost['peak_gb']:.2f} GB")
+    return table

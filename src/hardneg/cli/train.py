@@ -1,0 +1,53 @@
+"""`hardneg train`: one model, with mined negatives or without."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hardneg.cli.display import progress
+from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid
+
+
+def train(
+    dataset: DatasetPath,
+    out: Out,
+    model: Annotated[str | None, typer.Option(help="Model to start from: Hub id, folder or package:NAME/FOLDER.")] = None,
+    negatives: Annotated[
+        Path | None, typer.Option(help="Folder of `hardneg mine`, or a Parquet file; without it, in-batch only.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Train on the positives of this split.")] = "train",
+    recipe: Annotated[str | None, typer.Option(help="Take the training settings from a recipe.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="One training setting, as epochs=2. Repeat for more.")
+    ] = None,
+    seed: Seed = 0,
+    skip_invalid: SkipInvalid = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a two-tower model; the result is a plain sentence-transformers folder."""
+    from hardneg.cli.components import parse_settings
+    from hardneg.data.reading import read_dataset
+    from hardneg.pipeline.parts import read_negatives
+    from hardneg.recipe import Recipe
+    from hardneg.training.loop import train as train_model
+
+    changes: dict[str, Any] = {"dataset": dataset, "seed": seed}
+    changes |= {"model": model} if model else {}
+    changes |= {"train": parse_settings(set_ or [])}
+    plan = Recipe.load(recipe, changes=changes) if recipe else Recipe.from_table(changes)
+    data = read_dataset(dataset, skip_invalid=skip_invalid)
+    mined = None if negatives is None else read_negatives(negatives, data)
+    with progress(quiet=quiet or json):
+        trained = train_model(plan.model, data, mined, settings=plan.train, split=split, out=out)
+    if json:
+        from json import dumps
+
+        typer.echo(dumps(asdict(trained), default=str))
+    else:
+        typer.echo(
+            f"{trained.n_steps:,} steps over {trained.n_pairs:,} pairs in {trained.seconds:,.0f} s, "
+            f"final loss {trained.loss:.4f}; the model is {trained.path}"
+        )

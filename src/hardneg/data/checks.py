@@ -1,0 +1,156 @@
+"""Checking a dataset: the counts, and every finding that applies."""
+
+import polars as pl
+
+from hardneg.data.check_labels import (
+    all_judged_not_relevant,
+    contradictory_labels,
+    no_positives,
+    positives_shared_between_splits,
+    queries_shared_between_splits,
+    sparse_labels,
+    split_without_positives,
+    unlabelled_queries,
+)
+from hardneg.data.check_texts import (
+    duplicate_documents,
+    duplicate_queries,
+    empty_documents,
+    empty_queries,
+    long_texts,
+)
+from hardneg.data.dataset import Dataset
+from hardneg.data.findings import N_EXAMPLES, Check, Finding, Lengths, Severity, SplitCounts, in_order
+from hardneg.data.rejections import Rejections
+
+CHECKS = (
+    queries_shared_between_splits,
+    empty_queries,
+    empty_documents,
+    duplicate_documents,
+    duplicate_queries,
+    positives_shared_between_splits,
+    contradictory_labels,
+    all_judged_not_relevant,
+    unlabelled_queries,
+    sparse_labels,
+    split_without_positives,
+    no_positives,
+)
+
+
+def check_dataset(
+    dataset: Dataset,
+    *,
+    rejections: Rejections | None = None,
+    tolerate_skipped: bool = False,
+    lengths: tuple[pl.Series, pl.Series] | None = None,
+    unit: str = "words",
+    max_tokens: int = 256,
+) -> Check:
+    """Count what a dataset holds and look for everything that may spoil training or evaluation.
+
+    Args:
+        dataset: The dataset.
+        rejections: What the reader left out, with examples; by default the counts that the dataset carries.
+        tolerate_skipped: Report rows that were left out as warnings, not as errors.
+        lengths: Lengths in tokens of the queries and of the documents; by default words between white space.
+        unit: What `lengths` counts.
+        max_tokens: Length beyond which a text counts as long.
+
+    Returns:
+        Counts and findings.
+    """
+    query_lengths, document_lengths = lengths or (words(dataset.query_texts), words(dataset.document_texts))
+    left_out = rejections or Rejections(skip=True, counts=dict(dataset.skipped))
+    summaries = (
+        summarised(query_lengths, unit=unit, limit=max_tokens),
+        summarised(document_lengths, unit=unit, limit=max_tokens),
+    )
+    found = [
+        *skipped_rows(left_out, tolerate=tolerate_skipped),
+        *(finding for check in CHECKS if (finding := check(dataset)) is not None),
+        *long_texts(*summaries, n_queries=dataset.n_queries, n_documents=dataset.n_documents),
+    ]
+    return Check(
+        dataset=dataset.name,
+        n_queries=dataset.n_queries,
+        n_documents=dataset.n_documents,
+        labelled_queries=dataset.qrels.filter(pl.col("relevance") > 0)["query"].n_unique(),
+        labelled_documents=dataset.qrels["document"].n_unique(),
+        splits={split: split_counts(dataset, split) for split in dataset.splits},
+        query_lengths=summaries[0],
+        document_lengths=summaries[1],
+        skipped=dict(left_out.counts),
+        findings=in_order(found),
+    )
+
+
+def skipped_rows(rejections: Rejections, *, tolerate: bool) -> list[Finding]:
+    """HN010 and HN011: rows that could not be used, and labels that name an unknown id."""
+    severity: Severity = "warning" if tolerate else "error"
+    unknown = rejections.counts.get("unknown id", 0)
+    broken = {reason: n for reason, n in rejections.counts.items() if reason != "unknown id"}
+    findings = []
+    if broken:
+        findings.append(
+            Finding(
+                "HN010",
+                severity,
+                "rows that cannot be used",
+                "left out on reading: " + ", ".join(f"{reason} {n:,} times" for reason, n in broken.items()),
+                "mend the lines named, or read with --skip-invalid to go on without them",
+                sum(broken.values()),
+                tuple(text for reason in broken for text in rejections.examples.get(reason, []))[:N_EXAMPLES],
+            )
+        )
+    if unknown:
+        findings.append(
+            Finding(
+                "HN011",
+                severity,
+                "labels that name an unknown id",
+                f"{unknown:,} qrels rows name a query or document that does not exist",
+                "add the missing records or remove the rows; --skip-invalid leaves them out",
+                unknown,
+                tuple(rejections.examples.get("unknown id", []))[:N_EXAMPLES],
+            )
+        )
+    return findings
+
+
+def words(texts: pl.Series) -> pl.Series:
+    """Count the words between white space in each text."""
+    return texts.str.count_matches(r"\S+")
+
+
+def summarised(lengths: pl.Series, *, unit: str, limit: int) -> Lengths:
+    """Sum up lengths by median, 95th percentile, maximum and the share above a limit."""
+    return Lengths(
+        unit=unit,
+        limit=limit,
+        median=float(lengths.quantile(0.5, interpolation="linear") or 0.0),
+        p95=float(lengths.quantile(0.95, interpolation="linear") or 0.0),
+        longest=int(lengths.cast(pl.Int64).max() or 0),  # type: ignore[arg-type]
+        share_long=float((lengths > limit).mean() or 0.0),  # type: ignore[arg-type]
+    )
+
+
+def split_counts(dataset: Dataset, split: str) -> SplitCounts:
+    """Count the labels of one split."""
+    pairs = (
+        dataset.qrels.lazy()
+        .filter(pl.col("split") == split)
+        .group_by("query", "document")
+        .agg(pl.col("relevance").max())
+        .collect()
+    )
+    per_query = pairs.filter(pl.col("relevance") > 0).group_by("query").len()["len"]
+    positives = int(per_query.sum())
+    return SplitCounts(
+        queries=len(per_query),
+        positives=positives,
+        judged_negatives=pairs.height - positives,
+        mean_positives=positives / len(per_query) if len(per_query) else 0.0,
+        most_positives=int(per_query.max() or 0),  # type: ignore[arg-type]
+    )

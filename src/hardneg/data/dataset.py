@@ -1,0 +1,223 @@
+"""A labelled retrieval dataset: queries, documents and who answers whom."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Int32, Integer
+
+from hardneg.data.labels import PairSet
+from hardneg.data.text import digest, normalised
+from hardneg.errors import DatasetError
+from hardneg.files import replacing
+
+QRELS_SCHEMA = {"query": pl.Int32, "document": pl.Int32, "relevance": pl.Int32, "split": pl.String}
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Queries, documents and qrels; texts stay in columns, rows are known by position.
+
+    Build one with a reader (`read_dataset`) or with `Dataset.from_tables`, which check it.
+
+    Args:
+        queries: Columns `id`, `text` and any metadata; row number = position of the query.
+        documents: Columns `id`, `text`, optional `title` and any metadata; row number = position.
+        qrels: Columns `query`, `document` (positions, int32), `relevance` (int32; above 0 means relevant,
+            0 or below means judged not relevant) and `split`.
+        name: What to call it in reports.
+        skipped: Rows that the reader left out, by reason.
+    """
+
+    queries: pl.DataFrame
+    documents: pl.DataFrame
+    qrels: pl.DataFrame
+    name: str = "dataset"
+    skipped: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def from_tables(
+        cls, queries: pl.DataFrame, documents: pl.DataFrame, qrels: pl.DataFrame, *, name: str = "dataset"
+    ) -> "Dataset":
+        """Build a dataset from tables that use ids, and check that they fit together.
+
+        Args:
+            queries: Columns `id`, `text` and any metadata.
+            documents: Columns `id`, `text`, optional `title` and any metadata.
+            qrels: Columns `query_id`, `doc_id`, `relevance` and `split`.
+            name: What to call it in reports.
+
+        Raises:
+            DatasetError: A table is empty, an id is repeated, or qrels name an id that does not exist.
+        """
+        for table, kind in ((queries, "queries"), (documents, "documents")):
+            if table.is_empty():
+                raise DatasetError(f"{name} has no {kind}")
+            repeated = table.filter(pl.col("id").is_duplicated())["id"]
+            if len(repeated):
+                raise DatasetError(f"{kind} of {name} repeat the id {repeated[0]!r}; ids must be unique")
+        positions = qrels.join(
+            queries.select(query_id="id").with_row_index("query"),
+            on="query_id",
+            how="left",
+            maintain_order="left",
+        ).join(
+            documents.select(doc_id="id").with_row_index("document"),
+            on="doc_id",
+            how="left",
+            maintain_order="left",
+        )
+        for column, id_column, kind in (("query", "query_id", "query"), ("document", "doc_id", "document")):
+            unknown = positions.filter(pl.col(column).is_null())[id_column]
+            if len(unknown):
+                raise DatasetError(f"qrels of {name} name the {kind} {unknown[0]!r}, which does not exist")
+        return cls(
+            queries, documents, positions.select(pl.col(c).cast(t) for c, t in QRELS_SCHEMA.items()), name
+        )
+
+    @property
+    def n_queries(self) -> int:
+        """Number of queries, over all splits."""
+        return self.queries.height
+
+    @property
+    def n_documents(self) -> int:
+        """Number of documents."""
+        return self.documents.height
+
+    @cached_property
+    def splits(self) -> list[str]:
+        """Names of the splits, in the order in which qrels first name them."""
+        return self.qrels["split"].unique(maintain_order=True).to_list()
+
+    @cached_property
+    def document_texts(self) -> pl.Series:
+        """Text of each document as models and BM25 see it: the title, a space, the text."""
+        if "title" not in self.documents.columns:
+            return self.documents["text"]
+        joined = pl.concat_str(pl.col("title").fill_null(""), pl.col("text"), separator=" ").str.strip_chars()
+        return self.documents.select(joined.alias("text"))["text"]
+
+    @property
+    def query_texts(self) -> pl.Series:
+        """Text of each query."""
+        return self.queries["text"]
+
+    @cached_property
+    def positives(self) -> PairSet:
+        """Every (query, document) that some split calls relevant."""
+        return self._pairs(pl.col("relevance") > 0)
+
+    @cached_property
+    def judged_negatives(self) -> PairSet:
+        """Every (query, document) judged not relevant, and by no row relevant."""
+        judged = self._pairs(pl.col("relevance") <= 0)
+        return PairSet(np.setdiff1d(judged.keys, self.positives.keys, assume_unique=True), self.n_documents)
+
+    @cached_property
+    def text_group(self) -> Int32[np.ndarray, " documents"]:
+        """A number for each document, shared by exactly those whose normalised texts are equal."""
+        texts = pl.DataFrame({"text": self.document_texts}).select(normalised(pl.col("text")))
+        return texts["text"].rank("dense").to_numpy().astype(np.int32) - np.int32(1)
+
+    @cached_property
+    def query_text_group(self) -> Int32[np.ndarray, " queries"]:
+        """A number for each query, shared by exactly those whose normalised texts are equal."""
+        texts = pl.DataFrame({"text": self.query_texts}).select(normalised(pl.col("text")))
+        return texts["text"].rank("dense").to_numpy().astype(np.int32) - np.int32(1)
+
+    @cached_property
+    def answers(self) -> PairSet:
+        """Every (query text group, document text group) with a positive: labels cover texts, not just ids."""
+        query, document = np.divmod(self.positives.keys, self.n_documents)
+        return PairSet.build(
+            self.query_text_group[query], self.text_group[document], width=int(self.text_group.max()) + 1
+        )
+
+    def is_answer(
+        self, query: Integer[np.ndarray, " rows"], document: Integer[np.ndarray, " rows"]
+    ) -> Bool[np.ndarray, " rows"]:
+        """Mark pairs that must never serve as a negative.
+
+        A document is an answer if the labels of any split call it relevant to the query or to a query of the
+        same text, or if its normalised text equals that of such a document, under any id.
+
+        Args:
+            query: Positions of queries.
+            document: Positions of documents, one for each query.
+
+        Returns:
+            `True` where the document answers the query.
+        """
+        return self.answers.contains(self.query_text_group[query], self.text_group[document])
+
+    @cached_property
+    def query_split(self) -> Int32[np.ndarray, " queries"]:
+        """Number in `splits` of the first split that names each query; -1 for a query that none names."""
+        first = np.full(self.n_queries, -1, dtype=np.int32)
+        for number, split in reversed(list(enumerate(self.splits))):
+            first[self.qrels.filter(pl.col("split") == split)["query"].to_numpy()] = number
+        return first
+
+    def queries_of(self, split: str) -> Int32[np.ndarray, " queries"]:
+        """List the queries that have a positive in a split, by position, ascending.
+
+        Raises:
+            DatasetError: The split does not exist or has no positive.
+        """
+        return np.unique(self.pairs_of(split)[0])
+
+    def pairs_of(self, split: str) -> tuple[Int32[np.ndarray, " pairs"], Int32[np.ndarray, " pairs"]]:
+        """List the positive pairs of a split as (query, document) positions, ordered, without repeats.
+
+        Raises:
+            DatasetError: The split does not exist or has no positive.
+        """
+        if split not in self.splits:
+            known = ", ".join(self.splits) or "none"
+            raise DatasetError(f"{self.name} has no split {split!r}; it has: {known}")
+        rows = self.qrels.filter((pl.col("split") == split) & (pl.col("relevance") > 0))
+        if rows.is_empty():
+            raise DatasetError(f"split {split!r} of {self.name} has no positive (relevance above 0)")
+        rows = rows.select("query", "document").unique().sort("query", "document")
+        return rows["query"].to_numpy(), rows["document"].to_numpy()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of all ids, texts and labels; two datasets with one fingerprint give the same negatives."""
+        columns = [
+            self.queries["id"],
+            self.query_texts,
+            self.documents["id"],
+            self.document_texts,
+            self.qrels.select(pl.concat_str(pl.all(), separator=" "))["query"],
+        ]
+        return digest(pl.Series([digest(column) for column in columns]))
+
+    def write(self, path: Path | str) -> Path:
+        """Write the dataset as a folder of Parquet files that `read_dataset` reads back.
+
+        Args:
+            path: The folder; made if missing.
+
+        Returns:
+            The folder.
+        """
+        folder = Path(path)
+        qrels = self.qrels.select(
+            query_id=self.queries["id"].gather(self.qrels["query"]),
+            doc_id=self.documents["id"].gather(self.qrels["document"]),
+            relevance="relevance",
+            split="split",
+        )
+        for name, table in (("queries", self.queries), ("documents", self.documents), ("qrels", qrels)):
+            with replacing(folder / f"{name}.parquet") as temporary:
+                table.write_parquet(temporary)
+        return folder
+
+    def _pairs(self, condition: pl.Expr) -> PairSet:
+        rows = self.qrels.filter(condition)
+        return PairSet.build(rows["query"].to_numpy(), rows["document"].to_numpy(), width=self.n_documents)

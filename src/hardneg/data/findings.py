@@ -1,0 +1,116 @@
+"""What a check of a dataset says: counts, and findings with a code."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+N_EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about a dataset that its owner should know.
+
+    Args:
+        code: Stable name ("HN014"); `docs/findings.md` explains each.
+        severity: `error` must be mended before training, `warning` costs quality or honesty, `info` is good
+            to know.
+        title: The finding in a few words.
+        detail: What exactly was found.
+        remedy: What to do about it.
+        count: How many rows, texts or ids it concerns.
+        examples: A few of them.
+    """
+
+    code: str
+    severity: Severity
+    title: str
+    detail: str
+    remedy: str
+    count: int
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """How long the texts of a dataset are.
+
+    Args:
+        unit: What was counted ("words", or the name of a model whose tokens were counted).
+        limit: The length beyond which a text counts as long.
+        median: Median length.
+        p95: 95th percentile.
+        longest: Length of the longest text.
+        share_long: Share of the texts that exceed the limit, in [0, 1].
+    """
+
+    unit: str
+    limit: int
+    median: float
+    p95: float
+    longest: int
+    share_long: float
+
+
+@dataclass(frozen=True)
+class SplitCounts:
+    """How one split is labelled.
+
+    Args:
+        queries: Queries with a positive in this split.
+        positives: Distinct pairs with a relevance above 0.
+        judged_negatives: Distinct pairs with a relevance of 0 or below.
+        mean_positives: Positives per query that has one.
+        most_positives: Largest number of positives of a query.
+    """
+
+    queries: int
+    positives: int
+    judged_negatives: int
+    mean_positives: float
+    most_positives: int
+
+
+@dataclass(frozen=True)
+class Check:
+    """The result of checking a dataset.
+
+    Args:
+        dataset: Its name.
+        n_queries: Number of queries, over all splits.
+        n_documents: Number of documents.
+        labelled_queries: Queries with a positive in some split.
+        labelled_documents: Documents with a label in some split, of any relevance.
+        splits: Counts of each split.
+        query_lengths: How long the queries are.
+        document_lengths: How long the documents are, titles included.
+        skipped: Rows left out on reading, by reason.
+        findings: Findings, errors first, then by code.
+    """
+
+    dataset: str
+    n_queries: int
+    n_documents: int
+    labelled_queries: int
+    labelled_documents: int
+    splits: Mapping[str, SplitCounts]
+    query_lengths: Lengths
+    document_lengths: Lengths
+    skipped: Mapping[str, int]
+    findings: tuple[Finding, ...]
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether some finding must be mended before training."""
+        return any(finding.severity == "error" for finding in self.findings)
+
+    def as_dict(self) -> dict[str, object]:
+        """Give everything as plain values, for JSON."""
+        return asdict(self)
+
+
+def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Sort findings: errors first, then by code."""
+    return tuple(sorted(findings, key=lambda finding: (SEVERITIES.index(finding.severity), finding.code)))

@@ -1,0 +1,109 @@
+"""JSON Lines into columns: fast where the file is sound, exact where it is not."""
+
+import io
+import json
+from collections.abc import Collection
+from pathlib import Path
+
+import polars as pl
+
+from hardneg.data.lines import Record, encoding_problem, head_records, numbered_lines, parse_record
+from hardneg.data.rejections import Rejections
+from hardneg.errors import DatasetError
+
+Schema = dict[str, pl.DataType | type[pl.DataType]]
+
+
+def read_jsonl(
+    path: Path, *, texts: Collection[str], required: Collection[str], rejections: Rejections
+) -> pl.DataFrame:
+    """Read a JSON Lines file, plain or gzipped.
+
+    Where the first thousand records have only the keys named in `texts`, further keys are not looked for:
+    this saves a second pass over a large corpus of plain texts.
+
+    Args:
+        path: The file.
+        texts: Keys to read as strings (numbers become their digits); a key that no record has is all null.
+        required: Those of `texts` that every record must have, not null; the id must not be empty either.
+        rejections: What to do with a bad line.
+
+    Returns:
+        One row a record, in the order of the file: the columns `texts`, then a column for each other key,
+        with the type that fits all its values.
+
+    Raises:
+        DatasetError: A line is broken, not UTF-8 or lacks a required key, and is not to be skipped.
+    """
+    head = head_records(path)
+    has_others = any(key not in texts for record in head for key in record)
+    looks_sound = all(_record_problem(record, texts, required) is None for record in head)
+    if looks_sound:
+        try:
+            table = _scan(path, texts, others=has_others)
+        except (pl.exceptions.PolarsError, OSError, EOFError):
+            looks_sound = False
+        else:
+            looks_sound = not any(_is_missing(table[key], key) for key in required)
+    return table if looks_sound else _read_carefully(path, texts, required=required, rejections=rejections)
+
+
+def _scan(source: Path | io.BytesIO, texts: Collection[str], *, others: bool) -> pl.DataFrame:
+    schema: Schema = dict.fromkeys(texts, pl.String)
+    if others:
+        inferred = pl.scan_ndjson(source, infer_schema_length=None).collect_schema()
+        schema |= {key: kind for key, kind in inferred.items() if key not in texts}
+    return pl.scan_ndjson(source, schema=schema).collect()
+
+
+def _is_missing(column: pl.Series, key: str) -> bool:
+    return column.null_count() > 0 or (key == "_id" and bool((column == "").any()))
+
+
+def _read_carefully(
+    path: Path, texts: Collection[str], *, required: Collection[str], rejections: Rejections
+) -> pl.DataFrame:
+    """Go through the lines to find the bad ones, then read the others."""
+    sound = io.BytesIO()
+    for number, offset, line in numbered_lines(path):
+        record = encoding_problem(line, offset) or parse_record(line)
+        problem = record if isinstance(record, str) else _record_problem(record, texts, required)
+        if problem is None:
+            sound.write(line.strip() + b"\n")
+        else:
+            rejections.reject("broken line", problem, path=path, line=number)
+    if sound.tell() == 0:
+        return pl.DataFrame(schema=dict.fromkeys(texts, pl.String))
+    sound.seek(0)
+    try:
+        return _scan(sound, texts, others=True)
+    except pl.exceptions.PolarsError:
+        return _read_mixed(sound.getvalue(), texts, path=path)
+
+
+def _read_mixed(source: bytes, texts: Collection[str], *, path: Path) -> pl.DataFrame:
+    """Read records whose other keys hold values of unlike types; those become JSON text."""
+    records = [json.loads(line) for line in source.splitlines()]
+    others = [key for key in dict.fromkeys(key for record in records for key in record) if key not in texts]
+    try:
+        table = pl.scan_ndjson(io.BytesIO(source), schema=dict.fromkeys(texts, pl.String)).collect()
+    except pl.exceptions.PolarsError as error:
+        raise DatasetError(f"cannot be read as JSON Lines: {error}", path=path) from error
+    return table.with_columns(
+        pl.Series(
+            key,
+            [None if record.get(key) is None else json.dumps(record[key]) for record in records],
+            pl.String,
+        )
+        for key in others
+    )
+
+
+def _record_problem(record: Record, texts: Collection[str], required: Collection[str]) -> str | None:
+    for key in required:
+        if record.get(key) is None or (key == "_id" and record[key] == ""):
+            return f"no {key!r}; every record needs {' and '.join(map(repr, required))}"
+    for key in texts:
+        if isinstance(record.get(key), list | dict):
+            return f"{key!r} is a {type(record[key]).__name__}, not a text"
+    return None

@@ -1,0 +1,114 @@
+"""Reading a text file line by line with its exact place, to say where it is broken.
+
+The fast readers know only that a file is bad. This slow one finds the line; it runs when something is wrong,
+and over the head of a file to see what it holds.
+"""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, cast
+
+from hardneg.errors import DatasetError
+
+Record = dict[str, Any]
+
+
+def open_bytes(path: Path) -> IO[bytes]:
+    """Open a file, unpacking it if its name ends in `.gz`."""
+    return cast("IO[bytes]", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
+    """Go through the lines that are not blank.
+
+    Args:
+        path: The file, plain or gzipped.
+
+    Yields:
+        Line number from 1, byte offset of the line, and its bytes.
+
+    Raises:
+        DatasetError: The file cannot be opened, or its compression is damaged.
+    """
+    number, offset = 0, 0
+    try:
+        with open_bytes(path) as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield number, offset, line
+                offset += len(line)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DatasetError(
+            f"damaged gzip file ({error}); make it anew", path=path, line=number + 1
+        ) from error
+    except OSError as error:
+        raise DatasetError(f"cannot be read: {error.strerror or error}", path=path) from error
+
+
+def encoding_problem(line: bytes, offset: int) -> str | None:
+    """Say where a line is not UTF-8; None if it is."""
+    try:
+        line.decode()
+    except UnicodeDecodeError as error:
+        at = offset + error.start
+        return f"not UTF-8: byte 0x{line[error.start]:02x} at byte offset {at}; convert the file to UTF-8"
+    return None
+
+
+def parse_record(line: bytes) -> Record | str:
+    """Parse one JSON object; where that fails, say what is wrong instead."""
+    if line.startswith(b"\xef\xbb\xbf"):
+        return "starts with a byte order mark; save the file as UTF-8 without it"
+    try:
+        record = json.loads(line.strip(), parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        return f"broken JSON: {error.msg.removesuffix(' at')} at character {error.pos + 1}"
+    except ValueError as error:
+        return f"broken JSON: {error}"
+    if not isinstance(record, dict):
+        return f"broken JSON: expected an object in braces, found {type(record).__name__}"
+    return record
+
+
+def head_records(path: Path, limit: int = 1_000) -> list[Record]:
+    """Parse the first lines of a JSON Lines file, ignoring broken ones."""
+    parsed = (
+        parse_record(line)
+        for _, offset, line in islice(numbered_lines(path), limit)
+        if encoding_problem(line, offset) is None
+    )
+    return [record for record in parsed if isinstance(record, dict)]
+
+
+def lines_of_id(path: Path, record_id: str) -> list[int]:
+    """List the lines of a JSON Lines file whose `_id` is this one; none for files of other kinds."""
+    if ".jsonl" not in path.suffixes:
+        return []
+    parsed = ((number, parse_record(line)) for number, _, line in numbered_lines(path))
+    return [
+        number
+        for number, record in parsed
+        if isinstance(record, dict) and str(record.get("_id")) == record_id
+    ]
+
+
+def raise_encoding_error(path: Path) -> None:
+    """Raise the error that names the first line that is not UTF-8; return if there is none.
+
+    Args:
+        path: The file, plain or gzipped.
+
+    Raises:
+        DatasetError: A line is not UTF-8.
+    """
+    for number, offset, line in numbered_lines(path):
+        if problem := encoding_problem(line, offset):
+            raise DatasetError(problem, path=path, line=number)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,102 @@
+"""Fitting queries, documents and qrels together after they were read."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+
+from hardneg.data.dataset import Dataset
+from hardneg.data.lines import lines_of_id
+from hardneg.data.rejections import Rejections
+from hardneg.errors import DatasetError
+
+
+def assemble(
+    queries: pl.DataFrame,
+    documents: pl.DataFrame,
+    qrels: list[tuple[Path, pl.DataFrame]],
+    *,
+    paths: tuple[Path, Path],
+    name: str,
+    rejections: Rejections,
+) -> Dataset:
+    """Merge repeated records, refuse rows that name unknown ids, and build the dataset.
+
+    Args:
+        queries: Columns `id`, `text` and any metadata.
+        documents: Columns `id`, `text`, optional `title` and any metadata.
+        qrels: For each file its rows: `query_id`, `doc_id`, `relevance`, `split`, and `line` if lines are
+            known.
+        paths: The files of the queries and of the documents, for messages.
+        name: What to call the dataset.
+        rejections: What to do with rows that name an unknown id.
+
+    Returns:
+        The dataset, with the counts of what was skipped.
+
+    Raises:
+        DatasetError: There is nothing to read, one id has two texts, or an unknown id is named.
+    """
+    queries_path, documents_path = paths
+    for table, path, kind in ((queries, queries_path, "queries"), (documents, documents_path, "documents")):
+        if table.is_empty():
+            raise DatasetError(f"no {kind} in it; a dataset needs at least one", path=path)
+    queries = merge_repeated(queries, path=queries_path)
+    documents = merge_repeated(documents, path=documents_path)
+    known = {"query_id": (queries["id"], queries_path), "doc_id": (documents["id"], documents_path)}
+    sound = [_without_unknown(rows, path, known=known, rejections=rejections) for path, rows in qrels]
+    merged = pl.concat([rows.select("query_id", "doc_id", "relevance", "split") for rows in sound])
+    if merged.is_empty():
+        where = qrels[0][0] if len(qrels) == 1 else qrels[0][0].parent
+        raise DatasetError("no usable label in it; a dataset needs at least one qrels row", path=where)
+    dataset = Dataset.from_tables(queries, documents, merged.unique(maintain_order=True), name=name)
+    return replace(dataset, skipped=dict(rejections.counts))
+
+
+def merge_repeated(table: pl.DataFrame, *, path: Path) -> pl.DataFrame:
+    """Keep one of several equal records; refuse an id that has two texts.
+
+    Args:
+        table: Columns `id`, `text` and any others.
+        path: The file, for the message.
+
+    Returns:
+        The table with unique ids, in the order of first sight.
+
+    Raises:
+        DatasetError: One id has two texts or titles.
+    """
+    if table["id"].n_unique() == table.height:
+        return table
+    content = [column for column in ("id", "title", "text") if column in table.columns]
+    merged = table.unique(subset=content, keep="first", maintain_order=True)
+    clashing = merged.filter(pl.col("id").is_duplicated())["id"]
+    if len(clashing):
+        lines = lines_of_id(path, clashing[0])
+        raise DatasetError(
+            f"id {clashing[0]!r} has different texts{_first_seen(lines)}; give each text its own id",
+            path=path,
+            line=lines[-1] if lines else None,
+        )
+    return merged
+
+
+def _first_seen(lines: list[int]) -> str:
+    return f" (first on line {lines[0]})" if lines else ""
+
+
+def _without_unknown(
+    rows: pl.DataFrame, path: Path, *, known: dict[str, tuple[pl.Series, Path]], rejections: Rejections
+) -> pl.DataFrame:
+    for column, (ids, where) in known.items():
+        is_known = rows[column].is_in(ids.implode())
+        kind = "query" if column == "query_id" else "document"
+        for row in rows.filter(~is_known).iter_rows(named=True):
+            rejections.reject(
+                "unknown id",
+                f"{kind} id {row[column]!r} is not in {where.name}",
+                path=path,
+                line=row.get("line"),
+            )
+        rows = rows.filter(is_known)
+    return rows

@@ -1,0 +1,68 @@
+"""Every exception that hardneg raises on purpose.
+
+    HardnegError
+    ├── InputError            the user can fix it; the command line exits with 2
+    │   ├── DatasetError      a file, a line or an id of a dataset is wrong
+    │   ├── RecipeError       a recipe names something that does not exist or does not fit
+    │   ├── ModelError        a model or its vectors cannot be used
+    │   ├── RunError          a run folder does not fit what was asked of it
+    │   └── MissingExtraError an optional dependency is not installed
+    └── Interrupted           Ctrl-C in resumable work; the command line exits with 3
+
+Each message says what is wrong, where, and the way out.
+"""
+
+from pathlib import Path
+
+
+class HardnegError(Exception):
+    """Anything hardneg raises on purpose."""
+
+
+class InputError(HardnegError):
+    """Something the user gave cannot be used; the message says how to mend it."""
+
+
+class DatasetError(InputError):
+    """A dataset is wrong at a known place.
+
+    Args:
+        message: What is wrong and how to mend it.
+        path: The file, if one is to blame.
+        line: The line in it, from 1.
+    """
+
+    def __init__(self, message: str, *, path: Path | str | None = None, line: int | None = None) -> None:
+        where = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
+        super().__init__(f"{where}{message}")
+        self.path = path
+        self.line = line
+
+
+class RecipeError(InputError):
+    """A recipe names something that does not exist or does not fit."""
+
+
+class ModelError(InputError):
+    """A model or a file of vectors cannot be used."""
+
+
+class RunError(InputError):
+    """A run folder does not fit what was asked of it."""
+
+
+class MissingExtraError(InputError):
+    """An optional dependency is not installed.
+
+    Args:
+        package: The package that could not be imported.
+        extra: The extra of hardneg that brings it.
+        purpose: What it is needed for.
+    """
+
+    def __init__(self, package: str, *, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs {package}: pip install 'hardneg[{extra}]'")
+
+
+class Interrupted(HardnegError):  # noqa: N818 - it is a state, not an error
+    """Work was stopped on request and can be resumed by the same command."""

@@ -1,0 +1,1 @@
+"""How good a retriever is, for each query and on average, and whether two of them really differ."""

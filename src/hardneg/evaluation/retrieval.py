@@ -1,0 +1,129 @@
+"""Search the whole corpus for the queries of a split and measure what comes back."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+import polars as pl
+
+from hardneg.data.dataset import Dataset
+from hardneg.evaluation.metrics import means, measure, measures_within
+from hardneg.evaluation.significance import mean_interval
+from hardneg.evaluation.trec import write_qrels, write_run
+from hardneg.files import replacing
+from hardneg.progress import task
+from hardneg.sources import Source
+
+
+class Figure(TypedDict):
+    """A mean over queries with its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What a retriever found for the queries of a split, and how good that is.
+
+    Args:
+        name: What was evaluated.
+        split: The split whose queries were searched for.
+        depth: Documents asked for, for each query.
+        metrics: Mean of each measure over all queries with a positive in the split.
+        per_query: Columns `query_id` and one for each measure, sorted by `query_id`.
+        run: Columns `query_id`, `doc_id`, `rank`, `score`.
+        qrels: Columns `query_id`, `doc_id`, `relevance`: the labels of the split.
+    """
+
+    name: str
+    split: str
+    depth: int
+    metrics: dict[str, float]
+    per_query: pl.DataFrame
+    run: pl.DataFrame
+    qrels: pl.DataFrame
+
+    def figures(self, *, seed: int = 0) -> dict[str, Figure]:
+        """Give each mean with its interval and the number of queries."""
+        n = self.per_query.height
+        bounds = {name: mean_interval(self.per_query[name].to_numpy(), seed=seed) for name in self.metrics}
+        return {
+            name: Figure(value=value, low=bounds[name][0], high=bounds[name][1], n=n)
+            for name, value in self.metrics.items()
+        }
+
+    def write(self, folder: Path | str) -> Path:
+        """Write `metrics.json`, `per_query.parquet`, `run.trec` and `qrels.trec`.
+
+        The two TREC files give the same values in other tools: `ir_measures qrels.trec run.trec nDCG@10`.
+
+        Args:
+            folder: Where to; made if missing.
+
+        Returns:
+            The folder.
+        """
+        folder = Path(folder)
+        with replacing(folder / "per_query.parquet") as temporary:
+            self.per_query.write_parquet(temporary)
+        write_run(self.run, folder / "run.trec", tag=self.name)
+        write_qrels(self.qrels, folder / "qrels.trec")
+        summary = {"name": self.name, "split": self.split, "depth": self.depth, "metrics": self.figures()}
+        with replacing(folder / "metrics.json") as temporary:
+            temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        return folder
+
+
+def evaluate(
+    dataset: Dataset,
+    retriever: Source,
+    *,
+    split: str = "test",
+    depth: int = 100,
+    block_size: int = 4096,
+    name: str | None = None,
+) -> Evaluation:
+    """Retrieve from the whole corpus for every query with a positive in a split, and measure the result.
+
+    No document is excluded: not the query's own text, not documents that another split labels.
+
+    Args:
+        dataset: Queries, documents and labels.
+        retriever: Any source of candidates.
+        split: Whose queries and labels to use.
+        depth: Documents to ask for, at least 1. Measures with a larger cut-off are left out.
+        block_size: Queries to search for at once, at least 1.
+        name: What to call the result; the retriever's own name if None.
+
+    Raises:
+        DatasetError: The split does not exist or has no positive.
+        ValueError: `depth` or `block_size` is below 1.
+    """
+    if depth < 1 or block_size < 1:
+        raise ValueError(f"depth and block_size must be at least 1, not {depth} and {block_size}")
+    queries = dataset.queries_of(split)
+    found = []
+    with task(f"searching with {name or retriever.name}", total=len(queries), unit="queries") as advance:
+        for start in range(0, len(queries), block_size):
+            block = queries[start : start + block_size]
+            found.append(retriever.retrieve(dataset, block, depth))
+            advance(len(block))
+    run = _with_ids(dataset, pl.concat(found), "rank", "score").sort("query", "rank").drop("query")
+    labels = dataset.qrels.filter((pl.col("split") == split) & pl.col("query").is_in(queries))
+    labels = labels.group_by("query", "document").agg(pl.col("relevance").max().clip(lower_bound=0))
+    qrels = _with_ids(dataset, labels.sort("query", "document"), "relevance").drop("query")
+    per_query = measure(qrels, run, names=measures_within(depth))
+    return Evaluation(name or retriever.name, split, depth, means(per_query), per_query, run, qrels)
+
+
+def _with_ids(dataset: Dataset, rows: pl.DataFrame, *columns: str) -> pl.DataFrame:
+    return rows.select(
+        "query",
+        dataset.queries["id"].gather(rows["query"]).alias("query_id"),
+        dataset.documents["id"].gather(rows["document"]).alias("doc_id"),
+        *columns,
+    )

@@ -1,0 +1,158 @@
+"""Whether one system is better than another on the same queries, or was lucky.
+
+Both tests look at the per-query differences and assume nothing about their distribution.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float64
+
+from hardneg.errors import RunError
+
+_CHUNK = 2**21
+_EXACT_BELOW = 13
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What changed from one evaluation to another, query by query.
+
+    Args:
+        metric: The measure compared.
+        n: Queries compared.
+        difference: Mean of `after - before`.
+        low: Lower end of the 95 % bootstrap interval of `difference`.
+        high: Upper end of it.
+        p_value: Two-sided p-value of the paired randomisation test.
+        wins: Queries on which `after` is better.
+        ties: Queries on which both are equal.
+        losses: Queries on which `before` is better.
+    """
+
+    metric: str
+    n: int
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    wins: int
+    ties: int
+    losses: int
+
+
+def compare(
+    before: pl.DataFrame, after: pl.DataFrame, metric: str, *, seed: int = 0, n_draws: int = 10_000
+) -> Comparison:
+    """Compare two evaluations of the same queries.
+
+    Args:
+        before: Per-query table (`Evaluation.per_query`) of the system to improve on.
+        after: Per-query table of the other system; a positive difference means this one is better.
+        metric: Column to compare.
+        seed: Of the sign flips and of the bootstrap.
+        n_draws: Sign flips, and bootstrap samples.
+
+    Raises:
+        RunError: A table lacks the metric, or the tables do not have the same queries.
+
+    Example:
+        >>> before = pl.DataFrame({"query_id": ["a", "b", "c"], "nDCG@10": [0.1, 0.5, 0.2]})
+        >>> after = pl.DataFrame({"query_id": ["a", "b", "c"], "nDCG@10": [0.4, 0.5, 0.5]})
+        >>> result = compare(before, after, "nDCG@10")
+        >>> round(result.difference, 3), result.wins, result.ties, result.p_value
+        (0.2, 2, 1, 0.5)
+    """
+    for table in (before, after):
+        if metric not in table.columns:
+            known = ", ".join(name for name in table.columns if name != "query_id")
+            raise RunError(f"no measure {metric!r} in the evaluation; it has: {known}")
+    one, other = before.sort("query_id"), after.sort("query_id")
+    if not one["query_id"].equals(other["query_id"]):
+        lone = set(one["query_id"]) ^ set(other["query_id"])
+        detail = f"only one has {min(lone)!r}" if lone else "an id is repeated"
+        raise RunError(
+            f"the two evaluations do not have the same queries ({detail}); evaluate the same split"
+        )
+    difference = (other[metric] - one[metric]).to_numpy()
+    low, high = mean_interval(difference, seed=seed, n_draws=n_draws)
+    return Comparison(
+        metric=metric,
+        n=len(difference),
+        difference=float(difference.mean()),
+        low=low,
+        high=high,
+        p_value=randomisation_p_value(difference, seed=seed, n_draws=n_draws),
+        wins=int((difference > 0).sum()),
+        ties=int((difference == 0).sum()),
+        losses=int((difference < 0).sum()),
+    )
+
+
+def randomisation_p_value(
+    difference: Float64[np.ndarray, " queries"], *, seed: int, n_draws: int = 10_000
+) -> float:
+    """Test whether paired differences are centred on 0 (Fisher's paired randomisation test, two-sided).
+
+    If the two systems did not differ, each query's difference could as well have had the other sign. The
+    p-value is the share of sign patterns whose mean lies at least as far from 0 as the one observed. Queries
+    without a difference cannot tell and are set aside; with up to 12 others, all patterns are tried and the
+    value is exact.
+
+    Args:
+        difference: Per-query differences.
+        seed: Of the random patterns.
+        n_draws: Random patterns to try; the observed one is counted with them, so that p is never 0.
+
+    Returns:
+        A number in (0, 1].
+
+    References:
+        Smucker, Allan and Carterette (2007), "A comparison of statistical significance tests for information
+        retrieval evaluation". Phipson and Smyth (2010), "Permutation p-values should never be zero".
+    """
+    moved = difference[difference != 0]
+    observed = abs(moved.sum())
+    # Sums of the same numbers in another order differ by rounding; a pattern that ties must count as one.
+    limit = observed - 1e-12 * np.abs(moved).sum()
+    n = len(moved)
+    if n < _EXACT_BELOW:
+        patterns = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
+        return float((np.abs((1 - 2 * patterns) @ moved) >= limit).mean()) if n else 1.0
+    rng = np.random.default_rng(seed)
+    extreme = 0
+    for draws in _chunks(n_draws, n):
+        flips = np.unpackbits(np.frombuffer(rng.bytes(draws * n // 8 + 1), np.uint8), count=draws * n)
+        sums = moved.sum() - 2.0 * (flips.reshape(draws, n) @ moved)
+        extreme += int((np.abs(sums) >= limit).sum())
+    return (extreme + 1) / (n_draws + 1)
+
+
+def mean_interval(
+    values: Float64[np.ndarray, " queries"], *, seed: int, n_draws: int = 10_000, level: float = 0.95
+) -> tuple[float, float]:
+    """Give the percentile bootstrap interval of a mean over queries.
+
+    Args:
+        values: One number a query, at least one.
+        seed: Of the resampling.
+        n_draws: Samples to draw, with replacement, each as large as `values`.
+        level: Share of sample means inside the interval, in (0, 1).
+
+    Returns:
+        The lower and the upper end.
+    """
+    rng = np.random.default_rng(seed)
+    n = len(values)
+    sampled = [values[rng.integers(n, size=(draws, n))].mean(axis=1) for draws in _chunks(n_draws, n)]
+    low, high = np.quantile(np.concatenate(sampled), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _chunks(n_draws: int, n: int) -> Iterator[int]:
+    """Cut draws of `n` numbers each into portions that fit in a few megabytes."""
+    size = max(1, _CHUNK // n)
+    for start in range(0, n_draws, size):
+        yield min(size, n_draws - start)

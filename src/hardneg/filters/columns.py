@@ -1,0 +1,56 @@
+"""Ranks and scores of candidates as arrays, and the score that a candidate is measured against."""
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Float64
+
+from hardneg.data.dataset import Dataset
+from hardneg.errors import RecipeError
+
+
+def suffixes(candidates: pl.DataFrame, prefix: str) -> list[str]:
+    """List what follows a prefix ("rank" or "score") in the names of columns, in their order."""
+    return [name.removeprefix(f"{prefix}.") for name in candidates.columns if name.startswith(f"{prefix}.")]
+
+
+def column(candidates: pl.DataFrame, prefix: str, name: str) -> pl.Series:
+    """Take the column `<prefix>.<name>`; if there is none, a RecipeError lists those there are."""
+    known = suffixes(candidates, prefix)
+    if name not in known:
+        raise RecipeError(
+            f"the candidates have no {prefix} of {name!r}; they have: {', '.join(known) or 'none'}. "
+            f"Name one of these, or add a source called {name!r}"
+        )
+    return candidates[f"{prefix}.{name}"]
+
+
+def scores(candidates: pl.DataFrame, name: str) -> Float64[np.ndarray, " rows"]:
+    """Take the score of a source or scorer as 64-bit numbers, NaN where unknown."""
+    return column(candidates, "score", name).cast(pl.Float64).fill_null(np.nan).to_numpy()
+
+
+def lowest_positive(
+    candidates: pl.DataFrame, score: Float64[np.ndarray, " rows"], dataset: Dataset
+) -> Float64[np.ndarray, " rows"]:
+    """Find the lowest score among the labelled positives of each row's query.
+
+    The weakest positive shows how low an answer to this query can score; a negative must lie below it, not
+    below the strongest one. Copies of a positive under other ids do not count.
+
+    Args:
+        candidates: Columns `query` and `document`, the rows of labelled positives among them.
+        score: Score of each row, NaN where unknown.
+        dataset: The dataset whose labels tell the positives.
+
+    Returns:
+        For each row the score of its query's lowest-scoring positive; NaN if none has a score.
+    """
+    known = is_positive(candidates, dataset) & ~np.isnan(score)
+    table = pl.DataFrame({"query": candidates["query"], "score": score, "known": known})
+    lowest = table.select(pl.when("known").then("score").min().over("query"))
+    return lowest["score"].fill_null(np.nan).to_numpy()
+
+
+def is_positive(candidates: pl.DataFrame, dataset: Dataset) -> Bool[np.ndarray, " rows"]:
+    """Mark the rows whose pair is a labelled positive, by id."""
+    return dataset.positives.contains(candidates["query"].to_numpy(), candidates["document"].to_numpy())

@@ -1,0 +1,72 @@
+"""How much sets of shingles share."""
+
+from typing import no_type_check
+
+import numpy as np
+from jaxtyping import Bool, Integer
+from numba import njit
+
+from hardneg.filters.shingles import Shingles
+
+
+def shares_enough(
+    shingles: Shingles,
+    text: Integer[np.ndarray, " rows"],
+    low: Integer[np.ndarray, " rows"],
+    high: Integer[np.ndarray, " rows"],
+    others: Integer[np.ndarray, " others"],
+    *,
+    threshold: float,
+) -> Bool[np.ndarray, " rows"]:
+    """Mark the texts whose Jaccard similarity with any of their others reaches a threshold.
+
+    Args:
+        shingles: The sets.
+        text: Number of the set of each row.
+        low: Where the others of each row start in `others`.
+        high: Where they end.
+        others: Numbers of sets.
+        threshold: Size of the intersection over size of the union, in (0, 1].
+
+    Returns:
+        `True` where at least one of `others[low:high]` shares that much with the row's text.
+    """
+    return _any_near(shingles.hashes, shingles.start, text, low, high, others, threshold)
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _near(hashes, a, a_end, b, b_end, threshold):  # noqa: ANN001, ANN202, PLR0917
+    n_a, n_b = a_end - a, b_end - b
+    if n_a == 0 or n_b == 0:
+        return False
+    # |A & B| / |A | B| >= t is |A & B| >= t / (1 + t) * (|A| + |B|); what each set may miss follows.
+    needed = int(np.ceil(threshold / (1 + threshold) * (n_a + n_b) - 1e-9))
+    spare_a, spare_b = n_a - needed, n_b - needed
+    while spare_a >= 0 and spare_b >= 0:
+        if a == a_end or b == b_end:
+            return a_end - a <= spare_a and b_end - b <= spare_b
+        if hashes[a] == hashes[b]:
+            a += 1
+            b += 1
+        elif hashes[a] < hashes[b]:
+            a += 1
+            spare_a -= 1
+        else:
+            b += 1
+            spare_b -= 1
+    return False
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _any_near(hashes, start, text, low, high, others, threshold):  # noqa: ANN001, ANN202, PLR0917
+    found = np.zeros(len(text), dtype=np.bool_)
+    for row in range(len(text)):
+        own = text[row]
+        for at in range(low[row], high[row]):
+            other = others[at]
+            if _near(hashes, start[own], start[own + 1], start[other], start[other + 1], threshold):
+                found[row] = True
+                break
+    return found

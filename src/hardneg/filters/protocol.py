@@ -1,0 +1,39 @@
+"""What a filter is."""
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool
+
+from hardneg.data.dataset import Dataset
+
+
+@runtime_checkable
+class Filter(Protocol):
+    """A reason why a candidate may not be a negative.
+
+    A filter judges and never deletes: `apply_filters` records its verdict in the column `dropped_by`. Its
+    verdict on a row depends on that row and on its query's labelled positives alone, so the order of the
+    rows and the other queries of a block change nothing.
+    """
+
+    @property
+    def name(self) -> str:
+        """What `dropped_by` records for the rows that this filter refuses."""
+
+    @property
+    def exempts_judged(self) -> bool:
+        """Whether documents judged not relevant are spared: a label is surer than a score."""
+
+    def keep(self, candidates: pl.DataFrame, dataset: Dataset) -> Bool[np.ndarray, " rows"]:
+        """Say which rows may be negatives.
+
+        Args:
+            candidates: Columns `query`, `document` and, for each source, `rank.<source>`, `score.<source>`;
+                the rows of labelled positives are among them.
+            dataset: The dataset whose positions the rows use.
+
+        Returns:
+            `True` where the row may be a negative.
+        """

@@ -1,0 +1,155 @@
+"""Texts as sets of hashed shingles."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import no_type_check
+
+import numpy as np
+import polars as pl
+from jaxtyping import Int64, UInt32
+from numba import njit
+
+from hardneg.data.dataset import Dataset
+from hardneg.data.text import normalised
+from hardneg.progress import task
+
+_SLICE = 16_384
+
+
+@dataclass(frozen=True, eq=False)
+class Shingles:
+    """A sorted set of shingle hashes for each text.
+
+    Args:
+        hashes: The sets, one after the other.
+        start: Where each set starts in `hashes`, and at last where the last one ends.
+    """
+
+    hashes: UInt32[np.ndarray, " total"]
+    start: Int64[np.ndarray, " texts+1"]
+
+
+@lru_cache(maxsize=2)
+def document_shingles(dataset: Dataset, size: int) -> Shingles:
+    """Shingle the documents of a dataset, once for each distinct normalised text.
+
+    A token is a run of letters, digits and underscores, or any other single character, and in scripts
+    written without spaces each letter: so operators count in code and characters in Chinese. A shingle is
+    `size` tokens in a row; a text shorter than that is one shingle of all it has, and a text without tokens
+    has none. Takes about four bytes for each token of the corpus.
+
+    Args:
+        dataset: The dataset; asked for again, it is not shingled again.
+        size: Tokens of a shingle, at least 1.
+
+    Returns:
+        The sets, numbered as in `dataset.text_group`.
+    """
+    group, document = np.unique(dataset.text_group, return_index=True)
+    parts, counts = [np.empty(0, dtype=np.uint32)], [np.zeros(1, dtype=np.int64)]
+    with task("shingling documents", total=len(group), unit="documents") as advance:
+        for first in range(0, len(group), _SLICE):
+            texts = dataset.document_texts.gather(document[first : first + _SLICE])
+            hashes, count = shingle(texts, size)
+            parts.append(hashes)
+            counts.append(count)
+            advance(len(texts))
+    return Shingles(np.concatenate(parts), np.cumsum(np.concatenate(counts)))
+
+
+def shingle(texts: pl.Series, size: int) -> tuple[UInt32[np.ndarray, " total"], Int64[np.ndarray, " texts"]]:
+    """Turn texts into sets of hashes.
+
+    Args:
+        texts: The texts; equal ones after normalisation get equal sets.
+        size: Tokens of a shingle, at least 1.
+
+    Returns:
+        The sets one after the other, each sorted, and the size of each.
+    """
+    plain = pl.DataFrame({"text": texts}).select(normalised(pl.col("text").fill_null("")))["text"]
+    ends = np.cumsum(plain.str.len_chars().to_numpy().astype(np.int64))
+    characters = np.frombuffer("".join(plain.to_list()).encode("utf-32-le"), dtype=np.uint32)
+    hashes = np.empty(len(characters), dtype=np.uint32)
+    counts = np.empty(len(ends), dtype=np.int64)
+    total = _fill(characters, ends, size, hashes, counts)
+    return hashes[:total].copy(), counts
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _mix(x):  # noqa: ANN001, ANN202
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _kind(c):  # noqa: ANN001, ANN202
+    """0 for a space, 1 for a letter that goes on in a word, 2 for a character that is a token of its own."""
+    if c <= 32:
+        return 0
+    if c < 128:
+        return 1 if 48 <= c <= 57 or 97 <= c <= 122 or c == 95 else 2
+    if 0x0E00 <= c <= 0x0EFF or 0x1000 <= c <= 0x109F or 0x1780 <= c <= 0x17FF:  # Thai, Lao, Burmese, Khmer
+        return 2
+    if c < 0xC0 or 0x2000 <= c <= 0x2BFF or c >= 0x2E80:  # symbols; Chinese, Japanese, Korean
+        return 2
+    return 1
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _tokens(characters):  # noqa: ANN001, ANN202
+    """Hash each token; a state of 0 means that no word is open."""
+    tokens = np.empty(len(characters), dtype=np.uint64)
+    n_tokens = 0
+    state = np.uint64(0)
+    for character in characters:
+        kind = _kind(character)
+        if kind != 1 and state != 0:
+            tokens[n_tokens] = state
+            n_tokens += 1
+            state = np.uint64(0)
+        if kind > 0:
+            state = _mix(state + np.uint64(character) + np.uint64(0x9E3779B97F4A7C15))
+        if kind == 2:
+            tokens[n_tokens] = state
+            n_tokens += 1
+            state = np.uint64(0)
+    if state != 0:
+        tokens[n_tokens] = state
+        n_tokens += 1
+    return tokens[:n_tokens]
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _shingled(tokens, size):  # noqa: ANN001, ANN202
+    """Hash each run of `size` tokens, or of all there are if fewer; sorted."""
+    width = min(size, len(tokens))
+    hashes = np.empty(len(tokens) - width + 1 if width > 0 else 0, dtype=np.uint32)
+    for at in range(len(hashes)):
+        state = np.uint64(0)
+        for token in tokens[at : at + width]:
+            state = _mix(state + token + np.uint64(0x9E3779B97F4A7C15))
+        hashes[at] = np.uint32(state >> np.uint64(32))
+    hashes.sort()
+    return hashes
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _fill(characters, ends, size, hashes, counts):  # noqa: ANN001, ANN202
+    """Write the set of each text behind the one before; repeats are left out."""
+    total = begin = 0
+    for text in range(len(ends)):
+        found = _shingled(_tokens(characters[begin : ends[text]]), size)
+        begin, first = ends[text], total
+        for at in range(len(found)):
+            if at == 0 or found[at] != found[at - 1]:
+                hashes[total] = found[at]
+                total += 1
+        counts[text] = total - first
+    return total

@@ -1,0 +1,26 @@
+"""What a loss sees: scores, which column is the answer, and which columns may be negatives."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreMatrix:
+    """Scores of a batch of queries against a pool of documents.
+
+    Args:
+        scores: Raw scores, before any temperature; larger is more relevant.
+        target: Column of each query's positive.
+        allowed: `True` where the document may be a negative of the query, or is its target. A document that
+            answers the query by another label, or repeats the text of one that does, is not allowed.
+        teacher: Scores of a teacher for the same pairs, not a number where it gave none; None without one.
+        log_q: Logarithm of the chance with which each document came into the pool; None if it is not known.
+    """
+
+    scores: Float[Tensor, "queries pool"]
+    target: Int64[Tensor, " queries"]
+    allowed: Bool[Tensor, "queries pool"]
+    teacher: Float[Tensor, "queries pool"] | None = None
+    log_q: Float[Tensor, " pool"] | None = None

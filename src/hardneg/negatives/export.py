@@ -1,0 +1,112 @@
+"""Negatives as files for other trainers."""
+
+from pathlib import Path
+
+import polars as pl
+
+from hardneg.data.dataset import Dataset
+from hardneg.errors import RecipeError
+from hardneg.files import replacing
+from hardneg.negatives.forms import FORMS, arrange
+
+SUFFIXES = (".jsonl", ".parquet")
+
+
+def export(
+    dataset: Dataset,
+    negatives: pl.DataFrame,
+    *,
+    split: str,
+    form: str,
+    path: Path | str | None = None,
+    scores: bool = False,
+    ids: bool = False,
+    n_negatives: int | None = None,
+) -> pl.DataFrame:
+    """Write negatives in a form that sentence-transformers trains on.
+
+    | form | a row for each | columns |
+    |---|---|---|
+    | triplet | positive and negative | `query`, `positive`, `negative` |
+    | n-tuple | positive | `query`, `positive`, `negative_1` … |
+    | labeled-pair | query and document | `query`, `document`, `label` |
+    | labeled-list | query | `query`, `documents`, `labels` |
+
+    Documents are given as models see them, the title before the text; prompts are left to the trainer. A
+    query without negatives has no row.
+
+    Args:
+        dataset: The dataset that the negatives were mined from.
+        negatives: The negatives table, with positions.
+        split: The positives of this split are exported.
+        form: "triplet", "n-tuple", "labeled-pair" or "labeled-list".
+        path: A `.jsonl` or `.parquet` file to write; None writes nothing.
+        scores: Whether to add scores: `scores`, the positive's first, to triplets and n-tuples; `score` or
+            `scores` in place of the labels of the other two. The score of a query's weakest positive stands
+            for each of its positives.
+        ids: Whether to add the ids of queries and documents; trainers read each column that is not a label
+            or a score as text, so leave them out of files for training.
+        n_negatives: Negatives in each row of an n-tuple; queries with fewer are left out. None takes as many
+            as each query has, and insists that all have as many.
+
+    Returns:
+        The table that was, or would be, written.
+
+    Raises:
+        RecipeError: The form or the suffix of the file is unknown, or `n_negatives` does not fit the form.
+        DatasetError: The split does not exist or has no positive.
+        RunError: A score is missing or of two scales, or the queries have unequal numbers of negatives.
+    """
+    _check(form, path, n_negatives)
+    query, positive = dataset.pairs_of(split)
+    pairs = pl.DataFrame({"query": query, "positive": positive})
+    rows = arrange(pairs, negatives, form, scores=scores, n_negatives=n_negatives)
+    table = _with_texts(rows, dataset, ids=ids)
+    if path is not None:
+        with replacing(Path(path)) as temporary:
+            if Path(path).suffix == ".parquet":
+                table.write_parquet(temporary)
+            else:
+                table.write_ndjson(temporary)
+    return table
+
+
+def _with_texts(rows: pl.DataFrame, dataset: Dataset, *, ids: bool) -> pl.DataFrame:
+    """Put texts, and ids if asked for, in the place of positions."""
+    columns = []
+    for name, values in zip(rows.columns, rows.iter_columns(), strict=True):
+        if name.startswith(("label", "score")):
+            columns.append(values)
+            continue
+        texts, known = (
+            (dataset.query_texts, dataset.queries["id"])
+            if name == "query"
+            else (dataset.document_texts, dataset.documents["id"])
+        )
+        columns.append(_gathered(texts, values).alias(name))
+        if ids:
+            columns.append(_gathered(known, values).alias(f"{name}_id"))
+    return pl.DataFrame(columns)
+
+
+def _gathered(values: pl.Series, positions: pl.Series) -> pl.Series:
+    """Look positions up, in lists too."""
+    if positions.dtype != pl.List:
+        return values.gather(positions)
+    flat = positions.explode()
+    row = pl.int_range(len(positions), eager=True).repeat_by(positions.list.len()).explode()
+    table = pl.DataFrame({"row": row, "value": values.gather(flat)})
+    return table.group_by("row", maintain_order=True).agg("value")["value"]
+
+
+def _check(form: str, path: Path | str | None, n_negatives: int | None) -> None:
+    if form not in FORMS:
+        raise RecipeError(f"export: form is {form!r}; set it to one of: {', '.join(FORMS)}")
+    if path is not None and Path(path).suffix not in SUFFIXES:
+        raise RecipeError(
+            f"export: cannot tell the format of {path}; end its name in {' or '.join(SUFFIXES)}"
+        )
+    if n_negatives is not None and (form != "n-tuple" or n_negatives < 1):
+        raise RecipeError(
+            f"export: n_negatives is {n_negatives}; give 1 or more, and with the form n-tuple only"
+        )

@@ -1,0 +1,1 @@
+"""The stages in order: mining by blocks, training, evaluation, and the run folder that holds their results."""

@@ -1,0 +1,119 @@
+"""The folder of a run: what was asked for, what each stage found, what it cost.
+
+    recipe.toml       the recipe with every default filled in
+    manifest.json     versions, fingerprints, components, counts, and the cost of each stage
+    dataset/          the dataset, if the recipe built one
+    candidates/ negatives/ mining.json
+    training/ROW-seedN/   one a trained model
+    model/            the model trained with mined negatives, first seed
+    evaluation/ROW[-seedN]/
+"""
+
+import json
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from hardneg.errors import RunError
+from hardneg.files import replacing
+from hardneg.pipeline.stages import Cost, measured
+from hardneg.recipe import Recipe
+
+_PACKAGES = ("hardneg", "numpy", "polars", "bm25s", "torch", "transformers", "sentence-transformers", "accelerate")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run on disk.
+
+    Args:
+        path: The folder.
+        manifest: What `manifest.json` holds; written whenever a stage ends.
+    """
+
+    path: Path
+    manifest: dict[str, Any] = field(repr=False)
+
+    @classmethod
+    def open(cls, path: Path, recipe: Recipe) -> "RunFolder":
+        """Make the folder of a run, or go on with one that was made for the same recipe.
+
+        Raises:
+            RunError: The folder holds a run of another recipe.
+        """
+        file = path / "manifest.json"
+        manifest = json.loads(file.read_text()) if file.exists() else {}
+        if manifest and manifest["recipe"] != recipe.fingerprint:
+            raise RunError(
+                f"{path} holds a run of another recipe (its own is {path / 'recipe.toml'}); "
+                "name another folder with -o, or delete this one"
+            )
+        folder = cls(path, manifest)
+        manifest |= {"recipe": recipe.fingerprint, "seed": recipe.seed, "versions": _versions(), "machine": _machine()}
+        manifest.setdefault("stages", {})
+        with replacing(path / "recipe.toml") as temporary:
+            temporary.write_text(recipe.resolved())
+        folder.save()
+        return folder
+
+    def save(self) -> None:
+        """Write the manifest."""
+        with replacing(self.path / "manifest.json") as temporary:
+            temporary.write_text(json.dumps(self.manifest, indent=2) + "\n")
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Do a stage and write down what it cost, also when it is interrupted."""
+        costs = {stage: Cost(**figures) for stage, figures in self.manifest["stages"].items()}
+        try:
+            with measured(costs, name):
+                yield
+        finally:
+            self.manifest["stages"] = {stage: cost.as_dict() for stage, cost in costs.items()}
+            self.save()
+
+    def pin(self, name: str, value: str) -> None:
+        """Write down a fingerprint of an input, or check that it is the same as when the run began.
+
+        Raises:
+            RunError: The input has changed.
+        """
+        before = self.manifest.setdefault("fingerprints", {}).setdefault(name, value)
+        if before != value:
+            raise RunError(
+                f"{self.path} was begun with another {name}: it has changed since; "
+                "name another folder with -o, or delete this one"
+            )
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """Put a second name on every file of a folder, or copy where the file system knows no links."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target, copy_function=_link_or_copy)
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _machine() -> str:
+    return f"{os.cpu_count()} CPU cores, {platform.machine()}, {platform.system()}"

@@ -1,0 +1,47 @@
+"""From candidates to negatives in numbers."""
+
+from typing import Any
+
+import polars as pl
+
+
+def funnel(
+    candidates: pl.LazyFrame, negatives: pl.LazyFrame, *, sources: list[str], n_queries: int, per_query: int
+) -> dict[str, Any]:
+    """Count what became of every candidate.
+
+    Args:
+        candidates: All candidates with `rank.<source>` and `dropped_by`; rows that no source retrieved (the
+            labelled positives, kept for their scores) are not counted.
+        negatives: The negatives chosen among them.
+        sources: Names of the sources.
+        n_queries: Queries mined for.
+        per_query: Negatives that each query should have.
+
+    Returns:
+        `queries`, `candidates`, `dropped` by filter, `eligible`, `selected`, `short_queries` (with fewer
+        negatives than asked for), `empty_queries` (with none), and `sources`: the same figures by source; a
+        document found by two sources counts in both, a selected one in the source that it was chosen for.
+    """
+    found = {name: pl.col(f"rank.{name}").is_not_null() for name in sources}
+    retrieved = candidates.filter(pl.any_horizontal(*found.values()))
+    chosen = dict(negatives.group_by("source").len().collect().iter_rows())
+    key = "query" if "query" in negatives.collect_schema() else "query_id"
+    lengths = negatives.group_by(key).len().collect()["len"]
+    return {
+        "queries": n_queries,
+        **_fates(retrieved),
+        "selected": int(lengths.sum()),
+        "short_queries": n_queries - int((lengths >= per_query).sum()),
+        "empty_queries": n_queries - len(lengths),
+        "sources": {
+            name: {**_fates(retrieved.filter(mask)), "selected": chosen.get(name, 0)} for name, mask in found.items()
+        }
+        | {name: {"selected": count} for name, count in sorted(chosen.items()) if name not in found},
+    }
+
+
+def _fates(rows: pl.LazyFrame) -> dict[str, Any]:
+    counts = dict(rows.group_by("dropped_by").len().collect().iter_rows())
+    dropped = {name: count for name, count in sorted(counts.items(), key=str) if name is not None}
+    return {"candidates": sum(counts.values()), "dropped": dropped, "eligible": counts.get(None, 0)}

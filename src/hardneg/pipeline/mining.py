@@ -1,0 +1,177 @@
+"""Mining: sources, filters and selection over blocks of queries."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from jaxtyping import Int32
+
+from hardneg.data.dataset import Dataset
+from hardneg.errors import RunError
+from hardneg.files import replacing
+from hardneg.filters import Filter, apply_filters
+from hardneg.negatives import Selection, select
+from hardneg.recipe.defaults import default_filters, default_sources
+from hardneg.pipeline.funnel import funnel
+from hardneg.pipeline.parts import part_path, read_parts, write_part
+from hardneg.progress import task
+from hardneg.sources import Source, gather, identity
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides which negatives are mined.
+
+    Args:
+        split: The queries with a positive in this split are mined for.
+        sources: Where candidates come from.
+        filters: Why a candidate may not be a negative; known positives are always refused.
+        select: How negatives are chosen among the candidates that are left.
+        depth: Candidates that each source gives a query.
+        seed: Seed of every random choice.
+    """
+
+    split: str
+    sources: tuple[Source, ...]
+    filters: tuple[Filter, ...]
+    select: Selection
+    depth: int = 100
+    seed: int = 0
+
+    def identity(self, dataset: Dataset) -> dict[str, Any]:
+        """Describe the plan on a dataset such that equal descriptions mine equal negatives."""
+        return {
+            "dataset": dataset.fingerprint,
+            "split": self.split,
+            "sources": [identity(source) for source in self.sources],
+            "filters": [repr(filter_) for filter_ in self.filters],
+            "select": repr(self.select),
+            "depth": self.depth,
+            "seed": self.seed,
+        }
+
+
+@dataclass(frozen=True)
+class Mined:
+    """Mined negatives.
+
+    Args:
+        negatives: The negatives table, with positions.
+        funnel: Counts from candidates to negatives: over all, by source and by filter.
+    """
+
+    negatives: pl.DataFrame
+    funnel: dict[str, Any]
+
+
+def mine(
+    dataset: Dataset,
+    *,
+    split: str = "train",
+    sources: Sequence[Source] | None = None,
+    filters: Sequence[Filter] | None = None,
+    select: Selection | None = None,
+    depth: int = 100,
+    seed: int = 0,
+    block_size: int = 4_096,
+    out: Path | str | None = None,
+) -> Mined:
+    """Mine negatives for the queries of a split.
+
+    The rows do not depend on `block_size`, nor on being interrupted and called again with the same `out`.
+
+    Args:
+        dataset: What to mine.
+        split: The queries with a positive in this split are mined for.
+        sources: Where candidates come from; by default BM25 and a dense model.
+        filters: Why a candidate may not be a negative; by default near duplicates of a positive and a
+            margin below the weakest positive. Labelled positives are always refused.
+        select: How negatives are chosen among the rest; by default the top four.
+        depth: Candidates that each source gives a query, at least 1.
+        seed: Seed of every random choice.
+        block_size: Queries mined at a time; bounds the memory.
+        out: Folder for `candidates/` and `negatives/`, written block by block; None keeps all in memory.
+
+    Returns:
+        The negatives and the counts of what became of every candidate.
+
+    Raises:
+        DatasetError: The split does not exist or has no positive.
+        RunError: `out` holds the result of another plan.
+    """
+    sources = default_sources() if sources is None else tuple(sources)
+    filters = default_filters(sources) if filters is None else tuple(filters)
+    plan = Plan(split, tuple(sources), tuple(filters), select or Selection(), depth, seed)
+    if out is None:
+        blocks = [mine_block(dataset, block, plan) for block in _tracked(_blocks(dataset, plan, block_size))]
+        candidates, negatives = (pl.concat(list(tables)) for tables in zip(*blocks, strict=True))
+        return Mined(negatives, _count(candidates.lazy(), negatives.lazy(), dataset, plan))
+    return _mine_to(Path(out), dataset, plan, block_size)
+
+
+def mine_block(dataset: Dataset, block: Int32[np.ndarray, " queries"], plan: Plan) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Mine one block of queries.
+
+    Returns:
+        The candidates, each with what became of it, and the negatives.
+    """
+    candidates = apply_filters(gather(dataset, plan.sources, block, plan.depth), dataset, plan.filters)
+    return candidates, select(candidates, dataset, plan.select, seed=plan.seed)
+
+
+def _mine_to(folder: Path, dataset: Dataset, plan: Plan, block_size: int) -> Mined:
+    _claim(folder, {**plan.identity(dataset), "block_size": block_size})
+    for number, block in enumerate(_tracked(_blocks(dataset, plan, block_size))):
+        done = part_path(folder / "negatives", number)
+        if not done.exists():
+            candidates, negatives = mine_block(dataset, block, plan)
+            write_part(candidates, dataset, part_path(folder / "candidates", number))
+            write_part(negatives, dataset, done)
+    counts = _count(
+        pl.scan_parquet(folder / "candidates/part-*.parquet"),
+        pl.scan_parquet(folder / "negatives/part-*.parquet"),
+        dataset,
+        plan,
+    )
+    return Mined(read_parts(folder / "negatives", dataset), counts)
+
+
+def _count(candidates: pl.LazyFrame, negatives: pl.LazyFrame, dataset: Dataset, plan: Plan) -> dict[str, Any]:
+    return funnel(
+        candidates,
+        negatives,
+        sources=[source.name for source in plan.sources],
+        n_queries=len(dataset.queries_of(plan.split)),
+        per_query=plan.select.per_query,
+    )
+
+
+def _claim(folder: Path, identity: dict[str, Any]) -> None:
+    """Write down what is mined into a folder, or check that it is the same as before."""
+    path = folder / "mining.json"
+    if path.exists():
+        before = json.loads(path.read_text())
+        differing = [key for key in identity if before.get(key) != identity[key]]
+        if differing:
+            raise RunError(
+                f"{folder} holds negatives mined with another {', '.join(differing)}; "
+                "name another folder, or delete this one to mine anew"
+            )
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(identity, indent=2))
+
+
+def _blocks(dataset: Dataset, plan: Plan, block_size: int) -> list[Int32[np.ndarray, " queries"]]:
+    queries = dataset.queries_of(plan.split)
+    return [queries[start : start + block_size] for start in range(0, len(queries), block_size)]
+
+
+def _tracked(blocks: list[Int32[np.ndarray, " queries"]]):
+    with task("mining", total=sum(map(len, blocks)), unit="queries") as advance:
+        for block in blocks:
+            yield block
+            advance(len(block))

@@ -1,0 +1,66 @@
+"""A table on disk as numbered Parquet parts, one a block; positions in memory, ids on disk."""
+
+from pathlib import Path
+
+import polars as pl
+
+from hardneg.data.dataset import Dataset
+from hardneg.errors import RunError
+from hardneg.files import replacing
+
+
+def part_path(folder: Path, number: int) -> Path:
+    """Name of one part of a table."""
+    return folder / f"part-{number:05d}.parquet"
+
+
+def write_part(table: pl.DataFrame, dataset: Dataset, path: Path) -> None:
+    """Write one part with ids in place of positions; the file appears whole or not at all."""
+    rest = [name for name in table.columns if name not in ("query", "document")]
+    on_disk = table.select(
+        dataset.queries["id"].gather(table["query"]).alias("query_id"),
+        dataset.documents["id"].gather(table["document"]).alias("doc_id"),
+        *rest,
+    )
+    with replacing(path) as temporary:
+        on_disk.write_parquet(temporary)
+
+
+def read_parts(path: Path, dataset: Dataset) -> pl.DataFrame:
+    """Read a table back, from its folder of parts or from one file, in the order in which it was written.
+
+    Args:
+        path: The folder, or a Parquet file.
+        dataset: The dataset whose ids the table names.
+
+    Returns:
+        The table with positions `query` and `document` in place of ids.
+
+    Raises:
+        RunError: Nothing is there, or an id is not of this dataset.
+    """
+    files = sorted(path.glob("part-*.parquet")) if path.is_dir() else [path]
+    if not files or not files[0].exists():
+        raise RunError(f"{path} holds no part-*.parquet; mine first, or name the folder of a finished run")
+    table = pl.concat([pl.read_parquet(file) for file in files])
+    for id_column, column, known in (
+        ("query_id", "query", dataset.queries["id"]),
+        ("doc_id", "document", dataset.documents["id"]),
+    ):
+        positions = pl.DataFrame({id_column: known}).with_row_index(column).cast({column: pl.Int32})
+        table = table.join(positions, on=id_column, how="left", maintain_order="left")
+        missing = table.filter(pl.col(column).is_null())[id_column]
+        if len(missing):
+            raise RunError(f"{path} names {id_column} {missing[0]!r}, which {dataset.name} does not have")
+    rest = [name for name in table.columns if name not in ("query", "document", "query_id", "doc_id")]
+    return table.select("query", "document", *rest)
+
+
+def read_negatives(path: Path, dataset: Dataset) -> pl.DataFrame:
+    """Read mined negatives from a run folder, from its `negatives/`, or from one Parquet file.
+
+    Raises:
+        RunError: Nothing is there, or an id is not of this dataset.
+    """
+    inside = path / "negatives"
+    return read_parts(inside if inside.is_dir() else path, dataset)

@@ -1,0 +1,182 @@
+"""A whole experiment: build or read the data, mine, train, and measure each row of the table."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from hardneg.data.dataset import Dataset
+from hardneg.data.python_source import python_source
+from hardneg.data.reading import read_dataset
+from hardneg.evaluation.retrieval import evaluate
+from hardneg.evaluation.significance import compare
+from hardneg.pipeline.folder import RunFolder, link_tree
+from hardneg.pipeline.mining import mine
+from hardneg.recipe import Recipe
+from hardneg.sources import BM25, Dense, Source
+from hardneg.training.loop import train
+
+MEASURE = "nDCG@10"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: a system, measured once, or once a seed if it was trained.
+
+    Args:
+        name: "bm25", "zero_shot", "in_batch" or "mined".
+        seeds: Each query's measures, one table for each seed.
+    """
+
+    name: str
+    seeds: list[pl.DataFrame]
+
+    @property
+    def per_query(self) -> pl.DataFrame:
+        """Each query's measures, averaged over the seeds."""
+        return pl.concat(self.seeds).group_by("query_id").mean().sort("query_id")
+
+    def as_dict(self) -> dict[str, dict[str, Any]]:
+        """Give the mean, the mean of each seed, and the standard deviation over seeds (null for one), by measure."""
+        measures = [name for name in self.seeds[0].columns if name != "query_id"]
+        means = {name: pl.Series([table[name].mean() for table in self.seeds], dtype=pl.Float64) for name in measures}
+        return {name: {"value": mean.mean(), "seeds": mean.to_list(), "sd": mean.std()} for name, mean in means.items()}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run found.
+
+    Args:
+        folder: Where everything lies.
+        rows: The table, in the order in which it is read: each row should beat the one above.
+        manifest: Versions, fingerprints, counts and costs.
+    """
+
+    folder: Path
+    rows: list[Row]
+    manifest: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give everything by name, for machines."""
+        return {
+            "folder": str(self.folder),
+            "rows": {row.name: row.as_dict() for row in self.rows},
+            "comparisons": {
+                f"{after.name} - {before.name}": asdict(compare(before.per_query, after.per_query, MEASURE))
+                for at, after in enumerate(self.rows)
+                for before in self.rows[:at]
+            },
+            **self.manifest,
+        }
+
+
+def run(recipe: Recipe, *, out: Path | str) -> Result:
+    """Do every stage of a recipe; a stage that is done is not done again.
+
+    Args:
+        recipe: What to do.
+        out: Folder of the run. An interrupted run goes on where it stopped when called again.
+
+    Returns:
+        The table and the costs.
+
+    Raises:
+        InputError: Something in the recipe or its data cannot be used.
+        Interrupted: Ctrl-C while training; a checkpoint was saved.
+    """
+    folder = RunFolder.open(Path(out), recipe)
+    dataset = _dataset(recipe, folder)
+    # Asked for before any work, so that a split that does not exist is known at once.
+    for split in (recipe.mine.split, recipe.evaluate.split):
+        dataset.queries_of(split)
+    rows = list(_baselines(recipe, dataset, folder))
+    if "in_batch" in recipe.evaluate.rows:
+        rows.append(_trained("in_batch", None, recipe, dataset, folder))
+    with folder.stage("mine"):
+        mined = mine(
+            dataset,
+            split=recipe.mine.split,
+            sources=recipe.sources,
+            filters=recipe.filters,
+            select=recipe.select,
+            depth=recipe.mine.depth,
+            seed=recipe.seed,
+            block_size=recipe.mine.block_size,
+            out=folder.path,
+        )
+    folder.manifest["funnel"] = mined.funnel
+    rows.append(_trained("mined", mined.negatives, recipe, dataset, folder))
+    first_seed = _seeds(recipe)[0]
+    link_tree(_training(folder, "mined", first_seed) / "model", folder.path / "model")
+    folder.save()
+    return Result(folder.path, rows, folder.manifest)
+
+
+def _dataset(recipe: Recipe, folder: RunFolder) -> Dataset:
+    settings = recipe.dataset
+    with folder.stage("dataset"):
+        if settings.path is not None:
+            dataset = read_dataset(settings.path, skip_invalid=settings.skip_invalid)
+        else:
+            built = folder.path / "dataset"
+            if not built.exists():
+                python_source(list(settings.python), seed=recipe.seed).write(built)
+            dataset = read_dataset(built)
+    folder.pin("dataset", dataset.fingerprint)
+    folder.manifest["components"] = {
+        "sources": [repr(source) for source in recipe.sources],
+        "filters": [repr(each) for each in recipe.filters],
+        "select": repr(recipe.select),
+        "train": repr(recipe.train),
+    }
+    folder.manifest["counts"] = {
+        "queries": dataset.n_queries,
+        "documents": dataset.n_documents,
+        "train_pairs": len(dataset.pairs_of(recipe.mine.split)[0]),
+        "test_queries": len(dataset.queries_of(recipe.evaluate.split)),
+    }
+    return dataset
+
+
+def _baselines(recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Iterator[Row]:
+    systems: dict[str, Callable[[], Source]] = {
+        "bm25": lambda: next((source for source in recipe.sources if isinstance(source, BM25)), BM25()),
+        "zero_shot": lambda: Dense(model=recipe.model, max_tokens=recipe.evaluate.max_tokens),
+    }
+    for name, system in systems.items():
+        if name in recipe.evaluate.rows:
+            yield Row(name, [_measured(name, system, recipe, dataset, folder)])
+
+
+def _trained(name: str, negatives: pl.DataFrame | None, recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Row:
+    seeds = []
+    for seed in _seeds(recipe):
+        place = _training(folder, name, seed)
+        with folder.stage(f"train {place.name}"):
+            settings = replace(recipe.train, seed=seed)
+            model = train(recipe.model, dataset, negatives, settings=settings, split=recipe.mine.split, out=place).path
+        system = Dense(model=str(model), max_tokens=recipe.evaluate.max_tokens)
+        seeds.append(_measured(place.name, lambda system=system: system, recipe, dataset, folder))
+    return Row(name, seeds)
+
+
+def _measured(
+    name: str, system: Callable[[], Source], recipe: Recipe, dataset: Dataset, folder: RunFolder
+) -> pl.DataFrame:
+    place = folder.path / "evaluation" / name
+    if not (place / "metrics.json").exists():
+        with folder.stage(f"evaluate {name}"):
+            settings = recipe.evaluate
+            evaluate(dataset, system(), split=settings.split, depth=settings.depth, name=name).write(place)
+    return pl.read_parquet(place / "per_query.parquet")
+
+
+def _seeds(recipe: Recipe) -> tuple[int, ...]:
+    return recipe.seeds or (recipe.train.seed,)
+
+
+def _training(folder: RunFolder, name: str, seed: int) -> Path:
+    return folder.path / "training" / f"{name}-seed{seed}"

@@ -1,0 +1,59 @@
+"""What each stage of a run cost: wall time and peak memory."""
+
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+_STATUS = Path("/proc/self/status")
+_CLEAR = Path("/proc/self/clear_refs")
+_RESET_PEAK = "5"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Cost of one stage.
+
+    Args:
+        wall_s: Seconds from start to end.
+        peak_gb: Largest resident memory of the process during the stage, in 10^9 bytes. Where the system
+            cannot restart the count (not Linux), the largest since the process started.
+    """
+
+    wall_s: float
+    peak_gb: float
+
+    def as_dict(self) -> dict[str, float]:
+        """Give the figures by name, rounded to what they can mean."""
+        return {name: round(value, 3) for name, value in asdict(self).items()}
+
+
+@contextmanager
+def measured(costs: dict[str, Cost], stage: str) -> Iterator[None]:
+    """Record the cost of the block under `stage`, added to what an earlier, interrupted try cost."""
+    _restart_peak()
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        before = costs.get(stage, Cost(0.0, 0.0))
+        wall_s = before.wall_s + time.perf_counter() - started
+        costs[stage] = Cost(wall_s, max(before.peak_gb, _peak_gb()))
+
+
+def _restart_peak() -> None:
+    try:
+        _CLEAR.write_text(_RESET_PEAK)
+    except OSError:
+        return
+
+
+def _peak_gb() -> float:
+    if _STATUS.exists():
+        line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024 / 1e9
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9

@@ -1,0 +1,51 @@
+"""Progress of long work, without the library printing anything.
+
+Stages report to a display. The command line installs one that draws bars; a library user sees nothing
+unless they install their own with `showing`.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from typing import Protocol
+
+Advance = Callable[[int], None]
+
+
+class Display(Protocol):
+    """Something that can show how far a task is."""
+
+    def task(self, description: str, *, total: int | None, unit: str) -> AbstractContextManager[Advance]:
+        """Open a task; the value of the context is called with the number of units done."""
+
+
+class _Quiet:
+    def task(self, description: str, *, total: int | None, unit: str) -> AbstractContextManager[Advance]:  # noqa: ARG002
+        return nullcontext(lambda _n: None)
+
+
+_display: ContextVar[Display] = ContextVar("display", default=_Quiet())
+
+
+@contextmanager
+def showing(display: Display) -> Iterator[None]:
+    """Show the progress of everything inside the block on `display`."""
+    token = _display.set(display)
+    try:
+        yield
+    finally:
+        _display.reset(token)
+
+
+def task(description: str, *, total: int | None, unit: str) -> AbstractContextManager[Advance]:
+    """Open a task on the current display.
+
+    Args:
+        description: What is being done, for people ("encoding documents").
+        total: Units in all, or None if not known.
+        unit: What is counted ("documents"), for the rate.
+
+    Returns:
+        A context manager whose value is a function: call it with the number of units just finished.
+    """
+    return _display.get().task(description, total=total, unit=unit)

@@ -1,0 +1,15 @@
+"""A whole experiment as one typed object, read from TOML and written back."""
+
+from hardneg.recipe.files import shipped_recipes
+from hardneg.recipe.recipe import Recipe
+from hardneg.recipe.settings import DatasetSettings, EvaluateSettings, FromPath, FromPython, MineSettings
+
+__all__ = [
+    "DatasetSettings",
+    "EvaluateSettings",
+    "FromPath",
+    "FromPython",
+    "MineSettings",
+    "Recipe",
+    "shipped_recipes",
+]

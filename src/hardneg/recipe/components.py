@@ -1,0 +1,181 @@
+"""Building frozen dataclasses from tables of a recipe, and turning them back into tables."""
+
+import dataclasses
+import functools
+import importlib
+import json
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast, get_args
+
+from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
+
+from hardneg.errors import InputError
+from hardneg.recipe.place import Place, nearest
+
+Field = dataclasses.Field[Any]
+
+
+@dataclass(frozen=True)
+class Room:
+    """One kind of component: what may be named in `use`.
+
+    Args:
+        kind: What a member is called in messages ("source", "filter").
+        members: The room's literal map from name to class.
+        protocol: What a class from elsewhere must offer; None if only members will do.
+    """
+
+    kind: str
+    members: Mapping[str, type]
+    protocol: type | None = None
+
+    def name_of(self, component: object) -> str:
+        """Give the name that `use` has for a component: that of the map, or `module:Class`."""
+        names = [name for name, member in self.members.items() if type(component) is member]
+        return names[0] if names else f"{type(component).__module__}:{type(component).__qualname__}"
+
+
+Rooms = Mapping[str, Room]
+
+
+def build(cls: type, table: object, place: Place, *, rooms: Rooms | None = None) -> Any:  # noqa: ANN401
+    """Build a dataclass from a table; keys that the table lacks keep their default.
+
+    Args:
+        cls: A dataclass.
+        table: What the recipe says.
+        place: Where it says so.
+        rooms: For fields whose value is itself a component, the room to take it from.
+
+    Raises:
+        RecipeError: Not a table, a key that the class does not have, a value of the wrong type, a missing
+            value, or values that the class refuses.
+    """
+    if not isinstance(table, Mapping):
+        raise place.error(f"must be a table, not {table!r}")
+    fields = settable_fields(cls)
+    check_keys(table, fields, place)
+    values = {}
+    for key, value in table.items():
+        room = (rooms or {}).get(key)
+        values[key] = (
+            typed(fields[key], value, place.at(key)) if room is None else pick(room, value, place.at(key))
+        )
+    lacking = [name for name, each in fields.items() if name not in values and is_required(each)]
+    if lacking:
+        raise place.error(f"{lacking[0]!r} must be given")
+    try:
+        return cls(**values)
+    except (InputError, ValueError) as error:
+        raise place.error(str(error)) from error
+
+
+def pick(room: Room, value: object, place: Place, *, fallbacks: Mapping[str, object] | None = None) -> Any:  # noqa: ANN401
+    """Build the component that a table names in `use`; a bare string names one with all its defaults.
+
+    Args:
+        room: What may be named.
+        value: The table, or the bare name.
+        place: Where it stands.
+        fallbacks: Values for keys that the component has and the table does not give.
+
+    Raises:
+        RecipeError: The component does not exist, or `build` refuses the rest of the table.
+    """
+    table = {"use": value} if isinstance(value, str) else value
+    if not isinstance(table, Mapping) or not isinstance(table.get("use"), str):
+        raise place.error(f"must name a {room.kind} by the key 'use' (known: {', '.join(room.members)})")
+    name = table["use"]
+    outside = room.protocol is not None and ":" in name
+    if not outside and name not in room.members:
+        own = "" if room.protocol is None else "; write your own as 'module:Class'"
+        raise place.error(f"unknown {room.kind} {name!r}; {nearest(name, room.members)}{own}")
+    cls = _imported(name, place) if outside else room.members[name]
+    usable = {key: each for key, each in (fallbacks or {}).items() if key in settable_fields(cls)}
+    component = build(cls, usable | {key: each for key, each in table.items() if key != "use"}, place)
+    if room.protocol is not None and not isinstance(component, room.protocol):
+        raise place.error(
+            f"{name!r} is not a {room.kind}: it lacks something that {room.protocol.__name__} asks for"
+        )
+    return component
+
+
+def as_table(component: object, *, room: Room | None = None, rooms: Rooms | None = None) -> dict[str, Any]:
+    """Turn a component into the table that `build`, or `pick` if a room is given, makes it from.
+
+    Values that are None are left out: TOML has no such value, so no recipe can have set one.
+    """
+    table: dict[str, Any] = {} if room is None else {"use": room.name_of(component)}
+    for name in settable_fields(type(component)):
+        value = getattr(component, name)
+        inner = (rooms or {}).get(name)
+        if value is not None:
+            table[name] = value if inner is None else as_table(value, room=inner)
+    return table
+
+
+def check_keys(table: Mapping[str, object], known: Mapping[str, object], place: Place) -> None:
+    """Refuse the first key that is not known, and name the nearest one that is."""
+    for key in table:
+        if key not in known:
+            raise place.error(f"unknown key {key!r}; {nearest(key, known)}")
+
+
+def typed(each: Field, value: object, place: Place) -> Any:  # noqa: ANN401
+    """Check a value against the annotation of its field.
+
+    Nothing is converted but arrays to tuples, whole numbers to floats, and paths to absolute ones.
+
+    Raises:
+        RecipeError: It does not fit; the message says what would.
+    """
+    try:
+        checked = _adapter(cast(Hashable, each.type)).validate_json(
+            json.dumps(value, default=str), strict=True
+        )
+    except ValidationError as error:
+        found = error.errors()
+        wanted = " or ".join(dict.fromkeys(one["msg"].removeprefix("Input should be ") for one in found))
+        inner = "".join(f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in found[0]["loc"])
+        raise place.error(f"should be {wanted}, not {value!r}{f' (at {inner})' if inner else ''}") from None
+    if isinstance(checked, Path):
+        return place.resolve(checked)
+    may_be_path = Path in get_args(each.type) and isinstance(checked, str)
+    return place.found(checked) if may_be_path else checked
+
+
+def settable_fields(cls: type) -> dict[str, Field]:
+    """Give the fields of a dataclass that a recipe can set, by name."""
+    return {each.name: each for each in dataclasses.fields(cls) if each.init}
+
+
+def is_required(each: Field) -> bool:
+    """Say whether a field has no default."""
+    return each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
+
+
+@functools.cache
+def _adapter(annotation: Any) -> TypeAdapter[Any]:  # noqa: ANN401
+    try:
+        return TypeAdapter(annotation)
+    except PydanticSchemaGenerationError:
+        # A field may take an object, such as a loaded model, beside the plain values that TOML can hold.
+        plain = [each for each in get_args(annotation) if each in (str, int, float, bool, Path)]
+        return TypeAdapter(functools.reduce(lambda one, other: one | other, plain, None))
+
+
+def _imported(name: str, place: Place) -> type:
+    module_name, _, attribute = name.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise place.error(f"cannot import {module_name!r}, named in {name!r}: {error}") from error
+    cls = getattr(module, attribute, None)
+    if cls is None:
+        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+        raise place.error(f"{module_name!r} has no {attribute!r}; {nearest(attribute, classes)}")
+    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
+        raise place.error(f"{name!r} is not a dataclass; components are frozen dataclasses")
+    return cls

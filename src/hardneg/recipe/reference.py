@@ -1,0 +1,100 @@
+"""Every key of a recipe as a page of documentation, taken from the classes themselves."""
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from hardneg.negatives import Selection
+from hardneg.recipe.components import Field, Room, Rooms, as_table, is_required, settable_fields
+from hardneg.recipe.recipe import Recipe
+from hardneg.recipe.rooms import FILTER, SELECT, SOURCE, TRAIN
+from hardneg.recipe.settings import EvaluateSettings, FromPath, FromPython, MineSettings
+from hardneg.recipe.toml import toml_value
+from hardneg.sources import Dense, Random
+from hardneg.training.settings import TrainSettings
+
+_TABLES: Mapping[str, tuple[type, Rooms]] = {
+    "[dataset]` to read": (FromPath, {}),
+    "[dataset]` to build": (FromPython, {}),
+    "[mine]`": (MineSettings, {}),
+    "[select]`": (Selection, SELECT),
+    "[train]`": (TrainSettings, TRAIN),
+    "[evaluate]`": (EvaluateSettings, {}),
+}
+_SUPPLIED = {
+    (Recipe, "name"): "name of the file",
+    (TrainSettings, "seed"): "`seed` of the recipe",
+    (Random, "seed"): "`seed` of the recipe",
+    (Dense, "model"): "`model` of the recipe",
+}
+_ROOMS = {"sources": SOURCE, "filters": FILTER}
+
+
+def reference() -> str:
+    """Write the keys, defaults and meanings of every table of a recipe as Markdown."""
+    parts = ["### Top level", _keys(Recipe, {}, only=("name", "model", "seed", "seeds"))]
+    for key, (cls, rooms) in _TABLES.items():
+        parts += [f"### `{key}", _keys(cls, rooms), *_room_parts(rooms)]
+    for key, room in _ROOMS.items():
+        parts += [f"### `[[{key}]]`", *_members(room, "use")]
+    return "\n\n".join(parts) + "\n"
+
+
+def update(page: Path | str) -> None:
+    """Write the reference anew below the line of a page that announces it.
+
+    Raises:
+        ValueError: The page has no such line.
+    """
+    path = Path(page)
+    head, mark, rest = path.read_text(encoding="utf-8").partition("<!-- reference:")
+    if not mark:
+        raise ValueError(f"{path} has no line that begins with '<!-- reference:'")
+    announced = head + mark + rest.partition("-->")[0] + "-->\n\n"
+    path.write_text(announced + reference(), encoding="utf-8")
+
+
+def meanings(cls: type) -> dict[str, str]:
+    """Read what each argument means from the `Args` section of a class."""
+    found = re.search(r"^Args:\n((?:    .*\n|\n)*)", inspect.cleandoc(cls.__doc__ or "") + "\n", re.MULTILINE)
+    entries = re.split(r"^    (?=\w+: )", found[1], flags=re.MULTILINE) if found else []
+    return {
+        name: " ".join(text.split()) for name, _, text in (each.partition(": ") for each in entries) if text
+    }
+
+
+def _room_parts(rooms: Rooms) -> Iterator[str]:
+    for key, room in rooms.items():
+        yield from _members(room, key)
+
+
+def _members(room: Room, key: str) -> Iterator[str]:
+    for name, cls in room.members.items():
+        summary = " ".join(inspect.cleandoc(cls.__doc__ or "").partition("\n\n")[0].split())
+        yield f"#### `{key} = {toml_value(name)}`\n\n{summary}"
+        if settable_fields(cls):
+            yield _keys(cls, {})
+
+
+def _keys(cls: type, rooms: Rooms, *, only: tuple[str, ...] = ()) -> str:
+    text = {name: meaning.replace("|", r"\|") for name, meaning in meanings(cls).items()}
+    rows = [
+        f"| `{name}` | {_default(cls, each, rooms.get(name))} | {text.get(name, '')} |"
+        for name, each in settable_fields(cls).items()
+        if not only or name in only
+    ]
+    return "\n".join(["| key | default | meaning |", "|---|---|---|", *rows])
+
+
+def _default(cls: type, each: Field, room: Room | None) -> str:
+    if (cls, each.name) in _SUPPLIED:
+        return _SUPPLIED[cls, each.name]
+    if is_required(each):
+        return "must be given"
+    factory = each.default_factory
+    value = each.default if factory is dataclasses.MISSING else factory()
+    if value is None:
+        return "not set"
+    return f"`{toml_value(value if room is None else as_table(value, room=room))}`"

@@ -1,0 +1,123 @@
+"""The tables of a recipe that belong to no other room."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hardneg.data.dataset import Dataset
+from hardneg.data.python_source import python_source
+from hardneg.data.reading import read_dataset
+from hardneg.errors import RecipeError
+
+Row = Literal["bm25", "zero_shot", "in_batch"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FromPath:
+    """A dataset that is read.
+
+    Args:
+        path: Whatever `read_dataset` takes: a folder, a file of pairs, or `hf:NAME`.
+        skip_invalid: Whether rows that cannot be used are left out and counted, where that is safe.
+    """
+
+    path: str
+    skip_invalid: bool = False
+
+    def read(self) -> Dataset:
+        """Read the dataset.
+
+        Raises:
+            DatasetError: Nothing is there, or something in it is wrong.
+        """
+        return read_dataset(self.path, skip_invalid=self.skip_invalid)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FromPython:
+    """A code-search dataset that is built from Python source.
+
+    Args:
+        python: Folders, `.py` files, names of installed packages, or `stdlib` for the library of the running
+            Python.
+        split_seed: Which files go to which split; apart from the recipe's seed, so that all seeds see one
+            test set.
+        test_share: Share of the files that are kept for testing.
+        dev_share: Share of the files that are kept for choosing settings.
+        undocumented: Whether functions without a docstring are kept as documents that answer no query.
+        max_documents: Take whole files until there are this many functions.
+    """
+
+    python: tuple[str, ...]
+    split_seed: int = 0
+    test_share: float = 0.3
+    dev_share: float = 0.1
+    undocumented: bool = False
+    max_documents: int | None = None
+
+    def read(self) -> Dataset:
+        """Build the dataset.
+
+        Raises:
+            DatasetError: A path is neither a folder, a file nor a package, a share is out of range, or there
+                is no documented function.
+        """
+        return python_source(
+            self.python,
+            seed=self.split_seed,
+            test_share=self.test_share,
+            dev_share=self.dev_share,
+            undocumented=self.undocumented,
+            max_documents=self.max_documents,
+        )
+
+
+DatasetSettings = FromPath | FromPython
+
+
+@dataclass(frozen=True, kw_only=True)
+class MineSettings:
+    """Which queries are mined for, and how deep.
+
+    Args:
+        split: Queries with a positive in this split are mined for and trained on.
+        depth: Candidates that each source gives a query, at least 1.
+        block_size: Queries mined at a time, at least 1; it bounds the memory and changes no result.
+
+    Raises:
+        RecipeError: A number is out of range.
+    """
+
+    split: str = "train"
+    depth: int = 100
+    block_size: int = 4096
+
+    def __post_init__(self) -> None:
+        for name in ("depth", "block_size"):
+            if getattr(self, name) < 1:
+                raise RecipeError(f"{name} must be at least 1, not {getattr(self, name)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateSettings:
+    """What the trained model is measured on and compared with.
+
+    Args:
+        split: Queries with a positive in this split are searched for.
+        depth: Documents retrieved for each, at least 10. Below 100, Recall@100 and MAP@100 are left out.
+        rows: What stands beside the model trained with mined negatives: "bm25"; "zero_shot", the model before
+            training; "in_batch", a second model trained in the same way but without mined negatives.
+        max_tokens: Texts are cut there, for the model before and after training alike; None takes the model's
+            own limit.
+
+    Raises:
+        RecipeError: `depth` is out of range.
+    """
+
+    split: str = "test"
+    depth: int = 100
+    rows: tuple[Row, ...] = ("bm25", "zero_shot")
+    max_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.depth < 10:
+            raise RecipeError(f"depth must be at least 10 for nDCG@10, not {self.depth}")

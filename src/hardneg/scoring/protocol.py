@@ -1,0 +1,32 @@
+"""What every scorer can do."""
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float32, Int32
+
+from hardneg.data.dataset import Dataset
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """Something that scores any pair of a query and a document, found by it or not."""
+
+    @property
+    def name(self) -> str:
+        """Whose score it is, in columns and reports."""
+
+    def score(
+        self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
+    ) -> Float32[np.ndarray, " rows"]:
+        """Score pairs.
+
+        Args:
+            dataset: Where the texts are.
+            query: Positions of queries.
+            document: Positions of documents, one for each query.
+
+        Returns:
+            A finite score for each pair; larger is more relevant. The score of a pair does not depend on the
+            other pairs.
+        """

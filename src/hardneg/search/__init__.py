@@ -1,0 +1,1 @@
+"""Search: the best documents by vectors (exact) and by words (BM25). Knows nothing of labels."""

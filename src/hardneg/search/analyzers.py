@@ -1,0 +1,103 @@
+"""How a text is cut into terms for BM25."""
+
+import difflib
+import re
+from dataclasses import dataclass, replace
+
+from hardneg.errors import RecipeError
+
+# The list that Lucene has used for English since its first releases.
+_ENGLISH_STOP_WORDS = frozenset(
+    (
+        *("a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it", "no"),
+        *("not", "of", "on", "or", "such", "that", "the", "their", "then", "there", "these", "they", "this"),
+        *("to", "was", "will", "with"),
+    )
+)
+
+_WORD = r"\w+"
+_WORD_OR_OPERATOR = r"\w+|[^\w\s]+"
+
+_LETTERS_OR_DIGITS = re.compile(r"[^\W\d_]+|\d+")
+# Between parseHTTP|Reply and parse|HTTP; only ASCII letters tell case, others stay with their neighbours.
+_CASE_CHANGE = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+@dataclass(frozen=True)
+class Analyzer:
+    """A way to cut texts into terms: `pattern` finds words, the rest says what becomes of a word.
+
+    Args:
+        name: Name in recipes.
+        pattern: Regular expression of a word, in the common subset of Python's and Rust's syntax.
+        splits_identifiers: Cut `parseHTTPReply2` and `parse_http_reply_2` into parse, http, reply, 2, and
+            keep the identifier itself, in lower case, as a further term.
+        stemmer: Snowball language, or None for terms as they stand.
+        stop_words: Lower-case words that are left out.
+    """
+
+    name: str
+    pattern: str = _WORD
+    splits_identifiers: bool = False
+    stemmer: str | None = None
+    stop_words: frozenset[str] = frozenset()
+
+    def terms(self, words: list[str]) -> list[list[str]]:
+        """Turn each word into its terms: none for a stop word, several for a compound identifier."""
+        cut = identifier_parts if self.splits_identifiers else _whole
+        parts = [cut(word) for word in words]
+        lower = [[part.lower() for part in of_word] for of_word in parts]
+        kept = [[part for part in of_word if part not in self.stop_words] for of_word in lower]
+        if self.stemmer is not None:
+            import Stemmer
+
+            stem = Stemmer.Stemmer(self.stemmer)
+            kept = [stem.stemWords(of_word) for of_word in kept]
+        for word, of_word, terms in zip(words, parts, kept, strict=True):
+            if len(of_word) > 1:
+                terms.append(word.lower())
+        return kept
+
+
+def identifier_parts(word: str) -> list[str]:
+    """Cut an identifier where case, digits or underscores change; a word without such is one part.
+
+    Example:
+        >>> identifier_parts("parseHTTPReply_v2")
+        ['parse', 'HTTP', 'Reply', 'v', '2']
+    """
+    runs = _LETTERS_OR_DIGITS.findall(word)
+    return [part for run in runs for part in _CASE_CHANGE.split(run)] or [word]
+
+
+def _whole(word: str) -> list[str]:
+    return [word]
+
+
+_CODE = Analyzer("code", splits_identifiers=True, stemmer="english", stop_words=_ENGLISH_STOP_WORDS)
+
+ANALYZERS = {
+    "english": Analyzer("english", stemmer="english", stop_words=_ENGLISH_STOP_WORDS),
+    "code": _CODE,
+    "code_with_operators": replace(_CODE, name="code_with_operators", pattern=_WORD_OR_OPERATOR),
+    "plain": Analyzer("plain"),
+}
+
+
+def analyzer(name: str) -> Analyzer:
+    """Look up an analyzer: one of `ANALYZERS`, or a Snowball language ("german", "finnish", …).
+
+    Raises:
+        RecipeError: There is no such analyzer.
+    """
+    import Stemmer
+
+    if name in ANALYZERS:
+        return ANALYZERS[name]
+    languages = Stemmer.algorithms()
+    if name in languages:
+        return Analyzer(name, stemmer=name)
+    known = [*ANALYZERS, *languages]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise RecipeError(f"there is no BM25 analyzer {name!r}; {hint}It is one of: {', '.join(known)}")

@@ -1,0 +1,117 @@
+"""BM25 over an inverted index in NumPy arrays: exact, and a pair has the same score in and out of a search."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float32, Int32, Integer
+
+from hardneg.search.analyzers import Analyzer
+from hardneg.search.compiled import frozen, in_threads
+from hardneg.search.postings import build_postings
+from hardneg.search.postings_kernels import Postings, QueryTerms, pair_rows, search_rows
+from hardneg.search.terms import number_terms
+
+
+@dataclass(frozen=True, eq=False)
+class BM25Index:
+    """Documents indexed by term. Build one with `BM25Index.build`.
+
+    The score of a document is the sum, over the query's terms in the order in which they first stand in it,
+    of `count in query * idf * tf / (tf + k1 * (1 - b + b * length / average length))` with
+    `idf = ln(1 + (documents - df + 0.5) / (df + 0.5))`.
+
+    Args:
+        analyzer: How texts were cut into terms.
+        vocabulary: Number of each term.
+        postings: The documents of each term.
+
+    References:
+        Robertson and Zaragoza (2009), "The Probabilistic Relevance Framework: BM25 and Beyond"; the variant
+        is Lucene's since version 8, see Kamphuis et al. (2020), "Which BM25 Do You Mean?".
+    """
+
+    analyzer: Analyzer
+    vocabulary: dict[str, int] = field(repr=False)
+    postings: Postings = field(repr=False)
+
+    @classmethod
+    def build(cls, texts: pl.Series, analyzer: Analyzer, *, k1: float = 1.5, b: float = 0.75) -> "BM25Index":
+        """Index documents.
+
+        Args:
+            texts: Text of each document; null counts as empty.
+            analyzer: How to cut texts into terms.
+            k1: How slowly repeated terms stop counting, from 0 (one occurrence counts as much as many).
+            b: How much long documents are held back, in [0, 1].
+
+        Raises:
+            ValueError: `k1` or `b` is out of range.
+        """
+        if not (k1 >= 0 and 0 <= b <= 1):
+            raise ValueError(f"k1 must be at least 0 and b within [0, 1], not {k1} and {b}")
+        vocabulary: dict[str, int] = {}
+        slices = number_terms(texts, analyzer, vocabulary, grow=True)
+        return cls(analyzer, vocabulary, build_postings(slices, vocabulary, k1=k1, b=b))
+
+    def search(
+        self, texts: list[str], depth: int
+    ) -> tuple[Int32[np.ndarray, "queries depth"], Float32[np.ndarray, "queries depth"]]:
+        """Find the best documents for queries.
+
+        Args:
+            texts: The queries.
+            depth: Documents to return for each query, at least 1.
+
+        Returns:
+            Documents by position, the best first, equal scores by position, and the scores. Documents that
+            share no term with the query are not returned: places left over hold -1 and score 0.
+
+        Raises:
+            ValueError: `depth` is below 1.
+        """
+        if depth < 1:
+            raise ValueError(f"depth must be at least 1, not {depth}")
+        queries = self._query_terms(texts)
+        places = min(depth, self.postings.n_documents)
+        found = np.full((len(texts), places), -1, np.int32)
+        score = np.zeros((len(texts), places))
+        in_threads(len(texts), lambda part: search_rows(self.postings, queries, found, score, part))
+        order = np.argsort(-score, axis=1, kind="stable")
+        padding = ((0, 0), (0, depth - places))
+        return (
+            np.pad(np.take_along_axis(found, order, axis=1), padding, constant_values=-1),
+            np.pad(np.take_along_axis(score, order, axis=1).astype(np.float32), padding),
+        )
+
+    def pair_scores(
+        self,
+        query_texts: list[str],
+        query_index: Integer[np.ndarray, " rows"],
+        document: Integer[np.ndarray, " rows"],
+    ) -> Float32[np.ndarray, " rows"]:
+        """Score pairs, to the bit as `search` scores them; 0 where no term is shared.
+
+        Args:
+            query_texts: The queries.
+            query_index: For each row, which of `query_texts`.
+            document: For each row, the position of the document.
+        """
+        queries = self._query_terms(query_texts)
+        score = np.empty(len(document), np.float32)
+        query, wanted = frozen(query_index.astype(np.int64)), frozen(document.astype(np.int32))
+        in_threads(len(score), lambda part: pair_rows(self.postings, queries, query, wanted, score, part))
+        return score
+
+    def _query_terms(self, texts: list[str]) -> QueryTerms:
+        slices = number_terms(pl.Series("text", texts, pl.String), self.analyzer, self.vocabulary, grow=False)
+        schema = {"query": pl.Int64, "term": pl.Int32}
+        rows = [pl.DataFrame(schema=schema)]
+        start = 0
+        for terms in slices:
+            rows.append(pl.DataFrame({"query": terms.text + start, "term": terms.term}, schema=schema))
+            start += terms.n_texts
+        known = pl.concat(rows).filter(pl.col("term") >= 0)
+        counts = known.group_by("query", "term", maintain_order=True).len("weight").cast({"weight": pl.Float64})
+        first = np.searchsorted(counts["query"].to_numpy(), np.arange(len(texts) + 1))
+        return QueryTerms(frozen(first), frozen(counts["term"].to_numpy()), frozen(counts["weight"].to_numpy()))

@@ -1,0 +1,32 @@
+"""Sources: where candidates come from."""
+
+from hardneg.sources.bm25 import BM25
+from hardneg.sources.dense import Dense
+from hardneg.sources.judged import Judged
+from hardneg.sources.merge import gather
+from hardneg.sources.protocol import Source, identity
+from hardneg.sources.random import Random
+from hardneg.sources.run_file import RunFile
+from hardneg.sources.vectors import Vectors
+
+SOURCES = {
+    "random": Random,
+    "bm25": BM25,
+    "dense": Dense,
+    "vectors": Vectors,
+    "judged": Judged,
+    "run": RunFile,
+}
+
+__all__ = [
+    "BM25",
+    "SOURCES",
+    "Dense",
+    "Judged",
+    "Random",
+    "RunFile",
+    "Source",
+    "Vectors",
+    "gather",
+    "identity",
+]

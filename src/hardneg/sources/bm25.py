@@ -1,0 +1,57 @@
+"""Documents that share words with the query."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float32, Int32
+
+from hardneg.data.dataset import Dataset
+from hardneg.sources.retrieval import retrieval_table
+
+if TYPE_CHECKING:
+    from hardneg.search.bm25 import BM25Index
+
+
+@dataclass(frozen=True)
+class BM25:
+    """The best documents by BM25; documents that share no term with the query are not candidates.
+
+    Args:
+        analyzer: How texts are cut into terms: "english", "code", "code_with_operators", "plain" or a Snowball
+            language such as "german".
+        k1: How slowly repeated terms stop counting, from 0.
+        b: How much long documents are held back, in [0, 1].
+        name: Suffix of its columns.
+    """
+
+    analyzer: str = "english"
+    k1: float = 1.5
+    b: float = 0.75
+    name: str = "bm25"
+
+    def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
+        """Find the best documents for some queries."""
+        found, score = self._index(dataset).search(dataset.query_texts.gather(block).to_list(), depth)
+        return retrieval_table(block, found, score)
+
+    def score(
+        self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
+    ) -> Float32[np.ndarray, " rows"]:
+        """Score pairs; 0 where no term is shared."""
+        distinct, which = np.unique(query, return_inverse=True)
+        texts = dataset.query_texts.gather(distinct).to_list()
+        return self._index(dataset).pair_scores(texts, which, document)
+
+    def _index(self, dataset: Dataset) -> "BM25Index":
+        return _index(dataset, self.analyzer, self.k1, self.b)
+
+
+@lru_cache(maxsize=4)
+def _index(dataset: Dataset, analyzer_name: str, k1: float, b: float) -> "BM25Index":
+    from hardneg.search.analyzers import analyzer
+    from hardneg.search.bm25 import BM25Index
+
+    return BM25Index.build(dataset.document_texts, analyzer(analyzer_name), k1=k1, b=b)

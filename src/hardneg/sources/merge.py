@@ -1,0 +1,68 @@
+"""Several sources, one table of candidates."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from jaxtyping import Int32
+
+from hardneg.data.dataset import Dataset
+from hardneg.errors import RecipeError
+from hardneg.scoring.protocol import Scorer
+from hardneg.sources.protocol import Source
+
+_PAIR = ["query", "document"]
+
+
+def gather(
+    dataset: Dataset, sources: Sequence[Source], block: Int32[np.ndarray, " queries"], depth: int
+) -> pl.DataFrame:
+    """Retrieve from every source and join what they found.
+
+    The labelled positives of each query (of any split) are rows too, found or not, so that a candidate's score
+    can be compared with theirs.
+
+    Args:
+        dataset: What to search.
+        sources: Where candidates come from; their names must differ.
+        block: Positions of the queries, without repeats.
+        depth: Documents that each source gives a query.
+
+    Returns:
+        One row a (query, document), sorted by both. For each source `rank.<name>` (null where it did not find
+        the row) and `score.<name>` (of every row where the source can score pairs; else of the rows it found).
+
+    Raises:
+        RecipeError: There is no source, or two share a name.
+    """
+    _check_names(sources)
+    found = {source.name: source.retrieve(dataset, block, depth) for source in sources}
+    query, document = dataset.positives.among(block)
+    positives = pl.DataFrame({"query": query, "document": document}, schema=dict.fromkeys(_PAIR, pl.Int32))
+    rows = pl.concat([positives, *(table.select(_PAIR) for table in found.values())]).unique().sort(_PAIR)
+    for source in sources:
+        own = found[source.name].rename({"rank": f"rank.{source.name}", "score": f"score.{source.name}"})
+        rows = rows.join(own, on=_PAIR, how="left", maintain_order="left")
+        if isinstance(source, Scorer):
+            rows = _fill_scores(rows, source, dataset)
+    return rows
+
+
+def _fill_scores(rows: pl.DataFrame, scorer: Scorer, dataset: Dataset) -> pl.DataFrame:
+    column = f"score.{scorer.name}"
+    unscored = rows[column].is_null()
+    pairs = rows.filter(unscored)
+    score = rows[column].to_numpy().copy()
+    score[unscored.to_numpy()] = scorer.score(
+        dataset, pairs["query"].to_numpy(), pairs["document"].to_numpy()
+    )
+    return rows.with_columns(pl.Series(column, score, dtype=pl.Float32))
+
+
+def _check_names(sources: Sequence[Source]) -> None:
+    if not sources:
+        raise RecipeError("there is no source of candidates; name at least one, for instance bm25")
+    repeated = [name for name, count in Counter(source.name for source in sources).items() if count > 1]
+    if repeated:
+        raise RecipeError(f"two sources are named {repeated[0]!r}; give one of them another `name`")

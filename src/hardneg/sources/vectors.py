@@ -1,0 +1,91 @@
+"""Documents whose precomputed vectors are close to the query's: any encoder, also one behind an API."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float32, Int32
+
+from hardneg.data.dataset import Dataset
+from hardneg.sources.retrieval import retrieval_table
+from hardneg.sources.vector_files import aligned, read_ids, read_vectors, stamp
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """The best documents by the dot product of vectors from files, found exactly.
+
+    Vectors are taken as they are: for cosine, give them unit length. Rows are matched to the dataset by id, so
+    the files may hold more than the dataset and in another order. Without a file of ids, row `i` belongs to
+    query or document `i` of the dataset.
+
+    Args:
+        document_vectors: A `.npy` matrix, one row a document; float32 is memory-mapped, float16 and float64
+            are converted to it.
+        query_vectors: The same for queries.
+        document_ids: Ids of the rows: text with one id a line, a `.json` list, or a `.npy` array.
+        query_ids: The same for queries.
+        name: Suffix of its columns.
+    """
+
+    document_vectors: str | Path
+    query_vectors: str | Path
+    document_ids: str | Path | None = None
+    query_ids: str | Path | None = None
+    name: str = "vectors"
+
+    def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
+        """Find the best documents for some queries.
+
+        Raises:
+            ModelError: A file cannot be read or does not fit the dataset, or a vector is not finite.
+        """
+        from hardneg.search.exact import exact_topk
+
+        queries, documents = self._aligned(dataset)
+        found, score = exact_topk(queries[block], documents, depth)
+        return retrieval_table(block, found, score)
+
+    def score(
+        self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
+    ) -> Float32[np.ndarray, " rows"]:
+        """Score pairs."""
+        from hardneg.search.exact import pair_scores
+
+        return pair_scores(*self._aligned(dataset), query, document)
+
+    def fingerprint(self) -> str:
+        """Sizes and times of the files: hashing millions of vectors would take longer than searching them."""
+        files = (self.document_vectors, self.query_vectors, self.document_ids, self.query_ids)
+        return " ".join(stamp(Path(file)) for file in files if file is not None)
+
+    def _aligned(
+        self, dataset: Dataset
+    ) -> tuple[Float32[np.ndarray, "queries dim_q"], Float32[np.ndarray, "documents dim_d"]]:
+        return (
+            _load(self.query_vectors, self.query_ids, dataset, "query"),
+            _load(self.document_vectors, self.document_ids, dataset, "document"),
+        )
+
+
+def _load(
+    vectors: str | Path, ids: str | Path | None, dataset: Dataset, kind: str
+) -> Float32[np.ndarray, "rows dim"]:
+    ids_path = None if ids is None else Path(ids)
+    stamps = stamp(Path(vectors)) + ("" if ids_path is None else stamp(ids_path))
+    return _load_once(Path(vectors), ids_path, stamps, dataset, kind)
+
+
+@lru_cache(maxsize=4)
+def _load_once(
+    path: Path,
+    ids_path: Path | None,
+    stamps: str,  # noqa: ARG001 - part of the key: changed files are read anew
+    dataset: Dataset,
+    kind: str,
+) -> Float32[np.ndarray, "rows dim"]:
+    wanted = (dataset.queries if kind == "query" else dataset.documents)["id"]
+    ids = None if ids_path is None else read_ids(ids_path)
+    return aligned(read_vectors(path), ids, wanted, kind=kind, path=path)

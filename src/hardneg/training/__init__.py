@@ -1,0 +1,1 @@
+"""Training a two-tower model with mined negatives."""

@@ -1,0 +1,163 @@
+"""Which pairs are trained on together, and in which order."""
+
+import numpy as np
+import polars as pl
+from jaxtyping import Int32, Int64, Integer
+
+from hardneg.data.dataset import Dataset
+from hardneg.randomness import bits, permutation
+from hardneg.training.pool import Batch
+
+# Set apart from each other the draws that one seed gives for different ends.
+_CHOICE, _ORDER, _BATCHES, _TURN = 11, 12, 13, 14
+
+
+def training_pairs(
+    dataset: Dataset, split: str, *, max_pairs: int | None = None, seed: int = 0
+) -> tuple[Int32[np.ndarray, " pairs"], Int32[np.ndarray, " pairs"]]:
+    """List the positive pairs to train on.
+
+    Args:
+        dataset: The labelled dataset.
+        split: Split whose positives are wanted.
+        max_pairs: Take queries in a seeded order until this many pairs are there; None takes all. A larger
+            cap with the same seed takes the same pairs and more.
+        seed: Decides which queries.
+
+    Returns:
+        Positions of queries and documents, ordered by query, then document.
+
+    Raises:
+        DatasetError: The split does not exist or has no positive.
+    """
+    query, document = dataset.pairs_of(split)
+    if max_pairs is None or max_pairs >= len(query):
+        return query, document
+    order = np.lexsort((document, query, bits(seed, _CHOICE, query)))
+    chosen = np.sort(order[:max_pairs])
+    return query[chosen], document[chosen]
+
+
+def epoch_batches(
+    dataset: Dataset,
+    query: Int32[np.ndarray, " pairs"],
+    document: Int32[np.ndarray, " pairs"],
+    *,
+    batch_size: int,
+    epoch: int,
+    seed: int,
+) -> list[Int64[np.ndarray, " rows"]]:
+    """Cut pairs into batches in which no query and no document occurs twice, texts compared.
+
+    Pairs are placed in a seeded order, each into the first batch that has room and neither its query nor its
+    document. Every pair is placed exactly once, so some batches stay smaller; the batches are then shuffled.
+
+    Args:
+        dataset: Decides which texts are equal.
+        query: Query of each pair.
+        document: Document of each pair.
+        batch_size: Most pairs of a batch.
+        epoch: From 0; each has its own order.
+        seed: Any integer from 0.
+
+    Returns:
+        Pair numbers of each batch.
+    """
+    order = permutation(seed, _ORDER, epoch, size=len(query))
+    batch_of = _place(
+        dataset.query_text_group[query][order], dataset.text_group[document][order], batch_size=batch_size
+    )
+    by_batch = np.argsort(batch_of, kind="stable")
+    batches = np.split(order[by_batch], np.flatnonzero(np.diff(batch_of[by_batch])) + 1)
+    return [batches[at] for at in permutation(seed, _BATCHES, epoch, size=len(batches))]
+
+
+def _place(
+    query: Integer[np.ndarray, " pairs"], document: Integer[np.ndarray, " pairs"], *, batch_size: int
+) -> Int64[np.ndarray, " pairs"]:
+    """Give each pair the first batch after those that hold its query or document, if it has room."""
+    after_query: dict[int, int] = {}
+    after_document: dict[int, int] = {}
+    room: list[int] = []
+    next_open: list[int] = []  # jump over full batches; paths are halved, as in union-find
+    placed = np.empty(len(query), dtype=np.int64)
+    for at, (q, d) in enumerate(zip(query.tolist(), document.tolist(), strict=True)):
+        batch = max(after_query.get(q, 0), after_document.get(d, 0))
+        while batch < len(room) and room[batch] == 0:
+            jump = next_open[batch]
+            if jump < len(next_open):
+                next_open[batch] = next_open[jump]
+            batch = jump
+        if batch == len(room):
+            room.append(batch_size)
+            next_open.append(batch)
+        room[batch] -= 1
+        if room[batch] == 0:
+            next_open[batch] = batch + 1
+        placed[at] = batch
+        after_query[q] = after_document[d] = batch + 1
+    return placed
+
+
+class MinedNegatives:
+    """The mined negatives of each query, and whose turn it is.
+
+    Args:
+        table: Columns `query` and `document`, any others are not read; None for none at all.
+        n_queries: Queries of the dataset.
+    """
+
+    def __init__(self, table: pl.DataFrame | None, *, n_queries: int) -> None:
+        rows = pl.DataFrame(schema={"query": pl.Int32, "document": pl.Int32}) if table is None else table
+        rows = rows.select("query", "document").unique(maintain_order=True).sort("query", maintain_order=True)
+        self._document = rows["document"].to_numpy().astype(np.int32)
+        self._start = np.searchsorted(rows["query"].to_numpy(), np.arange(n_queries + 1))
+
+    def draw(
+        self, query: int, *, turn: int, per_row: int | None, seed: int
+    ) -> Int32[np.ndarray, " negatives"]:
+        """Take a query's next negatives; in successive turns each of them has its turn equally often.
+
+        Args:
+            query: Position of the query.
+            turn: How many rows of this query came before, over all epochs.
+            per_row: How many to take; None takes all.
+            seed: Decides the order of turns.
+        """
+        own = self._document[self._start[query] : self._start[query + 1]]
+        if per_row is None or per_row >= len(own):
+            return own
+        order = permutation(seed, _TURN, query, size=len(own))
+        return own[order[(turn * per_row + np.arange(per_row)) % len(own)]]
+
+
+def assemble(
+    pairs: Int64[np.ndarray, " rows"],
+    query: Int32[np.ndarray, " pairs"],
+    document: Int32[np.ndarray, " pairs"],
+    negatives: MinedNegatives,
+    *,
+    per_row: int | None,
+    epoch: int,
+    seed: int,
+) -> Batch:
+    """Give the pairs of a batch their mined negatives of this epoch.
+
+    Args:
+        pairs: Pair numbers of the batch.
+        query: Query of each pair of the epoch, ascending.
+        document: Document of each pair of the epoch.
+        negatives: Where the negatives come from. A query that has none trains against the rest of the batch.
+        per_row: Negatives for each row; None takes all that were mined.
+        epoch: From 0.
+        seed: Any integer from 0.
+    """
+    first = np.searchsorted(query, query[pairs])
+    n_pairs = np.searchsorted(query, query[pairs], side="right") - first
+    turns = epoch * n_pairs + (pairs - first)
+    drawn = [
+        negatives.draw(int(q), turn=int(turn), per_row=per_row, seed=seed)
+        for q, turn in zip(query[pairs], turns, strict=True)
+    ]
+    row = np.repeat(np.arange(len(pairs)), [len(own) for own in drawn])
+    return Batch(query[pairs], document[pairs], row, np.concatenate(drawn))

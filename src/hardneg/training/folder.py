@@ -1,0 +1,137 @@
+"""The folder of a training run: what it was asked for, how far it came, what it made.
+
+training.json          what went in, and whether it is finished
+loss.jsonl             one line a step
+checkpoints/step-N/    the latest state, gone when the run is finished
+model/                 the trained model, there when the run is finished
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hardneg.errors import RunError
+from hardneg.files import replacing
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder beside `path`; on success it takes the place of `path`."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    yield temporary
+    shutil.rmtree(path, ignore_errors=True)
+    temporary.rename(path)
+
+
+@dataclass(frozen=True)
+class TrainingFolder:
+    """Paths and state of a training run on disk.
+
+    Args:
+        path: The folder; made when the run begins.
+    """
+
+    path: Path
+
+    @property
+    def model(self) -> Path:
+        """Where the trained model is saved."""
+        return self.path / "model"
+
+    @property
+    def losses(self) -> Path:
+        """The loss curve."""
+        return self.path / "loss.jsonl"
+
+    def finished(self, inputs: dict[str, Any]) -> dict[str, Any] | None:
+        """Look up the result of a finished run.
+
+        Args:
+            inputs: All that decides the result; must match what the folder was made with.
+
+        Returns:
+            What `finish` recorded, or None if the run is not begun or not finished.
+
+        Raises:
+            RunError: The folder holds a run with other inputs.
+        """
+        state = self._state()
+        if state is None:
+            return None
+        differ = sorted(
+            key for key in inputs | state["inputs"] if inputs.get(key) != state["inputs"].get(key)
+        )
+        if differ:
+            was = ", ".join(
+                f"{key} ({state['inputs'].get(key)!r} there, {inputs.get(key)!r} now)" for key in differ
+            )
+            raise RunError(
+                f"{self.path} holds a training run with other inputs: {was}; train into another folder"
+            )
+        return state["result"]
+
+    def begin(self, inputs: dict[str, Any]) -> None:
+        """Record what the run was asked for."""
+        self._write({"inputs": inputs, "result": None})
+
+    def finish(self, inputs: dict[str, Any], result: dict[str, Any]) -> None:
+        """Record that the run is done; its checkpoints are no longer needed."""
+        self._write({"inputs": inputs, "result": result})
+        shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
+
+    def checkpoint(self, step: int) -> Path:
+        """Name the checkpoint of a step."""
+        return self.path / "checkpoints" / f"step-{step:08d}"
+
+    def latest(self) -> int | None:
+        """Find the step of the latest checkpoint, or None."""
+        steps = [int(found.name.removeprefix("step-")) for found in self.path.glob("checkpoints/step-*")]
+        return max(steps, default=None)
+
+    def forget_before(self, step: int) -> None:
+        """Remove all checkpoints older than that of `step`."""
+        for found in self.path.glob("checkpoints/step-*"):
+            if found != self.checkpoint(step):
+                shutil.rmtree(found)
+
+    def cut_losses(self, step: int) -> float:
+        """Drop the lines of the loss curve from `step` on: those steps will be done again.
+
+        Returns:
+            Seconds that the steps before had taken.
+        """
+        lines = self.losses.read_text().splitlines() if step and self.losses.exists() else []
+        with replacing(self.losses) as temporary:
+            temporary.write_text("".join(line + "\n" for line in lines[:step]))
+        return float(json.loads(lines[step - 1])["seconds"]) if len(lines) >= step > 0 else 0.0
+
+    def final_loss(self) -> float:
+        """Average the loss over the last tenth of the steps, at least one."""
+        losses = [json.loads(line)["loss"] for line in self.losses.read_text().splitlines()]
+        last = losses[-max(1, len(losses) // 10) :]
+        return sum(last) / len(last)
+
+    def _state(self) -> dict[str, Any] | None:
+        path = self.path / "training.json"
+        if not path.exists():
+            if any(not found.name.startswith(".") for found in self.path.glob("*")):
+                raise RunError(
+                    f"{self.path} is not empty and holds no training run; train into another folder"
+                )
+            return None
+        try:
+            return json.loads(path.read_text())
+        except ValueError as error:
+            raise RunError(
+                f"{path} cannot be read: {error}; remove the folder or train into another"
+            ) from error
+
+    def _write(self, state: dict[str, Any]) -> None:
+        with replacing(self.path / "training.json") as temporary:
+            temporary.write_text(json.dumps(state, indent=2) + "\n")

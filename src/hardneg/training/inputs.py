@@ -1,0 +1,106 @@
+"""What goes into a training run: checked, loaded, and described so that two runs can be told apart."""
+
+import hashlib
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import torch
+from sentence_transformers import SentenceTransformer
+
+from hardneg.data.dataset import Dataset
+from hardneg.errors import MissingExtraError, ModelError, RunError
+from hardneg.models.fingerprint import fingerprint
+from hardneg.models.sentence_transformer import load_model
+from hardneg.training.settings import WATCHING, TrainSettings
+
+
+def check_trackers(settings: TrainSettings) -> None:
+    """Make sure that every tracker asked for is installed.
+
+    Raises:
+        MissingExtraError: One is not.
+    """
+    for tracker in settings.trackers:
+        if importlib.util.find_spec(tracker) is None:
+            raise MissingExtraError(tracker, extra=tracker, purpose=f"the tracker {tracker!r}")
+
+
+def check_negatives(negatives: pl.DataFrame | None, dataset: Dataset) -> None:
+    """Make sure that a table of negatives fits a dataset.
+
+    Raises:
+        RunError: A column is missing, or a row names a query or document that the dataset does not have.
+    """
+    if negatives is None:
+        return
+    for column, size in (("query", dataset.n_queries), ("document", dataset.n_documents)):
+        if column not in negatives.columns:
+            raise RunError(
+                f"the table of negatives has no column {column!r}; it has: {', '.join(negatives.columns)}"
+            )
+        if not negatives.schema[column].is_integer():
+            raise RunError(f"column {column!r} of the table of negatives must hold positions, not ids")
+        inside = negatives[column].is_between(0, size - 1).fill_null(False)
+        if not inside.all():
+            wrong = negatives.filter(~inside)[column][0]
+            raise RunError(
+                f"the table of negatives names {column} {wrong}, but {dataset.name} has {size}; "
+                "were the negatives mined for another dataset?"
+            )
+
+
+def load_for_training(
+    model: str | Path, settings: TrainSettings, *, device: torch.device
+) -> SentenceTransformer:
+    """Load a model with the prompts, length and dropout that the settings ask for.
+
+    Without dropout the model runs as in evaluation: that switches off every kind of dropout in any
+    architecture, and lets attention take its fast path.
+
+    Raises:
+        ModelError: The model cannot be loaded, or compares by a distance.
+    """
+    loaded = load_model(model, max_tokens=settings.max_tokens, device=str(device))
+    if loaded.similarity_fn_name not in ("cosine", "dot"):
+        raise ModelError(
+            f"the model compares by {loaded.similarity_fn_name}; training needs cosine or dot: "
+            "set similarity_fn_name in the model's config_sentence_transformers.json"
+        )
+    given = {"query": settings.query_prompt, "document": settings.document_prompt}
+    loaded.prompts = {
+        **loaded.prompts,
+        **{kind: prompt for kind, prompt in given.items() if prompt is not None},
+    }
+    return loaded.train(settings.dropout)
+
+
+def describe_inputs(
+    model: SentenceTransformer,
+    dataset: Dataset,
+    negatives: pl.DataFrame | None,
+    *,
+    split: str,
+    settings: TrainSettings,
+    precision: str,
+    n_processes: int,
+) -> dict[str, Any]:
+    """List all that decides the trained weights, by name; equal lists give equal weights on a CPU."""
+    described = {
+        "model": fingerprint(model),
+        "dataset": dataset.fingerprint,
+        "negatives": _hash_negatives(negatives),
+        "split": split,
+    }
+    described |= {name: str(value) for name, value in vars(settings).items() if name not in WATCHING}
+    return described | {"precision": precision, "processes": n_processes}
+
+
+def _hash_negatives(negatives: pl.DataFrame | None) -> str | None:
+    if negatives is None:
+        return None
+    state = hashlib.blake2b(digest_size=16)
+    for column in ("query", "document"):
+        state.update(negatives[column].to_numpy().astype("<i4").tobytes())
+    return state.hexdigest()

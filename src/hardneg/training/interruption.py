@@ -1,0 +1,37 @@
+"""Ctrl-C as a wish that is granted at the end of a step."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def noticing_signals() -> Iterator[Callable[[], bool]]:
+    """Turn the first SIGINT or SIGTERM into a flag; a second one acts as always.
+
+    Yields:
+        A function that says whether a signal has come. Outside the main thread signals cannot be caught, and
+        it always says no.
+    """
+    came = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield came.is_set
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def notice(_number: int, _frame: FrameType | None) -> None:
+        came.set()
+        restore()
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    for number in before:
+        signal.signal(number, notice)
+    try:
+        yield came.is_set
+    finally:
+        restore()

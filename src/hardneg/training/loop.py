@@ -1,0 +1,150 @@
+"""The training loop."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+from accelerate import Accelerator, DistributedDataParallelKwargs
+
+from hardneg.data.dataset import Dataset
+from hardneg.errors import RunError
+from hardneg.models.precision import choose_precision
+from hardneg.models.prompts import prompt_of
+from hardneg.progress import task
+from hardneg.training.batches import MinedNegatives, training_pairs
+from hardneg.training.embedding import TwoTowers
+from hardneg.training.folder import TrainingFolder
+from hardneg.training.inputs import check_negatives, check_trackers, describe_inputs, load_for_training
+from hardneg.training.interruption import noticing_signals
+from hardneg.training.optimisation import learning_rate
+from hardneg.training.session import Session, close_session, keep, open_session, record
+from hardneg.training.settings import TrainSettings
+from hardneg.training.step import Material, Step, compute_gradient, plan_steps
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training run.
+
+    Args:
+        path: Folder of the trained model, for `SentenceTransformer(path)`.
+        n_steps: Times the weights were moved.
+        n_pairs: Pairs of an epoch.
+        loss: Mean loss of the last tenth of the steps.
+        seconds: Time spent in steps, over all sittings.
+    """
+
+    path: Path
+    n_steps: int
+    n_pairs: int
+    loss: float
+    seconds: float
+
+
+def train(
+    model: str | Path,
+    dataset: Dataset,
+    negatives: pl.DataFrame | None = None,
+    *,
+    settings: TrainSettings | None = None,
+    split: str = "train",
+    out: Path | str,
+) -> Trained:
+    """Train a two-tower model on the positive pairs of a split.
+
+    An interrupted run goes on from its latest checkpoint when called again with the same inputs, and ends
+    with the same bytes as a run that was never stopped (on a CPU). A finished run is not done again.
+
+    Args:
+        model: Hub id, folder, or `package:NAME/FOLDER` of the model to start from.
+        dataset: Texts and labels; labels of all splits keep answers out of the negatives.
+        negatives: Table with columns `query` and `document` (positions); None trains in-batch only.
+        settings: How to train; None takes the defaults.
+        split: Whose positives to train on.
+        out: Folder of this run; `model` in it is the trained model.
+
+    Raises:
+        DatasetError: The split does not exist or has no positive.
+        ModelError: The model cannot be loaded, or compares by a distance.
+        RunError: The table of negatives does not fit the dataset, `out` holds something else, or the loss is
+            no longer a number.
+        MissingExtraError: A tracker is not installed.
+        Interrupted: SIGINT or SIGTERM came; a checkpoint was saved.
+    """
+    settings = settings or TrainSettings()
+    check_trackers(settings)
+    check_negatives(negatives, dataset)
+    query, document = training_pairs(dataset, split, max_pairs=settings.max_pairs, seed=settings.seed)
+    material = Material(dataset, query, document, MinedNegatives(negatives, n_queries=dataset.n_queries))
+    folder = TrainingFolder(Path(out))
+
+    accelerator = _start_accelerator(settings, folder)
+    precision = choose_precision(settings.precision, accelerator.device)
+    loaded = load_for_training(model, settings, device=accelerator.device)
+    inputs = describe_inputs(
+        loaded,
+        dataset,
+        negatives,
+        split=split,
+        settings=settings,
+        precision=precision,
+        n_processes=accelerator.num_processes,
+    )
+    result = folder.finished(inputs)
+    if result is None:
+        towers = TwoTowers(
+            loaded,
+            query_prompt=prompt_of(loaded, "query"),
+            document_prompt=prompt_of(loaded, "document"),
+            bf16=precision == "bf16",
+        )
+        session = open_session(towers, accelerator, folder, settings, inputs=inputs)
+        steps = plan_steps(material, settings)
+        seconds = _work(session, material, steps)
+        result = {
+            "n_steps": len(steps),
+            "n_pairs": len(query),
+            "loss": folder.final_loss(),
+            "seconds": seconds,
+        }
+        close_session(session, towers, inputs=inputs, result=result)
+    return Trained(path=folder.model, **result)
+
+
+def _start_accelerator(settings: TrainSettings, folder: TrainingFolder) -> Accelerator:
+    accelerator = Accelerator(
+        mixed_precision="no",  # the towers cast for themselves
+        log_with=list(settings.trackers) or None,
+        project_dir=folder.path,
+        # A BERT without its pooler has weights that no score depends on.
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
+    if accelerator.num_processes == 1 and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise RunError(
+            f"{os.environ['WORLD_SIZE']} processes were launched, but each would train the whole run by itself; "
+            "without GPUs launch with `accelerate launch --cpu` or set ACCELERATE_USE_CPU=true"
+        )
+    return accelerator
+
+
+def _work(session: Session, material: Material, steps: list[Step]) -> float:
+    """Do the steps that are left; returns the seconds of all sittings."""
+    started = time.perf_counter() - session.seconds
+    n_pairs = sum(step.n_pairs for step in steps)
+    with noticing_signals() as asked_to_stop, task("training", total=n_pairs, unit="pairs") as advance:
+        advance(sum(step.n_pairs for step in steps[: session.done]))
+        for number in range(session.done, len(steps)):
+            step = steps[number]
+            rate = learning_rate(number, total=len(steps), settings=session.settings)
+            for group in session.optimizer.param_groups:
+                group["lr"] = rate
+            measured = compute_gradient(step, material, session.towers, session.accelerator, session.settings)
+            seconds = time.perf_counter() - started
+            record(session, measured, step=number + 1, epoch=step.epoch, learning_rate=rate, seconds=seconds)
+            session.optimizer.step()
+            session.optimizer.zero_grad()
+            advance(step.n_pairs)
+            keep(session, step=number + 1, total=len(steps), stop=asked_to_stop())
+    return time.perf_counter() - started

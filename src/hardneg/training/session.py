@@ -1,0 +1,152 @@
+"""One sitting of a training run: where it begins, what it leaves behind."""
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.optimizer import AcceleratedOptimizer
+from accelerate.utils import set_seed
+
+from hardneg.errors import Interrupted, RunError
+from hardneg.training.embedding import TwoTowers
+from hardneg.training.folder import TrainingFolder, replacing_folder
+from hardneg.training.optimisation import build_optimizer
+from hardneg.training.settings import TrainSettings
+from hardneg.training.step import Measured
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """What a sitting works with.
+
+    Args:
+        towers: The towers, ready for this device and these processes.
+        optimizer: Moves their weights.
+        accelerator: Devices, processes and trackers.
+        folder: Where the run is kept.
+        settings: How to train.
+        done: Steps that earlier sittings have done.
+        seconds: Time they took.
+    """
+
+    towers: torch.nn.Module
+    optimizer: AcceleratedOptimizer
+    accelerator: Accelerator
+    folder: TrainingFolder
+    settings: TrainSettings
+    done: int
+    seconds: float
+
+
+def open_session(
+    towers: TwoTowers,
+    accelerator: Accelerator,
+    folder: TrainingFolder,
+    settings: TrainSettings,
+    *,
+    inputs: dict[str, Any],
+) -> Session:
+    """Begin a run, or take it up where its latest checkpoint left it.
+
+    Args:
+        towers: The towers with their starting weights.
+        accelerator: Devices, processes and trackers.
+        folder: Where the run is kept.
+        settings: How to train.
+        inputs: All that decides the result; recorded in the folder.
+    """
+    accelerator.wait_for_everyone()  # all have looked into the folder before one writes to it
+    if accelerator.is_main_process:
+        folder.begin(inputs)
+    set_seed(settings.seed, device_specific=True)
+    prepared, optimizer = accelerator.prepare(towers, build_optimizer(towers, settings))
+    if settings.trackers:
+        accelerator.init_trackers("hardneg", config={name: str(value) for name, value in inputs.items()})
+    done = folder.latest() or 0
+    if done:
+        accelerator.load_state(str(folder.checkpoint(done)))
+    seconds = folder.cut_losses(done) if accelerator.is_main_process else 0.0
+    accelerator.wait_for_everyone()
+    return Session(prepared, optimizer, accelerator, folder, settings, done, seconds)
+
+
+def record(
+    session: Session, measured: Measured, *, step: int, epoch: int, learning_rate: float, seconds: float
+) -> None:
+    """Add a step to the loss curve, and to the trackers when it is their turn.
+
+    Raises:
+        RunError: The loss or the gradient is no longer a number; nothing was written, and the latest
+            checkpoint stays.
+    """
+    if not (math.isfinite(measured.loss) and math.isfinite(measured.grad_norm)):
+        raise RunError(
+            f"training has diverged at step {step} (loss {measured.loss}, gradient {measured.grad_norm}): "
+            "lower the learning rate or use precision fp32, and train into another folder than "
+            f"{session.folder.path}"
+        )
+    if not session.accelerator.is_main_process:
+        return
+    values = {
+        "loss": measured.loss,
+        "learning_rate": learning_rate,
+        "grad_norm": measured.grad_norm,
+        "n_pool": measured.n_pool,
+    }
+    line = {"step": step, "epoch": epoch, **values, "seconds": round(seconds, 3)}
+    with session.folder.losses.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    if session.settings.trackers and step % session.settings.log_every == 0:
+        session.accelerator.log(values, step=step)
+
+
+def keep(session: Session, *, step: int, total: int, stop: bool) -> None:
+    """Save a checkpoint if it is time for one, or if the run shall stop.
+
+    Args:
+        session: The sitting.
+        step: Steps done.
+        total: Steps of the run.
+        stop: Whether this process was asked to stop; one that was stops all.
+
+    Raises:
+        Interrupted: The run was asked to stop, and a checkpoint was saved.
+    """
+    if stop:
+        session.accelerator.set_trigger()
+    stop = session.accelerator.check_trigger()
+    if step < total and (stop or step % session.settings.checkpoint_every == 0):
+        _save_checkpoint(session, step)
+    if stop and step < total:
+        raise Interrupted(
+            f"training stopped after step {step} of {total}; the same command goes on from there "
+            f"({session.folder.checkpoint(step)})"
+        )
+
+
+def close_session(
+    session: Session, towers: TwoTowers, *, inputs: dict[str, Any], result: dict[str, Any]
+) -> None:
+    """Save the trained model and mark the run as finished."""
+    session.accelerator.wait_for_everyone()
+    if session.accelerator.is_main_process:
+        with replacing_folder(session.folder.model) as temporary:
+            towers.model.save_pretrained(str(temporary), create_model_card=False)
+        session.folder.finish(inputs, result)
+    if session.settings.trackers:
+        session.accelerator.end_training()
+    session.accelerator.wait_for_everyone()
+
+
+def _save_checkpoint(session: Session, step: int) -> None:
+    final = session.folder.checkpoint(step)
+    temporary = final.with_name(f".{final.name}.tmp")
+    session.accelerator.save_state(str(temporary))  # all processes write into one folder
+    session.accelerator.wait_for_everyone()
+    if session.accelerator.is_main_process:
+        temporary.rename(final)
+        session.folder.forget_before(step)
+    session.accelerator.wait_for_everyone()

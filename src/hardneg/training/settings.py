@@ -1,0 +1,97 @@
+"""Everything that steers training; the defaults and their sources are in docs/training.md."""
+
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from hardneg.errors import RecipeError
+from hardneg.losses.info_nce import InfoNCE
+from hardneg.losses.protocol import Loss
+
+Schedule = Literal["linear", "cosine", "constant"]
+Precision = Literal["auto", "bf16", "fp32"]
+Tracker = Literal["tensorboard", "wandb"]
+
+# Settings that say how a run is watched and kept, not what comes out of it: they may change on resume.
+WATCHING = ("checkpoint_every", "trackers", "log_every")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """How a model is trained.
+
+    Args:
+        loss: Function of the score matrix.
+        epochs: Times every pair is seen.
+        batch_size: Pairs that share a pool, over all processes, at least 2.
+        accumulate: Batches whose gradients are averaged before the model moves. It adds no negatives.
+        learning_rate: Peak of the schedule.
+        warmup_share: Share of all steps over which the rate climbs from 0, in [0, 1).
+        schedule: How the rate falls after that: to 0 on a line, to 0 on a half cosine, or not at all.
+        weight_decay: Decay of the weight matrices; biases and normalisation layers are left alone.
+        max_grad_norm: The gradient is scaled down to this length if it is longer; None never scales it.
+        precision: "bf16" multiplies in bfloat16 and keeps weights in float32; "auto" does so where the
+            device has instructions for it.
+        dropout: Whether the model's own dropout is on.
+        max_tokens: Texts are cut there; None takes the model's own limit.
+        query_prompt: Text before each query; None takes the model's own. It is saved with the model.
+        document_prompt: The same for documents.
+        negatives_per_row: Mined negatives of each pair in a batch; None takes all.
+        shared_negatives: Whether a mined negative serves all rows of its batch, or only its own.
+        max_pairs: Cap on the pairs trained on, by a seeded choice of queries; None takes all.
+        seed: Decides order, choices and dropout.
+        checkpoint_every: Steps between checkpoints.
+        trackers: Where else losses are sent: "tensorboard", "wandb".
+        log_every: Steps between two points for the trackers; `loss.jsonl` gets every step.
+
+    Raises:
+        RecipeError: A value is outside its range.
+    """
+
+    loss: Loss = field(default_factory=InfoNCE)
+    epochs: int = 1
+    batch_size: int = 32
+    accumulate: int = 1
+    learning_rate: float = 2e-5
+    warmup_share: float = 0.1
+    schedule: Schedule = "linear"
+    weight_decay: float = 0.01
+    max_grad_norm: float | None = 1.0
+    precision: Precision = "auto"
+    dropout: bool = False
+    max_tokens: int | None = None
+    query_prompt: str | None = None
+    document_prompt: str | None = None
+    negatives_per_row: int | None = None
+    shared_negatives: bool = True
+    max_pairs: int | None = None
+    seed: int = 0
+    checkpoint_every: int = 500
+    trackers: tuple[Tracker, ...] = ()
+    log_every: int = 10
+
+    def __post_init__(self) -> None:
+        least = {
+            "epochs": 1,
+            "batch_size": 2,
+            "accumulate": 1,
+            "seed": 0,
+            "checkpoint_every": 1,
+            "log_every": 1,
+        }
+        least |= {"max_tokens": 4, "negatives_per_row": 0, "max_pairs": 2, "weight_decay": 0}
+        for name, smallest in least.items():
+            value = getattr(self, name)
+            if value is not None and value < smallest:
+                raise RecipeError(f"training: {name} must be at least {smallest}, not {value}")
+        for name in ("learning_rate", "max_grad_norm"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise RecipeError(f"training: {name} must be above 0, not {value}")
+        if not 0 <= self.warmup_share < 1:
+            raise RecipeError(f"training: warmup_share must be in [0, 1), not {self.warmup_share}")
+        choices = [("schedule", self.schedule, Schedule), ("precision", self.precision, Precision)]
+        for name, given, known in [*choices, *(("trackers", tracker, Tracker) for tracker in self.trackers)]:
+            if given not in get_args(known):
+                raise RecipeError(
+                    f"training: {name} must be one of {', '.join(get_args(known))}, not {given!r}"
+                )

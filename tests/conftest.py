@@ -1,0 +1,49 @@
+from jaxtyping import install_import_hook
+
+with install_import_hook("hardneg", "beartype.beartype"):
+    import hardneg  # noqa: F401 - every module of the package is type checked, shapes included, in tests
+
+import polars as pl
+import pytest
+
+from hardneg.data.dataset import Dataset
+
+
+@pytest.fixture(autouse=True)
+def _cache_in_tmp(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("HARDNEG_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
+def tiny() -> Dataset:
+    """4 queries, 8 documents; d5 repeats d0 in other case, d7 is judged not relevant to q0."""
+    queries = pl.DataFrame(
+        {
+            "id": ["q0", "q1", "q2", "q3"],
+            "text": ["open a file", "sort a list", "join two strings", "copy a folder"],
+        }
+    )
+    documents = pl.DataFrame(
+        {
+            "id": [f"d{i}" for i in range(8)],
+            "text": [
+                "use open to read a file",
+                "sorted returns a sorted list",
+                "str.join joins strings",
+                "shutil.copytree copies a folder",
+                "list.sort sorts in place",
+                "Use OPEN to  read a file",
+                "os.remove deletes a file",
+                "os.listdir lists a folder",
+            ],
+        }
+    )
+    qrels = pl.DataFrame(
+        {
+            "query_id": ["q0", "q0", "q1", "q1", "q2", "q3"],
+            "doc_id": ["d0", "d7", "d1", "d4", "d2", "d3"],
+            "relevance": [1, 0, 1, 1, 1, 1],
+            "split": ["train", "train", "train", "train", "train", "test"],
+        }
+    )
+    return Dataset.from_tables(queries, documents, qrels, name="tiny")
