@@ -2,8 +2,8 @@
 
     python benchmarks/bm25_engines.py --data data > engines.json
 
-`--data` holds BEIR folders. Their documents are repeated until there are enough; each copy loses a seeded fifth
-of its words, so that copies differ in terms and length. Queries are real ones, drawn with a seed.
+`--data` holds BEIR folders. Their documents are repeated until there are enough; each copy loses a seeded
+fifth of its words, so that copies differ in terms and length. Queries are real ones, drawn with a seed.
 
 Speed and memory: each engine in a process of its own indexes the raw texts with its own English analysis
 (stop words, Snowball stems) and answers all queries at depth 100 on all cores, after one small warm-up that
@@ -35,9 +35,7 @@ Search = Callable[[list[str]], tuple[np.ndarray, np.ndarray]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of BEIR folders")
     parser.add_argument("--documents", type=int, default=500_000)
     parser.add_argument("--queries", type=int, default=3_000)
@@ -59,9 +57,7 @@ def write_tables(options: argparse.Namespace, folder: Path) -> dict[str, float]:
     """Write texts and terms as Parquet, and describe them."""
     random = np.random.default_rng(options.seed)
     folders = sorted(path.parent for path in options.data.glob("*/corpus.jsonl*"))
-    originals = [
-        f"{row.get('title') or ''} {row['text']}".strip() for path in folders for row in read(path, "corpus")
-    ]
+    originals = [f"{row.get('title') or ''} {row['text']}".strip() for path in folders for row in read(path, "corpus")]
     queries = [row["text"] for path in folders for row in read(path, "queries")]
     queries = [queries[i] for i in random.permutation(len(queries))[: options.queries]]
     documents = list(copies(originals, options.documents, random))
@@ -94,9 +90,7 @@ def copies(originals: list[str], wanted: int, random: np.random.Generator) -> It
     for number in range(wanted):
         words = originals[number % len(originals)].split()
         if number >= len(originals):
-            words = [
-                word for word, keep in zip(words, random.random(len(words)) >= DROPOUT, strict=True) if keep
-            ]
+            words = [word for word, keep in zip(words, random.random(len(words)) >= DROPOUT, strict=True) if keep]
         yield " ".join(words)
 
 
@@ -108,9 +102,7 @@ def terms(text: str) -> str:
     return " ".join(term for of_word in english.terms(re.findall(english.pattern, text)) for term in of_word)
 
 
-def in_own_process(
-    function: Callable[[str, Path], dict[str, float]], name: str, folder: Path
-) -> dict[str, float]:
+def in_own_process(function: Callable[[str, Path], dict[str, float]], name: str, folder: Path) -> dict[str, float]:
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, name, folder).result()
 
@@ -226,9 +218,7 @@ def build_bm25s_numba(documents: list[str], *, ready: bool) -> Search:
 def build_tantivy(documents: list[str], *, ready: bool) -> Search:
     import tantivy
 
-    builder = tantivy.TextAnalyzerBuilder(
-        tantivy.Tokenizer.whitespace() if ready else tantivy.Tokenizer.simple()
-    )
+    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace() if ready else tantivy.Tokenizer.simple())
     if not ready:
         builder = builder.filter(tantivy.Filter.lowercase()).filter(tantivy.Filter.stopword("english"))
         builder = builder.filter(tantivy.Filter.stemmer("english"))

@@ -37,9 +37,7 @@ read_dataset(sys.argv[1]).write(sys.argv[2])
 _BLOCK = 10_000
 
 
-def write_corpus(
-    folder: Path, *, n_documents: int, n_words: int, n_queries: int, metadata: bool, packed: bool
-) -> None:
+def write_corpus(folder: Path, *, n_documents: int, n_words: int, n_queries: int, metadata: bool, packed: bool) -> None:
     rng = np.random.default_rng(0)
     letters = np.array(list("abcdefghijklmnopqrstuvwxyz"))
     vocabulary = np.array(["".join(rng.choice(letters, size)) for size in rng.integers(2, 11, 50_000)])
@@ -82,9 +80,7 @@ def main() -> None:
         if arguments.format == "parquet":
             subprocess.run([sys.executable, "-c", _CONVERT, name, str(folder / "own")], check=True)
             folder = folder / "own"
-        result = subprocess.run(
-            [sys.executable, "-c", _READ, str(folder)], check=True, capture_output=True, text=True
-        )
+        result = subprocess.run([sys.executable, "-c", _READ, str(folder)], check=True, capture_output=True, text=True)
     print(json.dumps({**vars(arguments), **json.loads(result.stdout)}))
 
 

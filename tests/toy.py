@@ -32,11 +32,7 @@ def toy_dataset() -> Dataset:
 def toy_negatives(*, per_query: int = 3) -> pl.DataFrame:
     """Documents that answer no query, for all queries but the last."""
     rng = np.random.default_rng(1)
-    rows = [
-        (query, int(document))
-        for query in range(23)
-        for document in rng.permutation(range(30, 40))[:per_query]
-    ]
+    rows = [(query, int(document)) for query in range(23) for document in rng.permutation(range(30, 40))[:per_query]]
     return pl.DataFrame(rows, schema={"query": pl.Int32, "document": pl.Int32}, orient="row")
 
 

@@ -24,7 +24,8 @@ class _Quiet:
         return nullcontext(lambda _n: None)
 
 
-_display: ContextVar[Display] = ContextVar("display", default=_Quiet())
+_QUIET = _Quiet()
+_display: ContextVar[Display] = ContextVar("display", default=_QUIET)
 
 
 @contextmanager

@@ -20,24 +20,18 @@ SETTINGS = {
     "score_range": [{"score": "dense", "high": 0.5}, {"score": "dense", "low": 0.2, "unscored": "drop"}],
 }
 FILTERS_MADE = [
-    pytest.param(FILTERS[name](**each), id=f"{name}-{i}")
-    for name in FILTERS
-    for i, each in enumerate(SETTINGS[name])
+    pytest.param(FILTERS[name](**each), id=f"{name}-{i}") for name in FILTERS for i, each in enumerate(SETTINGS[name])
 ]
 
 
 @pytest.fixture
 def candidates(tiny) -> pl.DataFrame:
     rng = np.random.default_rng(4)
-    table = pl.DataFrame({"query": np.repeat(np.arange(4), 8), "document": np.tile(np.arange(8), 4)}).cast(
-        pl.Int32
-    )
+    table = pl.DataFrame({"query": np.repeat(np.arange(4), 8), "document": np.tile(np.arange(8), 4)}).cast(pl.Int32)
     for source in ("bm25", "dense"):
         known = rng.random(32) < 0.7
         table = table.with_columns(
-            pl.Series(
-                f"rank.{source}", np.where(known, rng.integers(1, 40, 32), None).tolist(), dtype=pl.Int32
-            ),
+            pl.Series(f"rank.{source}", np.where(known, rng.integers(1, 40, 32), None).tolist(), dtype=pl.Int32),
             pl.Series(f"score.{source}", np.where(known, rng.random(32), None).tolist(), dtype=pl.Float32),
         )
     return table
@@ -78,9 +72,7 @@ class TestFilter:
 
     def test_the_order_of_the_rows_does_not_matter(self, filter_, candidates, tiny):
         order = np.random.default_rng(1).permutation(candidates.height)
-        np.testing.assert_array_equal(
-            filter_.keep(candidates[order], tiny), filter_.keep(candidates, tiny)[order]
-        )
+        np.testing.assert_array_equal(filter_.keep(candidates[order], tiny), filter_.keep(candidates, tiny)[order])
 
     def test_the_other_queries_of_a_block_do_not_matter(self, filter_, candidates, tiny):
         alone = [filter_.keep(candidates.filter(pl.col("query") == query), tiny) for query in range(4)]

@@ -13,9 +13,7 @@ pytest.importorskip("sentence_transformers")
 
 @pytest.fixture
 def negatives(tiny) -> pl.DataFrame:
-    every = pl.DataFrame({"query": np.repeat(np.arange(4), 8), "document": np.tile(np.arange(8), 4)}).cast(
-        pl.Int32
-    )
+    every = pl.DataFrame({"query": np.repeat(np.arange(4), 8), "document": np.tile(np.arange(8), 4)}).cast(pl.Int32)
     candidates = every.with_columns(
         pl.Series("rank.dense", np.tile(np.arange(1, 9), 4), dtype=pl.Int32),
         pl.Series("score.dense", np.random.default_rng(0).random(32), dtype=pl.Float32),

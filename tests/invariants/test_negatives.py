@@ -60,9 +60,7 @@ def candidates_for(dataset: Dataset, rng: np.random.Generator) -> pl.DataFrame:
     for source in SOURCES:
         rank = rng.permuted(np.tile(np.arange(1, N_DOCUMENTS + 1), (N_QUERIES, 1)), axis=1).ravel()
         score = (
-            np.full(len(rank), None)
-            if source == "random"
-            else np.where(rng.random(len(rank)) < 0.9, 3.0 - rank, None)
+            np.full(len(rank), None) if source == "random" else np.where(rng.random(len(rank)) < 0.9, 3.0 - rank, None)
         )
         every = every.with_columns(
             pl.Series(f"rank.{source}", np.where(rank <= 5, rank, None).tolist(), dtype=pl.Int32),
@@ -99,9 +97,7 @@ unhurried = settings(deadline=None, max_examples=25)
 
 @unhurried
 @given(mined(), some_filters, selections, seeds)
-def test_no_negative_answers_its_query_under_any_id_and_nothing_dropped_is_handed_out(
-    data, filters, selection, seed
-):
+def test_no_negative_answers_its_query_under_any_id_and_nothing_dropped_is_handed_out(data, filters, selection, seed):
     dataset, candidates = data
     filtered = apply_filters(candidates, dataset, filters)
     negatives = select(filtered, dataset, selection, seed=seed)
@@ -110,9 +106,7 @@ def test_no_negative_answers_its_query_under_any_id_and_nothing_dropped_is_hande
     texts = texts.str.replace_all(r"\s+", " ").str.strip_chars().to_list()
     asked = dataset.query_texts.str.to_lowercase().str.strip_chars().to_list()
     answers = {
-        (asked[q], texts[d])
-        for q, d, r in dataset.qrels.select("query", "document", "relevance").rows()
-        if r > 0
+        (asked[q], texts[d]) for q, d, r in dataset.qrels.select("query", "document", "relevance").rows() if r > 0
     }
     assert not {(asked[q], texts[d]) for q, d in pairs} & answers
     dropped = filtered.filter(pl.col("dropped_by").is_not_null()).select("query", "document").rows()
@@ -155,15 +149,11 @@ def test_numbers_and_quotas_are_kept(data, selection, seed):
 @given(mined(), st.floats(0.01, 1.0), st.floats(0.0, 5.0))
 def test_nothing_that_passes_a_margin_scores_above_the_weakest_positive(data, ratio, absolute):
     dataset, candidates = data
-    filtered = apply_filters(
-        candidates, dataset, [PositiveMargin(ratio=ratio, absolute=absolute, score="dense")]
-    )
+    filtered = apply_filters(candidates, dataset, [PositiveMargin(ratio=ratio, absolute=absolute, score="dense")])
     passed = filtered.filter(pl.col("dropped_by").is_null() & pl.col("score.dense").is_not_null())
     labels = dataset.qrels.filter(pl.col("relevance") > 0).select("query", "document").unique()
     weakest = (
-        filtered.join(labels, on=["query", "document"])
-        .group_by("query")
-        .agg(positive=pl.col("score.dense").min())
+        filtered.join(labels, on=["query", "document"]).group_by("query").agg(positive=pl.col("score.dense").min())
     )
     compared = passed.join(weakest, on="query").filter(pl.col("positive").is_not_null())
     judged = dataset.judged_negatives.contains(compared["query"].to_numpy(), compared["document"].to_numpy())
@@ -178,9 +168,7 @@ def test_filling_up_never_hands_out_what_was_dropped(seed):
     # Everything but d12 and d13 was found and dropped, so only those are left to draw.
     dataset = Dataset.from_tables(
         pl.DataFrame({"id": ["q0"], "text": ["open"]}),
-        pl.DataFrame(
-            {"id": [f"d{i}" for i in range(N_DOCUMENTS)], "text": [f"text {i}" for i in range(N_DOCUMENTS)]}
-        ),
+        pl.DataFrame({"id": [f"d{i}" for i in range(N_DOCUMENTS)], "text": [f"text {i}" for i in range(N_DOCUMENTS)]}),
         pl.DataFrame({"query_id": ["q0"], "doc_id": ["d0"], "relevance": [1], "split": ["train"]}),
     )
     candidates = pl.DataFrame(

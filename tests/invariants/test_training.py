@@ -75,9 +75,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(start, toy, 
 
 
 @pytest.mark.parametrize(("dropout", "number"), [(False, signal.SIGINT), (True, signal.SIGTERM)])
-def test_a_run_that_was_stopped_twice_ends_with_the_bytes_of_one_that_was_not(
-    start, toy, tmp_path, dropout, number
-):
+def test_a_run_that_was_stopped_twice_ends_with_the_bytes_of_one_that_was_not(start, toy, tmp_path, dropout, number):
     settings = TrainSettings(**SETTINGS, dropout=dropout)
     whole = train(start, toy, toy_negatives(), settings=settings, out=tmp_path / "whole")
     for pairs in (10, 40):
@@ -86,9 +84,7 @@ def test_a_run_that_was_stopped_twice_ends_with_the_bytes_of_one_that_was_not(
         torch.manual_seed(99)
     resumed = train(start, toy, toy_negatives(), settings=settings, out=tmp_path / "stopped")
     assert weights(resumed.path.parent) == weights(whole.path.parent)
-    without_seconds = [
-        [line | {"seconds": 0} for line in curve(tmp_path / name)] for name in ("whole", "stopped")
-    ]
+    without_seconds = [[line | {"seconds": 0} for line in curve(tmp_path / name)] for name in ("whole", "stopped")]
     assert without_seconds[0] == without_seconds[1]
     assert not (tmp_path / "stopped" / "checkpoints").exists()
 
@@ -104,9 +100,7 @@ def test_a_kill_between_checkpoints_costs_only_the_steps_since(start, toy, tmp_p
     monkeypatch.undo()
     train(start, toy, toy_negatives(), settings=settings, out=tmp_path / "killed")
     assert weights(tmp_path / "killed") == weights(tmp_path / "whole")
-    assert [line["step"] for line in curve(tmp_path / "killed")] == [
-        line["step"] for line in curve(tmp_path / "whole")
-    ]
+    assert [line["step"] for line in curve(tmp_path / "killed")] == [line["step"] for line in curve(tmp_path / "whole")]
 
 
 def _crash_after(limit):
@@ -205,9 +199,7 @@ def test_accumulation_averages_over_pairs_whatever_the_sizes_of_the_batches(star
     parts = [np.arange(6), np.arange(6, 8)]
     both, together, _ = gradient_of(start, toy, settings, [Step(0, parts)])
     alone = [gradient_of(start, toy, settings, [Step(0, [rows])]) for rows in parts]
-    assert both.loss == pytest.approx(
-        sum(m.loss * len(r) for (m, _, _), r in zip(alone, parts, strict=True)) / 8
-    )
+    assert both.loss == pytest.approx(sum(m.loss * len(r) for (m, _, _), r in zip(alone, parts, strict=True)) / 8)
     for name, gradient in together.items():
         expected = sum(g[name] * len(r) for (_, g, _), r in zip(alone, parts, strict=True)) / 8
         torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-6)
@@ -217,9 +209,7 @@ def test_the_loss_of_a_step_is_the_textbook_double_loop_over_texts(start, toy):
     settings = TrainSettings(**SETTINGS)
     measured, _, material = gradient_of(start, toy, settings)
     step = plan_steps(material, settings)[0]
-    batch = assemble(
-        step.batches[0], material.query, material.document, material.negatives, per_row=2, epoch=0, seed=0
-    )
+    batch = assemble(step.batches[0], material.query, material.document, material.negatives, per_row=2, epoch=0, seed=0)
     model = SentenceTransformer(str(start), device="cpu")
     queries, documents = model.encode(toy.query_texts.to_list()), model.encode(toy.document_texts.to_list())
     pool = set(batch.document.tolist()) | set(batch.negative.tolist())
@@ -242,3 +232,9 @@ def test_tensorboard_gets_the_losses(start, toy, tmp_path):
     settings = TrainSettings(**SETTINGS, trackers=("tensorboard",), log_every=1)
     train(start, toy, settings=settings, out=tmp_path / "run")
     assert list((tmp_path / "run").rglob("events.out.tfevents*"))
+
+
+def test_processes_that_would_not_talk_to_each_other_are_refused(start, toy, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(RunError, match="ACCELERATE_USE_CPU"):
+        train(start, toy, out=tmp_path / "run")

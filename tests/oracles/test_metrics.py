@@ -62,9 +62,7 @@ def test_the_command_of_ir_measures_gives_our_numbers_from_our_files(tmp_path):
     files = [str(tmp_path / "qrels.trec"), str(tmp_path / "run.trec")]
     command = [sys.executable, "-m", "ir_measures", *files, *names, "--places", "-1"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    theirs = {
-        names[name]: float(value) for name, value in (line.split("\t") for line in printed.splitlines())
-    }
+    theirs = {names[name]: float(value) for name, value in (line.split("\t") for line in printed.splitlines())}
     assert theirs == pytest.approx(result.metrics, abs=1e-12)
 
 

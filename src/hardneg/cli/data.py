@@ -73,9 +73,7 @@ def python(
     ],
     *,
     out: Out,
-    name: Annotated[
-        str | None, typer.Option("--name", help="Name of the dataset; by default that of OUT.")
-    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the dataset; by default that of OUT.")] = None,
     test_share: Annotated[
         float, typer.Option("--test-share", min=0, max=1, help="Share of the functions kept for testing.")
     ] = 0.3,
@@ -112,18 +110,12 @@ def python(
 
 @data_app.command("pairs")
 def pairs(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Pairs or triples: JSONL, CSV, TSV or Parquet.")
-    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Pairs or triples: JSONL, CSV, TSV or Parquet.")],
     *,
     out: Out,
     query: Annotated[str | None, typer.Option("--query", help="Column of the query.")] = None,
-    positive: Annotated[
-        str | None, typer.Option("--positive", help="Column of the text that answers it.")
-    ] = None,
-    negative: Annotated[
-        str | None, typer.Option("--negative", help="Column of a text judged not to answer.")
-    ] = None,
+    positive: Annotated[str | None, typer.Option("--positive", help="Column of the text that answers it.")] = None,
+    negative: Annotated[str | None, typer.Option("--negative", help="Column of a text judged not to answer.")] = None,
     test_share: Annotated[
         float | None,
         typer.Option("--test-share", min=0, max=1, help="Share of the queries kept for testing."),
@@ -190,9 +182,7 @@ def _show(result: "Check") -> None:
     console.print(f"length of documents: {_length(result.document_lengths)}")
     colours = {"error": "red", "warning": "yellow", "info": "cyan"}
     for finding in result.findings:
-        console.print(
-            f"[{colours[finding.severity]}]{finding.code} {finding.severity}[/] [bold]{finding.title}[/]"
-        )
+        console.print(f"[{colours[finding.severity]}]{finding.code} {finding.severity}[/] [bold]{finding.title}[/]")
         for line in (
             finding.detail,
             *(f"e.g. {example}" for example in finding.examples),

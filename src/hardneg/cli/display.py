@@ -14,14 +14,24 @@ class Bars:
     def task(self, description: str, *, total: int | None, unit: str) -> Iterator[Advance]:
         """Open a bar; it stays on the screen when the task is done."""
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
-        from rich.progress import TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            ProgressColumn,
+            Task,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
         from rich.text import Text
 
         class Rate(ProgressColumn):
             def render(self, task: Task) -> Text:
                 speed = task.finished_speed or task.speed
-                return Text("" if speed is None else f"{speed:,.0f} {unit}/s" if speed >= 10 else f"{speed:.2g} {unit}/s")
+                return Text(
+                    "" if speed is None else f"{speed:,.0f} {unit}/s" if speed >= 10 else f"{speed:.2g} {unit}/s"
+                )
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate())
         times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())

@@ -1,23 +1,29 @@
 """`hardneg evaluate`: retrieval over the whole corpus, measured."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hardneg.cli.display import progress
 from hardneg.cli.options import DatasetPath, Json, Quiet, Seed, SkipInvalid
 
+if TYPE_CHECKING:
+    from hardneg.evaluation.retrieval import Figure
+
 
 def evaluate(
     dataset: DatasetPath,
     model: Annotated[
-        list[str] | None, typer.Option(help="A model: Hub id, folder or package:NAME/FOLDER. Repeat for more.")
+        list[str] | None,
+        typer.Option(help="A model: Hub id, folder or package:NAME/FOLDER. Repeat for more."),
     ] = None,
     bm25: Annotated[str | None, typer.Option(metavar="ANALYZER", help="Also BM25 with this analyzer.")] = None,
     split: Annotated[str, typer.Option(help="Search for the queries with a positive in this split.")] = "test",
     depth: Annotated[int, typer.Option(min=10, help="Documents retrieved for each query.")] = 100,
-    max_tokens: Annotated[int | None, typer.Option(min=4, help="Cut texts there; the model's own limit if not given.")] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=4, help="Cut texts there; the model's own limit if not given.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Write metrics, per-query values and TREC files there.")
     ] = None,
@@ -30,19 +36,20 @@ def evaluate(
     from hardneg.data.reading import read_dataset
     from hardneg.errors import InputError
     from hardneg.evaluation.retrieval import evaluate as measure
-    from hardneg.sources import BM25, Dense
+    from hardneg.sources import BM25, Dense, Source
 
-    systems = [Dense(model=name, max_tokens=max_tokens, name=name) for name in model or ()]
-    if not systems and bm25 is None:
+    systems: list[Source] = [] if bm25 is None else [BM25(analyzer=bm25)]
+    systems += [Dense(model=name, max_tokens=max_tokens, name=name) for name in model or ()]
+    if not systems:
         raise InputError("name what to evaluate: --model NAME, --bm25 ANALYZER, or both")
     data = read_dataset(dataset, skip_invalid=skip_invalid)
     found = {}
     with progress(quiet=quiet or json):
-        for number, system in enumerate([*([BM25(analyzer=bm25)] if bm25 else []), *systems]):
+        for number, system in enumerate(systems):
             evaluation = measure(data, system, split=split, depth=depth)
             found[system.name] = evaluation.figures(seed=seed)
             if out is not None:
-                evaluation.write(out if len(systems) + bool(bm25) == 1 else out / f"{number}")
+                evaluation.write(out if len(systems) == 1 else out / str(number))
     if json:
         from json import dumps
 
@@ -51,7 +58,7 @@ def evaluate(
         _show(found)
 
 
-def _show(found: dict) -> None:
+def _show(found: "dict[str, dict[str, Figure]]") -> None:
     from rich.console import Console
     from rich.table import Table
 

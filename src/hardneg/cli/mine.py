@@ -18,8 +18,9 @@ def mine(
         list[str] | None,
         typer.Option(help="A source, with options if need be: bm25, 'dense(max_tokens=128)'. Repeat for more."),
     ] = None,
-    filter: Annotated[  # noqa: A002 - it is the option's name
-        list[str] | None, typer.Option(help="A filter: near_duplicate, 'positive_margin(ratio=0.9)'. Repeat for more.")
+    filter: Annotated[
+        list[str] | None,
+        typer.Option(help="A filter: near_duplicate, 'positive_margin(ratio=0.9)'. Repeat for more."),
     ] = None,
     per_query: Annotated[int | None, typer.Option(min=1, help="Negatives for each query; 4 if not given.")] = None,
     depth: Annotated[int | None, typer.Option(min=1, help="Candidates of each source; 100 if not given.")] = None,
@@ -76,5 +77,7 @@ def _show(funnel: dict[str, Any], out: str) -> None:
         table.add_row(name, *cells, f"{counts['selected']:,}")
     console = Console()
     console.print(table)
-    console.print(f"{funnel['short_queries']:,} queries have fewer negatives than asked for, {funnel['empty_queries']:,} none.")
+    console.print(
+        f"{funnel['short_queries']:,} queries have fewer negatives than asked for, {funnel['empty_queries']:,} none."
+    )
     console.print(f"Negatives are in {out}/negatives, every candidate and what became of it in {out}/candidates.")

@@ -9,9 +9,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress bars.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random choice.")]
 SkipInvalid = Annotated[
-    bool, typer.Option("--skip-invalid", help="Skip rows that cannot be used, and count them, where that is safe.")
+    bool,
+    typer.Option("--skip-invalid", help="Skip rows that cannot be used, and count them, where that is safe."),
 ]
 DatasetPath = Annotated[
-    str, typer.Argument(metavar="DATASET", help="BEIR folder, hardneg folder, JSONL/CSV/Parquet file, or hf:NAME.")
+    str,
+    typer.Argument(metavar="DATASET", help="BEIR folder, hardneg folder, JSONL/CSV/Parquet file, or hf:NAME."),
 ]
 Out = Annotated[Path, typer.Option("-o", "--out", help="Folder to write to.")]

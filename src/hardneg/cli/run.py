@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from hardneg.cli.display import progress
 from hardneg.cli.options import Json, Quiet
@@ -41,8 +43,6 @@ def run(
 
 
 def _show(result: "Result") -> None:
-    from rich.console import Console
-
     console, found = Console(), result.as_dict()
     console.print(_counts(found))
     console.print(_quality(found))
@@ -63,9 +63,7 @@ def _counts(found: dict[str, Any]) -> str:
     )
 
 
-def _quality(found: dict[str, Any]):  # noqa: ANN202 - rich is imported late
-    from rich.table import Table
-
+def _quality(found: dict[str, Any]) -> Table:
     table = Table(title="Quality on the test queries, and what it cost", title_justify="left")
     for column in ("", *_SHOWN, "wall time", "peak memory"):
         table.add_column(column, justify="left" if not column else "right")
@@ -102,9 +100,7 @@ def _verdicts(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _costs(found: dict[str, Any]):  # noqa: ANN202 - rich is imported late
-    from rich.table import Table
-
+def _costs(found: dict[str, Any]) -> Table:
     table = Table(title="Cost of each stage", title_justify="left")
     for column in ("stage", "wall time", "peak memory"):
         table.add_column(column, justify="left" if column == "stage" else "right")

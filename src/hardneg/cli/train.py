@@ -13,9 +13,12 @@ from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid
 def train(
     dataset: DatasetPath,
     out: Out,
-    model: Annotated[str | None, typer.Option(help="Model to start from: Hub id, folder or package:NAME/FOLDER.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model to start from: Hub id, folder or package:NAME/FOLDER.")
+    ] = None,
     negatives: Annotated[
-        Path | None, typer.Option(help="Folder of `hardneg mine`, or a Parquet file; without it, in-batch only.")
+        Path | None,
+        typer.Option(help="Folder of `hardneg mine`, or a Parquet file; without it, in-batch only."),
     ] = None,
     split: Annotated[str, typer.Option(help="Train on the positives of this split.")] = "train",
     recipe: Annotated[str | None, typer.Option(help="Take the training settings from a recipe.")] = None,

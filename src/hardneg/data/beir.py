@@ -23,6 +23,13 @@ def is_beir(folder: Path) -> bool:
 def read_beir(folder: Path, *, rejections: Rejections) -> Dataset:
     """Read a folder in BEIR's layout; each qrels file is a split.
 
+    Args:
+        folder: The folder.
+        rejections: What to do with a row that cannot be used.
+
+    Returns:
+        The dataset, named like the folder.
+
     Raises:
         DatasetError: A file is missing or something in it is wrong.
     """
@@ -30,9 +37,7 @@ def read_beir(folder: Path, *, rejections: Rejections) -> Dataset:
     files = sorted([*folder.glob("qrels/*.tsv"), *folder.glob("qrels/*.tsv.gz")])
     if not files:
         raise DatasetError("no qrels/*.tsv in this folder; each split needs one", path=folder)
-    qrels = [
-        (file, read_qrels(file, split=file.name.split(".tsv")[0], rejections=rejections)) for file in files
-    ]
+    qrels = [(file, read_qrels(file, split=file.name.split(".tsv")[0], rejections=rejections)) for file in files]
     return assemble(
         read_records(queries, rejections=rejections).drop("title", strict=False),
         read_records(corpus, rejections=rejections),
@@ -45,6 +50,10 @@ def read_beir(folder: Path, *, rejections: Rejections) -> Dataset:
 
 def read_records(path: Path, *, rejections: Rejections) -> pl.DataFrame:
     """Read records with `_id`, `text`, optional `title` and any metadata.
+
+    Args:
+        path: A JSON Lines file, plain or gzipped.
+        rejections: What to do with a bad line.
 
     Returns:
         Columns `id`, `text`, `title` where some record has one that is not empty, then metadata.

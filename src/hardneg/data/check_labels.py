@@ -49,9 +49,7 @@ def positives_shared_between_splits(dataset: Dataset) -> Finding | None:
 
 def contradictory_labels(dataset: Dataset) -> Finding | None:
     """HN017: pairs judged not relevant whose document, by id or by text, answers the query."""
-    rows = (
-        dataset.qrels.filter(pl.col("relevance") <= 0).select("query", "document").unique(maintain_order=True)
-    )
+    rows = dataset.qrels.filter(pl.col("relevance") <= 0).select("query", "document").unique(maintain_order=True)
     is_answer = dataset.is_answer(rows["query"].to_numpy(), rows["document"].to_numpy())
     contrary = rows.filter(pl.Series(is_answer))
     if contrary.is_empty():

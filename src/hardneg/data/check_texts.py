@@ -33,9 +33,7 @@ def empty_documents(dataset: Dataset) -> Finding | None:
     ids = _empty(dataset.documents, dataset.document_texts)
     if ids.is_empty():
         return None
-    positive = dataset.documents["id"].gather(
-        dataset.qrels.filter(pl.col("relevance") > 0)["document"].unique()
-    )
+    positive = dataset.documents["id"].gather(dataset.qrels.filter(pl.col("relevance") > 0)["document"].unique())
     n_positive = int(ids.is_in(positive.implode()).sum())
     return Finding(
         "HN013",
@@ -104,9 +102,7 @@ def _empty(table: pl.DataFrame, texts: pl.Series) -> pl.Series:
     return table["id"].filter(texts.str.strip_chars() == "")
 
 
-def _repeats(
-    group: Int32[np.ndarray, " rows"], ids: pl.Series, *, but: pl.Series
-) -> tuple[int, tuple[str, ...]]:
+def _repeats(group: Int32[np.ndarray, " rows"], ids: pl.Series, *, but: pl.Series) -> tuple[int, tuple[str, ...]]:
     """Count the rows beyond the first of each group, empty texts aside, with a few pairs of ids."""
     rows = pl.DataFrame({"group": group, "id": ids}).filter(but.str.strip_chars() != "")
     repeated = rows.filter(pl.col("group").is_duplicated())

@@ -50,6 +50,9 @@ class Dataset:
             qrels: Columns `query_id`, `doc_id`, `relevance` and `split`.
             name: What to call it in reports.
 
+        Returns:
+            The dataset, its qrels by position.
+
         Raises:
             DatasetError: A table is empty, an id is repeated, or qrels name an id that does not exist.
         """
@@ -74,9 +77,7 @@ class Dataset:
             unknown = positions.filter(pl.col(column).is_null())[id_column]
             if len(unknown):
                 raise DatasetError(f"qrels of {name} name the {kind} {unknown[0]!r}, which does not exist")
-        return cls(
-            queries, documents, positions.select(pl.col(c).cast(t) for c, t in QRELS_SCHEMA.items()), name
-        )
+        return cls(queries, documents, positions.select(pl.col(c).cast(t) for c, t in QRELS_SCHEMA.items()), name)
 
     @property
     def n_queries(self) -> int:
@@ -163,7 +164,13 @@ class Dataset:
         return first
 
     def queries_of(self, split: str) -> Int32[np.ndarray, " queries"]:
-        """List the queries that have a positive in a split, by position, ascending.
+        """List the queries that have a positive in a split.
+
+        Args:
+            split: Name of the split.
+
+        Returns:
+            Their positions, ascending.
 
         Raises:
             DatasetError: The split does not exist or has no positive.
@@ -171,7 +178,13 @@ class Dataset:
         return np.unique(self.pairs_of(split)[0])
 
     def pairs_of(self, split: str) -> tuple[Int32[np.ndarray, " pairs"], Int32[np.ndarray, " pairs"]]:
-        """List the positive pairs of a split as (query, document) positions, ordered, without repeats.
+        """List the positive pairs of a split.
+
+        Args:
+            split: Name of the split.
+
+        Returns:
+            Positions of queries and documents, ordered by query, then document, without repeats.
 
         Raises:
             DatasetError: The split does not exist or has no positive.

@@ -31,6 +31,9 @@ def read_hub(address: str, *, rejections: Rejections) -> Dataset:
             configuration.
         rejections: What to do with rows that cannot be used.
 
+    Returns:
+        The dataset, named by the last part of the name.
+
     Raises:
         DatasetError: It cannot be loaded, or has no columns that fit.
         MissingExtraError: `datasets` is not installed.
@@ -53,6 +56,13 @@ def read_hub(address: str, *, rejections: Rejections) -> Dataset:
 
 def read_saved(folder: Path, *, rejections: Rejections) -> Dataset:
     """Read pairs from a folder that `save_to_disk` wrote; each split of it is a split.
+
+    Args:
+        folder: The folder.
+        rejections: What to do with rows that cannot be used.
+
+    Returns:
+        The dataset, named like the folder.
 
     Raises:
         DatasetError: It cannot be loaded, or has no columns that fit.
@@ -77,16 +87,12 @@ def _loading(address: str, load: Any) -> Any:  # noqa: ANN401
         return load()
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DatasetError(
-            f"cannot be loaded: {reason}; check the name and the network", path=address
-        ) from error
+        raise DatasetError(f"cannot be loaded: {reason}; check the name and the network", path=address) from error
 
 
 def _from_splits(splits: dict[str, Any], *, address: str, rejections: Rejections) -> Dataset:
     tables = [
-        split.to_polars()
-        if "split" in split.column_names
-        else split.to_polars().with_columns(split=pl.lit(name))
+        split.to_polars() if "split" in split.column_names else split.to_polars().with_columns(split=pl.lit(name))
         for name, split in splits.items()
     ]
     return pairs_dataset(
@@ -100,9 +106,7 @@ def _from_splits(splits: dict[str, Any], *, address: str, rejections: Rejections
 
 def _from_parts(parts: dict[str, Any], *, address: str, rejections: Rejections) -> Dataset:
     path = Path(address)
-    tables = {
-        part: _texts(splits, path=path) for part, splits in parts.items() if part in {"corpus", "queries"}
-    }
+    tables = {part: _texts(splits, path=path) for part, splits in parts.items() if part in {"corpus", "queries"}}
     labels = next(splits for part, splits in parts.items() if part not in tables)
     qrels = [
         split.to_polars().select(
@@ -135,9 +139,7 @@ def _texts(splits: dict[str, Any], *, path: Path) -> pl.DataFrame:
 def _column(split: Any, names: tuple[str, ...], *, path: Path) -> str:  # noqa: ANN401
     found = [name for name in names if name in split.column_names]
     if not found:
-        raise DatasetError(
-            f"no column {' or '.join(names)}; it has: {', '.join(split.column_names)}", path=path
-        )
+        raise DatasetError(f"no column {' or '.join(names)}; it has: {', '.join(split.column_names)}", path=path)
     return found[0]
 
 

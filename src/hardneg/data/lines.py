@@ -42,9 +42,7 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
                     yield number, offset, line
                 offset += len(line)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DatasetError(
-            f"damaged gzip file ({error}); make it anew", path=path, line=number + 1
-        ) from error
+        raise DatasetError(f"damaged gzip file ({error}); make it anew", path=path, line=number + 1) from error
     except OSError as error:
         raise DatasetError(f"cannot be read: {error.strerror or error}", path=path) from error
 
@@ -89,11 +87,7 @@ def lines_of_id(path: Path, record_id: str) -> list[int]:
     if ".jsonl" not in path.suffixes:
         return []
     parsed = ((number, parse_record(line)) for number, _, line in numbered_lines(path))
-    return [
-        number
-        for number, record in parsed
-        if isinstance(record, dict) and str(record.get("_id")) == record_id
-    ]
+    return [number for number, record in parsed if isinstance(record, dict) and str(record.get("_id")) == record_id]
 
 
 def raise_encoding_error(path: Path) -> None:

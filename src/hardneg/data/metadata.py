@@ -17,10 +17,7 @@ def expand_metadata(table: pl.DataFrame, *, taken: Collection[str] = ("id", "tex
     rest = table.drop("metadata")
     clash = {*taken, *rest.columns}
     return rest.hstack(
-        [
-            column.alias(f"metadata.{column.name}" if column.name in clash else column.name)
-            for column in columns
-        ]
+        [column.alias(f"metadata.{column.name}" if column.name in clash else column.name) for column in columns]
     )
 
 
@@ -30,6 +27,4 @@ def settled(table: pl.DataFrame) -> pl.DataFrame:
         pl.col(name).cast(pl.List(pl.String) if isinstance(kind, pl.List) else pl.String)
         for name, kind in table.schema.items()
         if kind == pl.Null or kind == pl.List(pl.Null)
-    ).select(
-        name for name, kind in table.schema.items() if not (isinstance(kind, pl.Struct) and not kind.fields)
-    )
+    ).select(name for name, kind in table.schema.items() if not (isinstance(kind, pl.Struct) and not kind.fields))

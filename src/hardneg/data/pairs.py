@@ -74,9 +74,7 @@ def read_pairs(path: str | Path, *, columns: PairColumns = PairColumns(), reject
     if not is_pairs_file(place):
         raise DatasetError(f"no such file of pairs; expected one of {', '.join(SUFFIXES)}", path=place)
     table = read_table(place, rejections=rejections)
-    return pairs_dataset(
-        table, columns=columns, path=place, name=place.name.split(".")[0], rejections=rejections
-    )
+    return pairs_dataset(table, columns=columns, path=place, name=place.name.split(".")[0], rejections=rejections)
 
 
 def pairs_dataset(
@@ -102,17 +100,13 @@ def pairs_dataset(
     table, rows = _without_incomplete(table, rows, query=query, path=path, rejections=rejections)
     queries = _with_ids(rows["query"], prefix="q")
     documents = _with_ids(rows["text"], prefix="d")
-    qrels = rows.join(
-        queries.rename({"id": "query_id", "text": "query"}), on="query", maintain_order="left"
-    ).join(documents.rename({"id": "doc_id"}), on="text", maintain_order="left")
-    extra = [
-        column
-        for column in table.columns
-        if column not in {"row", "split", "id", "text", query, positive, *negatives}
-    ]
-    metadata = table.select(pl.col(query).alias("text"), *extra).unique(
-        "text", keep="first", maintain_order=True
+    qrels = rows.join(queries.rename({"id": "query_id", "text": "query"}), on="query", maintain_order="left").join(
+        documents.rename({"id": "doc_id"}), on="text", maintain_order="left"
     )
+    extra = [
+        column for column in table.columns if column not in {"row", "split", "id", "text", query, positive, *negatives}
+    ]
+    metadata = table.select(pl.col(query).alias("text"), *extra).unique("text", keep="first", maintain_order=True)
     return assemble(
         queries.join(metadata, on="text", how="left", maintain_order="left"),
         documents,
@@ -126,12 +120,7 @@ def pairs_dataset(
 def content_ids(texts: pl.Series, *, prefix: str) -> pl.Series:
     """Give each text an id that depends on it alone: a prefix and 16 hexadecimal digits (BLAKE2b-64)."""
     parts = [
-        pl.Series(
-            [
-                prefix + blake2b(text.encode(), digest_size=8).hexdigest()
-                for text in texts.slice(start, _SLICE)
-            ]
-        )
+        pl.Series([prefix + blake2b(text.encode(), digest_size=8).hexdigest() for text in texts.slice(start, _SLICE)])
         for start in range(0, len(texts), _SLICE)
     ]
     return pl.concat(parts) if parts else pl.Series(dtype=pl.String)

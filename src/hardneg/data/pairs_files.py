@@ -57,9 +57,7 @@ def _read_jsonl(path: Path, rejections: Rejections) -> pl.DataFrame:
     for key in {key for record in head for key in record}:
         values = [record[key] for record in head if record.get(key) is not None]
         if len({isinstance(value, list) for value in values}) > 1:
-            raise DatasetError(
-                f"{key!r} is a list in some records and not in others; make it one of both", path=path
-            )
+            raise DatasetError(f"{key!r} is a list in some records and not in others; make it one of both", path=path)
     return settled(read_jsonl(path, texts=(), required=(), rejections=rejections))
 
 

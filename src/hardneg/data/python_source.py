@@ -69,18 +69,12 @@ def python_source(
             no documented function.
     """
     if min(test_share, dev_share) < 0 or test_share + dev_share > 1:
-        raise DatasetError(
-            f"test_share {test_share} and dev_share {dev_share} must lie in [0, 1], their sum too"
-        )
-    files = sorted(
-        _files(paths), key=lambda file: blake2b(f"{seed}:{file[0]}".encode(), digest_size=8).digest()
-    )
+        raise DatasetError(f"test_share {test_share} and dev_share {dev_share} must lie in [0, 1], their sum too")
+    files = sorted(_files(paths), key=lambda file: blake2b(f"{seed}:{file[0]}".encode(), digest_size=8).digest())
     functions, n_broken = _read_functions(files, undocumented=undocumented, max_documents=max_documents)
     if not (functions["summary"] != "").any():
         raise DatasetError(f"no documented Python function in {', '.join(map(str, paths))}")
-    functions = _with_split(functions, test_share=test_share, dev_share=dev_share).sort(
-        "path", "line", "name"
-    )
+    functions = _with_split(functions, test_share=test_share, dev_share=dev_share).sort("path", "line", "name")
     return _dataset(functions, name=name, skipped={"file that does not parse": n_broken} if n_broken else {})
 
 
@@ -121,10 +115,7 @@ def _tied_splits(asked: pl.DataFrame) -> pl.Series:
     _, component = connected_components(ties, directed=False)
     tied = pl.DataFrame({"component": component[query], "split": asked["split"]})
     return tied.select(
-        pl.col("split")
-        .max()
-        .over("component")
-        .replace_strict(dict(enumerate(_SPLITS)), return_dtype=pl.String)
+        pl.col("split").max().over("component").replace_strict(dict(enumerate(_SPLITS)), return_dtype=pl.String)
     )["split"]
 
 

@@ -37,9 +37,7 @@ def read_reporting(path: str | Path, rejections: Rejections) -> Dataset:
         return read_hub(str(path), rejections=rejections)
     place = Path(path)
     if not place.exists():
-        raise DatasetError(
-            "no such file or folder; give a dataset, or hf:NAME for the Hugging Face hub", path=place
-        )
+        raise DatasetError("no such file or folder; give a dataset, or hf:NAME for the Hugging Face hub", path=place)
     if is_pairs_file(place):
         return read_pairs(place, rejections=rejections)
     if place.is_dir() and is_parquet_folder(place):

@@ -29,13 +29,9 @@ def held_out(dataset: Dataset, *, test_share: float, seed: int) -> Dataset:
     if not 0 < test_share < 1:
         raise DatasetError(f"test_share {test_share} must lie between 0 and 1")
     if len(dataset.splits) != 1:
-        raise DatasetError(
-            f"{dataset.name} already has the splits {', '.join(dataset.splits)}; leave out test_share"
-        )
+        raise DatasetError(f"{dataset.name} already has the splits {', '.join(dataset.splits)}; leave out test_share")
     moved = uniform(seed, dataset.query_text_group)[dataset.qrels["query"].to_numpy()] < test_share
     if moved.all() or not moved.any():
         raise DatasetError(f"{dataset.name} has too few queries to hold out a share of {test_share}")
     split = np.where(moved, "test", dataset.splits[0])
-    return replace(
-        dataset, qrels=dataset.qrels.with_columns(split=pl.Series(split.tolist(), dtype=pl.String))
-    )
+    return replace(dataset, qrels=dataset.qrels.with_columns(split=pl.Series(split.tolist(), dtype=pl.String)))

@@ -19,6 +19,9 @@ def normalised(text: pl.Expr) -> pl.Expr:
 def digest(texts: pl.Series) -> str:
     """Hash a column of texts, its order included; nulls count as empty.
 
+    Args:
+        texts: The column.
+
     Returns:
         32 hexadecimal digits (BLAKE2b-128).
     """

@@ -40,9 +40,7 @@ def _tokenizer(model: str) -> Any:  # noqa: ANN401 - the library's type differs 
     try:
         from transformers import AutoTokenizer
     except ImportError as error:
-        raise MissingExtraError(
-            "transformers", extra="train", purpose="counting tokens with a model"
-        ) from error
+        raise MissingExtraError("transformers", extra="train", purpose="counting tokens with a model") from error
     try:
         return AutoTokenizer.from_pretrained(model)
     except (OSError, ValueError) as error:

@@ -62,16 +62,10 @@ def measure(qrels: pl.DataFrame, run: pl.DataFrame, *, names: list[str] | None =
 
 def means(per_query: pl.DataFrame) -> dict[str, float]:
     """Average each measure of a per-query table over all its queries."""
-    return {
-        name: float(per_query[name].to_numpy().mean()) for name in per_query.columns if name != "query_id"
-    }
+    return {name: float(per_query[name].to_numpy().mean()) for name in per_query.columns if name != "query_id"}
 
 
-def _by_query(
-    rows: pl.DataFrame, column: str, kind: pl.DataType | type[pl.DataType]
-) -> dict[str, dict[str, float]]:
+def _by_query(rows: pl.DataFrame, column: str, kind: pl.DataType | type[pl.DataType]) -> dict[str, dict[str, float]]:
     """Nest rows as query -> document -> value, the form in which pytrec_eval takes them."""
     nested = rows.group_by("query_id").agg("doc_id", pl.col(column).cast(kind))
-    return {
-        query: dict(zip(documents, values, strict=True)) for query, documents, values in nested.iter_rows()
-    }
+    return {query: dict(zip(documents, values, strict=True)) for query, documents, values in nested.iter_rows()}

@@ -73,9 +73,7 @@ def compare(
     if not one["query_id"].equals(other["query_id"]):
         lone = set(one["query_id"]) ^ set(other["query_id"])
         detail = f"only one has {min(lone)!r}" if lone else "an id is repeated"
-        raise RunError(
-            f"the two evaluations do not have the same queries ({detail}); evaluate the same split"
-        )
+        raise RunError(f"the two evaluations do not have the same queries ({detail}); evaluate the same split")
     difference = (other[metric] - one[metric]).to_numpy()
     low, high = mean_interval(difference, seed=seed, n_draws=n_draws)
     return Comparison(
@@ -91,9 +89,7 @@ def compare(
     )
 
 
-def randomisation_p_value(
-    difference: Float64[np.ndarray, " queries"], *, seed: int, n_draws: int = 10_000
-) -> float:
+def randomisation_p_value(difference: Float64[np.ndarray, " queries"], *, seed: int, n_draws: int = 10_000) -> float:
     """Test whether paired differences are centred on 0 (Fisher's paired randomisation test, two-sided).
 
     If the two systems did not differ, each query's difference could as well have had the other sign. The

@@ -53,7 +53,6 @@ def _checked(keep: object, filter_: Filter, n_rows: int) -> Bool[np.ndarray, " r
     if not isinstance(keep, np.ndarray) or keep.dtype != np.bool_ or keep.shape != (n_rows,):
         found = f"{keep.dtype} of shape {keep.shape}" if isinstance(keep, np.ndarray) else type(keep).__name__
         raise RecipeError(
-            f"{filter_!r} must return one bool for each of {n_rows} candidates, but gave {found}; "
-            "mend its keep()"
+            f"{filter_!r} must return one bool for each of {n_rows} candidates, but gave {found}; mend its keep()"
         )
     return keep

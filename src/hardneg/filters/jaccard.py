@@ -1,12 +1,13 @@
 """How much sets of shingles share."""
 
-from typing import no_type_check
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from jaxtyping import Bool, Integer
-from numba import njit
 
 from hardneg.filters.shingles import Shingles
+from hardneg.search.compiled import compiled
 
 
 def shares_enough(
@@ -34,9 +35,8 @@ def shares_enough(
     return _any_near(shingles.hashes, shingles.start, text, low, high, others, threshold)
 
 
-@njit(cache=True, nogil=True)
-@no_type_check
-def _near(hashes, a, a_end, b, b_end, threshold):  # noqa: ANN001, ANN202, PLR0917
+@compiled
+def _near(hashes: npt.NDArray[np.uint32], a: int, a_end: int, b: int, b_end: int, threshold: float) -> bool:  # noqa: PLR0917
     n_a, n_b = a_end - a, b_end - b
     if n_a == 0 or n_b == 0:
         return False
@@ -58,9 +58,16 @@ def _near(hashes, a, a_end, b, b_end, threshold):  # noqa: ANN001, ANN202, PLR09
     return False
 
 
-@njit(cache=True, nogil=True)
-@no_type_check
-def _any_near(hashes, start, text, low, high, others, threshold):  # noqa: ANN001, ANN202, PLR0917
+@compiled
+def _any_near(  # noqa: PLR0917
+    hashes: npt.NDArray[np.uint32],
+    start: npt.NDArray[np.int64],
+    text: npt.NDArray[Any],
+    low: npt.NDArray[Any],
+    high: npt.NDArray[Any],
+    others: npt.NDArray[Any],
+    threshold: float,
+) -> npt.NDArray[np.bool_]:
     found = np.zeros(len(text), dtype=np.bool_)
     for row in range(len(text)):
         own = text[row]

@@ -50,13 +50,9 @@ class PositiveMargin:
 
     def __post_init__(self) -> None:
         if self.ratio is None and self.absolute is None:
-            raise RecipeError(
-                "positive_margin: neither ratio nor absolute is set; set at least one, say ratio = 0.95"
-            )
+            raise RecipeError("positive_margin: neither ratio nor absolute is set; set at least one, say ratio = 0.95")
         if self.ratio is not None and not 0 < self.ratio <= 1:
-            raise RecipeError(
-                f"positive_margin: ratio is {self.ratio}; set it above 0 and at most 1, say 0.95"
-            )
+            raise RecipeError(f"positive_margin: ratio is {self.ratio}; set it above 0 and at most 1, say 0.95")
         if self.absolute is not None and not 0 <= self.absolute < np.inf:
             raise RecipeError(f"positive_margin: absolute is {self.absolute}; set it to 0 or more, say 0.05")
         if self.unscored not in ("keep", "drop"):

@@ -41,9 +41,7 @@ class RankWindow:
         if self.low < 1:
             raise RecipeError(f"rank_window: low is {self.low}, but ranks count from 1; set low = 1 or more")
         if self.high is not None and self.high < self.low:
-            raise RecipeError(
-                f"rank_window: high is {self.high}, below low = {self.low}; raise high or lower low"
-            )
+            raise RecipeError(f"rank_window: high is {self.high}, below low = {self.low}; raise high or lower low")
         if self.absent not in ("keep", "drop"):
             raise RecipeError(f'rank_window: absent is {self.absent!r}; set it to "keep" or "drop"')
 

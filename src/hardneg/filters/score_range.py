@@ -45,9 +45,7 @@ class ScoreRange:
         if self.low is None and self.high is None:
             raise RecipeError("score_range: neither low nor high is set; set at least one")
         if self.low is not None and self.high is not None and not self.low <= self.high:
-            raise RecipeError(
-                f"score_range: low = {self.low} is above high = {self.high}; swap or mend them"
-            )
+            raise RecipeError(f"score_range: low = {self.low} is above high = {self.high}; swap or mend them")
         if self.unscored not in ("keep", "drop"):
             raise RecipeError(f'score_range: unscored is {self.unscored!r}; set it to "keep" or "drop"')
 

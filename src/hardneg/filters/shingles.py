@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import no_type_check
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from jaxtyping import Int64, UInt32
-from numba import njit
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.text import normalised
 from hardneg.progress import task
+from hardneg.search.compiled import compiled
 
 _SLICE = 16_384
 
@@ -76,17 +76,15 @@ def shingle(texts: pl.Series, size: int) -> tuple[UInt32[np.ndarray, " total"], 
     return hashes[:total].copy(), counts
 
 
-@njit(cache=True, nogil=True)
-@no_type_check
-def _mix(x):  # noqa: ANN001, ANN202
+@compiled
+def _mix(x: np.uint64) -> np.uint64:
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
 
 
-@njit(cache=True, nogil=True)
-@no_type_check
-def _kind(c):  # noqa: ANN001, ANN202
+@compiled
+def _kind(c: np.uint32) -> int:
     """0 for a space, 1 for a letter that goes on in a word, 2 for a character that is a token of its own."""
     if c <= 32:
         return 0
@@ -99,9 +97,8 @@ def _kind(c):  # noqa: ANN001, ANN202
     return 1
 
 
-@njit(cache=True, nogil=True)
-@no_type_check
-def _tokens(characters):  # noqa: ANN001, ANN202
+@compiled
+def _tokens(characters: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
     """Hash each token; a state of 0 means that no word is open."""
     tokens = np.empty(len(characters), dtype=np.uint64)
     n_tokens = 0
@@ -124,9 +121,8 @@ def _tokens(characters):  # noqa: ANN001, ANN202
     return tokens[:n_tokens]
 
 
-@njit(cache=True, nogil=True)
-@no_type_check
-def _shingled(tokens, size):  # noqa: ANN001, ANN202
+@compiled
+def _shingled(tokens: npt.NDArray[np.uint64], size: int) -> npt.NDArray[np.uint32]:
     """Hash each run of `size` tokens, or of all there are if fewer; sorted."""
     width = min(size, len(tokens))
     hashes = np.empty(len(tokens) - width + 1 if width > 0 else 0, dtype=np.uint32)
@@ -139,9 +135,14 @@ def _shingled(tokens, size):  # noqa: ANN001, ANN202
     return hashes
 
 
-@njit(cache=True, nogil=True)
-@no_type_check
-def _fill(characters, ends, size, hashes, counts):  # noqa: ANN001, ANN202
+@compiled
+def _fill(
+    characters: npt.NDArray[np.uint32],
+    ends: npt.NDArray[np.int64],
+    size: int,
+    hashes: npt.NDArray[np.uint32],
+    counts: npt.NDArray[np.int64],
+) -> int:
     """Write the set of each text behind the one before; repeats are left out."""
     total = begin = 0
     for text in range(len(ends)):

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import torch
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
@@ -38,10 +39,7 @@ def fingerprint(model: SentenceTransformer) -> str:
 
 
 def _bytes(value: Tensor) -> memoryview:
-    import torch
-
-    flat = value.detach().cpu().contiguous().reshape(-1)
-    return memoryview(flat.view(torch.uint8).numpy())
+    return value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
 
 
 def _has_config(module: object) -> bool:

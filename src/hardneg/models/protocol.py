@@ -14,6 +14,9 @@ class Encoder(Protocol):
     def fingerprint(self) -> str:
         """Hash of all that decides a vector: weights, tokenizer, prompts, maximum length, precision."""
 
+    def __hash__(self) -> int:
+        """Encoders are told apart as objects: each is used as a key of what it has encoded."""
+
     def encode_queries(self, texts: list[str]) -> Float32[np.ndarray, "texts dim"]:
         """Turn queries into vectors, in the order given."""
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 from sentence_transformers import SentenceTransformer
+from transformers.utils.logging import disable_progress_bar
 
 from hardneg.errors import ModelError
 from hardneg.models.features import Features, Kind, tokenise
@@ -134,13 +135,22 @@ def load_encoder(
         ModelError: The model cannot be found or loaded.
     """
     place = resolve_model(model)
-    return _load_encoder(place, _state_of(place), query_prompt, document_prompt, max_tokens, precision, device)
+    return _load_encoder(
+        place,
+        _state_of(place),
+        query_prompt=query_prompt,
+        document_prompt=document_prompt,
+        max_tokens=max_tokens,
+        precision=precision,
+        device=device,
+    )
 
 
 @lru_cache(maxsize=2)
 def _load_encoder(
     place: str,
     _state: tuple[tuple[str, int, int], ...],
+    *,
     query_prompt: str | None,
     document_prompt: str | None,
     max_tokens: int | None,
@@ -169,6 +179,7 @@ def load_model(model: str | Path, *, max_tokens: int | None = None, device: str 
         ModelError: The model cannot be found or loaded, or takes no texts that long.
     """
     place = resolve_model(model)
+    disable_progress_bar()  # of loading and saving weights: only the command line shows progress
     try:
         loaded = SentenceTransformer(place, device=device)
     except (OSError, ValueError, RuntimeError, KeyError) as error:

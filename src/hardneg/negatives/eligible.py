@@ -52,9 +52,7 @@ def eligible(candidates: pl.DataFrame, dataset: Dataset, *, score: str | None) -
 
 def scores_of(candidates: pl.DataFrame, dataset: Dataset, *, score: str) -> tuple[pl.Series, pl.Series]:
     """Give the score of each row and of its query's weakest positive; null where unknown."""
-    if score in suffixes(candidates, "score"):
-        own = scores(candidates, score)
-    else:
-        own = np.full(candidates.height, np.nan)
+    known = score in suffixes(candidates, "score")
+    own = scores(candidates, score) if known else np.full(candidates.height, np.nan)
     positive = lowest_positive(candidates, own, dataset)
     return pl.Series("score", own).fill_nan(None), pl.Series("positive_score", positive).fill_nan(None)

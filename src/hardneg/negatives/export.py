@@ -103,10 +103,6 @@ def _check(form: str, path: Path | str | None, n_negatives: int | None) -> None:
     if form not in FORMS:
         raise RecipeError(f"export: form is {form!r}; set it to one of: {', '.join(FORMS)}")
     if path is not None and Path(path).suffix not in SUFFIXES:
-        raise RecipeError(
-            f"export: cannot tell the format of {path}; end its name in {' or '.join(SUFFIXES)}"
-        )
+        raise RecipeError(f"export: cannot tell the format of {path}; end its name in {' or '.join(SUFFIXES)}")
     if n_negatives is not None and (form != "n-tuple" or n_negatives < 1):
-        raise RecipeError(
-            f"export: n_negatives is {n_negatives}; give 1 or more, and with the form n-tuple only"
-        )
+        raise RecipeError(f"export: n_negatives is {n_negatives}; give 1 or more, and with the form n-tuple only")

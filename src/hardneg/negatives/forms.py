@@ -47,9 +47,7 @@ def _triplets(pairs: pl.DataFrame, negatives: pl.DataFrame, *, scores: bool) -> 
     return rows.select("query", "positive", "negative", *both)
 
 
-def _tuples(
-    pairs: pl.DataFrame, negatives: pl.DataFrame, *, scores: bool, n_negatives: int | None
-) -> pl.DataFrame:
+def _tuples(pairs: pl.DataFrame, negatives: pl.DataFrame, *, scores: bool, n_negatives: int | None) -> pl.DataFrame:
     lists = negatives.group_by("query", maintain_order=True).agg(
         "document", pl.col("positive_score").head(1).append(pl.col("score")).alias("scores")
     )
@@ -93,10 +91,7 @@ def _check_scores(negatives: pl.DataFrame) -> None:
     if missing.height:
         sources = ", ".join(repr(name) for name in missing["source"].unique().sort())
         raise RunError(
-            f"{missing.height} negatives, chosen by {sources}, lack a score of their own or of the positive: "
-            f"{remedy}"
+            f"{missing.height} negatives, chosen by {sources}, lack a score of their own or of the positive: {remedy}"
         )
     if negatives.group_by("query").agg(pl.col("positive_score").n_unique())["positive_score"].gt(1).any():
-        raise RunError(
-            f"negatives of one query carry scores of several sources, which are not one scale: {remedy}"
-        )
+        raise RunError(f"negatives of one query carry scores of several sources, which are not one scale: {remedy}")

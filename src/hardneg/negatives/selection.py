@@ -58,14 +58,10 @@ class Selection:
         if self.per_query < 1:
             raise RecipeError(f"select: per_query is {self.per_query}; set it to 1 or more")
         if self.shortage not in get_args(Shortage):
-            raise RecipeError(
-                f"select: shortage is {self.shortage!r}; set it to {' or '.join(get_args(Shortage))}"
-            )
+            raise RecipeError(f"select: shortage is {self.shortage!r}; set it to {' or '.join(get_args(Shortage))}")
         for source, number in (self.quotas or {}).items():
             if number < 1:
-                raise RecipeError(
-                    f"select: the quota of {source!r} is {number}; set it to 1 or more, or leave it out"
-                )
+                raise RecipeError(f"select: the quota of {source!r} is {number}; set it to 1 or more, or leave it out")
         total = sum((self.quotas or {}).values())
         if total > self.per_query:
             raise RecipeError(
@@ -116,9 +112,7 @@ def select(candidates: pl.DataFrame, dataset: Dataset, selection: Selection, *, 
     return select_and_count(candidates, dataset, selection, seed=seed).negatives
 
 
-def select_and_count(
-    candidates: pl.DataFrame, dataset: Dataset, selection: Selection, *, seed: int
-) -> Selected:
+def select_and_count(candidates: pl.DataFrame, dataset: Dataset, selection: Selection, *, seed: int) -> Selected:
     """Choose as `select` does, and count the queries that came up short.
 
     Args:
@@ -147,9 +141,9 @@ def select_and_count(
     n_chosen = candidates.select(pl.col("query").unique().sort()).join(
         chosen.group_by("query").len("n"), on="query", how="left", maintain_order="left"
     )
-    short = n_chosen.select(
-        "query", need=selection.per_query - pl.col("n").fill_null(0).cast(pl.Int64)
-    ).filter(pl.col("need") > 0)
+    short = n_chosen.select("query", need=selection.per_query - pl.col("n").fill_null(0).cast(pl.Int64)).filter(
+        pl.col("need") > 0
+    )
     negatives, n_filled, n_dropped = chosen, 0, 0
     if selection.shortage == "drop_query":
         negatives, n_dropped = chosen.join(short, on="query", how="anti", maintain_order="left"), short.height
@@ -162,11 +156,7 @@ def select_and_count(
 
 
 def _n_complete(filling: pl.DataFrame, short: pl.DataFrame) -> int:
-    return (
-        short.join(filling.group_by("query").len("n"), on="query")
-        .filter(pl.col("n") >= pl.col("need"))
-        .height
-    )
+    return short.join(filling.group_by("query").len("n"), on="query").filter(pl.col("n") >= pl.col("need")).height
 
 
 def _as_table(chosen: pl.DataFrame) -> pl.DataFrame:

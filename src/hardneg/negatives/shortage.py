@@ -47,9 +47,9 @@ def fill(
     tries = bits(seed, _DRAW, query[:, None], np.arange(n_tries))
     drawn = (tries % np.uint64(dataset.n_documents)).astype(np.int32)
     filling = _accepted(short, np.repeat(query, drawn.shape[1]), drawn.ravel(), refused, dataset)
-    still = short.join(
-        filling.group_by("query").len("n"), on="query", how="left", maintain_order="left"
-    ).filter(pl.col("n").fill_null(0) < pl.col("need"))
+    still = short.join(filling.group_by("query").len("n"), on="query", how="left", maintain_order="left").filter(
+        pl.col("n").fill_null(0) < pl.col("need")
+    )
     parts = [filling.join(still, on="query", how="anti", maintain_order="left")]
     for row in still.select("query").iter_slices(1):
         one = int(row.item())

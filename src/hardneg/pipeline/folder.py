@@ -1,12 +1,12 @@
 """The folder of a run: what was asked for, what each stage found, what it cost.
 
-    recipe.toml       the recipe with every default filled in
-    manifest.json     versions, fingerprints, components, counts, and the cost of each stage
-    dataset/          the dataset, if the recipe built one
-    candidates/ negatives/ mining.json
-    training/ROW-seedN/   one a trained model
-    model/            the model trained with mined negatives, first seed
-    evaluation/ROW[-seedN]/
+recipe.toml       the recipe with every default filled in
+manifest.json     versions, fingerprints, components, counts, and the cost of each stage
+dataset/          the dataset, if the recipe built one
+candidates/ negatives/ mining.json
+training/ROW-seedN/   one a trained model
+model/            the model trained with mined negatives, first seed
+evaluation/ROW[-seedN]/
 """
 
 import json
@@ -25,7 +25,16 @@ from hardneg.files import replacing
 from hardneg.pipeline.stages import Cost, measured
 from hardneg.recipe import Recipe
 
-_PACKAGES = ("hardneg", "numpy", "polars", "bm25s", "torch", "transformers", "sentence-transformers", "accelerate")
+_PACKAGES = (
+    "hardneg",
+    "numpy",
+    "polars",
+    "bm25s",
+    "torch",
+    "transformers",
+    "sentence-transformers",
+    "accelerate",
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,12 @@ class RunFolder:
                 "name another folder with -o, or delete this one"
             )
         folder = cls(path, manifest)
-        manifest |= {"recipe": recipe.fingerprint, "seed": recipe.seed, "versions": _versions(), "machine": _machine()}
+        manifest |= {
+            "recipe": recipe.fingerprint,
+            "seed": recipe.seed,
+            "versions": _versions(),
+            "machine": _machine(),
+        }
         manifest.setdefault("stages", {})
         with replacing(path / "recipe.toml") as temporary:
             temporary.write_text(recipe.resolved())

@@ -1,7 +1,7 @@
 """Mining: sources, filters and selection over blocks of queries."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ from hardneg.errors import RunError
 from hardneg.files import replacing
 from hardneg.filters import Filter, apply_filters
 from hardneg.negatives import Selection, select
-from hardneg.recipe.defaults import default_filters, default_sources
 from hardneg.pipeline.funnel import funnel
 from hardneg.pipeline.parts import part_path, read_parts, write_part
 from hardneg.progress import task
+from hardneg.recipe.defaults import default_filters, default_sources
 from hardneg.sources import Source, gather, identity
 
 
@@ -170,7 +170,9 @@ def _blocks(dataset: Dataset, plan: Plan, block_size: int) -> list[Int32[np.ndar
     return [queries[start : start + block_size] for start in range(0, len(queries), block_size)]
 
 
-def _tracked(blocks: list[Int32[np.ndarray, " queries"]]):
+def _tracked(
+    blocks: list[Int32[np.ndarray, " queries"]],
+) -> Iterator[Int32[np.ndarray, " queries"]]:
     with task("mining", total=sum(map(len, blocks)), unit="queries") as advance:
         for block in blocks:
             yield block

@@ -1,6 +1,6 @@
 """A whole experiment: build or read the data, mine, train, and measure each row of the table."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,13 +8,12 @@ from typing import Any
 import polars as pl
 
 from hardneg.data.dataset import Dataset
-from hardneg.data.python_source import python_source
 from hardneg.data.reading import read_dataset
 from hardneg.evaluation.retrieval import evaluate
 from hardneg.evaluation.significance import compare
 from hardneg.pipeline.folder import RunFolder, link_tree
 from hardneg.pipeline.mining import mine
-from hardneg.recipe import Recipe
+from hardneg.recipe import FromPath, FromPython, Recipe
 from hardneg.sources import BM25, Dense, Source
 from hardneg.training.loop import train
 
@@ -116,15 +115,8 @@ def run(recipe: Recipe, *, out: Path | str) -> Result:
 
 
 def _dataset(recipe: Recipe, folder: RunFolder) -> Dataset:
-    settings = recipe.dataset
     with folder.stage("dataset"):
-        if settings.path is not None:
-            dataset = read_dataset(settings.path, skip_invalid=settings.skip_invalid)
-        else:
-            built = folder.path / "dataset"
-            if not built.exists():
-                python_source(list(settings.python), seed=recipe.seed).write(built)
-            dataset = read_dataset(built)
+        dataset = recipe.dataset.read() if isinstance(recipe.dataset, FromPath) else _built(recipe.dataset, folder)
     folder.pin("dataset", dataset.fingerprint)
     folder.manifest["components"] = {
         "sources": [repr(source) for source in recipe.sources],
@@ -141,10 +133,18 @@ def _dataset(recipe: Recipe, folder: RunFolder) -> Dataset:
     return dataset
 
 
+def _built(settings: FromPython, folder: RunFolder) -> Dataset:
+    """Build the dataset once; a run that goes on later must see the same one though the source may have changed."""
+    place = folder.path / "dataset"
+    if not (place / "qrels.parquet").exists():
+        settings.read().write(place)
+    return read_dataset(place)
+
+
 def _baselines(recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Iterator[Row]:
-    systems: dict[str, Callable[[], Source]] = {
-        "bm25": lambda: next((source for source in recipe.sources if isinstance(source, BM25)), BM25()),
-        "zero_shot": lambda: Dense(model=recipe.model, max_tokens=recipe.evaluate.max_tokens),
+    systems: dict[str, Source] = {
+        "bm25": next((source for source in recipe.sources if isinstance(source, BM25)), BM25()),
+        "zero_shot": Dense(model=recipe.model, max_tokens=recipe.evaluate.max_tokens),
     }
     for name, system in systems.items():
         if name in recipe.evaluate.rows:
@@ -159,18 +159,16 @@ def _trained(name: str, negatives: pl.DataFrame | None, recipe: Recipe, dataset:
             settings = replace(recipe.train, seed=seed)
             model = train(recipe.model, dataset, negatives, settings=settings, split=recipe.mine.split, out=place).path
         system = Dense(model=str(model), max_tokens=recipe.evaluate.max_tokens)
-        seeds.append(_measured(place.name, lambda system=system: system, recipe, dataset, folder))
+        seeds.append(_measured(place.name, system, recipe, dataset, folder))
     return Row(name, seeds)
 
 
-def _measured(
-    name: str, system: Callable[[], Source], recipe: Recipe, dataset: Dataset, folder: RunFolder
-) -> pl.DataFrame:
+def _measured(name: str, system: Source, recipe: Recipe, dataset: Dataset, folder: RunFolder) -> pl.DataFrame:
     place = folder.path / "evaluation" / name
     if not (place / "metrics.json").exists():
         with folder.stage(f"evaluate {name}"):
             settings = recipe.evaluate
-            evaluate(dataset, system(), split=settings.split, depth=settings.depth, name=name).write(place)
+            evaluate(dataset, system, split=settings.split, depth=settings.depth, name=name).write(place)
     return pl.read_parquet(place / "per_query.parquet")
 
 

@@ -60,9 +60,7 @@ def build(cls: type, table: object, place: Place, *, rooms: Rooms | None = None)
     values = {}
     for key, value in table.items():
         room = (rooms or {}).get(key)
-        values[key] = (
-            typed(fields[key], value, place.at(key)) if room is None else pick(room, value, place.at(key))
-        )
+        values[key] = typed(fields[key], value, place.at(key)) if room is None else pick(room, value, place.at(key))
     lacking = [name for name, each in fields.items() if name not in values and is_required(each)]
     if lacking:
         raise place.error(f"{lacking[0]!r} must be given")
@@ -96,9 +94,7 @@ def pick(room: Room, value: object, place: Place, *, fallbacks: Mapping[str, obj
     usable = {key: each for key, each in (fallbacks or {}).items() if key in settable_fields(cls)}
     component = build(cls, usable | {key: each for key, each in table.items() if key != "use"}, place)
     if room.protocol is not None and not isinstance(component, room.protocol):
-        raise place.error(
-            f"{name!r} is not a {room.kind}: it lacks something that {room.protocol.__name__} asks for"
-        )
+        raise place.error(f"{name!r} is not a {room.kind}: it lacks something that {room.protocol.__name__} asks for")
     return component
 
 
@@ -132,9 +128,7 @@ def typed(each: Field, value: object, place: Place) -> Any:  # noqa: ANN401
         RecipeError: It does not fit; the message says what would.
     """
     try:
-        checked = _adapter(cast(Hashable, each.type)).validate_json(
-            json.dumps(value, default=str), strict=True
-        )
+        checked = _adapter(cast(Hashable, each.type)).validate_json(json.dumps(value, default=str), strict=True)
     except ValidationError as error:
         found = error.errors()
         wanted = " or ".join(dict.fromkeys(one["msg"].removeprefix("Input should be ") for one in found))

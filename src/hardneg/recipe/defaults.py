@@ -1,4 +1,4 @@
-"""What is mined with when a recipe names no sources or no filters; docs/mining.md gives the reasons."""
+"""What is mined with when a recipe names no sources or no filters; docs/filters.md gives the reasons."""
 
 from collections.abc import Sequence
 

@@ -169,9 +169,7 @@ def _parse(table: Mapping[str, Any], place: Place) -> Recipe:
         "evaluate": build(EvaluateSettings, table.get("evaluate", {}), place.at("evaluate")),
     }
     parts["filters"] = (
-        default_filters(parts["sources"])
-        if filters is None
-        else _all(FILTER, filters, place.at("filters"), seed=seed)
+        default_filters(parts["sources"]) if filters is None else _all(FILTER, filters, place.at("filters"), seed=seed)
     )
     try:
         return Recipe(**plain, **parts)

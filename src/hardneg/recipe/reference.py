@@ -4,7 +4,6 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from hardneg.negatives import Selection
 from hardneg.recipe.components import Field, Room, Rooms, as_table, is_required, settable_fields
@@ -42,27 +41,23 @@ def reference() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def update(page: Path | str) -> None:
-    """Write the reference anew below the line of a page that announces it.
+def updated(page: str) -> str:
+    """Give a page's text with the reference anew below the line that announces it.
 
     Raises:
         ValueError: The page has no such line.
     """
-    path = Path(page)
-    head, mark, rest = path.read_text(encoding="utf-8").partition("<!-- reference:")
+    head, mark, rest = page.partition("<!-- reference:")
     if not mark:
-        raise ValueError(f"{path} has no line that begins with '<!-- reference:'")
-    announced = head + mark + rest.partition("-->")[0] + "-->\n\n"
-    path.write_text(announced + reference(), encoding="utf-8")
+        raise ValueError("the page has no line that begins with '<!-- reference:'")
+    return head + mark + rest.partition("-->")[0] + "-->\n\n" + reference()
 
 
 def meanings(cls: type) -> dict[str, str]:
     """Read what each argument means from the `Args` section of a class."""
     found = re.search(r"^Args:\n((?:    .*\n|\n)*)", inspect.cleandoc(cls.__doc__ or "") + "\n", re.MULTILINE)
     entries = re.split(r"^    (?=\w+: )", found[1], flags=re.MULTILINE) if found else []
-    return {
-        name: " ".join(text.split()) for name, _, text in (each.partition(": ") for each in entries) if text
-    }
+    return {name: " ".join(text.split()) for name, _, text in (each.partition(": ") for each in entries) if text}
 
 
 def _room_parts(rooms: Rooms) -> Iterator[str]:

@@ -117,7 +117,7 @@ def _search(
     survivors = Survivors(
         document=np.empty((n_queries, capacity), np.int32),
         score=np.empty((n_queries, capacity), np.float32),
-        count=np.zeros(n_queries, np.int64),
+        n_kept=np.zeros(n_queries, np.int64),
         floor=np.full(n_queries, -np.inf),
     )
     product = np.empty(n_queries * max(b - a for a, b in pairwise(edges)), np.float32)
@@ -126,7 +126,7 @@ def _search(
         np.matmul(towers.queries, towers.documents[start:stop].T, out=scores)
         block = Block(scores, start, depth, np.ascontiguousarray(error[:, number]))
         _scan(towers, block, survivors)
-    true = np.full((n_queries, int(survivors.count.max())), -np.inf)
+    true = np.full((n_queries, int(survivors.n_kept.max())), -np.inf)
     in_threads(n_queries, lambda part: true_rows(towers, survivors, true, part))
     order = np.argsort(-true, axis=1, kind="stable")[:, :depth]
     score = np.take_along_axis(true, order, axis=1).astype(np.float32)
@@ -151,9 +151,7 @@ def _longest(
     return np.array(longest)
 
 
-def _lengths(
-    vectors: Float32[np.ndarray, "rows dim"], kind: str, *, first: int = 0
-) -> Float64[np.ndarray, " rows"]:
+def _lengths(vectors: Float32[np.ndarray, "rows dim"], kind: str, *, first: int = 0) -> Float64[np.ndarray, " rows"]:
     rows = frozen(vectors)
     length = np.empty(len(rows))
     in_threads(len(rows), lambda part: length_rows(rows, length, part))

@@ -29,11 +29,11 @@ class Block(NamedTuple):
 
 
 class Survivors(NamedTuple):
-    """Documents that may still be among the best; the first `count` of each row, in rising position."""
+    """Documents that may still be among the best; the first `n_kept` of each row, in rising position."""
 
     document: Int32[np.ndarray, "queries capacity"]
     score: Float32[np.ndarray, "queries capacity"]  # rounded
-    count: Int64[np.ndarray, " queries"]
+    n_kept: Int64[np.ndarray, " queries"]
     floor: Float64[np.ndarray, " queries"]  # true scores below it are not among the best
 
 
@@ -89,10 +89,10 @@ def scan_rows(towers: Towers, block: Block, survivors: Survivors, part: Part) ->
                 continue
             for j in range(start, stop):
                 if np.float64(block.score[row, j]) >= level:
-                    at = survivors.count[row]
+                    at = survivors.n_kept[row]
                     survivors.document[row, at] = block.first + j
                     survivors.score[row, at] = block.score[row, j]
-                    survivors.count[row] = at + 1
+                    survivors.n_kept[row] = at + 1
                     if at + 1 == capacity:
                         tighten(towers, block, survivors, row)
                         level = survivors.floor[row] - block.error[row]
@@ -105,13 +105,13 @@ def any_reaches(values: Float32[np.ndarray, " chunk"], level: float) -> bool:
     count = 0
     for i in range(len(values)):
         count += values[i] >= rounded
-    return count > 0 or np.float64(rounded) > level
+    return count > 0 or bool(np.float64(rounded) > level)
 
 
 @compiled
 def tighten(towers: Towers, block: Block, survivors: Survivors, row: int) -> None:
     """Raise the floor of one query and forget what falls below; afterwards at least half of the room is free."""
-    n = survivors.count[row]
+    n = survivors.n_kept[row]
     rounded = survivors.score[row, :n].astype(np.float64)
     reached = select(rounded, n - block.depth) - block.error[row]
     survivors.floor[row] = max(survivors.floor[row], reached)
@@ -122,7 +122,7 @@ def tighten(towers: Towers, block: Block, survivors: Survivors, row: int) -> Non
             survivors.document[row, left] = survivors.document[row, i]
             survivors.score[row, left] = survivors.score[row, i]
             left += 1
-    survivors.count[row] = left
+    survivors.n_kept[row] = left
     if left > survivors.document.shape[1] // 2:
         tighten_truly(towers, block, survivors, row)
 
@@ -130,7 +130,7 @@ def tighten(towers: Towers, block: Block, survivors: Survivors, row: int) -> Non
 @compiled
 def tighten_truly(towers: Towers, block: Block, survivors: Survivors, row: int) -> None:
     """Keep the best of one query by true score and position, where float32 cannot tell them apart."""
-    n = survivors.count[row]
+    n = survivors.n_kept[row]
     true = np.empty(n)
     for i in range(n):
         true[i] = dot(towers.queries[row], towers.documents[survivors.document[row, i]])
@@ -143,7 +143,7 @@ def tighten_truly(towers: Towers, block: Block, survivors: Survivors, row: int) 
             survivors.document[row, left] = survivors.document[row, i]
             survivors.score[row, left] = survivors.score[row, i]
             left += 1
-    survivors.count[row] = left
+    survivors.n_kept[row] = left
     survivors.floor[row] = max(survivors.floor[row], last)
 
 
@@ -151,5 +151,5 @@ def tighten_truly(towers: Towers, block: Block, survivors: Survivors, row: int) 
 def true_rows(towers: Towers, survivors: Survivors, true: Float64[np.ndarray, "queries most"], part: Part) -> None:
     """Write the true scores of the survivors of a part of the queries, leaving the rest of `true` as it is."""
     for row in range(part[0], part[1]):
-        for i in range(survivors.count[row]):
+        for i in range(survivors.n_kept[row]):
             true[row, i] = dot(towers.queries[row], towers.documents[survivors.document[row, i]])

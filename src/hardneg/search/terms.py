@@ -27,9 +27,7 @@ class Terms:
     n_texts: int
 
 
-def number_terms(
-    texts: pl.Series, analyzer: Analyzer, vocabulary: dict[str, int], *, grow: bool
-) -> Iterator[Terms]:
+def number_terms(texts: pl.Series, analyzer: Analyzer, vocabulary: dict[str, int], *, grow: bool) -> Iterator[Terms]:
     """Cut texts into numbered terms.
 
     Words are found and counted in columns; only the distinct words of a slice become Python strings.

@@ -41,6 +41,8 @@ class Dense:
         """Find the best documents for some queries; documents are encoded on first use and kept on disk."""
         from hardneg.search.exact import exact_topk
 
+        if len(block) == 0:
+            return retrieval_table(block, np.empty((0, 0), np.int32))
         found, score = exact_topk(*self._vectors(dataset, block), depth)
         return retrieval_table(block, found, score)
 
@@ -50,6 +52,8 @@ class Dense:
         """Score pairs."""
         from hardneg.search.exact import pair_scores
 
+        if len(query) == 0:
+            return np.empty(0, np.float32)
         distinct, which = np.unique(query, return_inverse=True)
         return pair_scores(*self._vectors(dataset, distinct), which.astype(np.int32), document)
 

@@ -20,8 +20,8 @@ def gather(
 ) -> pl.DataFrame:
     """Retrieve from every source and join what they found.
 
-    The labelled positives of each query (of any split) are rows too, found or not, so that a candidate's score
-    can be compared with theirs.
+    The labelled positives of each query (of any split) are rows too, found or not, so that a candidate's
+    score can be compared with theirs.
 
     Args:
         dataset: What to search.
@@ -30,8 +30,8 @@ def gather(
         depth: Documents that each source gives a query.
 
     Returns:
-        One row a (query, document), sorted by both. For each source `rank.<name>` (null where it did not find
-        the row) and `score.<name>` (of every row where the source can score pairs; else of the rows it found).
+        One row a (query, document), sorted by both. For each source `rank.<name>` (null where it did not
+        find the row) and `score.<name>` (of every row if the source can score pairs, else of those it found).
 
     Raises:
         RecipeError: There is no source, or two share a name.
@@ -54,9 +54,7 @@ def _fill_scores(rows: pl.DataFrame, scorer: Scorer, dataset: Dataset) -> pl.Dat
     unscored = rows[column].is_null()
     pairs = rows.filter(unscored)
     score = rows[column].to_numpy().copy()
-    score[unscored.to_numpy()] = scorer.score(
-        dataset, pairs["query"].to_numpy(), pairs["document"].to_numpy()
-    )
+    score[unscored.to_numpy()] = scorer.score(dataset, pairs["query"].to_numpy(), pairs["document"].to_numpy())
     return rows.with_columns(pl.Series(column, score, dtype=pl.Float32))
 
 

@@ -72,9 +72,7 @@ def _read(path: Path, digest: str, dataset: Dataset) -> pl.DataFrame:  # noqa: A
     repeated = run.filter(~pl.struct("query", "document").is_first_distinct())
     if len(repeated):
         doc_id = dataset.documents["id"][repeated["document"][0]]
-        raise DatasetError(
-            f"document {doc_id!r} is repeated for its query", path=path, line=repeated["line"][0]
-        )
+        raise DatasetError(f"document {doc_id!r} is repeated for its query", path=path, line=repeated["line"][0])
     run = run.sort("query", "score", "document", descending=[False, True, False])
     rank = pl.int_range(1, pl.len() + 1).over("query").alias("rank")
     return run.with_columns(rank).select(pl.col(name).cast(dtype) for name, dtype in RETRIEVAL_SCHEMA.items())
@@ -87,9 +85,7 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
             for number, line in enumerate(file, start=1):
                 fields = line.split()
                 if fields and len(fields) != 6:
-                    raise DatasetError(
-                        f"{len(fields)} fields where a run has 6: {_FIELDS}", path=path, line=number
-                    )
+                    raise DatasetError(f"{len(fields)} fields where a run has 6: {_FIELDS}", path=path, line=number)
                 if fields:
                     yield number, fields
         except UnicodeDecodeError as error:
@@ -98,9 +94,7 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _position(known: dict[str, int], name: str, kind: str, path: Path, line: int) -> int:
     if name not in known:
-        raise DatasetError(
-            f"{kind} {name!r} is not in the dataset; was the run made with it?", path=path, line=line
-        )
+        raise DatasetError(f"{kind} {name!r} is not in the dataset; was the run made with it?", path=path, line=line)
     return known[name]
 
 

@@ -19,9 +19,7 @@ def read_vectors(path: Path) -> Float32[np.ndarray, "rows dim"]:
     try:
         matrix = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{path}: not a readable .npy file of vectors ({error}); write it with np.save"
-        ) from error
+        raise ModelError(f"{path}: not a readable .npy file of vectors ({error}); write it with np.save") from error
     if not isinstance(matrix, np.ndarray) or matrix.ndim != 2 or not np.issubdtype(matrix.dtype, np.floating):
         found = f"{matrix.dtype} of shape {matrix.shape}" if isinstance(matrix, np.ndarray) else "an archive"
         raise ModelError(f"{path}: holds {found}; vectors must be a matrix of floats, one row each")
@@ -46,9 +44,7 @@ def read_ids(path: Path) -> pl.Series:
     series = pl.Series("id", ids, dtype=pl.String)
     repeated = series.filter(series.is_duplicated())
     if len(repeated):
-        raise ModelError(
-            f"{path}: the id {repeated[0]!r} stands there twice; each row of vectors needs its own"
-        )
+        raise ModelError(f"{path}: the id {repeated[0]!r} stands there twice; each row of vectors needs its own")
     return series
 
 

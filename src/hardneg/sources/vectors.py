@@ -17,9 +17,9 @@ from hardneg.sources.vector_files import aligned, read_ids, read_vectors, stamp
 class Vectors:
     """The best documents by the dot product of vectors from files, found exactly.
 
-    Vectors are taken as they are: for cosine, give them unit length. Rows are matched to the dataset by id, so
-    the files may hold more than the dataset and in another order. Without a file of ids, row `i` belongs to
-    query or document `i` of the dataset.
+    Vectors are taken as they are: for cosine, give them unit length. Rows are matched to the dataset by id,
+    so the files may hold more than the dataset and in another order. Without a file of ids, row `i` belongs
+    to query or document `i` of the dataset.
 
     Args:
         document_vectors: A `.npy` matrix, one row a document; float32 is memory-mapped, float16 and float64
@@ -70,9 +70,7 @@ class Vectors:
         )
 
 
-def _load(
-    vectors: str | Path, ids: str | Path | None, dataset: Dataset, kind: str
-) -> Float32[np.ndarray, "rows dim"]:
+def _load(vectors: str | Path, ids: str | Path | None, dataset: Dataset, kind: str) -> Float32[np.ndarray, "rows dim"]:
     ids_path = None if ids is None else Path(ids)
     stamps = stamp(Path(vectors)) + ("" if ids_path is None else stamp(ids_path))
     return _load_once(Path(vectors), ids_path, stamps, dataset, kind)

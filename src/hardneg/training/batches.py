@@ -113,9 +113,7 @@ class MinedNegatives:
         self._document = rows["document"].to_numpy().astype(np.int32)
         self._start = np.searchsorted(rows["query"].to_numpy(), np.arange(n_queries + 1))
 
-    def draw(
-        self, query: int, *, turn: int, per_row: int | None, seed: int
-    ) -> Int32[np.ndarray, " negatives"]:
+    def draw(self, query: int, *, turn: int, per_row: int | None, seed: int) -> Int32[np.ndarray, " negatives"]:
         """Take a query's next negatives; in successive turns each of them has its turn equally often.
 
         Args:
@@ -123,6 +121,9 @@ class MinedNegatives:
             turn: How many rows of this query came before, over all epochs.
             per_row: How many to take; None takes all.
             seed: Decides the order of turns.
+
+        Returns:
+            Positions of documents.
         """
         own = self._document[self._start[query] : self._start[query + 1]]
         if per_row is None or per_row >= len(own):
@@ -151,6 +152,9 @@ def assemble(
         per_row: Negatives for each row; None takes all that were mined.
         epoch: From 0.
         seed: Any integer from 0.
+
+    Returns:
+        The batch, rows in the order of `pairs`.
     """
     first = np.searchsorted(query, query[pairs])
     n_pairs = np.searchsorted(query, query[pairs], side="right") - first

@@ -51,9 +51,7 @@ class TwoTowers(torch.nn.Module):
         with torch.autocast(self.model.device.type, dtype=torch.bfloat16, enabled=self.bf16):
             found = (self._embed(queries, "query"), self._embed(documents, "document"))
         if self.model.similarity_fn_name == "cosine":
-            return torch.nn.functional.normalize(found[0], dim=1), torch.nn.functional.normalize(
-                found[1], dim=1
-            )
+            return torch.nn.functional.normalize(found[0], dim=1), torch.nn.functional.normalize(found[1], dim=1)
         return found
 
     def _embed(self, texts: list[str], kind: Kind) -> Float[Tensor, "texts dim"]:

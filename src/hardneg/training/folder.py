@@ -64,16 +64,10 @@ class TrainingFolder:
         state = self._state()
         if state is None:
             return None
-        differ = sorted(
-            key for key in inputs | state["inputs"] if inputs.get(key) != state["inputs"].get(key)
-        )
+        differ = sorted(key for key in inputs | state["inputs"] if inputs.get(key) != state["inputs"].get(key))
         if differ:
-            was = ", ".join(
-                f"{key} ({state['inputs'].get(key)!r} there, {inputs.get(key)!r} now)" for key in differ
-            )
-            raise RunError(
-                f"{self.path} holds a training run with other inputs: {was}; train into another folder"
-            )
+            was = ", ".join(f"{key} ({state['inputs'].get(key)!r} there, {inputs.get(key)!r} now)" for key in differ)
+            raise RunError(f"{self.path} holds a training run with other inputs: {was}; train into another folder")
         return state["result"]
 
     def begin(self, inputs: dict[str, Any]) -> None:
@@ -103,6 +97,9 @@ class TrainingFolder:
     def cut_losses(self, step: int) -> float:
         """Drop the lines of the loss curve from `step` on: those steps will be done again.
 
+        Args:
+            step: Steps that need not be done again.
+
         Returns:
             Seconds that the steps before had taken.
         """
@@ -121,16 +118,12 @@ class TrainingFolder:
         path = self.path / "training.json"
         if not path.exists():
             if any(not found.name.startswith(".") for found in self.path.glob("*")):
-                raise RunError(
-                    f"{self.path} is not empty and holds no training run; train into another folder"
-                )
+                raise RunError(f"{self.path} is not empty and holds no training run; train into another folder")
             return None
         try:
             return json.loads(path.read_text())
         except ValueError as error:
-            raise RunError(
-                f"{path} cannot be read: {error}; remove the folder or train into another"
-            ) from error
+            raise RunError(f"{path} cannot be read: {error}; remove the folder or train into another") from error
 
     def _write(self, state: dict[str, Any]) -> None:
         with replacing(self.path / "training.json") as temporary:

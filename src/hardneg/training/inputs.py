@@ -19,6 +19,9 @@ from hardneg.training.settings import WATCHING, TrainSettings
 def check_trackers(settings: TrainSettings) -> None:
     """Make sure that every tracker asked for is installed.
 
+    Args:
+        settings: Name the trackers.
+
     Raises:
         MissingExtraError: One is not.
     """
@@ -30,6 +33,10 @@ def check_trackers(settings: TrainSettings) -> None:
 def check_negatives(negatives: pl.DataFrame | None, dataset: Dataset) -> None:
     """Make sure that a table of negatives fits a dataset.
 
+    Args:
+        negatives: Columns `query` and `document`; None always fits.
+        dataset: Where the positions should point to.
+
     Raises:
         RunError: A column is missing, or a row names a query or document that the dataset does not have.
     """
@@ -37,9 +44,7 @@ def check_negatives(negatives: pl.DataFrame | None, dataset: Dataset) -> None:
         return
     for column, size in (("query", dataset.n_queries), ("document", dataset.n_documents)):
         if column not in negatives.columns:
-            raise RunError(
-                f"the table of negatives has no column {column!r}; it has: {', '.join(negatives.columns)}"
-            )
+            raise RunError(f"the table of negatives has no column {column!r}; it has: {', '.join(negatives.columns)}")
         if not negatives.schema[column].is_integer():
             raise RunError(f"column {column!r} of the table of negatives must hold positions, not ids")
         inside = negatives[column].is_between(0, size - 1).fill_null(False)
@@ -51,13 +56,19 @@ def check_negatives(negatives: pl.DataFrame | None, dataset: Dataset) -> None:
             )
 
 
-def load_for_training(
-    model: str | Path, settings: TrainSettings, *, device: torch.device
-) -> SentenceTransformer:
+def load_for_training(model: str | Path, settings: TrainSettings, *, device: torch.device) -> SentenceTransformer:
     """Load a model with the prompts, length and dropout that the settings ask for.
 
     Without dropout the model runs as in evaluation: that switches off every kind of dropout in any
-    architecture, and lets attention take its fast path.
+    architecture.
+
+    Args:
+        model: A Hub id, a folder, or `package:NAME/FOLDER`.
+        settings: Prompts, length and dropout.
+        device: Where the model shall be.
+
+    Returns:
+        The model; its prompts and length are saved with it.
 
     Raises:
         ModelError: The model cannot be loaded, or compares by a distance.

@@ -65,6 +65,9 @@ def train(
         split: Whose positives to train on.
         out: Folder of this run; `model` in it is the trained model.
 
+    Returns:
+        Where the model is, and what it took.
+
     Raises:
         DatasetError: The split does not exist or has no positive.
         ModelError: The model cannot be loaded, or compares by a distance.
@@ -123,7 +126,7 @@ def _start_accelerator(settings: TrainSettings, folder: TrainingFolder) -> Accel
     )
     if accelerator.num_processes == 1 and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise RunError(
-            f"{os.environ['WORLD_SIZE']} processes were launched, but each would train the whole run by itself; "
+            f"{os.environ['WORLD_SIZE']} processes were launched, but each would train the whole run alone; "
             "without GPUs launch with `accelerate launch --cpu` or set ACCELERATE_USE_CPU=true"
         )
     return accelerator

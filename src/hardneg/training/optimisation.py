@@ -16,6 +16,9 @@ def learning_rate(step: int, *, total: int, settings: TrainSettings) -> float:
         step: From 0.
         total: Steps in all.
         settings: Peak, warm-up and shape.
+
+    Returns:
+        The rate, above 0 at every step.
     """
     warmup = math.ceil(total * settings.warmup_share)
     if step < warmup:
@@ -33,6 +36,9 @@ def build_optimizer(model: torch.nn.Module, settings: TrainSettings) -> torch.op
     Args:
         model: Its parameters that want a gradient are optimised.
         settings: Peak rate and decay.
+
+    Returns:
+        The optimizer, with two groups of parameters: decayed or not.
 
     References:
         Loshchilov and Hutter (2019), arXiv:1711.05101. Decay 0.01 and no decay on biases and normalisation

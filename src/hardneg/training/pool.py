@@ -31,9 +31,7 @@ class Batch:
         """Cut the rows into `of` parts of nearly equal length and take one, with its negatives."""
         low, high = (len(self) * index) // of, (len(self) * (index + 1)) // of
         mine = (self.negative_row >= low) & (self.negative_row < high)
-        return Batch(
-            self.query[low:high], self.document[low:high], self.negative_row[mine] - low, self.negative[mine]
-        )
+        return Batch(self.query[low:high], self.document[low:high], self.negative_row[mine] - low, self.negative[mine])
 
 
 @dataclass(frozen=True, eq=False)

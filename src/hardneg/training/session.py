@@ -57,6 +57,9 @@ def open_session(
         folder: Where the run is kept.
         settings: How to train.
         inputs: All that decides the result; recorded in the folder.
+
+    Returns:
+        The sitting, ready for step `done`.
     """
     accelerator.wait_for_everyone()  # all have looked into the folder before one writes to it
     if accelerator.is_main_process:
@@ -77,6 +80,14 @@ def record(
     session: Session, measured: Measured, *, step: int, epoch: int, learning_rate: float, seconds: float
 ) -> None:
     """Add a step to the loss curve, and to the trackers when it is their turn.
+
+    Args:
+        session: The sitting.
+        measured: What the step showed.
+        step: Its number, from 1.
+        epoch: From 0.
+        learning_rate: Its rate.
+        seconds: Time spent in steps so far, over all sittings.
 
     Raises:
         RunError: The loss or the gradient is no longer a number; nothing was written, and the latest
@@ -127,9 +138,7 @@ def keep(session: Session, *, step: int, total: int, stop: bool) -> None:
         )
 
 
-def close_session(
-    session: Session, towers: TwoTowers, *, inputs: dict[str, Any], result: dict[str, Any]
-) -> None:
+def close_session(session: Session, towers: TwoTowers, *, inputs: dict[str, Any], result: dict[str, Any]) -> None:
     """Save the trained model and mark the run as finished."""
     session.accelerator.wait_for_everyone()
     if session.accelerator.is_main_process:

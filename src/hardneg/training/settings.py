@@ -92,6 +92,4 @@ class TrainSettings:
         choices = [("schedule", self.schedule, Schedule), ("precision", self.precision, Precision)]
         for name, given, known in [*choices, *(("trackers", tracker, Tracker) for tracker in self.trackers)]:
             if given not in get_args(known):
-                raise RecipeError(
-                    f"training: {name} must be one of {', '.join(get_args(known))}, not {given!r}"
-                )
+                raise RecipeError(f"training: {name} must be one of {', '.join(get_args(known))}, not {given!r}")

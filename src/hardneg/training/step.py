@@ -81,8 +81,7 @@ def plan_steps(material: Material, settings: TrainSettings) -> list[Step]:
             seed=settings.seed,
         )
         steps += [
-            Step(epoch, batches[at : at + settings.accumulate])
-            for at in range(0, len(batches), settings.accumulate)
+            Step(epoch, batches[at : at + settings.accumulate]) for at in range(0, len(batches), settings.accumulate)
         ]
     return steps
 
@@ -134,6 +133,9 @@ def score(
         dataset: Texts and labels.
         towers: Turns queries and documents into vectors.
         shared_negatives: Whether a mined negative serves all rows.
+
+    Returns:
+        The matrix, on the device of the vectors, with a graph to the weights.
     """
     pool = build_pool(dataset, batch, shared_negatives=shared_negatives)
     queries, documents = towers(

@@ -21,9 +21,7 @@ def beir(tmp_path):
             {"_id": "d2", "title": "", "text": "join strings"},
         ],
     )
-    jsonl(
-        folder / "queries.jsonl", [{"_id": "q0", "text": "how to open"}, {"_id": "q1", "text": "how to sort"}]
-    )
+    jsonl(folder / "queries.jsonl", [{"_id": "q0", "text": "how to open"}, {"_id": "q1", "text": "how to sort"}])
     (folder / "qrels" / "train.tsv").write_text("query-id\tcorpus-id\tscore\nq0\td0\t1\nq0\td2\t0\n")
     (folder / "qrels" / "test.tsv").write_text("q1\td1\t2\n")
     return folder

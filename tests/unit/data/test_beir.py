@@ -80,9 +80,7 @@ def test_repeated_records_of_equal_text_are_merged(beir):
 def test_one_id_with_two_texts_names_both_lines(beir):
     with (beir / "corpus.jsonl").open("a") as file:
         file.write('\n{"_id": "d1", "title": "", "text": "another text"}\n')
-    with pytest.raises(
-        DatasetError, match=r"corpus\.jsonl:5: id 'd1' has different texts \(first on line 2\)"
-    ):
+    with pytest.raises(DatasetError, match=r"corpus\.jsonl:5: id 'd1' has different texts \(first on line 2\)"):
         read_dataset(beir)
 
 

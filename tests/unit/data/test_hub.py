@@ -61,8 +61,7 @@ def test_a_repository_with_corpus_and_queries_is_read_as_such(tmp_path):
         (folder / name).mkdir(parents=True)
         datasets.Dataset.from_dict(columns).to_parquet(folder / name / "test.parquet")
     configs = "".join(
-        f"- config_name: {name}\n  data_files:\n  - split: test\n    path: {name}/test.parquet\n"
-        for name in parts
+        f"- config_name: {name}\n  data_files:\n  - split: test\n    path: {name}/test.parquet\n" for name in parts
     )
     (folder / "README.md").write_text(f"---\nconfigs:\n{configs}---\n")
     dataset = read_dataset(f"hf:{folder}")
@@ -71,9 +70,7 @@ def test_a_repository_with_corpus_and_queries_is_read_as_such(tmp_path):
 
 
 def test_a_dataset_that_cannot_be_loaded_is_named(tmp_path):
-    with pytest.raises(
-        DatasetError, match=r"hf:.*nowhere: cannot be loaded: .*; check the name and the network"
-    ):
+    with pytest.raises(DatasetError, match=r"hf:.*nowhere: cannot be loaded: .*; check the name and the network"):
         read_dataset(f"hf:{tmp_path}/nowhere")
 
 

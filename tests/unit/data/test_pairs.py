@@ -55,9 +55,7 @@ def test_ids_are_hashes_of_the_text_and_never_change():
 
 def test_lists_of_positives_and_negatives_are_spread(tmp_path):
     path = tmp_path / "x.jsonl"
-    path.write_text(
-        '{"anchor": "q", "pos": ["a", "b"], "neg": ["c"]}\n{"anchor": "r", "pos": ["c"], "neg": []}\n'
-    )
+    path.write_text('{"anchor": "q", "pos": ["a", "b"], "neg": ["c"]}\n{"anchor": "r", "pos": ["c"], "neg": []}\n')
     assert labels(read_dataset(path)) == [
         ("q", "a", 1, "train"),
         ("q", "b", 1, "train"),
@@ -132,9 +130,7 @@ def test_a_bad_row_is_named_or_skipped(tmp_path, name, content, message, reason)
     assert dataset.n_queries == 1
 
 
-@pytest.mark.parametrize(
-    ("name", "content"), [("x.csv", b"query,positive\nq,a\xff\n"), ("x.csv", b"q\xff,p\n")]
-)
+@pytest.mark.parametrize(("name", "content"), [("x.csv", b"query,positive\nq,a\xff\n"), ("x.csv", b"q\xff,p\n")])
 def test_bytes_that_are_not_utf8_are_named(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DatasetError, match=r"x\.csv:[12]: not UTF-8: byte 0xff"):

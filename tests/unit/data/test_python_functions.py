@@ -59,17 +59,13 @@ def test_a_docstring_that_shares_its_line_is_cut_exactly(line, source):
 
 
 def test_methods_and_nested_functions_have_qualified_names_and_no_indent():
-    functions = functions_of(
-        b"class A:\n    def b(self):\n        def c():\n            pass\n        return c\n"
-    )
+    functions = functions_of(b"class A:\n    def b(self):\n        def c():\n            pass\n        return c\n")
     assert [(function.name, function.line) for function in functions] == [("A.b", 2), ("A.b.c", 3)]
     assert functions[0].source == "def b(self):\n    def c():\n        pass\n    return c"
 
 
 def test_the_declared_encoding_and_line_ends_are_respected():
-    source = "# -*- coding: latin-1 -*-\r\ndef f():\r\n    'Grüße ins Haus.'\r\n    return 'ü'\r\n".encode(
-        "latin-1"
-    )
+    source = "# -*- coding: latin-1 -*-\r\ndef f():\r\n    'Grüße ins Haus.'\r\n    return 'ü'\r\n".encode("latin-1")
     (function,) = functions_of(source)
     assert function.summary == "Grüße ins Haus."
     assert function.source == "def f():\n    return 'ü'"

@@ -36,9 +36,7 @@ def datasets(draw):
             "id": doc_ids,
             "text": [draw(texts) for _ in doc_ids],
             "title": [draw(texts.filter(bool)) for _ in doc_ids],
-            "history": pl.Series(
-                [draw(st.lists(texts, max_size=2)) for _ in doc_ids], dtype=pl.List(pl.String)
-            ),
+            "history": pl.Series([draw(st.lists(texts, max_size=2)) for _ in doc_ids], dtype=pl.List(pl.String)),
             "year": [draw(st.none() | st.integers(0, 9)) for _ in doc_ids],
         },
         schema_overrides={"year": pl.Int64},
@@ -96,9 +94,7 @@ def test_a_path_that_does_not_exist_is_named(tmp_path):
 
 
 def test_a_folder_without_a_dataset_says_what_was_expected(tmp_path):
-    with pytest.raises(
-        DatasetError, match=r"not a dataset: expected a folder with documents\.parquet or corpus"
-    ):
+    with pytest.raises(DatasetError, match=r"not a dataset: expected a folder with documents\.parquet or corpus"):
         read_dataset(tmp_path)
 
 

@@ -19,9 +19,7 @@ def test_about_the_share_is_held_out_by_query(pairs):
     assert not train & test
     assert len(train | test) == 200
     assert 35 <= len(test) <= 65
-    assert (
-        divided.qrels["split"].to_list() == held_out(pairs, test_share=0.25, seed=0).qrels["split"].to_list()
-    )
+    assert divided.qrels["split"].to_list() == held_out(pairs, test_share=0.25, seed=0).qrels["split"].to_list()
 
 
 def test_queries_of_equal_text_stay_together(tmp_path):

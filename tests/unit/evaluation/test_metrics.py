@@ -26,9 +26,7 @@ def test_the_mean_runs_over_all_queries_with_a_positive_also_those_without_resul
 
 
 def test_queries_without_a_positive_are_left_out():
-    table = measure(
-        qrels(("q1", "d", 1), ("q2", "d", 0), ("q3", "d", -1)), run(("q2", "d", 1), ("q4", "d", 1))
-    )
+    table = measure(qrels(("q1", "d", 1), ("q2", "d", 0), ("q3", "d", -1)), run(("q2", "d", 1), ("q4", "d", 1)))
     assert table["query_id"].to_list() == ["q1"]
 
 

@@ -28,9 +28,7 @@ def test_swapping_the_systems_changes_the_sign_and_nothing_else():
     one, other = table(rng.random(40)), table(rng.random(40))
     there, back = compare(one, other, "nDCG@10"), compare(other, one, "nDCG@10")
     assert there.p_value == back.p_value
-    assert (there.difference, there.low, there.high) == pytest.approx(
-        (-back.difference, -back.high, -back.low)
-    )
+    assert (there.difference, there.low, there.high) == pytest.approx((-back.difference, -back.high, -back.low))
 
 
 def test_different_queries_are_refused():

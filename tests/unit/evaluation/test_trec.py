@@ -37,9 +37,7 @@ def test_a_run_without_scores_is_written_with_minus_the_rank(tmp_path):
 def test_white_space_in_ids_and_tags_does_not_break_the_format(tmp_path):
     run = frame(query_id=["q 1"], doc_id=['d\t"2"'], rank=[1], score=[1.0])
     write_run(run, tmp_path / "run.trec", tag="my model")
-    write_qrels(
-        pl.DataFrame({"query_id": ["q 1"], "doc_id": ['d\t"2"'], "relevance": [2]}), tmp_path / "qrels.trec"
-    )
+    write_qrels(pl.DataFrame({"query_id": ["q 1"], "doc_id": ['d\t"2"'], "relevance": [2]}), tmp_path / "qrels.trec")
     assert (tmp_path / "run.trec").read_text() == 'q%201 Q0 d%20"2" 1 1.0 my%20model\n'
     assert (tmp_path / "qrels.trec").read_text() == 'q%201 0 d%20"2" 2\n'
 

@@ -27,9 +27,7 @@ def test_the_threshold_is_reached_exactly_where_the_textbook_says(sets, threshol
         threshold=threshold,
     )
     for row, own in enumerate(sets):
-        similar = [
-            own and other and len(own & other) / len(own | other) >= threshold - 1e-12 for other in sets[1:]
-        ]
+        similar = [own and other and len(own & other) / len(own | other) >= threshold - 1e-12 for other in sets[1:]]
         assert found[row] == any(similar)
 
 

@@ -42,9 +42,7 @@ def test_a_candidate_that_scores_exactly_at_the_bar_is_refused(candidates, tiny)
 
 
 def test_the_ratio_asks_for_less_also_when_scores_are_negative():
-    np.testing.assert_allclose(
-        threshold(np.array([-0.8, 0.0, 0.8]), ratio=0.95, absolute=None), [-0.84, 0.0, 0.76]
-    )
+    np.testing.assert_allclose(threshold(np.array([-0.8, 0.0, 0.8]), ratio=0.95, absolute=None), [-0.84, 0.0, 0.76])
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,7 @@ def ten() -> Dataset:
     return Dataset.from_tables(
         pl.DataFrame({"id": ["q0", "q1"], "text": ["zero", "one"]}),
         pl.DataFrame({"id": [f"d{i}" for i in range(10)], "text": [f"text {min(i, 8)}" for i in range(10)]}),
-        pl.DataFrame(
-            {"query_id": ["q0", "q1", "q1"], "doc_id": ["d0", "d1", "d2"], "relevance": 1, "split": "train"}
-        ),
+        pl.DataFrame({"query_id": ["q0", "q1", "q1"], "doc_id": ["d0", "d1", "d2"], "relevance": 1, "split": "train"}),
     )
 
 

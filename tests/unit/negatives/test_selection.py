@@ -97,9 +97,7 @@ def test_the_seed_decides_and_row_order_does_not(candidates, ten, strategy):
     selection = Selection(per_query=2, strategy=strategy)
     tables = [select(candidates, ten, selection, seed=seed) for seed in range(12)]
     assert len({tuple(table["document"]) for table in tables}) > 1
-    assert select(candidates.sample(fraction=1, shuffle=True, seed=1), ten, selection, seed=3).equals(
-        tables[3]
-    )
+    assert select(candidates.sample(fraction=1, shuffle=True, seed=1), ten, selection, seed=3).equals(tables[3])
 
 
 def test_an_empty_table_gives_an_empty_table(candidates, ten):
@@ -133,3 +131,9 @@ def test_unknown_names_are_answered_with_those_there_are(candidates, ten):
 def test_unfiltered_candidates_are_refused(candidates, ten):
     with pytest.raises(ValueError, match="apply_filters first"):
         select(candidates.drop("dropped_by"), ten, Selection(), seed=0)
+
+
+def test_a_source_without_a_column_of_scores_has_none(candidates, ten):
+    assert select(candidates.drop("score.random"), ten, Selection(), seed=0).equals(
+        select(candidates, ten, Selection(), seed=0)
+    )

@@ -4,12 +4,8 @@ from hardneg.negatives.shortage import fill
 
 
 def filled(candidates, dataset, *, need, n_tries=64, score=None, seed=0):
-    short = pl.DataFrame(
-        {"query": [0, 1], "need": [need, need]}, schema={"query": pl.Int32, "need": pl.Int64}
-    )
-    chosen = pl.DataFrame(
-        {"query": [1], "text": [dataset.text_group[8]]}, schema={"query": pl.Int32, "text": pl.Int32}
-    )
+    short = pl.DataFrame({"query": [0, 1], "need": [need, need]}, schema={"query": pl.Int32, "need": pl.Int64})
+    chosen = pl.DataFrame({"query": [1], "text": [dataset.text_group[8]]}, schema={"query": pl.Int32, "text": pl.Int32})
     return fill(short, chosen, candidates, dataset, score=score, seed=seed, n_tries=n_tries)
 
 
@@ -34,9 +30,7 @@ def test_a_query_has_a_stream_of_its_own(candidates, ten):
     both = filled(candidates, ten, need=3)
     alone = fill(
         pl.DataFrame({"query": [1], "need": [3]}, schema={"query": pl.Int32, "need": pl.Int64}),
-        pl.DataFrame(
-            {"query": [1], "text": [ten.text_group[8]]}, schema={"query": pl.Int32, "text": pl.Int32}
-        ),
+        pl.DataFrame({"query": [1], "text": [ten.text_group[8]]}, schema={"query": pl.Int32, "text": pl.Int32}),
         candidates.filter(pl.col("query") == 1),
         ten,
         score=None,
@@ -44,9 +38,7 @@ def test_a_query_has_a_stream_of_its_own(candidates, ten):
         n_tries=64,
     )
     assert documents(alone, 1) == documents(both, 1)
-    assert any(
-        documents(filled(candidates, ten, need=3, seed=seed), 1) != documents(both, 1) for seed in range(9)
-    )
+    assert any(documents(filled(candidates, ten, need=3, seed=seed), 1) != documents(both, 1) for seed in range(9))
 
 
 def test_all_documents_are_gone_through_when_the_tries_do_not_suffice(candidates, ten):

@@ -12,9 +12,7 @@ from hardneg.training.batches import MinedNegatives, assemble, epoch_batches, tr
 def dataset_of(pairs, n_queries, n_documents, document_texts=None):
     texts = document_texts or [f"document {i}" for i in range(n_documents)]
     return Dataset.from_tables(
-        pl.DataFrame(
-            {"id": [f"q{i}" for i in range(n_queries)], "text": [f"query {i}" for i in range(n_queries)]}
-        ),
+        pl.DataFrame({"id": [f"q{i}" for i in range(n_queries)], "text": [f"query {i}" for i in range(n_queries)]}),
         pl.DataFrame({"id": [f"d{i}" for i in range(n_documents)], "text": texts}),
         pl.DataFrame(
             {
@@ -60,9 +58,7 @@ def test_epochs_and_seeds_differ_and_repeat():
     dataset = dataset_of([(i, i) for i in range(100)], 100, 100)
 
     def order(epoch, seed):
-        batches = epoch_batches(
-            dataset, *training_pairs(dataset, "train"), batch_size=32, epoch=epoch, seed=seed
-        )
+        batches = epoch_batches(dataset, *training_pairs(dataset, "train"), batch_size=32, epoch=epoch, seed=seed)
         return np.concatenate(batches).tolist()
 
     assert order(0, 0) == order(0, 0)

@@ -67,12 +67,8 @@ def labelled(draw):
     pairs = st.tuples(st.integers(0, n_queries - 1), st.integers(0, n_documents - 1))
     positives = draw(st.lists(pairs, min_size=1, max_size=10, unique=True))
     dataset = Dataset.from_tables(
-        pl.DataFrame(
-            {"id": [f"q{i}" for i in range(n_queries)], "text": [draw(texts) for _ in range(n_queries)]}
-        ),
-        pl.DataFrame(
-            {"id": [f"d{i}" for i in range(n_documents)], "text": [draw(texts) for _ in range(n_documents)]}
-        ),
+        pl.DataFrame({"id": [f"q{i}" for i in range(n_queries)], "text": [draw(texts) for _ in range(n_queries)]}),
+        pl.DataFrame({"id": [f"d{i}" for i in range(n_documents)], "text": [draw(texts) for _ in range(n_documents)]}),
         pl.DataFrame(
             {
                 "query_id": [f"q{q}" for q, _ in positives],

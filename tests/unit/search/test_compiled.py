@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+
+from hardneg.search.compiled import frozen, in_threads, n_cores
+from hardneg.search.selecting import places_at, select
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 7, 100])
+def test_parts_cover_all_rows_once(n_rows):
+    seen = np.zeros(n_rows, int)
+
+    def run(part):
+        seen[part[0] : part[1]] += 1
+
+    in_threads(n_rows, run)
+    assert (seen == 1).all()
+
+
+def test_an_error_in_a_thread_reaches_the_caller():
+    with pytest.raises(ZeroDivisionError):
+        in_threads(100, lambda _: 1 / 0)
+
+
+def test_frozen_leaves_the_original_writable():
+    array = np.arange(6).reshape(2, 3).T
+    view = frozen(array)
+    assert view.flags.c_contiguous
+    assert not view.flags.writeable
+    assert array.flags.writeable
+    assert n_cores() >= 1
+
+
+def test_select_finds_what_sorting_finds():
+    values = np.random.default_rng(0).integers(0, 20, 200).astype(np.float64)
+    for rank in (0, 1, 57, 198, 199):
+        assert select(values.copy(), rank) == np.sort(values)[rank]
+
+
+def test_places_at_counts_the_ties_that_fit():
+    assert places_at(np.array([3.0, 1.0, 2.0, 2.0, 2.0]), 2.0, 3) == 2

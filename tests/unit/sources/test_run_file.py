@@ -1,0 +1,71 @@
+import gzip
+
+import numpy as np
+import pytest
+
+from hardneg.errors import DatasetError
+from hardneg.sources import RunFile, identity
+
+BLOCK = np.arange(4, dtype=np.int32)
+GOOD = "q0 Q0 d3 1 0.5 x\nq0 Q0 d1 2 0.9 x\nq0\tQ0\td0\t3\t0.5\tx\n\nq2 Q0 d4 1 -1e-3 x\n"
+
+
+def rows(table):
+    return table.select("query", "document", "rank").rows()
+
+
+def test_ranks_by_score_then_position_and_ignores_the_ranks_of_the_file(tiny, tmp_path):
+    path = tmp_path / "run.trec"
+    path.write_text(GOOD)
+    assert rows(RunFile(path).retrieve(tiny, BLOCK, 10)) == [(0, 1, 1), (0, 0, 2), (0, 3, 3), (2, 4, 1)]
+    assert rows(RunFile(path).retrieve(tiny, BLOCK[:2], 2)) == [(0, 1, 1), (0, 0, 2)]
+
+
+def test_reads_gzip(tiny, tmp_path):
+    path = tmp_path / "run.trec.gz"
+    path.write_bytes(gzip.compress(GOOD.encode()))
+    assert RunFile(str(path)).retrieve(tiny, BLOCK, 10).height == 4
+
+
+def test_a_changed_file_is_read_anew(tiny, tmp_path):
+    path = tmp_path / "run.trec"
+    path.write_text(GOOD)
+    before = identity(RunFile(path))
+    RunFile(path).retrieve(tiny, BLOCK, 10)
+    path.write_text("q1 Q0 d2 1 1 x\n")
+    assert rows(RunFile(path).retrieve(tiny, BLOCK, 10)) == [(1, 2, 1)]
+    assert identity(RunFile(path)) != before
+
+
+def test_an_empty_run_has_no_candidates(tiny, tmp_path):
+    path = tmp_path / "run.trec"
+    path.write_text("")
+    assert RunFile(path).retrieve(tiny, BLOCK, 10).is_empty()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("q0 Q0 d1 1 0.5", "5 fields where a run has 6"),
+        ("q9 Q0 d1 1 0.5 x", "query 'q9' is not in the dataset"),
+        ("q0 Q0 d9 1 0.5 x", "document 'd9' is not in the dataset"),
+        ("q0 Q0 d1 1 high x", "'high' in field 5 is not a finite score"),
+        ("q0 Q0 d1 1 nan x", "'nan' in field 5 is not a finite score"),
+        ("q0 Q0 d3 7 0.1 x", "document 'd3' is repeated"),
+    ],
+)
+def test_a_broken_line_is_named(tiny, tmp_path, line, message):
+    path = tmp_path / "run.trec"
+    path.write_text(f"q0 Q0 d3 1 0.5 x\n{line}\n")
+    with pytest.raises(DatasetError, match=message) as error:
+        RunFile(path).retrieve(tiny, BLOCK, 10)
+    assert str(error.value).startswith(f"{path}:2: ")
+
+
+def test_a_file_that_cannot_be_read_is_named(tiny, tmp_path):
+    with pytest.raises(DatasetError, match=r"missing\.trec: the run file cannot be read"):
+        RunFile(tmp_path / "missing.trec").retrieve(tiny, BLOCK, 1)
+    path = tmp_path / "latin.trec"
+    path.write_bytes(b"q0 Q0 d\xe9 1 0.5 x\n")
+    with pytest.raises(DatasetError, match="not UTF-8"):
+        RunFile(path).retrieve(tiny, BLOCK, 1)
