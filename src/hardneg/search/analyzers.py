@@ -62,6 +62,12 @@ class Analyzer:
 def identifier_parts(word: str) -> list[str]:
     """Cut an identifier where case, digits or underscores change; a word without such is one part.
 
+    Args:
+        word: A word without white space.
+
+    Returns:
+        The parts in order, in their own case; underscores are dropped.
+
     Example:
         >>> identifier_parts("parseHTTPReply_v2")
         ['parse', 'HTTP', 'Reply', 'v', '2']
@@ -86,6 +92,12 @@ ANALYZERS = {
 
 def analyzer(name: str) -> Analyzer:
     """Look up an analyzer: one of `ANALYZERS`, or a Snowball language ("german", "finnish", …).
+
+    Args:
+        name: Name of the analyzer.
+
+    Returns:
+        The analyzer.
 
     Raises:
         RecipeError: There is no such analyzer.

@@ -45,6 +45,9 @@ class BM25Index:
             k1: How slowly repeated terms stop counting, from 0 (one occurrence counts as much as many).
             b: How much long documents are held back, in [0, 1].
 
+        Returns:
+            The index, ready to be searched.
+
         Raises:
             ValueError: `k1` or `b` is out of range.
         """
@@ -96,6 +99,9 @@ class BM25Index:
             query_texts: The queries.
             query_index: For each row, which of `query_texts`.
             document: For each row, the position of the document.
+
+        Returns:
+            The score of each row.
         """
         queries = self._query_terms(query_texts)
         score = np.empty(len(document), np.float32)

@@ -81,6 +81,9 @@ def pair_scores(
         query: Rows of `query_vectors`.
         document: Rows of `document_vectors`, one for each of `query`.
 
+    Returns:
+        The score of each pair.
+
     Raises:
         ModelError: A vector that is asked for is not finite, or the dimensions differ.
     """
@@ -101,6 +104,9 @@ def rounding_bound(dim: int, length: Float64[np.ndarray, "*shape"]) -> Float64[n
     Args:
         dim: Number of products that are added.
         length: Product of the two vectors' lengths.
+
+    Returns:
+        The largest possible difference.
 
     References:
         Higham (2002), "Accuracy and Stability of Numerical Algorithms", section 3.1; the last term covers

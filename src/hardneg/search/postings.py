@@ -18,6 +18,9 @@ def build_postings(slices: Iterable[Terms], vocabulary: dict[str, int], *, k1: f
         vocabulary: Number of each term; complete when `slices` is exhausted.
         k1: See `BM25Index.build`.
         b: See `BM25Index.build`.
+
+    Returns:
+        The inverted index.
     """
     counted: list[Counts] = []
     n_documents = 0

@@ -38,6 +38,14 @@ class RunFile:
     def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
         """Take the best documents of some queries.
 
+        Args:
+            dataset: Whose ids the file names.
+            block: Positions of the queries.
+            depth: Documents for each query at most.
+
+        Returns:
+            A retrieval table, see `Source.retrieve`.
+
         Raises:
             DatasetError: A line is broken, names an unknown id, or repeats a pair.
         """

@@ -13,6 +13,12 @@ from hardneg.errors import ModelError
 def read_vectors(path: Path) -> Float32[np.ndarray, "rows dim"]:
     """Open a matrix of vectors; float32 stays on disk as a memory map.
 
+    Args:
+        path: A `.npy` file.
+
+    Returns:
+        One vector a row.
+
     Raises:
         ModelError: The file is no `.npy` file, or holds no matrix of floats.
     """
@@ -28,6 +34,12 @@ def read_vectors(path: Path) -> Float32[np.ndarray, "rows dim"]:
 
 def read_ids(path: Path) -> pl.Series:
     """Read the ids of rows: a `.json` list, a `.npy` array, or text with one id a line.
+
+    Args:
+        path: The file; its suffix tells the form.
+
+    Returns:
+        One id a row.
 
     Raises:
         ModelError: The file cannot be read, or an id stands in it twice.
@@ -65,6 +77,9 @@ def aligned(
         kind: "query" or "document", for messages.
         path: The file of vectors, for messages.
 
+    Returns:
+        One vector for each of `wanted`.
+
     Raises:
         ModelError: The number of rows is wrong, or an id of the dataset has no vector.
     """
@@ -88,6 +103,12 @@ def aligned(
 
 def stamp(path: Path) -> str:
     """Name a file's present state by path, size and time of change.
+
+    Args:
+        path: The file.
+
+    Returns:
+        A text that changes when the file is written.
 
     Raises:
         ModelError: The file does not exist.

@@ -39,6 +39,14 @@ class Vectors:
     def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
         """Find the best documents for some queries.
 
+        Args:
+            dataset: Whose ids the vectors have.
+            block: Positions of the queries.
+            depth: Documents for each query at most.
+
+        Returns:
+            A retrieval table, see `Source.retrieve`.
+
         Raises:
             ModelError: A file cannot be read or does not fit the dataset, or a vector is not finite.
         """

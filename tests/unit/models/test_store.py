@@ -1,0 +1,137 @@
+"""Vectors that are encoded once, whoever asks, and never those of another model."""
+
+import dataclasses
+
+import numpy as np
+import polars as pl
+import pytest
+
+from hardneg.data.dataset import Dataset
+from hardneg.models import store
+from hardneg.models.sentence_transformer import load_encoder
+from hardneg.models.store import cache_folder, document_vectors, encode, query_vectors
+from tiny_model import build_tiny_model
+
+
+@dataclasses.dataclass(eq=False)
+class Counting:
+    """An encoder that notes which texts it was given, and may fail after some calls.
+
+    Rounding that depends on the batch is played by adding the number of texts in it.
+    """
+
+    fingerprint: str = "counting"
+    calls: list[list[str]] = dataclasses.field(default_factory=list)
+    fails_after: int = 1_000
+
+    def encode_queries(self, texts):
+        return self.encode_documents(texts) + np.float32(0.5)
+
+    def encode_documents(self, texts):
+        if len(self.calls) >= self.fails_after:
+            raise KeyboardInterrupt
+        self.calls.append(texts)
+        return np.array([[len(text), len(texts), 1] for text in texts], dtype=np.float32)
+
+
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch, tmp_path):
+    monkeypatch.setattr(store, "BLOCK", 7)
+    monkeypatch.setenv("HARDNEG_CACHE", str(tmp_path / "cache"))
+
+
+def two_splits() -> Dataset:
+    ids = [f"q{i}" for i in range(30)]
+    return Dataset.from_tables(
+        pl.DataFrame({"id": [*ids, "unlabelled"], "text": [f"text {'x' * i}" for i in range(31)]}),
+        pl.DataFrame({"id": ["d"], "text": ["answer"]}),
+        pl.DataFrame({"query_id": ids, "doc_id": "d", "relevance": 1, "split": ["train", "test", "train"] * 10}),
+    )
+
+
+def test_vectors_are_those_of_the_encoder_block_by_block(folder, toy):
+    encoder = load_encoder(folder, precision="fp32", device="cpu")
+    texts = toy.document_texts.to_list()
+    expected = np.concatenate([encoder.encode_documents(texts[at : at + 7]) for at in range(0, len(texts), 7)])
+    found = document_vectors(encoder, toy)
+    assert np.array_equal(found, expected)
+    assert isinstance(found, np.memmap)
+    assert not found.flags.writeable
+
+
+def test_what_is_stored_is_not_encoded_again(toy):
+    first, second = Counting(), Counting()
+    expected = document_vectors(first, toy)
+    assert sum(map(len, first.calls)) == toy.n_documents
+    assert np.array_equal(document_vectors(second, toy), expected)
+    assert second.calls == []
+
+
+def test_queries_and_documents_another_encoder_and_other_texts_are_kept_apart(toy):
+    texts = pl.Series(["one", "two"])
+    seen = [
+        encode(Counting(), texts, kind="document"),
+        encode(Counting(), texts, kind="query"),
+        encode(Counting("other"), texts, kind="document"),
+        encode(Counting(), texts.reverse(), kind="document"),
+        encode(Counting(), pl.Series(["on", "etwo"]), kind="document"),
+    ]
+    assert len({str(vectors.filename) for vectors in seen}) == len(seen)
+
+
+def test_missing_texts_are_encoded_as_empty():
+    encoder = Counting()
+    encode(encoder, pl.Series(["a", None]), kind="document")
+    assert encoder.calls == [["a", ""]]
+
+
+def test_a_model_changed_under_its_old_name_is_encoded_anew_in_the_same_process(tmp_path, toy):
+    texts = [*toy.query_texts, *toy.document_texts]
+    found = []
+    for seed in (0, 1):
+        place = build_tiny_model(tmp_path, texts, seed=seed)
+        found.append(document_vectors(load_encoder(place, precision="fp32", device="cpu"), toy))
+    assert not np.array_equal(*found)
+
+
+def test_interrupted_encoding_goes_on_after_the_last_finished_block(toy):
+    interrupted, resumed = Counting(fails_after=3), Counting()
+    with pytest.raises(KeyboardInterrupt):
+        document_vectors(interrupted, toy)
+    assert list(cache_folder().rglob("vectors.npy")) == []
+    found = document_vectors(resumed, toy)
+    texts = toy.document_texts.to_list()
+    assert [text for call in interrupted.calls for text in call] == texts[:21]
+    assert [text for call in resumed.calls for text in call] == texts[21:]
+    monolith = np.array([len(text) for text in texts], dtype=np.float32)
+    assert np.array_equal(found[:, 0], monolith)
+    assert [path.name for path in cache_folder().rglob("*.npy")] == ["vectors.npy"]
+
+
+def test_a_querys_vector_has_the_same_bits_whichever_queries_are_asked_for():
+    dataset, encoder = two_splits(), Counting()
+    everything = query_vectors(encoder, dataset, np.arange(31, dtype=np.int32))
+    assert (everything[:, 0] == 5 + np.arange(31) + 0.5).all()
+    for chosen in ([4], [30], [29, 2, 3, 2], []):
+        queries = np.array(chosen, dtype=np.int32)
+        fresh = dataclasses.replace(encoder, fingerprint=str(chosen), calls=[])
+        found = query_vectors(fresh, dataset, queries)
+        assert np.array_equal(found, everything[queries] if chosen else np.empty((0, 0), np.float32))
+
+
+def test_asking_for_test_queries_encodes_no_training_queries():
+    dataset, encoder = two_splits(), Counting()
+    query_vectors(encoder, dataset, dataset.queries_of("test"))
+    assert sum(map(len, encoder.calls)) == 10
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [({"HARDNEG_CACHE": "/a"}, "/a"), ({"XDG_CACHE_HOME": "/b"}, "/b/hardneg"), ({"HOME": "/c"}, "/c/.cache/hardneg")],
+)
+def test_the_cache_is_where_the_user_says_or_the_system_keeps_caches(monkeypatch, environment, expected):
+    for name in ("HARDNEG_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert str(cache_folder()) == expected
