@@ -48,9 +48,11 @@ def _markdown(name: str, found: dict) -> str:
     lines.append("")
     for pair, one in found["comparisons"].items():
         if pair.startswith("mined - ") or pair == "in_batch - zero_shot":
+            interval = f"[{one['low']:+.4f}, {one['high']:+.4f}]"
+            counts = f"{one['wins']} queries better, {one['losses']} worse"
             lines.append(
-                f"- {pair.replace('_', '-')}: {one['difference']:+.4f} nDCG@10 [{one['low']:+.4f}, {one['high']:+.4f}], "
-                f"p = {one['p_value']:.4f}, {one['wins']} queries better, {one['losses']} worse"
+                f"- {pair.replace('_', '-')}: {one['difference']:+.4f} nDCG@10 {interval}, "
+                f"p = {one['p_value']:.4f}, {counts}"
             )
     return "\n".join(lines)
 

@@ -38,10 +38,20 @@ def cli_page() -> str:
     return "".join(parts)
 
 
+def start_page() -> str:
+    """Turn the README into the first page, with its links as seen from here."""
+    text = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    return text.replace("](docs/", "](")
+
+
 def main() -> int:
     """Write or check; 1 if a page is stale."""
     recipes = DOCS / "recipes.md"
-    pages = {DOCS / "cli.md": cli_page(), recipes: updated(recipes.read_text(encoding="utf-8"))}
+    pages = {
+        DOCS / "index.md": start_page(),
+        DOCS / "cli.md": cli_page(),
+        recipes: updated(recipes.read_text(encoding="utf-8")),
+    }
     stale = [page for page, text in pages.items() if not page.exists() or page.read_text(encoding="utf-8") != text]
     if "--check" not in sys.argv:
         for page in stale:

@@ -5,6 +5,8 @@ from typing import Any
 
 from hardneg.errors import RecipeError
 
+_TRUTH = {"true": True, "false": False}  # as a recipe spells them
+
 
 def parse_component(text: str) -> dict[str, Any]:
     """Turn a component's text into the table that a recipe would hold.
@@ -19,24 +21,29 @@ def parse_component(text: str) -> dict[str, Any]:
         >>> parse_component("positive_margin(ratio=0.9)")
         {'use': 'positive_margin', 'ratio': 0.9}
     """
-    name, bracket, _ = text.partition("(")
-    if not bracket:
-        return {"use": text}
+    name, bracket, options = text.strip().partition("(")
     try:
-        call = ast.parse(f"_({text.removeprefix(name + '(')}", mode="eval").body
-        if not isinstance(call, ast.Call) or call.args:
+        if not name or ")" in name:
             raise ValueError
-        options = {option.arg: ast.literal_eval(option.value) for option in call.keywords if option.arg}
-    except (SyntaxError, ValueError):
-        raise RecipeError(f"{text!r}: write a name, or a name with options: {name}(option=value, …)") from None
-    return {"use": name, **options}
+        return {"use": name} | (_options(options) if bracket else {})
+    except (SyntaxError, TypeError, ValueError):
+        raise RecipeError(f"{text!r}: write a name, or a name with options: bm25(k1=1.2, b=0.5)") from None
+
+
+def _options(text: str) -> dict[str, Any]:
+    call = ast.parse(f"_({text}", mode="eval").body
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
+        raise ValueError
+    if any(option.arg is None for option in call.keywords):
+        raise ValueError
+    return {str(option.arg): ast.literal_eval(option.value) for option in call.keywords}
 
 
 def parse_settings(texts: list[str]) -> dict[str, Any]:
-    """Turn `key=value` texts into a table; a value that is no Python literal is taken as text.
+    """Turn `key=value` texts into a table; a value that is neither a Python literal nor true or false is taken as text.
 
     Raises:
-        RecipeError: A text has no `=`.
+        RecipeError: A text has no `=`, or nothing before it.
 
     Example:
         >>> parse_settings(["epochs=2", "schedule=cosine"])
@@ -45,10 +52,10 @@ def parse_settings(texts: list[str]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for text in texts:
         key, equals, value = text.partition("=")
-        if not equals:
+        if not equals or not key:
             raise RecipeError(f"{text!r}: write a setting as key=value, for instance epochs=2")
         try:
             settings[key] = ast.literal_eval(value)
         except (SyntaxError, ValueError):
-            settings[key] = value
+            settings[key] = _TRUTH.get(value, value)
     return settings

@@ -19,16 +19,12 @@ def resolve_model(name: str | Path) -> str:
         A folder or a Hub id that sentence-transformers can load.
 
     Raises:
-        ModelError: The package is not installed, or the folder does not exist or holds no model.
+        ModelError: No package is named, it is not installed, or the folder does not exist or holds no model.
     """
     text = str(name)
     if text.startswith(_PACKAGE):
         package, _, inside = text.removeprefix(_PACKAGE).partition("/")
-        spec = importlib.util.find_spec(package)
-        if spec is None or not spec.submodule_search_locations:
-            hint = package.replace("_", "-")
-            raise ModelError(f"model {text!r} lies in a package that is not installed: pip install {hint}")
-        text = str(Path(spec.submodule_search_locations[0]) / inside)
+        text = str(_package_folder(package, text) / inside)
     folder = Path(text).expanduser()
     if folder.is_dir():
         if not (folder / "modules.json").exists() and not (folder / "config.json").exists():
@@ -37,3 +33,16 @@ def resolve_model(name: str | Path) -> str:
     if text.startswith((".", "/", "~")) or text.count("/") > 1:
         raise ModelError(f"model folder {text} does not exist")
     return text
+
+
+def _package_folder(package: str, name: str) -> Path:
+    if not all(map(str.isidentifier, package.split("."))):
+        raise ModelError(f"model {name!r} names no package; write package:NAME/FOLDER")
+    try:
+        spec = importlib.util.find_spec(package)
+    except ModuleNotFoundError:  # of a parent
+        spec = None
+    if spec is None or not spec.submodule_search_locations:
+        hint = package.partition(".")[0].replace("_", "-")
+        raise ModelError(f"model {name!r} lies in a package that is not installed: pip install {hint}")
+    return Path(spec.submodule_search_locations[0])

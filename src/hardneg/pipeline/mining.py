@@ -124,8 +124,9 @@ def mine_block(dataset: Dataset, block: Int32[np.ndarray, " queries"], plan: Pla
 
 
 def _mine_to(folder: Path, dataset: Dataset, plan: Plan, block_size: int) -> Mined:
+    blocks = _blocks(dataset, plan, block_size)
     _claim(folder, {**plan.identity(dataset), "block_size": block_size})
-    for number, block in enumerate(_tracked(_blocks(dataset, plan, block_size))):
+    for number, block in enumerate(_tracked(blocks)):
         done = part_path(folder / "negatives", number)
         if not done.exists():
             candidates, negatives = mine_block(dataset, block, plan)
@@ -137,6 +138,8 @@ def _mine_to(folder: Path, dataset: Dataset, plan: Plan, block_size: int) -> Min
         dataset,
         plan,
     )
+    with replacing(folder / "funnel.json") as temporary:
+        temporary.write_text(json.dumps(counts, indent=2) + "\n")
     return Mined(read_parts(folder / "negatives", dataset), counts)
 
 

@@ -60,7 +60,9 @@ def read_negatives(path: Path, dataset: Dataset) -> pl.DataFrame:
     """Read mined negatives from a run folder, from its `negatives/`, or from one Parquet file.
 
     Raises:
-        RunError: Nothing is there, or an id is not of this dataset.
+        RunError: Nothing is there, mining was interrupted, or an id is not of this dataset.
     """
     inside = path / "negatives"
+    if (path / "mining.json").exists() and not (path / "funnel.json").exists():
+        raise RunError(f"mining into {path} was interrupted; run it again, it goes on where it stopped")
     return read_parts(inside if inside.is_dir() else path, dataset)
