@@ -149,7 +149,10 @@ def test_a_killed_run_goes_on_where_it_was_and_ends_with_the_same_bytes(copied, 
         assert process.stdout.readline() == b"standing still\n"
         process.kill()
     killed = tmp_path / "killed"
-    assert sorted(path.name for path in (killed / "negatives").iterdir()) == ["part-00000.parquet", "part-00001.parquet"]
+    assert sorted(path.name for path in (killed / "negatives").iterdir()) == [
+        "part-00000.parquet",
+        "part-00001.parquet",
+    ]
     with pytest.raises(RunError, match="was interrupted; run it again"):
         read_negatives(killed, copied)
     times = write_times(killed)

@@ -66,6 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Interrupted as error:
         _complain(str(error))
         return 3
+    except OSError as error:  # a path that is no folder, a disk that is full or read-only
+        _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        return 2
     return 0
 
 

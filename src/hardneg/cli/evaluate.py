@@ -36,12 +36,15 @@ def evaluate(
     from hardneg.data.reading import read_dataset
     from hardneg.errors import InputError
     from hardneg.evaluation.retrieval import evaluate as measure
+    from hardneg.models.resolve import resolve_model
     from hardneg.sources import BM25, Dense, Source
 
     systems: list[Source] = [] if bm25 is None else [BM25(analyzer=bm25)]
     systems += [Dense(model=name, max_tokens=max_tokens, name=name) for name in model or ()]
     if not systems:
         raise InputError("name what to evaluate: --model NAME, --bm25 ANALYZER, or both")
+    for name in model or ():
+        resolve_model(name)  # a model that is not there is known before another one is measured
     data = read_dataset(dataset, skip_invalid=skip_invalid)
     found = {}
     with progress(quiet=quiet or json):

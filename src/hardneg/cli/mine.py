@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from hardneg.cli.display import progress
-from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid
+from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, from_here
 
 
 def mine(
@@ -36,8 +36,8 @@ def mine(
     from hardneg.pipeline.mining import mine as mine_negatives
     from hardneg.recipe import Recipe
 
-    changes: dict[str, Any] = {"dataset": dataset, "seed": seed}
-    changes |= {"model": model} if model else {}
+    changes: dict[str, Any] = {"dataset": from_here(dataset), "seed": seed}
+    changes |= {"model": from_here(model)} if model else {}
     changes |= {"sources": [parse_component(text) for text in source]} if source else {}
     changes |= {"select": {"per_query": per_query}} if per_query else {}
     changes |= {"mine": {"depth": depth}} if depth else {}

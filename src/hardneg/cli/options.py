@@ -17,3 +17,9 @@ DatasetPath = Annotated[
     typer.Argument(metavar="DATASET", help="BEIR folder, hardneg folder, JSONL/CSV/Parquet file, or hf:NAME."),
 ]
 Out = Annotated[Path, typer.Option("-o", "--out", help="Folder to write to.")]
+
+
+def from_here(name: str) -> str:
+    """Make a typed name that is a path absolute: a recipe looks for its own names beside itself first."""
+    path = Path(name).expanduser()
+    return str(path.resolve()) if path.exists() else name

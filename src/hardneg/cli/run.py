@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hardneg.cli.display import progress
-from hardneg.cli.options import Json, Quiet
+from hardneg.cli.options import Json, Quiet, from_here
 
 if TYPE_CHECKING:
     from hardneg.pipeline.run import Result
@@ -29,8 +29,8 @@ def run(
     from hardneg.pipeline.run import run as run_recipe
     from hardneg.recipe import Recipe
 
-    given = {"dataset": dataset, "model": model, "seed": seed}
-    changes = {key: value for key, value in given.items() if value is not None}
+    changes: dict[str, Any] = {} if seed is None else {"seed": seed}
+    changes |= {key: from_here(name) for key, name in (("dataset", dataset), ("model", model)) if name is not None}
     loaded = Recipe.load(recipe, changes=changes)
     with progress(quiet=quiet or json):
         result = run_recipe(loaded, out=out or Path("runs") / loaded.name)

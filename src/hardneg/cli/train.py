@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from hardneg.cli.display import progress
-from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid
+from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, from_here
 
 
 def train(
@@ -37,8 +37,8 @@ def train(
     from hardneg.recipe import Recipe
     from hardneg.training.loop import train as train_model
 
-    changes: dict[str, Any] = {"dataset": dataset, "seed": seed}
-    changes |= {"model": model} if model else {}
+    changes: dict[str, Any] = {"dataset": from_here(dataset), "seed": seed}
+    changes |= {"model": from_here(model)} if model else {}
     changes |= {"train": parse_settings(set_ or [])}
     plan = Recipe.load(recipe, changes=changes) if recipe else Recipe.from_table(changes)
     data = read_dataset(dataset, skip_invalid=skip_invalid)

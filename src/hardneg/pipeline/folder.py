@@ -28,8 +28,8 @@ from hardneg.recipe import Recipe
 _PACKAGES = (
     "hardneg",
     "numpy",
+    "numba",
     "polars",
-    "bm25s",
     "torch",
     "transformers",
     "sentence-transformers",

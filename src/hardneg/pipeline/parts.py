@@ -37,12 +37,16 @@ def read_parts(path: Path, dataset: Dataset) -> pl.DataFrame:
         The table with positions `query` and `document` in place of ids.
 
     Raises:
-        RunError: Nothing is there, or an id is not of this dataset.
+        RunError: Nothing is there, it cannot be read, or an id is not of this dataset.
     """
     files = sorted(path.glob("part-*.parquet")) if path.is_dir() else [path]
     if not files or not files[0].exists():
         raise RunError(f"{path} holds no part-*.parquet; mine first, or name the folder of a finished run")
-    table = pl.concat([pl.read_parquet(file) for file in files])
+    try:
+        table = pl.concat([pl.read_parquet(file) for file in files])
+    except pl.exceptions.PolarsError as error:
+        first_line = str(error).partition("\n")[0]
+        raise RunError(f"{path} cannot be read as Parquet ({first_line}); mine into another folder") from error
     for id_column, column, known in (
         ("query_id", "query", dataset.queries["id"]),
         ("doc_id", "document", dataset.documents["id"]),

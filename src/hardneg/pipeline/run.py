@@ -11,6 +11,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.evaluation.retrieval import evaluate
 from hardneg.evaluation.significance import compare
+from hardneg.models.resolve import resolve_model
 from hardneg.pipeline.folder import RunFolder, link_tree
 from hardneg.pipeline.mining import mine
 from hardneg.recipe import FromPath, FromPython, Recipe
@@ -86,9 +87,11 @@ def run(recipe: Recipe, *, out: Path | str) -> Result:
         InputError: Something in the recipe or its data cannot be used.
         Interrupted: Ctrl-C while training; a checkpoint was saved.
     """
+    # Asked for before any work, so that a model or a split that does not exist is known at once.
+    for model in (recipe.model, *(source.model for source in recipe.sources if isinstance(source, Dense))):
+        resolve_model(model)
     folder = RunFolder.open(Path(out), recipe)
     dataset = _dataset(recipe, folder)
-    # Asked for before any work, so that a split that does not exist is known at once.
     for split in (recipe.mine.split, recipe.evaluate.split):
         dataset.queries_of(split)
     rows = list(_baselines(recipe, dataset, folder))

@@ -10,6 +10,7 @@ from hardneg.search.selecting import places_at, select
 
 # Scores of this many documents stay in a core's own cache while a query's terms are added up.
 _BLOCK = 32_768
+_CHUNK = 64
 
 
 class Postings(NamedTuple):
@@ -78,20 +79,32 @@ def search_rows(
             end = min(begin + _BLOCK, postings.n_documents)
             if not add_up(postings, terms, weights, at, total[: end - begin], begin):
                 continue
-            for j in range(end - begin):
-                if total[j] > level:
-                    kept[n_kept] = begin + j
-                    kept_score[n_kept] = total[j]
-                    n_kept += 1
-                    if n_kept == len(kept):
-                        level = keep_best(kept, kept_score, n_kept, depth)
-                        n_kept = depth
-                total[j] = 0.0
+            for start in range(0, end - begin, _CHUNK):
+                chunk = total[start : min(start + _CHUNK, end - begin)]
+                if any_above(chunk, level):
+                    for j in range(len(chunk)):
+                        if chunk[j] > level:
+                            kept[n_kept] = begin + start + j
+                            kept_score[n_kept] = chunk[j]
+                            n_kept += 1
+                            if n_kept == len(kept):
+                                level = keep_best(kept, kept_score, n_kept, depth)
+                                n_kept = depth
+                chunk[:] = 0.0
         if n_kept > depth:
             keep_best(kept, kept_score, n_kept, depth)
             n_kept = depth
         found[row, :n_kept] = kept[:n_kept]
         score[row, :n_kept] = kept_score[:n_kept]
+
+
+@compiled
+def any_above(values: Float64[np.ndarray, " chunk"], level: float) -> bool:
+    """Tell whether any value exceeds `level`; counting, unlike an early exit, runs in vector registers."""
+    count = 0
+    for i in range(len(values)):
+        count += values[i] > level
+    return count > 0
 
 
 @compiled

@@ -9,7 +9,9 @@ def test_what_the_user_asks_for_is_taken(precision):
     assert choose_precision(precision, torch.device("cpu")) == precision
 
 
-@pytest.mark.parametrize(("avx512", "amx", "expected"), [(False, False, "fp32"), (True, False, "bf16"), (False, True, "bf16")])
+@pytest.mark.parametrize(
+    ("avx512", "amx", "expected"), [(False, False, "fp32"), (True, False, "bf16"), (False, True, "bf16")]
+)
 def test_a_processor_gets_bfloat16_only_with_instructions_for_it(monkeypatch, avx512, amx, expected):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)

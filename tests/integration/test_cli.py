@@ -1,0 +1,155 @@
+"""The commands that do one stage each."""
+
+import json
+import re
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+
+from hardneg import __version__
+from hardneg.cli import main
+
+
+@pytest.fixture(scope="module")
+def mined(bench, tmp_path_factory):
+    out = tmp_path_factory.mktemp("mined") / "run"
+    sources = ["--source", "bm25(analyzer='plain')", "--source", "dense(precision='fp32')"]
+    sources += ["--filter", "near_duplicate"]
+    options = ["--model", str(bench / "tiny"), "--per-query", "2", "--depth", "9", "--quiet"]
+    assert main(["mine", str(bench / "data"), "-o", str(out), *sources, *options]) == 0
+    return out
+
+
+def test_mine_writes_negatives_and_says_what_became_of_the_candidates(bench, tmp_path, hardneg, capsys):
+    command = ["mine", bench / "data", "-o", tmp_path / "run", "--source", "bm25(analyzer='plain')"]
+    command += ["--source", "random", "--filter", "near_duplicate", "--per-query", 3, "--depth", 9]
+    found = hardneg(*command)
+    assert found["folder"] == str(tmp_path / "run")
+    assert found["queries"] == 18
+    assert set(found["sources"]) == {"bm25", "random"}
+    negatives = pl.read_parquet(tmp_path / "run" / "negatives" / "*.parquet")
+    assert negatives.height == found["selected"]
+    assert {"query_id", "doc_id", "source", "rank", "score"} <= set(negatives.columns)
+    assert main([*map(str, command)]) == 0
+    shown = capsys.readouterr().out
+    assert "From candidates to negatives, 18 queries" in shown
+    assert "known_positives" in shown
+
+
+def test_mine_takes_its_plan_from_a_recipe_and_options_override_it(bench, tmp_path, hardneg):
+    found = hardneg("mine", bench / "data", "-o", tmp_path / "run", "--recipe", bench / "small.toml", "--depth", 5)
+    claimed = json.loads((tmp_path / "run" / "mining.json").read_text())
+    assert claimed["depth"] == 5
+    assert "per_query=2" in claimed["select"]
+    assert set(found["sources"]) == {"bm25", "dense"}
+
+
+@pytest.mark.parametrize("with_negatives", [False, True])
+def test_train_makes_a_model_that_evaluate_measures(bench, mined, tmp_path, hardneg, with_negatives):
+    negatives = ["--negatives", mined] if with_negatives else []
+    settings = ["--set", "batch_size=8", "--set", "precision=fp32", "--set", "epochs=1"]
+    trained = hardneg("train", bench / "data", "-o", tmp_path / "t", "--model", bench / "tiny", *negatives, *settings)
+    assert trained["path"] == str(tmp_path / "t" / "model")
+    assert (trained["n_pairs"], trained["n_steps"]) == (24, 4)
+    inputs = json.loads((tmp_path / "t" / "training.json").read_text())["inputs"]
+    assert (inputs["negatives"] is not None) == with_negatives
+    model = trained["path"]
+    found = hardneg("evaluate", bench / "data", "--model", model, "--depth", 10, "-o", tmp_path / "e")
+    assert list(found) == [model]
+    assert found[model]["nDCG@10"]["n"] == 6
+    assert (tmp_path / "e" / "metrics.json").exists()
+
+
+def test_evaluate_puts_systems_beside_each_other(bench, tmp_path, hardneg, capsys):
+    command = ["evaluate", bench / "data", "--model", bench / "tiny", "--bm25", "plain", "-o", tmp_path]
+    found = hardneg(*command)
+    assert list(found) == ["bm25", str(bench / "tiny")]
+    for figures in found.values():
+        assert {"nDCG@10", "MRR@10", "Recall@10", "Recall@100", "MAP@100"} == set(figures)
+        assert all(one["low"] <= one["value"] <= one["high"] for one in figures.values())
+    assert {path.name for path in tmp_path.iterdir()} == {"0", "1"}
+    assert main([*map(str, command)]) == 0
+    assert "Mean over queries" in capsys.readouterr().out
+
+
+def test_export_writes_what_was_mined(bench, mined, tmp_path, hardneg):
+    out = tmp_path / "rows.jsonl"
+    found = hardneg("export", bench / "data", mined, "-o", out, "--form", "triplet", "--ids")
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert found == {"path": str(out), "rows": len(rows), "columns": list(rows[0])}
+    assert {"query", "positive", "negative"} <= set(rows[0])
+
+
+@pytest.mark.parametrize("option", [[], ["--quiet"]])
+def test_without_json_the_commands_speak_to_people(bench, mined, tmp_path, capsys, option):
+    assert main(["export", str(bench / "data"), str(mined), "-o", str(tmp_path / "rows.parquet")]) == 0
+    assert "rows with columns" in capsys.readouterr().out
+    settings = ["--set", "batch_size=8", "--set", "precision=fp32", *option]
+    command = ["train", str(bench / "data"), "-o", str(tmp_path / "t"), "--model", str(bench / "tiny")]
+    assert main([*command, *settings]) == 0
+    assert "4 steps over 24 pairs" in capsys.readouterr().out
+
+
+DATA, OUT = "{bench}/data", ["-o", "{tmp}/out"]
+
+
+@pytest.mark.parametrize(
+    ("command", "complaint"),
+    [
+        (["mine", "nowhere", *OUT, "--source", "bm25"], "nowhere: no such file or folder"),
+        (["mine", DATA, *OUT, "--source", "bn25"], "unknown source 'bn25'; did you mean 'bm25'"),
+        (["mine", DATA, *OUT, "--source", "bm25(k=1)"], "unknown key 'k'; did you mean 'k1'"),
+        (["mine", DATA, *OUT, "--source", "bm25(k1='a')"], "should be a valid number, not 'a'"),
+        (["mine", DATA, *OUT, "--source", "bm25(analyzer='klingon')"], "klingon"),
+        (["mine", DATA, *OUT, "--source", "bm25(1"], "write a name, or a name with options"),
+        (["mine", DATA, *OUT, "--source", "no_such_module:Source"], "cannot import 'no_such_module'"),
+        (["mine", DATA, *OUT, "--source", "bm25", "--filter", "margin"], "unknown filter 'margin'"),
+        (["mine", DATA, *OUT, "--source", "bm25", "--split", "dev"], "no split 'dev'; it has: train, test"),
+        (["mine", DATA, *OUT, "--recipe", "nowhere.toml"], "no such recipe file"),
+        (["mine", DATA, *OUT, "--source", "dense", "--model", "./nowhere"], "does not exist"),
+        (["mine", DATA, "-o", "{tmp}/file", "--source", "bm25"], "{tmp}/file"),
+        (["train", DATA, *OUT, "--model", "{bench}/tiny", "--split", "dev"], "no split 'dev'"),
+        (["train", DATA, *OUT, "--model", "{bench}/tiny", "--set", "epoch=2"], "did you mean 'epochs'"),
+        (["train", DATA, *OUT, "--model", "{bench}/tiny", "--set", "epochs=many"], "should be a valid integer"),
+        (["train", DATA, *OUT, "--model", "{bench}/tiny", "--set", "epochs"], "key=value"),
+        (["train", DATA, *OUT, "--model", "{bench}/tiny", "--negatives", "{tmp}"], "mine first"),
+        (["train", DATA, *OUT, "--model", "./nowhere"], "does not exist"),
+        (["train", DATA, "-o", "{tmp}/file", "--model", "{bench}/tiny"], "{tmp}/file"),
+        (["evaluate", DATA], "name what to evaluate"),
+        (["evaluate", DATA, "--bm25", "klingon"], "klingon"),
+        (["evaluate", DATA, "--bm25", "plain", "--split", "dev"], "no split 'dev'"),
+        (["evaluate", DATA, "--model", "package:no_such_package/model"], "pip install no-such-package"),
+        (["export", DATA, "{tmp}/nowhere", "-o", "{tmp}/rows.jsonl"], "mine first"),
+        (["export", DATA, "{tmp}/file", "-o", "{tmp}/rows.jsonl"], "{tmp}/file"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(bench, tmp_path, monkeypatch, refusal, command, complaint):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("not a folder, nor Parquet")
+    places = {"bench": bench, "tmp": tmp_path}
+    assert complaint.format(**places) in refusal(*(part.format(**places) for part in command))
+    assert not (tmp_path / "out" / "negatives").exists()
+    assert not (tmp_path / "rows.jsonl").exists()
+
+
+def test_wrong_usage_exits_with_2_and_shows_how(capsys):
+    assert main(["mine"]) == 2
+    assert "Usage: hardneg mine" in capsys.readouterr().err
+    assert main(["no-such-command"]) == 2
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"hardneg {__version__}\n"
+    done = subprocess.run([sys.executable, "-m", "hardneg", "--version"], capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"hardneg \d+\.\d+\.\d+\S*\n", done.stdout)
+
+
+@pytest.mark.parametrize("program", ["import hardneg; dir(hardneg)", "from hardneg.cli import main; main(['--help'])"])
+def test_importing_hardneg_and_asking_for_help_load_no_heavy_library(program):
+    heavy = {"torch", "polars", "numpy", "numba", "sentence_transformers", "pydantic"}
+    program += f"; import sys; print({heavy} & set(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr == "set()\n"

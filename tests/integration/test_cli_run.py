@@ -1,0 +1,201 @@
+"""`hardneg run`: all stages, taken up again wherever they were stopped."""
+
+import json
+import os
+import shutil
+import signal
+from contextlib import nullcontext
+
+import pytest
+
+from hardneg.cli import main
+from hardneg.progress import showing
+
+ROWS = ["bm25", "zero_shot", "in_batch", "mined"]
+
+
+@pytest.fixture(scope="module")
+def whole(bench, tmp_path_factory):
+    """The folder of a run that was never stopped; read only."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    assert main(["run", str(bench / "small.toml"), "-o", str(out), "--json"]) == 0
+    return out
+
+
+class StopDuring:
+    """A display that presses Ctrl-C once so many units of a task are done."""
+
+    def __init__(self, description, units):
+        self.description, self.left = description, units
+
+    def task(self, description, *, total, unit):  # noqa: ARG002 - the shape of a Display
+        return nullcontext(self.advance if description == self.description else lambda _: None)
+
+    def advance(self, units):
+        self.left -= units
+        if self.left <= 0 < self.left + units:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def results(folder):
+    """Everything in a run folder that must not depend on when it was made."""
+    kinds = ("*.parquet", "model.safetensors", "run.trec", "metrics.json", "mining.json", "funnel.json")
+    files = sorted(path for kind in kinds for path in folder.rglob(kind))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_run_prints_one_object_with_every_row_and_what_it_cost(bench, tmp_path, hardneg):
+    found = hardneg("run", bench / "small.toml", "-o", tmp_path)
+    assert list(found["rows"]) == ROWS
+    assert list(found["comparisons"]) == [f"{b} - {a}" for i, b in enumerate(ROWS) for a in ROWS[:i]]
+    assert found["rows"]["mined"]["nDCG@10"]["seeds"] == [found["rows"]["mined"]["nDCG@10"]["value"]]
+    assert found["counts"] == {"queries": 24, "documents": 40, "train_pairs": 24, "test_queries": 6}
+    assert found["folder"] == str(tmp_path)
+
+
+def test_the_same_run_twice_gives_the_same_bytes(bench, whole, tmp_path, hardneg, monkeypatch):
+    monkeypatch.setenv("HARDNEG_CACHE", str(tmp_path / "another cache"))
+    hardneg("run", bench / "small.toml", "-o", tmp_path / "again")
+    assert results(tmp_path / "again") == results(whole)
+
+
+def test_the_manifest_says_what_ran_with_what_and_for_how_much(whole):
+    manifest = json.loads((whole / "manifest.json").read_text())
+    assert {"python", "hardneg", "torch", "polars", "sentence-transformers"} <= set(manifest["versions"])
+    assert len(manifest["fingerprints"]["dataset"]) == 32
+    assert len(manifest["recipe"]) == 32
+    assert [text.partition("(")[0] for text in manifest["components"]["sources"]] == ["BM25", "Dense"]
+    assert manifest["components"]["filters"][0].startswith("NearDuplicate(threshold=")
+    assert manifest["funnel"]["queries"] == 18
+    assert manifest["seed"] == 0
+    trained = [f"{verb} {row}-seed0" for row in ("in_batch", "mined") for verb in ("train", "evaluate")]
+    assert set(manifest["stages"]) == {"dataset", "mine", "evaluate bm25", "evaluate zero_shot", *trained}
+    for cost in manifest["stages"].values():
+        assert cost["wall_s"] >= 0
+        assert 0.01 < cost["peak_gb"] < 100
+
+
+def test_the_folder_holds_the_recipe_with_every_default_and_the_model(bench, whole, tmp_path):
+    text = (whole / "recipe.toml").read_text()
+    assert 'precision = "auto"' not in text.partition("[train]")[2].partition("[evaluate]")[0]
+    assert "k1 = 1.5" in text
+    trained = whole / "training" / "mined-seed0" / "model" / "model.safetensors"
+    assert (whole / "model" / "model.safetensors").read_bytes() == trained.read_bytes()
+    assert main(["run", str(whole / "recipe.toml"), "-o", str(whole), "--quiet"]) == 0
+
+
+def test_a_finished_run_is_shown_again_and_not_done_again(bench, whole, capsys, monkeypatch):
+    monkeypatch.setattr("hardneg.training.loop._work", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr("hardneg.pipeline.mining.mine_block", lambda *_: pytest.fail("mined again"))
+    monkeypatch.setattr("hardneg.pipeline.run.evaluate", lambda *_, **__: pytest.fail("measured again"))
+    before = results(whole)
+    assert main(["run", str(bench / "small.toml"), "-o", str(whole)]) == 0
+    shown = capsys.readouterr().out
+    for word in ("zero-shot", "in-batch", "mined against bm25", "Cost of each stage", "18 queries"):
+        assert word in shown
+    assert results(whole) == before
+
+
+@pytest.mark.parametrize(
+    ("task", "units"),
+    [("encoding documents", 1), ("searching with bm25", 1), ("mining", 8), ("training", 20), ("training", 30)],
+)
+def test_a_run_stopped_by_ctrl_c_exits_with_3_and_the_same_command_ends_as_if_never_stopped(
+    bench, whole, tmp_path, monkeypatch, capsys, task, units
+):
+    monkeypatch.setenv("HARDNEG_CACHE", str(tmp_path / "cache"))
+    command = ["run", str(bench / "small.toml"), "-o", str(tmp_path / "run"), "--quiet"]
+    with showing(StopDuring(task, units)):
+        assert main(command) == 3
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("\n") == 1
+    assert "the same command goes on" in shown.err
+    assert not (tmp_path / "run" / "model").exists()
+    assert main(command) == 0
+    assert results(tmp_path / "run") == results(whole)
+    stages = json.loads((tmp_path / "run" / "manifest.json").read_text())["stages"]
+    assert set(stages) == set(json.loads((whole / "manifest.json").read_text())["stages"])
+
+
+def test_another_recipe_in_the_same_folder_is_refused_with_the_way_out(bench, whole, refusal):
+    before = results(whole)
+    complaint = refusal("run", bench / "small.toml", "-o", whole, "--seed", 7)
+    assert f"{whole} holds a run of another recipe" in complaint
+    assert "name another folder with -o" in complaint
+    assert results(whole) == before
+
+
+def test_a_dataset_that_has_changed_since_is_refused(bench, whole, split_toy, tmp_path, refusal):
+    changed = split_toy.documents.with_columns(text=split_toy.documents["text"] + " more")
+    type(split_toy)(split_toy.queries, changed, split_toy.qrels).write(tmp_path / "changed")
+    complaint = refusal("run", bench / "small.toml", "-o", whole, "--dataset", tmp_path / "changed")
+    assert "begun with another dataset" in complaint
+
+
+def test_names_typed_on_the_command_line_are_meant_from_the_working_directory(bench, tmp_path, monkeypatch, refusal):
+    (tmp_path / "data").mkdir()
+    monkeypatch.chdir(tmp_path)
+    complaint = refusal("run", bench / "small.toml", "--dataset", "data")
+    assert f"{tmp_path / 'data'}: not a dataset" in complaint
+
+
+def test_the_run_folder_is_named_after_the_recipe_if_none_is_given(bench, tmp_path, monkeypatch, hardneg):
+    monkeypatch.chdir(tmp_path)
+    recipe = (bench / "small.toml").read_text().replace('"bm25", "zero_shot", "in_batch"', '"bm25"')
+    recipe = recipe.replace('"data"', f'"{bench / "data"}"').replace('"tiny"', f'"{bench / "tiny"}"')
+    (tmp_path / "mine.toml").write_text(recipe)
+    assert hardneg("run", "mine.toml")["folder"] == "runs/mine"
+    assert (tmp_path / "runs" / "mine" / "model").is_dir()
+
+
+def test_a_component_of_ones_own_works_through_a_recipe(bench, tmp_path, monkeypatch, hardneg):
+    (tmp_path / "their_parts.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from typing import ClassVar\n"
+        "import numpy as np\n"
+        "@dataclass(frozen=True)\n"
+        "class TooShort:\n"
+        "    least: int = 3\n"
+        "    name: ClassVar[str] = 'too_short'\n"
+        "    exempts_judged: ClassVar[bool] = False\n"
+        "    def keep(self, candidates, dataset):\n"
+        "        return dataset.document_texts.str.len_chars().gather(candidates['document']).to_numpy() >= self.least\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    own = '[[filters]]\nuse = "their_parts:TooShort"\nleast = 40\n\n[[sources]]\nuse = "pausing_source:Pausing"\n'
+    recipe = (bench / "small.toml").read_text().replace('"zero_shot", "in_batch"', "") + own
+    shutil.copytree(bench / "data", tmp_path / "data")
+    (tmp_path / "own.toml").write_text(recipe.replace('"tiny"', f'"{bench / "tiny"}"'))
+    found = hardneg("run", tmp_path / "own.toml", "-o", tmp_path / "run")
+    assert found["components"]["filters"][-1:] == ["TooShort(least=40)"]
+    assert found["funnel"]["dropped"]["too_short"] > 0
+    assert found["funnel"]["sources"]["pausing"]["candidates"] == 180
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("depth = 10\nblock", "dept = 10\nblock", "unknown key 'dept'; did you mean 'depth'"),
+        ("[train]", "[training]", "unknown key 'training'; did you mean 'train'"),
+        ('use = "dense"', 'use = "denze"', "unknown source 'denze'; did you mean 'dense'"),
+        ("epochs = 2", 'epochs = "two"', "train.epochs: should be a valid integer, not 'two'"),
+        ('"data"', '"nowhere"', "nowhere: no such file or folder"),
+        ('"tiny"', '"./nowhere"', "does not exist"),
+        ("[mine]", '[mine]\nsplit = "dev"', "no split 'dev'; it has: train, test"),
+        ("[evaluate]", '[evaluate]\nsplit = "dev"', "no split 'dev'; it has: train, test"),
+        ("[select]", "[select", "not TOML"),
+    ],
+)
+def test_a_wrong_recipe_is_one_line_and_exit_code_2_before_any_work(bench, tmp_path, refusal, old, new, complaint):
+    recipe = (bench / "small.toml").read_text()
+    recipe = recipe.replace(old, new)
+    recipe = recipe.replace('"data"', f'"{bench / "data"}"').replace('"tiny"', f'"{bench / "tiny"}"')
+    (tmp_path / "wrong.toml").write_text(recipe)
+    assert complaint in refusal("run", tmp_path / "wrong.toml", "-o", tmp_path / "run")
+    for name in ("candidates", "training", "evaluation"):
+        assert not (tmp_path / "run" / name).exists()
+
+
+def test_a_recipe_that_does_not_exist_names_those_that_do(refusal):
+    assert "did you mean 'quickstart'? (known: nl2bash, quickstart, scifact)" in refusal("run", "quickstrat")
