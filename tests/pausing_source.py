@@ -1,5 +1,6 @@
 """A source that stands still in the middle of mining, so that the process can be killed there."""
 
+import sys
 import time
 from dataclasses import dataclass
 from typing import ClassVar
@@ -20,7 +21,8 @@ class Pausing:
 
     def retrieve(self, dataset, block, depth):
         if Pausing.n_blocks == Pausing.patience:
-            print("standing still", flush=True)
+            sys.stdout.write("standing still\n")
+            sys.stdout.flush()
             time.sleep(600)
         Pausing.n_blocks += 1
         found = (block[:, None] + np.arange(min(depth, dataset.n_documents))) % dataset.n_documents

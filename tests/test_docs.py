@@ -84,6 +84,7 @@ def test_what_a_page_imports_from_hardneg_exists(page):
 
 
 def test_generated_pages_are_fresh():
-    done = subprocess.run([sys.executable, str(DOCS / "generate.py"), "--check"], capture_output=True, text=True)
+    command = [sys.executable, str(DOCS / "generate.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stderr == ""
     assert done.returncode == 0

@@ -44,11 +44,19 @@ def bits(seed: int, *keys: npt.ArrayLike) -> UInt64[np.ndarray, "*shape"]:
 def uniform(seed: int, *keys: npt.ArrayLike) -> Float[np.ndarray, "*shape"]:
     """Draw from the open interval (0, 1), one number for each element of the broadcast keys.
 
+    Args:
+        seed: Any integer from 0.
+        *keys: Integer arrays or numbers that broadcast against each other.
+
+    Returns:
+        Numbers of 53 random bits, the same wherever seed and keys are the same.
+
     Example:
         >>> bool((uniform(7, [1, 2, 3]) == uniform(7, [1, 2, 3])).all())
         True
     """
-    return ((bits(seed, *keys) >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    drawn = ((bits(seed, *keys) >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    return np.minimum(drawn, np.nextafter(1.0, 0.0))  # the largest of them rounds up to 1
 
 
 def permutation(seed: int, *keys: int, size: int) -> npt.NDArray[np.int64]:

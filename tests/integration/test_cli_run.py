@@ -160,7 +160,8 @@ def test_a_component_of_ones_own_works_through_a_recipe(bench, tmp_path, monkeyp
         "    name: ClassVar[str] = 'too_short'\n"
         "    exempts_judged: ClassVar[bool] = False\n"
         "    def keep(self, candidates, dataset):\n"
-        "        return dataset.document_texts.str.len_chars().gather(candidates['document']).to_numpy() >= self.least\n"
+        "        length = dataset.document_texts.str.len_chars()\n"
+        "        return length.gather(candidates['document']).to_numpy() >= self.least\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     own = '[[filters]]\nuse = "their_parts:TooShort"\nleast = 40\n\n[[sources]]\nuse = "pausing_source:Pausing"\n'
@@ -195,6 +196,25 @@ def test_a_wrong_recipe_is_one_line_and_exit_code_2_before_any_work(bench, tmp_p
     assert complaint in refusal("run", tmp_path / "wrong.toml", "-o", tmp_path / "run")
     for name in ("candidates", "training", "evaluation"):
         assert not (tmp_path / "run" / name).exists()
+
+
+def test_a_mended_recipe_may_use_the_folder_of_the_one_that_was_refused(bench, tmp_path, refusal, hardneg):
+    recipe = (bench / "small.toml").read_text().replace('"bm25", "zero_shot", "in_batch"', '"bm25"')
+    recipe = recipe.replace('dataset = "data"', 'dataset = { python = ["./code"], test_share = 0.5, dev_share = 0 }')
+    recipe = recipe.replace('"tiny"', f'"{bench / "tiny"}"')
+    (tmp_path / "code").mkdir()
+    for number in range(20):
+        text = f'def f{number}(x):\n    """Add the number {number} to it."""\n    return x + {number}\n'
+        (tmp_path / "code" / f"m{number}.py").write_text(text)
+    (tmp_path / "wrong.toml").write_text(recipe.replace("[mine]", '[mine]\nsplit = "tran"'))
+    (tmp_path / "right.toml").write_text(recipe.replace("test_share = 0.5", "test_share = 0.4"))
+    complaint = refusal("run", tmp_path / "wrong.toml", "-o", tmp_path / "run")
+    assert "no split 'tran'; it has: train, test" in complaint
+    found = hardneg("run", tmp_path / "right.toml", "-o", tmp_path / "run")
+    assert found["counts"]["test_queries"] == 8
+    (tmp_path / "other.toml").write_text(recipe.replace("test_share = 0.5", "test_share = 0.3"))
+    complaint = refusal("run", tmp_path / "other.toml", "-o", tmp_path / "run")
+    assert "begun with another way of building the dataset" in complaint
 
 
 def test_a_recipe_that_does_not_exist_names_those_that_do(refusal):

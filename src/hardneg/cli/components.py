@@ -14,6 +14,9 @@ def parse_component(text: str) -> dict[str, Any]:
     Args:
         text: A name, or a name with options in brackets, written as Python literals.
 
+    Returns:
+        The name under `use`, and each option under its own name.
+
     Raises:
         RecipeError: The text is neither.
 
@@ -41,6 +44,12 @@ def _options(text: str) -> dict[str, Any]:
 
 def parse_settings(texts: list[str]) -> dict[str, Any]:
     """Turn `key=value` texts into a table; a value that is neither a Python literal nor true or false is taken as text.
+
+    Args:
+        texts: One setting each; where a key is given twice, the last counts.
+
+    Returns:
+        Values by key.
 
     Raises:
         RecipeError: A text has no `=`, or nothing before it.

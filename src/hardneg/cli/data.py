@@ -87,7 +87,7 @@ def python(
     undocumented: Annotated[
         bool, typer.Option("--undocumented", help="Keep functions without a docstring as documents.")
     ] = False,
-    seed: Seed = 0,
+    seed: Seed = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -99,7 +99,7 @@ def python(
         data = python_source(
             paths,
             name=name or out.name,
-            seed=seed,
+            seed=seed or 0,
             test_share=test_share,
             dev_share=dev_share,
             undocumented=undocumented,
@@ -120,7 +120,7 @@ def pairs(
         float | None,
         typer.Option("--test-share", min=0, max=1, help="Share of the queries kept for testing."),
     ] = None,
-    seed: Seed = 0,
+    seed: Seed = None,
     skip_invalid: SkipInvalid = False,
     as_json: Json = False,
 ) -> None:
@@ -133,7 +133,7 @@ def pairs(
     columns = PairColumns(query=query, positive=positive, negative=negative)
     data = read_pairs(file, columns=columns, rejections=Rejections(skip=skip_invalid))
     if test_share:
-        data = held_out(data, test_share=test_share, seed=seed)
+        data = held_out(data, test_share=test_share, seed=seed or 0)
     _written(data, out, as_json=as_json)
 
 

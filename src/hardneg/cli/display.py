@@ -3,45 +3,74 @@
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hardneg.progress import Advance, showing
 
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
+
+@dataclass(frozen=True)
 class Bars:
-    """Draws one bar a task with rich."""
+    """Draws one bar a task, those of tasks within tasks below each other.
+
+    Args:
+        progress: Where they are drawn. All share one: two would overwrite each other's lines.
+    """
+
+    progress: "Progress"
 
     @contextmanager
     def task(self, description: str, *, total: int | None, unit: str) -> Iterator[Advance]:
         """Open a bar; it stays on the screen when the task is done."""
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            ProgressColumn,
-            Task,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-        from rich.text import Text
-
-        class Rate(ProgressColumn):
-            def render(self, task: Task) -> Text:
-                speed = task.finished_speed or task.speed
-                return Text(
-                    "" if speed is None else f"{speed:,.0f} {unit}/s" if speed >= 10 else f"{speed:.2g} {unit}/s"
-                )
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate())
-        times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
-        with Progress(*columns, *times, console=Console(stderr=True)) as progress:
-            bar = progress.add_task(description, total=total)
-            yield lambda n: progress.advance(bar, n)
+        bar = self.progress.add_task(description, total=total, unit=unit)
+        yield lambda n: self.progress.advance(bar, n)
 
 
 def progress(*, quiet: bool) -> AbstractContextManager[None]:
     """Show progress inside the block, unless asked not to or stderr is not a terminal."""
     if quiet or not sys.stderr.isatty():
         return nullcontext()
-    return showing(Bars())
+    return _drawing()
+
+
+@contextmanager
+def _drawing() -> Iterator[None]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            # Rich knows no speed before the second step; work in one block has only one.
+            overall = task.completed / task.elapsed if task.elapsed else 0.0
+            return Text(_rate(task.finished_speed or task.speed or overall, task.fields["unit"]))
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate())
+    times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    drawn = Progress(
+        *columns,
+        *times,
+        console=Console(stderr=True),
+        redirect_stdout=False,  # what a command prints on stdout must not be drawn on stderr
+        speed_estimate_period=600.0,  # seconds; blocks of work can take longer than Rich's half a minute
+    )
+    with drawn, showing(Bars(drawn)):
+        yield
+
+
+def _rate(speed: float, unit: str) -> str:
+    if not speed:
+        return ""
+    return f"{speed:,.0f} {unit}/s" if speed >= 10 else f"{speed:.2g} {unit}/s"

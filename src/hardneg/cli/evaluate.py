@@ -27,7 +27,7 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Write metrics, per-query values and TREC files there.")
     ] = None,
-    seed: Seed = 0,
+    seed: Seed = None,
     skip_invalid: SkipInvalid = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -50,7 +50,7 @@ def evaluate(
     with progress(quiet=quiet or json):
         for number, system in enumerate(systems):
             evaluation = measure(data, system, split=split, depth=depth)
-            found[system.name] = evaluation.figures(seed=seed)
+            found[system.name] = evaluation.figures(seed=seed or 0)
             if out is not None:
                 evaluation.write(out if len(systems) == 1 else out / str(number))
     if json:

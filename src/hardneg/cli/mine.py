@@ -5,13 +5,15 @@ from typing import Annotated, Any
 import typer
 
 from hardneg.cli.display import progress
-from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, from_here
+from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, from_here, given
 
 
 def mine(
     dataset: DatasetPath,
     out: Out,
-    split: Annotated[str, typer.Option(help="Mine for the queries with a positive in this split.")] = "train",
+    split: Annotated[
+        str | None, typer.Option(help="Mine for the queries with a positive in this split; train if not given.")
+    ] = None,
     recipe: Annotated[str | None, typer.Option(help="Take sources, filters and selection from a recipe.")] = None,
     model: Annotated[str | None, typer.Option(help="Model of dense sources that name none.")] = None,
     source: Annotated[
@@ -24,8 +26,10 @@ def mine(
     ] = None,
     per_query: Annotated[int | None, typer.Option(min=1, help="Negatives for each query; 4 if not given.")] = None,
     depth: Annotated[int | None, typer.Option(min=1, help="Candidates of each source; 100 if not given.")] = None,
-    block_size: Annotated[int, typer.Option(min=1, help="Queries at a time; bounds memory, not the result.")] = 4096,
-    seed: Seed = 0,
+    block_size: Annotated[
+        int | None, typer.Option(min=1, help="Queries at a time; bounds memory, not the result; 4096 if not given.")
+    ] = None,
+    seed: Seed = None,
     skip_invalid: SkipInvalid = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -36,23 +40,23 @@ def mine(
     from hardneg.pipeline.mining import mine as mine_negatives
     from hardneg.recipe import Recipe
 
-    changes: dict[str, Any] = {"dataset": from_here(dataset), "seed": seed}
+    mining = given(split=split, depth=depth, block_size=block_size)
+    changes: dict[str, Any] = {"dataset": from_here(dataset), "mine": mining, **given(seed=seed)}
     changes |= {"model": from_here(model)} if model else {}
     changes |= {"sources": [parse_component(text) for text in source]} if source else {}
     changes |= {"select": {"per_query": per_query}} if per_query else {}
-    changes |= {"mine": {"depth": depth}} if depth else {}
     changes |= {"filters": [parse_component(text) for text in filter]} if filter else {}
     plan = Recipe.load(recipe, changes=changes) if recipe else Recipe.from_table(changes)
     with progress(quiet=quiet or json):
         mined = mine_negatives(
             read_dataset(dataset, skip_invalid=skip_invalid),
-            split=split,
+            split=plan.mine.split,
             sources=plan.sources,
             filters=plan.filters,
             select=plan.select,
             depth=plan.mine.depth,
-            seed=seed,
-            block_size=block_size,
+            seed=plan.seed,
+            block_size=plan.mine.block_size,
             out=out,
         )
     if json:

@@ -1,13 +1,15 @@
 """Options that every command takes, spelled once."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress bars.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random choice.")]
+Seed = Annotated[
+    int | None, typer.Option("--seed", min=0, help="Seed of every random choice; the recipe's, or 0, if not given.")
+]
 SkipInvalid = Annotated[
     bool,
     typer.Option("--skip-invalid", help="Skip rows that cannot be used, and count them, where that is safe."),
@@ -23,3 +25,8 @@ def from_here(name: str) -> str:
     """Make a typed name that is a path absolute: a recipe looks for its own names beside itself first."""
     path = Path(name).expanduser()
     return str(path.resolve()) if path.exists() else name
+
+
+def given(**options: Any) -> dict[str, Any]:  # noqa: ANN401 - options of any type pass through
+    """Keep the options that were typed, so that those left out do not replace what a recipe says."""
+    return {name: value for name, value in options.items() if value is not None}

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from hardneg.cli.display import progress
-from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, from_here
+from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, from_here, given
 
 
 def train(
@@ -20,12 +20,12 @@ def train(
         Path | None,
         typer.Option(help="Folder of `hardneg mine`, or a Parquet file; without it, in-batch only."),
     ] = None,
-    split: Annotated[str, typer.Option(help="Train on the positives of this split.")] = "train",
+    split: Annotated[str | None, typer.Option(help="Train on the positives of this split; train if not given.")] = None,
     recipe: Annotated[str | None, typer.Option(help="Take the training settings from a recipe.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="One training setting, as epochs=2. Repeat for more.")
     ] = None,
-    seed: Seed = 0,
+    seed: Seed = None,
     skip_invalid: SkipInvalid = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -37,14 +37,14 @@ def train(
     from hardneg.recipe import Recipe
     from hardneg.training.loop import train as train_model
 
-    changes: dict[str, Any] = {"dataset": from_here(dataset), "seed": seed}
+    changes: dict[str, Any] = {"dataset": from_here(dataset), "mine": given(split=split)}
     changes |= {"model": from_here(model)} if model else {}
-    changes |= {"train": parse_settings(set_ or [])}
+    changes |= {"train": {**parse_settings(set_ or []), **given(seed=seed)}}
     plan = Recipe.load(recipe, changes=changes) if recipe else Recipe.from_table(changes)
     data = read_dataset(dataset, skip_invalid=skip_invalid)
     mined = None if negatives is None else read_negatives(negatives, data)
     with progress(quiet=quiet or json):
-        trained = train_model(plan.model, data, mined, settings=plan.train, split=split, out=out)
+        trained = train_model(plan.model, data, mined, settings=plan.train, split=plan.mine.split, out=out)
     if json:
         from json import dumps
 

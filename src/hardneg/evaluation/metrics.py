@@ -21,6 +21,12 @@ MEASURES: dict[str, ir_measures.Measure] = {
 def measures_within(depth: int) -> list[str]:
     """Name the measures that a run of this depth can show: those whose cut-off it reaches.
 
+    Args:
+        depth: Documents asked for each query.
+
+    Returns:
+        Keys of `MEASURES`, in their order there.
+
     Example:
         >>> measures_within(10)
         ['nDCG@10', 'MRR@10', 'Recall@10']

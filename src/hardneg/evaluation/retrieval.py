@@ -99,6 +99,9 @@ def evaluate(
         block_size: Queries to search for at once, at least 1.
         name: What to call the result; the retriever's own name if None.
 
+    Returns:
+        Means and per-query values of the measures, with the rankings and the labels that they come from.
+
     Raises:
         DatasetError: The split does not exist or has no positive.
         ValueError: `depth` or `block_size` is below 1.

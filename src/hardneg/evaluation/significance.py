@@ -55,6 +55,9 @@ def compare(
         seed: Of the sign flips and of the bootstrap.
         n_draws: Sign flips, and bootstrap samples.
 
+    Returns:
+        The mean difference with its interval and p-value, and the queries won, tied and lost.
+
     Raises:
         RunError: A table lacks the metric, or the tables do not have the same queries.
 

@@ -15,6 +15,9 @@ def choose_precision(precision: Precision, device: torch.device) -> Literal["bf1
     Args:
         precision: What the user asked for.
         device: Where the model runs.
+
+    Returns:
+        What "auto" comes to on the device; any other choice as it is.
     """
     if precision != "auto":
         return precision

@@ -98,6 +98,9 @@ def as_encoder(
         query_prompt: Text put before each query; None takes the model's own, "" none.
         document_prompt: The same for documents.
 
+    Returns:
+        The encoder, around this same model set to evaluate.
+
     Raises:
         ModelError: The model compares by a distance, which a dot product cannot express.
     """
@@ -130,6 +133,9 @@ def load_encoder(
         max_tokens: Longer texts are cut there; None takes the model's own limit.
         precision: "auto", "bf16" or "fp32".
         device: "cpu", "cuda", …; None takes an accelerator if there is one.
+
+    Returns:
+        The encoder; the same object for the same arguments while it is kept.
 
     Raises:
         ModelError: The model cannot be found or loaded.
@@ -175,6 +181,9 @@ def load_model(model: str | Path, *, max_tokens: int | None = None, device: str 
         max_tokens: Longer texts are cut there; None takes the model's own limit.
         device: "cpu", "cuda", …; None takes an accelerator if there is one.
 
+    Returns:
+        The model on its device, its length limit set if one is given.
+
     Raises:
         ModelError: The model cannot be found or loaded, or takes no texts that long.
     """
@@ -186,5 +195,8 @@ def load_model(model: str | Path, *, max_tokens: int | None = None, device: str 
         first_line = str(error).strip().partition("\n")[0]
         raise ModelError(f"model {str(model)!r} cannot be loaded: {first_line}") from error
     if max_tokens is not None:
+        longest = getattr(loaded.config, "max_position_embeddings", None)
+        if longest is not None and max_tokens > longest:
+            raise ModelError(f"model {str(model)!r} has positions for {longest} tokens; max_tokens is {max_tokens}")
         loaded.max_seq_length = max_tokens
     return loaded

@@ -53,12 +53,24 @@ class RunFolder:
     def open(cls, path: Path, recipe: Recipe) -> "RunFolder":
         """Make the folder of a run, or go on with one that was made for the same recipe.
 
+        Args:
+            path: Where the run lives; made if missing.
+            recipe: What to run; written to `recipe.toml` with every default filled in.
+
+        Returns:
+            The folder, its manifest brought up to date and written.
+
         Raises:
             RunError: The folder holds a run of another recipe.
         """
         file = path / "manifest.json"
         manifest = json.loads(file.read_text()) if file.exists() else {}
         if manifest and manifest["recipe"] != recipe.fingerprint:
+            if not manifest["stages"].keys() - {"dataset"}:
+                # Nothing was found yet: the other recipe was wrong, say in its split, and has been mended.
+                shutil.rmtree(path / "dataset", ignore_errors=True)
+                file.unlink()
+                return cls.open(path, recipe)
             raise RunError(
                 f"{path} holds a run of another recipe (its own is {path / 'recipe.toml'}); "
                 "name another folder with -o, or delete this one"
@@ -94,6 +106,10 @@ class RunFolder:
 
     def pin(self, name: str, value: str) -> None:
         """Write down a fingerprint of an input, or check that it is the same as when the run began.
+
+        Args:
+            name: What is written down; the error names it.
+            value: Its fingerprint, or whatever else describes it as it is now.
 
         Raises:
             RunError: The input has changed.

@@ -116,6 +116,11 @@ def mine(
 def mine_block(dataset: Dataset, block: Int32[np.ndarray, " queries"], plan: Plan) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Mine one block of queries.
 
+    Args:
+        dataset: Where the queries, the documents and the known positives are.
+        block: Positions of the queries to mine for.
+        plan: How to mine; its split is not looked at.
+
     Returns:
         The candidates, each with what became of it, and the negatives.
     """

@@ -63,6 +63,13 @@ def read_parts(path: Path, dataset: Dataset) -> pl.DataFrame:
 def read_negatives(path: Path, dataset: Dataset) -> pl.DataFrame:
     """Read mined negatives from a run folder, from its `negatives/`, or from one Parquet file.
 
+    Args:
+        path: One of these three.
+        dataset: The dataset that was mined.
+
+    Returns:
+        The negatives table, with positions `query` and `document` in place of ids.
+
     Raises:
         RunError: Nothing is there, mining was interrupted, or an id is not of this dataset.
     """

@@ -138,6 +138,7 @@ def _dataset(recipe: Recipe, folder: RunFolder) -> Dataset:
 
 def _built(settings: FromPython, folder: RunFolder) -> Dataset:
     """Build the dataset once; a run that goes on later must see the same one though the source may have changed."""
+    folder.pin("way of building the dataset", repr(settings))
     place = folder.path / "dataset"
     if not (place / "qrels.parquet").exists():
         settings.read().write(place)

@@ -49,6 +49,9 @@ def build(cls: type, table: object, place: Place, *, rooms: Rooms | None = None)
         place: Where it says so.
         rooms: For fields whose value is itself a component, the room to take it from.
 
+    Returns:
+        An instance of `cls`.
+
     Raises:
         RecipeError: Not a table, a key that the class does not have, a value of the wrong type, a missing
             value, or values that the class refuses.
@@ -78,6 +81,9 @@ def pick(room: Room, value: object, place: Place, *, fallbacks: Mapping[str, obj
         value: The table, or the bare name.
         place: Where it stands.
         fallbacks: Values for keys that the component has and the table does not give.
+
+    Returns:
+        The component; one from elsewhere offers what the room's protocol asks for.
 
     Raises:
         RecipeError: The component does not exist, or `build` refuses the rest of the table.
@@ -123,6 +129,14 @@ def typed(each: Field, value: object, place: Place) -> Any:  # noqa: ANN401
     """Check a value against the annotation of its field.
 
     Nothing is converted but arrays to tuples, whole numbers to floats, and paths to absolute ones.
+
+    Args:
+        each: The field to fill.
+        value: What the recipe gives for it.
+        place: Where it stands; relative paths are looked up beside that recipe first.
+
+    Returns:
+        The value as the dataclass takes it.
 
     Raises:
         RecipeError: It does not fit; the message says what would.

@@ -44,6 +44,13 @@ class Place:
 def nearest(name: str, known: Collection[str]) -> str:
     """Name the most similar known name, and list them all.
 
+    Args:
+        name: What was written; its case does not count.
+        known: What could have been, in the order to list it.
+
+    Returns:
+        A clause that can end an error message.
+
     Example:
         >>> nearest("ddense", ["bm25", "dense"])
         "did you mean 'dense'? (known: bm25, dense)"

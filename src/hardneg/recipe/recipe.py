@@ -93,6 +93,9 @@ class Recipe:
             table: The keys.
             place: What to name in messages as the place where they stand.
 
+        Returns:
+            The recipe.
+
         Raises:
             RecipeError: Something does not exist or does not fit.
         """

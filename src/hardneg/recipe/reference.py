@@ -44,6 +44,12 @@ def reference() -> str:
 def updated(page: str) -> str:
     """Give a page's text with the reference anew below the line that announces it.
 
+    Args:
+        page: Markdown with a comment that begins with `<!-- reference:`.
+
+    Returns:
+        The page up to the end of that comment, then the reference in place of whatever followed.
+
     Raises:
         ValueError: The page has no such line.
     """

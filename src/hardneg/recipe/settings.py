@@ -26,6 +26,9 @@ class FromPath:
     def read(self) -> Dataset:
         """Read the dataset.
 
+        Returns:
+            The queries, documents and labels of all its splits.
+
         Raises:
             DatasetError: Nothing is there, or something in it is wrong.
         """
@@ -56,6 +59,9 @@ class FromPython:
 
     def read(self) -> Dataset:
         """Build the dataset.
+
+        Returns:
+            Docstrings as queries, functions without their docstring as documents, whole files dealt to the splits.
 
         Raises:
             DatasetError: A path is neither a folder, a file nor a package, a share is out of range, or there

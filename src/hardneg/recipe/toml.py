@@ -16,6 +16,9 @@ def toml_text(document: Mapping[str, Any]) -> str:
     Args:
         document: Values by key; strings, numbers, truth values, paths, arrays and tables.
 
+    Returns:
+        Lines that end in a newline, plain values before the first table.
+
     Raises:
         RecipeError: A value is something else.
 
@@ -53,6 +56,12 @@ def _pairs(table: Mapping[str, Any]) -> str:
 
 def toml_value(value: object) -> str:
     """Write one value; tables come out inline.
+
+    Args:
+        value: Text, a number, a truth value, a path, or an array or table of such values.
+
+    Returns:
+        Text on one line, to stand after the `=`.
 
     Raises:
         RecipeError: TOML has no such value.

@@ -51,5 +51,5 @@ def test_tokenise_counts_tokens_without_padding(folder, toy):
 def test_tokenise_gives_none_where_the_input_is_not_one_padded_row_a_text(folder, monkeypatch):
     model = load_model(folder, device="cpu")
     flat = {"input_ids": torch.arange(5), "offsets": torch.tensor([0, 2])}
-    monkeypatch.setattr(model, "preprocess", lambda texts, **_: flat)
+    monkeypatch.setattr(model, "preprocess", lambda *_, **__: flat)
     assert tokenise(model, ["a b", "c d e"], kind="query", prompt=None) is None

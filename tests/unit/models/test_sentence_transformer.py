@@ -53,7 +53,7 @@ def test_each_tower_has_its_prompt_and_an_empty_one_takes_the_models_own_away(fo
 
 def test_longer_texts_are_cut_at_max_tokens(folder):
     encoder = load_encoder(folder, max_tokens=4, precision="fp32", device="cpu")
-    same = encoder.encode_documents(["ba be", "ba be bi bo"])
+    same = encoder.encode_documents(["be do", "be do go lo"])
     np.testing.assert_allclose(same[0], same[1], atol=1e-6)
 
 

@@ -108,7 +108,7 @@ def test_interrupted_encoding_goes_on_after_the_last_finished_block(toy):
     assert [path.name for path in cache_folder().rglob("*.npy")] == ["vectors.npy"]
 
 
-def test_a_querys_vector_has_the_same_bits_whichever_queries_are_asked_for():
+def test_the_vector_of_a_query_has_the_same_bits_whichever_queries_are_asked_for():
     dataset, encoder = two_splits(), Counting()
     everything = query_vectors(encoder, dataset, np.arange(31, dtype=np.int32))
     assert (everything[:, 0] == 5 + np.arange(31) + 0.5).all()
