@@ -1,13 +1,14 @@
 # Every chore is a target; CI calls the same ones.
 PYTHON ?= python3
 VENV ?= .venv
+RUNS ?= runs
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .PHONY: quickstart setup test check docs clean
 
 quickstart: $(VENV)/quickstart.done
-	$(BIN)/hardneg run quickstart
+	$(BIN)/hardneg run quickstart --out $(RUNS)/quickstart
 
 setup: $(VENV)/dev.done
 
@@ -27,14 +28,14 @@ docs: $(VENV)/dev.done
 	$(BIN)/python docs/generate.py
 	$(BIN)/mkdocs build --strict
 
-$(VENV)/bin/python:
+$(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/quickstart.done: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/quickstart.done: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable '.[quickstart]'
 	touch $@
 
-$(VENV)/dev.done: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/dev.done: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable '.[dev]'
 	touch $@
 

@@ -41,7 +41,7 @@ def cli_page() -> str:
 def start_page() -> str:
     """Turn the README into the first page, with its links as seen from here."""
     text = (DOCS.parent / "README.md").read_text(encoding="utf-8")
-    return text.replace("](docs/", "](")
+    return text.replace("](docs/", "](").replace("[benchmarks](benchmarks/README.md)", "`benchmarks/README.md`")
 
 
 def main() -> int:

@@ -191,7 +191,8 @@ def load_model(model: str | Path, *, max_tokens: int | None = None, device: str 
     disable_progress_bar()  # of loading and saving weights: only the command line shows progress
     try:
         loaded = SentenceTransformer(place, device=device)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    # AssertionError: what torch raises for a device that it was built without.
+    except (OSError, ValueError, RuntimeError, KeyError, AssertionError) as error:
         first_line = str(error).strip().partition("\n")[0]
         raise ModelError(f"model {str(model)!r} cannot be loaded: {first_line}") from error
     if max_tokens is not None:

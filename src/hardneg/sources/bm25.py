@@ -9,7 +9,8 @@ import polars as pl
 from jaxtyping import Float32, Int32
 
 from hardneg.data.dataset import Dataset
-from hardneg.sources.retrieval import retrieval_table
+from hardneg.errors import RecipeError
+from hardneg.sources.retrieval import checked_name, retrieval_table
 
 if TYPE_CHECKING:
     from hardneg.search.bm25 import BM25Index
@@ -25,12 +26,25 @@ class BM25:
         k1: How slowly repeated terms stop counting, from 0.
         b: How much long documents are held back, in [0, 1].
         name: Suffix of its columns.
+
+    Raises:
+        RecipeError: There is no such analyzer, or a value is out of range.
     """
 
     analyzer: str = "english"
     k1: float = 1.5
     b: float = 0.75
     name: str = "bm25"
+
+    def __post_init__(self) -> None:
+        from hardneg.search.analyzers import analyzer
+
+        analyzer(self.analyzer)
+        if not 0 <= self.k1 < float("inf"):
+            raise RecipeError(f"bm25: k1 is {self.k1}; set it to 0 or more, say 1.5")
+        if not 0 <= self.b <= 1:
+            raise RecipeError(f"bm25: b is {self.b}; set it within [0, 1], say 0.75")
+        checked_name(self.name, kind="bm25")
 
     def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
         """Find the best documents for some queries."""

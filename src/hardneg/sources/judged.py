@@ -7,7 +7,7 @@ import polars as pl
 from jaxtyping import Int32
 
 from hardneg.data.dataset import Dataset
-from hardneg.sources.retrieval import RETRIEVAL_SCHEMA
+from hardneg.sources.retrieval import RETRIEVAL_SCHEMA, checked_name
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,15 @@ class Judged:
 
     Args:
         name: Suffix of its columns.
+
+    Raises:
+        RecipeError: The name is empty.
     """
 
     name: str = "judged"
+
+    def __post_init__(self) -> None:
+        checked_name(self.name, kind="judged")
 
     def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
         """List the judged documents of some queries; pairs that another row calls relevant are left out."""

@@ -11,6 +11,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
 from hardneg.scoring.protocol import Scorer
 from hardneg.sources.protocol import Source
+from hardneg.sources.retrieval import checked_name, checked_retrieval
 
 _PAIR = ["query", "document"]
 
@@ -34,10 +35,15 @@ def gather(
         find the row) and `score.<name>` (of every row if the source can score pairs, else of those it found).
 
     Raises:
-        RecipeError: There is no source, or two share a name.
+        RecipeError: There is no source, two share a name, or one returned something else than `Source` promises.
     """
-    _check_names(sources)
-    found = {source.name: source.retrieve(dataset, block, depth) for source in sources}
+    check_names(sources)
+    found = {
+        source.name: checked_retrieval(
+            source.retrieve(dataset, block, depth), source=source.name, dataset=dataset, block=block, depth=depth
+        )
+        for source in sources
+    }
     query, document = dataset.positives.among(block)
     positives = pl.DataFrame({"query": query, "document": document}, schema=dict.fromkeys(_PAIR, pl.Int32))
     rows = pl.concat([positives, *(table.select(_PAIR) for table in found.values())]).unique().sort(_PAIR)
@@ -54,13 +60,29 @@ def _fill_scores(rows: pl.DataFrame, scorer: Scorer, dataset: Dataset) -> pl.Dat
     unscored = rows[column].is_null()
     pairs = rows.filter(unscored)
     score = rows[column].to_numpy().copy()
-    score[unscored.to_numpy()] = scorer.score(dataset, pairs["query"].to_numpy(), pairs["document"].to_numpy())
+    given = np.asarray(scorer.score(dataset, pairs["query"].to_numpy(), pairs["document"].to_numpy()))
+    if given.shape != (pairs.height,) or given.dtype.kind not in "iuf" or not np.isfinite(given).all():
+        raise RecipeError(
+            f"source {scorer.name!r} must score {pairs.height} pairs with as many finite numbers, "
+            f"not with {given.dtype} of shape {given.shape}"
+        )
+    score[unscored.to_numpy()] = given
     return rows.with_columns(pl.Series(column, score, dtype=pl.Float32))
 
 
-def _check_names(sources: Sequence[Source]) -> None:
+def check_names(sources: Sequence[Source]) -> None:
+    """Make sure that there are sources and that their columns can be told apart.
+
+    Args:
+        sources: Where candidates come from.
+
+    Raises:
+        RecipeError: There is no source, a name is empty, or two sources share one.
+    """
     if not sources:
         raise RecipeError("there is no source of candidates; name at least one, for instance bm25")
+    for source in sources:
+        checked_name(source.name, kind=type(source).__name__)
     repeated = [name for name, count in Counter(source.name for source in sources).items() if count > 1]
     if repeated:
         raise RecipeError(f"two sources are named {repeated[0]!r}; give one of them another `name`")

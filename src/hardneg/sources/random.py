@@ -7,8 +7,9 @@ import polars as pl
 from jaxtyping import Int32
 
 from hardneg.data.dataset import Dataset
+from hardneg.errors import RecipeError
 from hardneg.randomness import permutation, uniform
-from hardneg.sources.retrieval import retrieval_table
+from hardneg.sources.retrieval import checked_name, retrieval_table
 
 _QUERIES = 1_024
 
@@ -18,12 +19,20 @@ class Random:
     """Documents drawn uniformly without replacement, for each query by itself; rank is the order of drawing.
 
     Args:
-        seed: Seed of the draws.
+        seed: Seed of the draws, from 0 and below 2^64.
         name: Suffix of its columns.
+
+    Raises:
+        RecipeError: The seed is out of range.
     """
 
     seed: int = 0
     name: str = "random"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**64:
+            raise RecipeError(f"random: seed is {self.seed}; set it to 0 or more, below 2^64")
+        checked_name(self.name, kind="random")
 
     def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
         """Draw documents; a larger depth draws the same ones first."""

@@ -1,8 +1,11 @@
-"""The table that sources return."""
+"""The table that sources return, and whether a source returned one."""
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float32, Int32
+
+from hardneg.data.dataset import Dataset
+from hardneg.errors import RecipeError
 
 RETRIEVAL_SCHEMA = {"query": pl.Int32, "document": pl.Int32, "rank": pl.Int32, "score": pl.Float32}
 
@@ -32,3 +35,64 @@ def retrieval_table(
         "score": None if score is None else score[order][row, place],
     }
     return pl.DataFrame(columns, schema=RETRIEVAL_SCHEMA)
+
+
+def checked_retrieval(
+    table: object, *, source: str, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int
+) -> pl.DataFrame:
+    """Make sure that a source, perhaps somebody's own, returned what `Source.retrieve` promises.
+
+    Args:
+        table: What it returned.
+        source: Its name, for messages.
+        dataset: What it searched.
+        block: Positions of the queries that it was asked for.
+        depth: Documents that it was asked for, for each query.
+
+    Returns:
+        The table, its columns in the usual order.
+
+    Raises:
+        RecipeError: It is no such table; the message says what it lacks.
+    """
+    wanted = ", ".join(f"{name} {dtype}" for name, dtype in RETRIEVAL_SCHEMA.items())
+    if not isinstance(table, pl.DataFrame):
+        raise RecipeError(f"source {source!r} returned a {type(table).__name__}; return a DataFrame with {wanted}")
+    if dict(table.schema) != RETRIEVAL_SCHEMA and set(table.schema.items()) != set(RETRIEVAL_SCHEMA.items()):
+        found = ", ".join(f"{name} {dtype}" for name, dtype in table.schema.items())
+        raise RecipeError(f"source {source!r} returned the columns {found}; return {wanted}")
+    allowed = {
+        "query": pl.col("query").is_in(block.tolist()),
+        "document": pl.col("document").is_between(0, dataset.n_documents - 1),
+        "rank": pl.col("rank").is_between(1, depth),
+        "score": pl.col("score").is_null() | pl.col("score").is_finite(),
+    }
+    meaning = {
+        "query": "is not one that was asked for",
+        "document": f"is not a position in {dataset.name}, from 0 to {dataset.n_documents - 1}",
+        "rank": f"is not from 1 to {depth}, the depth",
+        "score": "is not a finite number; where there is none, give null",
+    }
+    for column, condition in allowed.items():
+        wrong = table.filter(~condition.fill_null(False))[column]
+        if len(wrong):
+            raise RecipeError(f"source {source!r} returned the {column} {wrong[0]}, which {meaning[column]}")
+    repeated = table.filter(pl.struct("query", "document").is_duplicated())
+    if len(repeated):
+        query, document = repeated.select("query", "document").row(0)
+        raise RecipeError(f"source {source!r} returned document {document} more than once for query {query}")
+    return table.select(list(RETRIEVAL_SCHEMA))
+
+
+def checked_name(name: str, *, kind: str) -> None:
+    """Make sure that columns can be called after a source.
+
+    Args:
+        name: The source's name.
+        kind: What it is, for messages.
+
+    Raises:
+        RecipeError: The name is empty.
+    """
+    if not name.strip():
+        raise RecipeError(f"{kind}: name is empty; leave it out for {kind!r}, or give another")

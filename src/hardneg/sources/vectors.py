@@ -9,7 +9,7 @@ import polars as pl
 from jaxtyping import Float32, Int32
 
 from hardneg.data.dataset import Dataset
-from hardneg.sources.retrieval import retrieval_table
+from hardneg.sources.retrieval import checked_name, retrieval_table
 from hardneg.sources.vector_files import aligned, read_ids, read_vectors, stamp
 
 
@@ -28,6 +28,9 @@ class Vectors:
         document_ids: Ids of the rows: text with one id a line, a `.json` list, or a `.npy` array.
         query_ids: The same for queries.
         name: Suffix of its columns.
+
+    Raises:
+        RecipeError: The name is empty.
     """
 
     document_vectors: str | Path
@@ -35,6 +38,9 @@ class Vectors:
     document_ids: str | Path | None = None
     query_ids: str | Path | None = None
     name: str = "vectors"
+
+    def __post_init__(self) -> None:
+        checked_name(self.name, kind="vectors")
 
     def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
         """Find the best documents for some queries.
