@@ -69,7 +69,9 @@ def test_evaluate_puts_systems_beside_each_other(bench, tmp_path, hardneg, capsy
     for figures in found.values():
         assert {"nDCG@10", "MRR@10", "Recall@10", "Recall@100", "MAP@100"} == set(figures)
         assert all(one["low"] <= one["value"] <= one["high"] for one in figures.values())
-    assert {path.name for path in tmp_path.iterdir()} == {"0", "1"}
+    of_bm25, of_model = sorted(path.name for path in tmp_path.iterdir())
+    assert of_bm25 == "bm25"
+    assert of_model.endswith(f"{bench.name}_tiny")
     assert main([*map(str, command)]) == 0
     assert "Mean over queries" in capsys.readouterr().out
 
@@ -119,6 +121,14 @@ DATA, OUT = "{bench}/data", ["-o", "{tmp}/out"]
         (["train", DATA, "-o", "{tmp}/file", "--model", "{bench}/tiny"], "{tmp}/file"),
         (["evaluate", DATA], "name what to evaluate"),
         (["evaluate", DATA, "--bm25", "klingon"], "klingon"),
+        (["evaluate", DATA, "--model", "{bench}/tiny", "--model", "{bench}/./tiny/"], "measured twice"),
+        (["evaluate", DATA, "--bm25", "plain", "--model", "bm25"], "bm25 is to be measured twice under one name"),
+        (["mine", DATA, *OUT, "--source", "bm25(k1=-1)"], "bm25: k1 is -1"),
+        (["mine", DATA, *OUT, "--source", "bm25(b=3)"], "bm25: b is 3"),
+        (["mine", DATA, *OUT, "--source", "bm25(name='')"], "bm25: name is empty"),
+        (["mine", DATA, *OUT, "--source", "random(seed=-1)"], "random: seed is -1"),
+        (["mine", DATA, *OUT, "--source", "dense(max_tokens=0)", "--model", "{bench}/tiny"], "max_tokens is 0"),
+        (["mine", DATA, *OUT, "--source", "dense(device='no')", "--model", "{bench}/tiny"], "cannot be loaded"),
         (["evaluate", DATA, "--bm25", "plain", "--split", "dev"], "no split 'dev'"),
         (["evaluate", DATA, "--model", "package:no_such_package/model"], "pip install no-such-package"),
         (["export", DATA, "{tmp}/nowhere", "-o", "{tmp}/rows.jsonl"], "mine first"),
@@ -153,3 +163,60 @@ def test_importing_hardneg_and_asking_for_help_load_no_heavy_library(program):
     program += f"; import sys; print({heavy} & set(sys.modules), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stderr == "set()\n"
+
+
+def test_mining_that_selects_nothing_and_exporting_it_do_not_go_unnoticed(bench, tmp_path, capsys, refusal):
+    command = ["mine", bench / "data", "-o", tmp_path / "run", "--source", "bm25(analyzer='plain')"]
+    command += ["--filter", "score_range(score='bm25', low=1e6)"]
+    assert main([*map(str, command), "--json"]) == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["selected"] == 0
+    assert shown.err.startswith("hardneg: warning: no negative was selected: of ")
+    assert shown.err.count("\n") == 1
+    rows = tmp_path / "rows.parquet"
+    assert "has enough negatives for a row" in refusal("export", bench / "data", tmp_path / "run", "-o", rows)
+    assert not rows.exists()
+
+
+def test_export_is_quiet_on_request(bench, mined, tmp_path, capsys):
+    command = ["export", bench / "data", mined, "-o", tmp_path / "rows.parquet", "--quiet"]
+    assert main([*map(str, command)]) == 0
+    assert capsys.readouterr().err == ""
+
+
+_WITHOUT_TORCH = """
+import json, sys
+import importlib.abc
+
+class Blocking(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "sentence_transformers", "transformers", "accelerate", "safetensors"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocking())
+from hardneg.cli import main
+for command in json.loads(sys.argv[1]):
+    print(main(command), file=sys.stderr)
+"""
+
+
+def test_without_torch_bm25_works_and_all_else_says_what_to_install(bench, tmp_path):
+    data, model, out = str(bench / "data"), str(bench / "tiny"), str(tmp_path / "bm25")
+    commands = [
+        ["mine", data, "-o", out, "--source", "bm25", "--json"],
+        ["export", data, out, "-o", str(tmp_path / "rows.jsonl"), "--json"],
+        ["evaluate", data, "--bm25", "plain", "--json"],
+        ["mine", data, "-o", str(tmp_path / "dense"), "--model", model],
+        ["mine", data, "-o", str(tmp_path / "default")],
+        ["train", data, "-o", str(tmp_path / "trained"), "--model", model],
+        ["evaluate", data, "--model", model],
+        ["run", str(bench / "small.toml"), "-o", str(tmp_path / "run")],
+    ]
+    program = [sys.executable, "-c", _WITHOUT_TORCH, json.dumps(commands)]
+    done = subprocess.run(program, capture_output=True, text=True, check=True)
+    lines = done.stderr.splitlines()
+    assert lines[:3] == ["0", "0", "0"]
+    assert lines[4::2] == ["2"] * 5
+    for line in lines[3::2]:
+        assert line.endswith(" needs torch: pip install 'hardneg[train]'")
+    assert {path.name for path in tmp_path.iterdir()} == {"bm25", "rows.jsonl"}

@@ -37,6 +37,34 @@ def test_pairs_are_read_by_the_columns_named(tmp_path, capsys):
     assert read_dataset(out).splits == ["train", "test"] or read_dataset(out).splits == ["test", "train"]
 
 
+@pytest.mark.parametrize("command", ["pairs", "python"])
+def test_a_folder_that_holds_a_dataset_is_not_overwritten(tree, tmp_path, capsys, command):
+    file, out = tmp_path / "pairs.csv", tmp_path / "out"
+    file.write_text("query,positive\nq,a\n\n")
+    assert main(["data", "pairs", str(file), "-o", str(out), "--quiet"]) == 0
+    before = (out / "documents.parquet").read_bytes()
+    capsys.readouterr()
+    assert main(["data", command, str(file if command == "pairs" else tree), "-o", str(out), "--quiet"]) == 2
+    shown = capsys.readouterr()
+    assert "out: already holds a dataset; name another folder with -o, or delete this one" in shown.err
+    assert shown.err.count("\n") == 1
+    assert (out / "documents.parquet").read_bytes() == before
+
+
+def test_a_folder_of_other_files_can_be_written_to(tmp_path):
+    file, out = tmp_path / "pairs.csv", tmp_path / "out"
+    file.write_text("query,positive\nq,a\n")
+    out.mkdir()
+    (out / "notes.txt").touch()
+    assert main(["data", "pairs", str(file), "-o", str(out), "--quiet"]) == 0
+
+
+@pytest.mark.parametrize("command", ["check", "pairs", "python"])
+def test_every_command_can_be_quiet(command, capsys):
+    assert main(["data", command, "--help"]) == 0
+    assert "--quiet" in capsys.readouterr().out
+
+
 def test_check_exits_with_1_on_errors_and_0_where_they_are_tolerated(tiny, tmp_path, capsys):
     folder = tmp_path / "set"
     (folder / "qrels").mkdir(parents=True)

@@ -4,11 +4,16 @@ import json
 import os
 import shutil
 import signal
+import sys
 from contextlib import nullcontext
 
+import numpy as np
+import polars as pl
 import pytest
 
 from hardneg.cli import main
+from hardneg.evaluation.significance import mean_interval
+from hardneg.pipeline.run import Row
 from hardneg.progress import showing
 
 ROWS = ["bm25", "zero_shot", "in_batch", "mined"]
@@ -48,7 +53,13 @@ def test_run_prints_one_object_with_every_row_and_what_it_cost(bench, tmp_path, 
     found = hardneg("run", bench / "small.toml", "-o", tmp_path)
     assert list(found["rows"]) == ROWS
     assert list(found["comparisons"]) == [f"{b} - {a}" for i, b in enumerate(ROWS) for a in ROWS[:i]]
-    assert found["rows"]["mined"]["nDCG@10"]["seeds"] == [found["rows"]["mined"]["nDCG@10"]["value"]]
+    for row, measures in found["rows"].items():
+        stem = row if row in ("bm25", "zero_shot") else f"{row}-seed0"
+        alone = json.loads((tmp_path / "evaluation" / stem / "metrics.json").read_text())["metrics"]
+        for measure, figure in measures.items():
+            assert figure["seeds"] == [figure["value"]]
+            assert figure["sd"] is None
+            assert {key: figure[key] for key in ("value", "low", "high", "n")} == pytest.approx(alone[measure])
     assert found["counts"] == {"queries": 24, "documents": 40, "train_pairs": 24, "test_queries": 6}
     assert found["folder"] == str(tmp_path)
 
@@ -174,6 +185,17 @@ def test_a_component_of_ones_own_works_through_a_recipe(bench, tmp_path, monkeyp
     assert found["funnel"]["sources"]["pausing"]["candidates"] == 180
 
 
+def test_the_interval_of_several_seeds_is_that_of_the_means_of_queries():
+    seeds = [
+        pl.DataFrame({"query_id": ["a", "b", "c"], "nDCG@10": values}) for values in ([0.0, 0.5, 1.0], [1.0, 0.5, 0.6])
+    ]
+    figure = Row("mined", seeds).as_dict()["nDCG@10"]
+    assert figure["seeds"] == pytest.approx([0.5, 0.7])
+    assert (figure["value"], figure["sd"], figure["n"]) == pytest.approx((0.6, 0.2 / 2**0.5, 3))
+    low, high = mean_interval(np.array([0.5, 0.5, 0.8]), seed=0)
+    assert (figure["low"], figure["high"]) == pytest.approx((low, high))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
@@ -186,6 +208,21 @@ def test_a_component_of_ones_own_works_through_a_recipe(bench, tmp_path, monkeyp
         ("[mine]", '[mine]\nsplit = "dev"', "no split 'dev'; it has: train, test"),
         ("[evaluate]", '[evaluate]\nsplit = "dev"', "no split 'dev'; it has: train, test"),
         ("[select]", "[select", "not TOML"),
+        ('analyzer = "plain"', 'analyzer = "plane"', "no BM25 analyzer 'plane'; did you mean 'plain'"),
+        ('analyzer = "plain"', "k1 = -1", "bm25: k1 is -1"),
+        ('use = "dense"', 'use = "dense"\nmodel = "./nowhere"', "does not exist"),
+        ('use = "dense"', 'use = "dense"\nmax_tokens = 65', "has positions for 64 tokens; max_tokens is 65"),
+        ("[train]", "[train]\nmax_tokens = 65", "has positions for 64 tokens; max_tokens is 65"),
+        ("[evaluate]", "[evaluate]\nmax_tokens = 65", "has positions for 64 tokens; max_tokens is 65"),
+        ("[evaluate]", "[evaluate]\nmax_tokens = 0", "max_tokens must be at least 4, not 0"),
+        ("[[filters]]", '[[sources]]\nuse = "run"\npath = "gone.trec"\n\n[[filters]]', "gone.trec"),
+        ("[[filters]]", '[[sources]]\nuse = "run"\npath = "bad.trec"\n\n[[filters]]', "bad.trec:1: query 'q99'"),
+        (
+            "[[filters]]",
+            '[[sources]]\nuse = "vectors"\ndocument_vectors = "few.npy"\nquery_vectors = "few.npy"\n\n[[filters]]',
+            "few.npy: 3 vectors, but the dataset has 24 query ids",
+        ),
+        ('model = "tiny"', 'model = "tiny"\nseeds = [1, 1]', "seeds: [1, 1] names one twice"),
     ],
 )
 def test_a_wrong_recipe_is_one_line_and_exit_code_2_before_any_work(bench, tmp_path, refusal, old, new, complaint):
@@ -193,6 +230,8 @@ def test_a_wrong_recipe_is_one_line_and_exit_code_2_before_any_work(bench, tmp_p
     recipe = recipe.replace(old, new)
     recipe = recipe.replace('"data"', f'"{bench / "data"}"').replace('"tiny"', f'"{bench / "tiny"}"')
     (tmp_path / "wrong.toml").write_text(recipe)
+    (tmp_path / "bad.trec").write_text("q99 Q0 d0 1 1.0 theirs\n")
+    np.save(tmp_path / "few.npy", np.ones((3, 2), np.float32))
     assert complaint in refusal("run", tmp_path / "wrong.toml", "-o", tmp_path / "run")
     for name in ("candidates", "training", "evaluation"):
         assert not (tmp_path / "run" / name).exists()
@@ -219,3 +258,62 @@ def test_a_mended_recipe_may_use_the_folder_of_the_one_that_was_refused(bench, t
 
 def test_a_recipe_that_does_not_exist_names_those_that_do(refusal):
     assert "did you mean 'quickstart'? (known: nl2bash, quickstart, scifact)" in refusal("run", "quickstrat")
+
+
+@pytest.fixture
+def quick(bench, tmp_path):
+    """Write a recipe that measures nothing but BM25 beside the mined row; returns its path."""
+
+    def write(name="quick.toml", old="", new=""):
+        recipe = (bench / "small.toml").read_text().replace('"bm25", "zero_shot", "in_batch"', '"bm25"')
+        recipe = recipe.replace('"data"', f'"{bench / "data"}"').replace('"tiny"', f'"{bench / "tiny"}"')
+        (tmp_path / name).write_text(recipe.replace(old, new) if old else recipe)
+        return tmp_path / name
+
+    return write
+
+
+def test_a_tracker_that_is_not_installed_is_known_before_any_work(quick, tmp_path, refusal, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    recipe = quick(old="[train]", new='[train]\ntrackers = ["wandb"]')
+    assert "pip install 'hardneg[wandb]'" in refusal("run", recipe, "-o", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_recipe_mended_after_a_stage_failed_may_use_its_folder(quick, tmp_path, refusal, hardneg, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device", "somewhere")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("hardneg.pipeline.run.evaluate", full)
+        assert "No space left" in refusal("run", quick(), "-o", tmp_path / "run")
+    stages = json.loads((tmp_path / "run" / "manifest.json").read_text())["stages"]
+    assert set(stages) == {"dataset", "evaluate bm25"}
+    mended = quick("mended.toml", 'analyzer = "plain"', 'analyzer = "english"')
+    assert hardneg("run", mended, "-o", tmp_path / "run")["rows"]["bm25"]["nDCG@10"]["n"] == 6
+    assert "another recipe" in refusal("run", quick(), "-o", tmp_path / "run")
+
+
+def test_a_run_folder_may_have_brackets_in_its_name(quick, tmp_path, hardneg):
+    found = hardneg("run", quick(), "-o", tmp_path / "r_[1]")
+    assert hardneg("run", quick(), "-o", tmp_path / "r_[1]")["rows"] == found["rows"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}"])
+def test_a_damaged_manifest_is_named_with_the_way_out(quick, tmp_path, refusal, text):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "manifest.json").write_text(text)
+    complaint = refusal("run", quick(), "-o", tmp_path / "run")
+    assert f"{tmp_path / 'run' / 'manifest.json'} " in complaint
+    assert "name another folder with -o, or delete this one" in complaint
+
+
+def test_a_run_without_a_single_negative_says_so_on_stderr(quick, tmp_path, capsys):
+    recipe = quick(
+        old='[[filters]]\nuse = "near_duplicate"', new='[[filters]]\nuse = "score_range"\nscore = "dense"\nlow = 9.0'
+    )
+    assert main(["run", str(recipe), "-o", str(tmp_path / "run"), "--json"]) == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["funnel"]["selected"] == 0
+    assert shown.err.startswith("hardneg: warning: no negative was selected: of ")
+    assert "score_range" in shown.err

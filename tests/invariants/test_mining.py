@@ -11,7 +11,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from hardneg.data.dataset import Dataset
-from hardneg.errors import DatasetError, RunError
+from hardneg.errors import DatasetError, RecipeError, RunError
 from hardneg.filters import NearDuplicate, PositiveMargin
 from hardneg.negatives import Selection, Weighted
 from hardneg.pipeline.mining import mine
@@ -185,7 +185,6 @@ def test_a_part_that_could_not_be_written_leaves_nothing_behind(copied, tmp_path
         ({"sources": [Random(seed=4)]}, "sources"),
         ({"filters": []}, "filters"),
         ({"select": Selection(per_query=2)}, "select"),
-        ({"block_size": 8}, "block_size"),
         ({"seed": 6, "depth": 11}, "depth, seed"),
     ],
 )
@@ -221,3 +220,80 @@ def test_parts_of_another_dataset_are_refused_by_id(copied, tiny, tmp_path):
         read_negatives(tmp_path, tiny)
     with pytest.raises(RunError, match=r"holds no part-\*\.parquet; mine first"):
         read_negatives(tmp_path / "elsewhere", copied)
+
+
+def test_mining_goes_on_with_the_blocks_that_it_began_with(copied, plan, tmp_path):
+    whole = mine(copied, **plan, block_size=7, out=tmp_path)
+    before, times = parts(tmp_path), write_times(tmp_path)
+    (tmp_path / "negatives/part-00002.parquet").unlink()
+    resumed = mine(copied, **plan, block_size=2, out=tmp_path)
+    assert_frame_equal(resumed.negatives, whole.negatives)
+    assert resumed.funnel == whole.funnel
+    assert parts(tmp_path) == before
+    touched = {name for name, time in write_times(tmp_path).items() if time != times[name]}
+    assert touched == {"candidates/part-00002.parquet", "negatives/part-00002.parquet"}
+
+
+def test_brackets_and_stars_in_a_folders_name_mean_themselves(copied, tmp_path):
+    plan = {"sources": [Random()], "filters": [], "depth": 5}
+    for name in ("r_[1]", "r_1", "r_*"):
+        found = mine(copied, **plan, seed=len(name), out=tmp_path / name)
+        assert_frame_equal(read_negatives(tmp_path / name, copied), found.negatives)
+        one = tmp_path / name / "negatives" / "part-00000.parquet"
+        assert_frame_equal(read_negatives(one, copied), found.negatives)
+
+
+@pytest.mark.parametrize("text", ["", '{"depth": ', "[]", "{}", '"text"'])
+def test_a_damaged_account_of_what_was_mined_is_named_with_the_way_out(copied, tmp_path, text):
+    plan = {"sources": [Random()], "filters": []}
+    mine(copied, **plan, out=tmp_path)
+    (tmp_path / "mining.json").write_text(text)
+    with pytest.raises(
+        RunError, match=r"mining\.json (is damaged|lacks).*; name another folder with -o, or delete this"
+    ):
+        mine(copied, **plan, out=tmp_path)
+
+
+def test_damaged_and_foreign_tables_are_named_with_the_way_out(copied, tmp_path):
+    plan = {"sources": [Random()], "filters": []}
+    mine(copied, **plan, out=tmp_path)
+    account = json.loads((tmp_path / "mining.json").read_text())
+    (tmp_path / "mining.json").write_text(json.dumps(account | {"block_size": 0}))
+    with pytest.raises(RunError, match=r"mining\.json is damaged: block_size is 0"):
+        mine(copied, **plan, out=tmp_path)
+    (tmp_path / "mining.json").write_text(json.dumps(account))
+    (tmp_path / "candidates/part-00000.parquet").write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(RunError, match="cannot be read as Parquet"):
+        mine(copied, **plan, out=tmp_path)
+    foreign = tmp_path / "foreign.parquet"
+    for table in (pl.DataFrame({"qid": ["q0"]}), pl.DataFrame({"query_id": [0], "doc_id": ["d0"]})):
+        table.write_parquet(foreign)
+        with pytest.raises(RunError, match=r"foreign\.parquet has no column 'query_id' of text"):
+            read_negatives(foreign, copied)
+
+
+def test_sources_without_names_of_their_own_are_refused_before_anything_is_written(copied, tmp_path):
+    with pytest.raises(RecipeError, match="two sources are named 'random'"):
+        mine(copied, sources=[Random(seed=1), Random(seed=2)], filters=[], out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_second_model_named_in_a_margin_judges_the_candidates_of_all_sources(copied, tmp_path):
+    texts = [*copied.query_texts, *copied.document_texts]
+    miner, judge = (
+        Dense(model=build_tiny_model(tmp_path / name, texts, seed=seed), precision="fp32", name=name)
+        for seed, name in enumerate(("dense", "judge"))
+    )
+    margin = PositiveMargin(ratio=0.99, score="judge")
+    mine(copied, sources=[BM25(analyzer="plain"), miner, judge], filters=[margin], depth=6, out=tmp_path / "out")
+    rows = read_parts(tmp_path / "out" / "candidates", copied)
+    assert rows["score.judge"].null_count() == 0
+    scores = judge.score(copied, rows["query"].to_numpy(), rows["document"].to_numpy())
+    assert rows["score.judge"].to_list() == scores.tolist()
+    labels = copied.qrels.select("query", "document").with_columns(positive=True)
+    weakest = rows.join(labels, on=["query", "document"]).group_by("query").agg(least=pl.col("score.judge").min())
+    judged = rows.filter(pl.col("dropped_by").ne_missing("known_positives")).join(weakest, on="query")
+    score, least = (judged[name].cast(pl.Float64) for name in ("score.judge", "least"))
+    refused = judged["dropped_by"] == "positive_margin"
+    assert refused.fill_null(value=False).to_list() == (score >= least - least.abs() * 0.01).to_list()
+    assert judged.filter(pl.col("rank.judge").is_null() & refused).height

@@ -17,8 +17,9 @@ from hardneg.progress import showing
 from hardneg.training.batches import MinedNegatives, assemble, training_pairs
 from hardneg.training.embedding import TwoTowers
 from hardneg.training.loop import train
+from hardneg.training.plan import Step, TrainingData, plan_steps
 from hardneg.training.settings import TrainSettings
-from hardneg.training.step import Material, Step, compute_gradient, plan_steps
+from hardneg.training.step import compute_gradient
 from tiny_model import build_tiny_model
 from toy import toy_dataset, toy_negatives
 
@@ -136,13 +137,35 @@ def test_a_folder_with_another_run_is_refused_and_the_difference_named(start, to
 
 
 def test_training_lowers_the_loss_and_saves_a_model_with_its_prompts(start, toy, tmp_path):
-    settings = TrainSettings(**SETTINGS | {"epochs": 6, "max_tokens": 20, "query_prompt": "find: "})
+    settings = TrainSettings(**SETTINGS | {"epochs": 6, "query_prompt": "find: "})
     trained = train(start, toy, toy_negatives(), settings=settings, out=tmp_path / "run")
     assert trained.loss < 0.8 * curve(tmp_path / "run")[0]["loss"]
     assert trained.n_steps == len(curve(tmp_path / "run"))
     model = SentenceTransformer(str(trained.path), device="cpu")
     assert model.prompts["query"] == "find: "
-    assert model.max_seq_length == 20
+
+
+def test_a_cut_in_training_changes_the_weights_and_leaves_the_limit_of_the_saved_model(start, toy, tmp_path):
+    for max_tokens in (8, 64):
+        settings = TrainSettings(**SETTINGS, max_tokens=max_tokens)
+        trained = train(start, toy, toy_negatives(), settings=settings, out=tmp_path / str(max_tokens))
+        assert SentenceTransformer(str(trained.path), device="cpu").max_seq_length == 64
+    assert weights(tmp_path / "8") != weights(tmp_path / "64")
+
+
+def test_a_cut_beyond_the_positions_of_the_model_is_refused_before_any_work(start, toy, tmp_path):
+    with pytest.raises(ModelError, match="positions for 64 tokens"):
+        train(start, toy, settings=TrainSettings(max_tokens=65), out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_pairs_that_never_meet_a_negative_are_refused_before_any_work(start, toy, tmp_path):
+    one = toy_dataset(n_pairs=1)
+    with pytest.raises(RunError, match="nothing can be learned from the 1 training pairs.*mine negatives"):
+        train(start, one, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    trained = train(start, one, toy_negatives(), settings=TrainSettings(**SETTINGS), out=tmp_path / "run")
+    assert trained.loss > 0
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_its_checkpoint(start, toy, tmp_path, monkeypatch):
@@ -182,15 +205,15 @@ def test_a_model_that_compares_by_distance_is_refused(start, toy, tmp_path):
 
 def gradient_of(start, toy, settings, steps=None):
     query, document = training_pairs(toy, "train")
-    material = Material(toy, query, document, MinedNegatives(toy_negatives(), n_queries=toy.n_queries))
+    data = TrainingData(toy, query, document, MinedNegatives(toy_negatives(), n_queries=toy.n_queries))
     model = SentenceTransformer(str(start), device="cpu").eval()
     towers = TwoTowers(model, query_prompt=None, document_prompt=None, bf16=False)
-    step = (steps or plan_steps(material, settings))[0]
-    measured = compute_gradient(step, material, towers, Accelerator(), settings)
+    step = (steps or plan_steps(data, settings))[0]
+    measured = compute_gradient(step, data, towers, Accelerator(), settings)
     return (
         measured,
         {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None},
-        material,
+        data,
     )
 
 
@@ -207,9 +230,9 @@ def test_accumulation_averages_over_pairs_whatever_the_sizes_of_the_batches(star
 
 def test_the_loss_of_a_step_is_the_textbook_double_loop_over_texts(start, toy):
     settings = TrainSettings(**SETTINGS)
-    measured, _, material = gradient_of(start, toy, settings)
-    step = plan_steps(material, settings)[0]
-    batch = assemble(step.batches[0], material.query, material.document, material.negatives, per_row=2, epoch=0, seed=0)
+    measured, _, data = gradient_of(start, toy, settings)
+    step = plan_steps(data, settings)[0]
+    batch = assemble(step.batches[0], data.query, data.document, data.negatives, per_row=2, epoch=0, seed=0)
     model = SentenceTransformer(str(start), device="cpu")
     queries, documents = model.encode(toy.query_texts.to_list()), model.encode(toy.document_texts.to_list())
     pool = set(batch.document.tolist()) | set(batch.negative.tolist())

@@ -94,7 +94,7 @@ def python(
     """Build a code-search dataset from Python source: docstring → function, split by file."""
     from hardneg.data.python_source import python_source
 
-    _refuse_file(out)
+    _refuse_taken(out)
     with progress(quiet=quiet):
         data = python_source(
             paths,
@@ -123,23 +123,27 @@ def pairs(
     seed: Seed = None,
     skip_invalid: SkipInvalid = False,
     as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Build a dataset from pairs or triples; ids are hashes of the texts."""
     from hardneg.data.pairs import PairColumns, read_pairs
     from hardneg.data.rejections import Rejections
     from hardneg.data.splitting import held_out
 
-    _refuse_file(out)
+    _refuse_taken(out)
     columns = PairColumns(query=query, positive=positive, negative=negative)
-    data = read_pairs(file, columns=columns, rejections=Rejections(skip=skip_invalid))
-    if test_share:
-        data = held_out(data, test_share=test_share, seed=seed or 0)
+    with progress(quiet=quiet):
+        data = read_pairs(file, columns=columns, rejections=Rejections(skip=skip_invalid))
+        if test_share:
+            data = held_out(data, test_share=test_share, seed=seed or 0)
     _written(data, out, as_json=as_json)
 
 
-def _refuse_file(out: Path) -> None:
+def _refuse_taken(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise DatasetError("is a file; -o names the folder to write to", path=out)
+    if (out / "documents.parquet").exists():
+        raise DatasetError("already holds a dataset; name another folder with -o, or delete this one", path=out)
 
 
 def _written(data: "Dataset", out: Path, *, as_json: bool) -> None:

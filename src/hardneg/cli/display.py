@@ -1,10 +1,12 @@
-"""Progress bars on stderr: what is done, how fast, how long it will take."""
+"""What goes to stderr: progress, how fast and how long it will take, and warnings."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import typer
 
 from hardneg.progress import Advance, showing
 
@@ -34,6 +36,18 @@ def progress(*, quiet: bool) -> AbstractContextManager[None]:
     if quiet or not sys.stderr.isatty():
         return nullcontext()
     return _drawing()
+
+
+def warn_if_nothing_mined(funnel: dict[str, Any]) -> None:
+    """Say on stderr that there are no negatives, and which filters to look at."""
+    if funnel["selected"]:
+        return
+    dropped = ", ".join(f"{name} {count:,}" for name, count in funnel["dropped"].items()) or "none"
+    typer.echo(
+        f"hardneg: warning: no negative was selected: of {funnel['candidates']:,} candidates, filters dropped "
+        f"{dropped}; loosen a filter, mine deeper or add a source",
+        err=True,
+    )
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """`hardneg evaluate`: retrieval over the whole corpus, measured."""
 
+import re
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +12,8 @@ from hardneg.cli.options import DatasetPath, Json, Quiet, Seed, SkipInvalid
 
 if TYPE_CHECKING:
     from hardneg.evaluation.retrieval import Figure
+
+_LONGEST_NAME = 100  # characters; file systems allow 255 bytes
 
 
 def evaluate(
@@ -25,7 +29,12 @@ def evaluate(
         int | None, typer.Option(min=4, help="Cut texts there; the model's own limit if not given.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Write metrics, per-query values and TREC files there.")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--out",
+            help="Write metrics, per-query values and TREC files there; several systems get a folder each.",
+        ),
     ] = None,
     seed: Seed = None,
     skip_invalid: SkipInvalid = False,
@@ -36,29 +45,55 @@ def evaluate(
     from hardneg.data.reading import read_dataset
     from hardneg.errors import InputError
     from hardneg.evaluation.retrieval import evaluate as measure
-    from hardneg.models.resolve import resolve_model
     from hardneg.sources import BM25, Dense, Source
 
     systems: list[Source] = [] if bm25 is None else [BM25(analyzer=bm25)]
     systems += [Dense(model=name, max_tokens=max_tokens, name=name) for name in model or ()]
     if not systems:
         raise InputError("name what to evaluate: --model NAME, --bm25 ANALYZER, or both")
-    for name in model or ():
-        resolve_model(name)  # a model that is not there is known before another one is measured
+    _check(model or [], [system.name for system in systems])
     data = read_dataset(dataset, skip_invalid=skip_invalid)
     found = {}
+    folders = _folders([system.name for system in systems])
     with progress(quiet=quiet or json):
-        for number, system in enumerate(systems):
+        for system in systems:
             evaluation = measure(data, system, split=split, depth=depth)
             found[system.name] = evaluation.figures(seed=seed or 0)
             if out is not None:
-                evaluation.write(out if len(systems) == 1 else out / str(number))
+                evaluation.write(out if len(systems) == 1 else out / folders[system.name])
     if json:
         from json import dumps
 
         typer.echo(dumps(found))
     else:
         _show(found)
+
+
+def _check(models: list[str], names: list[str]) -> None:
+    """Refuse what cannot be measured, or would be measured twice, before anything is."""
+    from hardneg.errors import InputError
+    from hardneg.models.installed import check_installed
+    from hardneg.models.resolve import resolve_model
+
+    if models:
+        check_installed("measuring a model")
+    places = [resolve_model(name) for name in models]
+    same = [str(Path(place).resolve()) if Path(place).is_dir() else place for place in places]
+    for known in (same, names):
+        repeated = [name for name, count in Counter(known).items() if count > 1]
+        if repeated:
+            raise InputError(f"{repeated[0]} is to be measured twice under one name; name each system once")
+
+
+def _folders(names: list[str]) -> dict[str, str]:
+    """Name a folder for each system: its own name with other characters than letters, digits, . and - replaced."""
+    folders: dict[str, str] = {}
+    for name in names:
+        safe = re.sub(r"[^\w.-]+", "_", name).strip("._")[-_LONGEST_NAME:] or "model"
+        taken = {folder.casefold() for folder in folders.values()}
+        numbered = (safe, *(f"{safe}-{number}" for number in range(2, len(names) + 2)))
+        folders[name] = next(each for each in numbered if each.casefold() not in taken)
+    return folders
 
 
 def _show(found: "dict[str, dict[str, Figure]]") -> None:

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from hardneg.cli.options import DatasetPath, Json, SkipInvalid
+from hardneg.cli.display import progress
+from hardneg.cli.options import DatasetPath, Json, Quiet, SkipInvalid
 
 
 def export(
@@ -19,15 +20,17 @@ def export(
     n_negatives: Annotated[int | None, typer.Option(min=1, help="Negatives in each row of an n-tuple.")] = None,
     skip_invalid: SkipInvalid = False,
     json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write mined negatives in a form that sentence-transformers trains on."""
     from hardneg.data.reading import read_dataset
     from hardneg.negatives.export import export as write
     from hardneg.pipeline.parts import read_negatives
 
-    data = read_dataset(dataset, skip_invalid=skip_invalid)
-    mined = read_negatives(negatives, data)
-    table = write(data, mined, split=split, form=form, path=out, scores=scores, ids=ids, n_negatives=n_negatives)
+    with progress(quiet=quiet or json):
+        data = read_dataset(dataset, skip_invalid=skip_invalid)
+        mined = read_negatives(negatives, data)
+        table = write(data, mined, split=split, form=form, path=out, scores=scores, ids=ids, n_negatives=n_negatives)
     if json:
         from json import dumps
 

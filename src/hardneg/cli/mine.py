@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hardneg.cli.display import progress
+from hardneg.cli.display import progress, warn_if_nothing_mined
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, from_here, given
 
 
@@ -65,6 +65,7 @@ def mine(
         typer.echo(dumps({"folder": str(out), **mined.funnel}))
     else:
         _show(mined.funnel, str(out))
+    warn_if_nothing_mined(mined.funnel)
 
 
 def _show(funnel: dict[str, Any], out: str) -> None:

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from hardneg.cli.display import progress
+from hardneg.cli.display import progress, warn_if_nothing_mined
 from hardneg.cli.options import Json, Quiet, from_here
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def run(
         typer.echo(dumps(result.as_dict()))
     else:
         _show(result)
+    warn_if_nothing_mined(result.manifest["funnel"])
 
 
 def _show(result: "Result") -> None:

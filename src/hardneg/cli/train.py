@@ -31,6 +31,9 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train a two-tower model; the result is a plain sentence-transformers folder."""
+    from hardneg.models.installed import check_installed
+
+    check_installed("training", training=True)
     from hardneg.cli.components import parse_settings
     from hardneg.data.reading import read_dataset
     from hardneg.pipeline.parts import read_negatives

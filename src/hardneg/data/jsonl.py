@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -36,8 +37,9 @@ def read_jsonl(
         DatasetError: A line is broken, not UTF-8 or lacks a required key, and is not to be skipped.
     """
     head = head_records(path)
-    has_others = any(key not in texts for record in head for key in record)
-    looks_sound = all(_record_problem(record, texts, required) is None for record in head)
+    records = [record for record in head if isinstance(record, dict)]
+    has_others = any(key not in texts for record in records for key in record)
+    looks_sound = len(records) == len(head) and not any(_record_problem(each, texts, required) for each in records)
     if looks_sound:
         try:
             table = _scan(path, texts, others=has_others)
@@ -82,21 +84,22 @@ def _read_carefully(
 
 
 def _read_mixed(source: bytes, texts: Collection[str], *, path: Path) -> pl.DataFrame:
-    """Read records whose other keys hold values of unlike types; those become JSON text."""
+    """Read records some of whose other keys hold values of unlike types; these keys become JSON text."""
     records = [json.loads(line) for line in source.splitlines()]
     others = [key for key in dict.fromkeys(key for record in records for key in record) if key not in texts]
     try:
         table = pl.scan_ndjson(io.BytesIO(source), schema=dict.fromkeys(texts, pl.String)).collect()
     except pl.exceptions.PolarsError as error:
         raise DatasetError(f"cannot be read as JSON Lines: {error}", path=path) from error
-    return table.with_columns(
-        pl.Series(
-            key,
-            [None if record.get(key) is None else json.dumps(record[key]) for record in records],
-            pl.String,
-        )
-        for key in others
-    )
+    return table.with_columns(_column(key, [record.get(key) for record in records]) for key in others)
+
+
+def _column(key: str, values: list[Any]) -> pl.Series:
+    alone = "".join(json.dumps({key: value}) + "\n" for value in values).encode()
+    try:
+        return _scan(io.BytesIO(alone), (), others=True)[key]
+    except pl.exceptions.PolarsError:
+        return pl.Series(key, [None if value is None else json.dumps(value) for value in values], pl.String)
 
 
 def _record_problem(record: Record, texts: Collection[str], required: Collection[str]) -> str | None:

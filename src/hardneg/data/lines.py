@@ -72,14 +72,10 @@ def parse_record(line: bytes) -> Record | str:
     return record
 
 
-def head_records(path: Path, limit: int = 1_000) -> list[Record]:
-    """Parse the first lines of a JSON Lines file, ignoring broken ones."""
-    parsed = (
-        parse_record(line)
-        for _, offset, line in islice(numbered_lines(path), limit)
-        if encoding_problem(line, offset) is None
-    )
-    return [record for record in parsed if isinstance(record, dict)]
+def head_records(path: Path, limit: int = 1_000) -> list[Record | str]:
+    """Parse the first lines of a JSON Lines file; for a broken one, say what is wrong with it."""
+    head = islice(numbered_lines(path), limit)
+    return [encoding_problem(line, offset) or parse_record(line) for _, offset, line in head]
 
 
 def lines_of_id(path: Path, record_id: str) -> list[int]:

@@ -9,6 +9,7 @@ import polars as pl
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.pairs_files import SUFFIXES, line_of_row, read_table
+from hardneg.data.pairs_values import check_values
 from hardneg.data.rejections import Rejections
 from hardneg.data.tables import assemble
 from hardneg.errors import DatasetError
@@ -28,6 +29,7 @@ _POSITIVE = (
     "text",
 )
 _NEGATIVE = re.compile(r"(hard_)?(neg|negative)s?(_text)?([_-]?\d+)?", re.IGNORECASE)
+_ROW = "\x00row"  # a name that no column of a file has
 _SLICE = 65_536
 
 
@@ -68,7 +70,8 @@ def read_pairs(path: str | Path, *, columns: PairColumns = PairColumns(), reject
         The dataset, named like the file.
 
     Raises:
-        DatasetError: There is no such file or column, or a row is unusable and not to be skipped.
+        DatasetError: There is no such file or column, a column holds something else than texts, or a row is
+            unusable and not to be skipped.
     """
     place = Path(path)
     if not is_pairs_file(place):
@@ -86,9 +89,12 @@ def pairs_dataset(
     query = _find(columns.query, _QUERY, table, path=path, option="query")
     positive = _find(columns.positive, _POSITIVE, table, path=path, option="positive", but=query)
     negatives = _negatives(columns.negative, table, path=path)
-    if "split" not in table.columns:
+    check_values(table, texts=(query,), lists=(positive, *negatives), path=path)
+    if "split" in table.columns:
+        check_values(table, texts=("split",), lists=(), path=path)
+    else:
         table = table.with_columns(split=pl.lit("train"))
-    table = table.with_row_index("row").with_columns(
+    table = table.with_row_index(_ROW).with_columns(
         pl.col("split").cast(pl.String).replace("", None).fill_null("train")
     )
     rows = pl.concat(
@@ -96,16 +102,15 @@ def pairs_dataset(
             _texts(table, query, positive, relevance=1),
             *(_texts(table, query, name, relevance=0) for name in negatives),
         ]
-    ).sort("row", maintain_order=True)
+    ).sort(_ROW, maintain_order=True)
     table, rows = _without_incomplete(table, rows, query=query, path=path, rejections=rejections)
     queries = _with_ids(rows["query"], prefix="q")
     documents = _with_ids(rows["text"], prefix="d")
     qrels = rows.join(queries.rename({"id": "query_id", "text": "query"}), on="query", maintain_order="left").join(
         documents.rename({"id": "doc_id"}), on="text", maintain_order="left"
     )
-    extra = [
-        column for column in table.columns if column not in {"row", "split", "id", "text", query, positive, *negatives}
-    ]
+    used = {_ROW, "split", "id", "text", query, positive, *negatives}
+    extra = [column for column in table.columns if column not in used]
     metadata = table.select(pl.col(query).alias("text"), *extra).unique("text", keep="first", maintain_order=True)
     return assemble(
         queries.join(metadata, on="text", how="left", maintain_order="left"),
@@ -135,7 +140,7 @@ def _texts(table: pl.DataFrame, query: str, column: str, *, relevance: int) -> p
     """List the texts of one column, one a row; empty ones are left out."""
     is_list = isinstance(table.schema[column], pl.List)
     rows = table.select(
-        "row",
+        _ROW,
         "split",
         query=pl.col(query).cast(pl.String),
         text=pl.col(column) if is_list else pl.col(column).cast(pl.String),
@@ -152,15 +157,15 @@ def _without_incomplete(
     """Refuse the rows of the file that have no query or no positive."""
     table = table.with_columns(pl.col(query).cast(pl.String))
     has_query = pl.col(query).str.strip_chars().fill_null("") != ""
-    has_positive = pl.col("row").is_in(rows.filter(pl.col("relevance") > 0)["row"].unique().implode())
-    for row, with_query in table.filter(~(has_query & has_positive)).select("row", has_query).iter_rows():
+    has_positive = pl.col(_ROW).is_in(rows.filter(pl.col("relevance") > 0)[_ROW].unique().implode())
+    for row, with_query in table.filter(~(has_query & has_positive)).select(_ROW, has_query).iter_rows():
         problem = "a query without positives" if with_query else "no query text"
         line = None if rejections.counts else line_of_row(path, row)
         rejections.reject("incomplete pair", f"{problem} (row {row + 1})", path=path, line=line)
     table = table.filter(has_query & has_positive)
     if table.is_empty():
         raise DatasetError("no row has both a query and a positive", path=path)
-    return table, rows.filter(pl.col("row").is_in(table["row"].implode()))
+    return table, rows.filter(pl.col(_ROW).is_in(table[_ROW].implode()))
 
 
 def _find(

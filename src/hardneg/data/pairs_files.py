@@ -9,13 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from hardneg.data.jsonl import read_jsonl
-from hardneg.data.lines import (
-    encoding_problem,
-    head_records,
-    numbered_lines,
-    open_bytes,
-    raise_encoding_error,
-)
+from hardneg.data.lines import encoding_problem, numbered_lines, open_bytes, raise_encoding_error
 from hardneg.data.metadata import settled
 from hardneg.data.parquet import read_parquet
 from hardneg.data.rejections import Rejections
@@ -40,25 +34,18 @@ def read_table(path: Path, *, rejections: Rejections) -> pl.DataFrame:
     """
     if path.suffix == ".parquet":
         return read_parquet(path)
-    return _read_jsonl(path, rejections) if ".jsonl" in path.suffixes else _read_csv(path, rejections)
+    if ".jsonl" in path.suffixes:
+        return settled(read_jsonl(path, texts=(), required=(), rejections=rejections))
+    return _read_csv(path, rejections)
 
 
 def line_of_row(path: Path, row: int) -> int | None:
-    """Find the line of a row (from 0) of a text file; None for Parquet."""
-    if path.suffix == ".parquet":
+    """Find the line of a row (from 0) of a text file; None for Parquet and what is no file."""
+    if path.suffix == ".parquet" or not path.is_file():
         return None
     if ".jsonl" in path.suffixes:
         return next((number for number, _, _ in islice(numbered_lines(path), row, None)), None)
     return next((line for line, _ in islice(_csv_rows(path), row + 1, None)), None)
-
-
-def _read_jsonl(path: Path, rejections: Rejections) -> pl.DataFrame:
-    head = head_records(path)
-    for key in {key for record in head for key in record}:
-        values = [record[key] for record in head if record.get(key) is not None]
-        if len({isinstance(value, list) for value in values}) > 1:
-            raise DatasetError(f"{key!r} is a list in some records and not in others; make it one of both", path=path)
-    return settled(read_jsonl(path, texts=(), required=(), rejections=rejections))
 
 
 def _read_csv(path: Path, rejections: Rejections) -> pl.DataFrame:
@@ -78,38 +65,51 @@ def _read_csv(path: Path, rejections: Rejections) -> pl.DataFrame:
         return pl.DataFrame()
     except (pl.exceptions.PolarsError, OSError):
         return _read_csv_carefully(path, rejections)
-    is_ragged = any(column.null_count() for column in table)
-    return _read_csv_carefully(path, rejections) if is_ragged else table
+    # Polars fills blank lines and short rows with empty texts: rows that end in one may be such.
+    may_be_short = (table.to_series(-1).str.strip_chars().fill_null("") == "").any()
+    was_renamed = any("_duplicated_" in name for name in table.columns)
+    return _read_csv_carefully(path, rejections) if may_be_short or was_renamed else table
 
 
 def _read_csv_carefully(path: Path, rejections: Rejections) -> pl.DataFrame:
     """Read row by row and refuse those whose number of fields differs from the header's."""
     raise_encoding_error(path)
     rows = _csv_rows(path)
-    _, header = next(rows, (0, []))
+    first, header = next(rows, (1, []))
+    for name in header:
+        if header.count(name) > 1:
+            raise DatasetError(f"column {name!r} is there twice; rename one", path=path, line=first)
     sound = []
     for line, fields in rows:
         if len(fields) == len(header):
             sound.append(fields)
         else:
-            message = f"{len(fields)} fields where the header has {len(header)}"
+            message = f"{_counted(len(fields))} where the header has {len(header)}"
             rejections.reject("broken line", message, path=path, line=line)
     return pl.DataFrame(sound, schema=dict.fromkeys(header, pl.String), orient="row")
 
 
+def _counted(n: int) -> str:
+    return "1 field" if n == 1 else f"{n} fields"
+
+
 def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows, header first, each with the line on which it starts; blank lines are passed over."""
+    """Yield the rows, header first, each with the line on which it starts; rows of blanks are passed over."""
     csv.field_size_limit(_MAX_FIELD)
     is_tsv = ".tsv" in path.suffixes
     with io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(
-            file, delimiter="\t" if is_tsv else ",", quoting=csv.QUOTE_NONE if is_tsv else csv.QUOTE_MINIMAL
+            file,
+            delimiter="\t" if is_tsv else ",",
+            quoting=csv.QUOTE_NONE if is_tsv else csv.QUOTE_MINIMAL,
+            strict=True,
         )
         start = 1
         try:
             for fields in reader:
-                if fields:
+                if any(field.strip() for field in fields):
                     yield start, fields
                 start = reader.line_num + 1
         except csv.Error as error:
-            raise DatasetError(f"broken CSV: {error}", path=path, line=reader.line_num) from error
+            advice = "a quoted field ends with its quote, and quotes inside it are doubled"
+            raise DatasetError(f"broken CSV: {error}; {advice}", path=path, line=start) from error

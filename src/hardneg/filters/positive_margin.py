@@ -24,7 +24,7 @@ class PositiveMargin:
         ratio: Share of the positive's score that a candidate must stay below, above 0 and at most 1: 0.95
             keeps what scores below 95 % of the positive. None for no such bound.
         absolute: Distance that must lie between the two, at least 0. None for no such bound.
-        score: Name of the score that is compared: a source or a scorer. None compares each source's own
+        score: Name of the source whose score is compared. None compares each source's own
             score, and a candidate is refused if any source that scored it and a positive refuses it.
         unscored: What happens to a candidate that cannot be compared, because it has no score or none of the
             query's positives has one: "keep" or "drop".

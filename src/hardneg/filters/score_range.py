@@ -20,7 +20,7 @@ class ScoreRange:
     better filter. This one fits a calibrated score, such as a cross-encoder's probability.
 
     Args:
-        score: Name of the score: a source or a scorer.
+        score: Name of the source whose score is meant.
         low: Lowest score that may serve, included; None for no bound.
         high: Highest score that may serve, included; None for no bound.
         unscored: What happens to rows without this score: "keep" or "drop".

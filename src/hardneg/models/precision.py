@@ -4,7 +4,7 @@ from typing import Literal
 
 import torch
 
-Precision = Literal["auto", "bf16", "fp32"]
+from hardneg.models.formats import Precision
 
 
 def choose_precision(precision: Precision, device: torch.device) -> Literal["bf16", "fp32"]:

@@ -13,7 +13,8 @@ from transformers.utils.logging import disable_progress_bar
 from hardneg.errors import ModelError
 from hardneg.models.features import Features, Kind, tokenise
 from hardneg.models.fingerprint import fingerprint
-from hardneg.models.precision import Precision, choose_precision
+from hardneg.models.formats import Precision
+from hardneg.models.precision import choose_precision
 from hardneg.models.prompts import prompt_of
 from hardneg.models.resolve import resolve_model
 
@@ -83,6 +84,38 @@ class SentenceTransformerEncoder:
         return vectors.float().cpu()
 
 
+def check_similarity(model: SentenceTransformer) -> None:
+    """Refuse a model whose score is not a dot product.
+
+    Args:
+        model: Any model.
+
+    Raises:
+        ModelError: The model compares by a distance, which a dot product cannot express.
+    """
+    if model.similarity_fn_name not in ("cosine", "dot"):
+        raise ModelError(
+            f"the model compares by {model.similarity_fn_name}; hardneg needs cosine or dot: "
+            "set similarity_fn_name in the model's config_sentence_transformers.json"
+        )
+
+
+def limit_tokens(model: SentenceTransformer, max_tokens: int) -> None:
+    """Let a model cut texts at a length of our choice.
+
+    Args:
+        model: Any model; its limit is changed.
+        max_tokens: Longer texts are cut there.
+
+    Raises:
+        ModelError: The model takes no texts that long.
+    """
+    longest = getattr(model.config, "max_position_embeddings", None)
+    if longest is not None and max_tokens > longest:
+        raise ModelError(f"the model has positions for {longest} tokens; max_tokens is {max_tokens}, set it lower")
+    model.max_seq_length = max_tokens
+
+
 def as_encoder(
     model: SentenceTransformer,
     *,
@@ -104,11 +137,7 @@ def as_encoder(
     Raises:
         ModelError: The model compares by a distance, which a dot product cannot express.
     """
-    if model.similarity_fn_name not in ("cosine", "dot"):
-        raise ModelError(
-            f"the model compares by {model.similarity_fn_name}; hardneg needs cosine or dot: "
-            "set similarity_fn_name in the model's config_sentence_transformers.json"
-        )
+    check_similarity(model)
     chosen = choose_precision(precision, model.device)
     if chosen == "bf16":
         model = model.to(torch.bfloat16)
@@ -124,7 +153,7 @@ def load_encoder(
     precision: Precision = "auto",
     device: str | None = None,
 ) -> SentenceTransformerEncoder:
-    """Load a model for encoding; the last two are kept in memory, for as long as their files do not change.
+    """Load a model for encoding; the last four are kept in memory, for as long as their files do not change.
 
     Args:
         model: A Hub id, a folder, or `package:NAME/FOLDER`.
@@ -152,7 +181,7 @@ def load_encoder(
     )
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _load_encoder(
     place: str,
     _state: tuple[tuple[str, int, int], ...],
@@ -191,13 +220,10 @@ def load_model(model: str | Path, *, max_tokens: int | None = None, device: str 
     disable_progress_bar()  # of loading and saving weights: only the command line shows progress
     try:
         loaded = SentenceTransformer(place, device=device)
-    # AssertionError: what torch raises for a device that it was built without.
-    except (OSError, ValueError, RuntimeError, KeyError, AssertionError) as error:
+    # AssertionError: what torch raises for a device that it was built without; ImportError: adapters without peft.
+    except (OSError, ValueError, RuntimeError, KeyError, AssertionError, ImportError) as error:
         first_line = str(error).strip().partition("\n")[0]
         raise ModelError(f"model {str(model)!r} cannot be loaded: {first_line}") from error
     if max_tokens is not None:
-        longest = getattr(loaded.config, "max_position_embeddings", None)
-        if longest is not None and max_tokens > longest:
-            raise ModelError(f"model {str(model)!r} has positions for {longest} tokens; max_tokens is {max_tokens}")
-        loaded.max_seq_length = max_tokens
+        limit_tokens(loaded, max_tokens)
     return loaded

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from hardneg.data.dataset import Dataset
-from hardneg.errors import RecipeError
+from hardneg.errors import RecipeError, RunError
 from hardneg.files import replacing
 from hardneg.negatives.forms import FORMS, arrange
 
@@ -55,12 +55,18 @@ def export(
     Raises:
         RecipeError: The form or the suffix of the file is unknown, or `n_negatives` does not fit the form.
         DatasetError: The split does not exist or has no positive.
-        RunError: A score is missing or of two scales, or the queries have unequal numbers of negatives.
+        RunError: A score is missing or of two scales, the queries have unequal numbers of negatives, or there
+            would be no row.
     """
     _check(form, path, n_negatives)
     query, positive = dataset.pairs_of(split)
     pairs = pl.DataFrame({"query": query, "positive": positive})
     rows = arrange(pairs, negatives, form, scores=scores, n_negatives=n_negatives)
+    if rows.is_empty():
+        raise RunError(
+            f"no query of split {split!r} has enough negatives for a row: {negatives.height} negatives were given; "
+            "mine for this split, loosen the filters, or ask for fewer negatives in a row"
+        )
     table = _with_texts(rows, dataset, ids=ids)
     if path is not None:
         with replacing(Path(path)) as temporary:

@@ -86,6 +86,9 @@ def _labelled(pairs: pl.DataFrame, negatives: pl.DataFrame, *, scores: bool) -> 
 
 
 def _check_scores(negatives: pl.DataFrame) -> None:
+    lacking = [name for name in ("source", "score", "positive_score") if name not in negatives.columns]
+    if lacking:
+        raise RunError(f"the negatives have no column {lacking[0]!r}: export without scores, or mine with hardneg")
     missing = negatives.filter(pl.col("score").is_null() | pl.col("positive_score").is_null())
     remedy = 'select with score = "dense", or any source that scores all rows, or export without scores'
     if missing.height:

@@ -41,8 +41,8 @@ class Selection:
             treats all sources as one list.
         shortage: What becomes of a query with too few candidates: "keep_short" gives it what there is,
             "fill_random" adds random documents, "drop_query" takes all its negatives away.
-        score: The score that the strategy reads and the negatives carry: a source or a scorer. None takes
-            each source's own.
+        score: Name of the source whose score the strategy reads and the negatives carry, best one that scores
+            any pair (bm25, dense, vectors). None takes each source's own.
 
     Raises:
         RecipeError: A value is out of range.
@@ -70,25 +70,6 @@ class Selection:
             )
 
 
-@dataclass(frozen=True)
-class Selected:
-    """Negatives and how far they reached.
-
-    Args:
-        negatives: The negatives table.
-        n_queries: Queries that had candidates, their positives included.
-        n_short: Queries with fewer than `per_query` eligible candidates.
-        n_filled: Short queries that random documents brought to `per_query`.
-        n_dropped: Short queries whose negatives were taken away.
-    """
-
-    negatives: pl.DataFrame
-    n_queries: int
-    n_short: int
-    n_filled: int
-    n_dropped: int
-
-
 def select(candidates: pl.DataFrame, dataset: Dataset, selection: Selection, *, seed: int) -> pl.DataFrame:
     """Choose the negatives of each query among the candidates that no filter refused.
 
@@ -109,25 +90,6 @@ def select(candidates: pl.DataFrame, dataset: Dataset, selection: Selection, *, 
         RecipeError: A quota or the score names something that the candidates do not have.
         ValueError: The candidates were not filtered.
     """
-    return select_and_count(candidates, dataset, selection, seed=seed).negatives
-
-
-def select_and_count(candidates: pl.DataFrame, dataset: Dataset, selection: Selection, *, seed: int) -> Selected:
-    """Choose as `select` does, and count the queries that came up short.
-
-    Args:
-        candidates: As `apply_filters` returns them.
-        dataset: The dataset whose positions the rows use.
-        selection: How many, and which.
-        seed: Seed of every draw.
-
-    Returns:
-        The negatives and the counts.
-
-    Raises:
-        RecipeError: A quota or the score names something that the candidates do not have.
-        ValueError: The candidates were not filtered.
-    """
     _check(candidates, selection)
     rows = eligible(candidates, dataset, score=selection.score)
     order = selection.strategy.order(rows, by_score=selection.score is not None, seed=seed)
@@ -138,25 +100,23 @@ def select_and_count(candidates: pl.DataFrame, dataset: Dataset, selection: Sele
         per_query=selection.per_query,
         one_scale=one_scale,
     )
+    if selection.shortage == "keep_short":
+        return _as_table(chosen)
+    short = _short(candidates, chosen, per_query=selection.per_query)
+    if selection.shortage == "drop_query":
+        return _as_table(chosen.join(short, on="query", how="anti", maintain_order="left"))
+    n_tries = TRIES + 4 * selection.per_query
+    filling = fill(short, chosen, candidates, dataset, score=selection.score, seed=seed, n_tries=n_tries)
+    return _as_table(pl.concat([chosen, filling], how="diagonal").sort("query", maintain_order=True))
+
+
+def _short(candidates: pl.DataFrame, chosen: pl.DataFrame, *, per_query: int) -> pl.DataFrame:
+    """List the queries with too few negatives, and how many each needs."""
     n_chosen = candidates.select(pl.col("query").unique().sort()).join(
         chosen.group_by("query").len("n"), on="query", how="left", maintain_order="left"
     )
-    short = n_chosen.select("query", need=selection.per_query - pl.col("n").fill_null(0).cast(pl.Int64)).filter(
-        pl.col("need") > 0
-    )
-    negatives, n_filled, n_dropped = chosen, 0, 0
-    if selection.shortage == "drop_query":
-        negatives, n_dropped = chosen.join(short, on="query", how="anti", maintain_order="left"), short.height
-    elif selection.shortage == "fill_random":
-        n_tries = TRIES + 4 * selection.per_query
-        filling = fill(short, chosen, candidates, dataset, score=selection.score, seed=seed, n_tries=n_tries)
-        negatives = pl.concat([chosen, filling], how="diagonal").sort("query", maintain_order=True)
-        n_filled = _n_complete(filling, short)
-    return Selected(_as_table(negatives), n_chosen.height, short.height, n_filled, n_dropped)
-
-
-def _n_complete(filling: pl.DataFrame, short: pl.DataFrame) -> int:
-    return short.join(filling.group_by("query").len("n"), on="query").filter(pl.col("n") >= pl.col("need")).height
+    need = per_query - pl.col("n").fill_null(0).cast(pl.Int64)
+    return n_chosen.select("query", need=need).filter(pl.col("need") > 0)
 
 
 def _as_table(chosen: pl.DataFrame) -> pl.DataFrame:

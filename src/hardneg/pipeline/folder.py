@@ -23,6 +23,7 @@ from typing import Any
 from hardneg.errors import RunError
 from hardneg.files import replacing
 from hardneg.pipeline.stages import Cost, measured
+from hardneg.pipeline.state import read_state
 from hardneg.recipe import Recipe
 
 _PACKAGES = (
@@ -61,12 +62,12 @@ class RunFolder:
             The folder, its manifest brought up to date and written.
 
         Raises:
-            RunError: The folder holds a run of another recipe.
+            RunError: The folder holds results of another recipe, or its manifest is damaged.
         """
         file = path / "manifest.json"
-        manifest = json.loads(file.read_text()) if file.exists() else {}
+        manifest = read_state(file, keys=("recipe", "stages"))
         if manifest and manifest["recipe"] != recipe.fingerprint:
-            if not manifest["stages"].keys() - {"dataset"}:
+            if not _has_results(path):
                 # Nothing was found yet: the other recipe was wrong, say in its split, and has been mended.
                 shutil.rmtree(path / "dataset", ignore_errors=True)
                 file.unlink()
@@ -120,6 +121,12 @@ class RunFolder:
                 f"{self.path} was begun with another {name}: it has changed since; "
                 "name another folder with -o, or delete this one"
             )
+
+
+def _has_results(path: Path) -> bool:
+    """Say whether a run has found anything yet that belongs to its recipe."""
+    begun = (path / "training", path / "mining.json", *path.glob("evaluation/*/metrics.json"))
+    return any(each.exists() for each in begun)
 
 
 def link_tree(source: Path, target: Path) -> None:

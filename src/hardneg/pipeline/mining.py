@@ -16,10 +16,12 @@ from hardneg.files import replacing
 from hardneg.filters import Filter, apply_filters
 from hardneg.negatives import Selection, select
 from hardneg.pipeline.funnel import funnel
-from hardneg.pipeline.parts import part_path, read_parts, write_part
+from hardneg.pipeline.parts import part_path, read_parts, readable, scan_parts, write_part
+from hardneg.pipeline.state import read_state
 from hardneg.progress import task
 from hardneg.recipe.defaults import default_filters, default_sources
 from hardneg.sources import Source, gather, identity
+from hardneg.sources.merge import check_names
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def mine(
         select: How negatives are chosen among the rest; by default the top four.
         depth: Candidates that each source gives a query, at least 1.
         seed: Seed of every random choice.
-        block_size: Queries mined at a time; bounds the memory.
+        block_size: Queries mined at a time; bounds the memory. Mining that goes on keeps the size it began with.
         out: Folder for `candidates/` and `negatives/`, written block by block; None keeps all in memory.
 
     Returns:
@@ -101,9 +103,11 @@ def mine(
 
     Raises:
         DatasetError: The split does not exist or has no positive.
-        RunError: `out` holds the result of another plan.
+        RecipeError: There is no source, a name is empty, or two sources share one.
+        RunError: `out` holds the result of another plan, or is damaged.
     """
     sources = default_sources() if sources is None else tuple(sources)
+    check_names(sources)
     filters = default_filters(sources) if filters is None else tuple(filters)
     plan = Plan(split, tuple(sources), tuple(filters), select or Selection(), depth, seed)
     if out is None:
@@ -129,20 +133,17 @@ def mine_block(dataset: Dataset, block: Int32[np.ndarray, " queries"], plan: Pla
 
 
 def _mine_to(folder: Path, dataset: Dataset, plan: Plan, block_size: int) -> Mined:
+    dataset.queries_of(plan.split)  # refused before anything is written
+    block_size = _claim(folder, plan.identity(dataset), block_size)
     blocks = _blocks(dataset, plan, block_size)
-    _claim(folder, {**plan.identity(dataset), "block_size": block_size})
     for number, block in enumerate(_tracked(blocks)):
         done = part_path(folder / "negatives", number)
         if not done.exists():
             candidates, negatives = mine_block(dataset, block, plan)
             write_part(candidates, dataset, part_path(folder / "candidates", number))
             write_part(negatives, dataset, done)
-    counts = _count(
-        pl.scan_parquet(folder / "candidates/part-*.parquet"),
-        pl.scan_parquet(folder / "negatives/part-*.parquet"),
-        dataset,
-        plan,
-    )
+    with readable(folder):
+        counts = _count(scan_parts(folder / "candidates"), scan_parts(folder / "negatives"), dataset, plan)
     with replacing(folder / "funnel.json") as temporary:
         temporary.write_text(json.dumps(counts, indent=2) + "\n")
     return Mined(read_parts(folder / "negatives", dataset), counts)
@@ -158,19 +159,35 @@ def _count(candidates: pl.LazyFrame, negatives: pl.LazyFrame, dataset: Dataset, 
     )
 
 
-def _claim(folder: Path, identity: dict[str, Any]) -> None:
-    """Write down what is mined into a folder, or check that it is the same as before."""
+def _claim(folder: Path, identity: dict[str, Any], block_size: int) -> int:
+    """Write down what is mined into a folder, or check that it is the same as before.
+
+    Args:
+        folder: Where parts are or will be.
+        identity: What is mined.
+        block_size: Queries of a part, if none are there yet.
+
+    Returns:
+        Queries of a part: parts that are there have the size that they were begun with.
+
+    Raises:
+        RunError: Something else is mined there, or the file that says so is damaged.
+    """
     path = folder / "mining.json"
-    if path.exists():
-        before = json.loads(path.read_text())
+    before = read_state(path, keys=(*identity, "block_size"))
+    if before:
         differing = [key for key in identity if before.get(key) != identity[key]]
         if differing:
             raise RunError(
                 f"{folder} holds negatives mined with another {', '.join(differing)}; "
                 "name another folder, or delete this one to mine anew"
             )
+        if not isinstance(before["block_size"], int) or before["block_size"] < 1:
+            raise RunError(f"{path} is damaged: block_size is {before['block_size']!r}; delete {folder} to mine anew")
+        return before["block_size"]
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(identity, indent=2))
+        temporary.write_text(json.dumps({**identity, "block_size": block_size}, indent=2))
+    return block_size
 
 
 def _blocks(dataset: Dataset, plan: Plan, block_size: int) -> list[Int32[np.ndarray, " queries"]]:

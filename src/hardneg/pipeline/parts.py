@@ -1,5 +1,7 @@
 """A table on disk as numbered Parquet parts, one a block; positions in memory, ids on disk."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +14,16 @@ from hardneg.files import replacing
 def part_path(folder: Path, number: int) -> Path:
     """Name of one part of a table."""
     return folder / f"part-{number:05d}.parquet"
+
+
+def part_files(folder: Path) -> list[Path]:
+    """List the parts of a table in order; brackets in the folder's name mean themselves."""
+    return sorted(folder.glob("part-*.parquet"))
+
+
+def scan_parts(folder: Path) -> pl.LazyFrame:
+    """Open a table as it is on disk, with ids, without reading it."""
+    return pl.scan_parquet(part_files(folder), glob=False)
 
 
 def write_part(table: pl.DataFrame, dataset: Dataset, path: Path) -> None:
@@ -37,20 +49,22 @@ def read_parts(path: Path, dataset: Dataset) -> pl.DataFrame:
         The table with positions `query` and `document` in place of ids.
 
     Raises:
-        RunError: Nothing is there, it cannot be read, or an id is not of this dataset.
+        RunError: Nothing is there, it cannot be read, it has no ids, or an id is not of this dataset.
     """
-    files = sorted(path.glob("part-*.parquet")) if path.is_dir() else [path]
+    files = part_files(path) if path.is_dir() else [path]
     if not files or not files[0].exists():
         raise RunError(f"{path} holds no part-*.parquet; mine first, or name the folder of a finished run")
-    try:
-        table = pl.concat([pl.read_parquet(file) for file in files])
-    except pl.exceptions.PolarsError as error:
-        first_line = str(error).partition("\n")[0]
-        raise RunError(f"{path} cannot be read as Parquet ({first_line}); mine into another folder") from error
+    with readable(path):
+        table = pl.concat([pl.read_parquet(file, glob=False) for file in files])
     for id_column, column, known in (
         ("query_id", "query", dataset.queries["id"]),
         ("doc_id", "document", dataset.documents["id"]),
     ):
+        if table.schema.get(id_column) != pl.String:
+            raise RunError(
+                f"{path} has no column {id_column!r} of text, so these are no negatives that hardneg mined; "
+                f"it has: {', '.join(table.columns)}. Name the folder of a finished run, or rename its columns"
+            )
         positions = pl.DataFrame({id_column: known}).with_row_index(column).cast({column: pl.Int32})
         table = table.join(positions, on=id_column, how="left", maintain_order="left")
         missing = table.filter(pl.col(column).is_null())[id_column]
@@ -77,3 +91,29 @@ def read_negatives(path: Path, dataset: Dataset) -> pl.DataFrame:
     if (path / "mining.json").exists() and not (path / "funnel.json").exists():
         raise RunError(f"mining into {path} was interrupted; run it again, it goes on where it stopped")
     return read_parts(inside if inside.is_dir() else path, dataset)
+
+
+def read_table(path: Path) -> pl.DataFrame:
+    """Read one file that a stage wrote; a RunError names it if it is damaged."""
+    with readable(path):
+        return pl.read_parquet(path, glob=False)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what polars says of damaged Parquet into a RunError.
+
+    Args:
+        path: What the block reads.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        RunError: The block met a file that is no Parquet, or parts that do not fit together.
+    """
+    try:
+        yield
+    except pl.exceptions.PolarsError as error:
+        first_line = str(error).partition("\n")[0]
+        raise RunError(f"{path} cannot be read as Parquet ({first_line}); work in another folder") from error

@@ -10,13 +10,13 @@ import polars as pl
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.evaluation.retrieval import evaluate
-from hardneg.evaluation.significance import compare
-from hardneg.models.resolve import resolve_model
+from hardneg.evaluation.significance import compare, mean_interval
+from hardneg.pipeline.before_work import check_files, check_parts
 from hardneg.pipeline.folder import RunFolder, link_tree
 from hardneg.pipeline.mining import mine
+from hardneg.pipeline.parts import read_table
 from hardneg.recipe import FromPath, FromPython, Recipe
 from hardneg.sources import BM25, Dense, Source
-from hardneg.training.loop import train
 
 MEASURE = "nDCG@10"
 
@@ -39,10 +39,20 @@ class Row:
         return pl.concat(self.seeds).group_by("query_id").mean().sort("query_id")
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
-        """Give the mean, the mean of each seed, and the standard deviation over seeds (null for one), by measure."""
-        measures = [name for name in self.seeds[0].columns if name != "query_id"]
-        means = {name: pl.Series([table[name].mean() for table in self.seeds], dtype=pl.Float64) for name in measures}
-        return {name: {"value": mean.mean(), "seeds": mean.to_list(), "sd": mean.std()} for name, mean in means.items()}
+        """Give the figures of each measure by name.
+
+        Returns:
+            For each measure `value`, the mean over seeds and queries; `low` and `high`, its 95 % bootstrap
+            interval over `n` queries, each query's values averaged over the seeds; `seeds`, the mean of each
+            seed; and `sd`, their standard deviation (null for one).
+        """
+        per_query, found = self.per_query, {}
+        for name in (column for column in per_query.columns if column != "query_id"):
+            means = pl.Series([table[name].mean() for table in self.seeds], dtype=pl.Float64)
+            low, high = mean_interval(per_query[name].to_numpy(), seed=0)
+            interval = {"low": low, "high": high, "n": per_query.height}
+            found[name] = {"value": means.mean(), **interval, "seeds": means.to_list(), "sd": means.std()}
+        return found
 
 
 @dataclass(frozen=True)
@@ -87,13 +97,10 @@ def run(recipe: Recipe, *, out: Path | str) -> Result:
         InputError: Something in the recipe or its data cannot be used.
         Interrupted: Ctrl-C while training; a checkpoint was saved.
     """
-    # Asked for before any work, so that a model or a split that does not exist is known at once.
-    for model in (recipe.model, *(source.model for source in recipe.sources if isinstance(source, Dense))):
-        resolve_model(model)
+    check_parts(recipe)
     folder = RunFolder.open(Path(out), recipe)
     dataset = _dataset(recipe, folder)
-    for split in (recipe.mine.split, recipe.evaluate.split):
-        dataset.queries_of(split)
+    check_files(recipe, dataset)
     rows = list(_baselines(recipe, dataset, folder))
     if "in_batch" in recipe.evaluate.rows:
         rows.append(_trained("in_batch", None, recipe, dataset, folder))
@@ -156,6 +163,8 @@ def _baselines(recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Iterator[
 
 
 def _trained(name: str, negatives: pl.DataFrame | None, recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Row:
+    from hardneg.training.loop import train
+
     seeds = []
     for seed in _seeds(recipe):
         place = _training(folder, name, seed)
@@ -173,7 +182,7 @@ def _measured(name: str, system: Source, recipe: Recipe, dataset: Dataset, folde
         with folder.stage(f"evaluate {name}"):
             settings = recipe.evaluate
             evaluate(dataset, system, split=settings.split, depth=settings.depth, name=name).write(place)
-    return pl.read_parquet(place / "per_query.parquet")
+    return read_table(place / "per_query.parquet")
 
 
 def _seeds(recipe: Recipe) -> tuple[int, ...]:

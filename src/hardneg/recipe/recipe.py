@@ -31,7 +31,7 @@ class Recipe:
             source that needs a model and names none mines with it.
         seed: Of mining and training; from 0. Whatever has a seed of its own takes this one unless it names
             another.
-        seeds: Train once for each of these; empty trains once. The negatives are the same for all.
+        seeds: Train once for each of these, all different; empty trains once. The negatives are the same for all.
         sources: Where candidates come from.
         filters: Why a candidate may not be a negative; known positives are always refused.
         mine: Which queries are mined for, and how deep.
@@ -58,9 +58,13 @@ class Recipe:
     def __post_init__(self) -> None:
         if min(self.seed, *self.seeds, 0) < 0:
             raise RecipeError("seed and seeds must be 0 or more")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise RecipeError(f"seeds: {list(self.seeds)} names one twice, whose model would count twice; leave it out")
         names = [source.name for source in self.sources]
         if not names:
             raise RecipeError("sources: at least one is needed; leave [[sources]] out for the defaults")
+        if not all(name.strip() for name in names):
+            raise RecipeError("sources: a name is empty; leave 'name' out for the default, or give another")
         if len(set(names)) < len(names):
             raise RecipeError(f"sources: two share a name ({', '.join(names)}); give one another 'name'")
         for key, named in self._references():

@@ -112,11 +112,11 @@ class EvaluateSettings:
         depth: Documents retrieved for each, at least 10. Below 100, Recall@100 and MAP@100 are left out.
         rows: What stands beside the model trained with mined negatives: "bm25"; "zero_shot", the model before
             training; "in_batch", a second model trained in the same way but without mined negatives.
-        max_tokens: Texts are cut there, for the model before and after training alike; None takes the model's
-            own limit.
+        max_tokens: Texts are cut there, at least 4, for the model before and after training alike; None takes
+            the model's own limit.
 
     Raises:
-        RecipeError: `depth` is out of range.
+        RecipeError: A number is out of range.
     """
 
     split: str = "test"
@@ -127,3 +127,5 @@ class EvaluateSettings:
     def __post_init__(self) -> None:
         if self.depth < 10:
             raise RecipeError(f"depth must be at least 10 for nDCG@10, not {self.depth}")
+        if self.max_tokens is not None and self.max_tokens < 4:
+            raise RecipeError(f"max_tokens must be at least 4, not {self.max_tokens}")

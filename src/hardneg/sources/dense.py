@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import polars as pl
@@ -10,12 +10,12 @@ from jaxtyping import Float32, Int32
 
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
+from hardneg.models.formats import Precision
 from hardneg.sources.retrieval import checked_name, retrieval_table
 
 if TYPE_CHECKING:
     from hardneg.models.protocol import Encoder
 
-Precision = Literal["auto", "bf16", "fp32"]
 _LEAST_TOKENS = 4  # two of them mark the beginning and the end of a text
 
 

@@ -58,7 +58,7 @@ def checked_retrieval(
     wanted = ", ".join(f"{name} {dtype}" for name, dtype in RETRIEVAL_SCHEMA.items())
     if not isinstance(table, pl.DataFrame):
         raise RecipeError(f"source {source!r} returned a {type(table).__name__}; return a DataFrame with {wanted}")
-    if dict(table.schema) != RETRIEVAL_SCHEMA and set(table.schema.items()) != set(RETRIEVAL_SCHEMA.items()):
+    if dict(table.schema) != RETRIEVAL_SCHEMA:
         found = ", ".join(f"{name} {dtype}" for name, dtype in table.schema.items())
         raise RecipeError(f"source {source!r} returned the columns {found}; return {wanted}")
     allowed = {

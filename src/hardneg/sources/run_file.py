@@ -1,6 +1,5 @@
 """What any other search engine found, from a TREC run file."""
 
-import gzip
 import hashlib
 import math
 from array import array
@@ -14,6 +13,7 @@ import polars as pl
 from jaxtyping import Int32
 
 from hardneg.data.dataset import Dataset
+from hardneg.data.lines import encoding_problem, numbered_lines
 from hardneg.errors import DatasetError
 from hardneg.sources.retrieval import RETRIEVAL_SCHEMA
 
@@ -47,7 +47,7 @@ class RunFile:
             A retrieval table, see `Source.retrieve`.
 
         Raises:
-            DatasetError: A line is broken, names an unknown id, or repeats a pair.
+            DatasetError: The file is damaged, or a line is broken, names an unknown id, or repeats a pair.
         """
         run = _read(Path(self.path), _digest(self.path), dataset)
         return run.filter(pl.col("query").is_in(block.tolist()) & (pl.col("rank") <= depth))
@@ -59,10 +59,16 @@ class RunFile:
 
 def _digest(path: str | Path) -> str:
     try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        state = Path(path).stat()
+        return _digest_of(Path(path), state.st_size, state.st_mtime_ns)
     except OSError as error:
         raise DatasetError(f"the run file cannot be read: {error.strerror}", path=path) from error
+
+
+@lru_cache(maxsize=16)
+def _digest_of(path: Path, size: int, mtime_ns: int) -> str:  # noqa: ARG001 - a changed file is hashed anew
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @lru_cache(maxsize=2)
@@ -87,17 +93,13 @@ def _read(path: Path, digest: str, dataset: Dataset) -> pl.DataFrame:  # noqa: A
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as file:
-        try:
-            for number, line in enumerate(file, start=1):
-                fields = line.split()
-                if fields and len(fields) != 6:
-                    raise DatasetError(f"{len(fields)} fields where a run has 6: {_FIELDS}", path=path, line=number)
-                if fields:
-                    yield number, fields
-        except UnicodeDecodeError as error:
-            raise DatasetError("the run file is not UTF-8; convert it first", path=path) from error
+    for number, offset, line in numbered_lines(path):
+        if problem := encoding_problem(line, offset):
+            raise DatasetError(problem, path=path, line=number)
+        fields = line.decode().split()
+        if len(fields) != 6:
+            raise DatasetError(f"{len(fields)} fields where a run has 6: {_FIELDS}", path=path, line=number)
+        yield number, fields
 
 
 def _position(known: dict[str, int], name: str, kind: str, path: Path, line: int) -> int:

@@ -1,6 +1,7 @@
 """From texts to vectors, with a gradient."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from hardneg.models.features import Kind, tokenise
+from hardneg.models.sentence_transformer import limit_tokens
 
 # Padded tokens of one forward pass; measured on a small BERT (docs/training.md).
 _CHUNK_TOKENS = {"cpu": 1_024, "cuda": 65_536}
@@ -57,6 +59,27 @@ class TwoTowers(torch.nn.Module):
     def _embed(self, texts: list[str], kind: Kind) -> Float[Tensor, "texts dim"]:
         chunk_tokens = _CHUNK_TOKENS.get(self.model.device.type, _CHUNK_TOKENS["cpu"])
         return embed(self.model, texts, kind=kind, prompt=self.prompts[kind], chunk_tokens=chunk_tokens)
+
+
+@contextmanager
+def cutting_texts(model: SentenceTransformer, max_tokens: int | None) -> Iterator[None]:
+    """Cut texts shorter than the model would, for as long as the block lasts.
+
+    Args:
+        model: The model; afterwards it has its own limit again.
+        max_tokens: Texts are cut there; None leaves the model's limit.
+
+    Raises:
+        ModelError: The model takes no texts that long.
+    """
+    own = model.max_seq_length
+    if max_tokens is not None:
+        limit_tokens(model, max_tokens)
+    try:
+        yield
+    finally:
+        if max_tokens is not None:
+            model.max_seq_length = own
 
 
 def embed(

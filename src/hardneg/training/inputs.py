@@ -12,8 +12,8 @@ from sentence_transformers import SentenceTransformer
 from hardneg.data.dataset import Dataset
 from hardneg.errors import MissingExtraError, ModelError, RunError
 from hardneg.models.fingerprint import fingerprint
-from hardneg.models.sentence_transformer import load_model
-from hardneg.training.settings import WATCHING, TrainSettings
+from hardneg.models.sentence_transformer import check_similarity, load_model
+from hardneg.training.settings import OBSERVATION_SETTINGS, TrainSettings
 
 
 def check_trackers(settings: TrainSettings) -> None:
@@ -57,34 +57,41 @@ def check_negatives(negatives: pl.DataFrame | None, dataset: Dataset) -> None:
 
 
 def load_for_training(model: str | Path, settings: TrainSettings, *, device: torch.device) -> SentenceTransformer:
-    """Load a model with the prompts, length and dropout that the settings ask for.
+    """Load a model with the prompts and dropout that the settings ask for, adapters ready to learn.
 
     Without dropout the model runs as in evaluation: that switches off every kind of dropout in any
     architecture.
 
     Args:
         model: A Hub id, a folder, or `package:NAME/FOLDER`.
-        settings: Prompts, length and dropout.
+        settings: Prompts and dropout.
         device: Where the model shall be.
 
     Returns:
-        The model; its prompts and length are saved with it.
+        The model; its prompts are saved with it.
 
     Raises:
-        ModelError: The model cannot be loaded, or compares by a distance.
+        ModelError: The model cannot be loaded, compares by a distance, or has no weight to train.
     """
-    loaded = load_model(model, max_tokens=settings.max_tokens, device=str(device))
-    if loaded.similarity_fn_name not in ("cosine", "dot"):
-        raise ModelError(
-            f"the model compares by {loaded.similarity_fn_name}; training needs cosine or dot: "
-            "set similarity_fn_name in the model's config_sentence_transformers.json"
-        )
+    loaded = load_model(model, device=str(device))
+    check_similarity(loaded)
+    _thaw_adapters(loaded)
     given = {"query": settings.query_prompt, "document": settings.document_prompt}
     loaded.prompts = {
         **loaded.prompts,
         **{kind: prompt for kind, prompt in given.items() if prompt is not None},
     }
     return loaded.train(settings.dropout)
+
+
+def _thaw_adapters(model: SentenceTransformer) -> None:
+    """Let the adapters of a frozen model learn: transformers loads them as frozen as the weights below."""
+    if any(weight.requires_grad for weight in model.parameters()):
+        return
+    try:
+        model.set_adapter(model.active_adapters())
+    except ValueError as error:
+        raise ModelError("all weights of the model are frozen and it has no adapter; nothing can be trained") from error
 
 
 def describe_inputs(
@@ -104,7 +111,7 @@ def describe_inputs(
         "negatives": _hash_negatives(negatives),
         "split": split,
     }
-    described |= {name: str(value) for name, value in vars(settings).items() if name not in WATCHING}
+    described |= {name: str(value) for name, value in vars(settings).items() if name not in OBSERVATION_SETTINGS}
     return described | {"precision": precision, "processes": n_processes}
 
 

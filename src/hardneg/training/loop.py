@@ -14,14 +14,15 @@ from hardneg.models.precision import choose_precision
 from hardneg.models.prompts import prompt_of
 from hardneg.progress import task
 from hardneg.training.batches import MinedNegatives, training_pairs
-from hardneg.training.embedding import TwoTowers
+from hardneg.training.embedding import TwoTowers, cutting_texts
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.inputs import check_negatives, check_trackers, describe_inputs, load_for_training
 from hardneg.training.interruption import noticing_signals
 from hardneg.training.optimisation import learning_rate
+from hardneg.training.plan import Step, TrainingData, check_plan, plan_steps
 from hardneg.training.session import Session, close_session, keep, open_session, record
 from hardneg.training.settings import TrainSettings
-from hardneg.training.step import Material, Step, compute_gradient, plan_steps
+from hardneg.training.step import compute_gradient
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Trained:
         n_steps: Times the weights were moved.
         n_pairs: Pairs of an epoch.
         loss: Mean loss of the last tenth of the steps.
-        seconds: Time spent in steps, over all sittings.
+        seconds: Time spent in steps, earlier sessions included.
     """
 
     path: Path
@@ -70,9 +71,9 @@ def train(
 
     Raises:
         DatasetError: The split does not exist or has no positive.
-        ModelError: The model cannot be loaded, or compares by a distance.
-        RunError: The table of negatives does not fit the dataset, `out` holds something else, or the loss is
-            no longer a number.
+        ModelError: The model cannot be loaded, compares by a distance, or has no weight to train.
+        RunError: The table of negatives does not fit the dataset, no pair ever meets a negative, `out` holds
+            something else, or the loss is no longer a number.
         MissingExtraError: A tracker is not installed.
         Interrupted: SIGINT or SIGTERM came; a checkpoint was saved.
     """
@@ -80,7 +81,7 @@ def train(
     check_trackers(settings)
     check_negatives(negatives, dataset)
     query, document = training_pairs(dataset, split, max_pairs=settings.max_pairs, seed=settings.seed)
-    material = Material(dataset, query, document, MinedNegatives(negatives, n_queries=dataset.n_queries))
+    data = TrainingData(dataset, query, document, MinedNegatives(negatives, n_queries=dataset.n_queries))
     folder = TrainingFolder(Path(out))
 
     accelerator = _start_accelerator(settings, folder)
@@ -103,9 +104,11 @@ def train(
             document_prompt=prompt_of(loaded, "document"),
             bf16=precision == "bf16",
         )
-        session = open_session(towers, accelerator, folder, settings, inputs=inputs)
-        steps = plan_steps(material, settings)
-        seconds = _work(session, material, steps)
+        steps = plan_steps(data, settings)
+        check_plan(steps, data, settings, n_processes=accelerator.num_processes)
+        with cutting_texts(loaded, settings.max_tokens):
+            session = open_session(towers, accelerator, folder, settings, inputs=inputs)
+            seconds = _work(session, data, steps)
         result = {
             "n_steps": len(steps),
             "n_pairs": len(query),
@@ -132,8 +135,8 @@ def _start_accelerator(settings: TrainSettings, folder: TrainingFolder) -> Accel
     return accelerator
 
 
-def _work(session: Session, material: Material, steps: list[Step]) -> float:
-    """Do the steps that are left; returns the seconds of all sittings."""
+def _work(session: Session, data: TrainingData, steps: list[Step]) -> float:
+    """Do the steps that are left; returns the seconds of all steps, earlier sessions included."""
     started = time.perf_counter() - session.seconds
     n_pairs = sum(step.n_pairs for step in steps)
     with noticing_signals() as asked_to_stop, task("training", total=n_pairs, unit="pairs") as advance:
@@ -143,7 +146,7 @@ def _work(session: Session, material: Material, steps: list[Step]) -> float:
             rate = learning_rate(number, total=len(steps), settings=session.settings)
             for group in session.optimizer.param_groups:
                 group["lr"] = rate
-            measured = compute_gradient(step, material, session.towers, session.accelerator, session.settings)
+            measured = compute_gradient(step, data, session.towers, session.accelerator, session.settings)
             seconds = time.perf_counter() - started
             record(session, measured, step=number + 1, epoch=step.epoch, learning_rate=rate, seconds=seconds)
             session.optimizer.step()

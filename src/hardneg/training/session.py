@@ -1,4 +1,4 @@
-"""One sitting of a training run: where it begins, what it leaves behind."""
+"""One session of a training run: where it begins, what it leaves behind when it ends or is stopped."""
 
 import json
 import math
@@ -11,8 +11,9 @@ from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.utils import set_seed
 
 from hardneg.errors import Interrupted, RunError
+from hardneg.files import replacing_folder
 from hardneg.training.embedding import TwoTowers
-from hardneg.training.folder import TrainingFolder, replacing_folder
+from hardneg.training.folder import TrainingFolder
 from hardneg.training.optimisation import build_optimizer
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import Measured
@@ -20,7 +21,7 @@ from hardneg.training.step import Measured
 
 @dataclass(frozen=True, eq=False)
 class Session:
-    """What a sitting works with.
+    """What the steps from a start, or a checkpoint, work with.
 
     Args:
         towers: The towers, ready for this device and these processes.
@@ -28,7 +29,7 @@ class Session:
         accelerator: Devices, processes and trackers.
         folder: Where the run is kept.
         settings: How to train.
-        done: Steps that earlier sittings have done.
+        done: Steps that earlier sessions have done.
         seconds: Time they took.
     """
 
@@ -59,7 +60,7 @@ def open_session(
         inputs: All that decides the result; recorded in the folder.
 
     Returns:
-        The sitting, ready for step `done`.
+        The session, ready for step `done`.
     """
     accelerator.wait_for_everyone()  # all have looked into the folder before one writes to it
     if accelerator.is_main_process:
@@ -82,12 +83,12 @@ def record(
     """Add a step to the loss curve, and to the trackers when it is their turn.
 
     Args:
-        session: The sitting.
+        session: The session.
         measured: What the step showed.
         step: Its number, from 1.
         epoch: From 0.
         learning_rate: Its rate.
-        seconds: Time spent in steps so far, over all sittings.
+        seconds: Time spent in steps so far, earlier sessions included.
 
     Raises:
         RunError: The loss or the gradient is no longer a number; nothing was written, and the latest
@@ -118,7 +119,7 @@ def keep(session: Session, *, step: int, total: int, stop: bool) -> None:
     """Save a checkpoint if it is time for one, or if the run shall stop.
 
     Args:
-        session: The sitting.
+        session: The session.
         step: Steps done.
         total: Steps of the run.
         stop: Whether this process was asked to stop; one that was stops all.

@@ -6,13 +6,13 @@ from typing import Literal, get_args
 from hardneg.errors import RecipeError
 from hardneg.losses.info_nce import InfoNCE
 from hardneg.losses.protocol import Loss
+from hardneg.models.formats import Precision
 
 Schedule = Literal["linear", "cosine", "constant"]
-Precision = Literal["auto", "bf16", "fp32"]
 Tracker = Literal["tensorboard", "wandb"]
 
 # Settings that say how a run is watched and kept, not what comes out of it: they may change on resume.
-WATCHING = ("checkpoint_every", "trackers", "log_every")
+OBSERVATION_SETTINGS = ("checkpoint_every", "trackers", "log_every")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,8 @@ class TrainSettings:
         precision: "bf16" multiplies in bfloat16 and keeps weights in float32; "auto" does so where the
             device has instructions for it.
         dropout: Whether the model's own dropout is on.
-        max_tokens: Texts are cut there; None takes the model's own limit.
+        max_tokens: Texts are cut there in training; None takes the model's own limit, with which the trained model
+            is saved either way.
         query_prompt: Text before each query; None takes the model's own. It is saved with the model.
         document_prompt: The same for documents.
         negatives_per_row: Mined negatives of each pair in a batch; None takes all.

@@ -50,6 +50,12 @@ def test_a_repository_of_pairs_is_loaded_by_name(tmp_path):
     assert dataset.n_queries == 2
 
 
+def test_a_row_without_positive_is_named_by_its_number(tmp_path):
+    datasets.Dataset.from_dict({"anchor": ["q1", "q2"], "positive": ["p1", ""]}).save_to_disk(tmp_path / "saved")
+    with pytest.raises(DatasetError, match=r"saved: a query without positives \(row 2\)"):
+        read_dataset(tmp_path / "saved")
+
+
 def test_a_repository_with_corpus_and_queries_is_read_as_such(tmp_path):
     folder = tmp_path / "mteb"
     parts = {

@@ -105,7 +105,7 @@ def test_columns_can_be_named(tmp_path):
             r"x\.csv:3: 3 fields where the header has 2",
             "broken line",
         ),
-        ("x.tsv", 'query\tpositive\nq\ta\n"r\n', r"x\.tsv:3: a query without positives", "incomplete pair"),
+        ("x.tsv", 'query\tpositive\nq\ta\n"r\t\n', r"x\.tsv:3: a query without positives", "incomplete pair"),
         (
             "x.jsonl",
             '{"query": "q", "positive": "a"}\n\n{"query": "r"}\n',
@@ -118,6 +118,20 @@ def test_columns_can_be_named(tmp_path):
             r"x\.jsonl:2: broken JSON",
             "broken line",
         ),
+        (
+            "x.jsonl",
+            '{"query": "q", "positive": "a"}\n[1]\n',
+            r"x\.jsonl:2: broken JSON: expected an object",
+            "broken line",
+        ),
+        (
+            "x.csv",
+            'query,positive\n"q\n\n1","a"\n\nr\n',
+            r"x\.csv:6: 1 field where the header has 2",
+            "broken line",
+        ),
+        ("x.tsv", "query\tpositive\nq\ta\n\nr\n", r"x\.tsv:4: 1 field where the header has 2", "broken line"),
+        ("x.csv", "query,positive\n\nq,a\n,b\n", r"x\.csv:4: no query text", "incomplete pair"),
     ],
 )
 def test_a_bad_row_is_named_or_skipped(tmp_path, name, content, message, reason):
@@ -144,10 +158,89 @@ def test_an_empty_file_is_refused(tmp_path, name):
         read_dataset(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "query,positive\nq,a\nr,b\n\n",
+        "query,positive\r\n\r\nq,a\r\n   \r\nr,b\r\n\r\n",
+        '\n"query","positive"\n,\n"q",a\nr,b\n , \n',
+    ],
+)
+def test_blank_rows_are_passed_over(tmp_path, content):
+    (tmp_path / "x.csv").write_bytes(content.encode())
+    assert [row[:2] for row in labels(read_dataset(tmp_path / "x.csv"))] == [("q", "a"), ("r", "b")]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('query,positive\nq,a\nr,"b\ns,c\n', r"x\.csv:3: broken CSV: unexpected end of data"),
+        ("query,positive,query\nq,a,r\n", r"x\.csv:1: column 'query' is there twice"),
+    ],
+)
+def test_broken_quotes_and_repeated_columns_are_refused(tmp_path, content, message):
+    (tmp_path / "x.csv").write_text(content)
+    with pytest.raises(DatasetError, match=message):
+        read_dataset(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize("line", ["[1]", '{"query": "q", "positive": "a"} {"query": "r", "positive": "b"}'])
+def test_a_file_whose_only_line_is_no_object_names_the_line(tmp_path, line):
+    (tmp_path / "x.jsonl").write_text(f"{line}\n")
+    with pytest.raises(DatasetError, match=r"x\.jsonl:1: broken JSON"):
+        read_dataset(tmp_path / "x.jsonl")
+
+
+FIRST = '{"query": "q", "positive": "a", "negative": ["n"]}'
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"query": ["r"], "positive": "b"}', "2: 'query' is a list, not a text"),
+        ('{"query": "r", "positive": {"text": "b"}}', "2: 'positive' is an object, not a text"),
+        ('{"query": "r", "positive": "b", "negative": [["m"]]}', "2: 'negative' holds a list in its list"),
+        ('{"query": "r", "positive": "b", "negative": [{"text": "m"}]}', "2: 'negative' holds an object in its list"),
+        ('{"query": "r", "positive": true}', "2: 'positive' is true or false, not a text"),
+        ('{"query": "r", "positive": "b", "split": ["test"]}', "2: 'split' is a list, not a text"),
+    ],
+)
+@pytest.mark.parametrize("alone", [False, True])
+def test_values_that_are_no_texts_are_named(tmp_path, line, message, alone):
+    (tmp_path / "x.jsonl").write_text(f"{line}\n" if alone else f"{FIRST}\n{line}\n")
+    with pytest.raises(DatasetError) as error:
+        read_dataset(tmp_path / "x.jsonl")
+    assert f"x.jsonl:{message.replace('2:', '1:') if alone else message}" in str(error.value)
+
+
 def test_lists_and_texts_in_one_column_are_refused(tmp_path):
     (tmp_path / "x.jsonl").write_text('{"query": "q", "pos": ["a"]}\n{"query": "r", "pos": "b"}\n')
-    with pytest.raises(DatasetError, match="'pos' is a list in some records"):
+    with pytest.raises(DatasetError, match=r"x\.jsonl:2: 'pos' is a list in some records and not in others"):
         read_dataset(tmp_path / "x.jsonl")
+
+
+def test_texts_that_look_like_json_are_texts(tmp_path):
+    (tmp_path / "x.jsonl").write_text('{"query": "[1]", "pos": ["{}", "true"]}\n{"query": 7, "pos": [8]}\n')
+    assert [row[:2] for row in labels(read_dataset(tmp_path / "x.jsonl"))] == [
+        ("[1]", "{}"),
+        ("[1]", "true"),
+        ("7", "8"),
+    ]
+
+
+def test_a_column_of_a_parquet_file_that_holds_no_texts_is_named(tmp_path):
+    pl.DataFrame({"query": ["q"], "positive": [[["a"]]]}).write_parquet(tmp_path / "x.parquet")
+    with pytest.raises(DatasetError, match=r"x\.parquet: column 'positive' holds List\(List\(String\)\), not texts"):
+        read_dataset(tmp_path / "x.parquet")
+
+
+def test_further_columns_may_have_any_name_and_values_of_any_kind(tmp_path):
+    (tmp_path / "x.jsonl").write_text(
+        '{"query": "q", "pos": ["a"], "row": 1, "m": 1}\n{"query": "r", "pos": ["b"], "row": 2, "m": {"k": "v"}}\n'
+    )
+    dataset = read_dataset(tmp_path / "x.jsonl")
+    assert [row[:2] for row in labels(dataset)] == [("q", "a"), ("r", "b")]
+    assert dataset.queries.select("row", "m").rows() == [(1, "1"), (2, '{"k": "v"}')]
 
 
 def test_a_broken_parquet_file_is_named(tmp_path):

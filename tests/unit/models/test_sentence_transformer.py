@@ -77,3 +77,12 @@ def test_a_model_is_loaded_once_until_its_files_change(tmp_path, texts):
     second = load_encoder(build_tiny_model(tmp_path, texts, seed=1), precision="fp32", device="cpu")
     assert second.fingerprint != first.fingerprint
     assert not np.array_equal(second.encode_queries(texts), first.encode_queries(texts))
+
+
+def test_a_device_that_torch_was_built_without_is_one_clear_error(folder, monkeypatch):
+    def lacking(*_, **__):
+        raise AssertionError("Torch not compiled with CUDA enabled")
+
+    monkeypatch.setattr("hardneg.models.sentence_transformer.SentenceTransformer", lacking)
+    with pytest.raises(ModelError, match="cannot be loaded: Torch not compiled with CUDA enabled"):
+        load_model(folder, device="cuda")

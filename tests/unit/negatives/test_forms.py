@@ -108,7 +108,20 @@ def test_files_read_back_as_they_were(even, ten, tmp_path, form, scores):
 @pytest.mark.parametrize("form", ["triplet", "n-tuple", "labeled-pair", "labeled-list"])
 def test_queries_without_negatives_have_no_row(even, ten, form):
     assert set(export(ten, even.filter(pl.col("query") == 1), split="train", form=form)["query"]) == {"one"}
-    assert export(ten, even.clear(), split="train", form=form).is_empty()
+
+
+@pytest.mark.parametrize("form", ["triplet", "n-tuple", "labeled-pair", "labeled-list"])
+def test_an_export_without_a_row_is_refused_and_writes_nothing(even, ten, tmp_path, form):
+    with pytest.raises(RunError, match="no query of split 'train' has enough negatives for a row: 0 negatives"):
+        export(ten, even.clear(), split="train", form=form, path=tmp_path / "rows.parquet")
+    assert not (tmp_path / "rows.parquet").exists()
+
+
+def test_scores_of_negatives_that_carry_none_are_refused_by_column(even, ten):
+    foreign = even.select("query", "document")
+    assert export(ten, foreign, split="train", form="triplet").height
+    with pytest.raises(RunError, match="have no column 'source'"):
+        export(ten, foreign, split="train", form="triplet", scores=True)
 
 
 def test_missing_and_mixed_scores_are_refused(candidates, ten):

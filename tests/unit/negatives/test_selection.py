@@ -2,7 +2,7 @@ import polars as pl
 import pytest
 
 from hardneg.errors import RecipeError
-from hardneg.negatives import NEGATIVES_SCHEMA, Random, Selection, SimANS, Weighted, select, select_and_count
+from hardneg.negatives import NEGATIVES_SCHEMA, Random, Selection, SimANS, Weighted, select
 
 
 def chosen(candidates, dataset, query=0, *, seed=0, **values):
@@ -73,23 +73,22 @@ def test_a_named_score_is_the_one_reported_beside_its_weakest_positive(candidate
     assert (row["score"], row["positive_score"]) == pytest.approx((0.2, 0.5))
 
 
-def test_short_queries_are_kept_dropped_or_filled_and_always_counted(candidates, ten):
-    kept = select_and_count(candidates, ten, Selection(shortage="keep_short"), seed=0)
-    assert (kept.n_queries, kept.n_short, kept.n_filled, kept.n_dropped) == (2, 1, 0, 0)
-    assert kept.negatives["query"].to_list() == [0, 0, 0, 0, 1]
-    dropped = select_and_count(candidates, ten, Selection(shortage="drop_query"), seed=0)
-    assert (dropped.n_short, dropped.n_filled, dropped.n_dropped) == (1, 0, 1)
-    assert dropped.negatives["query"].to_list() == [0, 0, 0, 0]
-    filled = select_and_count(candidates, ten, Selection(shortage="fill_random"), seed=0)
-    assert (filled.n_short, filled.n_filled, filled.n_dropped) == (1, 1, 0)
-    assert filled.negatives["query"].to_list() == [0, 0, 0, 0, 1, 1, 1, 1]
-    assert filled.negatives["source"].to_list()[4:] == ["bm25", "fill", "fill", "fill"]
+def test_short_queries_are_kept_dropped_or_filled(candidates, ten):
+    kept = select(candidates, ten, Selection(shortage="keep_short"), seed=0)
+    assert kept["query"].to_list() == [0, 0, 0, 0, 1]
+    dropped = select(candidates, ten, Selection(shortage="drop_query"), seed=0)
+    assert dropped["query"].to_list() == [0, 0, 0, 0]
+    filled = select(candidates, ten, Selection(shortage="fill_random"), seed=0)
+    assert filled["query"].to_list() == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert filled["source"].to_list()[4:] == ["bm25", "fill", "fill", "fill"]
 
 
-def test_a_query_without_any_eligible_candidate_is_short(candidates, ten):
+def test_a_query_without_any_eligible_candidate_gets_none_or_only_random_ones(candidates, ten):
     refused = candidates.with_columns(dropped_by=pl.lit("positive_margin"))
-    found = select_and_count(refused, ten, Selection(), seed=0)
-    assert (found.n_queries, found.n_short, found.negatives.height) == (2, 2, 0)
+    assert select(refused, ten, Selection(), seed=0).is_empty()
+    filled = select(refused, ten, Selection(per_query=2, shortage="fill_random"), seed=0)
+    assert filled["query"].to_list() == [0, 0, 1, 1]
+    assert set(filled["source"]) == {"fill"}
 
 
 @pytest.mark.parametrize("strategy", [Random(), Weighted(), SimANS()])

@@ -1,4 +1,5 @@
 import gzip
+import hashlib
 
 import numpy as np
 import pytest
@@ -25,6 +26,25 @@ def test_reads_gzip(tiny, tmp_path):
     path = tmp_path / "run.trec.gz"
     path.write_bytes(gzip.compress(GOOD.encode()))
     assert RunFile(str(path)).retrieve(tiny, BLOCK, 10).height == 4
+
+
+@pytest.mark.parametrize("spoil", [lambda packed: packed[:-12], lambda packed: packed[:12] + bytes(9) + packed[21:]])
+def test_a_damaged_gzip_file_is_named(tiny, tmp_path, spoil):
+    path = tmp_path / "run.trec.gz"
+    path.write_bytes(spoil(gzip.compress(GOOD.encode())))
+    with pytest.raises(DatasetError, match=r"run\.trec\.gz:\d+: damaged gzip file"):
+        RunFile(path).retrieve(tiny, BLOCK, 10)
+
+
+def test_the_file_is_hashed_once_for_all_blocks(tiny, tmp_path, monkeypatch):
+    path = tmp_path / "run.trec"
+    path.write_text(GOOD)
+    hashed = []
+    digest = hashlib.file_digest
+    monkeypatch.setattr(hashlib, "file_digest", lambda *given: hashed.append(given) or digest(*given))
+    for query in BLOCK:
+        RunFile(path).retrieve(tiny, np.array([query], dtype=np.int32), 10)
+    assert len(hashed) == 1
 
 
 def test_a_changed_file_is_read_anew(tiny, tmp_path):
@@ -67,5 +87,5 @@ def test_a_file_that_cannot_be_read_is_named(tiny, tmp_path):
         RunFile(tmp_path / "missing.trec").retrieve(tiny, BLOCK, 1)
     path = tmp_path / "latin.trec"
     path.write_bytes(b"q0 Q0 d\xe9 1 0.5 x\n")
-    with pytest.raises(DatasetError, match="not UTF-8"):
+    with pytest.raises(DatasetError, match=r"latin\.trec:1: not UTF-8: byte 0xe9 at byte offset 7"):
         RunFile(path).retrieve(tiny, BLOCK, 1)

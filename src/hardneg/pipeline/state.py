@@ -1,0 +1,34 @@
+"""Reading back the small JSON files in which a run says what it is."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hardneg.errors import RunError
+
+_WAY_OUT = "name another folder with -o, or delete this one to begin anew"
+
+
+def read_state(path: Path, *, keys: tuple[str, ...]) -> dict[str, Any]:
+    """Read a JSON object that a run wrote.
+
+    Args:
+        path: The file.
+        keys: What it must hold.
+
+    Returns:
+        The object; empty if there is no such file.
+
+    Raises:
+        RunError: The file is damaged, or something else wrote it.
+    """
+    if not path.exists():
+        return {}
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunError(f"{path} is damaged ({error}); {_WAY_OUT}") from error
+    lacking = [key for key in keys if key not in state] if isinstance(state, dict) else list(keys)
+    if lacking:
+        raise RunError(f"{path} lacks {', '.join(lacking)}, so hardneg did not write it; {_WAY_OUT}")
+    return state
