@@ -12,6 +12,7 @@ import torch
 from accelerate import Accelerator
 from sentence_transformers import SentenceTransformer
 
+from hardneg.data.dataset import Dataset
 from hardneg.errors import Interrupted, ModelError, RunError
 from hardneg.progress import showing
 from hardneg.training.batches import MinedNegatives, assemble, training_pairs
@@ -160,11 +161,17 @@ def test_a_cut_beyond_the_positions_of_the_model_is_refused_before_any_work(star
 
 
 def test_pairs_that_never_meet_a_negative_are_refused_before_any_work(start, toy, tmp_path):
-    one = toy_dataset(n_pairs=1)
+    one = Dataset.from_tables(
+        pl.DataFrame({"id": ["q0"], "text": toy.query_texts[:1]}),
+        pl.DataFrame({"id": [f"d{i}" for i in range(40)], "text": toy.document_texts}),
+        pl.DataFrame({"query_id": ["q0"], "doc_id": ["d0"], "relevance": [1], "split": ["train"]}),
+    )
     with pytest.raises(RunError, match="nothing can be learned from the 1 training pairs.*mine negatives"):
         train(start, one, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
-    trained = train(start, one, toy_negatives(), settings=TrainSettings(**SETTINGS), out=tmp_path / "run")
+    trained = train(
+        start, one, toy_negatives().filter(query=0), settings=TrainSettings(**SETTINGS), out=tmp_path / "run"
+    )
     assert trained.loss > 0
 
 
@@ -255,6 +262,15 @@ def test_tensorboard_gets_the_losses(start, toy, tmp_path):
     settings = TrainSettings(**SETTINGS, trackers=("tensorboard",), log_every=1)
     train(start, toy, settings=settings, out=tmp_path / "run")
     assert list((tmp_path / "run").rglob("events.out.tfevents*"))
+
+
+def test_weights_and_biases_gets_the_losses_without_a_network(start, toy, tmp_path, monkeypatch):
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    settings = TrainSettings(**SETTINGS, trackers=("wandb",), log_every=1)
+    train(start, toy, settings=settings, out=tmp_path / "run")
+    assert list((tmp_path / "wandb").rglob("*.wandb"))
 
 
 def test_processes_that_would_not_talk_to_each_other_are_refused(start, toy, tmp_path, monkeypatch):

@@ -1,0 +1,89 @@
+"""Training of LoRA adapters, as sentence-transformers saves and loads them."""
+
+import shutil
+import signal
+
+import pytest
+import torch
+from sentence_transformers import SentenceTransformer
+
+from hardneg.errors import Interrupted, ModelError
+from hardneg.models.fingerprint import fingerprint
+from hardneg.models.sentence_transformer import as_encoder
+from hardneg.progress import showing
+from hardneg.training.inputs import load_for_training
+from hardneg.training.loop import train
+from hardneg.training.settings import TrainSettings
+from tiny_model import build_tiny_model
+from toy import toy_dataset, toy_negatives
+
+SETTINGS = TrainSettings(batch_size=8, learning_rate=1e-2, precision="fp32", query_prompt="find: ")
+
+
+@pytest.fixture(scope="module")
+def toy():
+    return toy_dataset()
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory, toy):
+    """A folder that holds an adapter only; it names the folder of the weights below."""
+    peft = pytest.importorskip("peft")
+    folder = tmp_path_factory.mktemp("adapter")
+    texts = [*toy.query_texts, *toy.document_texts, "find:"]
+    model = SentenceTransformer(str(build_tiny_model(folder, texts)), device="cpu")
+    torch.manual_seed(0)
+    model.add_adapter(peft.LoraConfig(task_type="FEATURE_EXTRACTION", r=2, target_modules=["query", "value"]))
+    model.save_pretrained(str(folder / "lora"), create_model_card=False)
+    return folder / "lora"
+
+
+def test_only_the_adapter_moves_and_the_saved_folder_gives_the_same_vectors(start, toy, tmp_path):
+    before = SentenceTransformer(str(start), device="cpu")
+    trained = train(start, toy, toy_negatives(), settings=SETTINGS, out=tmp_path / "run")
+    after = SentenceTransformer(str(trained.path), device="cpu")
+    moved = {n for n, v in after.state_dict().items() if not torch.equal(v, before.state_dict()[n])}
+    assert moved == {name for name in after.state_dict() if "lora_" in name}
+    assert after.prompts["query"] == "find: "
+    assert not (trained.path / "model.safetensors").exists()
+
+    kept = load_for_training(trained.path, SETTINGS, device=torch.device("cpu"))
+    assert fingerprint(kept) == fingerprint(after) != fingerprint(before)
+    texts = toy.document_texts.to_list()
+    ours = as_encoder(kept, precision="fp32").encode_documents(texts)
+    torch.testing.assert_close(torch.from_numpy(ours), after.encode_document(texts, convert_to_tensor=True))
+
+
+class StopAtOnce:
+    """A display that stops the run after its first step."""
+
+    def task(self, description, *, total, unit):
+        return self
+
+    def __enter__(self):
+        return lambda pairs: pairs and signal.raise_signal(signal.SIGINT)
+
+    def __exit__(self, *exception):
+        return None
+
+
+def test_a_stopped_run_goes_on_to_the_same_adapter(start, toy, tmp_path):
+    whole = train(start, toy, toy_negatives(), settings=SETTINGS, out=tmp_path / "whole")
+    with showing(StopAtOnce()), pytest.raises(Interrupted):
+        train(start, toy, toy_negatives(), settings=SETTINGS, out=tmp_path / "stopped")
+    resumed = train(start, toy, toy_negatives(), settings=SETTINGS, out=tmp_path / "stopped")
+    saved = [(path / "adapter_model.safetensors").read_bytes() for path in (whole.path, resumed.path)]
+    assert saved[0] == saved[1]
+
+
+def test_a_frozen_model_without_an_adapter_is_refused(start, toy, tmp_path, monkeypatch):
+    shutil.copytree(start.parent / "tiny", tmp_path / "tiny")
+    load = SentenceTransformer.__init__
+
+    def frozen(self, *arguments, **options):
+        load(self, *arguments, **options)
+        self.requires_grad_(False)
+
+    monkeypatch.setattr(SentenceTransformer, "__init__", frozen)
+    with pytest.raises(ModelError, match="frozen and it has no adapter"):
+        train(tmp_path / "tiny", toy, settings=SETTINGS, out=tmp_path / "run")

@@ -1,0 +1,44 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from hardneg.errors import RunError
+from hardneg.training.batches import MinedNegatives
+from hardneg.training.plan import TrainingData, check_plan, plan_steps
+from hardneg.training.settings import TrainSettings
+from toy import toy_dataset
+
+
+def data_of(pairs, negatives=()):
+    """Some pairs of the toy data; only documents 0 to 23 answer the query of the same number."""
+    dataset = toy_dataset()
+    query, document = np.asarray(pairs, dtype=np.int32).reshape(-1, 2).T
+    table = pl.DataFrame(list(negatives), schema={"query": pl.Int32, "document": pl.Int32}, orient="row")
+    return TrainingData(dataset, query, document, MinedNegatives(table, n_queries=dataset.n_queries))
+
+
+def check(data, *, n_processes=1, **settings):
+    settings = TrainSettings(**settings)
+    check_plan(plan_steps(data, settings), data, settings, n_processes=n_processes)
+
+
+def test_two_pairs_in_a_batch_or_one_mined_negative_are_enough():
+    check(data_of([(0, 0), (1, 1)]))
+    check(data_of([(0, 0)], negatives=[(0, 35)]))
+
+
+def test_one_query_with_two_answers_has_nothing_to_learn_from():
+    with pytest.raises(RunError, match="nothing can be learned from the 2 training pairs"):
+        check(data_of([(0, 0), (0, 24)]))
+
+
+def test_a_mined_negative_that_answers_the_query_is_none():
+    with pytest.raises(RunError, match="hardneg mine"):
+        check(data_of([(0, 0)], negatives=[(0, 24)]))
+
+
+def test_processes_that_each_get_a_single_row_have_nothing_to_learn_from():
+    data = data_of([(0, 0), (1, 1)])
+    with pytest.raises(RunError, match="fewer than 2 processes"):
+        check(data, n_processes=2, batch_size=2)
+    check(data_of([(0, 0), (1, 1), (2, 2)]), n_processes=2, batch_size=3)
