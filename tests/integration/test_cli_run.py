@@ -33,7 +33,7 @@ class StopDuring:
     def __init__(self, description, units):
         self.description, self.left = description, units
 
-    def task(self, description, *, total, unit):  # noqa: ARG002 - the shape of a Display
+    def task(self, description, *, total, unit):
         return nullcontext(self.advance if description == self.description else lambda _: None)
 
     def advance(self, units):

@@ -52,7 +52,7 @@ class StopAfter:
     def __init__(self, pairs, number=signal.SIGINT):
         self.left, self.number = pairs, number
 
-    def task(self, description, *, total, unit):  # noqa: ARG002 - the shape of a Display
+    def task(self, description, *, total, unit):
         return self
 
     def __enter__(self):
@@ -166,7 +166,7 @@ def test_pairs_that_never_meet_a_negative_are_refused_before_any_work(start, toy
         pl.DataFrame({"id": [f"d{i}" for i in range(40)], "text": toy.document_texts}),
         pl.DataFrame({"query_id": ["q0"], "doc_id": ["d0"], "relevance": [1], "split": ["train"]}),
     )
-    with pytest.raises(RunError, match="nothing can be learned from the 1 training pairs.*mine negatives"):
+    with pytest.raises(RunError, match=r"nothing can be learned from the 1 training pairs.*mine negatives"):
         train(start, one, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
     trained = train(

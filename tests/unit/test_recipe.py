@@ -85,7 +85,7 @@ class Refuser:
     name: ClassVar[str] = "refuser"
     exempts_judged: ClassVar[bool] = False
 
-    def keep(self, candidates, dataset):  # noqa: ARG002
+    def keep(self, candidates, dataset):
         return np.zeros(candidates.height, dtype=bool)
 
 

@@ -16,7 +16,7 @@ class Answering:
     name: str = "answering"
     exempts_judged: bool = False
 
-    def keep(self, candidates, dataset):  # noqa: ARG002
+    def keep(self, candidates, dataset):
         return self.answer
 
 

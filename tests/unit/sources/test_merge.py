@@ -15,7 +15,7 @@ BLOCK = np.arange(4, dtype=np.int32)
 class Nothing:
     name: str = "nothing"
 
-    def retrieve(self, dataset, block, depth):  # noqa: ARG002
+    def retrieve(self, dataset, block, depth):
         return pl.DataFrame(schema=RETRIEVAL_SCHEMA)
 
 
@@ -95,7 +95,7 @@ class Theirs:
     changes: tuple[tuple[str, pl.Expr], ...] = ()
     name: str = "theirs"
 
-    def retrieve(self, dataset, block, depth):  # noqa: ARG002
+    def retrieve(self, dataset, block, depth):
         row = {"query": [1], "document": [6], "rank": [1], "score": [0.5]}
         return pl.DataFrame(row, schema=RETRIEVAL_SCHEMA).with_columns(
             value.alias(column) for column, value in self.changes
@@ -128,7 +128,7 @@ def test_a_source_that_repeats_a_pair_or_returns_no_table_is_refused(tiny):
             return pl.concat([super().retrieve(dataset, block, depth)] * 2)
 
     class Listing(Theirs):
-        def retrieve(self, dataset, block, depth):  # noqa: ARG002
+        def retrieve(self, dataset, block, depth):
             return []
 
     with pytest.raises(RecipeError, match="returned document 6 more than once for query 1"):
@@ -140,7 +140,7 @@ def test_a_source_that_repeats_a_pair_or_returns_no_table_is_refused(tiny):
 @pytest.mark.parametrize("scores", [[0.5], [float("nan")] * 7, ["a"] * 7])
 def test_what_a_scorer_of_ones_own_returns_is_checked(tiny, scores):
     class Scoring(Theirs):
-        def score(self, dataset, query, document):  # noqa: ARG002
+        def score(self, dataset, query, document):
             return np.array(scores)
 
     n_pairs = len(tiny.positives.among(BLOCK)[0])
