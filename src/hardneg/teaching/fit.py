@@ -1,7 +1,8 @@
 """Training one cross-encoder on labelled pairs, with the trainer of sentence-transformers."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -62,7 +63,7 @@ def fit(
             "label": pairs.positive.astype(float).tolist(),
         }
     )
-    with TemporaryDirectory() as folder, quiet():
+    with TemporaryDirectory() as folder, quiet(), _prepared(model, dropout=settings.dropout):
         arguments = _arguments(folder, settings, model.device, n_rows=len(rows))
         trainer = CrossEncoderTrainer(
             model=model,
@@ -76,6 +77,23 @@ def fit(
     if not (math.isfinite(loss) and all(bool(weight.isfinite().all()) for weight in model.parameters())):
         raise RunError(f"training of the teacher has diverged (loss {loss}): lower learning_rate or use precision fp32")
     return loss
+
+
+@contextmanager
+def _prepared(model: CrossEncoder, *, dropout: bool) -> Iterator[None]:
+    """Switch dropout off unless it is wanted, and on a CPU the fused attention, whose backward pass is slow there."""
+    layers = [] if dropout else [each for each in model.modules() if isinstance(each, torch.nn.Dropout)]
+    shares, attention = [layer.p for layer in layers], model.model.config._attn_implementation
+    for layer in layers:
+        layer.p = 0.0
+    if model.device.type == "cpu" and attention == "sdpa":
+        model.model.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        model.model.set_attn_implementation(attention)
+        for layer, share in zip(layers, shares, strict=True):
+            layer.p = share
 
 
 def _arguments(

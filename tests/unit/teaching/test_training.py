@@ -11,6 +11,7 @@ from hardneg.errors import Interrupted, ModelError, RunError
 from hardneg.progress import showing
 from hardneg.scoring.folds import assign_folds
 from hardneg.teaching import training
+from hardneg.teaching.fit import _prepared
 from hardneg.teaching.pairs import labelled_pairs
 from hardneg.teaching.settings import TeacherSettings
 from hardneg.teaching.start import load_start, weights_fingerprint
@@ -204,3 +205,16 @@ def test_bfloat16_products_leave_weights_in_float32(tmp_path, tiny_model, taught
     one, other = (CrossEncoder(str(each.path / "fold-0"), device="cpu").state_dict() for each in (taught, reduced))
     assert {weight.dtype for weight in other.values() if weight.is_floating_point()} == {torch.float32}
     assert any(not torch.equal(one[name], other[name]) for name in one)
+
+
+def test_dropout_and_attention_are_as_before_once_a_model_is_trained(tiny_model):
+    model = load_start(tiny_model, max_tokens=32, seed=0, device="cpu")
+    dropouts = [layer for layer in model.modules() if isinstance(layer, torch.nn.Dropout)]
+    before = [layer.p for layer in dropouts], model.model.config._attn_implementation
+    with _prepared(model, dropout=False):
+        assert {layer.p for layer in dropouts} == {0.0}
+        assert model.model.config._attn_implementation == "eager"
+    with _prepared(model, dropout=True):
+        assert [layer.p for layer in dropouts] == before[0]
+    assert ([layer.p for layer in dropouts], model.model.config._attn_implementation) == before
+    assert any(before[0])
