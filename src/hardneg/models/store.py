@@ -2,7 +2,8 @@
 
 Texts are encoded in fixed blocks by position, each block by itself: an encoder's rounding depends on which
 texts share a batch, so this is what makes a vector independent of who computes it, and when. A finished
-block is never redone, also after an interruption.
+block is never redone, also after an interruption. Processes that want the same vectors at the same time wait for the
+one that came first, and take over if it dies.
 """
 
 import hashlib
@@ -12,10 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from filelock import FileLock
 from jaxtyping import Float32, Int32
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.text import digest
+from hardneg.errors import RunError
 from hardneg.files import replacing
 from hardneg.models.protocol import Encoder
 from hardneg.progress import task
@@ -73,14 +76,23 @@ def encode(encoder: Encoder, texts: pl.Series, *, kind: str) -> Float32[np.ndarr
 
     Returns:
         A read-only memory map, one row a text.
+
+    Raises:
+        RunError: The file of vectors is damaged.
     """
     key = hashlib.blake2b(f"{encoder.fingerprint} {kind} {digest(texts)}".encode(), digest_size=16).hexdigest()
     folder = cache_folder() / "vectors" / key
     vectors = folder / "vectors.npy"
     if not vectors.exists():
-        _encode_missing(encoder, texts, kind, folder)
-        _join(folder, vectors)
-    return np.load(vectors, mmap_mode="r")
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            if not vectors.exists():
+                _encode_missing(encoder, texts, kind, folder)
+                _join(folder, vectors)
+    found: Float32[np.ndarray, "texts dim"] = np.load(vectors, mmap_mode="r")
+    if len(found) != len(texts):
+        raise RunError(f"{vectors} holds {len(found)} vectors for {len(texts)} texts: delete {folder} to encode anew")
+    return found
 
 
 def _encode_missing(encoder: Encoder, texts: pl.Series, kind: str, folder: Path) -> None:

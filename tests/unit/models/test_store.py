@@ -1,12 +1,15 @@
 """Vectors that are encoded once, whoever asks, and never those of another model."""
 
 import dataclasses
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import polars as pl
 import pytest
 
 from hardneg.data.dataset import Dataset
+from hardneg.errors import RunError
 from hardneg.models import store
 from hardneg.models.sentence_transformer import load_encoder
 from hardneg.models.store import cache_folder, document_vectors, encode, query_vectors
@@ -65,6 +68,30 @@ def test_what_is_stored_is_not_encoded_again(toy):
     assert sum(map(len, first.calls)) == toy.n_documents
     assert np.array_equal(document_vectors(second, toy), expected)
     assert second.calls == []
+
+
+class Slow(Counting):
+    """Leaves others time to come in between."""
+
+    def encode_documents(self, texts):
+        time.sleep(0.01)
+        return super().encode_documents(texts)
+
+
+def test_those_who_ask_at_the_same_time_get_the_same_whole_vectors_encoded_once(toy):
+    encoders = [Slow() for _ in range(4)]
+    with ThreadPoolExecutor(len(encoders)) as pool:  # each opens a lock of its own, as processes do
+        found = list(pool.map(lambda each: encode(each, toy.document_texts, kind="document"), encoders))
+    assert all(np.array_equal(each, found[0]) for each in found)
+    assert sum(len(texts) for each in encoders for texts in each.calls) == len(found[0]) == toy.n_documents
+
+
+def test_vectors_that_are_not_one_a_text_are_refused(toy):
+    document_vectors(Counting(), toy)
+    path = next(cache_folder().glob("vectors/*/vectors.npy"))
+    np.save(path, np.load(path)[:-1])
+    with pytest.raises(RunError, match="delete"):
+        encode(Counting(), toy.document_texts, kind="document")
 
 
 def test_queries_and_documents_another_encoder_and_other_texts_are_kept_apart(toy):

@@ -68,7 +68,7 @@ def test_no_model_is_trained_on_a_query_of_its_fold(tmp_path, tiny_model, monkey
 
 def test_model_learns_what_tells_positives_from_mined_documents(tmp_path, tiny_model):
     # All positives of the toy dataset lie below position 30, all that was mined from there on.
-    settings = replace(SETTINGS, epochs=30, batch_size=16, learning_rate=1e-2)
+    settings = replace(SETTINGS, epochs=30, batch_size=16, learning_rate=3e-3)
     dataset, negatives = toy_dataset(), toy_negatives()
     taught = train_teacher(tiny_model, dataset, negatives, settings=settings, out=tmp_path)
     assert taught.loss < 0.6
