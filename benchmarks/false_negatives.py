@@ -7,8 +7,8 @@ intent, the true share of answers is counted too; the miner never sees it.
 
     python benchmarks/false_negatives.py --data FOLDER [--sets nfcorpus obliqa …] [--teachers FOLDER]
 
-With --teachers (where benchmarks/teacher.py left a cross-fitted teacher a set, as SET/teacher), thresholds on the
-teacher's score are compared too, on at most 250 queries a seed and the top 30, since each candidate is scored.
+With --teachers (where benchmarks/folded_teacher.py left its models), margins by the score of a stronger model are
+compared too.
 
 One JSON file a set in benchmarks/results; a set that is there is not done again.
 """
@@ -22,18 +22,17 @@ from pathlib import Path
 
 import polars as pl
 
+from folded_teacher import FoldedTwoTowers
 from hardneg.audit.fitting import fit_filters
 from hardneg.audit.frontier import Frontier, frontier
 from hardneg.audit.judged import Truth, truth_of_column
 from hardneg.audit.planting import plant
-from hardneg.audit.sweep import teacher_thresholds
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
-from hardneg.filters import Learned, PositiveMargin, RankWindow, ScoreRange
+from hardneg.filters import Learned, PositiveMargin, RankWindow, ScoreRange, TeacherThreshold
 from hardneg.filters.columns import is_positive
 from hardneg.negatives import Selection
 from hardneg.negatives.mining import Plan, mine_block
-from hardneg.scoring import CrossFittedTeacher
 from hardneg.scoring.protocol import Scorer
 from hardneg.sources import Dense
 
@@ -49,23 +48,21 @@ SPLITS = {
     "nl2bash_single": "train",
 }
 SEEDS = (0, 1, 2)
-TEACHER_DEPTH, TEACHER_QUERIES = 30, 250
 BUDGETS = (0.05, 0.02, 0.01, 0.005, 0.002)
 RESULTS = Path(__file__).parent / "results"
 
 
 def variants(split: str, teacher: Scorer | None = None) -> dict[str, Plan]:
     """The rules, each with the settings in common use, and the learned filter at several budgets."""
-    depth = 100 if teacher is None else TEACHER_DEPTH
-    naive = Plan(split, (Dense(model=MODEL),), (), Selection(per_query=4), depth=depth)
+    naive = Plan(split, (Dense(model=MODEL),), (), Selection(per_query=4), depth=100)
     rules = {"none": ()}
     rules |= {f"rank_window low={low}": (RankWindow("dense", low=low),) for low in (11, 31)}
     rules |= {f"ratio {ratio}": (PositiveMargin(ratio=ratio, score="dense"),) for ratio in (0.8, 0.9, 0.95)}
     rules |= {f"absolute {margin}": (PositiveMargin(absolute=margin, score="dense"),) for margin in (0.05, 0.1)}
     rules |= {f"score_range high={high}": (ScoreRange(score="dense", high=high),) for high in (0.5, 0.7)}
-    for each in () if teacher is None else teacher_thresholds(teacher):
-        bound = f"above={each.above}" if each.ratio is None else f"ratio={each.ratio}"
-        rules[f"teacher {bound}"] = (each,)
+    if teacher is not None:
+        rules |= {f"teacher ratio {ratio}": (TeacherThreshold(teacher, ratio=ratio),) for ratio in (0.8, 0.9, 0.95)}
+        rules |= {f"teacher above {above}": (TeacherThreshold(teacher, above=above),) for above in (0.4, 0.5, 0.6)}
     rules |= {f"learned {budget}": (Learned(budget=budget, max_queries=1_200),) for budget in BUDGETS}
     return {name: replace(naive, filters=filters) for name, filters in rules.items()}
 
@@ -86,7 +83,7 @@ def audited(
         dataset,
         variants(split, teacher),
         seeds=SEEDS,
-        max_queries=min(800 if teacher is None else TEACHER_QUERIES, several // 2),
+        max_queries=min(800, several // 2),
         least_known=least_known,
         floor=0.0,
         fit=lambda plan, planted: fit_filters(plan, planted, folder / str(next(numbers))),
@@ -132,7 +129,7 @@ def main() -> None:
     parser.add_argument("--teachers", type=Path)
     arguments = parser.parse_args()
     for name in arguments.sets:
-        teacher = arguments.teachers and CrossFittedTeacher(path=arguments.teachers / name / "teacher")
+        teacher = arguments.teachers and FoldedTwoTowers(str(arguments.teachers / name))
         out = RESULTS / f"false_negatives_{name}{'_teacher' if teacher else ''}.json"
         if not out.exists():
             dataset = read_dataset(arguments.data / name.removesuffix("_single"))

@@ -1,7 +1,7 @@
 """What the filters do to a trained model: same pairs, same steps, same number of negatives, another filter.
 
-Arms: in-batch only; naive top-k; the common rules; a cross-fitted teacher (folder of `hardneg teacher train`, if
-given); the learned filter. Queries that a filter leaves short are filled up with random documents, so that every arm
+Arms: in-batch only; naive top-k; the common rules; a margin of 0.95 by a stronger model (benchmarks/folded_teacher.py,
+if given); the learned filter. Queries that a filter leaves short are filled up with random documents, so that every arm
 trains on the same number of negatives.
 
     python benchmarks/filters_training.py --data FOLDER [--sets scifact …] [--arms naive …] [--seeds 1 2 3]
@@ -20,6 +20,7 @@ from pathlib import Path
 
 import polars as pl
 
+from folded_teacher import FoldedTwoTowers
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.evaluation.retrieval import evaluate
@@ -28,7 +29,6 @@ from hardneg.filters import Filter, Learned, NearDuplicate, PositiveMargin, Rank
 from hardneg.negatives import Selection
 from hardneg.pipeline.mining import mine
 from hardneg.randomness import bits
-from hardneg.scoring import CrossFittedTeacher
 from hardneg.sources import Dense
 from hardneg.training.loop import train
 from hardneg.training.settings import TrainSettings
@@ -42,7 +42,7 @@ ARMS: dict[str, tuple[Filter, ...]] = {
     "ratio_0.95": (PositiveMargin(ratio=0.95, score="dense"),),
     "ranks_11_20": (RankWindow("dense", low=11, high=20),),
     "learned_0.02": (Learned(budget=0.02, max_queries=2_000),),
-    "learned_0.05": (Learned(budget=0.05, max_queries=2_000),),
+    "learned_0.005": (Learned(budget=0.005, max_queries=2_000),),
 }
 RESULTS = Path(__file__).parent / "results" / "filters_training"
 MEASURE = "nDCG@10"
@@ -67,11 +67,9 @@ def cell(dataset: Dataset, name: str, arm: str, seed: int, *, filters: tuple[Fil
         return
     trained, negatives = with_trained(dataset, SPLITS[name]), None
     if filters is not None:
-        # The learned filter is fitted on all labels of the split; a teacher is asked for the queries trained on alone.
-        whole = arm != "teacher"
         negatives = mine(
-            dataset if whole else trained,
-            split=SPLITS[name] if whole else TRAINED,
+            dataset,
+            split=SPLITS[name],
             sources=[Dense(model=MODEL, max_tokens=TEST_TOKENS)],
             filters=(NearDuplicate(), *filters),
             select=Selection(per_query=4, shortage="fill_random"),
@@ -115,15 +113,14 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=["scifact", "nfcorpus", "obliqa"], choices=list(SPLITS))
     parser.add_argument("--arms", nargs="+", default=["in_batch", *ARMS], help="teacher needs --teachers")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
-    parser.add_argument("--teachers", type=Path, help="folder of benchmarks/teacher.py: SET/teacher")
+    parser.add_argument("--teachers", type=Path, help="folder of benchmarks/folded_teacher.py")
     parser.add_argument("--runs", type=Path, default=Path("runs/filters_training"))
     arguments = parser.parse_args()
     datasets = {name: read_dataset(arguments.data / name) for name in arguments.sets}
     for seed, name, arm in itertools.product(arguments.seeds, arguments.sets, arguments.arms):
         filters = None if arm == "in_batch" else ARMS.get(arm)
         if arm == "teacher":
-            scorer = CrossFittedTeacher(path=arguments.teachers / name / "teacher")
-            filters = (RankWindow("dense", high=30), TeacherThreshold(scorer=scorer, above=0.1))
+            filters = (TeacherThreshold(FoldedTwoTowers(str(arguments.teachers / name)), ratio=0.95),)
         cell(datasets[name], name, arm, seed, filters=filters, runs=arguments.runs)
     for name in arguments.sets:
         table(name)
