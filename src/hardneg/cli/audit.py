@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hardneg.cli.display import progress
-from hardneg.cli.options import DatasetPath, Json, Quiet, Seed, SkipInvalid, from_here, given
+from hardneg.cli.options import DatasetPath, Json, Quiet, Seed, SkipInvalid
+from hardneg.cli.planning import plan_of, read_recipe, read_scorer
 
 if TYPE_CHECKING:
     from hardneg.audit.frontier import Frontier
@@ -93,11 +94,20 @@ def audit(
         }
     )
     _check_values(share, plot, write)
-    changes: dict[str, Any] = {"dataset": from_here(dataset), **given(seed=seed)}
-    changes["mine"] = given(split=split, depth=depth, block_size=block_size)
-    changes |= {"model": from_here(model)} if model else {}
-    plan, size = _plan(recipe, changes | _components(source, filter, per_query))
-    judge = None if scorer is None else _scorer(scorer)
+    whole = read_recipe(
+        dataset,
+        recipe=recipe,
+        model=model,
+        source=source,
+        filter=filter,
+        per_query=per_query,
+        seed=seed,
+        split=split,
+        depth=depth,
+        block_size=block_size,
+    )
+    plan, size = plan_of(whole), whole.mine.block_size
+    judge = None if scorer is None else read_scorer(scorer)
     with progress(quiet=quiet or json), _fitting() as fit:
         data = read_dataset(dataset, skip_invalid=skip_invalid)
         options: dict[str, Any] = {"group": group, "score": score, "block_size": size, "fit": fit}
@@ -145,34 +155,6 @@ def _check_values(share: float, plot: Path | None, write: Path | None) -> None:
         check_plot(plot)
     if write is not None:
         check_name(write)
-
-
-def _components(source: list[str] | None, filter: list[str] | None, per_query: int | None) -> dict[str, Any]:
-    from hardneg.cli.components import parse_component
-
-    changes: dict[str, Any] = {"sources": [parse_component(text) for text in source]} if source else {}
-    changes |= {"filters": [parse_component(text) for text in filter]} if filter else {}
-    return changes | ({"select": {"per_query": per_query}} if per_query else {})
-
-
-def _plan(recipe: str | None, changes: dict[str, Any]) -> "tuple[Plan, int]":
-    """Build what mining would do, and how many queries it takes at a time."""
-    from hardneg.negatives.mining import Plan
-    from hardneg.recipe import Recipe
-
-    whole = Recipe.load(recipe, changes=changes) if recipe else Recipe.from_table(changes)
-    plan = Plan(whole.mine.split, whole.sources, whole.filters, whole.select, whole.mine.depth, whole.seed)
-    return plan, whole.mine.block_size
-
-
-def _scorer(text: str) -> "Scorer":
-    from hardneg.cli.components import parse_component
-    from hardneg.recipe.components import Room, pick
-    from hardneg.recipe.place import Place
-    from hardneg.scoring import SCORERS, Scorer
-
-    scorer: Scorer = pick(Room("scorer", SCORERS, Scorer), parse_component(text), Place(Path("--scorer")))
-    return scorer
 
 
 @contextmanager
