@@ -7,6 +7,7 @@ import polars as pl
 
 from hardneg.audit.fitting import fit_filters
 from hardneg.audit.frontier import Frontier, frontier
+from hardneg.audit.planted import Permit
 from hardneg.audit.sweep import sweep
 from hardneg.data.dataset import Dataset
 from hardneg.filters import Filter, Learned
@@ -63,6 +64,7 @@ def calibrate(
     seeds: Sequence[int] = (0, 1, 2),
     max_queries: int | None = 1_000,
     floor: float = 0.9,
+    permit: Permit | None = None,
 ) -> Calibration:
     """Try the known filters and the learned one, and measure what each lets through.
 
@@ -79,6 +81,7 @@ def calibrate(
         seeds: One planting each.
         max_queries: Query texts planted in at most.
         floor: Settings that leave more queries short than this allows are not recommended.
+        permit: As for `frontier`.
 
     Returns:
         All figures, and the setting to use.
@@ -98,6 +101,7 @@ def calibrate(
         max_queries=_at_most_half(dataset, plan, max_queries),
         floor=floor,
         fit=lambda each, planted: fit_filters(each, planted, folder / each.key(planted)),
+        permit=permit,
     )
     return Calibration(found, plans, budget)
 

@@ -153,10 +153,29 @@ def features_of(plan: Plan) -> Features:
 
 
 def _examples(learned: Learned, plan: Plan, dataset: Dataset, features: Features) -> tuple[list[Example], bool]:
-    """Plant, as often as it takes for enough queries, and describe the candidates.
+    """Plant, and describe the candidates."""
+    plantings, known = plantings_of(learned, plan, dataset)
+    total = sum(len(planted.queries) for planted in plantings)
+    with task("planting answers", total=total, unit="queries") as advance:
+        return [_example(planted, learned, plan, features, advance) for planted in plantings], known
+
+
+def plantings_of(learned: Learned, plan: Plan, dataset: Dataset) -> tuple[list[Planted], bool]:
+    """Plant as often as it takes for enough queries to fit on.
 
     Queries that keep a positive when another is hidden teach most. Where they are few, queries that lose their
     only positive teach the rest: what an answer looks like when nothing is known of the others.
+
+    Args:
+        learned: The filter to fit.
+        plan: Its split is planted in.
+        dataset: What to plant in.
+
+    Returns:
+        The plantings, at least one, and whether some of their queries kept a positive.
+
+    Raises:
+        DatasetError: No positive can be hidden.
     """
     plantings: list[Planted] = []
     known = False
@@ -174,9 +193,7 @@ def _examples(learned: Learned, plan: Plan, dataset: Dataset, features: Features
             break
     if not plantings:
         raise DatasetError(f"the learned filter cannot be fitted on {dataset.name}: no positive can be hidden")
-    total = sum(len(planted.queries) for planted in plantings)
-    with task("planting answers", total=total, unit="queries") as advance:
-        return [_example(planted, learned, plan, features, advance) for planted in plantings], known
+    return plantings, known
 
 
 def _planted(

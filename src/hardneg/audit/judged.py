@@ -9,7 +9,7 @@ import polars as pl
 from jaxtyping import Int32
 
 from hardneg.audit.outcome import together
-from hardneg.audit.planted import Audit, Fit, hardness_score, labelled, mined_outcome
+from hardneg.audit.planted import Audit, Fit, Permit, hardness_score, labelled, mined_outcome
 from hardneg.audit.planting import Planted
 from hardneg.data.dataset import Dataset
 from hardneg.data.labels import PairSet
@@ -105,6 +105,7 @@ def audit_judged(
     score: str | None = None,
     block_size: int = 4_096,
     fit: Fit | None = None,
+    permit: Permit | None = None,
 ) -> Audit:
     """Mine as the plan says and count the negatives that are answers by labels it did not see.
 
@@ -116,6 +117,7 @@ def audit_judged(
         score: As for `audit_planted`.
         block_size: Queries mined at a time.
         fit: Fits the plan's learned filters.
+        permit: As for `audit_planted`.
 
     Returns:
         The audit, of the queries of the split that the truth speaks of.
@@ -126,6 +128,8 @@ def audit_judged(
     """
     name = hardness_score(plan, score)
     unseen = unseen_answers(dataset, plan.split, truth)
+    if permit is not None:
+        permit([plan], [unseen])
     fitted = plan if fit is None else fit(plan, dataset)
     with task("auditing", total=len(unseen.queries), unit="queries") as advance:
         found = mined_outcome(unseen, fitted, score=name, block_size=block_size, advance=advance)

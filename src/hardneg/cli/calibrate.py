@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hardneg.cli.consent import consent
 from hardneg.cli.display import progress
-from hardneg.cli.options import DatasetPath, Json, Quiet, Seed, SkipInvalid
+from hardneg.cli.options import DatasetPath, Json, Quiet, Seed, SkipInvalid, Yes
 from hardneg.cli.planning import plan_of, read_recipe, read_scorer
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def calibrate(
     plot: Annotated[Path | None, typer.Option(help="Draw the frontier: a .png, .svg or .pdf file.")] = None,
     seed: Seed = None,
     skip_invalid: SkipInvalid = False,
+    yes: Yes = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -46,6 +48,7 @@ def calibrate(
     from hardneg.audit.sweep import teacher_thresholds
     from hardneg.data.reading import read_dataset
     from hardneg.errors import RecipeError
+    from hardneg.pipeline.asking import audit_bills
 
     if not 0 < budget < 1:
         raise RecipeError(f"calibrate: --budget is {budget}; set it above 0 and below 1")
@@ -54,7 +57,7 @@ def calibrate(
     )
     plan = plan_of(whole)
     further = () if scorer is None else teacher_thresholds(read_scorer(scorer))
-    with progress(quiet=quiet or json):
+    with progress(quiet=quiet or json) as pause:
         found = find(
             read_dataset(dataset, skip_invalid=skip_invalid),
             plan,
@@ -63,6 +66,7 @@ def calibrate(
             seeds=range(plan.seed, plan.seed + seeds),
             max_queries=max_queries,
             floor=floor,
+            permit=lambda plans, plantings: consent(audit_bills(plans, plantings), yes=yes, pause=pause),
         )
     if plot is not None:
         found.frontier.plot(plot)

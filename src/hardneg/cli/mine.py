@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
+from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, show_findings, warn_if_nothing_mined
-from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid
-from hardneg.cli.planning import read_recipe
+from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, Yes
+from hardneg.cli.planning import plan_of, read_recipe
 
 
 def mine(
@@ -32,12 +33,14 @@ def mine(
     ] = None,
     seed: Seed = None,
     skip_invalid: SkipInvalid = False,
+    yes: Yes = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Mine hard negatives and keep labelled and likely answers out of them."""
     from hardneg.audit.fit_findings import fit_findings, read_fits
     from hardneg.data.reading import read_dataset
+    from hardneg.pipeline.asking import mining_bills
     from hardneg.pipeline.mining import mine as mine_negatives
 
     plan = read_recipe(
@@ -52,9 +55,11 @@ def mine(
         depth=depth,
         block_size=block_size,
     )
-    with progress(quiet=quiet or json):
+    with progress(quiet=quiet or json) as pause:
+        data = read_dataset(dataset, skip_invalid=skip_invalid)
+        consent(mining_bills(data, plan_of(plan)), yes=yes, pause=pause)
         mined = mine_negatives(
-            read_dataset(dataset, skip_invalid=skip_invalid),
+            data,
             split=plan.mine.split,
             sources=plan.sources,
             filters=plan.filters,
