@@ -48,6 +48,7 @@ def test_a_teachers_thresholds_are_tried_and_the_recipe_lines_carry_the_scorer(t
     shown = json.loads(capsys.readouterr().out)
     tried = {(row["filter"], row["setting"]) for row in shown["frontier"]}
     assert {("teacher_threshold.ratio", "ratio=0.5"), ("teacher_threshold.above", "above=0.1")} <= tried
+    assert {name for name, _ in tried} >= {"learned", "learned+teacher"}
     filters = tomllib.loads(shown["recipe"])["filters"]
     assert filters[-1]["scorer"] == {"use": "answer_toy:SharedWords", "name": "judge"}
 

@@ -79,12 +79,10 @@ class Request:
     dataset: Dataset
 
     @cached_property
-    def key(self) -> tuple[str, str, tuple[object, ...]]:
+    def key(self) -> str:
         """What decides the evidence: everything but the budget and the use of what is found."""
         counted = replace(self.learned, budget=0.5, relabel=False, relabel_above=1.0)
-        group = self.learned.group  # metadata is no part of a dataset's fingerprint
-        values = self.dataset.queries[group].to_list() if group in self.dataset.queries.columns else ()
-        return repr(counted), self.plan.key(self.dataset), tuple(values)
+        return replace(self.plan, filters=(*self.plan.filters, counted)).key(self.dataset)
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -224,7 +222,7 @@ def _example(
         table = apply_filters(gather(planted.dataset, plan.sources, block, plan.depth), planted.dataset, plan.filters)
         positive = is_positive(table, planted.dataset)
         asked = table["dropped_by"].is_null().to_numpy() | positive
-        part = table.filter(asked)
+        part = learned.with_teacher(table.filter(asked), planted.dataset)
         undecided = part["dropped_by"].is_null().to_numpy()
         described.append(features.describe(part, planted.dataset).to_numpy()[undecided])
         rows.append(np.flatnonzero(asked)[undecided] + start)

@@ -30,9 +30,7 @@ def calibrate(
     seeds: Annotated[int, typer.Option(min=1, help="Plantings, each with another seed.")] = 3,
     max_queries: Annotated[int, typer.Option(min=1, help="Plant in so many queries at most.")] = 1_000,
     floor: Annotated[float, typer.Option(help="Least share of the queries that must get their number.")] = 0.9,
-    scorer: Annotated[
-        str | None, typer.Option(help="Try a teacher's thresholds too: 'cross_encoder(model=\"…\")'.")
-    ] = None,
+    scorer: Annotated[str | None, typer.Option(help="Try a teacher too: 'cross_encoder(model=\"…\")'.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the frontier: a .png, .svg or .pdf file.")] = None,
     seed: Seed = None,
     skip_invalid: SkipInvalid = False,
@@ -45,7 +43,6 @@ def calibrate(
     Hides labelled positives, tries the known filters and the learned one, and prints the recipe lines of the best.
     """
     from hardneg.audit.calibrate import calibrate as find
-    from hardneg.audit.sweep import teacher_thresholds
     from hardneg.data.reading import read_dataset
     from hardneg.errors import RecipeError
     from hardneg.pipeline.asking import audit_bills
@@ -56,13 +53,13 @@ def calibrate(
         dataset, recipe=recipe, model=model, source=source, per_query=per_query, seed=seed, split=split, depth=depth
     )
     plan = plan_of(whole)
-    further = () if scorer is None else teacher_thresholds(read_scorer(scorer))
+    teacher = None if scorer is None else read_scorer(scorer)
     with progress(quiet=quiet or json) as pause:
         found = find(
             read_dataset(dataset, skip_invalid=skip_invalid),
             plan,
             budget=budget,
-            further=further,
+            teacher=teacher,
             seeds=range(plan.seed, plan.seed + seeds),
             max_queries=max_queries,
             floor=floor,

@@ -54,11 +54,20 @@ class Annotating(Filter, Protocol):
 
 @runtime_checkable
 class Scoring(Filter, Protocol):
-    """A filter that asks a scorer."""
+    """A filter that may ask a scorer."""
 
     @property
-    def scorer(self) -> Scorer:
-        """Whom it asks."""
+    def scorer(self) -> Scorer | None:
+        """Whom it asks, or None."""
+
+
+@runtime_checkable
+class Grouping(Filter, Protocol):
+    """A filter whose verdicts depend on metadata of the queries too."""
+
+    @property
+    def group(self) -> str | None:
+        """The column whose equal values stay together, or None."""
 
 
 @runtime_checkable

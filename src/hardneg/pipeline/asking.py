@@ -129,10 +129,10 @@ class _Asked:
     def by_fitting(self, plan: Plan, dataset: Dataset) -> None:
         """Note what the fits of a plan's learned filters ask."""
         for number, filter_ in enumerate(plan.filters):
-            before = replace(plan, filters=plan.filters[:number])
-            if isinstance(filter_, Learned) and filter_.fitted is None and _up_to_judge(before.filters):
-                for planted in plantings_of(filter_, before, dataset)[0]:
-                    self.by_filters([before], planted.dataset, planted.queries)
+            asking = replace(plan, filters=plan.filters[: number + 1])
+            if isinstance(filter_, Learned) and filter_.fitted is None and _up_to_judge(asking.filters):
+                for planted in plantings_of(filter_, plan, dataset)[0]:
+                    self.by_filters([asking], planted.dataset, planted.queries)
 
     def by_filters(self, plans: Sequence[Plan], dataset: Dataset, queries: Int32[np.ndarray, " queries"]) -> None:
         """Note what the filters of plans with equal sources ask about the candidates of some queries."""

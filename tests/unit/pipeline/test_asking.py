@@ -96,6 +96,14 @@ def test_what_fitting_a_learned_filter_asks_is_counted_too(dataset):
     assert found[0].estimate.n_pairs == len(judge.asked)
 
 
+def test_a_learned_filter_that_looks_at_a_judge_asks_when_it_is_fitted_and_applied(dataset):
+    judge = Paid()
+    made = plan(NearDuplicate(), Learned(budget=0.1, scorer=judge))
+    found = mining_bills(dataset, made)
+    run_mine(dataset, made)
+    assert found[0].estimate.n_pairs == len(judge.asked)
+
+
 def test_a_learned_filter_before_the_judge_is_taken_to_refuse_nothing(dataset):
     judge = Paid()
     made = plan(Learned(budget=0.01), TeacherThreshold(judge, above=0.9))
