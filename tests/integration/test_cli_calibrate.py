@@ -59,6 +59,14 @@ def test_an_unknown_scorer_is_refused_before_the_work(tmp_path, capsys):
     assert "unknown scorer 'cross'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [(("--floor", "9"), "--floor is 9"), (("--plot", "x.txt"), "x.txt: a plot is one of")],
+)
+def test_what_does_not_fit_is_refused_before_the_work(refusal, tmp_path, options, problem):
+    assert problem in refusal("calibrate", tmp_path / "no dataset", "--source", "bm25", *options)
+
+
 def test_a_budget_out_of_range_is_refused(tmp_path, capsys):
     folder = answer_toy().write(tmp_path / "data")
     assert main(["calibrate", str(folder), "--source", "bm25", "--budget", "1"]) == 2

@@ -13,6 +13,7 @@ from hardneg.audit.planted import Audit, Fit, Permit, hardness_score, labelled, 
 from hardneg.audit.planting import Planted
 from hardneg.data.dataset import Dataset
 from hardneg.data.labels import PairSet
+from hardneg.data.metadata import as_text
 from hardneg.data.qrels import read_qrels
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError, RecipeError
@@ -77,18 +78,19 @@ def truth_of_column(dataset: Dataset, column: str) -> Truth:
 
     Raises:
         RecipeError: The documents have no such column.
+        DatasetError: It holds lists or objects.
     """
     if column not in dataset.documents.columns:
         known = sorted({*dataset.documents.columns} - {"id", "text", "title"})
         raise RecipeError(
             f"documents of {dataset.name} have no column {column!r}; they have: {', '.join(known) or 'no metadata'}"
         )
-    values = dataset.documents.select(value=pl.col(column).cast(pl.String))
+    values = as_text(dataset.documents[column]).alias("value").to_frame()
     documents = values.with_row_index("document").cast({"document": pl.Int32})
     query, document = np.divmod(dataset.positives.keys, dataset.n_documents)
     said = pl.DataFrame({"query": query.astype(np.int32), "value": values["value"].gather(document)}).unique()
     if column in dataset.queries.columns:
-        own = dataset.queries.select(value=pl.col(column).cast(pl.String)).with_row_index("query")
+        own = as_text(dataset.queries[column]).alias("value").to_frame().with_row_index("query")
         own = own.cast({"query": pl.Int32}).drop_nulls()
         said = pl.concat([own, said.join(own, on="query", how="anti")])
     pairs = said.drop_nulls().join(documents.drop_nulls(), on="value").select("query", "document")

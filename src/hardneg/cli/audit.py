@@ -12,7 +12,7 @@ import typer
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress
 from hardneg.cli.options import DatasetPath, Json, Quiet, Seed, SkipInvalid, Yes
-from hardneg.cli.planning import plan_of, read_recipe, read_scorer
+from hardneg.cli.planning import check_floor, plan_of, read_recipe, read_scorer
 
 if TYPE_CHECKING:
     import polars as pl
@@ -102,7 +102,7 @@ def audit(
             "--estimate": (estimate or None, "planting", planted or None),
         }
     )
-    _check_values(share, plot, write)
+    _check_values(share, floor, plot, write)
     if sample is not None and scorer is not None and threshold is None:
         raise RecipeError("audit: --scorer judges by a threshold; add --threshold, say 0.5")
     whole = read_recipe(
@@ -159,13 +159,14 @@ def _check_needs(needs: dict[str, tuple[object, str, object]]) -> None:
             raise RecipeError(f"audit: {name} needs {other}; add it, or leave {name} out")
 
 
-def _check_values(share: float, plot: Path | None, write: Path | None) -> None:
+def _check_values(share: float, floor: float, plot: Path | None, write: Path | None) -> None:
     from hardneg.audit.plot import check_plot
     from hardneg.audit.sampled import check_name
     from hardneg.errors import RecipeError
 
     if not 0 < share < 1:
         raise RecipeError(f"audit: --share is {share}; set it above 0 and below 1")
+    check_floor(floor, "audit")
     if plot is not None:
         check_plot(plot)
     if write is not None:

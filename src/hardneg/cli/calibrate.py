@@ -8,7 +8,7 @@ import typer
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress
 from hardneg.cli.options import DatasetPath, Json, Quiet, Seed, SkipInvalid, Yes
-from hardneg.cli.planning import plan_of, read_recipe, read_scorer
+from hardneg.cli.planning import check_floor, plan_of, read_recipe, read_scorer
 
 if TYPE_CHECKING:
     from hardneg.audit.calibrate import Calibration
@@ -43,12 +43,16 @@ def calibrate(
     Hides labelled positives, tries the known filters and the learned one, and prints the recipe lines of the best.
     """
     from hardneg.audit.calibrate import calibrate as find
+    from hardneg.audit.plot import check_plot
     from hardneg.data.reading import read_dataset
     from hardneg.errors import RecipeError
     from hardneg.pipeline.asking import audit_bills
 
     if not 0 < budget < 1:
         raise RecipeError(f"calibrate: --budget is {budget}; set it above 0 and below 1")
+    check_floor(floor, "calibrate")
+    if plot is not None:
+        check_plot(plot)
     whole = read_recipe(
         dataset, recipe=recipe, model=model, source=source, per_query=per_query, seed=seed, split=split, depth=depth
     )

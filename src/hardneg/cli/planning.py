@@ -60,6 +60,14 @@ def plan_of(recipe: "Recipe") -> "Plan":
     return Plan(recipe.mine.split, recipe.sources, recipe.filters, recipe.select, recipe.mine.depth, recipe.seed)
 
 
+def check_floor(floor: float, command: str) -> None:
+    """Refuse a coverage that no setting can have, or that any setting has."""
+    from hardneg.errors import RecipeError
+
+    if not 0 <= floor <= 1:
+        raise RecipeError(f"{command}: --floor is {floor}; set it to 0 or more and at most 1, say 0.9")
+
+
 def read_scorer(text: str) -> "Scorer":
     """Build a scorer from how it is typed: `cross_encoder(model="…")`.
 

@@ -161,7 +161,8 @@ def fold_of(
         A fold for each row, from 0.
 
     Raises:
-        RecipeError: The queries have no such column, or it holds lists.
+        RecipeError: The queries have no such column.
+        DatasetError: It holds lists or objects.
     """
     if group is None:
         key = dataset.query_text_group

@@ -3,6 +3,7 @@
 import polars as pl
 
 from hardneg.data.dataset import Dataset
+from hardneg.data.metadata import as_text
 from hardneg.data.text import digest
 from hardneg.errors import RecipeError
 
@@ -18,18 +19,15 @@ def group_values(dataset: Dataset, group: str) -> pl.Series:
         The values; null where a query has none.
 
     Raises:
-        RecipeError: The queries have no such column, or it holds lists.
+        RecipeError: The queries have no such column.
+        DatasetError: It holds lists or objects.
     """
     if group not in dataset.queries.columns:
         known = ", ".join(name for name in dataset.queries.columns if name not in ("id", "text")) or "no metadata"
         raise RecipeError(
             f"learned: group names the column {group!r}, but the queries have: {known}; name one of these"
         )
-    if dataset.queries[group].dtype.is_nested():
-        raise RecipeError(
-            f"learned: the column {group!r} of the queries holds lists or objects; name one of plain values"
-        )
-    return dataset.queries[group].cast(pl.String)
+    return as_text(dataset.queries[group])
 
 
 def group_digest(dataset: Dataset, group: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from answer_toy import SharedWords, answer_toy
 from hardneg.data.dataset import Dataset
-from hardneg.errors import RecipeError, RunError
+from hardneg.errors import DatasetError, RecipeError, RunError
 from hardneg.filters import Learned
 from hardneg.negatives import Selection
 from hardneg.negatives.mining import Plan
@@ -49,6 +49,13 @@ def test_a_column_that_is_not_there_is_refused_before_anything_is_written(tmp_pa
     with pytest.raises(RecipeError, match="names the column 'author', but the queries have: group"):
         mine(toy(12), sources=PLAN.sources, filters=[learned], out=tmp_path / "run")
     assert not (tmp_path / "run" / "mining.json").exists()
+
+
+def test_a_plan_that_cannot_be_fitted_can_be_mended_in_the_same_folder(tmp_path):
+    options = {"sources": PLAN.sources, "select": PLAN.select, "depth": PLAN.depth, "out": tmp_path / "run"}
+    with pytest.raises(DatasetError, match=r"raise max_queries \(now 3\)"):
+        mine(toy(12), filters=[Learned(max_queries=3)], **options)
+    assert mine(toy(12), filters=[], **options).negatives.height
 
 
 def test_the_teacher_of_a_learned_filter_counts(monkeypatch):
