@@ -25,7 +25,9 @@ def toy() -> Dataset:
     texts = pl.Series([f"word d{i}" for i in range(50)])
     documents = toy.documents.with_columns(text=texts, topic=toy.documents["id"].str.head(2))
     words = [f"q{q} word " + " ".join(f"d{(q + j) % 50}" for j in range(6)) for q in range(20)]
-    return Dataset(toy.queries.with_columns(text=pl.Series(words)), documents, toy.qrels, name="data")
+    tags = {"tags": pl.lit(["x", "y"])}
+    queries = toy.queries.with_columns(text=pl.Series(words), **tags)
+    return Dataset(queries, documents.with_columns(**tags), toy.qrels, name="data")
 
 
 @pytest.fixture(scope="session")
@@ -134,6 +136,10 @@ def test_a_sample_of_negatives_that_were_mined_before(hardneg, folder, toy, tmp_
         (("--scorer", "cross_encoder(model='x')"), "--scorer needs --sample or --frontier"),
         (("--estimate", "--frontier"), "--estimate needs planting"),
         (("--share", "1.5"), "--share is 1.5"),
+        (("--floor", "3"), "--floor is 3"),
+        (("--group", "tags"), "the column 'tags' holds lists or objects"),
+        (("--filter", "learned(group='tags')"), "the column 'tags' holds lists or objects"),
+        (("--truth-column", "tags"), "the column 'tags' holds lists or objects"),
         (("--group", "chapter"), "have a column 'chapter'"),
         (("--score", "dense"), "have no score of 'dense'"),
         (("--split", "test"), "no split 'test'"),

@@ -40,6 +40,33 @@ def test_the_command_prints_recipe_lines(tmp_path, capsys):
         assert tomllib.loads(shown["recipe"])["filters"]
 
 
+def test_a_teachers_thresholds_are_tried_and_the_recipe_lines_carry_the_scorer(tmp_path, capsys):
+    folder = answer_toy(n_noise=300).write(tmp_path / "data")
+    options = ["--source", "bm25(analyzer='plain')", "--budget", "0.001", "--seeds", "1", "--floor", "0.1"]
+    options += ["--per-query", "2", "--depth", "20", "--scorer", "answer_toy:SharedWords(name='judge')", "--json"]
+    assert main(["calibrate", str(folder), *options]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    tried = {(row["filter"], row["setting"]) for row in shown["frontier"]}
+    assert {("teacher_threshold.ratio", "ratio=0.5"), ("teacher_threshold.above", "above=0.1")} <= tried
+    assert {name for name, _ in tried} >= {"learned", "learned+teacher"}
+    filters = tomllib.loads(shown["recipe"])["filters"]
+    assert filters[-1]["scorer"] == {"use": "answer_toy:SharedWords", "name": "judge"}
+
+
+def test_an_unknown_scorer_is_refused_before_the_work(tmp_path, capsys):
+    folder = answer_toy().write(tmp_path / "data")
+    assert main(["calibrate", str(folder), "--source", "bm25", "--scorer", "cross"]) == 2
+    assert "unknown scorer 'cross'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [(("--floor", "9"), "--floor is 9"), (("--plot", "x.txt"), "x.txt: a plot is one of")],
+)
+def test_what_does_not_fit_is_refused_before_the_work(refusal, tmp_path, options, problem):
+    assert problem in refusal("calibrate", tmp_path / "no dataset", "--source", "bm25", *options)
+
+
 def test_a_budget_out_of_range_is_refused(tmp_path, capsys):
     folder = answer_toy().write(tmp_path / "data")
     assert main(["calibrate", str(folder), "--source", "bm25", "--budget", "1"]) == 2

@@ -154,6 +154,14 @@ def test_the_resolved_recipe_loads_as_an_equal_one(load, tmp_path, text):
     assert again.fingerprint == recipe.fingerprint
 
 
+def test_a_learned_filter_takes_a_scorer_and_the_resolved_recipe_keeps_it(load, tmp_path):
+    recipe = load('dataset = "d"\n[[filters]]\nuse = "learned"\nscorer = {use = "bi_encoder", model = "m"}')
+    assert recipe.filters[0].scorer.model == "m"
+    (tmp_path / "again.toml").write_text(recipe.resolved())
+    assert Recipe.load(tmp_path / "again.toml").filters == recipe.filters
+    assert "scorer" not in tomllib.loads(load("[[filters]]\nuse = 'learned'", dataset="d").resolved())["filters"][0]
+
+
 def test_the_resolved_recipe_names_every_default(load):
     resolved = tomllib.loads(load('dataset = "data"').resolved())
     assert resolved["train"]["loss"] == {"use": "info_nce", "temperature": 0.05}

@@ -7,11 +7,13 @@ import polars as pl
 
 from hardneg.audit.fitting import fit_filters
 from hardneg.audit.frontier import Frontier, frontier
-from hardneg.audit.sweep import sweep
+from hardneg.audit.planted import Permit
+from hardneg.audit.sweep import sweep, teacher_thresholds
 from hardneg.data.dataset import Dataset
 from hardneg.filters import Filter, Learned
 from hardneg.models.store import cache_folder
 from hardneg.negatives.mining import Plan
+from hardneg.scoring.protocol import Priced, Scorer
 
 _SHARES_OF_BUDGET = (1.0, 0.5, 0.25)
 
@@ -59,10 +61,12 @@ def calibrate(
     budget: float,
     base: Sequence[Filter] = (),
     further: Sequence[Filter] = (),
+    teacher: Scorer | None = None,
     share: float = 0.5,
     seeds: Sequence[int] = (0, 1, 2),
     max_queries: int | None = 1_000,
     floor: float = 0.9,
+    permit: Permit | None = None,
 ) -> Calibration:
     """Try the known filters and the learned one, and measure what each lets through.
 
@@ -74,11 +78,14 @@ def calibrate(
         plan: Split, sources, selection, depth and seed; its own filters are one of the settings tried.
         budget: Largest share of the answers that may end up as negatives, above 0 and below 1.
         base: Filters that come before every setting, such as near duplicates.
-        further: More filters to try, such as a teacher's thresholds.
+        further: More filters to try.
+        teacher: Scorer whose common thresholds are tried too, and the learned filter with its scores among what it
+            looks at; the latter not with a scorer that costs money, since fitting asks about thousands of queries.
         share: Share of a query's positives that is hidden.
         seeds: One planting each.
         max_queries: Query texts planted in at most.
         floor: Settings that leave more queries short than this allows are not recommended.
+        permit: As for `frontier`.
 
     Returns:
         All figures, and the setting to use.
@@ -86,9 +93,12 @@ def calibrate(
     Raises:
         DatasetError: Nothing can be hidden, or too little to fit the learned filter.
     """
-    learned = [Learned(budget=budget * part) for part in _SHARES_OF_BUDGET]
-    plans = sweep(plan, base=base, further=further)
-    plans |= {f"learned budget={each.budget:g}": replace(plan, filters=(*base, each)) for each in learned}
+    thresholds = () if teacher is None else teacher_thresholds(teacher)
+    plans = sweep(plan, base=base, further=(*further, *thresholds))
+    for name, scorer in _learned_with(teacher).items():
+        for part in _SHARES_OF_BUDGET:
+            learned = Learned(budget=budget * part, scorer=scorer)
+            plans[f"{name} budget={learned.budget:g}"] = replace(plan, filters=(*base, learned))
     folder = cache_folder() / "filters"
     found = frontier(
         dataset,
@@ -98,8 +108,15 @@ def calibrate(
         max_queries=_at_most_half(dataset, plan, max_queries),
         floor=floor,
         fit=lambda each, planted: fit_filters(each, planted, folder / each.key(planted)),
+        permit=permit,
     )
     return Calibration(found, plans, budget)
+
+
+def _learned_with(teacher: Scorer | None) -> dict[str, Scorer | None]:
+    """Name the learned filters to try, and say whose scores each looks at."""
+    free = teacher is not None and not isinstance(teacher, Priced)
+    return {"learned": None} | ({"learned+teacher": teacher} if free else {})
 
 
 def _at_most_half(dataset: Dataset, plan: Plan, max_queries: int | None) -> int:

@@ -79,12 +79,10 @@ class Request:
     dataset: Dataset
 
     @cached_property
-    def key(self) -> tuple[str, str, tuple[object, ...]]:
+    def key(self) -> str:
         """What decides the evidence: everything but the budget and the use of what is found."""
         counted = replace(self.learned, budget=0.5, relabel=False, relabel_above=1.0)
-        group = self.learned.group  # metadata is no part of a dataset's fingerprint
-        values = self.dataset.queries[group].to_list() if group in self.dataset.queries.columns else ()
-        return repr(counted), self.plan.key(self.dataset), tuple(values)
+        return replace(self.plan, filters=(*self.plan.filters, counted)).key(self.dataset)
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -115,7 +113,8 @@ def evidence_of(request: Request) -> Evidence:
     if hidden.sum() < _ENOUGH_ANSWERS:
         raise DatasetError(
             f"the learned filter cannot be fitted on {dataset.name}: of the positives hidden, {hidden.sum()} were "
-            f"retrieved, and it needs {_ENOUGH_ANSWERS}; mine deeper, add a source, or use positive_margin instead"
+            f"retrieved, and it needs {_ENOUGH_ANSWERS}; mine deeper, add a source, raise max_queries (now "
+            f"{learned.max_queries:,}), or use positive_margin instead"
         )
     classifiers = []
     _check_folds(hidden, fold, learned, dataset)
@@ -153,10 +152,29 @@ def features_of(plan: Plan) -> Features:
 
 
 def _examples(learned: Learned, plan: Plan, dataset: Dataset, features: Features) -> tuple[list[Example], bool]:
-    """Plant, as often as it takes for enough queries, and describe the candidates.
+    """Plant, and describe the candidates."""
+    plantings, known = plantings_of(learned, plan, dataset)
+    total = sum(len(planted.queries) for planted in plantings)
+    with task("planting answers", total=total, unit="queries") as advance:
+        return [_example(planted, learned, plan, features, advance) for planted in plantings], known
+
+
+def plantings_of(learned: Learned, plan: Plan, dataset: Dataset) -> tuple[list[Planted], bool]:
+    """Plant as often as it takes for enough queries to fit on.
 
     Queries that keep a positive when another is hidden teach most. Where they are few, queries that lose their
     only positive teach the rest: what an answer looks like when nothing is known of the others.
+
+    Args:
+        learned: The filter to fit.
+        plan: Its split is planted in.
+        dataset: What to plant in.
+
+    Returns:
+        The plantings, at least one, and whether some of their queries kept a positive.
+
+    Raises:
+        DatasetError: No positive can be hidden.
     """
     plantings: list[Planted] = []
     known = False
@@ -174,9 +192,7 @@ def _examples(learned: Learned, plan: Plan, dataset: Dataset, features: Features
             break
     if not plantings:
         raise DatasetError(f"the learned filter cannot be fitted on {dataset.name}: no positive can be hidden")
-    total = sum(len(planted.queries) for planted in plantings)
-    with task("planting answers", total=total, unit="queries") as advance:
-        return [_example(planted, learned, plan, features, advance) for planted in plantings], known
+    return plantings, known
 
 
 def _planted(
@@ -207,7 +223,7 @@ def _example(
         table = apply_filters(gather(planted.dataset, plan.sources, block, plan.depth), planted.dataset, plan.filters)
         positive = is_positive(table, planted.dataset)
         asked = table["dropped_by"].is_null().to_numpy() | positive
-        part = table.filter(asked)
+        part = learned.with_teacher(table.filter(asked), planted.dataset)
         undecided = part["dropped_by"].is_null().to_numpy()
         described.append(features.describe(part, planted.dataset).to_numpy()[undecided])
         rows.append(np.flatnonzero(asked)[undecided] + start)

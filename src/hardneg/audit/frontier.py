@@ -12,7 +12,7 @@ import polars as pl
 from hardneg.audit.intervals import Figure
 from hardneg.audit.measures import measured
 from hardneg.audit.outcome import Outcome, outcome, together
-from hardneg.audit.planted import Audit, Fit, hardness_score, labelled
+from hardneg.audit.planted import Audit, Fit, Permit, hardness_score, labelled
 from hardneg.audit.planting import Planted, plant
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
@@ -111,6 +111,7 @@ def frontier(
     least_known: int = 1,
     floor: float = 0.9,
     fit: Fit | None = None,
+    permit: Permit | None = None,
 ) -> Frontier:
     """Audit variants of a plan that differ in filters or selection alone; candidates are gathered once.
 
@@ -127,6 +128,7 @@ def frontier(
         least_known: Positives that each query keeps; 0 audits queries that lose their only one.
         floor: Least coverage of a variant that is compared with others.
         fit: Fits a plan's learned filters, given the plan and the dataset without the hidden labels.
+        permit: Called with the plans and the plantings before anything is mined; it may raise.
 
     Returns:
         The audits of all variants.
@@ -141,6 +143,8 @@ def frontier(
         plant(dataset, first.split, share=share, seed=seed, max_queries=max_queries, least_known=least_known)
         for seed in seeds
     ]
+    if permit is not None:
+        permit(list(variants.values()), plantings)
     parts: dict[str, list[Outcome]] = {variant: [] for variant in variants}
     with task("auditing", total=sum(len(planted.queries) for planted in plantings), unit="queries") as advance:
         for seed, planted in zip(seeds, plantings, strict=True):

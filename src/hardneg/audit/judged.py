@@ -9,10 +9,11 @@ import polars as pl
 from jaxtyping import Int32
 
 from hardneg.audit.outcome import together
-from hardneg.audit.planted import Audit, Fit, hardness_score, labelled, mined_outcome
+from hardneg.audit.planted import Audit, Fit, Permit, hardness_score, labelled, mined_outcome
 from hardneg.audit.planting import Planted
 from hardneg.data.dataset import Dataset
 from hardneg.data.labels import PairSet
+from hardneg.data.metadata import as_text
 from hardneg.data.qrels import read_qrels
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError, RecipeError
@@ -77,18 +78,19 @@ def truth_of_column(dataset: Dataset, column: str) -> Truth:
 
     Raises:
         RecipeError: The documents have no such column.
+        DatasetError: It holds lists or objects.
     """
     if column not in dataset.documents.columns:
         known = sorted({*dataset.documents.columns} - {"id", "text", "title"})
         raise RecipeError(
             f"documents of {dataset.name} have no column {column!r}; they have: {', '.join(known) or 'no metadata'}"
         )
-    values = dataset.documents.select(value=pl.col(column).cast(pl.String))
+    values = as_text(dataset.documents[column]).alias("value").to_frame()
     documents = values.with_row_index("document").cast({"document": pl.Int32})
     query, document = np.divmod(dataset.positives.keys, dataset.n_documents)
     said = pl.DataFrame({"query": query.astype(np.int32), "value": values["value"].gather(document)}).unique()
     if column in dataset.queries.columns:
-        own = dataset.queries.select(value=pl.col(column).cast(pl.String)).with_row_index("query")
+        own = as_text(dataset.queries[column]).alias("value").to_frame().with_row_index("query")
         own = own.cast({"query": pl.Int32}).drop_nulls()
         said = pl.concat([own, said.join(own, on="query", how="anti")])
     pairs = said.drop_nulls().join(documents.drop_nulls(), on="value").select("query", "document")
@@ -105,6 +107,7 @@ def audit_judged(
     score: str | None = None,
     block_size: int = 4_096,
     fit: Fit | None = None,
+    permit: Permit | None = None,
 ) -> Audit:
     """Mine as the plan says and count the negatives that are answers by labels it did not see.
 
@@ -116,6 +119,7 @@ def audit_judged(
         score: As for `audit_planted`.
         block_size: Queries mined at a time.
         fit: Fits the plan's learned filters.
+        permit: As for `audit_planted`.
 
     Returns:
         The audit, of the queries of the split that the truth speaks of.
@@ -126,6 +130,8 @@ def audit_judged(
     """
     name = hardness_score(plan, score)
     unseen = unseen_answers(dataset, plan.split, truth)
+    if permit is not None:
+        permit([plan], [unseen])
     fitted = plan if fit is None else fit(plan, dataset)
     with task("auditing", total=len(unseen.queries), unit="queries") as advance:
         found = mined_outcome(unseen, fitted, score=name, block_size=block_size, advance=advance)

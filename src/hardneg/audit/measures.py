@@ -8,6 +8,7 @@ from jaxtyping import Int32, Int64
 
 from hardneg.audit.intervals import Figure, ratios
 from hardneg.data.dataset import Dataset
+from hardneg.data.metadata import as_text
 from hardneg.errors import RecipeError
 
 # What is divided by what. Each is a column of `Outcome.queries`, or 1 a query.
@@ -93,6 +94,7 @@ def clusters(
 
     Raises:
         RecipeError: Neither queries nor documents have the column.
+        DatasetError: It holds lists or objects.
     """
     texts = dataset.query_text_group.astype(np.int64)
     if group is None:
@@ -105,7 +107,7 @@ def clusters(
 
 def _values(dataset: Dataset, group: str) -> pl.Series:
     if group in dataset.queries.columns:
-        return dataset.queries[group].cast(pl.String)
+        return as_text(dataset.queries[group])
     if group not in dataset.documents.columns:
         known = sorted({*dataset.queries.columns, *dataset.documents.columns} - {"id", "text", "title"})
         raise RecipeError(
@@ -115,7 +117,7 @@ def _values(dataset: Dataset, group: str) -> pl.Series:
     query, document = np.divmod(dataset.positives.keys, dataset.n_documents)
     owner, first = np.unique(query, return_index=True)
     found = pl.DataFrame(
-        {"query": owner.astype(np.int32), "value": dataset.documents[group].cast(pl.String).gather(document[first])}
+        {"query": owner.astype(np.int32), "value": as_text(dataset.documents[group]).gather(document[first])}
     )
     everyone = pl.DataFrame({"query": np.arange(dataset.n_queries, dtype=np.int32)})
     return everyone.join(found, on="query", how="left", maintain_order="left")["value"]

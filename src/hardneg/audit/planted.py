@@ -20,6 +20,7 @@ from hardneg.progress import task
 from hardneg.sources import Dense
 
 Fit = Callable[[Plan, Dataset], Plan]
+Permit = Callable[[Sequence[Plan], Sequence[Planted]], None]
 Look = Callable[[pl.DataFrame, pl.DataFrame, Planted], None]
 
 CAVEATS = {
@@ -119,6 +120,7 @@ def audit_planted(
     max_queries: int | None = None,
     fit: Fit | None = None,
     estimate: bool = False,
+    permit: Permit | None = None,
 ) -> Audit:
     """Hide labelled positives, mine as the plan says, and count the hidden that come back as negatives.
 
@@ -138,6 +140,7 @@ def audit_planted(
         fit: Fits the plan's learned filters, given the plan and the dataset without the hidden labels.
         estimate: Whether to estimate contamination with the answers that nobody labelled too, by a classifier of
             hidden answers (`hardneg.audit.unlabelled`).
+        permit: Called with the plan and the plantings before anything is mined; it may raise.
 
     Returns:
         The audit.
@@ -148,6 +151,8 @@ def audit_planted(
     """
     name = hardness_score(plan, score)
     plantings = [plant(dataset, plan.split, share=share, seed=seed, max_queries=max_queries) for seed in seeds]
+    if permit is not None:
+        permit([plan], plantings)
     detector = Detector(dataset, features_of(plan), group) if estimate else None
     look = None if detector is None else detector.look
     parts = []

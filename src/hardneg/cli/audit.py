@@ -1,22 +1,28 @@
 """`hardneg audit`: how many answers a way of mining hands out as negatives."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hardneg.cli.consent import consent
 from hardneg.cli.display import progress
-from hardneg.cli.options import DatasetPath, Json, Quiet, Seed, SkipInvalid, from_here, given
+from hardneg.cli.options import DatasetPath, Json, Quiet, Seed, SkipInvalid, Yes
+from hardneg.cli.planning import check_floor, plan_of, read_recipe, read_scorer
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from hardneg.audit.frontier import Frontier
     from hardneg.audit.planted import Audit, Fit
     from hardneg.audit.sampled import Judged
     from hardneg.data.dataset import Dataset
     from hardneg.negatives.mining import Plan
+    from hardneg.pipeline.asking import Bill
     from hardneg.scoring import Scorer
 
 
@@ -66,6 +72,7 @@ def audit(
     threshold: Annotated[float | None, typer.Option(help="Lowest score that the scorer gives an answer.")] = None,
     seed: Seed = None,
     skip_invalid: SkipInvalid = False,
+    yes: Yes = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -74,8 +81,11 @@ def audit(
     Without further options some labelled positives are hidden, negatives are mined as usual, and the hidden answers
     among them are counted.
     """
+    from hardneg.audit.sampled import draw
     from hardneg.cli.audit_display import show
     from hardneg.data.reading import read_dataset
+    from hardneg.errors import RecipeError
+    from hardneg.pipeline.asking import audit_bills
 
     ways: dict[str, object] = {"--judged": judged, "--truth-column": truth_column, "--frontier": frontier or None}
     ways |= {"--sample": sample, "--read": read}
@@ -92,21 +102,36 @@ def audit(
             "--estimate": (estimate or None, "planting", planted or None),
         }
     )
-    _check_values(share, plot, write)
-    changes: dict[str, Any] = {"dataset": from_here(dataset), **given(seed=seed)}
-    changes["mine"] = given(split=split, depth=depth, block_size=block_size)
-    changes |= {"model": from_here(model)} if model else {}
-    plan, size = _plan(recipe, changes | _components(source, filter, per_query))
-    judge = None if scorer is None else _scorer(scorer)
-    with progress(quiet=quiet or json), _fitting() as fit:
+    _check_values(share, floor, plot, write)
+    if sample is not None and scorer is not None and threshold is None:
+        raise RecipeError("audit: --scorer judges by a threshold; add --threshold, say 0.5")
+    whole = read_recipe(
+        dataset,
+        recipe=recipe,
+        model=model,
+        source=source,
+        filter=filter,
+        per_query=per_query,
+        seed=seed,
+        split=split,
+        depth=depth,
+        block_size=block_size,
+    )
+    plan, size = plan_of(whole), whole.mine.block_size
+    judge = None if scorer is None else read_scorer(scorer)
+    with progress(quiet=quiet or json) as pause, _fitting() as fit:
+        agree = partial(consent, yes=yes, pause=pause)
         data = read_dataset(dataset, skip_invalid=skip_invalid)
         options: dict[str, Any] = {"group": group, "score": score, "block_size": size, "fit": fit}
+        options["permit"] = lambda plans, plantings: agree(audit_bills(plans, plantings))
         planting = {"share": share, "seeds": range(plan.seed, plan.seed + audit_seeds), "max_queries": max_queries}
         found: Audit | Frontier | Judged | Path
         if read is not None:
             found = _read(read, data)
         elif sample is not None:
-            found = _sample(data, plan, sample, negatives, write=write, judge=judge, threshold=threshold, size=size)
+            mined = _negatives(data, plan, negatives, size=size, agree=agree)
+            drawn = draw(mined, data, sample, seed=plan.seed)
+            found = _sample(data, drawn, write=write, judge=judge, threshold=threshold, agree=agree)
         elif frontier:
             found = _frontier(data, plan, judge, options | planting | {"floor": floor})
             if plot is not None:
@@ -134,45 +159,18 @@ def _check_needs(needs: dict[str, tuple[object, str, object]]) -> None:
             raise RecipeError(f"audit: {name} needs {other}; add it, or leave {name} out")
 
 
-def _check_values(share: float, plot: Path | None, write: Path | None) -> None:
+def _check_values(share: float, floor: float, plot: Path | None, write: Path | None) -> None:
     from hardneg.audit.plot import check_plot
     from hardneg.audit.sampled import check_name
     from hardneg.errors import RecipeError
 
     if not 0 < share < 1:
         raise RecipeError(f"audit: --share is {share}; set it above 0 and below 1")
+    check_floor(floor, "audit")
     if plot is not None:
         check_plot(plot)
     if write is not None:
         check_name(write)
-
-
-def _components(source: list[str] | None, filter: list[str] | None, per_query: int | None) -> dict[str, Any]:
-    from hardneg.cli.components import parse_component
-
-    changes: dict[str, Any] = {"sources": [parse_component(text) for text in source]} if source else {}
-    changes |= {"filters": [parse_component(text) for text in filter]} if filter else {}
-    return changes | ({"select": {"per_query": per_query}} if per_query else {})
-
-
-def _plan(recipe: str | None, changes: dict[str, Any]) -> "tuple[Plan, int]":
-    """Build what mining would do, and how many queries it takes at a time."""
-    from hardneg.negatives.mining import Plan
-    from hardneg.recipe import Recipe
-
-    whole = Recipe.load(recipe, changes=changes) if recipe else Recipe.from_table(changes)
-    plan = Plan(whole.mine.split, whole.sources, whole.filters, whole.select, whole.mine.depth, whole.seed)
-    return plan, whole.mine.block_size
-
-
-def _scorer(text: str) -> "Scorer":
-    from hardneg.cli.components import parse_component
-    from hardneg.recipe.components import Room, pick
-    from hardneg.recipe.place import Place
-    from hardneg.scoring import SCORERS, Scorer
-
-    scorer: Scorer = pick(Room("scorer", SCORERS, Scorer), parse_component(text), Place(Path("--scorer")))
-    return scorer
 
 
 @contextmanager
@@ -219,42 +217,47 @@ def _read(path: Path, data: "Dataset") -> "Judged":
     return read_sample(path, data)
 
 
+def _negatives(
+    data: "Dataset", plan: "Plan", folder: Path | None, *, size: int, agree: "Callable[[Sequence[Bill]], None]"
+) -> "pl.DataFrame":
+    """Read negatives that were mined, or mine them."""
+    from hardneg.pipeline.asking import mining_bills
+    from hardneg.pipeline.mining import mine
+    from hardneg.pipeline.parts import read_negatives
+
+    if folder is not None:
+        return read_negatives(folder, data)
+    agree(mining_bills(data, plan))
+    mined = mine(
+        data,
+        split=plan.split,
+        sources=plan.sources,
+        filters=plan.filters,
+        select=plan.select,
+        depth=plan.depth,
+        seed=plan.seed,
+        block_size=size,
+    )
+    return mined.negatives
+
+
 def _sample(
     data: "Dataset",
-    plan: "Plan",
-    n: int,
-    negatives: Path | None,
+    drawn: "pl.DataFrame",
     *,
     write: Path | None,
     judge: "Scorer | None",
     threshold: float | None,
-    size: int,
+    agree: "Callable[[Sequence[Bill]], None]",
 ) -> "Judged | Path":
-    """Draw negatives, mined or to be mined; write them down, or have them judged."""
-    from hardneg.audit.sampled import draw, write_sample
+    """Write a sample down, or have it judged, or both."""
     from hardneg.audit.sampled import judge as judge_sample
-    from hardneg.errors import RecipeError
-    from hardneg.pipeline.mining import mine
-    from hardneg.pipeline.parts import read_negatives
+    from hardneg.audit.sampled import write_sample
+    from hardneg.pipeline.asking import bill
+    from hardneg.scoring.protocol import Priced
 
-    if judge is not None and threshold is None:
-        raise RecipeError("audit: --scorer judges by a threshold; add --threshold, say 0.5")
-    if negatives is not None:
-        table = read_negatives(negatives, data)
-    else:
-        mined = mine(
-            data,
-            split=plan.split,
-            sources=plan.sources,
-            filters=plan.filters,
-            select=plan.select,
-            depth=plan.depth,
-            seed=plan.seed,
-            block_size=size,
-        )
-        table = mined.negatives
-    drawn = draw(table, data, n, seed=plan.seed)
     written = None if write is None else write_sample(drawn, data, write)
     if judge is None or threshold is None:
         return written or Path()
+    agree([bill(judge, data, drawn)] if isinstance(judge, Priced) else [])
     return judge_sample(drawn, data, judge, threshold=threshold)

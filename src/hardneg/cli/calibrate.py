@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hardneg.cli.consent import consent
 from hardneg.cli.display import progress
-from hardneg.cli.options import DatasetPath, Json, Quiet, Seed, SkipInvalid, from_here, given
+from hardneg.cli.options import DatasetPath, Json, Quiet, Seed, SkipInvalid, Yes
+from hardneg.cli.planning import check_floor, plan_of, read_recipe, read_scorer
 
 if TYPE_CHECKING:
     from hardneg.audit.calibrate import Calibration
@@ -28,9 +30,11 @@ def calibrate(
     seeds: Annotated[int, typer.Option(min=1, help="Plantings, each with another seed.")] = 3,
     max_queries: Annotated[int, typer.Option(min=1, help="Plant in so many queries at most.")] = 1_000,
     floor: Annotated[float, typer.Option(help="Least share of the queries that must get their number.")] = 0.9,
+    scorer: Annotated[str | None, typer.Option(help="Try a teacher too: 'cross_encoder(model=\"…\")'.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the frontier: a .png, .svg or .pdf file.")] = None,
     seed: Seed = None,
     skip_invalid: SkipInvalid = False,
+    yes: Yes = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -39,29 +43,31 @@ def calibrate(
     Hides labelled positives, tries the known filters and the learned one, and prints the recipe lines of the best.
     """
     from hardneg.audit.calibrate import calibrate as find
-    from hardneg.cli.components import parse_component
+    from hardneg.audit.plot import check_plot
     from hardneg.data.reading import read_dataset
     from hardneg.errors import RecipeError
-    from hardneg.negatives.mining import Plan
-    from hardneg.recipe import Recipe
+    from hardneg.pipeline.asking import audit_bills
 
     if not 0 < budget < 1:
         raise RecipeError(f"calibrate: --budget is {budget}; set it above 0 and below 1")
-    changes: dict[str, Any] = {"dataset": from_here(dataset), **given(seed=seed)}
-    changes["mine"] = given(split=split, depth=depth)
-    changes |= {"model": from_here(model)} if model else {}
-    changes |= {"sources": [parse_component(text) for text in source]} if source else {}
-    changes |= {"select": {"per_query": per_query}} if per_query else {}
-    whole = Recipe.load(recipe, changes=changes) if recipe else Recipe.from_table(changes)
-    plan = Plan(whole.mine.split, whole.sources, whole.filters, whole.select, whole.mine.depth, whole.seed)
-    with progress(quiet=quiet or json):
+    check_floor(floor, "calibrate")
+    if plot is not None:
+        check_plot(plot)
+    whole = read_recipe(
+        dataset, recipe=recipe, model=model, source=source, per_query=per_query, seed=seed, split=split, depth=depth
+    )
+    plan = plan_of(whole)
+    teacher = None if scorer is None else read_scorer(scorer)
+    with progress(quiet=quiet or json) as pause:
         found = find(
             read_dataset(dataset, skip_invalid=skip_invalid),
             plan,
             budget=budget,
+            teacher=teacher,
             seeds=range(plan.seed, plan.seed + seeds),
             max_queries=max_queries,
             floor=floor,
+            permit=lambda plans, plantings: consent(audit_bills(plans, plantings), yes=yes, pause=pause),
         )
     if plot is not None:
         found.frontier.plot(plot)

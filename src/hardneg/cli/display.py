@@ -1,7 +1,7 @@
 """What goes to stderr: progress, how fast and how long it will take, and warnings."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from hardneg.data.findings import Finding
+
+
+Pause = Callable[[], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,13 @@ class Bars:
         yield lambda n: self.progress.advance(bar, n)
 
 
-def progress(*, quiet: bool) -> AbstractContextManager[None]:
-    """Show progress inside the block, unless asked not to or stderr is not a terminal."""
+def progress(*, quiet: bool) -> AbstractContextManager[Pause]:
+    """Show progress inside the block, unless asked not to or stderr is not a terminal.
+
+    Its value takes the bars off the screen for a while: `with progress(quiet=False) as pause, pause(): ...`
+    """
     if quiet or not sys.stderr.isatty():
-        return nullcontext()
+        return nullcontext(nullcontext)
     return _drawing()
 
 
@@ -60,7 +66,7 @@ def show_findings(findings: "Sequence[Finding]") -> None:
 
 
 @contextmanager
-def _drawing() -> Iterator[None]:
+def _drawing() -> Iterator[Pause]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -89,8 +95,17 @@ def _drawing() -> Iterator[None]:
         redirect_stdout=False,  # what a command prints on stdout must not be drawn on stderr
         speed_estimate_period=600.0,  # seconds; blocks of work can take longer than Rich's half a minute
     )
+
+    @contextmanager
+    def pause() -> Iterator[None]:
+        drawn.stop()
+        try:
+            yield
+        finally:
+            drawn.start()
+
     with drawn, showing(Bars(drawn)):
-        yield
+        yield pause
 
 
 def _rate(speed: float, unit: str) -> str:

@@ -4,8 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
+from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, show_findings, warn_if_nothing_mined
-from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, from_here, given
+from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, Yes
+from hardneg.cli.planning import plan_of, read_recipe
 
 
 def mine(
@@ -31,26 +33,33 @@ def mine(
     ] = None,
     seed: Seed = None,
     skip_invalid: SkipInvalid = False,
+    yes: Yes = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Mine hard negatives and keep labelled and likely answers out of them."""
     from hardneg.audit.fit_findings import fit_findings, read_fits
-    from hardneg.cli.components import parse_component
     from hardneg.data.reading import read_dataset
+    from hardneg.pipeline.asking import mining_bills
     from hardneg.pipeline.mining import mine as mine_negatives
-    from hardneg.recipe import Recipe
 
-    mining = given(split=split, depth=depth, block_size=block_size)
-    changes: dict[str, Any] = {"dataset": from_here(dataset), "mine": mining, **given(seed=seed)}
-    changes |= {"model": from_here(model)} if model else {}
-    changes |= {"sources": [parse_component(text) for text in source]} if source else {}
-    changes |= {"select": {"per_query": per_query}} if per_query else {}
-    changes |= {"filters": [parse_component(text) for text in filter]} if filter else {}
-    plan = Recipe.load(recipe, changes=changes) if recipe else Recipe.from_table(changes)
-    with progress(quiet=quiet or json):
+    plan = read_recipe(
+        dataset,
+        recipe=recipe,
+        model=model,
+        source=source,
+        filter=filter,
+        per_query=per_query,
+        seed=seed,
+        split=split,
+        depth=depth,
+        block_size=block_size,
+    )
+    with progress(quiet=quiet or json) as pause:
+        data = read_dataset(dataset, skip_invalid=skip_invalid)
+        consent(mining_bills(data, plan_of(plan)), yes=yes, pause=pause)
         mined = mine_negatives(
-            read_dataset(dataset, skip_invalid=skip_invalid),
+            data,
             split=plan.mine.split,
             sources=plan.sources,
             filters=plan.filters,

@@ -14,6 +14,7 @@ SkipInvalid = Annotated[
     bool,
     typer.Option("--skip-invalid", help="Skip rows that cannot be used, and count them, where that is safe."),
 ]
+Yes = Annotated[bool, typer.Option("--yes", help="Ask an LLM judge without asking you first what it may cost.")]
 DatasetPath = Annotated[
     str,
     typer.Argument(metavar="DATASET", help="BEIR folder, hardneg folder, JSONL/CSV/Parquet file, or hf:NAME."),

@@ -7,8 +7,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, warn_if_nothing_mined
-from hardneg.cli.options import Json, Quiet, from_here
+from hardneg.cli.options import Json, Quiet, Yes, from_here
+from hardneg.cli.planning import plan_of
 
 if TYPE_CHECKING:
     from hardneg.pipeline.run import Result
@@ -22,18 +24,24 @@ def run(
     dataset: Annotated[str | None, typer.Option(help="Use this dataset in place of the recipe's.")] = None,
     model: Annotated[str | None, typer.Option(help="Use this model in place of the recipe's.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Use this seed in place of the recipe's.")] = None,
+    yes: Yes = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Mine, train and measure as a recipe says; a run that was interrupted goes on where it stopped."""
+    from hardneg.pipeline.asking import mining_bills
     from hardneg.pipeline.run import run as run_recipe
     from hardneg.recipe import Recipe
 
     changes: dict[str, Any] = {} if seed is None else {"seed": seed}
     changes |= {key: from_here(name) for key, name in (("dataset", dataset), ("model", model)) if name is not None}
     loaded = Recipe.load(recipe, changes=changes)
-    with progress(quiet=quiet or json):
-        result = run_recipe(loaded, out=out or Path("runs") / loaded.name)
+    with progress(quiet=quiet or json) as pause:
+        result = run_recipe(
+            loaded,
+            out=out or Path("runs") / loaded.name,
+            permit=lambda data: consent(mining_bills(data, plan_of(loaded)), yes=yes, pause=pause),
+        )
     if json:
         from json import dumps
 

@@ -4,6 +4,8 @@ from collections.abc import Collection
 
 import polars as pl
 
+from hardneg.errors import DatasetError
+
 
 def expand_metadata(table: pl.DataFrame, *, taken: Collection[str] = ("id", "text", "title")) -> pl.DataFrame:
     """Replace the column `metadata`, objects, by a column for each of their keys.
@@ -28,3 +30,10 @@ def settled(table: pl.DataFrame) -> pl.DataFrame:
         for name, kind in table.schema.items()
         if kind == pl.Null or kind == pl.List(pl.Null)
     ).select(name for name, kind in table.schema.items() if not (isinstance(kind, pl.Struct) and not kind.fields))
+
+
+def as_text(values: pl.Series) -> pl.Series:
+    """Give the values of a metadata column as text, nulls as nulls; a DatasetError refuses lists and objects."""
+    if values.dtype.is_nested():
+        raise DatasetError(f"the column {values.name!r} holds lists or objects; name one of plain values")
+    return values.cast(pl.String)

@@ -11,9 +11,10 @@ import polars as pl
 from jaxtyping import Bool, Float32, Float64, Int32, Int64
 
 from hardneg.data.dataset import Dataset
-from hardneg.errors import RecipeError, RunError
+from hardneg.errors import RunError
 from hardneg.files import replacing
 from hardneg.filters.features import Features
+from hardneg.filters.groups import group_values
 from hardneg.randomness import bits
 
 if TYPE_CHECKING:
@@ -161,14 +162,10 @@ def fold_of(
 
     Raises:
         RecipeError: The queries have no such column.
+        DatasetError: It holds lists or objects.
     """
     if group is None:
         key = dataset.query_text_group
-    elif group in dataset.queries.columns:
-        key = dataset.queries[group].cast(pl.String).rank("dense").fill_null(0).to_numpy()
     else:
-        known = ", ".join(dataset.queries.columns)
-        raise RecipeError(
-            f"learned: group names the column {group!r}, but the queries have: {known}; name one of these"
-        )
+        key = group_values(dataset, group).rank("dense").fill_null(0).to_numpy()
     return (bits(seed, _FOLD, key[query]) % np.uint64(folds)).astype(np.int64)

@@ -11,6 +11,8 @@ from jaxtyping import Bool
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
 from hardneg.filters.answer_model import AnswerModel
+from hardneg.filters.teacher_score import with_teacher_score
+from hardneg.scoring.protocol import Scorer, Storable
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,9 @@ class Learned:
         hide: Share of a query's positives that is hidden, above 0 and below 1.
         max_queries: Queries planted in at most; more cost time and change little.
         group: Metadata column of the queries; queries with equal values stay in one fold. None for no groups.
+        scorer: A teacher whose scores the classifier looks at too; None for none. It scores each candidate that no
+            filter before this one refused, and the positives, when the filter is fitted and when it is applied. It
+            must not have been trained on the very labels that are hidden, unless it is cross-fitted.
         relabel: Whether candidates of a `p_positive` above `relabel_above` are handed out as positives.
         relabel_above: From where on a candidate counts as an answer, in (0, 1].
         seed: Decides what is hidden and which queries share a fold.
@@ -49,6 +54,7 @@ class Learned:
     hide: float = 0.5
     max_queries: int = 4_000
     group: str | None = None
+    scorer: Scorer | None = None
     relabel: bool = False
     relabel_above: float = 0.95
     seed: int = 0
@@ -70,7 +76,11 @@ class Learned:
 
     def annotate(self, candidates: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
         """Add `p_planted`, by which rows are judged, and `p_positive`, the estimate of P(unlabelled answer)."""
-        return self._model().annotate(candidates, dataset)
+        return self._model().annotate(self.with_teacher(candidates, dataset), dataset)
+
+    def with_teacher(self, candidates: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
+        """Add the teacher's scores as `teacher_score`, if there is a teacher."""
+        return candidates if self.scorer is None else with_teacher_score(candidates, dataset, self.scorer)
 
     def keep(self, candidates: pl.DataFrame, dataset: Dataset) -> Bool[np.ndarray, " rows"]:
         """Keep what is too unlikely an answer to break the budget."""
@@ -80,6 +90,10 @@ class Learned:
     def found(self, candidates: pl.DataFrame, dataset: Dataset) -> Bool[np.ndarray, " rows"]:
         """Say which rows are answers beyond reasonable doubt."""
         return self._known(candidates, dataset)["p_positive"].to_numpy() >= np.float32(self.relabel_above)
+
+    def fingerprint(self) -> str:
+        """Hash of the teacher; empty without one, and if it has none."""
+        return self.scorer.fingerprint() if isinstance(self.scorer, Storable) else ""
 
     def _known(self, candidates: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
         return candidates if "p_planted" in candidates.columns else self.annotate(candidates, dataset)

@@ -7,6 +7,7 @@ import polars as pl
 from jaxtyping import Bool
 
 from hardneg.data.dataset import Dataset
+from hardneg.scoring.protocol import Scorer
 
 
 @runtime_checkable
@@ -49,6 +50,24 @@ class Annotating(Filter, Protocol):
 
     def annotate(self, candidates: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
         """Add columns to the rows, which stay as they are and in their order."""
+
+
+@runtime_checkable
+class Scoring(Filter, Protocol):
+    """A filter that may ask a scorer."""
+
+    @property
+    def scorer(self) -> Scorer | None:
+        """Whom it asks, or None."""
+
+
+@runtime_checkable
+class Grouping(Filter, Protocol):
+    """A filter whose verdicts depend on metadata of the queries too."""
+
+    @property
+    def group(self) -> str | None:
+        """The column whose equal values stay together, or None."""
 
 
 @runtime_checkable

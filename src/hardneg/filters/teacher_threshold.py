@@ -11,10 +11,8 @@ from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
 from hardneg.filters.columns import lowest_positive
 from hardneg.filters.positive_margin import threshold
+from hardneg.filters.teacher_score import COLUMN, with_teacher_score
 from hardneg.scoring.protocol import Scorer, Storable
-from hardneg.scoring.store import stored_scores
-
-_COLUMN = "teacher_score"
 
 
 @dataclass(frozen=True)
@@ -72,8 +70,7 @@ class TeacherThreshold:
 
     def annotate(self, candidates: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
         """Add the teacher's score of every row as `teacher_score`; scores are computed once and kept on disk."""
-        score = stored_scores(self.scorer, dataset, candidates["query"].to_numpy(), candidates["document"].to_numpy())
-        return candidates.with_columns(pl.Series(_COLUMN, score, dtype=pl.Float32))
+        return with_teacher_score(candidates, dataset, self.scorer)
 
     def keep(self, candidates: pl.DataFrame, dataset: Dataset) -> Bool[np.ndarray, " rows"]:
         """Keep what the teacher rates low enough."""
@@ -98,5 +95,5 @@ class TeacherThreshold:
         return self.scorer.fingerprint() if isinstance(self.scorer, Storable) else ""
 
     def _scores(self, candidates: pl.DataFrame, dataset: Dataset) -> Float64[np.ndarray, " rows"]:
-        table = candidates if _COLUMN in candidates.columns else self.annotate(candidates, dataset)
-        return table[_COLUMN].cast(pl.Float64).to_numpy()
+        table = candidates if COLUMN in candidates.columns else self.annotate(candidates, dataset)
+        return table[COLUMN].cast(pl.Float64).to_numpy()

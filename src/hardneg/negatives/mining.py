@@ -11,6 +11,8 @@ from jaxtyping import Int32
 
 from hardneg.data.dataset import Dataset
 from hardneg.filters import Filter, apply_filters
+from hardneg.filters.groups import group_digest
+from hardneg.filters.protocol import Grouping
 from hardneg.negatives.selection import Selection, select
 from hardneg.sources import Source, gather, identity
 
@@ -36,7 +38,19 @@ class Plan:
     seed: int = 0
 
     def identity(self, dataset: Dataset) -> dict[str, Any]:
-        """Describe the plan on a dataset such that equal descriptions mine equal negatives."""
+        """Describe the plan on a dataset such that equal descriptions mine equal negatives.
+
+        Args:
+            dataset: What will be mined.
+
+        Returns:
+            What decides the negatives, by name; `groups`, metadata that filters look at, only if one does.
+
+        Raises:
+            RecipeError: The queries have no such metadata.
+        """
+        grouping = [each.group for each in self.filters if isinstance(each, Grouping) and each.group is not None]
+        groups = {group: group_digest(dataset, group) for group in grouping}
         return {
             "dataset": dataset.fingerprint,
             "split": self.split,
@@ -45,6 +59,7 @@ class Plan:
             "select": repr(self.select),
             "depth": self.depth,
             "seed": self.seed,
+            **({"groups": groups} if groups else {}),
         }
 
     def key(self, dataset: Dataset) -> str:

@@ -1,7 +1,9 @@
 """Mining: sources, filters and selection over blocks of queries."""
 
 import json
+import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from jaxtyping import Int32
 
 from hardneg.audit.fitting import fit_filters
 from hardneg.data.dataset import Dataset
-from hardneg.errors import RunError
+from hardneg.errors import InputError, RunError
 from hardneg.files import replacing
 from hardneg.filters import Filter, Learned
 from hardneg.models.store import cache_folder
@@ -20,7 +22,7 @@ from hardneg.negatives import Selection
 from hardneg.negatives.mining import Plan, mine_block
 from hardneg.pipeline.found import found_answers, read_found, write_found
 from hardneg.pipeline.funnel import funnel
-from hardneg.pipeline.parts import part_path, read_parts, readable, scan_parts, write_part
+from hardneg.pipeline.parts import part_files, part_path, read_parts, readable, scan_parts, write_part
 from hardneg.pipeline.state import read_state
 from hardneg.progress import task
 from hardneg.recipe.defaults import default_filters, default_sources
@@ -103,14 +105,14 @@ def _fitted(plan: Plan, dataset: Dataset) -> Plan:
 
 def _mine_to(folder: Path, dataset: Dataset, plan: Plan, block_size: int) -> Mined:
     block_size = _claim(folder, plan.identity(dataset), block_size)
-    plan = fit_filters(plan, dataset, folder / "filters")
-    blocks = plan.blocks(dataset, block_size)
-    for number, block in enumerate(_tracked(blocks)):
-        done = part_path(folder / "negatives", number)
-        if not done.exists():
-            candidates, negatives = mine_block(dataset, block, plan)
-            write_part(candidates, dataset, part_path(folder / "candidates", number))
-            write_part(negatives, dataset, done)
+    with _given_up_if_refused(folder):
+        plan = fit_filters(plan, dataset, folder / "filters")
+        for number, block in enumerate(_tracked(plan.blocks(dataset, block_size))):
+            done = part_path(folder / "negatives", number)
+            if not done.exists():
+                candidates, negatives = mine_block(dataset, block, plan)
+                write_part(candidates, dataset, part_path(folder / "candidates", number))
+                write_part(negatives, dataset, done)
     with readable(folder):
         counts = _count(scan_parts(folder / "candidates"), scan_parts(folder / "negatives"), dataset, plan)
         write_found(folder)
@@ -144,7 +146,7 @@ def _claim(folder: Path, identity: dict[str, Any], block_size: int) -> int:
         RunError: Something else is mined there, or the file that says so is damaged.
     """
     path = folder / "mining.json"
-    before = read_state(path, keys=(*identity, "block_size"))
+    before = read_state(path, keys=(*(key for key in identity if key != "groups"), "block_size"))
     if before:
         differing = [key for key in identity if before.get(key) != identity[key]]
         if differing:
@@ -158,6 +160,18 @@ def _claim(folder: Path, identity: dict[str, Any], block_size: int) -> int:
     with replacing(path) as temporary:
         temporary.write_text(json.dumps({**identity, "block_size": block_size}, indent=2))
     return block_size
+
+
+@contextmanager
+def _given_up_if_refused(folder: Path) -> Iterator[None]:
+    """Let go of a folder into which nothing could be mined, so that the plan can be mended and tried again."""
+    try:
+        yield
+    except InputError:
+        if not part_files(folder / "candidates"):
+            (folder / "mining.json").unlink(missing_ok=True)
+            shutil.rmtree(folder / "filters", ignore_errors=True)
+        raise
 
 
 def _tracked(

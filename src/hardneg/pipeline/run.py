@@ -1,6 +1,6 @@
 """A whole experiment: build or read the data, mine, train, and measure each row of the table."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -84,12 +84,13 @@ class Result:
         }
 
 
-def run(recipe: Recipe, *, out: Path | str) -> Result:
+def run(recipe: Recipe, *, out: Path | str, permit: Callable[[Dataset], None] | None = None) -> Result:
     """Do every stage of a recipe; a stage that is done is not done again.
 
     Args:
         recipe: What to do.
         out: Folder of the run. An interrupted run goes on where it stopped when called again.
+        permit: Called with the dataset before anything is mined or trained; it may raise.
 
     Returns:
         The table and the costs.
@@ -102,6 +103,8 @@ def run(recipe: Recipe, *, out: Path | str) -> Result:
     folder = RunFolder.open(Path(out), recipe)
     dataset = _dataset(recipe, folder)
     check_files(recipe, dataset)
+    if permit is not None:
+        permit(dataset)
     rows = list(_baselines(recipe, dataset, folder))
     if "in_batch" in recipe.evaluate.rows:
         rows.append(_trained("in_batch", None, recipe, dataset, folder))

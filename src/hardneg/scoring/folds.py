@@ -13,6 +13,7 @@ import polars as pl
 from jaxtyping import Int32, Int64
 
 from hardneg.data.dataset import Dataset
+from hardneg.data.metadata import as_text
 from hardneg.data.text import normalised
 from hardneg.errors import DatasetError, RunError
 from hardneg.randomness import uniform
@@ -122,7 +123,7 @@ def _groups(dataset: Dataset, group: str) -> pl.Series:
     if group not in dataset.queries.columns:
         known = ", ".join(dataset.queries.columns)
         raise DatasetError(f"queries of {dataset.name} have no column {group!r} to group by; they have: {known}")
-    return dataset.queries[group].cast(pl.String)
+    return as_text(dataset.queries[group])
 
 
 def _connected(dataset: Dataset, groups: pl.Series) -> Int32[np.ndarray, " queries"]:

@@ -24,6 +24,21 @@ class Estimate:
     tokens_out: int
     price: float | None
 
+    def __add__(self, other: "Estimate") -> "Estimate":
+        """Add up what is asked about different pairs of one judge."""
+        return Estimate(
+            self.n_pairs + other.n_pairs,
+            self.n_cached + other.n_cached,
+            self.tokens_in + other.tokens_in,
+            self.tokens_out + other.tokens_out,
+            None if self.price is None or other.price is None else self.price + other.price,
+        )
+
+    @property
+    def n_asked(self) -> int:
+        """Pairs that a request must be made for."""
+        return self.n_pairs - self.n_cached
+
     def __str__(self) -> str:
         counts = f"{self.n_pairs:,} pairs to judge, {self.n_cached:,} of them judged before; the others take about "
         tokens = f"{self.tokens_in:,} tokens in (counted as characters / 4) and {self.tokens_out:,} out"

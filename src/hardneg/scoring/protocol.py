@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Int32
 
 from hardneg.data.dataset import Dataset
+from hardneg.scoring.llm_cost import Estimate
 
 
 @runtime_checkable
@@ -38,6 +39,16 @@ class Storable(Scorer, Protocol):
 
     def fingerprint(self) -> str:
         """Hash of all that decides a score: weights, tokenizer, maximum length, precision, prompts."""
+
+
+@runtime_checkable
+class Priced(Scorer, Protocol):
+    """A scorer whose scores cost money, and that can say how much beforehand."""
+
+    def estimate(
+        self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
+    ) -> Estimate:
+        """Say what scoring these pairs will take; nothing is sent."""
 
 
 @runtime_checkable

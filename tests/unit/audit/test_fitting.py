@@ -2,6 +2,7 @@ import json
 from dataclasses import dataclass, replace
 
 import numpy as np
+import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
@@ -10,6 +11,7 @@ from counting_scorer import Counting
 from hardneg.audit import evidence, fitting
 from hardneg.audit.fitting import fit_filters, fit_learned
 from hardneg.audit.planting import plant
+from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError, RecipeError
 from hardneg.filters import Learned, RankWindow, TeacherThreshold, answer_model
 from hardneg.filters.answer_model import fold_of
@@ -118,6 +120,49 @@ def test_several_budgets_share_one_fit_and_other_seeds_or_groups_do_not(monkeypa
     ]:
         fit_learned(learned, BEFORE, data)
         assert len(calls) == expected
+
+
+@dataclass(frozen=True)
+class Knowing(Counting):
+    """A teacher that knows all answers, labelled or not, whatever the texts look like."""
+
+    def score(self, dataset, query, document):
+        super().score(dataset, query, document)
+        return (document // ANSWERS == query % N_TOPICS).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Blind:
+    """Finds a topic's answers and others in an order that says nothing, and gives no score."""
+
+    name: str = "blind"
+
+    def retrieve(self, dataset, block, depth):
+        document = (block[:, None] % N_TOPICS * ANSWERS - ANSWERS + np.arange(depth)) % (N_TOPICS * ANSWERS)
+        order = np.argsort(np.random.default_rng(0).random((dataset.n_queries, depth)), axis=1)[block]
+        document = np.take_along_axis(document, order, 1)
+        return retrieval_table(block, document.astype(np.int32), np.zeros(document.shape, dtype=np.float32))
+
+
+@pytest.mark.parametrize("way", ["its own scorer", "a filter before it"])
+def test_a_teachers_score_reaches_the_classifiers_and_each_pair_is_scored_once(tmp_path, monkeypatch, way):
+    monkeypatch.setenv("HARDNEG_CACHE", str(tmp_path))
+    toy, teacher = answer_toy(n_queries=N_TOPICS, labelled=5), Knowing(identity=way)
+    texts = pl.Series([f"d{i}" for i in range(toy.n_documents)])  # say nothing of the topic
+    dataset = Dataset(toy.queries, toy.documents.with_columns(text=texts), toy.qrels, name="answers")
+    own = way == "its own scorer"
+    before = () if own else (TeacherThreshold(teacher, above=2.0),)
+    learned = Learned(scorer=teacher if own else None)
+    plan = Plan("train", (Blind(),), (*before, learned), Selection(per_query=2), depth=3 * ANSWERS)
+    blind = fit_learned(Learned(), replace(plan, filters=()), dataset)[1]
+    assert blind.auc < 0.7 < 0.85 < fit_learned(learned, replace(plan, filters=before), dataset)[1].auc
+    options = {"sources": plan.sources, "filters": plan.filters, "select": plan.select, "depth": plan.depth}
+    mine(dataset, **options, out=tmp_path / "run")
+    candidates = read_parts(tmp_path / "run" / "candidates", dataset).drop_nulls("teacher_score")
+    answer = candidates["document"] // ANSWERS == candidates["query"] % N_TOPICS
+    assert (candidates["teacher_score"] == answer.cast(pl.Float32)).all()
+    scored = [pair for call in teacher.calls for pair in call]
+    assert len(scored) == len(set(scored)) > 300
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,42 @@
+"""What an LLM judge will cost: shown before anything is sent, and asked about where somebody can answer."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from hardneg.cli.display import Pause
+from hardneg.errors import Interrupted, RecipeError
+
+if TYPE_CHECKING:
+    from hardneg.pipeline.asking import Bill
+
+
+def consent(bills: "Sequence[Bill]", *, yes: bool, pause: Pause) -> None:
+    """Show what judges will be asked, and go on only if that was agreed to.
+
+    Args:
+        bills: What each judge will be asked; nothing happens if there are none.
+        yes: Whether the user agreed beforehand. Verdicts that are all there already need no agreement.
+        pause: Takes progress bars off the screen while the question stands there.
+
+    Raises:
+        RecipeError: Nobody agreed, and there is nobody to ask.
+        Interrupted: The answer was no.
+    """
+    agreed = yes or not any(each.estimate.n_asked for each in bills)
+    shown = "\n".join(f"hardneg: {each}" for each in bills)
+    if not agreed and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        said = "; ".join(map(str, bills))
+        raise RecipeError(f"{said}. Nothing was sent: add --yes to go on without being asked")
+    if bills:
+        with pause():
+            typer.echo(shown, err=True)
+            if not agreed and not _confirmed():
+                raise Interrupted("nothing was sent to the judge")
+
+
+def _confirmed() -> bool:
+    typer.echo("hardneg: go on? [y/N] ", nl=False, err=True)  # click's own question writes on stdout too
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

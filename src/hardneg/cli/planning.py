@@ -1,0 +1,89 @@
+"""What to mine and how, put together from the options that `mine`, `audit` and `calibrate` share."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hardneg.cli.options import from_here, given
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hardneg.negatives.mining import Plan
+    from hardneg.recipe import Recipe
+    from hardneg.scoring import Scorer
+
+
+def read_recipe(
+    dataset: str,
+    *,
+    recipe: str | None,
+    model: str | None,
+    source: "Sequence[str] | None",
+    filter: "Sequence[str] | None" = None,
+    per_query: int | None,
+    seed: int | None,
+    **mining: str | int | None,
+) -> "Recipe":
+    """Read a recipe, or the defaults, and change what options say otherwise.
+
+    Args:
+        dataset: The dataset in place of the recipe's.
+        recipe: A file, or the name of a shipped recipe; None starts from the defaults.
+        model: Model of dense sources that name none.
+        source: Sources as they are typed; None keeps those of the recipe.
+        filter: Filters as they are typed; None keeps those of the recipe.
+        per_query: Negatives for each query.
+        seed: Seed of every random choice.
+        **mining: Keys of `[mine]`; None keeps what the recipe says.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        RecipeError: Something does not exist or does not fit.
+    """
+    from hardneg.cli.components import parse_component
+    from hardneg.recipe import Recipe
+
+    changes: dict[str, Any] = {"dataset": from_here(dataset), "mine": given(**mining), **given(seed=seed)}
+    changes |= {"model": from_here(model)} if model else {}
+    changes |= {"sources": [parse_component(text) for text in source]} if source else {}
+    changes |= {"filters": [parse_component(text) for text in filter]} if filter else {}
+    changes |= {"select": {"per_query": per_query}} if per_query else {}
+    return Recipe.load(recipe, changes=changes) if recipe else Recipe.from_table(changes)
+
+
+def plan_of(recipe: "Recipe") -> "Plan":
+    """Take from a recipe what decides which negatives are mined."""
+    from hardneg.negatives.mining import Plan
+
+    return Plan(recipe.mine.split, recipe.sources, recipe.filters, recipe.select, recipe.mine.depth, recipe.seed)
+
+
+def check_floor(floor: float, command: str) -> None:
+    """Refuse a coverage that no setting can have, or that any setting has."""
+    from hardneg.errors import RecipeError
+
+    if not 0 <= floor <= 1:
+        raise RecipeError(f"{command}: --floor is {floor}; set it to 0 or more and at most 1, say 0.9")
+
+
+def read_scorer(text: str) -> "Scorer":
+    """Build a scorer from how it is typed: `cross_encoder(model="…")`.
+
+    Args:
+        text: Its name, with options in brackets.
+
+    Returns:
+        The scorer.
+
+    Raises:
+        RecipeError: There is no such scorer, or it refuses its options.
+    """
+    from hardneg.cli.components import parse_component
+    from hardneg.recipe.components import pick
+    from hardneg.recipe.place import Place
+    from hardneg.recipe.rooms import SCORER
+
+    scorer: Scorer = pick(SCORER, parse_component(text), Place(Path("--scorer")))
+    return scorer

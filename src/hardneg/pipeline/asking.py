@@ -1,0 +1,174 @@
+"""What mining or an audit will ask of an LLM judge, and what that costs, found out before anything is asked.
+
+The stages up to the judge are gone through with a stand-in that notes each pair down and refuses nothing. A learned
+filter before the judge is left out, since it is not fitted yet. So the pairs are those that will be asked about, or
+more.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import add
+from typing import ClassVar
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Int32, Int64
+
+from hardneg.audit.evidence import plantings_of
+from hardneg.audit.planting import Planted
+from hardneg.data.dataset import Dataset
+from hardneg.filters import Filter, Learned, apply_filters
+from hardneg.filters.protocol import Scoring
+from hardneg.negatives.mining import Plan
+from hardneg.progress import task
+from hardneg.scoring.llm_cost import Estimate
+from hardneg.scoring.protocol import Priced
+from hardneg.sources import gather
+
+_QUERIES = 4_096  # gathered at a time
+_PAIRS = 65_536  # whose texts are read at a time
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What one judge will be asked.
+
+    Args:
+        judge: Its name.
+        estimate: Counts, and the price if prices are known.
+    """
+
+    judge: str
+    estimate: Estimate
+
+    def __str__(self) -> str:
+        return f"judge {self.judge!r}: {self.estimate}"
+
+
+def bill(judge: Priced, dataset: Dataset, pairs: pl.DataFrame) -> Bill:
+    """Estimate what it costs to have pairs judged.
+
+    Args:
+        judge: Who would judge them.
+        dataset: Where the texts are.
+        pairs: Columns `query` and `document`.
+
+    Returns:
+        The estimate, added up over parts whose texts fit into memory.
+    """
+    parts = [
+        judge.estimate(dataset, part["query"].to_numpy(), part["document"].to_numpy())
+        for part in pairs.iter_slices(_PAIRS)
+    ]
+    return Bill(judge.name, reduce(add, parts) if parts else Estimate(0, 0, 0, 0, None))
+
+
+def mining_bills(dataset: Dataset, plan: Plan) -> list[Bill]:
+    """Estimate what mining will ask of the judges in its filters; without one nothing is done.
+
+    Args:
+        dataset: What will be mined.
+        plan: How it will be mined.
+
+    Returns:
+        One bill for each judge.
+    """
+    asked = _Asked()
+    if _up_to_judge(plan.filters):
+        asked.by_fitting(plan, dataset)
+        asked.by_filters([plan], dataset, dataset.queries_of(plan.split))
+    return asked.bills(dataset)
+
+
+def audit_bills(plans: Iterable[Plan], plantings: Iterable[Planted]) -> list[Bill]:
+    """Estimate what an audit will ask of the judges in the filters of its plans.
+
+    Args:
+        plans: All that will be tried; they differ in filters alone.
+        plantings: What they will be tried on; only gone through if a filter has a judge.
+
+    Returns:
+        One bill for each judge.
+    """
+    judged = [plan for plan in plans if _up_to_judge(plan.filters)]
+    asked, dataset = _Asked(), None
+    for planted in plantings if judged else ():
+        dataset = planted.dataset
+        for plan in judged:
+            asked.by_fitting(plan, dataset)
+        asked.by_filters(judged, dataset, planted.queries)
+    return [] if dataset is None else asked.bills(dataset)
+
+
+@dataclass(frozen=True)
+class _StandIn:
+    """Takes the place of a filter with a judge, and notes the rows that it would have judged."""
+
+    judge: Priced
+    noted: list[Int64[np.ndarray, " rows"]] = field(compare=False, repr=False)
+
+    name: ClassVar[str] = "stand_in"
+    exempts_judged: ClassVar[bool] = True
+
+    def annotate(self, candidates: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
+        query, document = (candidates[name].to_numpy().astype(np.int64) for name in ("query", "document"))
+        self.noted.append(query * dataset.n_documents + document)
+        return candidates
+
+    def keep(self, candidates: pl.DataFrame, dataset: Dataset) -> Bool[np.ndarray, " rows"]:  # noqa: ARG002
+        return np.ones(candidates.height, dtype=bool)
+
+
+class _Asked:
+    """The pairs that each judge will be asked about."""
+
+    def __init__(self) -> None:
+        self._pairs: dict[Priced, list[Int64[np.ndarray, " rows"]]] = {}
+
+    def by_fitting(self, plan: Plan, dataset: Dataset) -> None:
+        """Note what the fits of a plan's learned filters ask."""
+        for number, filter_ in enumerate(plan.filters):
+            asking = replace(plan, filters=plan.filters[: number + 1])
+            if isinstance(filter_, Learned) and filter_.fitted is None and _up_to_judge(asking.filters):
+                for planted in plantings_of(filter_, plan, dataset)[0]:
+                    self.by_filters([asking], planted.dataset, planted.queries)
+
+    def by_filters(self, plans: Sequence[Plan], dataset: Dataset, queries: Int32[np.ndarray, " queries"]) -> None:
+        """Note what the filters of plans with equal sources ask about the candidates of some queries."""
+        first = plans[0]
+        several = dict.fromkeys(tuple(self._with_stand_ins(plan.filters)) for plan in plans)
+        with task("counting pairs to judge", total=len(queries), unit="queries") as advance:
+            for start in range(0, len(queries), _QUERIES):
+                block = queries[start : start + _QUERIES]
+                candidates = gather(dataset, first.sources, block, first.depth)
+                for filters in several:
+                    apply_filters(candidates, dataset, filters)
+                advance(len(block))
+
+    def bills(self, dataset: Dataset) -> list[Bill]:
+        """Estimate for each judge."""
+        found = []
+        for judge, noted in self._pairs.items():
+            query, document = np.divmod(np.unique(np.concatenate(noted)), dataset.n_documents)
+            pairs = pl.DataFrame({"query": query.astype(np.int32), "document": document.astype(np.int32)})
+            found.append(bill(judge, dataset, pairs))
+        return found
+
+    def _with_stand_ins(self, filters: Sequence[Filter]) -> Iterable[Filter]:
+        for filter_ in _up_to_judge(filters):
+            judge = _judge(filter_)
+            if judge is not None:
+                yield _StandIn(judge, self._pairs.setdefault(judge, []))
+            elif not isinstance(filter_, Learned) or filter_.fitted is not None:
+                yield filter_
+
+
+def _up_to_judge(filters: Sequence[Filter]) -> Sequence[Filter]:
+    """Cut filters off behind the last that has a judge; none are left if none has."""
+    places = [number for number, filter_ in enumerate(filters) if _judge(filter_) is not None]
+    return filters[: places[-1] + 1] if places else ()
+
+
+def _judge(filter_: Filter) -> Priced | None:
+    return filter_.scorer if isinstance(filter_, Scoring) and isinstance(filter_.scorer, Priced) else None
