@@ -114,7 +114,7 @@ def train(
             bf16=precision == "bf16",
         )
         steps = plan_steps(data, settings)
-        check_plan(steps, data, settings, n_processes=accelerator.num_processes)
+        check_plan(steps, data, settings)
         with cutting_texts(loaded, settings.max_tokens):
             session = open_session(towers, accelerator, folder, settings, inputs=inputs)
             seconds = _work(session, data, steps, choose_probe(data, negatives, seed=settings.seed))

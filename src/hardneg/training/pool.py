@@ -44,18 +44,6 @@ class Batch:
     def __len__(self) -> int:
         return len(self.query)
 
-    def part(self, index: int, *, of: int) -> "Batch":
-        """Cut the rows into `of` parts of nearly equal length and take one, with its negatives."""
-        low, high = (len(self) * index) // of, (len(self) * (index + 1)) // of
-        mine = (self.negative_row >= low) & (self.negative_row < high)
-        weights = self.weights
-        if weights is not None:
-            own = (weights.row >= low) & (weights.row < high)
-            weights = Weights(weights.row[own] - low, weights.document[own], weights.weight[own])
-        return Batch(
-            self.query[low:high], self.document[low:high], self.negative_row[mine] - low, self.negative[mine], weights
-        )
-
 
 @dataclass(frozen=True, eq=False)
 class Pool:

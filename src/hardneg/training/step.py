@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +12,9 @@ from torch import Tensor
 
 from hardneg.data.dataset import Dataset
 from hardneg.losses.score_matrix import ScoreMatrix
+from hardneg.training.gather import Vectors, gather_vectors
 from hardneg.training.masking import Cells, narrow
+from hardneg.training.plain_pass import PlainPass
 from hardneg.training.plan import Step, TrainingData, batch_of
 from hardneg.training.pool import Batch, Pool, build_pool
 from hardneg.training.settings import TrainSettings
@@ -23,12 +24,12 @@ Towers = Callable[[list[str], list[str]], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Measured:
-    """What one step showed; means are over all batches of the step, over all processes.
+    """What one step showed; means are over all batches of the step.
 
     Args:
         loss: Mean over the pairs of the step.
         grad_norm: Length of the gradient before it was cut.
-        n_pool: Columns of the last score matrix, of this process.
+        n_pool: Columns of the last score matrix.
         positive_mean: Mean score of the positives.
         negative_mean: Mean score of the negatives that the loss saw; no number if it saw none.
         share_above: Share of those negatives that score above their positive; no number if there were none.
@@ -49,32 +50,27 @@ def compute_gradient(
 ) -> Measured:
     """Leave the mean gradient of a step's pairs in the parameters.
 
-    Each process takes its slice of every batch and scores it against its own slice's pool. The weights below
-    undo that slices and batches differ in length: the gradient is the mean over pairs, not over processes.
+    All processes score the same whole batch against the same whole pool; each embeds its share of the texts.
+    Batches weigh as many as they have pairs.
     """
-    loss, n_pool = torch.zeros((), device=accelerator.device), 0
-    counts = torch.zeros(6, device=accelerator.device)
+    loss, counts = torch.zeros((), device=accelerator.device), torch.zeros(6, device=accelerator.device)
+    n_pool = 0
     for at, rows in enumerate(step.batches):
         batch = batch_of(data, rows, epoch=step.epoch, settings=settings)
-        mine = batch.part(accelerator.process_index, of=accelerator.num_processes)
-        weight = len(mine) * accelerator.num_processes / step.n_pairs
-        if not len(mine):  # every process must take part in the exchange of gradients; this one adds zero
-            mine = batch.part(0, of=len(batch))
-        last = at == len(step.batches) - 1
-        with nullcontext() if last else accelerator.no_sync(towers):
-            pool = build_pool(data.dataset, mine, shared_negatives=settings.shared_negatives)
-            whole = score_pool(mine.query, pool, data.dataset, towers)
-            matrix = whole
-            if settings.mask is not None:
-                matrix = narrow(whole, settings.mask, Cells(data.dataset, mine.query, pool.document))
-            part = settings.loss(matrix) * weight
-            accelerator.backward(part)
+        pool = build_pool(data.dataset, batch, shared_negatives=settings.shared_negatives)
+        embed = PlainPass(towers, accelerator, sync=at == len(step.batches) - 1)
+        vectors, pull_back = gather_vectors(*_texts(batch.query, pool, data.dataset), embed, accelerator)
+        whole = _score_matrix(vectors, pool)
+        matrix = whole
+        if settings.mask is not None:
+            matrix = narrow(whole, settings.mask, Cells(data.dataset, batch.query, pool.document))
+        part = settings.loss(matrix) * (len(batch) / step.n_pairs)
+        gradient = torch.autograd.grad(part, vectors, materialize_grads=True)
+        pull_back((gradient[0], gradient[1]))
         loss, n_pool = loss + part.detach(), len(pool.document)
-        if weight:
-            counts += _count(whole, matrix)
+        counts += _count(whole, matrix)
     grad_norm = accelerator.clip_grad_norm_(towers.parameters(), settings.max_grad_norm or math.inf)
-    reduced = accelerator.reduce(counts, "sum")
-    return Measured(float(accelerator.reduce(loss, "mean")), float(grad_norm), n_pool, **_shares(reduced.tolist()))
+    return Measured(float(loss), float(grad_norm), n_pool, **_shares(counts.tolist()))
 
 
 def score(batch: Batch, dataset: Dataset, towers: Towers, *, shared_negatives: bool = True) -> ScoreMatrix:
@@ -104,10 +100,18 @@ def score_pool(query: Int32[np.ndarray, " rows"], pool: Pool, dataset: Dataset, 
     Returns:
         The matrix, on the device of the vectors, with a graph to the weights.
     """
-    queries, documents = towers(
+    return _score_matrix(towers(*_texts(query, pool, dataset)), pool)
+
+
+def _texts(query: Int32[np.ndarray, " rows"], pool: Pool, dataset: Dataset) -> tuple[list[str], list[str]]:
+    return (
         dataset.query_texts.gather(query).fill_null("").to_list(),
         dataset.document_texts.gather(pool.document).fill_null("").to_list(),
     )
+
+
+def _score_matrix(vectors: Vectors, pool: Pool) -> ScoreMatrix:
+    queries, documents = vectors
     return ScoreMatrix(
         scores=queries @ documents.T,
         target=torch.from_numpy(pool.target).to(queries.device),
