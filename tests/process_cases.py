@@ -7,6 +7,8 @@ from dataclasses import replace
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from sentence_transformers import SentenceTransformer
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
+from torch.nn.parallel import DistributedDataParallel
 
 from hardneg.losses import LOSSES
 from hardneg.training.batches import MinedNegatives, training_pairs
@@ -28,17 +30,23 @@ POOLS = {
 
 
 def cases():
-    """Every loss with every pool, one case each."""
+    """Every loss with every pool, with and without the gradient cache."""
     found = {
-        f"{loss}, {pool}": replace(COMMON, loss=LOSSES[loss](), **changes)
+        f"{loss}, {pool}, cache {cache_tokens}": replace(
+            COMMON, loss=LOSSES[loss](), cache_tokens=cache_tokens, **changes
+        )
         for loss in LOSSES
         for pool, changes in POOLS.items()
+        for cache_tokens in (None, 64)
     }
     return found | {"masked": replace(COMMON, mask=OwnScore(margin=0.01))}
 
 
 def measure(settings, model):
-    """Do all steps of a run with plain gradient descent; returns what each measured, and the weights it led to."""
+    """Do all steps of a run with plain gradient descent.
+
+    Returns what each measured, the weights it led to, and how many times a step had gradients exchanged.
+    """
     dataset = toy_dataset()
     query, document = training_pairs(dataset, "train", max_pairs=settings.max_pairs)
     negatives = toy_negatives().with_columns(weight=(1 + toy_negatives()["document"] % 3) / 3)
@@ -46,18 +54,28 @@ def measure(settings, model):
     own = copy.deepcopy(model)
     accelerator = Accelerator(cpu=True, kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
     towers = accelerator.prepare(TwoTowers(own, query_prompt=None, document_prompt=None, bf16=False))
+    exchanges = []
+    if isinstance(towers, DistributedDataParallel):
+        towers.register_comm_hook(exchanges, counting_allreduce)
     optimizer, found = torch.optim.SGD(own.parameters(), lr=0.1), []
     for step in plan_steps(data, settings):
         found.append(compute_gradient(step, data, towers, accelerator, settings))
         optimizer.step()
         optimizer.zero_grad()
-    return found, torch.cat([value.detach().reshape(-1) for _, value in sorted(own.named_parameters())])
+    weights = torch.cat([value.detach().reshape(-1) for _, value in sorted(own.named_parameters())])
+    return found, weights, len(exchanges) / len(found)
 
 
-def measure_all(start):
-    """Measure every case from the same starting weights."""
+def counting_allreduce(exchanges, bucket):
+    """Average gradients as usual, and take a note of it; all gradients of the tiny model fit into one bucket."""
+    exchanges.append(bucket.index())
+    return allreduce_hook(None, bucket)
+
+
+def measure_all(start, *, every=1):
+    """Measure every case, or every so-many-th, from the same starting weights."""
     model = SentenceTransformer(str(start), device="cpu").eval()
-    return {name: measure(settings, model) for name, settings in cases().items()}
+    return {name: measure(settings, model) for name, settings in list(cases().items())[::every]}
 
 
 def train_whole_run(start, out):
@@ -73,4 +91,5 @@ def work(rank, n_processes, port, start, out):
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "ACCELERATE_USE_CPU": "true"}
     torch.set_num_threads(1)
     loss = train_whole_run(start, out / "run")
-    torch.save((loss, measure_all(start)), out / f"{rank}.pt")
+    every = 1 if n_processes == 2 else 5  # of a larger group some cases are enough: each loss, each pool
+    torch.save((loss, measure_all(start, every=every)), out / f"{rank}.pt")

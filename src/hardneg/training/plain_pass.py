@@ -1,6 +1,6 @@
 """All texts of a batch through the towers at once."""
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -25,19 +25,16 @@ class PlainPass:
 
     def __call__(self, queries: list[str], documents: list[str]) -> tuple[Vectors, PullBack]:
         """Embed texts."""
-        with self._exchange():
+        with exchanging(self.towers, self.accelerator, sync=self.sync):
             vectors: Vectors = self.towers(queries, documents)
 
         def pull_back(gradient: Vectors) -> None:
-            with self._exchange():
-                self.accelerator.backward(inner(vectors, gradient))
+            with exchanging(self.towers, self.accelerator, sync=self.sync):
+                self.accelerator.backward((torch.cat(vectors) * torch.cat(gradient)).sum())
 
         return (vectors[0].detach(), vectors[1].detach()), pull_back
 
-    def _exchange(self) -> "nullcontext[None]":
-        return nullcontext() if self.sync else self.accelerator.no_sync(self.towers)
 
-
-def inner(vectors: Vectors, gradient: Vectors) -> torch.Tensor:
-    """Multiply vectors with constants; the gradient of the product with respect to the vectors is these constants."""
-    return (vectors[0] * gradient[0]).sum() + (vectors[1] * gradient[1]).sum()
+def exchanging(towers: torch.nn.Module, accelerator: Accelerator, *, sync: bool) -> AbstractContextManager[None]:
+    """Let processes exchange gradients in a block, or keep theirs to themselves until a later block."""
+    return nullcontext() if sync else accelerator.no_sync(towers)

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from hardneg.data.dataset import Dataset
 from hardneg.losses.score_matrix import ScoreMatrix
-from hardneg.training.gather import Vectors, gather_vectors
+from hardneg.training.gather import Pass, Vectors, gather_vectors
+from hardneg.training.gradient_cache import CachedPass
 from hardneg.training.masking import Cells, narrow
 from hardneg.training.plain_pass import PlainPass
 from hardneg.training.plan import Step, TrainingData, batch_of
@@ -58,7 +59,7 @@ def compute_gradient(
     for at, rows in enumerate(step.batches):
         batch = batch_of(data, rows, epoch=step.epoch, settings=settings)
         pool = build_pool(data.dataset, batch, shared_negatives=settings.shared_negatives)
-        embed = PlainPass(towers, accelerator, sync=at == len(step.batches) - 1)
+        embed = _pass(towers, accelerator, settings, sync=at == len(step.batches) - 1)
         vectors, pull_back = gather_vectors(*_texts(batch.query, pool, data.dataset), embed, accelerator)
         whole = _score_matrix(vectors, pool)
         matrix = whole
@@ -71,6 +72,12 @@ def compute_gradient(
         counts += _count(whole, matrix)
     grad_norm = accelerator.clip_grad_norm_(towers.parameters(), settings.max_grad_norm or math.inf)
     return Measured(float(loss), float(grad_norm), n_pool, **_shares(counts.tolist()))
+
+
+def _pass(towers: torch.nn.Module, accelerator: Accelerator, settings: TrainSettings, *, sync: bool) -> Pass:
+    if settings.cache_tokens is None:
+        return PlainPass(towers, accelerator, sync=sync)
+    return CachedPass(towers, accelerator, sync=sync, cache_tokens=settings.cache_tokens)
 
 
 def score(batch: Batch, dataset: Dataset, towers: Towers, *, shared_negatives: bool = True) -> ScoreMatrix:

@@ -62,7 +62,8 @@ def test_processes_measure_and_learn_what_one_process_does_with_the_global_batch
     for rank in range(n_processes):
         final_loss, found = torch.load(tmp_path / f"{rank}.pt", weights_only=False)
         assert final_loss == pytest.approx(loss, rel=1e-4)
-        for name, (steps, moved_to) in found.items():
+        for name, (steps, moved_to, n_exchanges) in found.items():
+            assert n_exchanges == 1, name
             for step, right in zip(steps, expected[name][0], strict=True):
                 assert astuple(step) == pytest.approx(astuple(right), rel=1e-5, nan_ok=True), name
             assert (moved_to - expected[name][1]).norm() < 1e-5 * (expected[name][1] - before).norm(), name
