@@ -16,6 +16,8 @@ from hardneg.training.embedding import TwoTowers
 from hardneg.training.loop import train
 from hardneg.training.own_score import OwnScore
 from hardneg.training.plan import TrainingData, plan_steps
+from hardneg.training.queue import Queue
+from hardneg.training.queue_state import QueueState
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import compute_gradient
 from toy import toy_dataset, toy_negatives
@@ -30,7 +32,7 @@ POOLS = {
 
 
 def cases():
-    """Every loss with every pool, with and without the gradient cache."""
+    """Every loss with every pool, and every queue with a mask and several sizes; with and without the cache."""
     found = {
         f"{loss}, {pool}, cache {cache_tokens}": replace(
             COMMON, loss=LOSSES[loss](), cache_tokens=cache_tokens, **changes
@@ -39,7 +41,15 @@ def cases():
         for pool, changes in POOLS.items()
         for cache_tokens in (None, 64)
     }
-    return found | {"masked": replace(COMMON, mask=OwnScore(margin=0.01))}
+    queues = {
+        f"{queue}, {pool}, cache {cache_tokens}": replace(
+            COMMON, queue=queue, cache_tokens=cache_tokens, matryoshka=(8, 32), mask=OwnScore(margin=0.01), **changes
+        )
+        for queue in (Queue(size=12), Queue(size=12, momentum=0.5))
+        for pool, changes in POOLS.items()
+        for cache_tokens in (None, 64)
+    }
+    return found | queues
 
 
 def measure(settings, model):
@@ -53,13 +63,15 @@ def measure(settings, model):
     data = TrainingData(dataset, query, document, MinedNegatives(negatives, n_queries=dataset.n_queries))
     own = copy.deepcopy(model)
     accelerator = Accelerator(cpu=True, kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
-    towers = accelerator.prepare(TwoTowers(own, query_prompt=None, document_prompt=None, bf16=False))
+    plain = TwoTowers(own, query_prompt=None, document_prompt=None, bf16=False)
+    queue = None if settings.queue is None else QueueState(settings.queue, plain)
+    towers = accelerator.prepare(plain)
     exchanges = []
     if isinstance(towers, DistributedDataParallel):
         towers.register_comm_hook(exchanges, counting_allreduce)
     optimizer, found = torch.optim.SGD(own.parameters(), lr=0.1), []
     for step in plan_steps(data, settings):
-        found.append(compute_gradient(step, data, towers, accelerator, settings))
+        found.append(compute_gradient(step, data, towers, accelerator, settings, queue=queue))
         optimizer.step()
         optimizer.zero_grad()
     weights = torch.cat([value.detach().reshape(-1) for _, value in sorted(own.named_parameters())])

@@ -57,6 +57,11 @@ class TwoTowers(torch.nn.Module):
         self.prompts: dict[Kind, str | None] = {"query": query_prompt, "document": document_prompt}
         self.bf16 = bf16
 
+    @property
+    def cosine(self) -> bool:
+        """Whether the model compares by cosine, and vectors have unit length."""
+        return bool(self.model.similarity_fn_name == "cosine")
+
     def forward(
         self, queries: Texts, documents: Texts
     ) -> tuple[Float[Tensor, "queries dim"], Float[Tensor, "documents dim"]]:
@@ -72,7 +77,7 @@ class TwoTowers(torch.nn.Module):
         given: tuple[tuple[Texts, Kind], ...] = ((queries, "query"), (documents, "document"))
         with torch.autocast(self.model.device.type, dtype=torch.bfloat16, enabled=self.bf16):
             found = [self._embed(texts, kind) for texts, kind in given if len(texts)]
-        if self.model.similarity_fn_name == "cosine":
+        if self.cosine:
             found = [torch.nn.functional.normalize(vectors, dim=1) for vectors in found]
         nothing = found[0].new_empty(0, found[0].shape[1])
         return found[0] if len(queries) else nothing, found[-1] if len(documents) else nothing

@@ -8,6 +8,7 @@ from hardneg.losses.info_nce import InfoNCE
 from hardneg.losses.protocol import Loss
 from hardneg.models.formats import Precision
 from hardneg.training.masking import Mask
+from hardneg.training.queue import Queue
 
 Schedule = Literal["linear", "cosine", "constant"]
 Tracker = Literal["tensorboard", "wandb"]
@@ -42,6 +43,9 @@ class TrainSettings:
         negatives_per_row: Mined negatives of each pair in a batch; None takes all.
         shared_negatives: Whether a mined negative serves all rows of its batch, or only its own.
         max_pairs: Cap on the pairs trained on, by a seeded choice of queries; None takes all.
+        queue: Documents of earlier steps that serve as negatives; None keeps none.
+        matryoshka: The loss is the mean over vectors cut to each of these numbers of dimensions, so that the trained
+            model can be used at any of them; empty trains whole vectors only.
         cache_tokens: Padded tokens whose way back through the model is kept at a time, so that a batch of any size
             fits into memory, for one more forward pass (gradient cache); None keeps those of the whole batch.
         seed: Decides order, choices and dropout.
@@ -71,6 +75,8 @@ class TrainSettings:
     negatives_per_row: int | None = None
     shared_negatives: bool = True
     max_pairs: int | None = None
+    queue: Queue | None = None
+    matryoshka: tuple[int, ...] = ()
     cache_tokens: int | None = None
     seed: int = 0
     checkpoint_every: int = 500
@@ -97,6 +103,8 @@ class TrainSettings:
                 raise RecipeError(f"training: {name} must be above 0, not {value}")
         if not 0 <= self.warmup_share < 1:
             raise RecipeError(f"training: warmup_share must be in [0, 1), not {self.warmup_share}")
+        if min(self.matryoshka, default=1) < 1 or len(set(self.matryoshka)) < len(self.matryoshka):
+            raise RecipeError(f"training: matryoshka must be numbers of dimensions, each once, not {self.matryoshka}")
         choices = [("schedule", self.schedule, Schedule), ("precision", self.precision, Precision)]
         for name, given, known in [*choices, *(("trackers", tracker, Tracker) for tracker in self.trackers)]:
             if given not in get_args(known):

@@ -1,7 +1,7 @@
 """One step: texts → vectors → pool → score matrix → mask → loss → gradient."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +12,14 @@ from torch import Tensor
 
 from hardneg.data.dataset import Dataset
 from hardneg.losses.score_matrix import ScoreMatrix
-from hardneg.training.gather import Pass, Vectors, gather_vectors
+from hardneg.training.gather import Pass, gather_vectors
 from hardneg.training.gradient_cache import CachedPass
 from hardneg.training.masking import Cells, narrow
+from hardneg.training.matryoshka import nested_loss, score_columns
 from hardneg.training.plain_pass import PlainPass
 from hardneg.training.plan import Step, TrainingData, batch_of
 from hardneg.training.pool import Batch, Pool, build_pool
+from hardneg.training.queue_state import QueueState, widen
 from hardneg.training.settings import TrainSettings
 
 Towers = Callable[[list[str], list[str]], tuple[Tensor, Tensor]]
@@ -47,31 +49,55 @@ class Measured:
 
 
 def compute_gradient(
-    step: Step, data: TrainingData, towers: torch.nn.Module, accelerator: Accelerator, settings: TrainSettings
+    step: Step,
+    data: TrainingData,
+    towers: torch.nn.Module,
+    accelerator: Accelerator,
+    settings: TrainSettings,
+    *,
+    queue: QueueState | None = None,
 ) -> Measured:
     """Leave the mean gradient of a step's pairs in the parameters.
 
     All processes score the same whole batch against the same whole pool; each embeds its share of the texts.
-    Batches weigh as many as they have pairs.
+    Batches weigh as many as they have pairs. Documents go into the queue after the loss of their batch.
     """
+    own = accelerator.unwrap_model(towers)
     loss, counts = torch.zeros((), device=accelerator.device), torch.zeros(6, device=accelerator.device)
     n_pool = 0
+    if queue is not None:
+        queue.begin_step(own)
     for at, rows in enumerate(step.batches):
         batch = batch_of(data, rows, epoch=step.epoch, settings=settings)
         pool = build_pool(data.dataset, batch, shared_negatives=settings.shared_negatives)
         embed = _pass(towers, accelerator, settings, sync=at == len(step.batches) - 1)
         vectors, pull_back = gather_vectors(*_texts(batch.query, pool, data.dataset), embed, accelerator)
-        whole = _score_matrix(vectors, pool)
+        columns, wide = [vectors[1]], pool
+        if queue is not None and (queued := queue.queued()) is not None:
+            columns, wide = [vectors[1], queued.vectors], widen(pool, queued, dataset=data.dataset, batch=batch)
+        whole = _score_matrix(vectors[0], columns, wide)
         matrix = whole
         if settings.mask is not None:
-            matrix = narrow(whole, settings.mask, Cells(data.dataset, batch.query, pool.document))
-        part = settings.loss(matrix) * (len(batch) / step.n_pairs)
+            matrix = narrow(whole, settings.mask, Cells(data.dataset, batch.query, wide.document))
+        part = _loss(matrix, vectors[0], columns, own, settings) * (len(batch) / step.n_pairs)
         gradient = torch.autograd.grad(part, vectors, materialize_grads=True)
         pull_back((gradient[0], gradient[1]))
-        loss, n_pool = loss + part.detach(), len(pool.document)
+        if queue is not None:
+            queue.take_up(pool, vectors[1], dataset=data.dataset, accelerator=accelerator)
+        loss, n_pool = loss + part.detach(), len(wide.document)
         counts += _count(whole, matrix)
     grad_norm = accelerator.clip_grad_norm_(towers.parameters(), settings.max_grad_norm or math.inf)
     return Measured(float(loss), float(grad_norm), n_pool, **_shares(counts.tolist()))
+
+
+def _loss(
+    matrix: ScoreMatrix, queries: Tensor, columns: Sequence[Tensor], towers: torch.nn.Module, settings: TrainSettings
+) -> Tensor:
+    if not settings.matryoshka:
+        return settings.loss(matrix)
+    return nested_loss(
+        settings.loss, matrix, queries, columns, dimensions=settings.matryoshka, cosine=bool(towers.cosine)
+    )
 
 
 def _pass(towers: torch.nn.Module, accelerator: Accelerator, settings: TrainSettings, *, sync: bool) -> Pass:
@@ -107,7 +133,8 @@ def score_pool(query: Int32[np.ndarray, " rows"], pool: Pool, dataset: Dataset, 
     Returns:
         The matrix, on the device of the vectors, with a graph to the weights.
     """
-    return _score_matrix(towers(*_texts(query, pool, dataset)), pool)
+    queries, documents = towers(*_texts(query, pool, dataset))
+    return _score_matrix(queries, [documents], pool)
 
 
 def _texts(query: Int32[np.ndarray, " rows"], pool: Pool, dataset: Dataset) -> tuple[list[str], list[str]]:
@@ -117,10 +144,9 @@ def _texts(query: Int32[np.ndarray, " rows"], pool: Pool, dataset: Dataset) -> t
     )
 
 
-def _score_matrix(vectors: Vectors, pool: Pool) -> ScoreMatrix:
-    queries, documents = vectors
+def _score_matrix(queries: Tensor, columns: Sequence[Tensor], pool: Pool) -> ScoreMatrix:
     return ScoreMatrix(
-        scores=queries @ documents.T,
+        scores=score_columns(queries, columns),
         target=torch.from_numpy(pool.target).to(queries.device),
         allowed=torch.from_numpy(pool.allowed).to(queries.device),
         weight=None if pool.weight is None else torch.from_numpy(pool.weight).to(queries.device),
