@@ -19,6 +19,7 @@ from hardneg.training.batches import MinedNegatives, assemble, training_pairs
 from hardneg.training.embedding import TwoTowers
 from hardneg.training.loop import train
 from hardneg.training.plan import Step, TrainingData, plan_steps
+from hardneg.training.queue import Queue
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import compute_gradient
 from tiny_model import build_tiny_model
@@ -76,9 +77,17 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(start, toy, 
     assert weights(tmp_path / "a") != weights(tmp_path / "c")
 
 
-@pytest.mark.parametrize(("dropout", "number"), [(False, signal.SIGINT), (True, signal.SIGTERM)])
-def test_a_run_that_was_stopped_twice_ends_with_the_bytes_of_one_that_was_not(start, toy, tmp_path, dropout, number):
-    settings = TrainSettings(**SETTINGS, dropout=dropout)
+@pytest.mark.parametrize(
+    ("more", "number"),
+    [
+        ({}, signal.SIGINT),
+        ({"dropout": True}, signal.SIGTERM),
+        ({"dropout": True, "queue": Queue(size=30, warmup=2), "cache_tokens": 100}, signal.SIGINT),
+        ({"queue": Queue(size=30, momentum=0.9), "matryoshka": (8, 32)}, signal.SIGINT),
+    ],
+)
+def test_a_run_that_was_stopped_twice_ends_with_the_bytes_of_one_that_was_not(start, toy, tmp_path, more, number):
+    settings = TrainSettings(**SETTINGS, **more)
     whole = train(start, toy, toy_negatives(), settings=settings, out=tmp_path / "whole")
     for pairs in (10, 40):
         with showing(StopAfter(pairs, number)), pytest.raises(Interrupted, match="same command"):

@@ -21,6 +21,7 @@ from hardneg.recipe.place import nearest
 from hardneg.recipe.reference import reference, updated
 from hardneg.recipe.toml import toml_text
 from hardneg.sources import BM25, Dense
+from hardneg.training.queue import Queue
 
 FULL = """
 name = "all of it"
@@ -142,7 +143,15 @@ def test_every_table_arrives(load):
     assert recipe.dataset.skip_invalid
 
 
-@pytest.mark.parametrize("text", ['dataset = "data"', FULL, 'dataset = "hf:some/set"\nfilters = []'])
+QUEUED = 'dataset = "data"\n[train]\nmatryoshka = [8, 32]\n[train.queue]\nsize = 9\nmomentum = 0.5'
+
+
+def test_a_queue_is_a_table_of_the_training_settings(load):
+    train = load(QUEUED).train
+    assert (train.queue, train.matryoshka) == (Queue(size=9, momentum=0.5), (8, 32))
+
+
+@pytest.mark.parametrize("text", ['dataset = "data"', FULL, QUEUED, 'dataset = "hf:some/set"\nfilters = []'])
 def test_the_resolved_recipe_loads_as_an_equal_one(load, tmp_path, text):
     recipe = load(text)
     other = tmp_path / "elsewhere" / "recipe.toml"
@@ -267,6 +276,12 @@ BAD = {
         '[train]\nloss = {use = "info_nce", temp = 1}',
         r"train.loss: unknown key 'temp'; did you mean 'temperature'\?",
     ),
+    "an unknown key of the queue": (
+        "[train.queue]\nsize = 9\nmomentun = 0.5",
+        r"train.queue: unknown key 'momentun'; did you mean 'momentum'\?",
+    ),
+    "a queue without a size": ("[train]\nqueue = {}", r"train.queue: 'size' must be given"),
+    "a queue that is a number": ("[train]\nqueue = 9", "train.queue: must be a table, not 9"),
     "a component without a name": (
         "[[filters]]\nratio = 1",
         r"filters\[1\]: must name a filter by the key 'use'",

@@ -26,6 +26,9 @@ class Features:
     extra: dict[str, Any]
     n_tokens: Int64[np.ndarray, " texts"]
 
+    def __len__(self) -> int:
+        return len(self.n_tokens)
+
     def rows(self, rows: Int64[np.ndarray, " chosen"]) -> dict[str, Any]:
         """Take some texts as one batch, padded to the longest of them."""
         longest = int(self.n_tokens[rows].max())
@@ -33,6 +36,11 @@ class Features:
         left_padded = bool((mask[:, 0] == 0).any())
         cut = slice(-longest, None) if left_padded else slice(None, longest)
         return {name: tensor[torch.from_numpy(rows)][:, cut] for name, tensor in self.tensors.items()} | self.extra
+
+    def take(self, rows: Int64[np.ndarray, " chosen"]) -> "Features":
+        """Take some texts, padded to the longest of them."""
+        cut = {name: value for name, value in self.rows(rows).items() if name in self.tensors}
+        return Features(cut, self.extra, self.n_tokens[rows])
 
     def batches(self, max_tokens: int) -> Iterator[Int64[np.ndarray, " chosen"]]:
         """Cut the texts into batches of similar length, the longest first.

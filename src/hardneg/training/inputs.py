@@ -10,7 +10,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from hardneg.data.dataset import Dataset
-from hardneg.errors import MissingExtraError, ModelError, RunError
+from hardneg.errors import MissingExtraError, ModelError, RecipeError, RunError
 from hardneg.models.fingerprint import fingerprint
 from hardneg.models.sentence_transformer import check_similarity, load_model
 from hardneg.training.batches import weight_of
@@ -94,9 +94,16 @@ def load_for_training(model: str | Path, settings: TrainSettings, *, device: tor
 
     Raises:
         ModelError: The model cannot be loaded, compares by a distance, or has no weight to train.
+        RecipeError: The settings cut vectors to more dimensions than the model has.
     """
     loaded = load_model(model, device=str(device))
     check_similarity(loaded)
+    dimension = loaded.get_embedding_dimension()
+    if dimension is not None and max(settings.matryoshka, default=0) > dimension:
+        raise RecipeError(
+            f"training: matryoshka cuts vectors to {max(settings.matryoshka)} dimensions, but those of the model have "
+            f"{dimension}"
+        )
     _thaw_adapters(loaded)
     given = {"query": settings.query_prompt, "document": settings.document_prompt}
     loaded.prompts = {

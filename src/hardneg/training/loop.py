@@ -80,6 +80,7 @@ def train(
         ModelError: The model cannot be loaded, compares by a distance, or has no weight to train.
         RunError: The table of negatives does not fit the dataset, no pair ever meets a negative, `out` holds
             something else, or the loss is no longer a number.
+        RecipeError: The settings do not fit the model.
         MissingExtraError: A tracker is not installed.
         Interrupted: SIGINT or SIGTERM came; a checkpoint was saved.
     """
@@ -114,7 +115,7 @@ def train(
             bf16=precision == "bf16",
         )
         steps = plan_steps(data, settings)
-        check_plan(steps, data, settings, n_processes=accelerator.num_processes)
+        check_plan(steps, data, settings)
         with cutting_texts(loaded, settings.max_tokens):
             session = open_session(towers, accelerator, folder, settings, inputs=inputs)
             seconds = _work(session, data, steps, choose_probe(data, negatives, seed=settings.seed))
@@ -159,7 +160,9 @@ def _work(session: Session, data: TrainingData, steps: list[Step], probe: Probe 
             for group in session.optimizer.param_groups:
                 group["lr"] = rate
             probed = _look(probe, session, data.dataset) if number in probed_at else {}
-            measured = compute_gradient(step, data, session.towers, session.accelerator, session.settings)
+            measured = compute_gradient(
+                step, data, session.towers, session.accelerator, session.settings, queue=session.queue
+            )
             seconds = time.perf_counter() - started
             record(
                 session,

@@ -78,7 +78,7 @@ def batch_of(data: TrainingData, rows: Int64[np.ndarray, " rows"], *, epoch: int
     )
 
 
-def check_plan(steps: list[Step], data: TrainingData, settings: TrainSettings, *, n_processes: int) -> None:
+def check_plan(steps: list[Step], data: TrainingData, settings: TrainSettings) -> None:
     """Make sure that training can move the weights: some pair must meet a negative.
 
     The search ends at the first such pair, nearly always in the first batch.
@@ -87,7 +87,6 @@ def check_plan(steps: list[Step], data: TrainingData, settings: TrainSettings, *
         steps: All steps of the run.
         data: What is trained on.
         settings: How.
-        n_processes: Processes among which each batch is divided.
 
     Raises:
         RunError: No pair of the whole run is ever scored against a document that may be its negative.
@@ -95,13 +94,10 @@ def check_plan(steps: list[Step], data: TrainingData, settings: TrainSettings, *
     for step in steps:
         for rows in step.batches:
             batch = batch_of(data, rows, epoch=step.epoch, settings=settings)
-            parts = [batch.part(index, of=n_processes) for index in range(n_processes)]
-            for part in filter(len, parts):
-                pool = build_pool(data.dataset, part, shared_negatives=settings.shared_negatives)
-                if pool.allowed.sum() > len(part):
-                    return
+            pool = build_pool(data.dataset, batch, shared_negatives=settings.shared_negatives)
+            if pool.allowed.sum() > len(batch):
+                return
     raise RunError(
         f"nothing can be learned from the {len(data.query)} training pairs: no query is ever scored against a document "
         "that does not answer it; mine negatives (hardneg mine) or give pairs of different queries and documents"
-        + (f", or train with fewer than {n_processes} processes, which divide each batch" if n_processes > 1 else "")
     )

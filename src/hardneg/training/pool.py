@@ -44,25 +44,14 @@ class Batch:
     def __len__(self) -> int:
         return len(self.query)
 
-    def part(self, index: int, *, of: int) -> "Batch":
-        """Cut the rows into `of` parts of nearly equal length and take one, with its negatives."""
-        low, high = (len(self) * index) // of, (len(self) * (index + 1)) // of
-        mine = (self.negative_row >= low) & (self.negative_row < high)
-        weights = self.weights
-        if weights is not None:
-            own = (weights.row >= low) & (weights.row < high)
-            weights = Weights(weights.row[own] - low, weights.document[own], weights.weight[own])
-        return Batch(
-            self.query[low:high], self.document[low:high], self.negative_row[mine] - low, self.negative[mine], weights
-        )
-
 
 @dataclass(frozen=True, eq=False)
 class Pool:
     """The columns of a score matrix.
 
     Args:
-        document: Document of each column; no two have the same normalised text.
+        document: Document of each column. No two have the same normalised text, but for columns of the queue,
+            which follow the others: of several with one text at most one is allowed.
         target: Column of each row's positive.
         allowed: `True` where the column's document is no answer to the row's query and has a weight above 0
             there, or is the row's target.
@@ -89,10 +78,10 @@ def build_pool(dataset: Dataset, batch: Batch, *, shared_negatives: bool = True)
     documents = np.concatenate([batch.document, batch.negative])
     groups, first, column = np.unique(dataset.text_group[documents], return_index=True, return_inverse=True)
     target = column[: len(batch)].astype(np.int64)
-    allowed = ~_answers(dataset, batch.query, groups)
+    allowed = ~find_answers(dataset, batch.query, groups)
     if not shared_negatives:
         allowed &= _own_or_positive(batch, column, len(groups))
-    weight = None if batch.weights is None else _weigh(dataset, batch.weights, len(batch), groups)
+    weight = None if batch.weights is None else spread_weights(dataset, batch.weights, len(batch), groups)
     if weight is not None:
         allowed &= weight > 0
     allowed[np.arange(len(batch)), target] = True
@@ -107,50 +96,74 @@ def judged_negative(
     Args:
         dataset: Whose labels, of all splits, are looked at.
         query: Query of each row.
-        document: Document of each column of a pool, in its order.
+        document: Document of each column.
 
     Returns:
         `True` where the column's document is known to be no answer to the row's query.
     """
     distinct, row_of = np.unique(query, return_inverse=True)
     owner, judged = dataset.judged_negatives.among(distinct)
-    column, inside = _columns(dataset.text_group[judged], dataset.text_group[document])
+    pair, column = _cells(dataset.text_group[judged], dataset.text_group[document])
     marked = np.zeros((len(distinct), len(document)), dtype=bool)
-    marked[np.searchsorted(distinct, owner[inside]), column[inside]] = True
+    marked[np.searchsorted(distinct, owner[pair]), column] = True
     return marked[row_of]
 
 
-def _answers(
+def find_answers(
     dataset: Dataset, query: Int32[np.ndarray, " rows"], groups: Int32[np.ndarray, " pool"]
 ) -> Bool[np.ndarray, "rows pool"]:
-    """Mark the answers; the same as `Dataset.is_answer` on all pairs, at the cost of the answers only."""
+    """Mark the answers; the same as `Dataset.is_answer` on all pairs, at the cost of the answers only.
+
+    Args:
+        dataset: Whose labels, of all splits, decide.
+        query: Query of each row.
+        groups: Text group of each column.
+
+    Returns:
+        `True` where the column's text answers the row's query.
+    """
     text = dataset.query_text_group[query]
     distinct, row_of = np.unique(text, return_inverse=True)
     owner, group = dataset.answers.among(distinct)
-    column, inside = _columns(group, groups)
+    pair, column = _cells(group, groups)
     marked = np.zeros((len(distinct), len(groups)), dtype=bool)
-    marked[np.searchsorted(distinct, owner[inside]), column[inside]] = True
+    marked[np.searchsorted(distinct, owner[pair]), column] = True
     return marked[row_of]
 
 
-def _weigh(
+def spread_weights(
     dataset: Dataset, weights: Weights, n_rows: int, groups: Int32[np.ndarray, " pool"]
 ) -> Float32[np.ndarray, "rows pool"]:
-    """Spread weights over the columns; of two documents with one text, the smaller weight counts."""
-    column, inside = _columns(dataset.text_group[weights.document], groups)
+    """Spread weights over columns; of two documents with one text, the smaller weight counts.
+
+    Args:
+        dataset: Decides which texts are equal.
+        weights: Which documents count for less than 1, and for which rows.
+        n_rows: Rows of the batch.
+        groups: Text group of each column.
+
+    Returns:
+        The weight of each cell; 1 where none is given.
+    """
+    pair, column = _cells(dataset.text_group[weights.document], groups)
     spread = np.ones((n_rows, len(groups)), dtype=np.float32)
-    np.minimum.at(spread, (weights.row[inside], column[inside]), weights.weight[inside])
+    np.minimum.at(spread, (weights.row[pair], column), weights.weight[pair])
     return spread
 
 
-def _columns(
+def _cells(
     wanted: Int32[np.ndarray, " pairs"], groups: Int32[np.ndarray, " pool"]
-) -> tuple[Int64[np.ndarray, " pairs"], Bool[np.ndarray, " pairs"]]:
-    """Find the column of each text group, and whether there is one."""
-    column = np.searchsorted(groups, wanted)
-    inside = column < len(groups)
-    inside[inside] = groups[column[inside]] == wanted[inside]
-    return column, inside
+) -> tuple[Int64[np.ndarray, " cells"], Int64[np.ndarray, " cells"]]:
+    """Find all columns of each text group, whatever their order; gives numbers of pairs and of columns.
+
+    A pool is long and few of its columns are wanted: only those are sorted.
+    """
+    near = np.flatnonzero(np.isin(groups, wanted, kind="table"))
+    column = near[np.argsort(groups[near], kind="stable")]
+    low, high = (np.searchsorted(groups[column], wanted, side=side) for side in ("left", "right"))
+    pair = np.repeat(np.arange(len(wanted)), high - low)
+    at = np.arange(len(pair)) - np.repeat(np.cumsum(high - low) - (high - low), high - low) + low[pair]
+    return pair, column[at]
 
 
 def _own_or_positive(

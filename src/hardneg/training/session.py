@@ -16,6 +16,7 @@ from hardneg.files import replacing_folder
 from hardneg.training.embedding import TwoTowers
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.optimisation import build_optimizer
+from hardneg.training.queue_state import QueueState
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import Measured
 from hardneg.training.symptoms import symptoms
@@ -33,6 +34,7 @@ class Session:
         settings: How to train.
         done: Steps that earlier sessions have done.
         seconds: Time they took.
+        queue: Documents of earlier steps; None without a queue.
     """
 
     towers: torch.nn.Module
@@ -42,6 +44,7 @@ class Session:
     settings: TrainSettings
     done: int
     seconds: float
+    queue: QueueState | None = None
 
 
 def open_session(
@@ -68,6 +71,9 @@ def open_session(
     if accelerator.is_main_process:
         folder.begin(inputs)
     set_seed(settings.seed, device_specific=True)
+    queue = None if settings.queue is None else QueueState(settings.queue, towers)
+    if queue is not None:
+        accelerator.register_for_checkpointing(queue)
     prepared, optimizer = accelerator.prepare(towers, build_optimizer(towers, settings))
     if settings.trackers:
         accelerator.init_trackers("hardneg", config={name: str(value) for name, value in inputs.items()})
@@ -76,7 +82,7 @@ def open_session(
         accelerator.load_state(str(folder.checkpoint(done)))
     seconds = folder.cut_losses(done) if accelerator.is_main_process else 0.0
     accelerator.wait_for_everyone()
-    return Session(prepared, optimizer, accelerator, folder, settings, done, seconds)
+    return Session(prepared, optimizer, accelerator, folder, settings, done, seconds, queue)
 
 
 def record(

@@ -8,6 +8,7 @@ from hardneg.losses.info_nce import InfoNCE
 from hardneg.losses.protocol import Loss
 from hardneg.models.formats import Precision
 from hardneg.training.masking import Mask
+from hardneg.training.queue import Queue
 
 Schedule = Literal["linear", "cosine", "constant"]
 Tracker = Literal["tensorboard", "wandb"]
@@ -25,7 +26,8 @@ class TrainSettings:
         mask: Decides in each step which negatives are left out as likely answers; None leaves none out.
         epochs: Times every pair is seen.
         batch_size: Pairs that share a pool, over all processes, at least 2.
-        accumulate: Batches whose gradients are averaged before the model moves. It adds no negatives.
+        accumulate: Batches whose gradients are averaged before the model moves. It adds no negatives: see
+            `cache_tokens`.
         learning_rate: Peak of the schedule.
         warmup_share: Share of all steps over which the rate climbs from 0, in [0, 1).
         schedule: How the rate falls after that: to 0 on a line, to 0 on a half cosine, or not at all.
@@ -41,6 +43,11 @@ class TrainSettings:
         negatives_per_row: Mined negatives of each pair in a batch; None takes all.
         shared_negatives: Whether a mined negative serves all rows of its batch, or only its own.
         max_pairs: Cap on the pairs trained on, by a seeded choice of queries; None takes all.
+        queue: Documents of earlier steps that serve as negatives; None keeps none.
+        matryoshka: The loss is the mean over vectors cut to each of these numbers of dimensions, so that the trained
+            model can be used at any of them; empty trains whole vectors only.
+        cache_tokens: Padded tokens whose way back through the model is kept at a time, so that a batch of any size
+            fits into memory, for one more forward pass (gradient cache); None keeps those of the whole batch.
         seed: Decides order, choices and dropout.
         checkpoint_every: Steps between checkpoints.
         trackers: Where else losses are sent: "tensorboard", "wandb".
@@ -68,6 +75,9 @@ class TrainSettings:
     negatives_per_row: int | None = None
     shared_negatives: bool = True
     max_pairs: int | None = None
+    queue: Queue | None = None
+    matryoshka: tuple[int, ...] = ()
+    cache_tokens: int | None = None
     seed: int = 0
     checkpoint_every: int = 500
     trackers: tuple[Tracker, ...] = ()
@@ -82,7 +92,7 @@ class TrainSettings:
             "checkpoint_every": 1,
             "log_every": 1,
         }
-        least |= {"max_tokens": 4, "negatives_per_row": 0, "max_pairs": 2, "weight_decay": 0}
+        least |= {"max_tokens": 4, "negatives_per_row": 0, "max_pairs": 2, "cache_tokens": 1, "weight_decay": 0}
         for name, smallest in least.items():
             value = getattr(self, name)
             if value is not None and value < smallest:
@@ -93,6 +103,8 @@ class TrainSettings:
                 raise RecipeError(f"training: {name} must be above 0, not {value}")
         if not 0 <= self.warmup_share < 1:
             raise RecipeError(f"training: warmup_share must be in [0, 1), not {self.warmup_share}")
+        if min(self.matryoshka, default=1) < 1 or len(set(self.matryoshka)) < len(self.matryoshka):
+            raise RecipeError(f"training: matryoshka must be numbers of dimensions, each once, not {self.matryoshka}")
         choices = [("schedule", self.schedule, Schedule), ("precision", self.precision, Precision)]
         for name, given, known in [*choices, *(("trackers", tracker, Tracker) for tracker in self.trackers)]:
             if given not in get_args(known):

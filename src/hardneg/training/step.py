@@ -1,8 +1,7 @@
 """One step: texts → vectors → pool → score matrix → mask → loss → gradient."""
 
 import math
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +12,14 @@ from torch import Tensor
 
 from hardneg.data.dataset import Dataset
 from hardneg.losses.score_matrix import ScoreMatrix
+from hardneg.training.gather import Pass, gather_vectors
+from hardneg.training.gradient_cache import CachedPass
 from hardneg.training.masking import Cells, narrow
+from hardneg.training.matryoshka import nested_loss, score_columns
+from hardneg.training.plain_pass import PlainPass
 from hardneg.training.plan import Step, TrainingData, batch_of
 from hardneg.training.pool import Batch, Pool, build_pool
+from hardneg.training.queue_state import QueueState, widen
 from hardneg.training.settings import TrainSettings
 
 Towers = Callable[[list[str], list[str]], tuple[Tensor, Tensor]]
@@ -23,12 +27,12 @@ Towers = Callable[[list[str], list[str]], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Measured:
-    """What one step showed; means are over all batches of the step, over all processes.
+    """What one step showed; means are over all batches of the step.
 
     Args:
         loss: Mean over the pairs of the step.
         grad_norm: Length of the gradient before it was cut.
-        n_pool: Columns of the last score matrix, of this process.
+        n_pool: Columns of the last score matrix.
         positive_mean: Mean score of the positives.
         negative_mean: Mean score of the negatives that the loss saw; no number if it saw none.
         share_above: Share of those negatives that score above their positive; no number if there were none.
@@ -45,36 +49,61 @@ class Measured:
 
 
 def compute_gradient(
-    step: Step, data: TrainingData, towers: torch.nn.Module, accelerator: Accelerator, settings: TrainSettings
+    step: Step,
+    data: TrainingData,
+    towers: torch.nn.Module,
+    accelerator: Accelerator,
+    settings: TrainSettings,
+    *,
+    queue: QueueState | None = None,
 ) -> Measured:
     """Leave the mean gradient of a step's pairs in the parameters.
 
-    Each process takes its slice of every batch and scores it against its own slice's pool. The weights below
-    undo that slices and batches differ in length: the gradient is the mean over pairs, not over processes.
+    All processes score the same whole batch against the same whole pool; each embeds its share of the texts.
+    Batches weigh as many as they have pairs. Documents go into the queue after the loss of their batch.
     """
-    loss, n_pool = torch.zeros((), device=accelerator.device), 0
-    counts = torch.zeros(6, device=accelerator.device)
+    own = accelerator.unwrap_model(towers)
+    loss, counts = torch.zeros((), device=accelerator.device), torch.zeros(6, device=accelerator.device)
+    n_pool = 0
+    if queue is not None:
+        queue.begin_step(own)
     for at, rows in enumerate(step.batches):
         batch = batch_of(data, rows, epoch=step.epoch, settings=settings)
-        mine = batch.part(accelerator.process_index, of=accelerator.num_processes)
-        weight = len(mine) * accelerator.num_processes / step.n_pairs
-        if not len(mine):  # every process must take part in the exchange of gradients; this one adds zero
-            mine = batch.part(0, of=len(batch))
-        last = at == len(step.batches) - 1
-        with nullcontext() if last else accelerator.no_sync(towers):
-            pool = build_pool(data.dataset, mine, shared_negatives=settings.shared_negatives)
-            whole = score_pool(mine.query, pool, data.dataset, towers)
-            matrix = whole
-            if settings.mask is not None:
-                matrix = narrow(whole, settings.mask, Cells(data.dataset, mine.query, pool.document))
-            part = settings.loss(matrix) * weight
-            accelerator.backward(part)
-        loss, n_pool = loss + part.detach(), len(pool.document)
-        if weight:
-            counts += _count(whole, matrix)
+        pool = build_pool(data.dataset, batch, shared_negatives=settings.shared_negatives)
+        embed = _pass(towers, accelerator, settings, sync=at == len(step.batches) - 1)
+        vectors, pull_back = gather_vectors(*_texts(batch.query, pool, data.dataset), embed, accelerator)
+        columns, wide = [vectors[1]], pool
+        if queue is not None and (queued := queue.queued()) is not None:
+            columns, wide = [vectors[1], queued.vectors], widen(pool, queued, dataset=data.dataset, batch=batch)
+        whole = _score_matrix(vectors[0], columns, wide)
+        matrix = whole
+        if settings.mask is not None:
+            matrix = narrow(whole, settings.mask, Cells(data.dataset, batch.query, wide.document))
+        part = _loss(matrix, vectors[0], columns, own, settings) * (len(batch) / step.n_pairs)
+        gradient = torch.autograd.grad(part, vectors, materialize_grads=True)
+        pull_back((gradient[0], gradient[1]))
+        if queue is not None:
+            queue.take_up(pool, vectors[1], dataset=data.dataset, accelerator=accelerator)
+        loss, n_pool = loss + part.detach(), len(wide.document)
+        counts += _count(whole, matrix)
     grad_norm = accelerator.clip_grad_norm_(towers.parameters(), settings.max_grad_norm or math.inf)
-    reduced = accelerator.reduce(counts, "sum")
-    return Measured(float(accelerator.reduce(loss, "mean")), float(grad_norm), n_pool, **_shares(reduced.tolist()))
+    return Measured(float(loss), float(grad_norm), n_pool, **_shares(counts.tolist()))
+
+
+def _loss(
+    matrix: ScoreMatrix, queries: Tensor, columns: Sequence[Tensor], towers: torch.nn.Module, settings: TrainSettings
+) -> Tensor:
+    if not settings.matryoshka:
+        return settings.loss(matrix)
+    return nested_loss(
+        settings.loss, matrix, queries, columns, dimensions=settings.matryoshka, cosine=bool(towers.cosine)
+    )
+
+
+def _pass(towers: torch.nn.Module, accelerator: Accelerator, settings: TrainSettings, *, sync: bool) -> Pass:
+    if settings.cache_tokens is None:
+        return PlainPass(towers, accelerator, sync=sync)
+    return CachedPass(towers, accelerator, sync=sync, cache_tokens=settings.cache_tokens)
 
 
 def score(batch: Batch, dataset: Dataset, towers: Towers, *, shared_negatives: bool = True) -> ScoreMatrix:
@@ -104,12 +133,20 @@ def score_pool(query: Int32[np.ndarray, " rows"], pool: Pool, dataset: Dataset, 
     Returns:
         The matrix, on the device of the vectors, with a graph to the weights.
     """
-    queries, documents = towers(
+    queries, documents = towers(*_texts(query, pool, dataset))
+    return _score_matrix(queries, [documents], pool)
+
+
+def _texts(query: Int32[np.ndarray, " rows"], pool: Pool, dataset: Dataset) -> tuple[list[str], list[str]]:
+    return (
         dataset.query_texts.gather(query).fill_null("").to_list(),
         dataset.document_texts.gather(pool.document).fill_null("").to_list(),
     )
+
+
+def _score_matrix(queries: Tensor, columns: Sequence[Tensor], pool: Pool) -> ScoreMatrix:
     return ScoreMatrix(
-        scores=queries @ documents.T,
+        scores=score_columns(queries, columns),
         target=torch.from_numpy(pool.target).to(queries.device),
         allowed=torch.from_numpy(pool.allowed).to(queries.device),
         weight=None if pool.weight is None else torch.from_numpy(pool.weight).to(queries.device),

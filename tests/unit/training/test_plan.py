@@ -17,9 +17,9 @@ def data_of(pairs, negatives=()):
     return TrainingData(dataset, query, document, MinedNegatives(table, n_queries=dataset.n_queries))
 
 
-def check(data, *, n_processes=1, **settings):
+def check(data, **settings):
     settings = TrainSettings(**settings)
-    check_plan(plan_steps(data, settings), data, settings, n_processes=n_processes)
+    check_plan(plan_steps(data, settings), data, settings)
 
 
 def test_two_pairs_in_a_batch_or_one_mined_negative_are_enough():
@@ -35,10 +35,3 @@ def test_one_query_with_two_answers_has_nothing_to_learn_from():
 def test_a_mined_negative_that_answers_the_query_is_none():
     with pytest.raises(RunError, match="hardneg mine"):
         check(data_of([(0, 0)], negatives=[(0, 24)]))
-
-
-def test_processes_that_each_get_a_single_row_have_nothing_to_learn_from():
-    data = data_of([(0, 0), (1, 1)])
-    with pytest.raises(RunError, match="fewer than 2 processes"):
-        check(data, n_processes=2, batch_size=2)
-    check(data_of([(0, 0), (1, 1), (2, 2)]), n_processes=2, batch_size=3)

@@ -1,108 +1,95 @@
-"""Training in two processes that talk over gloo, against the documented gradient computed in one."""
+"""Training in processes that talk over gloo, against the same global batches in one process."""
 
 import json
-import os
+import multiprocessing
 import socket
-import subprocess
-import sys
-from pathlib import Path
+from dataclasses import astuple
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 
-from hardneg.training.batches import MinedNegatives, training_pairs
-from hardneg.training.embedding import TwoTowers
-from hardneg.training.optimisation import build_optimizer, learning_rate
-from hardneg.training.plan import TrainingData, batch_of, plan_steps
-from hardneg.training.settings import TrainSettings
-from hardneg.training.step import score
+import process_cases
+from hardneg.training.gather import deal
 from tiny_model import build_tiny_model
-from toy import toy_dataset, toy_negatives
-
-# Batches of five pairs go to two processes as slices of two and three; the last batches are smaller still.
-SETTINGS = {"batch_size": 5, "accumulate": 2, "max_pairs": 18, "learning_rate": 1e-3, "max_grad_norm": 0.5}
-PROGRAM = """
-import json, sys
-from hardneg.training.loop import train
-from hardneg.training.settings import TrainSettings
-from toy import toy_dataset, toy_negatives
-
-settings = TrainSettings(**json.loads(sys.argv[3]), precision="fp32")
-print(train(sys.argv[1], toy_dataset(), toy_negatives(), settings=settings, out=sys.argv[2]).loss)
-"""
+from toy import toy_dataset
 
 
-def train_in_two_processes(start, out):
-    """Returns what each process printed; both must end well."""
+def run_in_processes(n_processes, start, out):
+    """Runs the cases in a group of processes; all must end well."""
+    context = multiprocessing.get_context("forkserver")  # which imports torch once, for all of them
+    context.set_forkserver_preload(["process_cases"])
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "true"}
-    shared |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
-    command = [sys.executable, "-c", PROGRAM, str(start), str(out), json.dumps(SETTINGS)]
     running = [
-        subprocess.Popen(
-            command,
-            env=os.environ | shared | {"RANK": rank, "LOCAL_RANK": rank},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in "01"
+        context.Process(target=process_cases.work, args=(rank, n_processes, port, start, out))
+        for rank in range(n_processes)
     ]
     try:
-        ended = [process.communicate(timeout=120) for process in running]
+        for process in running:
+            process.start()
+        for process in running:
+            process.join(timeout=200)
     finally:
         for process in running:
             process.kill()
-    assert [process.returncode for process in running] == [0, 0], [errors for _, errors in ended]
-    return [output for output, _ in ended]
+    assert [process.exitcode for process in running] == [0] * n_processes
 
 
-def train_by_the_book(start):
-    """Slices weighed by their pairs, one after the other in one process; returns losses and weights."""
-    settings = TrainSettings(**SETTINGS, precision="fp32")
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
     dataset = toy_dataset()
-    query, document = training_pairs(dataset, "train", max_pairs=settings.max_pairs)
-    data = TrainingData(dataset, query, document, MinedNegatives(toy_negatives(), n_queries=dataset.n_queries))
-    model = SentenceTransformer(str(start), device="cpu").eval()
-    towers = TwoTowers(model, query_prompt=None, document_prompt=None, bf16=False)
-    optimizer, steps, losses = build_optimizer(towers, settings), plan_steps(data, settings), []
-    for number, step in enumerate(steps):
-        batches = [batch_of(data, rows, epoch=step.epoch, settings=settings) for rows in step.batches]
-        slices = [part for batch in batches for part in (batch.part(0, of=2), batch.part(1, of=2)) if len(part)]
-        loss = sum(settings.loss(score(part, dataset, towers)) * len(part) for part in slices) / step.n_pairs
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(number, total=len(steps), settings=settings)
-        optimizer.step()
-        optimizer.zero_grad()
-        losses.append(float(loss.detach()))
-    return losses, weights(model)
+    return build_tiny_model(tmp_path_factory.mktemp("start"), [*dataset.query_texts, *dataset.document_texts])
 
 
-def weights(model):
+@pytest.fixture(scope="module")
+def in_one_process(start, tmp_path_factory):
+    out = tmp_path_factory.mktemp("one") / "run"
+    return process_cases.train_whole_run(start, out), process_cases.measure_all(start), out
+
+
+@pytest.mark.parametrize("n_processes", [2, 4])
+def test_processes_measure_and_learn_what_one_process_does_with_the_global_batch(
+    start, in_one_process, tmp_path, n_processes
+):
+    run_in_processes(n_processes, start, tmp_path)
+    before = weights(start)
+    loss, expected, out = in_one_process
+    for rank in range(n_processes):
+        final_loss, found = torch.load(tmp_path / f"{rank}.pt", weights_only=False)
+        assert final_loss == pytest.approx(loss, rel=1e-4)
+        for name, (steps, moved_to, n_exchanges) in found.items():
+            assert n_exchanges == 1, name
+            for step, right in zip(steps, expected[name][0], strict=True):
+                assert astuple(step) == pytest.approx(astuple(right), rel=1e-5, nan_ok=True), name
+            assert (moved_to - expected[name][1]).norm() < 1e-5 * (expected[name][1] - before).norm(), name
+    for one, several in zip(curve(out), curve(tmp_path / "run"), strict=True):
+        assert several | {"seconds": 0} == pytest.approx(one | {"seconds": 0}, rel=1e-4)
+    # Adam makes steps of a full size out of gradients that are zero but for rounding: the whole move is compared.
+    moves = [weights(folder / "model") - before for folder in (out, tmp_path / "run")]
+    assert (moves[1] - moves[0]).norm() < 1e-2 * moves[0].norm()
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {path.name for path in out.iterdir()}
+
+
+def weights(folder):
+    model = SentenceTransformer(str(folder), device="cpu")
     return torch.cat([value.detach().reshape(-1) for _, value in sorted(model.named_parameters())])
 
 
-def test_two_processes_end_with_one_model_trained_by_the_mean_over_pairs_of_the_losses_of_their_slices(tmp_path):
-    dataset = toy_dataset()
-    start = build_tiny_model(tmp_path, [*dataset.query_texts, *dataset.document_texts])
-    printed = train_in_two_processes(start, tmp_path / "run")
-    losses, expected = train_by_the_book(start)
+def curve(folder):
+    return [json.loads(line) for line in (folder / "loss.jsonl").read_text().splitlines()]
 
-    curve = [json.loads(line) for line in (tmp_path / "run" / "loss.jsonl").read_text().splitlines()]
-    assert [line["loss"] for line in curve] == pytest.approx(losses, rel=1e-5)
-    assert printed[0] == printed[1]
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
-        "findings.json",
-        "loss.jsonl",
-        "model",
-        "training.json",
-    ]
-    before, after = (weights(SentenceTransformer(str(p), device="cpu")) for p in (start, tmp_path / "run" / "model"))
-    # Sums in another order differ in the last bits, and Adam makes steps of a full size out of gradients that
-    # are zero but for them: so the whole move is compared, not each weight.
-    assert (after - expected).norm() < 1e-2 * (expected - before).norm()
+
+@given(st.lists(st.text(max_size=9), min_size=1, max_size=12), st.integers(1, 5))
+def test_every_text_is_dealt_once_and_repeats_bring_no_gradient(texts, n_processes):
+    deals = [deal(texts, process=process, n_processes=n_processes) for process in range(n_processes)]
+    assert len({len(dealt.own) for dealt in deals}) == 1
+    gradient = torch.arange(1.0, len(texts) + 1).unsqueeze(1)
+    total = np.zeros(len(texts))
+    for dealt in deals:
+        np.add.at(total, dealt.own, dealt.share(gradient).squeeze(1).numpy())
+    assert total.tolist() == gradient.squeeze(1).tolist()

@@ -18,6 +18,9 @@ from hardneg.training.settings import TrainSettings
         {"seed": -1},
         {"negatives_per_row": -1},
         {"max_pairs": 1},
+        {"cache_tokens": 0},
+        {"matryoshka": (0, 8)},
+        {"matryoshka": (8, 8)},
     ],
 )
 def test_a_value_outside_its_range_is_refused_by_name(wrong):

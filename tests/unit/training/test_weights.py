@@ -75,14 +75,6 @@ def test_weights_of_one_are_no_weights(tiny, weights):
     assert MinedNegatives(None, n_queries=4).weights(np.array([0], np.int32)) is None
 
 
-def test_slices_of_a_batch_keep_the_weights_of_their_rows(tiny):
-    mined = MinedNegatives(table([(0, 6, 0.25), (2, 6, 0.5), (2, 3, 0.75)]), n_queries=4)
-    whole = batch_of(mined, [0, 1, 2], [0, 1, 2])
-    first, second = (whole.part(index, of=2).weights for index in range(2))
-    assert (first.row.tolist(), first.weight.tolist()) == ([0], [0.25])
-    assert (second.row.tolist(), second.document.tolist(), second.weight.tolist()) == ([1, 1], [6, 3], [0.5, 0.75])
-
-
 @given(
     st.dictionaries(
         st.tuples(st.integers(0, 23), st.integers(0, 39)), st.sampled_from([0.0, 0.25, 0.5, 1.0, None]), max_size=60
