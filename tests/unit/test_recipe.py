@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hardneg.data.python_source import python_source
 from hardneg.errors import RecipeError
 from hardneg.filters import FILTERS, NearDuplicate, PositiveMargin
-from hardneg.losses import InfoNCE
+from hardneg.losses import KL, InfoNCE, Triplet, WeightedSum
 from hardneg.recipe import FromPython, Recipe, shipped_recipes
 from hardneg.recipe.place import nearest
 from hardneg.recipe.reference import reference, updated
@@ -142,7 +142,14 @@ def test_every_table_arrives(load):
     assert recipe.dataset.skip_invalid
 
 
-@pytest.mark.parametrize("text", ['dataset = "data"', FULL, 'dataset = "hf:some/set"\nfilters = []'])
+SUM = """
+dataset = "data"
+[train]
+loss = [{ use = "info_nce", weight = 1 }, { use = "kl", weight = 0.2, teacher_temperature = 2.0 }, "triplet"]
+"""
+
+
+@pytest.mark.parametrize("text", ['dataset = "data"', FULL, 'dataset = "hf:some/set"\nfilters = []', SUM])
 def test_the_resolved_recipe_loads_as_an_equal_one(load, tmp_path, text):
     recipe = load(text)
     other = tmp_path / "elsewhere" / "recipe.toml"
@@ -152,6 +159,19 @@ def test_the_resolved_recipe_loads_as_an_equal_one(load, tmp_path, text):
     assert again == recipe
     assert again.resolved() == recipe.resolved()
     assert again.fingerprint == recipe.fingerprint
+
+
+def test_an_array_of_losses_is_their_weighted_sum(load):
+    recipe = load(SUM)
+    assert recipe.train.loss == WeightedSum((InfoNCE(), KL(teacher_temperature=2.0), Triplet()), (1.0, 0.2, 1.0))
+    assert tomllib.loads(recipe.resolved())["train"]["loss"][1] == {
+        "use": "kl",
+        "temperature": 1.0,
+        "teacher_temperature": 2.0,
+        "scale": 20.0,
+        "weight": 0.2,
+    }
+    assert recipe.fingerprint != load(SUM.replace("0.2", "0.3")).fingerprint
 
 
 def test_the_resolved_recipe_names_every_default(load):
@@ -246,6 +266,22 @@ BAD = {
     "an unknown strategy": (
         '[select]\nstrategy = "waited"',
         r"select.strategy: unknown strategy 'waited'; did you mean 'weighted'\?",
+    ),
+    "a sum of no losses": (
+        "[train]\nloss = []",
+        r"train.loss: a weighted sum needs at least one loss",
+    ),
+    "a weight that is no number": (
+        '[train]\nloss = [{use = "info_nce", weight = "1"}]',
+        r"train.loss\[1\].weight: should be a number, not '1'",
+    ),
+    "a weight of nothing": (
+        '[train]\nloss = ["info_nce", {use = "kl", weight = 0}]',
+        r"train.loss: the weight of a loss must be above 0, not 0.0",
+    ),
+    "an unknown loss in a sum": (
+        '[train]\nloss = [{use = "info_nce"}, {use = "lk"}]',
+        r"train.loss\[2\]: unknown loss 'lk'; did you mean 'kl'\?",
     ),
     "an unknown loss": (
         '[train]\nloss = "infonce"',
