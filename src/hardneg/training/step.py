@@ -17,6 +17,7 @@ from hardneg.training.masking import Cells, narrow
 from hardneg.training.plan import Step, TrainingData, batch_of
 from hardneg.training.pool import Batch, Pool, build_pool
 from hardneg.training.settings import TrainSettings
+from hardneg.training.teacher_scores import with_teacher
 
 Towers = Callable[[list[str], list[str]], tuple[Tensor, Tensor]]
 
@@ -63,10 +64,11 @@ def compute_gradient(
         last = at == len(step.batches) - 1
         with nullcontext() if last else accelerator.no_sync(towers):
             pool = build_pool(data.dataset, mine, shared_negatives=settings.shared_negatives)
-            whole = score_pool(mine.query, pool, data.dataset, towers)
+            cells = Cells(data.dataset, mine.query, pool.document)
+            whole = with_teacher(score_pool(mine.query, pool, data.dataset, towers), data.teacher, cells)
             matrix = whole
             if settings.mask is not None:
-                matrix = narrow(whole, settings.mask, Cells(data.dataset, mine.query, pool.document))
+                matrix = narrow(whole, settings.mask, cells)
             part = settings.loss(matrix) * weight
             accelerator.backward(part)
         loss, n_pool = loss + part.detach(), len(pool.document)
