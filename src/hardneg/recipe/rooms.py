@@ -15,3 +15,5 @@ SCORER = Room("scorer", SCORERS, Scorer)
 FILTER = Room("filter", FILTERS, Filter, inner={"scorer": SCORER})
 SELECT = {"strategy": Room("strategy", STRATEGIES)}
 TRAIN = {"loss": Room("loss", LOSSES, Loss, total=WeightedSum), "mask": Room("mask", MASKS, Mask)}
+# Distillation wants a teacher's raw outputs, where a filter's bounds are easier to name between 0 and 1.
+TEACHER_FALLBACKS = {"activation": "identity"}

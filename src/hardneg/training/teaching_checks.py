@@ -53,12 +53,12 @@ def check_taught(
             f"{taught_parts} compares margins of raw scores, but the teacher's are squashed between 0 and 1, where all "
             'sure answers look alike; score again with activation="identity", as `hardneg score` does, or take kl'
         )
-    taught = _taught(teacher, dataset, *pairs, negatives)
-    if taught.mean() < _LEAST_TAUGHT:
-        other = "another document" if negatives is None else "a mined negative"
+    asked, taught = _taught(teacher, dataset, *pairs, negatives)
+    if taught.sum() < _LEAST_TAUGHT * max(1, asked.sum()):
+        kind, other = ("", "another document") if negatives is None else (" with mined negatives", "one of them")
         raise RunError(
-            f"only {taught.sum():,} of {len(taught):,} training pairs have a teacher's score for the positive and for "
-            f"{other} of the query; score what is trained on: hardneg score DATASET --negatives RUN"
+            f"of {asked.sum():,} training pairs{kind} only {taught.sum():,} have a teacher's score for the positive "
+            f"and for {other}; score what is trained on: hardneg score DATASET --negatives RUN"
         )
 
 
@@ -68,12 +68,13 @@ def _taught(
     query: Int32[np.ndarray, " pairs"],
     document: Int32[np.ndarray, " pairs"],
     negatives: pl.DataFrame | None,
-) -> Bool[np.ndarray, " pairs"]:
-    """Mark the pairs whose positive is scored, and something else of their query."""
-    asked, texts = dataset.query_text_group, dataset.text_group
-    positive = teacher.pairs.contains(asked[query], texts[document])
+) -> tuple[Bool[np.ndarray, " pairs"], Bool[np.ndarray, " pairs"]]:
+    """Mark the pairs that could be taught, and those whose positive is scored and something else of their query."""
+    own_text, texts = dataset.query_text_group[query], dataset.text_group
+    positive = teacher.pairs.contains(own_text, texts[document])
     if negatives is None:
-        n_scored = np.bincount(teacher.pairs.keys // teacher.pairs.width, minlength=int(asked.max()) + 1)
-        return positive & (n_scored[asked[query]] > 1)
-    own, mined = asked[negatives["query"].to_numpy()], texts[negatives["document"].to_numpy()]
-    return positive & np.isin(asked[query], own[teacher.pairs.contains(own, mined)])
+        n_scored = np.bincount(teacher.pairs.keys // teacher.pairs.width, minlength=dataset.n_queries)
+        return np.ones(len(query), dtype=bool), positive & (n_scored[own_text] > 1)
+    mined = dataset.query_text_group[negatives["query"].to_numpy()]
+    scored = teacher.pairs.contains(mined, texts[negatives["document"].to_numpy()])
+    return np.isin(own_text, mined), positive & np.isin(own_text, mined[scored])

@@ -122,10 +122,12 @@ def test_a_table_that_cannot_be_used_is_refused(tiny, wrong, message):
         TeacherScores.from_table(wrong, tiny)
 
 
-def checked(loss, scores, negatives="toy"):
-    toy = toy_dataset()
-    teacher = None if scores is None else TeacherScores.from_table(scores, toy)
-    check_taught(loss, teacher, toy, training_pairs(toy, "train"), toy_negatives() if negatives == "toy" else negatives)
+MINED = toy_negatives()
+
+
+def checked(loss, scores, negatives=MINED):
+    teacher = None if scores is None else TeacherScores.from_table(scores, TOY)
+    check_taught(loss, teacher, TOY, training_pairs(TOY, "train"), negatives)
 
 
 def test_a_loss_and_scores_that_do_not_fit_each_other_are_refused_with_the_way_out():
@@ -145,17 +147,19 @@ def test_a_loss_and_scores_that_do_not_fit_each_other_are_refused_with_the_way_o
 
 
 def test_scores_that_cover_too_few_pairs_are_refused_by_number():
-    few = toy_scores().filter(pl.col("query") < 8)  # 14 of 30 pairs: six queries have two positives
-    with pytest.raises(
-        RunError, match="only 14 of 30 training pairs have a teacher's score for the positive and for a"
-    ):
+    few = toy_scores().filter(pl.col("query") < 8)  # 14 pairs: six queries have two positives, the last no negative
+    with pytest.raises(RunError, match="of 29 training pairs with mined negatives only 14 have a teacher's score for"):
         checked(KL(), few)
-    checked(KL(), toy_scores().filter(pl.col("query") < 10))
+    checked(KL(), toy_scores().filter(pl.col("query") < 9))
     positives = toy_scores().head(30)
-    with pytest.raises(RunError, match=r"only 0 of 30 .* for a mined negative"):
+    with pytest.raises(RunError, match=r"of 29 training pairs with mined negatives only 0 have .* for one of them"):
         checked(KL(), positives)
-    with pytest.raises(RunError, match=r"only 12 of 30 .* for another document"):  # the other positive of its query
+    with pytest.raises(
+        RunError, match=r"of 30 training pairs only 12 have .* for another document"
+    ):  # its other answer
         checked(KL(), positives, None)
+    with pytest.raises(RunError, match="of 0 training pairs with mined negatives only 0 have"):
+        checked(KL(), toy_scores(), MINED.clear())
 
 
 FAST = {"batch_size": 8, "epochs": 2, "learning_rate": 1e-3, "precision": "fp32"}
