@@ -142,6 +142,19 @@ def test_every_table_arrives(load):
     assert recipe.dataset.skip_invalid
 
 
+TEACHERS = """
+dataset = "data"
+[[teachers]]
+use = "cross_fitted"
+path = "teacher"
+[[teachers]]
+use = "cross_encoder"
+model = "some/model"
+activation = "sigmoid"
+name = "second"
+[train]
+loss = "kl"
+"""
 SUM = """
 dataset = "data"
 [train]
@@ -149,7 +162,7 @@ loss = [{ use = "info_nce", weight = 1 }, { use = "kl", weight = 0.2, teacher_te
 """
 
 
-@pytest.mark.parametrize("text", ['dataset = "data"', FULL, 'dataset = "hf:some/set"\nfilters = []', SUM])
+@pytest.mark.parametrize("text", ['dataset = "data"', FULL, 'dataset = "hf:some/set"\nfilters = []', SUM, TEACHERS])
 def test_the_resolved_recipe_loads_as_an_equal_one(load, tmp_path, text):
     recipe = load(text)
     other = tmp_path / "elsewhere" / "recipe.toml"
@@ -172,6 +185,12 @@ def test_an_array_of_losses_is_their_weighted_sum(load):
         "weight": 0.2,
     }
     assert recipe.fingerprint != load(SUM.replace("0.2", "0.3")).fingerprint
+
+
+def test_teachers_give_raw_scores_unless_told_otherwise_and_a_recipe_without_them_says_nothing_of_them(load):
+    assert [teacher.activation for teacher in load(TEACHERS).teachers] == ["identity", "sigmoid"]
+    assert load(TEACHERS).fingerprint != load(TEACHERS.replace("sigmoid", "identity")).fingerprint
+    assert "teachers" not in load('dataset = "data"').resolved()
 
 
 def test_the_resolved_recipe_names_every_default(load):
@@ -266,6 +285,10 @@ BAD = {
     "an unknown strategy": (
         '[select]\nstrategy = "waited"',
         r"select.strategy: unknown strategy 'waited'; did you mean 'weighted'\?",
+    ),
+    "two teachers of one name": (
+        '[[teachers]]\nuse = "cross_encoder"\nmodel = "a"\n[[teachers]]\nuse = "bi_encoder"\nmodel = "b"',
+        r"teachers: two share a name \(teacher, teacher\); give one another 'name'",
     ),
     "a sum of no losses": (
         "[train]\nloss = []",

@@ -97,7 +97,6 @@ def score_pairs(dataset: Dataset, pairs: pl.DataFrame, scorer: Scorer, *, out: P
     started = time.perf_counter()
     table = score_table(scorer, dataset, pairs)
     seconds = time.perf_counter() - started
-    write_part(table, dataset, out)
     found = Scored(
         path=out,
         teacher=scorer.name,
@@ -109,6 +108,7 @@ def score_pairs(dataset: Dataset, pairs: pl.DataFrame, scorer: Scorer, *, out: P
         seconds=round(seconds, 3),
     )
     _record(out, identity | asdict(found) | {"path": out.name})
+    write_part(table, dataset, out)  # the last: a file of scores always has its record
     return found
 
 
@@ -146,12 +146,17 @@ def read_scores(path: Path, dataset: Dataset) -> pl.DataFrame:
     return pl.concat([read_parts(file, dataset) for file in files], how="diagonal_relaxed")
 
 
+def read_record(file: Path) -> dict[str, Any]:
+    """Read what was written beside a file of scores: who made them, and the fields of `Scored`."""
+    return read_state(_record_path(file), keys=("scorer", "fingerprint"))
+
+
 def _mean(table: pl.DataFrame) -> float | None:
     return None if table.is_empty() else float(table["score"].cast(pl.Float64).to_numpy().mean())
 
 
 def _claim(out: Path, identity: dict[str, Any]) -> None:
-    before = read_state(out.with_suffix(".json"), keys=tuple(identity))
+    before = read_record(out)
     by = "fingerprint" if identity["fingerprint"] else "scorer"  # another device or name is the same teacher
     if (before and before[by] != identity[by]) or (not before and out.exists()):
         maker = before.get("scorer", "something else")
@@ -162,5 +167,9 @@ def _claim(out: Path, identity: dict[str, Any]) -> None:
 
 
 def _record(out: Path, found: dict[str, Any]) -> None:
-    with replacing(out.with_suffix(".json")) as temporary:
+    with replacing(_record_path(out)) as temporary:
         temporary.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def _record_path(file: Path) -> Path:
+    return file.with_suffix(".json")
