@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 import torch
-from jaxtyping import Float32, Int32
+from jaxtyping import Float32, Int32, Int64
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.labels import PairSet
@@ -94,15 +94,24 @@ class TeacherScores:
         Returns:
             The scores, not a number where there is none.
         """
-        queries, row = np.unique(dataset.query_text_group[query], return_inverse=True)
-        groups, column = np.unique(dataset.text_group[document], return_inverse=True)
+        queries, first_row, row = _distinct(dataset.query_text_group[query])
+        groups, first_column, column = _distinct(dataset.text_group[document])
         owner, group = self.pairs.among(queries)
         there = np.isin(group, groups)
         owner, group = owner[there], group[there]
         at = np.searchsorted(self.pairs.keys, owner.astype(np.int64) * self.pairs.width + group)
-        spread = np.full((len(queries), len(groups)), np.nan, dtype=np.float32)
-        spread[np.searchsorted(queries, owner), np.searchsorted(groups, group)] = self.score[at]
-        return spread[row[:, None], column]
+        found = np.full((len(query), len(document)), np.nan, dtype=np.float32)
+        found[first_row[np.searchsorted(queries, owner)], first_column[np.searchsorted(groups, group)]] = self.score[at]
+        # Copies of a text are rare, and copying the cells of a large batch is dear.
+        found = found if len(queries) == len(query) else found[first_row[row]]
+        return found if len(groups) == len(document) else found[:, first_column[column]]
+
+
+def _distinct(
+    groups: Int32[np.ndarray, " texts"],
+) -> tuple[Int32[np.ndarray, " distinct"], Int64[np.ndarray, " distinct"], Int64[np.ndarray, " texts"]]:
+    """Give the distinct numbers, ascending; where each is first; and which of them stands in each place."""
+    return np.unique(groups, return_index=True, return_inverse=True)
 
 
 def with_teacher(matrix: ScoreMatrix, teacher: TeacherScores | None, cells: Cells) -> ScoreMatrix:
