@@ -92,13 +92,15 @@ def test_a_run_scores_what_was_mined_once_and_hands_it_to_training(distilling, t
 def test_a_run_stopped_while_a_teacher_scores_goes_on_and_ends_as_if_never_stopped(
     written, tmp_path, hardneg, capsys, monkeypatch
 ):
-    recipe = written("mse.toml", (MIX, 'loss = "margin_mse"'), ('"zero_shot", "in_batch"', '"zero_shot"'))
+    loss = 'loss = "margin_mse"\nmax_pairs = 12'
+    recipe = written("mse.toml", (MIX, loss), ('"zero_shot", "in_batch"', '"zero_shot"'))
 
     def model_of(out):
         return (tmp_path / out / "model" / "model.safetensors").read_bytes()
 
     monkeypatch.setenv("HARDNEG_CACHE", str(tmp_path / "first cache"))
-    hardneg("run", recipe, "-o", tmp_path / "whole")
+    found = hardneg("run", recipe, "-o", tmp_path / "whole")
+    assert 12 <= found["teachers"][0]["positives"] < found["counts"]["train_pairs"]  # all answers of the queries taken
     monkeypatch.setenv("HARDNEG_CACHE", str(tmp_path / "cache"))
     with showing(PressCtrlC()):
         assert main(["run", str(recipe), "-o", str(tmp_path / "stopped"), "--quiet"]) == 3

@@ -1,5 +1,6 @@
 """The stage between mining and training: the teachers of a recipe score what was mined."""
 
+import numpy as np
 import polars as pl
 
 from hardneg.data.dataset import Dataset
@@ -10,6 +11,7 @@ from hardneg.pipeline.parts import read_parts
 from hardneg.pipeline.scores import pairs_to_score, read_record, score_pairs, scores_file
 from hardneg.recipe import Recipe
 from hardneg.scoring.protocol import Scorer, Storable
+from hardneg.training.batches import training_pairs
 
 
 def check_teachers(recipe: Recipe) -> None:
@@ -47,7 +49,9 @@ def check_teachers(recipe: Recipe) -> None:
 
 
 def score_stage(recipe: Recipe, dataset: Dataset, negatives: pl.DataFrame, folder: RunFolder) -> pl.DataFrame | None:
-    """Have each teacher of a recipe score the mined negatives and their queries' positives, once.
+    """Have each teacher of a recipe score mined negatives and their queries' positives, once.
+
+    Queries that `train.max_pairs` leaves out under every seed are not scored.
 
     Args:
         recipe: Its teachers.
@@ -65,12 +69,21 @@ def score_stage(recipe: Recipe, dataset: Dataset, negatives: pl.DataFrame, folde
         return None
     files = [scores_file(folder.path, teacher) for teacher in recipe.teachers]
     with folder.stage("score"):
+        pairs = pairs_to_score(dataset, _trained_on(recipe, dataset, negatives), split=recipe.mine.split)
         for teacher, file in zip(recipe.teachers, files, strict=True):
             folder.pin(f"teacher {teacher.name!r}", _fingerprint(teacher))
             if not file.exists():
-                score_pairs(dataset, pairs_to_score(dataset, negatives, split=recipe.mine.split), teacher, out=file)
+                score_pairs(dataset, pairs, teacher, out=file)
     folder.manifest["teachers"] = [read_record(file) for file in files]
     return pl.concat([read_parts(file, dataset) for file in files])
+
+
+def _trained_on(recipe: Recipe, dataset: Dataset, negatives: pl.DataFrame) -> pl.DataFrame:
+    """Take the negatives of the queries that some seed trains on."""
+    split, most = recipe.mine.split, recipe.train.max_pairs
+    seeds = recipe.seeds or (recipe.train.seed,)
+    queries = [training_pairs(dataset, split, max_pairs=most, seed=seed)[0] for seed in seeds]
+    return negatives.filter(np.isin(negatives["query"].to_numpy(), np.concatenate(queries)))
 
 
 def _fingerprint(teacher: Scorer) -> str:

@@ -32,7 +32,7 @@ class Scored:
         squashed: Whether the scores lie between 0 and 1, as after a sigmoid; else they are raw.
         positive_mean: Mean score of the positives.
         other_mean: Mean score of the other pairs; None if there are none.
-        seconds: How long it took, what was in the store already not counted.
+        seconds: How long it took; next to nothing where the store had the scores.
     """
 
     path: Path
