@@ -14,6 +14,7 @@ COMMANDS = (
     ("audit",),
     ("calibrate",),
     ("teacher", "train"),
+    ("score",),
     ("train",),
     ("evaluate",),
     ("export",),

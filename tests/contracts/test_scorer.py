@@ -4,10 +4,12 @@ import dataclasses
 import inspect
 
 import numpy as np
+import polars as pl
 import pytest
 
 from hardneg.scoring import SCORERS, Scorer, stored_scores
 from hardneg.scoring.protocol import Storable
+from hardneg.scoring.score_table import score_table
 from tiny_cross_encoder import build_tiny_cross_encoder
 from tiny_model import build_tiny_model
 from toy import toy_dataset
@@ -49,6 +51,14 @@ def test_it_gives_each_pair_a_finite_score(scorer, dataset):
     assert score.shape == QUERY.shape
     assert np.isfinite(score).all()
     assert len(np.unique(score)) > 100
+
+
+def test_its_scores_as_a_table_say_whose_they_are_and_on_which_scale(scorer, dataset):
+    pairs = pl.DataFrame({"query": QUERY[:50], "document": DOCUMENT[:50]})
+    table = score_table(scorer, dataset, pairs)
+    np.testing.assert_array_equal(table["score"].to_numpy(), scorer.score(dataset, QUERY[:50], DOCUMENT[:50]))
+    assert table["teacher"].unique().to_list() == ["teacher"]
+    assert table["squashed"].unique().to_list() == [getattr(scorer, "activation", "identity") == "sigmoid"]
 
 
 def test_the_other_pairs_and_their_order_change_no_bit(scorer, dataset):

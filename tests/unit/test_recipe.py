@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hardneg.data.python_source import python_source
 from hardneg.errors import RecipeError
 from hardneg.filters import FILTERS, NearDuplicate, PositiveMargin
-from hardneg.losses import InfoNCE
+from hardneg.losses import KL, InfoNCE, Triplet, WeightedSum
 from hardneg.recipe import FromPython, Recipe, shipped_recipes
 from hardneg.recipe.place import nearest
 from hardneg.recipe.reference import reference, updated
@@ -151,7 +151,29 @@ def test_a_queue_is_a_table_of_the_training_settings(load):
     assert (train.queue, train.matryoshka) == (Queue(size=9, momentum=0.5), (8, 32))
 
 
-@pytest.mark.parametrize("text", ['dataset = "data"', FULL, QUEUED, 'dataset = "hf:some/set"\nfilters = []'])
+TEACHERS = """
+dataset = "data"
+[[teachers]]
+use = "cross_fitted"
+path = "teacher"
+[[teachers]]
+use = "cross_encoder"
+model = "some/model"
+activation = "sigmoid"
+name = "second"
+[train]
+loss = "kl"
+"""
+SUM = """
+dataset = "data"
+[train]
+loss = [{ use = "info_nce", weight = 1 }, { use = "kl", weight = 0.2, teacher_temperature = 2.0 }, "triplet"]
+"""
+
+
+@pytest.mark.parametrize(
+    "text", ['dataset = "data"', FULL, QUEUED, 'dataset = "hf:some/set"\nfilters = []', SUM, TEACHERS]
+)
 def test_the_resolved_recipe_loads_as_an_equal_one(load, tmp_path, text):
     recipe = load(text)
     other = tmp_path / "elsewhere" / "recipe.toml"
@@ -169,6 +191,25 @@ def test_a_learned_filter_takes_a_scorer_and_the_resolved_recipe_keeps_it(load, 
     (tmp_path / "again.toml").write_text(recipe.resolved())
     assert Recipe.load(tmp_path / "again.toml").filters == recipe.filters
     assert "scorer" not in tomllib.loads(load("[[filters]]\nuse = 'learned'", dataset="d").resolved())["filters"][0]
+
+
+def test_an_array_of_losses_is_their_weighted_sum(load):
+    recipe = load(SUM)
+    assert recipe.train.loss == WeightedSum((InfoNCE(), KL(teacher_temperature=2.0), Triplet()), (1.0, 0.2, 1.0))
+    assert tomllib.loads(recipe.resolved())["train"]["loss"][1] == {
+        "use": "kl",
+        "temperature": 1.0,
+        "teacher_temperature": 2.0,
+        "scale": 20.0,
+        "weight": 0.2,
+    }
+    assert recipe.fingerprint != load(SUM.replace("0.2", "0.3")).fingerprint
+
+
+def test_teachers_give_raw_scores_unless_told_otherwise_and_a_recipe_without_them_says_nothing_of_them(load):
+    assert [teacher.activation for teacher in load(TEACHERS).teachers] == ["identity", "sigmoid"]
+    assert load(TEACHERS).fingerprint != load(TEACHERS.replace("sigmoid", "identity")).fingerprint
+    assert "teachers" not in load('dataset = "data"').resolved()
 
 
 def test_the_resolved_recipe_names_every_default(load):
@@ -263,6 +304,26 @@ BAD = {
     "an unknown strategy": (
         '[select]\nstrategy = "waited"',
         r"select.strategy: unknown strategy 'waited'; did you mean 'weighted'\?",
+    ),
+    "two teachers of one name": (
+        '[[teachers]]\nuse = "cross_encoder"\nmodel = "a"\n[[teachers]]\nuse = "bi_encoder"\nmodel = "b"',
+        r"teachers: two share a name \(teacher, teacher\); give one another 'name'",
+    ),
+    "a sum of no losses": (
+        "[train]\nloss = []",
+        r"train.loss: a weighted sum needs at least one loss",
+    ),
+    "a weight that is no number": (
+        '[train]\nloss = [{use = "info_nce", weight = "1"}]',
+        r"train.loss\[1\].weight: should be a number, not '1'",
+    ),
+    "a weight of nothing": (
+        '[train]\nloss = ["info_nce", {use = "kl", weight = 0}]',
+        r"train.loss: the weight of a loss must be above 0, not 0.0",
+    ),
+    "an unknown loss in a sum": (
+        '[train]\nloss = [{use = "info_nce"}, {use = "lk"}]',
+        r"train.loss\[2\]: unknown loss 'lk'; did you mean 'kl'\?",
     ),
     "an unknown loss": (
         '[train]\nloss = "infonce"',

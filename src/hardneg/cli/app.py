@@ -14,6 +14,7 @@ from hardneg.cli.evaluate import evaluate
 from hardneg.cli.export import export
 from hardneg.cli.mine import mine
 from hardneg.cli.run import run
+from hardneg.cli.score import score
 from hardneg.cli.teacher import teacher_app
 from hardneg.cli.train import train
 from hardneg.errors import InputError, Interrupted
@@ -29,7 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(teacher_app, name="teacher")
-for command in (run, mine, audit, calibrate, train, evaluate, export):
+for command in (run, mine, audit, calibrate, score, train, evaluate, export):
     app.command()(command)
 
 

@@ -89,8 +89,8 @@ def _figure(measure: dict[str, Any]) -> str:
 
 
 def _row_cost(name: str, stages: dict[str, dict[str, float]]) -> tuple[float, float]:
-    """Add up what a row needed: for a trained model, its mining, training and measuring."""
-    mine = [stages["mine"]] if name == "mined" else []
+    """Add up what a row needed: for a trained model, its mining, its teachers, training and measuring."""
+    mine = [stages[stage] for stage in ("mine", "score") if stage in stages] if name == "mined" else []
     own = [cost for stage, cost in stages.items() if stage.split()[-1].partition("-seed")[0] == name and " " in stage]
     costs = [*mine, *own]
     return sum(cost["wall_s"] for cost in costs), max((cost["peak_gb"] for cost in costs), default=0.0)

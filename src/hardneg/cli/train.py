@@ -20,6 +20,10 @@ def train(
         Path | None,
         typer.Option(help="Folder of `hardneg mine`, or a Parquet file; without it, in-batch only."),
     ] = None,
+    scores: Annotated[
+        Path | None,
+        typer.Option(help="Run folder that `hardneg score` wrote into, or a Parquet file, for a loss that distils."),
+    ] = None,
     split: Annotated[str | None, typer.Option(help="Train on the positives of this split; train if not given.")] = None,
     recipe: Annotated[str | None, typer.Option(help="Take the training settings from a recipe.")] = None,
     set_: Annotated[
@@ -38,6 +42,7 @@ def train(
     from hardneg.data.reading import read_dataset
     from hardneg.pipeline.found import read_found, with_found
     from hardneg.pipeline.parts import read_negatives
+    from hardneg.pipeline.scores import read_scores
     from hardneg.recipe import Recipe
     from hardneg.training.loop import train as train_model
 
@@ -52,8 +57,11 @@ def train(
         data = with_found(data, found, split=plan.mine.split)
         if found.height and not (json or quiet):
             typer.echo(f"hardneg: {found.height:,} found positives of {negatives} are taken for labels", err=True)
+    taught = None if scores is None else read_scores(scores, data)
     with progress(quiet=quiet or json):
-        trained = train_model(plan.model, data, mined, settings=plan.train, split=plan.mine.split, out=out)
+        trained = train_model(
+            plan.model, data, mined, scores=taught, settings=plan.train, split=plan.mine.split, out=out
+        )
     if json:
         from json import dumps
 

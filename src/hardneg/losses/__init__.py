@@ -3,9 +3,12 @@
 from hardneg.losses.debiased import Debiased
 from hardneg.losses.hardness_weighted import HardnessWeighted
 from hardneg.losses.info_nce import InfoNCE
+from hardneg.losses.kl import KL
 from hardneg.losses.margin_info_nce import MarginInfoNCE
+from hardneg.losses.margin_mse import MarginMSE
 from hardneg.losses.rince import RINCE
 from hardneg.losses.triplet import Triplet
+from hardneg.losses.weighted_sum import WeightedSum
 
 LOSSES = {
     "info_nce": InfoNCE,
@@ -14,6 +17,19 @@ LOSSES = {
     "debiased": Debiased,
     "rince": RINCE,
     "hardness_weighted": HardnessWeighted,
+    "margin_mse": MarginMSE,
+    "kl": KL,
 }
 
-__all__ = ["LOSSES", "Debiased", "HardnessWeighted", "InfoNCE", "MarginInfoNCE", "RINCE", "Triplet"]
+__all__ = [
+    "KL",
+    "LOSSES",
+    "RINCE",
+    "Debiased",
+    "HardnessWeighted",
+    "InfoNCE",
+    "MarginInfoNCE",
+    "MarginMSE",
+    "Triplet",
+    "WeightedSum",
+]

@@ -3,6 +3,7 @@
 from hardneg.data.dataset import Dataset
 from hardneg.models.installed import check_installed
 from hardneg.models.resolve import resolve_model
+from hardneg.pipeline.score_stage import check_teachers
 from hardneg.recipe import Recipe
 from hardneg.sources import Dense, RunFile, Vectors, identity
 
@@ -14,6 +15,7 @@ def check_parts(recipe: Recipe) -> None:
         recipe: What is to be run.
 
     Raises:
+        RecipeError: The teachers do not fit the loss.
         MissingExtraError: Training, or a tracker, needs a package that is not installed.
         ModelError: A model cannot be loaded or takes no texts as long as is asked, or a file of vectors is not there.
         DatasetError: A run file cannot be read.
@@ -23,6 +25,7 @@ def check_parts(recipe: Recipe) -> None:
     from hardneg.training.inputs import check_trackers
 
     check_trackers(recipe.train)
+    check_teachers(recipe)
     for model in (recipe.model, *(source.model for source in recipe.sources if isinstance(source, Dense))):
         resolve_model(model)
     for source in recipe.sources:

@@ -4,6 +4,7 @@ recipe.toml       the recipe with every default filled in
 manifest.json     versions, fingerprints, components, counts, and the cost of each stage
 dataset/          the dataset, if the recipe built one
 candidates/ negatives/ mining.json
+scores/           what the teachers think of them, if there are teachers
 training/ROW-seedN/   one a trained model
 model/            the model trained with mined negatives, first seed
 evaluation/ROW[-seedN]/

@@ -11,11 +11,13 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.evaluation.retrieval import evaluate
 from hardneg.evaluation.significance import compare, mean_interval
+from hardneg.losses.distilling import without_teacher
 from hardneg.pipeline.before_work import check_files, check_parts
 from hardneg.pipeline.folder import RunFolder, link_tree
 from hardneg.pipeline.found import with_found
 from hardneg.pipeline.mining import mine
 from hardneg.pipeline.parts import read_table
+from hardneg.pipeline.score_stage import score_stage
 from hardneg.recipe import FromPath, FromPython, Recipe
 from hardneg.sources import BM25, Dense, Source
 
@@ -123,7 +125,8 @@ def run(recipe: Recipe, *, out: Path | str, permit: Callable[[Dataset], None] | 
     folder.manifest["funnel"] = mined.funnel
     folder.manifest["found_positives"] = mined.found.height
     labelled = with_found(dataset, mined.found, split=recipe.mine.split)
-    rows.append(_trained("mined", mined.negatives, recipe, dataset, folder, labelled=labelled))
+    scores = score_stage(recipe, labelled, mined.negatives, folder)
+    rows.append(_trained("mined", mined.negatives, recipe, dataset, folder, labelled=labelled, scores=scores))
     first_seed = _seeds(recipe)[0]
     link_tree(_training(folder, "mined", first_seed) / "model", folder.path / "model")
     folder.save()
@@ -138,6 +141,7 @@ def _dataset(recipe: Recipe, folder: RunFolder) -> Dataset:
         "sources": [repr(source) for source in recipe.sources],
         "filters": [repr(each) for each in recipe.filters],
         "select": repr(recipe.select),
+        "teachers": [repr(teacher) for teacher in recipe.teachers],
         "train": repr(recipe.train),
     }
     folder.manifest["counts"] = {
@@ -176,18 +180,25 @@ def _trained(
     folder: RunFolder,
     *,
     labelled: Dataset | None = None,
+    scores: pl.DataFrame | None = None,
 ) -> Row:
-    """Train and measure, once a seed; trained on `labelled` where it differs from what is measured on."""
+    """Train and measure, once a seed; trained on `labelled` where it differs from what is measured on.
+
+    Without scores, the parts of the loss that need a teacher are left out.
+    """
     from hardneg.training.loop import train
 
+    loss = recipe.train.loss
+    if scores is None:
+        loss = without_teacher(loss) or loss
     seeds = []
     for seed in _seeds(recipe):
         place = _training(folder, name, seed)
         with folder.stage(f"train {place.name}"):
-            settings = replace(recipe.train, seed=seed)
-            taught = labelled or dataset
-            model = train(recipe.model, taught, negatives, settings=settings, split=recipe.mine.split, out=place).path
-        system = Dense(model=str(model), max_tokens=recipe.evaluate.max_tokens)
+            settings = replace(recipe.train, seed=seed, loss=loss)
+            taught, split = labelled or dataset, recipe.mine.split
+            trained = train(recipe.model, taught, negatives, scores=scores, settings=settings, split=split, out=place)
+        system = Dense(model=str(trained.path), max_tokens=recipe.evaluate.max_tokens)
         seeds.append(_measured(place.name, system, recipe, dataset, folder))
     return Row(name, seeds)
 

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import importlib
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -28,12 +28,15 @@ class Room:
         inner: For fields of the members whose value is itself a component, the room to take it from. It counts
             for fields that are annotated with that room's protocol, so a class from elsewhere may have a field
             of the same name for something else.
+        total: Makes one component of a tuple of them and one of their weights, and gives both back by `terms`. An
+            array of tables, each with a `weight` beside its own keys, then stands for it.
     """
 
     kind: str
     members: Mapping[str, type]
     protocol: type | None = None
     inner: "Rooms" = field(default_factory=dict)
+    total: type | None = None
 
     def rooms_of(self, cls: type) -> "Rooms":
         """Give the inner rooms that the fields of a member take their values from, by field."""
@@ -92,7 +95,7 @@ def pick(room: Room, value: object, place: Place, *, fallbacks: Mapping[str, obj
 
     Args:
         room: What may be named.
-        value: The table, or the bare name.
+        value: The table, or the bare name; an array of them for a sum, where the room has such.
         place: Where it stands.
         fallbacks: Values for keys that the component has and the table does not give.
 
@@ -102,6 +105,8 @@ def pick(room: Room, value: object, place: Place, *, fallbacks: Mapping[str, obj
     Raises:
         RecipeError: The component does not exist, or `build` refuses the rest of the table.
     """
+    if room.total is not None and isinstance(value, list | tuple):
+        return _total(room, value, place, fallbacks=fallbacks)
     table = {"use": value} if isinstance(value, str) else value
     if not isinstance(table, Mapping) or not isinstance(table.get("use"), str):
         raise place.error(f"must name a {room.kind} by the key 'use' (known: {', '.join(room.members)})")
@@ -130,9 +135,35 @@ def as_table(component: object, *, room: Room | None = None, rooms: Rooms | None
         value = getattr(component, name)
         inner = inner_rooms.get(name)
         if value is not None:
-            plain = inner is None and inner_table(each) is None
-            table[name] = value if plain else as_table(value, room=inner)
+            if inner is not None:
+                table[name] = as_value(value, inner)
+            else:
+                table[name] = value if inner_table(each) is None else as_table(value)
     return table
+
+
+def as_value(component: object, room: Room) -> dict[str, Any] | list[dict[str, Any]]:
+    """Turn a component into what `pick` makes it from: a table, or an array of them for a sum."""
+    if room.total is None or not isinstance(component, room.total):
+        return as_table(component, room=room)
+    terms = cast(Any, component).terms()
+    return [{**as_table(part, room=room), "weight": weight} for part, weight in terms]
+
+
+def _total(room: Room, values: Sequence[object], place: Place, *, fallbacks: Mapping[str, object] | None) -> Any:  # noqa: ANN401
+    """Build the sum that an array of tables stands for; a part without a `weight` counts once."""
+    parts, weights = [], []
+    for number, value in enumerate(values, start=1):
+        at, table = place.at(number), dict(value) if isinstance(value, Mapping) else value
+        weight = table.pop("weight", 1.0) if isinstance(table, dict) else 1.0
+        if isinstance(weight, bool) or not isinstance(weight, int | float):
+            raise at.at("weight").error(f"should be a number, not {weight!r}")
+        parts.append(pick(room, table, at, fallbacks=fallbacks))
+        weights.append(float(weight))
+    try:
+        return cast(type, room.total)(tuple(parts), tuple(weights))
+    except InputError as error:
+        raise place.error(str(error)) from error
 
 
 def check_keys(table: Mapping[str, object], known: Mapping[str, object], place: Place) -> None:

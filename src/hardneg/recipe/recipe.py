@@ -13,9 +13,10 @@ from hardneg.recipe.components import Room, as_table, build, check_keys, pick, t
 from hardneg.recipe.defaults import DEFAULT_MODEL, default_filters, default_sources
 from hardneg.recipe.files import find_recipe, read_toml
 from hardneg.recipe.place import Place, nearest
-from hardneg.recipe.rooms import FILTER, SELECT, SOURCE, TRAIN
+from hardneg.recipe.rooms import FILTER, SCORER, SELECT, SOURCE, TEACHER_FALLBACKS, TRAIN
 from hardneg.recipe.settings import DatasetSettings, EvaluateSettings, FromPath, FromPython, MineSettings
 from hardneg.recipe.toml import toml_text
+from hardneg.scoring import Scorer
 from hardneg.sources import Source
 from hardneg.training.settings import TrainSettings
 
@@ -36,6 +37,7 @@ class Recipe:
         filters: Why a candidate may not be a negative; known positives are always refused.
         mine: Which queries are mined for, and how deep.
         select: How negatives are chosen among the rest.
+        teachers: Score what was mined, for a loss that learns from their scores; several are averaged.
         train: How the model is trained.
         evaluate: What it is measured on and compared with.
 
@@ -52,6 +54,7 @@ class Recipe:
     filters: tuple[Filter, ...]
     mine: MineSettings = field(default_factory=MineSettings)
     select: Selection = field(default_factory=Selection)
+    teachers: tuple[Scorer, ...] = ()
     train: TrainSettings = field(default_factory=TrainSettings)
     evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
 
@@ -67,6 +70,9 @@ class Recipe:
             raise RecipeError("sources: a name is empty; leave 'name' out for the default, or give another")
         if len(set(names)) < len(names):
             raise RecipeError(f"sources: two share a name ({', '.join(names)}); give one another 'name'")
+        teachers = [teacher.name for teacher in self.teachers]
+        if len(set(teachers)) < len(teachers):
+            raise RecipeError(f"teachers: two share a name ({', '.join(teachers)}); give one another 'name'")
         for key, named in self._references():
             if named not in names:
                 raise RecipeError(f"{key}: no source is called {named!r}; {nearest(named, names)}")
@@ -129,6 +135,7 @@ class Recipe:
             "sources": [as_table(source, room=SOURCE) for source in self.sources],
             "filters": [as_table(each, room=FILTER) for each in self.filters],
             "select": as_table(self.select, rooms=SELECT),
+            **({"teachers": [as_table(each, room=SCORER) for each in self.teachers]} if self.teachers else {}),
             "train": as_table(self.train, rooms=TRAIN),
             "evaluate": as_table(self.evaluate),
         }
@@ -172,6 +179,7 @@ def _parse(table: Mapping[str, Any], place: Place) -> Recipe:
         else _all(SOURCE, sources, place.at("sources"), seed=seed, model=model),
         "mine": build(MineSettings, table.get("mine", {}), place.at("mine")),
         "select": build(Selection, table.get("select", {}), place.at("select"), rooms=SELECT),
+        "teachers": _all(SCORER, table.get("teachers", []), place.at("teachers"), **TEACHER_FALLBACKS),
         "train": _train(table.get("train", {}), seed, place.at("train")),
         "evaluate": build(EvaluateSettings, table.get("evaluate", {}), place.at("evaluate")),
     }

@@ -30,6 +30,10 @@ _SUPPLIED = {
     (Random, "seed"): "`seed` of the recipe",
     (Dense, "model"): "`model` of the recipe",
 }
+_TEACHERS = (
+    "The scorers above, for [distillation](distillation.md); each has a `name` of its own. Here `activation` is "
+    '`"identity"` unless the table gives it.'
+)
 _ROOMS = {"sources": SOURCE, "filters": FILTER}
 
 
@@ -42,6 +46,7 @@ def reference() -> str:
         parts += [f"### `[[{key}]]`", *_members(room, "use")]
         for inner, its_room in room.inner.items():
             parts += [f"### `{inner} = {{ use = … }}` in `[[{key}]]`", *_members(its_room, "use")]
+    parts += ["### `[[teachers]]`", _TEACHERS]
     return "\n\n".join(parts) + "\n"
 
 

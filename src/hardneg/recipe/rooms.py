@@ -1,7 +1,7 @@
 """What a recipe can name, room by room."""
 
 from hardneg.filters import FILTERS, Filter
-from hardneg.losses import LOSSES
+from hardneg.losses import LOSSES, WeightedSum
 from hardneg.losses.protocol import Loss
 from hardneg.negatives import STRATEGIES
 from hardneg.recipe.components import Room
@@ -14,4 +14,6 @@ SOURCE = Room("source", SOURCES, Source)
 SCORER = Room("scorer", SCORERS, Scorer)
 FILTER = Room("filter", FILTERS, Filter, inner={"scorer": SCORER})
 SELECT = {"strategy": Room("strategy", STRATEGIES)}
-TRAIN = {"loss": Room("loss", LOSSES, Loss), "mask": Room("mask", MASKS, Mask)}
+TRAIN = {"loss": Room("loss", LOSSES, Loss, total=WeightedSum), "mask": Room("mask", MASKS, Mask)}
+# Distillation wants a teacher's raw outputs, where a filter's bounds are easier to name between 0 and 1.
+TEACHER_FALLBACKS = {"activation": "identity"}

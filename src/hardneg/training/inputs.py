@@ -15,7 +15,9 @@ from hardneg.models.fingerprint import fingerprint
 from hardneg.models.sentence_transformer import check_similarity, load_model
 from hardneg.training.batches import weight_of
 from hardneg.training.masking import Mask
+from hardneg.training.positions import check_positions
 from hardneg.training.settings import OBSERVATION_SETTINGS, TrainSettings
+from hardneg.training.teacher_scores import TeacherScores
 
 
 def check_trackers(settings: TrainSettings) -> None:
@@ -45,18 +47,7 @@ def check_negatives(negatives: pl.DataFrame | None, dataset: Dataset) -> None:
     """
     if negatives is None:
         return
-    for column, size in (("query", dataset.n_queries), ("document", dataset.n_documents)):
-        if column not in negatives.columns:
-            raise RunError(f"the table of negatives has no column {column!r}; it has: {', '.join(negatives.columns)}")
-        if not negatives.schema[column].is_integer():
-            raise RunError(f"column {column!r} of the table of negatives must hold positions, not ids")
-        inside = negatives[column].is_between(0, size - 1).fill_null(False)
-        if not inside.all():
-            wrong = negatives.filter(~inside)[column][0]
-            raise RunError(
-                f"the table of negatives names {column} {wrong}, but {dataset.name} has {size}; "
-                "were the negatives mined for another dataset?"
-            )
+    check_positions(negatives, dataset, kind="negatives", made="mined")
     _check_weights(negatives, dataset)
 
 
@@ -132,6 +123,7 @@ def describe_inputs(
     settings: TrainSettings,
     precision: str,
     n_processes: int,
+    teacher: TeacherScores | None = None,
 ) -> dict[str, Any]:
     """List all that decides the trained weights, by name; equal lists give equal weights on a CPU."""
     described = {
@@ -143,6 +135,7 @@ def describe_inputs(
     elsewhere = (*OBSERVATION_SETTINGS, "mask")
     described |= {name: str(value) for name, value in vars(settings).items() if name not in elsewhere}
     described |= _describe_mask(settings.mask)
+    described |= {} if teacher is None else {"scores": teacher.fingerprint}
     return described | {"precision": precision, "processes": n_processes}
 
 

@@ -26,6 +26,8 @@ from hardneg.training.probe import Probe, choose_probe, measure_conflict, probe_
 from hardneg.training.session import Session, close_session, keep, open_session, record
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import compute_gradient
+from hardneg.training.teacher_scores import TeacherScores
+from hardneg.training.teaching_checks import check_taught
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ def train(
     dataset: Dataset,
     negatives: pl.DataFrame | None = None,
     *,
+    scores: pl.DataFrame | None = None,
     settings: TrainSettings | None = None,
     split: str = "train",
     out: Path | str,
@@ -68,6 +71,8 @@ def train(
         dataset: Texts and labels; labels of all splits keep answers out of the negatives.
         negatives: Table with columns `query`, `document` (positions) and, if wanted, `weight` in [0, 1]; None
             trains in-batch only.
+        scores: Teacher scores for a loss that learns from them: columns `query`, `document` (positions), `teacher` and
+            `score`, as `hardneg score` makes them; several teachers are averaged.
         settings: How to train; None takes the defaults.
         split: Whose positives to train on.
         out: Folder of this run; `model` in it is the trained model.
@@ -78,8 +83,8 @@ def train(
     Raises:
         DatasetError: The split does not exist or has no positive.
         ModelError: The model cannot be loaded, compares by a distance, or has no weight to train.
-        RunError: The table of negatives does not fit the dataset, no pair ever meets a negative, `out` holds
-            something else, or the loss is no longer a number.
+        RunError: The table of negatives or of scores does not fit the dataset, the loss and the scores do not fit each
+            other, no pair ever meets a negative, `out` holds something else, or the loss is no longer a number.
         RecipeError: The settings do not fit the model.
         MissingExtraError: A tracker is not installed.
         Interrupted: SIGINT or SIGTERM came; a checkpoint was saved.
@@ -88,7 +93,9 @@ def train(
     check_trackers(settings)
     check_negatives(negatives, dataset)
     query, document = training_pairs(dataset, split, max_pairs=settings.max_pairs, seed=settings.seed)
-    data = TrainingData(dataset, query, document, MinedNegatives(negatives, n_queries=dataset.n_queries))
+    teacher = None if scores is None else TeacherScores.from_table(scores, dataset)
+    check_taught(settings.loss, teacher, dataset, (query, document), negatives)
+    data = TrainingData(dataset, query, document, MinedNegatives(negatives, n_queries=dataset.n_queries), teacher)
     folder = TrainingFolder(Path(out))
 
     accelerator = _start_accelerator(settings, folder)
@@ -102,6 +109,7 @@ def train(
         settings=settings,
         precision=precision,
         n_processes=accelerator.num_processes,
+        teacher=teacher,
     )
     result = folder.finished(inputs)
     if result is None:

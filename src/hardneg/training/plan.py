@@ -10,6 +10,7 @@ from hardneg.errors import RunError
 from hardneg.training.batches import MinedNegatives, assemble, epoch_batches
 from hardneg.training.pool import Batch, build_pool
 from hardneg.training.settings import TrainSettings
+from hardneg.training.teacher_scores import TeacherScores
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,12 +22,14 @@ class TrainingData:
         query: Query of each pair, ascending.
         document: Its positive.
         negatives: Mined negatives of each query.
+        teacher: Scores of a teacher; None without one.
     """
 
     dataset: Dataset
     query: Int32[np.ndarray, " pairs"]
     document: Int32[np.ndarray, " pairs"]
     negatives: MinedNegatives
+    teacher: TeacherScores | None = None
 
 
 @dataclass(frozen=True, eq=False)

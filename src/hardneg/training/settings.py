@@ -22,7 +22,7 @@ class TrainSettings:
     """How a model is trained.
 
     Args:
-        loss: Function of the score matrix.
+        loss: Function of the score matrix. An array of tables, each with a `weight`, is their weighted sum.
         mask: Decides in each step which negatives are left out as likely answers; None leaves none out.
         epochs: Times every pair is seen.
         batch_size: Pairs that share a pool, over all processes, at least 2.

@@ -21,6 +21,7 @@ from hardneg.training.plan import Step, TrainingData, batch_of
 from hardneg.training.pool import Batch, Pool, build_pool
 from hardneg.training.queue_state import QueueState, widen
 from hardneg.training.settings import TrainSettings
+from hardneg.training.teacher_scores import with_teacher
 
 Towers = Callable[[list[str], list[str]], tuple[Tensor, Tensor]]
 
@@ -75,10 +76,9 @@ def compute_gradient(
         columns, wide = [vectors[1]], pool
         if queue is not None and (queued := queue.queued()) is not None:
             columns, wide = [vectors[1], queued.vectors], widen(pool, queued, dataset=data.dataset, batch=batch)
-        whole = _score_matrix(vectors[0], columns, wide)
-        matrix = whole
-        if settings.mask is not None:
-            matrix = narrow(whole, settings.mask, Cells(data.dataset, batch.query, wide.document))
+        cells = Cells(data.dataset, batch.query, wide.document)
+        whole = with_teacher(_score_matrix(vectors[0], columns, wide), data.teacher, cells)
+        matrix = whole if settings.mask is None else narrow(whole, settings.mask, cells)
         part = _loss(matrix, vectors[0], columns, own, settings) * (len(batch) / step.n_pairs)
         gradient = torch.autograd.grad(part, vectors, materialize_grads=True)
         pull_back((gradient[0], gradient[1]))

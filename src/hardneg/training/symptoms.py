@@ -8,6 +8,7 @@
 from collections.abc import Callable, Sequence
 
 from hardneg.data.findings import Finding, in_order
+from hardneg.losses.distilling import without_teacher
 from hardneg.training.settings import TrainSettings
 from hardneg.training.symptom_loss import divergence, plateau
 from hardneg.training.symptom_scores import above_positive, collapse, conflict, masked
@@ -17,6 +18,9 @@ Check = Callable[[Sequence[Record], TrainSettings], Finding | None]
 
 # Each looks for one symptom; its thresholds stand beside it, docs/symptoms.md gives the reasons.
 CHECKS: tuple[Check, ...] = (plateau, divergence, above_positive, collapse, masked, conflict)
+# They presume that every negative is pushed away. A loss of the teacher's alone leaves above the positive what the
+# teacher puts there.
+_OF_PUSHED: tuple[Check, ...] = (above_positive, conflict)
 
 
 def symptoms(records: Sequence[Record], settings: TrainSettings) -> list[Finding]:
@@ -34,4 +38,6 @@ def symptoms(records: Sequence[Record], settings: TrainSettings) -> list[Finding
     Returns:
         The findings, errors first, then by code; empty for a healthy run.
     """
-    return list(in_order([found for check in CHECKS if (found := check(records, settings))]))
+    spared = _OF_PUSHED if without_teacher(settings.loss) is None else ()
+    checks = [check for check in CHECKS if check not in spared]
+    return list(in_order([found for check in checks if (found := check(records, settings))]))

@@ -6,19 +6,35 @@ import pytest
 import torch
 
 from hardneg.errors import RecipeError
-from hardneg.losses import LOSSES, RINCE, Debiased, HardnessWeighted, InfoNCE, MarginInfoNCE, Triplet
+from hardneg.losses import (
+    KL,
+    LOSSES,
+    RINCE,
+    Debiased,
+    HardnessWeighted,
+    InfoNCE,
+    MarginInfoNCE,
+    MarginMSE,
+    Triplet,
+    WeightedSum,
+)
 from hardneg.losses.protocol import Loss
 from hardneg.losses.score_matrix import ScoreMatrix
 
-EVERY = [*(loss() for loss in LOSSES.values()), Triplet(negatives="hardest")]
+EVERY = [
+    *(loss() for loss in LOSSES.values()),
+    Triplet(negatives="hardest"),
+    WeightedSum((InfoNCE(), MarginMSE(), KL()), (1.0, 0.5, 0.2)),
+]
 every_loss = pytest.mark.parametrize("loss", EVERY, ids=repr)
 
 
 def matrix(scores, target, allowed, weight=None):
+    """A matrix whose teacher, for the losses that ask one, is sure of every target."""
     weight = None if weight is None else torch.tensor(weight)
-    return ScoreMatrix(
-        torch.tensor(scores, requires_grad=True), torch.tensor(target), torch.tensor(allowed), weight=weight
-    )
+    given, target = torch.tensor(scores, requires_grad=True), torch.tensor(target)
+    teacher = torch.zeros(given.shape).scatter(1, target.unsqueeze(1), 10.0)
+    return ScoreMatrix(given, target, torch.tensor(allowed), teacher=teacher, weight=weight)
 
 
 def value_and_gradient(loss, *arguments):
@@ -106,7 +122,15 @@ def test_very_large_scores_stay_finite(loss, row):
 @pytest.mark.parametrize(
     ("loss", "wrong"),
     [
-        *((loss, {"temperature": t}) for loss in LOSSES.values() if loss is not Triplet for t in (0.0, -1.0, math.nan)),
+        *(
+            (loss, {"temperature": t})
+            for loss in LOSSES.values()
+            if loss not in (Triplet, MarginMSE)
+            for t in (0.0, -1.0, math.nan)
+        ),
+        (KL, {"teacher_temperature": 0.0}),
+        (KL, {"scale": -1.0}),
+        (MarginMSE, {"scale": math.inf}),
         (MarginInfoNCE, {"margin": -0.1}),
         (HardnessWeighted, {"alpha": math.inf}),
         (Debiased, {"tau_plus": 1.0}),

@@ -1,7 +1,7 @@
 """Masks in general, the mask by the model's own scores, and what a step measures of both."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -146,7 +146,8 @@ def test_a_masked_negative_gets_no_gradient_from_any_loss(tiny, loss):
     scores[columns.index(0)], scores[columns.index(1)], scores[columns.index(2)] = 0.5, 0.9, 0.45
     given = matrix([scores], [columns.index(0)])
     narrowed = narrow(given, OwnScore(), cells(tiny, [0], columns))
-    loss(narrowed).backward()
+    teacher = torch.zeros(1, 3).scatter(1, given.target.unsqueeze(1), 10.0)
+    loss(replace(narrowed, teacher=teacher)).backward()
     assert given.scores.grad[0, columns.index(1)] == 0
     assert given.scores.grad[0, columns.index(2)] > 0 > given.scores.grad[0, columns.index(0)]
     assert not narrowed.allowed.requires_grad

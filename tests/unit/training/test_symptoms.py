@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hardneg.errors import Interrupted, RunError
-from hardneg.losses.info_nce import InfoNCE
+from hardneg.losses import KL, InfoNCE, MarginMSE, WeightedSum
 from hardneg.progress import showing
 from hardneg.training.embedding import TwoTowers
 from hardneg.training.folder import TrainingFolder
@@ -130,6 +130,17 @@ def test_suspects_that_stay_above_after_training_are_found():
     assert finding.code == "HN032"
     assert "90% of the hardest mined negatives" in finding.detail
     assert "of all negatives" not in finding.detail
+
+
+@pytest.mark.parametrize("loss", [KL(), MarginMSE(), WeightedSum((KL(), MarginMSE()), (1.0, 1.0))], ids=repr)
+def test_what_a_teacher_alone_puts_above_the_positive_is_no_symptom(loss):
+    records = healthy(60, share_above=np.full(60, 0.4))
+    for record in records:
+        record.update({"conflict": 0.9, "suspects_above": 1.0} if "conflict" in record else {})
+    of_labels = {finding.code for finding in symptoms(records, SETTINGS)}
+    mixed = TrainSettings(loss=WeightedSum((InfoNCE(), loss), (1.0, 0.2)))
+    assert {finding.code for finding in symptoms(records, mixed)} == of_labels == {"HN032", "HN035"}
+    assert symptoms(records, TrainSettings(loss=loss)) == []
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,11 @@ from hardneg.errors import RunError
 from hardneg.losses import LOSSES
 from hardneg.training.batches import MinedNegatives, assemble
 from hardneg.training.inputs import _hash_negatives, check_negatives
+from hardneg.training.masking import Cells
 from hardneg.training.pool import build_pool
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import score
+from hardneg.training.teacher_scores import TeacherScores, with_teacher
 from toy import toy_dataset
 
 
@@ -92,6 +94,11 @@ def test_the_weights_of_a_pool_are_those_of_a_double_loop(pairs, queries):
             assert found == (1.0 if weight is None else weight)
 
 
+def teacher_of_all_pairs(dataset):
+    pairs = [(q, d, 5 * math.sin(7 * q + d)) for q in range(dataset.n_queries) for d in range(dataset.n_documents)]
+    return TeacherScores.from_table(pl.DataFrame(pairs, schema=["query", "document", "score"], orient="row"), dataset)
+
+
 class FixedTowers:
     """Vectors drawn by text, so that the same text always has the same."""
 
@@ -107,7 +114,13 @@ def test_a_weight_of_zero_in_the_table_equals_the_table_without_the_row(tiny, lo
     rows = [(0, 6, 1.0), (1, 3, 0.5)]
     with_zero = batch_of(MinedNegatives(table([*rows, (0, 2, 0.0)]), n_queries=4), [0, 1], [0, 1])
     without = batch_of(MinedNegatives(table(rows), n_queries=4), [0, 1], [0, 1])
-    found = [loss(score(batch, tiny, FixedTowers(), shared_negatives=False)).item() for batch in (with_zero, without)]
+    teacher = teacher_of_all_pairs(tiny)
+    found = []
+    for batch in (with_zero, without):
+        cells = Cells(tiny, batch.query, build_pool(tiny, batch, shared_negatives=False).document)
+        found.append(
+            loss(with_teacher(score(batch, tiny, FixedTowers(), shared_negatives=False), teacher, cells)).item()
+        )
     assert found[0] == pytest.approx(found[1], rel=1e-6)
 
 
