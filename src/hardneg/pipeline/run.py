@@ -182,6 +182,7 @@ def _trained(
         place = _training(folder, name, seed)
         with folder.stage(f"train {place.name}"):
             settings = replace(recipe.train, seed=seed)
+            settings = settings if negatives is not None else replace(settings, curriculum=None)
             taught = labelled or dataset
             model = train(recipe.model, taught, negatives, settings=settings, split=recipe.mine.split, out=place).path
         system = Dense(model=str(model), max_tokens=recipe.evaluate.max_tokens)

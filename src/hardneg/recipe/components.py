@@ -71,8 +71,13 @@ def build(cls: type, table: object, place: Place, *, rooms: Rooms | None = None)
     check_keys(table, fields, place)
     values = {}
     for key, value in table.items():
-        room = (rooms or {}).get(key)
-        values[key] = typed(fields[key], value, place.at(key)) if room is None else pick(room, value, place.at(key))
+        room, inner = (rooms or {}).get(key), inner_table(fields[key])
+        if room is not None:
+            values[key] = pick(room, value, place.at(key))
+        elif inner is not None:
+            values[key] = build(inner, value, place.at(key))
+        else:
+            values[key] = typed(fields[key], value, place.at(key))
     lacking = [name for name, each in fields.items() if name not in values and is_required(each)]
     if lacking:
         raise place.error(f"{lacking[0]!r} must be given")
@@ -121,11 +126,12 @@ def as_table(component: object, *, room: Room | None = None, rooms: Rooms | None
     """
     table: dict[str, Any] = {} if room is None else {"use": room.name_of(component)}
     inner_rooms = (rooms or {}) if room is None else room.rooms_of(type(component))
-    for name in settable_fields(type(component)):
+    for name, each in settable_fields(type(component)).items():
         value = getattr(component, name)
         inner = inner_rooms.get(name)
         if value is not None:
-            table[name] = value if inner is None else as_table(value, room=inner)
+            is_plain = inner is None and inner_table(each) is None
+            table[name] = value if is_plain else as_table(value, room=inner)
     return table
 
 
@@ -168,6 +174,12 @@ def typed(each: Field, value: object, place: Place) -> Any:  # noqa: ANN401
 def settable_fields(cls: type) -> dict[str, Field]:
     """Give the fields of a dataclass that a recipe can set, by name."""
     return {each.name: each for each in dataclasses.fields(cls) if each.init}
+
+
+def inner_table(each: Field) -> type | None:
+    """Give the dataclass that a field holds, if its annotation is one, or one or None."""
+    held = [one for one in (each.type, *get_args(each.type)) if isinstance(one, type) and dataclasses.is_dataclass(one)]
+    return held[0] if len(held) == 1 else None
 
 
 def is_required(each: Field) -> bool:

@@ -12,6 +12,7 @@ from hardneg.recipe.rooms import FILTER, SELECT, SOURCE, TRAIN
 from hardneg.recipe.settings import EvaluateSettings, FromPath, FromPython, MineSettings
 from hardneg.recipe.toml import toml_value
 from hardneg.sources import Dense, Random
+from hardneg.training.curriculum import Curriculum
 from hardneg.training.settings import TrainSettings
 
 _TABLES: Mapping[str, tuple[type, Rooms]] = {
@@ -20,6 +21,7 @@ _TABLES: Mapping[str, tuple[type, Rooms]] = {
     "[mine]`": (MineSettings, {}),
     "[select]`": (Selection, SELECT),
     "[train]`": (TrainSettings, TRAIN),
+    "[train.curriculum]`": (Curriculum, {}),
     "[evaluate]`": (EvaluateSettings, {}),
 }
 _SUPPLIED = {

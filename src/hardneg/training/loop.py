@@ -15,7 +15,7 @@ from hardneg.errors import RunError
 from hardneg.models.precision import choose_precision
 from hardneg.models.prompts import prompt_of
 from hardneg.progress import task
-from hardneg.training.batches import MinedNegatives, training_pairs
+from hardneg.training.batches import training_pairs
 from hardneg.training.embedding import TwoTowers, cutting_texts
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.inputs import check_negatives, check_trackers, describe_inputs, load_for_training
@@ -23,6 +23,7 @@ from hardneg.training.interruption import noticing_signals
 from hardneg.training.optimisation import learning_rate
 from hardneg.training.plan import Step, TrainingData, check_plan, plan_steps
 from hardneg.training.probe import Probe, choose_probe, measure_conflict, probe_steps
+from hardneg.training.serving import check_table, serve
 from hardneg.training.session import Session, close_session, keep, open_session, record
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import compute_gradient
@@ -86,8 +87,9 @@ def train(
     settings = settings or TrainSettings()
     check_trackers(settings)
     check_negatives(negatives, dataset)
+    check_table(negatives, settings)
     query, document = training_pairs(dataset, split, max_pairs=settings.max_pairs, seed=settings.seed)
-    data = TrainingData(dataset, query, document, MinedNegatives(negatives, n_queries=dataset.n_queries))
+    data = TrainingData(dataset, query, document, serve(negatives, settings, n_queries=dataset.n_queries))
     folder = TrainingFolder(Path(out))
 
     accelerator = _start_accelerator(settings, folder)
@@ -159,7 +161,9 @@ def _work(session: Session, data: TrainingData, steps: list[Step], probe: Probe 
             for group in session.optimizer.param_groups:
                 group["lr"] = rate
             probed = _look(probe, session, data.dataset) if number in probed_at else {}
-            measured = compute_gradient(step, data, session.towers, session.accelerator, session.settings)
+            measured = compute_gradient(
+                step, data.at(step.progress), session.towers, session.accelerator, session.settings
+            )
             seconds = time.perf_counter() - started
             record(
                 session,

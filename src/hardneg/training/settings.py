@@ -7,6 +7,7 @@ from hardneg.errors import RecipeError
 from hardneg.losses.info_nce import InfoNCE
 from hardneg.losses.protocol import Loss
 from hardneg.models.formats import Precision
+from hardneg.training.curriculum import Curriculum
 from hardneg.training.masking import Mask
 
 Schedule = Literal["linear", "cosine", "constant"]
@@ -40,6 +41,7 @@ class TrainSettings:
         document_prompt: The same for documents.
         negatives_per_row: Mined negatives of each pair in a batch; None takes all.
         shared_negatives: Whether a mined negative serves all rows of its batch, or only its own.
+        curriculum: Which mined negatives are drawn when; None gives each of them its turn.
         max_pairs: Cap on the pairs trained on, by a seeded choice of queries; None takes all.
         seed: Decides order, choices and dropout.
         checkpoint_every: Steps between checkpoints.
@@ -67,6 +69,7 @@ class TrainSettings:
     document_prompt: str | None = None
     negatives_per_row: int | None = None
     shared_negatives: bool = True
+    curriculum: Curriculum | None = None
     max_pairs: int | None = None
     seed: int = 0
     checkpoint_every: int = 500
@@ -93,6 +96,10 @@ class TrainSettings:
                 raise RecipeError(f"training: {name} must be above 0, not {value}")
         if not 0 <= self.warmup_share < 1:
             raise RecipeError(f"training: warmup_share must be in [0, 1), not {self.warmup_share}")
+        if self.curriculum is not None and not self.negatives_per_row:
+            raise RecipeError(
+                "training: a curriculum needs negatives_per_row: how many it draws for each row, at least 1"
+            )
         choices = [("schedule", self.schedule, Schedule), ("precision", self.precision, Precision)]
         for name, given, known in [*choices, *(("trackers", tracker, Tracker) for tracker in self.trackers)]:
             if given not in get_args(known):
