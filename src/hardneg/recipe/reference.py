@@ -13,6 +13,7 @@ from hardneg.recipe.settings import EvaluateSettings, FromPath, FromPython, Mine
 from hardneg.recipe.toml import toml_value
 from hardneg.sources import Dense, Random
 from hardneg.training.curriculum import Curriculum
+from hardneg.training.refresh import Refresh
 from hardneg.training.settings import TrainSettings
 
 _TABLES: Mapping[str, tuple[type, Rooms]] = {
@@ -22,6 +23,7 @@ _TABLES: Mapping[str, tuple[type, Rooms]] = {
     "[select]`": (Selection, SELECT),
     "[train]`": (TrainSettings, TRAIN),
     "[train.curriculum]`": (Curriculum, {}),
+    "[train.refresh]`": (Refresh, {}),
     "[evaluate]`": (EvaluateSettings, {}),
 }
 _SUPPLIED = {

@@ -9,6 +9,7 @@ from hardneg.losses.protocol import Loss
 from hardneg.models.formats import Precision
 from hardneg.training.curriculum import Curriculum
 from hardneg.training.masking import Mask
+from hardneg.training.refresh import Refresh
 
 Schedule = Literal["linear", "cosine", "constant"]
 Tracker = Literal["tensorboard", "wandb"]
@@ -42,6 +43,7 @@ class TrainSettings:
         negatives_per_row: Mined negatives of each pair in a batch; None takes all.
         shared_negatives: Whether a mined negative serves all rows of its batch, or only its own.
         curriculum: Which mined negatives are drawn when; None gives each of them its turn.
+        refresh: When negatives are mined again with the current weights; None keeps those that training began with.
         max_pairs: Cap on the pairs trained on, by a seeded choice of queries; None takes all.
         seed: Decides order, choices and dropout.
         checkpoint_every: Steps between checkpoints.
@@ -70,6 +72,7 @@ class TrainSettings:
     negatives_per_row: int | None = None
     shared_negatives: bool = True
     curriculum: Curriculum | None = None
+    refresh: Refresh | None = None
     max_pairs: int | None = None
     seed: int = 0
     checkpoint_every: int = 500
