@@ -14,7 +14,7 @@ from hardneg.evaluation.significance import compare, mean_interval
 from hardneg.pipeline.before_work import check_files, check_parts
 from hardneg.pipeline.folder import RunFolder, link_tree
 from hardneg.pipeline.found import with_found
-from hardneg.pipeline.mining import mine
+from hardneg.pipeline.mining import Mined, mine
 from hardneg.pipeline.parts import read_table
 from hardneg.recipe import FromPath, FromPython, Recipe
 from hardneg.sources import BM25, Dense, Source
@@ -120,7 +120,7 @@ def run(recipe: Recipe, *, out: Path | str) -> Result:
     folder.manifest["funnel"] = mined.funnel
     folder.manifest["found_positives"] = mined.found.height
     labelled = with_found(dataset, mined.found, split=recipe.mine.split)
-    rows.append(_trained("mined", mined.negatives, recipe, dataset, folder, labelled=labelled))
+    rows.append(_trained("mined", mined, recipe, dataset, folder, labelled=labelled))
     first_seed = _seeds(recipe)[0]
     link_tree(_training(folder, "mined", first_seed) / "model", folder.path / "model")
     folder.save()
@@ -167,7 +167,7 @@ def _baselines(recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Iterator[
 
 def _trained(
     name: str,
-    negatives: pl.DataFrame | None,
+    mined: Mined | None,
     recipe: Recipe,
     dataset: Dataset,
     folder: RunFolder,
@@ -177,14 +177,16 @@ def _trained(
     """Train and measure, once a seed; trained on `labelled` where it differs from what is measured on."""
     from hardneg.training.loop import train
 
+    negatives, plan = (None, None) if mined is None else (mined.negatives, mined.plan)
     seeds = []
     for seed in _seeds(recipe):
         place = _training(folder, name, seed)
         with folder.stage(f"train {place.name}"):
-            settings = replace(recipe.train, seed=seed)
-            settings = settings if negatives is not None else replace(settings, curriculum=None)
+            settings, split = replace(recipe.train, seed=seed), recipe.mine.split
             taught = labelled or dataset
-            model = train(recipe.model, taught, negatives, settings=settings, split=recipe.mine.split, out=place).path
+            if mined is None:
+                settings = settings.without_mined
+            model = train(recipe.model, taught, negatives, settings=settings, plan=plan, split=split, out=place).path
         system = Dense(model=str(model), max_tokens=recipe.evaluate.max_tokens)
         seeds.append(_measured(place.name, system, recipe, dataset, folder))
     return Row(name, seeds)

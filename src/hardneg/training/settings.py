@@ -1,6 +1,6 @@
 """Everything that steers training; the defaults and their sources are in docs/training.md."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from hardneg.errors import RecipeError
@@ -78,6 +78,11 @@ class TrainSettings:
     checkpoint_every: int = 500
     trackers: tuple[Tracker, ...] = ()
     log_every: int = 10
+
+    @property
+    def without_mined(self) -> "TrainSettings":
+        """The same settings without what needs mined negatives."""
+        return replace(self, curriculum=None, refresh=None)
 
     def __post_init__(self) -> None:
         least = {
