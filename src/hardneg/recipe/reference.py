@@ -14,6 +14,7 @@ from hardneg.recipe.toml import toml_value
 from hardneg.sources import Dense, Random
 from hardneg.training.curriculum import Curriculum
 from hardneg.training.refresh import Refresh
+from hardneg.training.replacement import Replacement
 from hardneg.training.settings import TrainSettings
 
 _TABLES: Mapping[str, tuple[type, Rooms]] = {
@@ -24,6 +25,7 @@ _TABLES: Mapping[str, tuple[type, Rooms]] = {
     "[train]`": (TrainSettings, TRAIN),
     "[train.curriculum]`": (Curriculum, {}),
     "[train.refresh]`": (Refresh, {}),
+    "[train.replacement]`": (Replacement, {}),
     "[evaluate]`": (EvaluateSettings, {}),
 }
 _SUPPLIED = {

@@ -153,11 +153,25 @@ class MinedNegatives:
         Returns:
             Positions of documents.
         """
-        own = self._document[self._start[query] : self._start[query + 1]]
+        own = self.of(query)
         if per_row is None or per_row >= len(own):
             return own
         order = permutation(seed, _TURN, query, size=len(own))
         return own[order[(turn * per_row + np.arange(per_row)) % len(own)]]
+
+    def of(self, query: int) -> Int32[np.ndarray, " negatives"]:
+        """List all negatives of a query, in the order of the table."""
+        return self._document[self._start[query] : self._start[query + 1]]
+
+    def count(self, query: Int32[np.ndarray, " rows"]) -> Int64[np.ndarray, " rows"]:
+        """Count the negatives of each query."""
+        return self._start[query + 1] - self._start[query]
+
+    def nth(
+        self, query: Int32[np.ndarray, " rows"], number: Integer[np.ndarray, " rows"]
+    ) -> Int32[np.ndarray, " rows"]:
+        """Give each query's negative of a number, from 0."""
+        return self._document[self._start[query] + number]
 
     def weights(self, query: Int32[np.ndarray, " rows"]) -> Weights | None:
         """List the negatives of the rows' queries that weigh less than 1, drawn or not.

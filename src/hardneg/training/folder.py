@@ -2,6 +2,7 @@
 
 training.json          what went in, and whether it is finished
 loss.jsonl             one line a step
+replacement.jsonl      one line a look at negatives that may have become too easy (replacing.py), if they are looked at
 refresh.jsonl          one line a refresh of the negatives (rounds.py), if there were any
 findings.json          what the steps so far show, written with each checkpoint and at the end
 checkpoints/step-N/    the latest state, gone when the run is finished

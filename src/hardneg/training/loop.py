@@ -26,6 +26,7 @@ from hardneg.training.mining_again import Job, check_refresh, describe_plan
 from hardneg.training.optimisation import learning_rate
 from hardneg.training.plan import Step, TrainingData, check_plan, plan_steps
 from hardneg.training.probe import Probe, choose_probe, measure_conflict, probe_steps
+from hardneg.training.replaced import ReplacedNegatives
 from hardneg.training.rounds import Refreshed, Rounds
 from hardneg.training.serving import check_table, serve
 from hardneg.training.session import Session, close_session, keep, open_session, record
@@ -133,6 +134,8 @@ def train(
         )
         steps = plan_steps(data, settings)
         check_plan(steps, data, settings, n_processes=accelerator.num_processes)
+        if isinstance(data.negatives, ReplacedNegatives):
+            accelerator.register_for_checkpointing(data.negatives)
         own_limit = loaded.max_seq_length
         with cutting_texts(loaded, settings.max_tokens):
             session = open_session(towers, accelerator, folder, settings, inputs=inputs)

@@ -30,7 +30,7 @@ class Refresh:
         RecipeError: A value is out of range or does not fit the mode.
 
     References:
-        ANCE, Xiong et al. (2021), arXiv:2007.00808: section 4 for the second process, which follows checkpoints.
+        ANCE, Xiong et al. (2021), arXiv:2007.00808; there the second process follows checkpoints.
     """
 
     every: int

@@ -10,6 +10,7 @@ from hardneg.models.formats import Precision
 from hardneg.training.curriculum import Curriculum
 from hardneg.training.masking import Mask
 from hardneg.training.refresh import Refresh
+from hardneg.training.replacement import Replacement
 
 Schedule = Literal["linear", "cosine", "constant"]
 Tracker = Literal["tensorboard", "wandb"]
@@ -44,6 +45,7 @@ class TrainSettings:
         shared_negatives: Whether a mined negative serves all rows of its batch, or only its own.
         curriculum: Which mined negatives are drawn when; None gives each of them its turn.
         refresh: When negatives are mined again with the current weights; None keeps those that training began with.
+        replacement: When a negative that has become too easy makes room for the query's next; None keeps all.
         max_pairs: Cap on the pairs trained on, by a seeded choice of queries; None takes all.
         seed: Decides order, choices and dropout.
         checkpoint_every: Steps between checkpoints.
@@ -73,6 +75,7 @@ class TrainSettings:
     shared_negatives: bool = True
     curriculum: Curriculum | None = None
     refresh: Refresh | None = None
+    replacement: Replacement | None = None
     max_pairs: int | None = None
     seed: int = 0
     checkpoint_every: int = 500
@@ -82,7 +85,7 @@ class TrainSettings:
     @property
     def without_mined(self) -> "TrainSettings":
         """The same settings without what needs mined negatives."""
-        return replace(self, curriculum=None, refresh=None)
+        return replace(self, curriculum=None, refresh=None, replacement=None)
 
     def __post_init__(self) -> None:
         least = {
@@ -104,11 +107,16 @@ class TrainSettings:
                 raise RecipeError(f"training: {name} must be above 0, not {value}")
         if not 0 <= self.warmup_share < 1:
             raise RecipeError(f"training: warmup_share must be in [0, 1), not {self.warmup_share}")
-        if self.curriculum is not None and not self.negatives_per_row:
-            raise RecipeError(
-                "training: a curriculum needs negatives_per_row: how many it draws for each row, at least 1"
-            )
+        self._check_choosers()
         choices = [("schedule", self.schedule, Schedule), ("precision", self.precision, Precision)]
         for name, given, known in [*choices, *(("trackers", tracker, Tracker) for tracker in self.trackers)]:
             if given not in get_args(known):
                 raise RecipeError(f"training: {name} must be one of {', '.join(get_args(known))}, not {given!r}")
+
+    def _check_choosers(self) -> None:
+        """Make sure that at most one thing chooses a row's negatives, and knows how many."""
+        for name in ("curriculum", "replacement"):
+            if getattr(self, name) is not None and not self.negatives_per_row:
+                raise RecipeError(f"training: a {name} needs negatives_per_row, how many each row gets, at least 1")
+        if self.curriculum is not None and self.replacement is not None:
+            raise RecipeError("training: curriculum and replacement both choose a row's negatives; leave one out")

@@ -11,7 +11,9 @@ import polars as pl
 from hardneg.training.background import Miner
 from hardneg.training.mining_again import Job, keep_first_candidates, mine_round, rescore_round
 from hardneg.training.plan import Step, TrainingData
-from hardneg.training.refresh import Refresh, Work
+from hardneg.training.refresh import Work
+from hardneg.training.replaced import ReplacedNegatives
+from hardneg.training.replacing import cut_records, enter, replace_before
 from hardneg.training.rounds import Refreshed, Report, in_force
 from hardneg.training.serving import serve
 from hardneg.training.session import Session
@@ -35,7 +37,7 @@ class Supply:
     def __init__(
         self, session: Session, data: TrainingData, steps: list[Step], *, job: Job | None, max_tokens: int | None
     ) -> None:
-        self.data = data
+        self.data, self._steps = data, steps
         self._session, self._job, self._max_tokens = session, job, max_tokens
         refresh = session.settings.refresh
         self._due = refresh.due([step.epoch for step in steps]) if refresh and job else {}
@@ -47,17 +49,10 @@ class Supply:
         Args:
             negatives: Those that the run began with.
         """
-        job, refresh = self._job, self._session.settings.refresh
-        if job is None or refresh is None or negatives is None:
-            return
-        if self._leads:
-            job.rounds.cut(self._session.done)
-            job.rounds.forget(but={0, *in_force(job.rounds.records())})
-            if not job.rounds.is_there(0):
-                _begin(job, negatives, refresh)
-        self._session.accelerator.wait_for_everyone()
-        if job.rounds.records():
-            self._take(job)
+        if self._job is not None and negatives is not None:
+            self._open_rounds(self._job, negatives)
+        cut_records(self._session)
+        enter(self._session, self.data)
 
     def renew(self, number: int, *, seconds: float) -> bool:
         """Bring the negatives up to date before a step.
@@ -69,19 +64,8 @@ class Supply:
         Returns:
             Whether there are new ones. Vectors that were kept from before a refresh are then out of date.
         """
-        job, work = self._job, self._due.get(number)
-        if job is None or not self._due:
-            return False
-        renewed = self._miner is not None and self._collect(job, self._miner, number, seconds)
-        if work is not None and self._miner is not None and work == "mine":
-            self._ask(job, self._miner, number)
-        elif work is not None:
-            if self._leads:
-                self._make(job, work, number, seconds)
-            self._session.accelerator.wait_for_everyone()
-            renewed = True
-        if renewed:
-            self._take(job)
+        renewed = self._job is not None and self._refresh(self._job, number, seconds)
+        replace_before(number, self._session, self.data, self._steps)
         return renewed
 
     def close(self) -> None:
@@ -92,6 +76,30 @@ class Supply:
     @property
     def _leads(self) -> bool:
         return self._session.accelerator.is_main_process
+
+    def _open_rounds(self, job: Job, negatives: pl.DataFrame) -> None:
+        if self._leads:
+            job.rounds.cut(self._session.done)
+            job.rounds.forget(but={0, *in_force(job.rounds.records())})
+            if not job.rounds.is_there(0):
+                _begin(job, negatives)
+        self._session.accelerator.wait_for_everyone()
+        if job.rounds.records():
+            self._take(job, anew=False)
+
+    def _refresh(self, job: Job, number: int, seconds: float) -> bool:
+        work = self._due.get(number)
+        renewed = self._miner is not None and self._collect(job, self._miner, number, seconds)
+        if work is not None and self._miner is not None and work == "mine":
+            self._ask(job, self._miner, number)
+        elif work is not None:
+            if self._leads:
+                self._make(job, work, number, seconds)
+            self._session.accelerator.wait_for_everyone()
+            renewed = True
+        if renewed:
+            self._take(job, anew=True)
+        return renewed
 
     def _make(self, job: Job, work: Work, number: int, seconds: float) -> None:
         """Make a round while training stands still."""
@@ -129,10 +137,15 @@ class Supply:
         share = total / max(seconds + refreshed.waited, total) if total else 0.0
         job.rounds.record(replace(refreshed, share=share))
 
-    def _take(self, job: Job) -> None:
+    def _take(self, job: Job, *, anew: bool) -> None:
+        """Go over to the round in force; `anew` if it has just come into force, not if a checkpoint brought it back."""
         table = job.rounds.read(in_force(job.rounds.records())[0])
-        served = serve(table, self._session.settings, n_queries=job.dataset.n_queries)
-        self.data = replace(self.data, negatives=served)
+        if isinstance(self.data.negatives, ReplacedNegatives):
+            self.data.negatives.take(table, anew=anew)
+            enter(self._session, self.data)
+        else:
+            served = serve(table, self._session.settings, n_queries=job.dataset.n_queries)
+            self.data = replace(self.data, negatives=served)
 
     def _tidy(self, job: Job) -> None:
         """Remove rounds that neither the run nor its latest checkpoint needs."""
@@ -152,8 +165,8 @@ def _refreshed(job: Job, work: Work, number: int, *, step: int, waited: float) -
     return Refreshed(step, work, step - number, waited=waited, **asdict(job.rounds.report(number)))
 
 
-def _begin(job: Job, negatives: pl.DataFrame, refresh: Refresh) -> None:
-    if refresh.rescores:
+def _begin(job: Job, negatives: pl.DataFrame) -> None:
+    if job.keeps_candidates:
         keep_first_candidates(job)
     job.rounds.finish(0, negatives, Report(0.0, None, None, None))
 
