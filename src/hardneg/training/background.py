@@ -9,6 +9,7 @@ import os
 import pickle
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from hardneg.files import replacing
@@ -39,14 +40,13 @@ class Miner:
             before: The round that it shall be compared with.
         """
         self.asked = number
-        try:
+        with suppress(BrokenPipeError):  # it has died since it was looked at; `problem` will say so
             if self._process is None or self._process.poll() is not None:
+                self.stop()
                 self._process = self._start()
             assert self._process.stdin is not None
             self._process.stdin.write(f"{number} {before}\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # it has died since it was looked at; `problem` will say so
 
     def arrived(self) -> int | None:
         """Give the round that was asked for once it is there; it is then no longer waited for."""
@@ -78,7 +78,8 @@ class Miner:
             self._process.kill()
             self._process.wait()
         assert self._process.stdin is not None
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process = None
 
     @property

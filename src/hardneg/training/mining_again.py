@@ -198,8 +198,9 @@ def compare(old: pl.DataFrame, new: pl.DataFrame, scores: Scores) -> tuple[float
         The share of the new that are among the old, and the mean scores of the old and the new, random fill left out;
         None where there is nothing to count.
     """
-    shared = new.join(old.cast(dict(new.schema.items() & old.schema.items())), on=["query", "document"], how="semi")
-    return (shared.height / new.height if new.height else None), _mean(old, scores), _mean(new, scores)
+    pairs = [table.select(pl.col("query", "document").cast(pl.Int32)) for table in (old, new)]
+    shared = pairs[1].join(pairs[0], on=["query", "document"], how="semi").height
+    return (shared / new.height if new.height else None), _mean(old, scores), _mean(new, scores)
 
 
 def _mean(table: pl.DataFrame, scores: Scores) -> float | None:
