@@ -196,6 +196,11 @@ def _load_encoder(
     return as_encoder(loaded, precision=precision, query_prompt=query_prompt, document_prompt=document_prompt)
 
 
+def forget_encoders() -> None:
+    """Let go of the models that `load_encoder` keeps in memory."""
+    _load_encoder.cache_clear()
+
+
 def state_of(place: str) -> tuple[tuple[str, int, int], ...]:
     """Describe the files of a model folder; a model trained again under its old name must be loaded again."""
     files = sorted(path for path in Path(place).rglob("*") if path.is_file())

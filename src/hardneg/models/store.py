@@ -8,6 +8,10 @@ one that came first, and take over if it dies.
 
 import hashlib
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,6 +29,8 @@ from hardneg.progress import task
 
 BLOCK = 1_024
 
+_aside: ContextVar[Path | None] = ContextVar("aside", default=None)
+
 
 def cache_folder() -> Path:
     """Where vectors are kept: `$HARDNEG_CACHE`, or `hardneg` in the user's cache folder."""
@@ -32,6 +38,29 @@ def cache_folder() -> Path:
     if given:
         return Path(given)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hardneg"
+
+
+@contextmanager
+def new_vectors_in(folder: Path) -> Iterator[None]:
+    """Keep what is encoded inside the block in a folder that goes when the block ends.
+
+    This is for weights that nobody will ask for again. Vectors that the store has already are taken from there.
+
+    Args:
+        folder: Where new vectors are kept; whatever lies there is removed, before and after.
+
+    Yields:
+        Nothing.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    token = _aside.set(folder)
+    try:
+        yield
+    finally:
+        _aside.reset(token)
+        document_vectors.cache_clear()
+        _split_vectors.cache_clear()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @lru_cache(maxsize=4)
@@ -81,7 +110,9 @@ def encode(encoder: Encoder, texts: pl.Series, *, kind: str) -> Float32[np.ndarr
         RunError: The file of vectors is damaged.
     """
     key = hashlib.blake2b(f"{encoder.fingerprint} {kind} {digest(texts)}".encode(), digest_size=16).hexdigest()
-    folder = cache_folder() / "vectors" / key
+    folder, aside = cache_folder() / "vectors" / key, _aside.get()
+    if aside is not None and not (folder / "vectors.npy").exists():
+        folder = aside / key
     vectors = folder / "vectors.npy"
     if not vectors.exists():
         folder.mkdir(parents=True, exist_ok=True)

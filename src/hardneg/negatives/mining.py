@@ -84,5 +84,19 @@ def mine_block(dataset: Dataset, block: Int32[np.ndarray, " queries"], plan: Pla
     Returns:
         The candidates, each with what became of it, and the negatives.
     """
-    candidates = apply_filters(gather(dataset, plan.sources, block, plan.depth), dataset, plan.filters)
+    return judge(gather(dataset, plan.sources, block, plan.depth), dataset, plan)
+
+
+def judge(candidates: pl.DataFrame, dataset: Dataset, plan: Plan) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Filter candidates and choose the negatives among them.
+
+    Args:
+        candidates: As `gather` returns them.
+        dataset: The dataset whose positions the rows use.
+        plan: Names the filters and the selection.
+
+    Returns:
+        The candidates, each with what became of it, and the negatives.
+    """
+    candidates = apply_filters(candidates, dataset, plan.filters)
     return candidates, select(candidates, dataset, plan.select, seed=plan.seed)

@@ -19,13 +19,17 @@ def check_parts(recipe: Recipe) -> None:
         MissingExtraError: Training, or a tracker, needs a package that is not installed.
         ModelError: A model cannot be loaded or takes no texts as long as is asked, or a file of vectors is not there.
         DatasetError: A run file cannot be read.
+        RunError: Negatives shall be refreshed, but no source encodes with the model.
     """
     check_installed("a run, which trains a model,", training=True)
     from hardneg.models.sentence_transformer import load_encoder
     from hardneg.training.inputs import check_trackers
+    from hardneg.training.mining_again import check_follows
 
     check_trackers(recipe.train)
     check_teachers(recipe)
+    if recipe.train.refresh is not None:
+        check_follows(recipe.sources, recipe.model)
     for model in (recipe.model, *(source.model for source in recipe.sources if isinstance(source, Dense))):
         resolve_model(model)
     for source in recipe.sources:

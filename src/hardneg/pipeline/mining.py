@@ -39,11 +39,13 @@ class Mined:
         funnel: Counts from candidates to negatives: over all, by source and by filter.
         found: Candidates that a filter with `relabel` takes for answers: `query`, `document` (positions),
             `found_by`, and what is known of them (`teacher_score`, `p_positive`); empty without such a filter.
+        plan: What they were mined with, its filters fitted; training refreshes negatives by it.
     """
 
     negatives: pl.DataFrame
     funnel: dict[str, Any]
     found: pl.DataFrame
+    plan: Plan
 
 
 def mine(
@@ -92,7 +94,7 @@ def mine(
         blocks = [mine_block(dataset, block, plan) for block in _tracked(plan.blocks(dataset, block_size))]
         candidates, negatives = (pl.concat(list(tables)) for tables in zip(*blocks, strict=True))
         counts = _count(candidates.lazy(), negatives.lazy(), dataset, plan)
-        return Mined(negatives, counts, found_answers(candidates.lazy()).collect())
+        return Mined(negatives, counts, found_answers(candidates.lazy()).collect(), plan)
     return _mine_to(Path(out), dataset, plan, block_size)
 
 
@@ -118,7 +120,7 @@ def _mine_to(folder: Path, dataset: Dataset, plan: Plan, block_size: int) -> Min
         write_found(folder)
     with replacing(folder / "funnel.json") as temporary:
         temporary.write_text(json.dumps(counts, indent=2) + "\n")
-    return Mined(read_parts(folder / "negatives", dataset), counts, read_found(folder, dataset))
+    return Mined(read_parts(folder / "negatives", dataset), counts, read_found(folder, dataset), plan)
 
 
 def _count(candidates: pl.LazyFrame, negatives: pl.LazyFrame, dataset: Dataset, plan: Plan) -> dict[str, Any]:

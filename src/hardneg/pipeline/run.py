@@ -15,7 +15,7 @@ from hardneg.losses.distilling import without_teacher
 from hardneg.pipeline.before_work import check_files, check_parts
 from hardneg.pipeline.folder import RunFolder, link_tree
 from hardneg.pipeline.found import with_found
-from hardneg.pipeline.mining import mine
+from hardneg.pipeline.mining import Mined, mine
 from hardneg.pipeline.parts import read_table
 from hardneg.pipeline.score_stage import score_stage
 from hardneg.recipe import FromPath, FromPython, Recipe
@@ -126,7 +126,7 @@ def run(recipe: Recipe, *, out: Path | str, permit: Callable[[Dataset], None] | 
     folder.manifest["found_positives"] = mined.found.height
     labelled = with_found(dataset, mined.found, split=recipe.mine.split)
     scores = score_stage(recipe, labelled, mined.negatives, folder)
-    rows.append(_trained("mined", mined.negatives, recipe, dataset, folder, labelled=labelled, scores=scores))
+    rows.append(_trained("mined", mined, recipe, dataset, folder, labelled=labelled, scores=scores))
     first_seed = _seeds(recipe)[0]
     link_tree(_training(folder, "mined", first_seed) / "model", folder.path / "model")
     folder.save()
@@ -174,7 +174,7 @@ def _baselines(recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Iterator[
 
 def _trained(
     name: str,
-    negatives: pl.DataFrame | None,
+    mined: Mined | None,
     recipe: Recipe,
     dataset: Dataset,
     folder: RunFolder,
@@ -188,6 +188,7 @@ def _trained(
     """
     from hardneg.training.loop import train
 
+    negatives, plan = (None, None) if mined is None else (mined.negatives, mined.plan)
     loss = recipe.train.loss
     if scores is None:
         loss = without_teacher(loss) or loss
@@ -196,8 +197,18 @@ def _trained(
         place = _training(folder, name, seed)
         with folder.stage(f"train {place.name}"):
             settings = replace(recipe.train, seed=seed, loss=loss)
-            taught, split = labelled or dataset, recipe.mine.split
-            trained = train(recipe.model, taught, negatives, scores=scores, settings=settings, split=split, out=place)
+            if mined is None:
+                settings = settings.without_mined
+            trained = train(
+                recipe.model,
+                labelled or dataset,
+                negatives,
+                scores=scores,
+                settings=settings,
+                plan=plan,
+                split=recipe.mine.split,
+                out=place,
+            )
         system = Dense(model=str(trained.path), max_tokens=recipe.evaluate.max_tokens)
         seeds.append(_measured(place.name, system, recipe, dataset, folder))
     return Row(name, seeds)

@@ -77,10 +77,10 @@ def build(cls: type, table: object, place: Place, *, rooms: Rooms | None = None)
         room, inner = (rooms or {}).get(key), inner_table(fields[key])
         if room is not None:
             values[key] = pick(room, value, place.at(key))
+        elif inner is not None:
+            values[key] = build(inner, value, place.at(key))
         else:
-            values[key] = (
-                typed(fields[key], value, place.at(key)) if inner is None else build(inner, value, place.at(key))
-            )
+            values[key] = typed(fields[key], value, place.at(key))
     lacking = [name for name, each in fields.items() if name not in values and is_required(each)]
     if lacking:
         raise place.error(f"{lacking[0]!r} must be given")
@@ -208,10 +208,9 @@ def settable_fields(cls: type) -> dict[str, Field]:
 
 
 def inner_table(each: Field) -> type | None:
-    """Give the dataclass that a field takes, and nothing else but None: in a recipe, a table of its own."""
-    options = [option for option in get_args(each.type) or (each.type,) if option is not type(None)]
-    only = options[0] if len(options) == 1 else None
-    return only if isinstance(only, type) and dataclasses.is_dataclass(only) else None
+    """Give the dataclass that a field holds, if its annotation is one, or one or None."""
+    held = [one for one in (each.type, *get_args(each.type)) if isinstance(one, type) and dataclasses.is_dataclass(one)]
+    return held[0] if len(held) == 1 else None
 
 
 def is_required(each: Field) -> bool:

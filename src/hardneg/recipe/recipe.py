@@ -151,6 +151,8 @@ class Recipe:
                     yield f"{key}.{attribute}", named
         for named in self.select.quotas or ():
             yield "select.quotas", named
+        for named in (self.train.curriculum.shares or ()) if self.train.curriculum else ():
+            yield "train.curriculum.shares", named
 
 
 def _merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,10 @@ from hardneg.recipe.rooms import FILTER, SELECT, SOURCE, TRAIN
 from hardneg.recipe.settings import EvaluateSettings, FromPath, FromPython, MineSettings
 from hardneg.recipe.toml import toml_value
 from hardneg.sources import Dense, Random
+from hardneg.training.curriculum import Curriculum
 from hardneg.training.queue import Queue
+from hardneg.training.refresh import Refresh
+from hardneg.training.replacement import Replacement
 from hardneg.training.settings import TrainSettings
 
 _TABLES: Mapping[str, tuple[type, Rooms]] = {
@@ -22,6 +25,9 @@ _TABLES: Mapping[str, tuple[type, Rooms]] = {
     "[select]`": (Selection, SELECT),
     "[train]`": (TrainSettings, TRAIN),
     "[train.queue]`": (Queue, {}),
+    "[train.curriculum]`": (Curriculum, {}),
+    "[train.refresh]`": (Refresh, {}),
+    "[train.replacement]`": (Replacement, {}),
     "[evaluate]`": (EvaluateSettings, {}),
 }
 _SUPPLIED = {

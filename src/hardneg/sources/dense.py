@@ -54,20 +54,20 @@ class Dense:
 
         if len(block) == 0:
             return retrieval_table(block, np.empty((0, 0), np.int32))
-        found, score = exact_topk(*vectors(self._encoder(), dataset, block), depth)
+        found, score = exact_topk(*vectors(self.encoder(), dataset, block), depth)
         return retrieval_table(block, found, score)
 
     def score(
         self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
     ) -> Float32[np.ndarray, " rows"]:
         """Score pairs."""
-        return vector_scores(self._encoder(), dataset, query, document) if len(query) else np.empty(0, np.float32)
+        return vector_scores(self.encoder(), dataset, query, document) if len(query) else np.empty(0, np.float32)
 
     def vectors_of_documents(self, dataset: Dataset) -> Float32[np.ndarray, "documents dim"]:
         """Vectors of all documents, by position."""
         from hardneg.models.store import document_vectors
 
-        return document_vectors(self._encoder(), dataset)
+        return document_vectors(self.encoder(), dataset)
 
     def vectors_of_queries(
         self, dataset: Dataset, queries: Int32[np.ndarray, " queries"]
@@ -75,13 +75,22 @@ class Dense:
         """Vectors of some queries, in the order given."""
         from hardneg.models.store import query_vectors
 
-        return query_vectors(self._encoder(), dataset, queries)
+        return query_vectors(self.encoder(), dataset, queries)
 
     def fingerprint(self) -> str:
         """Hash of the model: weights, tokenizer, prompts, maximum length, precision."""
-        return self._encoder().fingerprint
+        return self.encoder().fingerprint
 
-    def _encoder(self) -> "Encoder":
+    def encoder(self) -> "Encoder":
+        """Load the model; asked for again, it is the same object.
+
+        Returns:
+            The encoder.
+
+        Raises:
+            ModelError: The model cannot be found or loaded, or compares by a distance.
+            MissingExtraError: The packages that models need are not installed.
+        """
         from hardneg.models.installed import check_installed
 
         check_installed(f"the source {self.name!r}, which encodes with a model,")

@@ -1,5 +1,7 @@
 """Which pairs are trained on together, and in which order."""
 
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 import polars as pl
 from jaxtyping import Int32, Int64, Integer
@@ -99,6 +101,20 @@ def _place(
     return placed
 
 
+@runtime_checkable
+class Negatives(Protocol):
+    """Where the mined negatives of a row come from."""
+
+    def at(self, progress: float) -> "Negatives":
+        """Give the negatives as they are drawn at a moment of the run, from 0 to 1."""
+
+    def draw(self, query: int, *, turn: int, per_row: int | None, seed: int) -> Int32[np.ndarray, " negatives"]:
+        """Take negatives for one row of a query; `turn` rows of it came before, over all epochs."""
+
+    def weights(self, query: Int32[np.ndarray, " rows"]) -> Weights | None:
+        """List the negatives of the rows' queries that weigh less than 1; None if there are none at all."""
+
+
 class MinedNegatives:
     """The mined negatives of each query, what they weigh, and whose turn it is.
 
@@ -121,6 +137,10 @@ class MinedNegatives:
         self._light_weight = light["weight"].to_numpy()
         self._light_start = np.searchsorted(light["query"].to_numpy(), starts)
 
+    def at(self, progress: float) -> "MinedNegatives":  # noqa: ARG002
+        """Give the negatives as they are drawn at a moment of the run: the same at each."""
+        return self
+
     def draw(self, query: int, *, turn: int, per_row: int | None, seed: int) -> Int32[np.ndarray, " negatives"]:
         """Take a query's next negatives; in successive turns each of them has its turn equally often.
 
@@ -133,11 +153,25 @@ class MinedNegatives:
         Returns:
             Positions of documents.
         """
-        own = self._document[self._start[query] : self._start[query + 1]]
+        own = self.of(query)
         if per_row is None or per_row >= len(own):
             return own
         order = permutation(seed, _TURN, query, size=len(own))
         return own[order[(turn * per_row + np.arange(per_row)) % len(own)]]
+
+    def of(self, query: int) -> Int32[np.ndarray, " negatives"]:
+        """List all negatives of a query, in the order of the table."""
+        return self._document[self._start[query] : self._start[query + 1]]
+
+    def count(self, query: Int32[np.ndarray, " rows"]) -> Int64[np.ndarray, " rows"]:
+        """Count the negatives of each query."""
+        return self._start[query + 1] - self._start[query]
+
+    def nth(
+        self, query: Int32[np.ndarray, " rows"], number: Integer[np.ndarray, " rows"]
+    ) -> Int32[np.ndarray, " rows"]:
+        """Give each query's negative of a number, from 0."""
+        return self._document[self._start[query] + number]
 
     def weights(self, query: Int32[np.ndarray, " rows"]) -> Weights | None:
         """List the negatives of the rows' queries that weigh less than 1, drawn or not.
@@ -166,7 +200,7 @@ def assemble(
     pairs: Int64[np.ndarray, " rows"],
     query: Int32[np.ndarray, " pairs"],
     document: Int32[np.ndarray, " pairs"],
-    negatives: MinedNegatives,
+    negatives: Negatives,
     *,
     per_row: int | None,
     epoch: int,

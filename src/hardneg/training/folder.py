@@ -2,6 +2,8 @@
 
 training.json          what went in, and whether it is finished
 loss.jsonl             one line a step
+replacement.jsonl      one line a look at negatives that may have become too easy (replacing.py), if they are looked at
+refresh.jsonl          one line a refresh of the negatives (rounds.py), if there were any
 findings.json          what the steps so far show, written with each checkpoint and at the end
 checkpoints/step-N/    the latest state, gone when the run is finished
 model/                 the trained model, there when the run is finished
@@ -65,9 +67,10 @@ class TrainingFolder:
         self._write({"inputs": inputs, "result": None})
 
     def finish(self, inputs: dict[str, Any], result: dict[str, Any]) -> None:
-        """Record that the run is done; its checkpoints are no longer needed."""
+        """Record that the run is done; its checkpoints and rounds of negatives are no longer needed."""
         self._write({"inputs": inputs, "result": result})
-        shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
+        for name in ("checkpoints", "refresh"):
+            shutil.rmtree(self.path / name, ignore_errors=True)
 
     def checkpoint(self, step: int) -> Path:
         """Name the checkpoint of a step."""

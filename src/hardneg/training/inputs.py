@@ -10,10 +10,13 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from hardneg.data.dataset import Dataset
+from hardneg.data.text import digest
 from hardneg.errors import MissingExtraError, ModelError, RecipeError, RunError
 from hardneg.models.fingerprint import fingerprint
 from hardneg.models.sentence_transformer import check_similarity, load_model
 from hardneg.training.batches import weight_of
+from hardneg.training.curriculum import Curriculum
+from hardneg.training.graded import graded_by
 from hardneg.training.masking import Mask
 from hardneg.training.positions import check_positions
 from hardneg.training.settings import OBSERVATION_SETTINGS, TrainSettings
@@ -136,12 +139,21 @@ def describe_inputs(
     described |= {name: str(value) for name, value in vars(settings).items() if name not in elsewhere}
     described |= _describe_mask(settings.mask)
     described |= {} if teacher is None else {"scores": teacher.fingerprint}
+    described |= _describe_grades(negatives, settings.curriculum)
     return described | {"precision": precision, "processes": n_processes}
 
 
 def _describe_mask(mask: Mask | None) -> dict[str, str]:
     """Name a mask and what it depends on beside its settings."""
     return {} if mask is None else {"mask": str(mask), "mask_fingerprint": mask.fingerprint()}
+
+
+def _describe_grades(negatives: pl.DataFrame | None, curriculum: Curriculum | None) -> dict[str, str]:
+    """Hash what a curriculum reads of the negatives beside what everybody reads."""
+    if negatives is None or curriculum is None:
+        return {}
+    columns = [digest(negatives[column].cast(pl.String)) for column in graded_by(curriculum)]
+    return {"grades": digest(pl.Series(columns))}
 
 
 def _hash_negatives(negatives: pl.DataFrame | None) -> str | None:

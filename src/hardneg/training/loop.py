@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState, is_initialized
@@ -14,18 +15,24 @@ from hardneg.data.findings import Finding
 from hardneg.errors import RunError
 from hardneg.models.precision import choose_precision
 from hardneg.models.prompts import prompt_of
+from hardneg.negatives.mining import Plan
 from hardneg.progress import task
-from hardneg.training.batches import MinedNegatives, training_pairs
+from hardneg.training.batches import training_pairs
 from hardneg.training.embedding import TwoTowers, cutting_texts
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.inputs import check_negatives, check_trackers, describe_inputs, load_for_training
 from hardneg.training.interruption import noticing_signals
+from hardneg.training.mining_again import Job, check_refresh, describe_plan
 from hardneg.training.optimisation import learning_rate
 from hardneg.training.plan import Step, TrainingData, check_plan, plan_steps
 from hardneg.training.probe import Probe, choose_probe, measure_conflict, probe_steps
+from hardneg.training.replaced import ReplacedNegatives
+from hardneg.training.rounds import Refreshed, Rounds
+from hardneg.training.serving import check_table, serve
 from hardneg.training.session import Session, close_session, keep, open_session, record
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import compute_gradient
+from hardneg.training.supply import Supply, supplying
 from hardneg.training.teacher_scores import TeacherScores
 from hardneg.training.teaching_checks import check_taught
 
@@ -41,6 +48,7 @@ class Trained:
         loss: Mean loss of the last tenth of the steps.
         seconds: Time spent in steps, earlier sessions included.
         findings: What the run showed that its owner should know; docs/symptoms.md explains each.
+        refreshes: Each refresh of the negatives, in order.
     """
 
     path: Path
@@ -49,6 +57,7 @@ class Trained:
     loss: float
     seconds: float
     findings: tuple[Finding, ...] = ()
+    refreshes: tuple[Refreshed, ...] = ()
 
 
 def train(
@@ -58,6 +67,7 @@ def train(
     *,
     scores: pl.DataFrame | None = None,
     settings: TrainSettings | None = None,
+    plan: Plan | None = None,
     split: str = "train",
     out: Path | str,
 ) -> Trained:
@@ -74,6 +84,7 @@ def train(
         scores: Teacher scores for a loss that learns from them: columns `query`, `document` (positions), `teacher` and
             `score`, as `hardneg score` makes them; several teachers are averaged.
         settings: How to train; None takes the defaults.
+        plan: What the negatives were mined with, its filters fitted; needed for a refresh only.
         split: Whose positives to train on.
         out: Folder of this run; `model` in it is the trained model.
 
@@ -92,10 +103,13 @@ def train(
     settings = settings or TrainSettings()
     check_trackers(settings)
     check_negatives(negatives, dataset)
+    check_table(negatives, settings)
+    if settings.refresh is not None:
+        plan = check_refresh(plan, negatives, model=model, split=split)
     query, document = training_pairs(dataset, split, max_pairs=settings.max_pairs, seed=settings.seed)
     teacher = None if scores is None else TeacherScores.from_table(scores, dataset)
     check_taught(settings.loss, teacher, dataset, (query, document), negatives)
-    data = TrainingData(dataset, query, document, MinedNegatives(negatives, n_queries=dataset.n_queries), teacher)
+    data = TrainingData(dataset, query, document, serve(negatives, settings, n_queries=dataset.n_queries), teacher)
     folder = TrainingFolder(Path(out))
 
     accelerator = _start_accelerator(settings, folder)
@@ -111,6 +125,11 @@ def train(
         n_processes=accelerator.num_processes,
         teacher=teacher,
     )
+    job = None
+    if settings.refresh is not None and plan is not None:
+        inputs["plan"] = describe_plan(plan, dataset)
+        keeps = settings.refresh.rescores
+        job = Job(dataset, plan, str(model), np.unique(query), Rounds(folder.path), keeps_candidates=keeps)
     result = folder.finished(inputs)
     if result is None:
         if settings.mask is not None:
@@ -124,9 +143,14 @@ def train(
         )
         steps = plan_steps(data, settings)
         check_plan(steps, data, settings)
+        if isinstance(data.negatives, ReplacedNegatives):
+            accelerator.register_for_checkpointing(data.negatives)
+        own_limit = loaded.max_seq_length
         with cutting_texts(loaded, settings.max_tokens):
             session = open_session(towers, accelerator, folder, settings, inputs=inputs)
-            seconds = _work(session, data, steps, choose_probe(data, negatives, seed=settings.seed))
+            probe = choose_probe(data, negatives, seed=settings.seed)
+            with supplying(session, data, steps, negatives, job=job, max_tokens=own_limit) as supply:
+                seconds = _work(session, supply, steps, probe)
         result = {
             "n_steps": len(steps),
             "n_pairs": len(query),
@@ -134,7 +158,8 @@ def train(
             "seconds": seconds,
         }
         close_session(session, towers, inputs=inputs, result=result)
-    return Trained(path=folder.model, **result, findings=folder.findings())
+    refreshes = tuple(Rounds(folder.path).records())
+    return Trained(path=folder.model, **result, findings=folder.findings(), refreshes=refreshes)
 
 
 def _start_accelerator(settings: TrainSettings, folder: TrainingFolder) -> Accelerator:
@@ -155,7 +180,7 @@ def _start_accelerator(settings: TrainSettings, folder: TrainingFolder) -> Accel
     return accelerator
 
 
-def _work(session: Session, data: TrainingData, steps: list[Step], probe: Probe | None) -> float:
+def _work(session: Session, supply: Supply, steps: list[Step], probe: Probe | None) -> float:
     """Do the steps that are left; returns the seconds of all steps, earlier sessions included."""
     started = time.perf_counter() - session.seconds
     n_pairs = sum(step.n_pairs for step in steps)
@@ -164,9 +189,12 @@ def _work(session: Session, data: TrainingData, steps: list[Step], probe: Probe 
         advance(sum(step.n_pairs for step in steps[: session.done]))
         for number in range(session.done, len(steps)):
             step = steps[number]
+            if supply.renew(number, seconds=time.perf_counter() - started) and session.queue is not None:
+                session.queue.clear()
             rate = learning_rate(number, total=len(steps), settings=session.settings)
             for group in session.optimizer.param_groups:
                 group["lr"] = rate
+            data = supply.data.at(step.progress)
             probed = _look(probe, session, data.dataset) if number in probed_at else {}
             measured = compute_gradient(
                 step, data, session.towers, session.accelerator, session.settings, queue=session.queue

@@ -1,13 +1,13 @@
 """What a run trains on, and in which steps: decided before the first of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Int32, Int64
 
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
-from hardneg.training.batches import MinedNegatives, assemble, epoch_batches
+from hardneg.training.batches import Negatives, assemble, epoch_batches
 from hardneg.training.pool import Batch, build_pool
 from hardneg.training.settings import TrainSettings
 from hardneg.training.teacher_scores import TeacherScores
@@ -28,8 +28,12 @@ class TrainingData:
     dataset: Dataset
     query: Int32[np.ndarray, " pairs"]
     document: Int32[np.ndarray, " pairs"]
-    negatives: MinedNegatives
+    negatives: Negatives
     teacher: TeacherScores | None = None
+
+    def at(self, progress: float) -> "TrainingData":
+        """Give the data with the negatives as they are drawn at a moment of the run, from 0 to 1."""
+        return replace(self, negatives=self.negatives.at(progress))
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +43,12 @@ class Step:
     Args:
         epoch: From 0.
         batches: Pair numbers of each batch.
+        progress: How far the run is: 0 at its first step, 1 at its last.
     """
 
     epoch: int
     batches: list[Int64[np.ndarray, " rows"]]
+    progress: float = 0.0
 
     @property
     def n_pairs(self) -> int:
@@ -65,7 +71,7 @@ def plan_steps(data: TrainingData, settings: TrainSettings) -> list[Step]:
         steps += [
             Step(epoch, batches[at : at + settings.accumulate]) for at in range(0, len(batches), settings.accumulate)
         ]
-    return steps
+    return [replace(step, progress=number / max(1, len(steps) - 1)) for number, step in enumerate(steps)]
 
 
 def batch_of(data: TrainingData, rows: Int64[np.ndarray, " rows"], *, epoch: int, settings: TrainSettings) -> Batch:
@@ -96,7 +102,7 @@ def check_plan(steps: list[Step], data: TrainingData, settings: TrainSettings) -
     """
     for step in steps:
         for rows in step.batches:
-            batch = batch_of(data, rows, epoch=step.epoch, settings=settings)
+            batch = batch_of(data.at(step.progress), rows, epoch=step.epoch, settings=settings)
             pool = build_pool(data.dataset, batch, shared_negatives=settings.shared_negatives)
             if pool.allowed.sum() > len(batch):
                 return

@@ -17,6 +17,8 @@ from hardneg.training.embedding import TwoTowers
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.optimisation import build_optimizer
 from hardneg.training.queue_state import QueueState
+from hardneg.training.refresh_findings import failed_refreshes
+from hardneg.training.rounds import Rounds
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import Measured
 from hardneg.training.symptoms import symptoms
@@ -167,7 +169,9 @@ def close_session(session: Session, towers: TwoTowers, *, inputs: dict[str, Any]
 
 def _write_findings(session: Session, *more: Mapping[str, float | None]) -> None:
     if session.accelerator.is_main_process:
-        session.folder.write_findings(symptoms([*session.folder.records(), *more], session.settings))
+        found = symptoms([*session.folder.records(), *more], session.settings)
+        failed = failed_refreshes(Rounds(session.folder.path).records())
+        session.folder.write_findings([*found, *([] if failed is None else [failed])])
 
 
 def _save_checkpoint(session: Session, step: int) -> None:

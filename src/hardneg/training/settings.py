@@ -1,14 +1,17 @@
 """Everything that steers training; the defaults and their sources are in docs/training.md."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from hardneg.errors import RecipeError
 from hardneg.losses.info_nce import InfoNCE
 from hardneg.losses.protocol import Loss
 from hardneg.models.formats import Precision
+from hardneg.training.curriculum import Curriculum
 from hardneg.training.masking import Mask
 from hardneg.training.queue import Queue
+from hardneg.training.refresh import Refresh
+from hardneg.training.replacement import Replacement
 
 Schedule = Literal["linear", "cosine", "constant"]
 Tracker = Literal["tensorboard", "wandb"]
@@ -42,6 +45,9 @@ class TrainSettings:
         document_prompt: The same for documents.
         negatives_per_row: Mined negatives of each pair in a batch; None takes all.
         shared_negatives: Whether a mined negative serves all rows of its batch, or only its own.
+        curriculum: Which mined negatives are drawn when; None gives each of them its turn.
+        refresh: When negatives are mined again with the current weights; None keeps those that training began with.
+        replacement: When a negative that has become too easy makes room for the query's next; None keeps all.
         max_pairs: Cap on the pairs trained on, by a seeded choice of queries; None takes all.
         queue: Documents of earlier steps that serve as negatives; None keeps none.
         matryoshka: The loss is the mean over vectors cut to each of these numbers of dimensions, so that the trained
@@ -74,6 +80,9 @@ class TrainSettings:
     document_prompt: str | None = None
     negatives_per_row: int | None = None
     shared_negatives: bool = True
+    curriculum: Curriculum | None = None
+    refresh: Refresh | None = None
+    replacement: Replacement | None = None
     max_pairs: int | None = None
     queue: Queue | None = None
     matryoshka: tuple[int, ...] = ()
@@ -82,6 +91,11 @@ class TrainSettings:
     checkpoint_every: int = 500
     trackers: tuple[Tracker, ...] = ()
     log_every: int = 10
+
+    @property
+    def without_mined(self) -> "TrainSettings":
+        """The same settings without what needs mined negatives."""
+        return replace(self, curriculum=None, refresh=None, replacement=None)
 
     def __post_init__(self) -> None:
         least = {
@@ -105,7 +119,16 @@ class TrainSettings:
             raise RecipeError(f"training: warmup_share must be in [0, 1), not {self.warmup_share}")
         if min(self.matryoshka, default=1) < 1 or len(set(self.matryoshka)) < len(self.matryoshka):
             raise RecipeError(f"training: matryoshka must be numbers of dimensions, each once, not {self.matryoshka}")
+        self._check_choosers()
         choices = [("schedule", self.schedule, Schedule), ("precision", self.precision, Precision)]
         for name, given, known in [*choices, *(("trackers", tracker, Tracker) for tracker in self.trackers)]:
             if given not in get_args(known):
                 raise RecipeError(f"training: {name} must be one of {', '.join(get_args(known))}, not {given!r}")
+
+    def _check_choosers(self) -> None:
+        """Make sure that at most one thing chooses a row's negatives, and knows how many."""
+        for name in ("curriculum", "replacement"):
+            if getattr(self, name) is not None and not self.negatives_per_row:
+                raise RecipeError(f"training: a {name} needs negatives_per_row, how many each row gets, at least 1")
+        if self.curriculum is not None and self.replacement is not None:
+            raise RecipeError("training: curriculum and replacement both choose a row's negatives; leave one out")
