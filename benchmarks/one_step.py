@@ -45,13 +45,13 @@ class Steps:
             document_prompt=prompt_of(model, "document"),
             bf16=choose_precision(options.precision, self.accelerator.device) == "bf16",
         )
-        self.cut = cutting_texts(model, options.max_tokens)
+        self.max_tokens = options.max_tokens
         steps = [step for step in plan_steps(self.data, settings) if step.n_pairs == options.batch]
         self.steps = [steps[at % len(steps)] for at in range(options.steps + 1)]
 
     def seconds(self, take) -> Iterator[tuple[float, float]]:
         """Take the steps with `take(step)`; gives seconds of processor time and of the clock, the first left out."""
-        with self.cut:
+        with cutting_texts(self.towers.model, self.max_tokens):
             for at, step in enumerate(self.steps):
                 begun = time.process_time(), time.perf_counter()
                 take(step)
