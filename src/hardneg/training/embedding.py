@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from hardneg.models.features import Kind, tokenise
-from hardneg.models.sentence_transformer import limit_tokens
+from hardneg.models.token_limit import limit_tokens, set_token_limit, token_limit
 
 # Padded tokens of one forward pass; measured on a small BERT (docs/training.md).
 _CHUNK_TOKENS = {"cpu": 1_024, "cuda": 65_536}
@@ -72,14 +72,14 @@ def cutting_texts(model: SentenceTransformer, max_tokens: int | None) -> Iterato
     Raises:
         ModelError: The model takes no texts that long.
     """
-    own = model.max_seq_length
+    own = token_limit(model)
     if max_tokens is not None:
         limit_tokens(model, max_tokens)
     try:
         yield
     finally:
         if max_tokens is not None:
-            model.max_seq_length = own
+            set_token_limit(model, own)
 
 
 def embed(

@@ -81,7 +81,8 @@ def _check_weights(negatives: pl.DataFrame, dataset: Dataset) -> None:
 def load_for_training(model: str | Path, settings: TrainSettings, *, device: torch.device) -> SentenceTransformer:
     """Load a model with the prompts and dropout that the settings ask for, adapters ready to learn.
 
-    Without dropout the model runs as in evaluation: that switches off every kind of dropout in any
+    Weights are float32, also of a model that was saved in half precision: small moves of a bfloat16 weight are lost
+    in rounding. Without dropout the model runs as in evaluation: that switches off every kind of dropout in any
     architecture.
 
     Args:
@@ -95,7 +96,7 @@ def load_for_training(model: str | Path, settings: TrainSettings, *, device: tor
     Raises:
         ModelError: The model cannot be loaded, compares by a distance, or has no weight to train.
     """
-    loaded = load_model(model, device=str(device))
+    loaded = load_model(model, device=str(device)).float()
     check_similarity(loaded)
     _thaw_adapters(loaded)
     given = {"query": settings.query_prompt, "document": settings.document_prompt}
