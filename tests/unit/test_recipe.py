@@ -21,6 +21,7 @@ from hardneg.recipe.place import nearest
 from hardneg.recipe.reference import reference, updated
 from hardneg.recipe.toml import toml_text
 from hardneg.sources import BM25, Dense
+from hardneg.training.settings import LATER_SETTINGS, uncounted
 
 FULL = """
 name = "all of it"
@@ -142,7 +143,10 @@ def test_every_table_arrives(load):
     assert recipe.dataset.skip_invalid
 
 
-@pytest.mark.parametrize("text", ['dataset = "data"', FULL, 'dataset = "hf:some/set"\nfilters = []'])
+LORA = 'dataset = "data"\n[train]\nlora = { rank = 4, targets = ["query"] }'
+
+
+@pytest.mark.parametrize("text", ['dataset = "data"', FULL, LORA, 'dataset = "hf:some/set"\nfilters = []'])
 def test_the_resolved_recipe_loads_as_an_equal_one(load, tmp_path, text):
     recipe = load(text)
     other = tmp_path / "elsewhere" / "recipe.toml"
@@ -178,6 +182,13 @@ def test_the_fingerprint_counts_what_decides_results_and_nothing_else(load):
         "[mine]\ndepth = 9",
     ):
         assert load(f'dataset = "data"\n{other}').fingerprint != plain.fingerprint
+
+
+def test_a_setting_that_came_later_counts_once_it_is_not_at_its_default(load):
+    plain, changed = load('dataset = "data"'), load(LORA)
+    assert set(LATER_SETTINGS) == uncounted(plain.train)
+    assert "lora" not in uncounted(changed.train)
+    assert plain.fingerprint != changed.fingerprint
 
 
 def test_changes_take_the_place_of_top_level_keys(load):
@@ -231,6 +242,15 @@ def test_a_component_of_somebody_else_is_imported_and_written_back(load, monkeyp
 BAD = {
     "an unknown key at the top": ("sede = 1", r"unknown key 'sede'; did you mean 'seed'\?"),
     "an unknown key in a table": ("[mine]\ndetph = 1", r"mine: unknown key 'detph'; did you mean 'depth'\?"),
+    "an unknown key of a table in a table": (
+        "[train.lora]\nrnak = 1",
+        r"train.lora: unknown key 'rnak'; did you mean 'rank'\?",
+    ),
+    "a value in place of a table in a table": ("[train]\nlora = 8", "train.lora: must be a table, not 8"),
+    "a value out of range in a table in a table": (
+        "[train.lora]\nrank = 0",
+        "train.lora: lora: rank must be at least 1",
+    ),
     "an unknown key of training": (
         "[train]\nbatchsize = 1",
         r"train: unknown key 'batchsize'; did you mean 'batch_size'\?",

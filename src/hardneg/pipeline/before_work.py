@@ -15,14 +15,19 @@ def check_parts(recipe: Recipe) -> None:
 
     Raises:
         MissingExtraError: Training, or a tracker, needs a package that is not installed.
-        ModelError: A model cannot be loaded or takes no texts as long as is asked, or a file of vectors is not there.
+        ModelError: A model cannot be loaded, or takes no texts as long or no adapters such as are asked for, or a file
+            of vectors is not there.
         DatasetError: A run file cannot be read.
     """
     check_installed("a run, which trains a model,", training=True)
+    import torch
+
     from hardneg.models.sentence_transformer import load_encoder
-    from hardneg.training.inputs import check_trackers
+    from hardneg.training.inputs import check_trackers, load_for_training
+    from hardneg.training.lora import check_peft
 
     check_trackers(recipe.train)
+    check_peft(recipe.train.lora)
     for model in (recipe.model, *(source.model for source in recipe.sources if isinstance(source, Dense))):
         resolve_model(model)
     for source in recipe.sources:
@@ -30,6 +35,8 @@ def check_parts(recipe: Recipe) -> None:
     # Each limit by itself; the last one loaded is at hand for the first row.
     for max_tokens in dict.fromkeys((recipe.train.max_tokens, recipe.evaluate.max_tokens)):
         load_encoder(recipe.model, max_tokens=max_tokens)
+    if recipe.train.lora is not None:
+        load_for_training(recipe.model, recipe.train, device=torch.device("cpu"))
 
 
 def check_files(recipe: Recipe, dataset: Dataset) -> None:

@@ -71,8 +71,13 @@ def build(cls: type, table: object, place: Place, *, rooms: Rooms | None = None)
     check_keys(table, fields, place)
     values = {}
     for key, value in table.items():
-        room = (rooms or {}).get(key)
-        values[key] = typed(fields[key], value, place.at(key)) if room is None else pick(room, value, place.at(key))
+        room, inner = (rooms or {}).get(key), table_of(fields[key])
+        if room is not None:
+            values[key] = pick(room, value, place.at(key))
+        elif inner is not None:
+            values[key] = build(inner, value, place.at(key))
+        else:
+            values[key] = typed(fields[key], value, place.at(key))
     lacking = [name for name, each in fields.items() if name not in values and is_required(each)]
     if lacking:
         raise place.error(f"{lacking[0]!r} must be given")
@@ -125,7 +130,8 @@ def as_table(component: object, *, room: Room | None = None, rooms: Rooms | None
         value = getattr(component, name)
         inner = inner_rooms.get(name)
         if value is not None:
-            table[name] = value if inner is None else as_table(value, room=inner)
+            plain = inner is None and not dataclasses.is_dataclass(value)
+            table[name] = value if plain else as_table(value, room=inner)
     return table
 
 
@@ -168,6 +174,12 @@ def typed(each: Field, value: object, place: Place) -> Any:  # noqa: ANN401
 def settable_fields(cls: type) -> dict[str, Field]:
     """Give the fields of a dataclass that a recipe can set, by name."""
     return {each.name: each for each in dataclasses.fields(cls) if each.init}
+
+
+def table_of(each: Field) -> type | None:
+    """Give the dataclass whose table a field takes; None if it takes, or may take, a plain value."""
+    kinds = [kind for kind in get_args(each.type) or (each.type,) if kind is not type(None)]
+    return kinds[0] if len(kinds) == 1 and isinstance(kinds[0], type) and dataclasses.is_dataclass(kinds[0]) else None
 
 
 def is_required(each: Field) -> bool:

@@ -17,7 +17,7 @@ from hardneg.recipe.rooms import FILTER, SELECT, SOURCE, TRAIN
 from hardneg.recipe.settings import DatasetSettings, EvaluateSettings, FromPath, FromPython, MineSettings
 from hardneg.recipe.toml import toml_text
 from hardneg.sources import Source
-from hardneg.training.settings import TrainSettings
+from hardneg.training.settings import TrainSettings, uncounted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +116,9 @@ class Recipe:
         The name, the place of the dataset and the block size do not count.
         """
         counted = replace(self, name="", dataset=FromPath(path="-"), mine=replace(self.mine, block_size=1))
-        return hashlib.blake2b(counted.resolved().encode(), digest_size=16).hexdigest()
+        tables = counted._tables()
+        tables["train"] = {k: v for k, v in tables["train"].items() if k not in uncounted(self.train)}
+        return hashlib.blake2b(toml_text(tables).encode(), digest_size=16).hexdigest()
 
     def _tables(self) -> dict[str, Any]:
         return {

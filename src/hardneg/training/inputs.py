@@ -10,12 +10,13 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from hardneg.data.dataset import Dataset
-from hardneg.errors import MissingExtraError, ModelError, RunError
+from hardneg.errors import MissingExtraError, RunError
 from hardneg.models.fingerprint import fingerprint
 from hardneg.models.sentence_transformer import check_similarity, load_model
+from hardneg.training.adapters import ready_weights
 from hardneg.training.batches import weight_of
 from hardneg.training.masking import Mask
-from hardneg.training.settings import OBSERVATION_SETTINGS, TrainSettings
+from hardneg.training.settings import OBSERVATION_SETTINGS, TrainSettings, uncounted
 
 
 def check_trackers(settings: TrainSettings) -> None:
@@ -87,34 +88,25 @@ def load_for_training(model: str | Path, settings: TrainSettings, *, device: tor
 
     Args:
         model: A Hub id, a folder, or `package:NAME/FOLDER`.
-        settings: Prompts and dropout.
+        settings: Prompts, dropout and adapters.
         device: Where the model shall be.
 
     Returns:
         The model; its prompts are saved with it.
 
     Raises:
-        ModelError: The model cannot be loaded, compares by a distance, or has no weight to train.
+        ModelError: The model cannot be loaded, compares by a distance, has no weight to train, or takes no such
+            adapters.
     """
     loaded = load_model(model, device=str(device)).float()
     check_similarity(loaded)
-    _thaw_adapters(loaded)
+    ready_weights(loaded, settings.lora, seed=settings.seed)
     given = {"query": settings.query_prompt, "document": settings.document_prompt}
     loaded.prompts = {
         **loaded.prompts,
         **{kind: prompt for kind, prompt in given.items() if prompt is not None},
     }
     return loaded.train(settings.dropout)
-
-
-def _thaw_adapters(model: SentenceTransformer) -> None:
-    """Let the adapters of a frozen model learn: transformers loads them as frozen as the weights below."""
-    if any(weight.requires_grad for weight in model.parameters()):
-        return
-    try:
-        model.set_adapter(model.active_adapters())
-    except ValueError as error:
-        raise ModelError("all weights of the model are frozen and it has no adapter; nothing can be trained") from error
 
 
 def describe_inputs(
@@ -134,7 +126,7 @@ def describe_inputs(
         "negatives": _hash_negatives(negatives),
         "split": split,
     }
-    elsewhere = (*OBSERVATION_SETTINGS, "mask")
+    elsewhere = {*OBSERVATION_SETTINGS, *uncounted(settings), "mask"}
     described |= {name: str(value) for name, value in vars(settings).items() if name not in elsewhere}
     described |= _describe_mask(settings.mask)
     return described | {"precision": precision, "processes": n_processes}

@@ -20,6 +20,7 @@ from hardneg.training.embedding import TwoTowers, cutting_texts
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.inputs import check_negatives, check_trackers, describe_inputs, load_for_training
 from hardneg.training.interruption import noticing_signals
+from hardneg.training.lora import check_peft
 from hardneg.training.optimisation import learning_rate
 from hardneg.training.plan import Step, TrainingData, check_plan, plan_steps
 from hardneg.training.probe import Probe, choose_probe, measure_conflict, probe_steps
@@ -80,11 +81,12 @@ def train(
         ModelError: The model cannot be loaded, compares by a distance, or has no weight to train.
         RunError: The table of negatives does not fit the dataset, no pair ever meets a negative, `out` holds
             something else, or the loss is no longer a number.
-        MissingExtraError: A tracker is not installed.
+        MissingExtraError: A tracker, or PEFT for adapters, is not installed.
         Interrupted: SIGINT or SIGTERM came; a checkpoint was saved.
     """
     settings = settings or TrainSettings()
     check_trackers(settings)
+    check_peft(settings.lora)
     check_negatives(negatives, dataset)
     query, document = training_pairs(dataset, split, max_pairs=settings.max_pairs, seed=settings.seed)
     data = TrainingData(dataset, query, document, MinedNegatives(negatives, n_queries=dataset.n_queries))

@@ -7,6 +7,7 @@ from hardneg.errors import RecipeError
 from hardneg.losses.info_nce import InfoNCE
 from hardneg.losses.protocol import Loss
 from hardneg.models.formats import Precision
+from hardneg.training.lora import LoRA
 from hardneg.training.masking import Mask
 
 Schedule = Literal["linear", "cosine", "constant"]
@@ -14,6 +15,9 @@ Tracker = Literal["tensorboard", "wandb"]
 
 # Settings that say how a run is watched and kept, not what comes out of it: they may change on resume.
 OBSERVATION_SETTINGS = ("checkpoint_every", "trackers", "log_every")
+
+# Settings that older folders of runs know nothing of: at their default they do not count when runs are told apart.
+LATER_SETTINGS = ("lora",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +38,7 @@ class TrainSettings:
         precision: "bf16" multiplies in bfloat16 and keeps weights in float32; "auto" does so where the
             device has instructions for it.
         dropout: Whether the model's own dropout is on.
+        lora: Adapters to train in place of the model's own weights; None trains all that the model has.
         max_tokens: Texts are cut there in training; None takes the model's own limit, with which the trained model
             is saved either way.
         query_prompt: Text before each query; None takes the model's own. It is saved with the model.
@@ -62,6 +67,7 @@ class TrainSettings:
     max_grad_norm: float | None = 1.0
     precision: Precision = "auto"
     dropout: bool = False
+    lora: LoRA | None = None
     max_tokens: int | None = None
     query_prompt: str | None = None
     document_prompt: str | None = None
@@ -97,3 +103,9 @@ class TrainSettings:
         for name, given, known in [*choices, *(("trackers", tracker, Tracker) for tracker in self.trackers)]:
             if given not in get_args(known):
                 raise RecipeError(f"training: {name} must be one of {', '.join(get_args(known))}, not {given!r}")
+
+
+def uncounted(settings: TrainSettings) -> frozenset[str]:
+    """Name the later settings that are at their default, so that runs from before they existed go on."""
+    default = TrainSettings()
+    return frozenset(name for name in LATER_SETTINGS if getattr(settings, name) == getattr(default, name))
