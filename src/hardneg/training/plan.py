@@ -97,7 +97,9 @@ def check_plan(steps: list[Step], data: TrainingData, settings: TrainSettings, *
             batch = batch_of(data, rows, epoch=step.epoch, settings=settings)
             parts = [batch.part(index, of=n_processes) for index in range(n_processes)]
             for part in filter(len, parts):
-                pool = build_pool(data.dataset, part, shared_negatives=settings.shared_negatives)
+                pool = build_pool(
+                    data.dataset, part, in_batch=settings.in_batch, shared_negatives=settings.shared_negatives
+                )
                 if pool.allowed.sum() > len(part):
                     return
     raise RunError(

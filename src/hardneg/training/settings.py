@@ -17,7 +17,7 @@ Tracker = Literal["tensorboard", "wandb"]
 OBSERVATION_SETTINGS = ("checkpoint_every", "trackers", "log_every")
 
 # Settings that older folders of runs know nothing of: at their default they do not count when runs are told apart.
-LATER_SETTINGS = ("lora",)
+LATER_SETTINGS = ("lora", "in_batch")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,8 @@ class TrainSettings:
         query_prompt: Text before each query; None takes the model's own. It is saved with the model.
         document_prompt: The same for documents.
         negatives_per_row: Mined negatives of each pair in a batch; None takes all.
+        in_batch: Whether the positives of other rows are negatives too. Without them and without `shared_negatives` a
+            query meets its own mined negatives alone.
         shared_negatives: Whether a mined negative serves all rows of its batch, or only its own.
         max_pairs: Cap on the pairs trained on, by a seeded choice of queries; None takes all.
         seed: Decides order, choices and dropout.
@@ -72,6 +74,7 @@ class TrainSettings:
     query_prompt: str | None = None
     document_prompt: str | None = None
     negatives_per_row: int | None = None
+    in_batch: bool = True
     shared_negatives: bool = True
     max_pairs: int | None = None
     seed: int = 0

@@ -62,7 +62,9 @@ def compute_gradient(
             mine = batch.part(0, of=len(batch))
         last = at == len(step.batches) - 1
         with nullcontext() if last else accelerator.no_sync(towers):
-            pool = build_pool(data.dataset, mine, shared_negatives=settings.shared_negatives)
+            pool = build_pool(
+                data.dataset, mine, in_batch=settings.in_batch, shared_negatives=settings.shared_negatives
+            )
             whole = score_pool(mine.query, pool, data.dataset, towers)
             matrix = whole
             if settings.mask is not None:
