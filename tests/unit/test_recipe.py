@@ -143,10 +143,80 @@ def test_every_table_arrives(load):
     assert recipe.dataset.skip_invalid
 
 
+STAGES = """
+dataset = "data"
+model = "some/model"
+seeds = [1, 2]
+
+[train]
+epochs = 3
+max_tokens = 32
+
+[select]
+per_query = 7
+shortage = "fill_random"
+
+[[stage]]
+name = "warm"
+sources = []
+
+[[stage]]
+mine = { depth = 50 }
+[[stage.sources]]
+use = "dense"
+[[stage.sources]]
+use = "dense"
+name = "first"
+model = "some/model"
+[stage.select]
+per_query = 1
+[stage.train]
+epochs = 1
+in_batch = false
+"""
+
+
+def test_a_stage_takes_what_it_does_not_say_from_the_top(load):
+    warm, second = load(STAGES).stages
+    assert (warm.name, second.name) == ("warm", "stage2")
+    assert (warm.sources, warm.train.epochs, warm.select.per_query) == ((), 3, 7)
+    assert (second.train.epochs, second.train.max_tokens, second.train.in_batch) == (1, 32, False)
+    assert (second.select.per_query, second.select.shortage) == (1, "fill_random")
+    assert (second.mine.depth, second.mine.split) == (50, "train")
+    assert second.filters == (NearDuplicate(), PositiveMargin(ratio=0.95, score="dense"))
+
+
+def test_a_dense_source_of_a_later_stage_mines_with_the_model_of_the_one_before(load):
+    second = load(STAGES).stages[1]
+    assert [source.model for source in second.sources] == ["stage:warm", "some/model"]
+    assert second.needs == {"warm"}
+    placed = second.with_models({"warm": "/run/model"})
+    assert placed.sources[0].model == "/run/model"
+    assert repr(placed) == repr(second)  # a run folder can be moved
+    defaults = load('dataset = "data"\n[[stage]]\n[[stage]]\n[[stage]]').stages
+    assert [stage.sources[1].model for stage in defaults[1:]] == ["stage:stage1", "stage:stage2"]
+
+
+def test_a_scorer_inside_a_filter_can_be_the_model_of_an_earlier_stage(load):
+    scorer = 'scorer = { use = "bi_encoder", model = "stage:stage1" }'
+    text = (
+        f'dataset = "data"\n[[stage]]\n[[stage]]\n[[stage.filters]]\nuse = "teacher_threshold"\nratio = 0.9\n{scorer}'
+    )
+    second = load(text).stages[1]
+    assert second.with_models({"stage1": "/run/model"}).filters[0].scorer.model == "/run/model"
+
+
+def test_without_stages_the_recipe_is_the_only_one(load):
+    (only,) = load(FULL).stages
+    recipe = load(FULL)
+    assert (only.sources, only.train) == (recipe.sources, recipe.train)
+    assert "stage" not in tomllib.loads(recipe.resolved())
+
+
 LORA = 'dataset = "data"\n[train]\nlora = { rank = 4, targets = ["query"] }'
 
 
-@pytest.mark.parametrize("text", ['dataset = "data"', FULL, LORA, 'dataset = "hf:some/set"\nfilters = []'])
+@pytest.mark.parametrize("text", ['dataset = "data"', FULL, LORA, STAGES, 'dataset = "hf:some/set"\nfilters = []'])
 def test_the_resolved_recipe_loads_as_an_equal_one(load, tmp_path, text):
     recipe = load(text)
     other = tmp_path / "elsewhere" / "recipe.toml"
@@ -189,6 +259,13 @@ def test_a_setting_that_came_later_counts_once_it_is_not_at_its_default(load):
     assert set(LATER_SETTINGS) == uncounted(plain.train)
     assert "lora" not in uncounted(changed.train)
     assert plain.fingerprint != changed.fingerprint
+
+
+def test_every_stage_counts_in_the_fingerprint(load):
+    plain, moved = load(STAGES), load(STAGES.replace("depth = 50", "depth = 50, block_size = 3"))
+    assert plain.fingerprint == moved.fingerprint
+    for old, new in (("epochs = 1", "epochs = 2"), ('name = "warm"', 'name = "cold"'), ("in_batch = false", "")):
+        assert load(STAGES.replace(old, new)).fingerprint != plain.fingerprint
 
 
 def test_changes_take_the_place_of_top_level_keys(load):
@@ -321,7 +398,38 @@ BAD = {
         r"sources: must be an array: write \[\[sources\]\]",
     ),
     "a value where a table belongs": ("train = 3", "train: must be a table, not 3"),
-    "no source": ("sources = []", "sources: at least one is needed"),
+    "nothing to train against": ("sources = []\n[train]\nin_batch = false", "nothing is left to train against"),
+    "a row without negatives": (
+        "[train]\nin_batch = false\n[evaluate]\nrows = ['in_batch']",
+        "evaluate.rows: 'in_batch' needs in-batch negatives",
+    ),
+    "a stage that is no array": ("[stage]\nname = 'one'", r"stage: must be an array: write \[\[stage\]\]"),
+    "an unknown key of a stage": ("[[stage]]\n[[stage]]\nepoch = 2", r"stage\[2\]: unknown key 'epoch'"),
+    "an unknown key of a stage's training": (
+        "[[stage]]\n[[stage]]\n[stage.train]\nepoch = 2",
+        r"stage\[2\].train: unknown key 'epoch'; did you mean 'epochs'",
+    ),
+    "a stage's filter on a source that is not there": (
+        "[[stage]]\nsources = ['bm25']\n[[stage.filters]]\nuse = 'rank_window'\nsource = 'dense'",
+        r"stage\[1\]: filters: rank_window.source: no source is called 'dense'",
+    ),
+    "sources of a stage that are no array": (
+        "[[stage]]\nsources = 'bm25'",
+        r"stage\[1\].sources: must be an array: write \[\[stage.sources\]\] above each source",
+    ),
+    "a stage with nothing to train against": (
+        "[[stage]]\nsources = []\n[stage.train]\nin_batch = false",
+        r"stage\[1\]: sources: there are none, and in_batch is false",
+    ),
+    "two stages of one name": (
+        "[[stage]]\nname = 'a'\n[[stage]]\nname = 'a'",
+        r"stage\[2\].name: an earlier stage is called 'a' too",
+    ),
+    "a stage named as another row": ("[[stage]]\nname = 'bm25'\n[[stage]]", r"stage\[1\].name: 'bm25' is taken"),
+    "a stage that mines with a later one": (
+        "[[stage]]\nsources = [{use = 'dense', model = 'stage:stage2'}]\n[[stage]]",
+        r"stage\[1\]: mines with the model of 'stage2', which is no earlier stage \(those are: none\)",
+    ),
     "two sources of one name": ("sources = ['bm25', 'bm25']", r"two share a name \(bm25, bm25\)"),
     "a filter on a source that is not there": (
         "sources = ['bm25']\n[[filters]]\nuse = 'rank_window'\nsource = 'dense'",

@@ -4,6 +4,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.models.installed import check_installed
 from hardneg.models.resolve import resolve_model
 from hardneg.recipe import Recipe
+from hardneg.recipe.stage import stages_in
 from hardneg.sources import Dense, RunFile, Vectors, identity
 
 
@@ -26,17 +27,21 @@ def check_parts(recipe: Recipe) -> None:
     from hardneg.training.inputs import check_trackers, load_for_training
     from hardneg.training.lora import check_peft
 
-    check_trackers(recipe.train)
-    check_peft(recipe.train.lora)
-    for model in (recipe.model, *(source.model for source in recipe.sources if isinstance(source, Dense))):
+    for stage in recipe.stages:
+        check_trackers(stage.train)
+        check_peft(stage.train.lora)
+    # A source that mines with the model of an earlier stage has nothing to look at yet.
+    sources = [source for stage in recipe.stages for source in stage.sources if not stages_in(source)]
+    for model in (recipe.model, *(source.model for source in sources if isinstance(source, Dense))):
         resolve_model(model)
-    for source in recipe.sources:
+    for source in sources:
         identity(source)
     # Each limit by itself; the last one loaded is at hand for the first row.
-    for max_tokens in dict.fromkeys((recipe.train.max_tokens, recipe.evaluate.max_tokens)):
+    limits = (*(stage.train.max_tokens for stage in recipe.stages), recipe.evaluate.max_tokens)
+    for max_tokens in dict.fromkeys(limits):
         load_encoder(recipe.model, max_tokens=max_tokens)
-    if recipe.train.lora is not None:
-        load_for_training(recipe.model, recipe.train, device=torch.device("cpu"))
+    for settings in (stage.train for stage in recipe.stages if stage.train.lora is not None):
+        load_for_training(recipe.model, settings, device=torch.device("cpu"))
 
 
 def check_files(recipe: Recipe, dataset: Dataset) -> None:
@@ -51,7 +56,8 @@ def check_files(recipe: Recipe, dataset: Dataset) -> None:
         ModelError: A file of vectors does not fit.
     """
     dataset.queries_of(recipe.evaluate.split)
-    first = dataset.queries_of(recipe.mine.split)[:1]
-    for source in recipe.sources:
-        if isinstance(source, RunFile | Vectors):
-            source.retrieve(dataset, first, 1)
+    for stage in recipe.stages:
+        first = dataset.queries_of(stage.mine.split)[:1]
+        for source in stage.sources:
+            if isinstance(source, RunFile | Vectors):
+                source.retrieve(dataset, first, 1)

@@ -10,6 +10,7 @@ from hardneg.recipe.components import Field, Room, Rooms, as_table, is_required,
 from hardneg.recipe.recipe import Recipe
 from hardneg.recipe.rooms import FILTER, SELECT, SOURCE, TRAIN
 from hardneg.recipe.settings import EvaluateSettings, FromPath, FromPython, MineSettings
+from hardneg.recipe.stage import Stage
 from hardneg.recipe.toml import toml_value
 from hardneg.sources import Dense, Random
 from hardneg.training.settings import TrainSettings
@@ -22,12 +23,13 @@ _TABLES: Mapping[str, tuple[type, Rooms]] = {
     "[train]`": (TrainSettings, TRAIN),
     "[evaluate]`": (EvaluateSettings, {}),
 }
-_SUPPLIED = {
+_SUPPLIED: Mapping[tuple[type, str], str] = {
     (Recipe, "name"): "name of the file",
     (TrainSettings, "seed"): "`seed` of the recipe",
     (Random, "seed"): "`seed` of the recipe",
     (Dense, "model"): "`model` of the recipe",
-}
+    (Stage, "name"): "`stage` and its number",
+} | {(Stage, key): "that of the recipe" for key in ("sources", "filters", "mine", "select", "train")}
 _ROOMS = {"sources": SOURCE, "filters": FILTER}
 
 
@@ -40,6 +42,7 @@ def reference() -> str:
         parts += [f"### `[[{key}]]`", *_members(room, "use")]
         for inner, its_room in room.inner.items():
             parts += [f"### `{inner} = {{ use = … }}` in `[[{key}]]`", *_members(its_room, "use")]
+    parts += ["### `[[stage]]`", _keys(Stage, {})]
     return "\n\n".join(parts) + "\n"
 
 
