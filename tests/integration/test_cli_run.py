@@ -240,7 +240,9 @@ def test_a_mended_recipe_may_use_the_folder_of_the_one_that_was_refused(bench, t
 
 
 def test_a_recipe_that_does_not_exist_names_those_that_do(refusal):
-    assert "did you mean 'quickstart'? (known: nl2bash, quickstart, scifact)" in refusal("run", "quickstrat")
+    complaint = refusal("run", "quickstrat")
+    assert "did you mean 'quickstart'? (known: " in complaint
+    assert "nl2bash, nv_retriever, quickstart" in complaint
 
 
 @pytest.fixture

@@ -479,10 +479,28 @@ def test_a_recipe_that_does_not_exist_is_refused_with_those_that_ship(tmp_path):
         Recipe.load("scifat")
 
 
-@pytest.mark.parametrize("name", ["quickstart", "scifact", "nl2bash"])
-def test_shipped_recipes_load_by_name(name):
-    assert name in shipped_recipes()
-    assert Recipe.load(name).name == name
+EXPERIMENTS = ("quickstart", "scifact", "nl2bash")  # on a dataset of their own
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_shipped_recipes_load_by_name_and_again_as_resolved(name, tmp_path):
+    recipe = Recipe.load(name, changes={} if name in EXPERIMENTS else {"dataset": "hf:some/set"})
+    assert recipe.name == name
+    (tmp_path / "resolved.toml").write_text(recipe.resolved())
+    assert Recipe.load(tmp_path / "resolved.toml") == recipe
+
+
+@pytest.mark.parametrize("name", [name for name in shipped_recipes() if name not in EXPERIMENTS])
+def test_a_shipped_recipe_without_a_dataset_asks_for_it(name):
+    with pytest.raises(RecipeError, match=r"dataset must be given: .* --dataset path/to/folder"):
+        Recipe.load(name)
+
+
+@pytest.mark.parametrize("name", [name for name in shipped_recipes() if name not in EXPERIMENTS])
+def test_a_shipped_recipe_names_its_paper_and_says_where_its_values_come_from(name):
+    text = shipped_recipes()[name].read_text()
+    assert re.search(r"^# Papers?: .*arXiv:\d{4}\.\d{5}", text, re.MULTILINE)
+    assert re.search(r"\[(source|others|memory)", text)
 
 
 def test_reading_a_recipe_needs_no_torch():

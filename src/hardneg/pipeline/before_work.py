@@ -30,12 +30,15 @@ def check_parts(recipe: Recipe) -> None:
     for stage in recipe.stages:
         check_trackers(stage.train)
         check_peft(stage.train.lora)
+        if stage.train.mask is not None:
+            stage.train.mask.fingerprint()  # a guide is a model too
     # A source that mines with the model of an earlier stage has nothing to look at yet.
     sources = [source for stage in recipe.stages for source in stage.sources if not stages_in(source)]
     for model in (recipe.model, *(source.model for source in sources if isinstance(source, Dense))):
         resolve_model(model)
-    for source in sources:
-        identity(source)
+    filters = [each for stage in recipe.stages for each in stage.filters if stage.sources and not stages_in(each)]
+    for part in (*sources, *filters):
+        identity(part)
     # Each limit by itself; the last one loaded is at hand for the first row.
     limits = (*(stage.train.max_tokens for stage in recipe.stages), recipe.evaluate.max_tokens)
     for max_tokens in dict.fromkeys(limits):

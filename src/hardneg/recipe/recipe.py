@@ -170,7 +170,7 @@ def _parse(table: Mapping[str, Any], place: Place) -> Recipe:
     known = {each.name: each for each in fields(Recipe)}
     check_keys(table, known, place)
     if "dataset" not in table:
-        raise place.error('dataset must be given, for instance dataset = "path/to/folder"')
+        raise place.error('dataset must be given: dataset = "path/to/folder" here, or --dataset path/to/folder')
     plain: dict[str, Any] = {"name": place.file.stem, "model": DEFAULT_MODEL, "seed": 0, "seeds": ()}
     plain |= {key: typed(known[key], table[key], place.at(key)) for key in plain if key in table}
     seed, model = plain["seed"], place.found(plain["model"])
