@@ -35,8 +35,8 @@ others take any:
 
     hardneg run star --dataset data/mine --model sentence-transformers/all-MiniLM-L6-v2 -o runs/star
 
-To change one, copy what stands below into a file of your own: every key is in [Recipes](recipes.md), and the folder of a run
-has the recipe with all defaults written out. Behind each value stands where it comes from:
+To change one, copy what stands below into a file of your own. Every key is in [Recipes](recipes.md), and a run folder
+keeps the recipe with all defaults written out. Behind each value stands where it comes from:
 
 - **[source]**: seen in the authors' own code, or in the paper's own text.
 - **[others]**: read in other people's notes on the paper.

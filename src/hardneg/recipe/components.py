@@ -71,7 +71,7 @@ def build(cls: type, table: object, place: Place, *, rooms: Rooms | None = None)
     check_keys(table, fields, place)
     values = {}
     for key, value in table.items():
-        room, inner = (rooms or {}).get(key), table_of(fields[key])
+        room, inner = (rooms or {}).get(key), inner_table(fields[key])
         if room is not None:
             values[key] = pick(room, value, place.at(key))
         elif inner is not None:
@@ -176,10 +176,11 @@ def settable_fields(cls: type) -> dict[str, Field]:
     return {each.name: each for each in dataclasses.fields(cls) if each.init}
 
 
-def table_of(each: Field) -> type | None:
-    """Give the dataclass whose table a field takes; None if it takes, or may take, a plain value."""
-    kinds = [kind for kind in get_args(each.type) or (each.type,) if kind is not type(None)]
-    return kinds[0] if len(kinds) == 1 and isinstance(kinds[0], type) and dataclasses.is_dataclass(kinds[0]) else None
+def inner_table(each: Field) -> type | None:
+    """Give the dataclass that a field takes, and nothing else but None: in a recipe, a table of its own."""
+    options = [option for option in get_args(each.type) or (each.type,) if option is not type(None)]
+    only = options[0] if len(options) == 1 else None
+    return only if isinstance(only, type) and dataclasses.is_dataclass(only) else None
 
 
 def is_required(each: Field) -> bool:

@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator, Mapping
 
 from hardneg.negatives import Selection
-from hardneg.recipe.components import Field, Room, Rooms, as_table, is_required, settable_fields, table_of
+from hardneg.recipe.components import Field, Room, Rooms, as_table, is_required, settable_fields
 from hardneg.recipe.recipe import Recipe
 from hardneg.recipe.rooms import FILTER, SELECT, SOURCE, TRAIN
 from hardneg.recipe.settings import EvaluateSettings, FromPath, FromPython, MineSettings
 from hardneg.recipe.stage import Stage
 from hardneg.recipe.toml import toml_value
 from hardneg.sources import Dense, Random
+from hardneg.training.lora import LoRA
 from hardneg.training.settings import TrainSettings
 
 _TABLES: Mapping[str, tuple[type, Rooms]] = {
@@ -21,6 +22,7 @@ _TABLES: Mapping[str, tuple[type, Rooms]] = {
     "[mine]`": (MineSettings, {}),
     "[select]`": (Selection, SELECT),
     "[train]`": (TrainSettings, TRAIN),
+    "[train.lora]`": (LoRA, {}),
     "[evaluate]`": (EvaluateSettings, {}),
 }
 _SUPPLIED: Mapping[tuple[type, str], str] = {
@@ -37,7 +39,7 @@ def reference() -> str:
     """Write the keys, defaults and meanings of every table of a recipe as Markdown."""
     parts = ["### Top level", _keys(Recipe, {}, only=("name", "model", "seed", "seeds"))]
     for key, (cls, rooms) in _TABLES.items():
-        parts += [f"### `{key}", _keys(cls, rooms), *_table_parts(cls), *_room_parts(rooms)]
+        parts += [f"### `{key}", _keys(cls, rooms), *_room_parts(rooms)]
     for key, room in _ROOMS.items():
         parts += [f"### `[[{key}]]`", *_members(room, "use")]
         for inner, its_room in room.inner.items():
@@ -71,14 +73,6 @@ def meanings(cls: type) -> dict[str, str]:
     return {name: " ".join(text.split()) for name, _, text in (each.partition(": ") for each in entries) if text}
 
 
-def _table_parts(cls: type) -> Iterator[str]:
-    for name, each in settable_fields(cls).items():
-        inner = table_of(each)
-        if inner is not None:
-            yield f"#### `{name} = {{ … }}`\n\n{_summary(inner)}"
-            yield _keys(inner, {})
-
-
 def _room_parts(rooms: Rooms) -> Iterator[str]:
     for key, room in rooms.items():
         yield from _members(room, key)
@@ -86,13 +80,10 @@ def _room_parts(rooms: Rooms) -> Iterator[str]:
 
 def _members(room: Room, key: str) -> Iterator[str]:
     for name, cls in room.members.items():
-        yield f"#### `{key} = {toml_value(name)}`\n\n{_summary(cls)}"
+        summary = " ".join(inspect.cleandoc(cls.__doc__ or "").partition("\n\n")[0].split())
+        yield f"#### `{key} = {toml_value(name)}`\n\n{summary}"
         if settable_fields(cls):
             yield _keys(cls, room.rooms_of(cls))
-
-
-def _summary(cls: type) -> str:
-    return " ".join(inspect.cleandoc(cls.__doc__ or "").partition("\n\n")[0].split())
 
 
 def _keys(cls: type, rooms: Rooms, *, only: tuple[str, ...] = ()) -> str:
