@@ -1,9 +1,11 @@
 """Write the generated pages of the documentation, or check that they are fresh (`--check`)."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+from hardneg.recipe import shipped_recipes
 from hardneg.recipe.reference import updated
 
 DOCS = Path(__file__).parent
@@ -27,6 +29,24 @@ HEAD = """# Command line
 Generated from the commands' own help. Exit codes: 0 done, 1 findings that the user asked to fail on, 2 bad input,
 3 interrupted and resumable.
 """
+BOOK_HEAD = """# Recipe book
+
+Generated from the recipes that hardneg ships. `quickstart`, `nl2bash` and `scifact` are experiments on one dataset; all
+others take any:
+
+    hardneg run star --dataset data/mine --model sentence-transformers/all-MiniLM-L6-v2 -o runs/star
+
+To change one, copy what stands below into a file of your own. Every key is in [Recipes](recipes.md), and a run folder
+keeps the recipe with all defaults written out. Behind each value stands where it comes from:
+
+- **[source]**: seen in the authors' own code, or in the paper's own text.
+- **[others]**: read in other people's notes on the paper.
+- **[memory]**: not checked. Read the paper before you rely on it.
+- **ours**: chosen here, with no paper behind it.
+
+None of these settings was tuned on your data. The table at the end of each run says what it gained there.
+[Papers](papers.md) lists the recipes by paper.
+"""
 
 
 def cli_page() -> str:
@@ -42,6 +62,23 @@ def cli_page() -> str:
     return "".join(parts)
 
 
+def book_page() -> str:
+    """Turn the shipped recipes into a page: the comment at the top of each as text, the rest as it is."""
+    parts = [BOOK_HEAD]
+    for name, path in shipped_recipes().items():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        n_head = next(number for number, line in enumerate(lines) if not line.startswith("#"))
+        head = "\n".join(line.removeprefix("#").removeprefix(" ") for line in lines[:n_head])
+        body = "\n".join(lines[n_head:]).strip()
+        parts.append(f"\n## `{name}`\n\n{linked(head)}\n\n```toml\n{body}\n```\n")
+    return "".join(parts)
+
+
+def linked(text: str) -> str:
+    """Link the papers that a text names."""
+    return re.sub(r"arXiv:(\d{4}\.\d{5})", r"[arXiv:\1](https://arxiv.org/abs/\1)", text)
+
+
 def start_page() -> str:
     """Turn the README into the first page, with its links as seen from here."""
     text = (DOCS.parent / "README.md").read_text(encoding="utf-8")
@@ -54,6 +91,7 @@ def main() -> int:
     pages = {
         DOCS / "index.md": start_page(),
         DOCS / "cli.md": cli_page(),
+        DOCS / "recipe_book.md": book_page(),
         recipes: updated(recipes.read_text(encoding="utf-8")),
     }
     stale = [page for page, text in pages.items() if not page.exists() or page.read_text(encoding="utf-8") != text]

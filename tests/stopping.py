@@ -1,28 +1,41 @@
-"""Stopping a training run in its middle, and what it leaves behind."""
+"""Displays that stop a run as Ctrl-C would, and what a run leaves behind."""
 
 import os
 import signal
+from contextlib import nullcontext
 
 
 class StopAfter:
-    """A display that sends this process a signal once so many pairs are done."""
+    """Sends this process a signal once so many units of any task are done."""
 
     def __init__(self, pairs, number=signal.SIGINT):
         self.left, self.number = pairs, number
 
     def task(self, description, *, total, unit):
-        return self
+        return nullcontext(self.advance)
 
-    def __enter__(self):
-        return self.advance
-
-    def __exit__(self, *exception):
-        return None
-
-    def advance(self, pairs):
-        self.left -= pairs
-        if self.left <= 0 < self.left + pairs:
+    def advance(self, units):
+        self.left -= units
+        if self.left <= 0 < self.left + units:
             os.kill(os.getpid(), self.number)
+
+
+class StopDuring(StopAfter):
+    """Presses Ctrl-C once so many units of a task are done, over all tasks of that name."""
+
+    def __init__(self, description, units):
+        super().__init__(units)
+        self.description = description
+
+    def task(self, description, *, total, unit):
+        return nullcontext(self.advance if description == self.description else lambda _: None)
+
+
+class StopAtOnce:
+    """Stops training after its first step."""
+
+    def task(self, description, *, total, unit):
+        return nullcontext(lambda pairs: pairs and signal.raise_signal(signal.SIGINT))
 
 
 def weights(folder):

@@ -22,6 +22,7 @@ from hardneg.recipe.reference import reference, updated
 from hardneg.recipe.toml import toml_text
 from hardneg.sources import BM25, Dense
 from hardneg.training.queue import Queue
+from hardneg.training.settings import LATER_SETTINGS, uncounted
 
 FULL = """
 name = "all of it"
@@ -171,9 +172,83 @@ loss = [{ use = "info_nce", weight = 1 }, { use = "kl", weight = 0.2, teacher_te
 """
 
 
-@pytest.mark.parametrize(
-    "text", ['dataset = "data"', FULL, QUEUED, 'dataset = "hf:some/set"\nfilters = []', SUM, TEACHERS]
-)
+STAGES = """
+dataset = "data"
+model = "some/model"
+seeds = [1, 2]
+
+[train]
+epochs = 3
+max_tokens = 32
+
+[select]
+per_query = 7
+shortage = "fill_random"
+
+[[stage]]
+name = "warm"
+sources = []
+
+[[stage]]
+mine = { depth = 50 }
+[[stage.sources]]
+use = "dense"
+[[stage.sources]]
+use = "dense"
+name = "first"
+model = "some/model"
+[stage.select]
+per_query = 1
+[stage.train]
+epochs = 1
+in_batch = false
+"""
+
+
+def test_a_stage_takes_what_it_does_not_say_from_the_top(load):
+    warm, second = load(STAGES).stages
+    assert (warm.name, second.name) == ("warm", "stage2")
+    assert (warm.sources, warm.train.epochs, warm.select.per_query) == ((), 3, 7)
+    assert (second.train.epochs, second.train.max_tokens, second.train.in_batch) == (1, 32, False)
+    assert (second.select.per_query, second.select.shortage) == (1, "fill_random")
+    assert (second.mine.depth, second.mine.split) == (50, "train")
+    assert second.filters == (NearDuplicate(), PositiveMargin(ratio=0.95, score="dense"))
+
+
+def test_a_dense_source_of_a_later_stage_mines_with_the_model_of_the_one_before(load):
+    second = load(STAGES).stages[1]
+    assert [source.model for source in second.sources] == ["stage:warm", "some/model"]
+    assert second.needs == {"warm"}
+    placed = second.with_models({"warm": "/run/model"})
+    assert placed.sources[0].model == "/run/model"
+    assert repr(placed) == repr(second)  # a run folder can be moved
+    defaults = load('dataset = "data"\n[[stage]]\n[[stage]]\n[[stage]]').stages
+    assert [stage.sources[1].model for stage in defaults[1:]] == ["stage:stage1", "stage:stage2"]
+
+
+def test_a_scorer_inside_a_filter_can_be_the_model_of_an_earlier_stage(load):
+    scorer = 'scorer = { use = "bi_encoder", model = "stage:stage1" }'
+    text = (
+        f'dataset = "data"\n[[stage]]\n[[stage]]\n[[stage.filters]]\nuse = "teacher_threshold"\nratio = 0.9\n{scorer}'
+    )
+    second = load(text).stages[1]
+    assert second.with_models({"stage1": "/run/model"}).filters[0].scorer.model == "/run/model"
+
+
+def test_without_stages_the_recipe_is_the_only_one(load):
+    (only,) = load(FULL).stages
+    recipe = load(FULL)
+    assert (only.sources, only.train) == (recipe.sources, recipe.train)
+    assert "stage" not in tomllib.loads(recipe.resolved())
+
+
+LORA = 'dataset = "data"\n[train]\nlora = { rank = 4, targets = ["query"] }'
+
+
+WHOLE = ['dataset = "data"', FULL, QUEUED, LORA, STAGES, 'dataset = "hf:some/set"\nfilters = []', SUM, TEACHERS]
+
+
+@pytest.mark.parametrize("text", WHOLE)
 def test_the_resolved_recipe_loads_as_an_equal_one(load, tmp_path, text):
     recipe = load(text)
     other = tmp_path / "elsewhere" / "recipe.toml"
@@ -238,6 +313,20 @@ def test_the_fingerprint_counts_what_decides_results_and_nothing_else(load):
         assert load(f'dataset = "data"\n{other}').fingerprint != plain.fingerprint
 
 
+def test_a_setting_that_came_later_counts_once_it_is_not_at_its_default(load):
+    plain, changed = load('dataset = "data"'), load(LORA)
+    assert set(LATER_SETTINGS) == uncounted(plain.train)
+    assert "lora" not in uncounted(changed.train)
+    assert plain.fingerprint != changed.fingerprint
+
+
+def test_every_stage_counts_in_the_fingerprint(load):
+    plain, moved = load(STAGES), load(STAGES.replace("depth = 50", "depth = 50, block_size = 3"))
+    assert plain.fingerprint == moved.fingerprint
+    for old, new in (("epochs = 1", "epochs = 2"), ('name = "warm"', 'name = "cold"'), ("in_batch = false", "")):
+        assert load(STAGES.replace(old, new)).fingerprint != plain.fingerprint
+
+
 def test_changes_take_the_place_of_top_level_keys(load):
     recipe = load("seed = 1", dataset="hf:other", seed=5)
     assert (recipe.dataset.path, recipe.seed, recipe.train.seed) == ("hf:other", 5, 5)
@@ -289,6 +378,15 @@ def test_a_component_of_somebody_else_is_imported_and_written_back(load, monkeyp
 BAD = {
     "an unknown key at the top": ("sede = 1", r"unknown key 'sede'; did you mean 'seed'\?"),
     "an unknown key in a table": ("[mine]\ndetph = 1", r"mine: unknown key 'detph'; did you mean 'depth'\?"),
+    "an unknown key of a table in a table": (
+        "[train.lora]\nrnak = 1",
+        r"train.lora: unknown key 'rnak'; did you mean 'rank'\?",
+    ),
+    "a value in place of a table in a table": ("[train]\nlora = 8", "train.lora: must be a table, not 8"),
+    "a value out of range in a table in a table": (
+        "[train.lora]\nrank = 0",
+        "train.lora: lora: rank must be at least 1",
+    ),
     "an unknown key of training": (
         "[train]\nbatchsize = 1",
         r"train: unknown key 'batchsize'; did you mean 'batch_size'\?",
@@ -385,7 +483,38 @@ BAD = {
         r"sources: must be an array: write \[\[sources\]\]",
     ),
     "a value where a table belongs": ("train = 3", "train: must be a table, not 3"),
-    "no source": ("sources = []", "sources: at least one is needed"),
+    "nothing to train against": ("sources = []\n[train]\nin_batch = false", "nothing is left to train against"),
+    "a row without negatives": (
+        "[train]\nin_batch = false\n[evaluate]\nrows = ['in_batch']",
+        "evaluate.rows: 'in_batch' needs in-batch negatives",
+    ),
+    "a stage that is no array": ("[stage]\nname = 'one'", r"stage: must be an array: write \[\[stage\]\]"),
+    "an unknown key of a stage": ("[[stage]]\n[[stage]]\nepoch = 2", r"stage\[2\]: unknown key 'epoch'"),
+    "an unknown key of a stage's training": (
+        "[[stage]]\n[[stage]]\n[stage.train]\nepoch = 2",
+        r"stage\[2\].train: unknown key 'epoch'; did you mean 'epochs'",
+    ),
+    "a stage's filter on a source that is not there": (
+        "[[stage]]\nsources = ['bm25']\n[[stage.filters]]\nuse = 'rank_window'\nsource = 'dense'",
+        r"stage\[1\]: filters: rank_window.source: no source is called 'dense'",
+    ),
+    "sources of a stage that are no array": (
+        "[[stage]]\nsources = 'bm25'",
+        r"stage\[1\].sources: must be an array: write \[\[stage.sources\]\] above each source",
+    ),
+    "a stage with nothing to train against": (
+        "[[stage]]\nsources = []\n[stage.train]\nin_batch = false",
+        r"stage\[1\]: sources: there are none, and in_batch is false",
+    ),
+    "two stages of one name": (
+        "[[stage]]\nname = 'a'\n[[stage]]\nname = 'a'",
+        r"stage\[2\].name: an earlier stage is called 'a' too",
+    ),
+    "a stage named as another row": ("[[stage]]\nname = 'bm25'\n[[stage]]", r"stage\[1\].name: 'bm25' is taken"),
+    "a stage that mines with a later one": (
+        "[[stage]]\nsources = [{use = 'dense', model = 'stage:stage2'}]\n[[stage]]",
+        r"stage\[1\]: mines with the model of 'stage2', which is no earlier stage \(those are: none\)",
+    ),
     "two sources of one name": ("sources = ['bm25', 'bm25']", r"two share a name \(bm25, bm25\)"),
     "a filter on a source that is not there": (
         "sources = ['bm25']\n[[filters]]\nuse = 'rank_window'\nsource = 'dense'",
@@ -435,10 +564,28 @@ def test_a_recipe_that_does_not_exist_is_refused_with_those_that_ship(tmp_path):
         Recipe.load("scifat")
 
 
-@pytest.mark.parametrize("name", ["quickstart", "scifact", "nl2bash"])
-def test_shipped_recipes_load_by_name(name):
-    assert name in shipped_recipes()
-    assert Recipe.load(name).name == name
+EXPERIMENTS = ("quickstart", "scifact", "nl2bash")  # on a dataset of their own
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_shipped_recipes_load_by_name_and_again_as_resolved(name, tmp_path):
+    recipe = Recipe.load(name, changes={} if name in EXPERIMENTS else {"dataset": "hf:some/set"})
+    assert recipe.name == name
+    (tmp_path / "resolved.toml").write_text(recipe.resolved())
+    assert Recipe.load(tmp_path / "resolved.toml") == recipe
+
+
+@pytest.mark.parametrize("name", [name for name in shipped_recipes() if name not in EXPERIMENTS])
+def test_a_shipped_recipe_without_a_dataset_asks_for_it(name):
+    with pytest.raises(RecipeError, match=r"dataset must be given: .* --dataset path/to/folder"):
+        Recipe.load(name)
+
+
+@pytest.mark.parametrize("name", [name for name in shipped_recipes() if name not in EXPERIMENTS])
+def test_a_shipped_recipe_names_its_paper_and_says_where_its_values_come_from(name):
+    text = shipped_recipes()[name].read_text()
+    assert re.search(r"^# Papers?: .*arXiv:\d{4}\.\d{5}", text, re.MULTILINE)
+    assert re.search(r"\[(source|others|memory)", text)
 
 
 def test_reading_a_recipe_needs_no_torch():

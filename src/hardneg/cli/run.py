@@ -48,7 +48,8 @@ def run(
         typer.echo(dumps(result.as_dict()))
     else:
         _show(result)
-    warn_if_nothing_mined(result.manifest["funnel"])
+    if "funnel" in result.manifest:
+        warn_if_nothing_mined(result.manifest["funnel"])
 
 
 def _show(result: "Result") -> None:
@@ -62,11 +63,18 @@ def _show(result: "Result") -> None:
 
 
 def _counts(found: dict[str, Any]) -> str:
-    counts, funnel = found["counts"], found["funnel"]
-    dropped = ", ".join(f"{count:,} by {name}" for name, count in funnel["dropped"].items()) or "none"
+    counts = found["counts"]
+    mined = {f"{name}: ": each["funnel"] for name, each in found.get("mined", {}).items()}
+    funnels = mined or ({"": found["funnel"]} if "funnel" in found else {})
     return (
         f"\n{counts['documents']:,} documents, {counts['train_pairs']:,} training pairs, "
         f"{counts['test_queries']:,} test queries\n"
+    ) + "".join(head + _candidates(funnel) for head, funnel in funnels.items())
+
+
+def _candidates(funnel: dict[str, Any]) -> str:
+    dropped = ", ".join(f"{count:,} by {name}" for name, count in funnel["dropped"].items()) or "none"
+    return (
         f"{funnel['candidates']:,} candidates for {funnel['queries']:,} queries; refused: {dropped}; "
         f"{funnel['selected']:,} negatives, {funnel['short_queries']:,} queries short\n"
     )
@@ -77,7 +85,7 @@ def _quality(found: dict[str, Any]) -> Table:
     for column in ("", *_SHOWN, "wall time", "peak memory"):
         table.add_column(column, justify="left" if not column else "right")
     for name, measures in found["rows"].items():
-        wall_s, peak_gb = _row_cost(name, found["stages"])
+        wall_s, peak_gb = _row_cost(name, found["stages"], found["chain"])
         cells = [_figure(measures[measure]) if measure in measures else "" for measure in _SHOWN]
         table.add_row(name.replace("_", "-"), *cells, f"{wall_s:,.0f} s", f"{peak_gb:.2f} GB")
     return table
@@ -88,21 +96,27 @@ def _figure(measure: dict[str, Any]) -> str:
     return f"{measure['value']:.4f}{spread}"
 
 
-def _row_cost(name: str, stages: dict[str, dict[str, float]]) -> tuple[float, float]:
-    """Add up what a row needed: for a trained model, its mining, its teachers, training and measuring."""
-    mine = [stages[stage] for stage in ("mine", "score") if stage in stages] if name == "mined" else []
-    own = [cost for stage, cost in stages.items() if stage.split()[-1].partition("-seed")[0] == name and " " in stage]
-    costs = [*mine, *own]
+def _row_cost(name: str, stages: dict[str, dict[str, float]], chain: list[str]) -> tuple[float, float]:
+    """Add up what a row needed: for a trained model, mining, its teachers and training up to it, and measuring."""
+    upto = chain[: chain.index(name) + 1] if name in chain else [name]
+    costs = []
+    for stage, cost in stages.items():
+        verb, _, place = stage.partition(" ")
+        row = place.partition("-seed")[0]
+        made = row in upto or (not place and name in chain)
+        counts = {"mine": made, "score": made, "evaluate": row == name}
+        counts["train"] = row in upto or row.startswith(f"{name}.")
+        costs += [cost] if counts.get(verb, False) else []
     return sum(cost["wall_s"] for cost in costs), max((cost["peak_gb"] for cost in costs), default=0.0)
 
 
 def _verdicts(found: dict[str, Any]) -> list[str]:
-    lines = []
+    lines, last = [], found["chain"][-1]
     for pair, one in found["comparisons"].items():
-        if pair.startswith("mined - "):
-            other = pair.removeprefix("mined - ").replace("_", "-")
+        if pair.startswith(f"{last} - "):
+            other = pair.removeprefix(f"{last} - ").replace("_", "-")
             lines.append(
-                f"mined against {other}: {one['difference']:+.4f} nDCG@10, 95 % interval "
+                f"{last.replace('_', '-')} against {other}: {one['difference']:+.4f} nDCG@10, 95 % interval "
                 f"[{one['low']:+.4f}, {one['high']:+.4f}], p = {one['p_value']:.4f}; "
                 f"{one['wins']} queries better, {one['losses']} worse"
             )

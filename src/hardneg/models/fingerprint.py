@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 from sentence_transformers import CrossEncoder, SentenceTransformer
+from tokenizers import Tokenizer
 from torch import Tensor
 
 
@@ -51,6 +52,8 @@ def has_config(module: object) -> bool:
 def tokenizer_bytes(model: SentenceTransformer | CrossEncoder) -> bytes:
     """Give all that decides how a model cuts texts into tokens."""
     tokenizer = model.tokenizer
+    if isinstance(tokenizer, Tokenizer):  # of static embeddings, which keep their limit nowhere else
+        return tokenizer.to_str().encode()
     if hasattr(tokenizer, "backend_tokenizer"):
         # Padding and truncation are state left by the last call, not part of the tokenizer.
         parts = json.loads(tokenizer.backend_tokenizer.to_str())

@@ -17,6 +17,7 @@ from hardneg.models.formats import Precision
 from hardneg.models.precision import choose_precision
 from hardneg.models.prompts import prompt_of
 from hardneg.models.resolve import resolve_model
+from hardneg.models.token_limit import limit_tokens
 
 # Padded tokens of one forward pass. Larger batches spill a CPU's cache, smaller ones leave a GPU idle.
 _BATCH_TOKENS = {"cpu": 8_192, "cuda": 131_072}
@@ -100,22 +101,6 @@ def check_similarity(model: SentenceTransformer) -> None:
         )
 
 
-def limit_tokens(model: SentenceTransformer, max_tokens: int) -> None:
-    """Let a model cut texts at a length of our choice.
-
-    Args:
-        model: Any model; its limit is changed.
-        max_tokens: Longer texts are cut there.
-
-    Raises:
-        ModelError: The model takes no texts that long.
-    """
-    longest = getattr(model.config, "max_position_embeddings", None)
-    if longest is not None and max_tokens > longest:
-        raise ModelError(f"the model has positions for {longest} tokens; max_tokens is {max_tokens}, set it lower")
-    model.max_seq_length = max_tokens
-
-
 def as_encoder(
     model: SentenceTransformer,
     *,
@@ -123,7 +108,7 @@ def as_encoder(
     query_prompt: str | None = None,
     document_prompt: str | None = None,
 ) -> SentenceTransformerEncoder:
-    """Make an encoder of a model in memory; a reduced precision is applied to the model itself.
+    """Make an encoder of a model in memory; the precision is applied to the model itself.
 
     Args:
         model: The model.
@@ -139,8 +124,8 @@ def as_encoder(
     """
     check_similarity(model)
     chosen = choose_precision(precision, model.device)
-    if chosen == "bf16":
-        model = model.to(torch.bfloat16)
+    # Also for fp32: a model that was saved in half precision is loaded in it.
+    model = model.to(torch.bfloat16 if chosen == "bf16" else torch.float32)
     return SentenceTransformerEncoder(model.eval(), chosen, query_prompt, document_prompt)
 
 

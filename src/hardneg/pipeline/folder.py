@@ -5,6 +5,7 @@ manifest.json     versions, fingerprints, components, counts, and the cost of ea
 dataset/          the dataset, if the recipe built one
 candidates/ negatives/ mining.json
 scores/           what the teachers think of them, if there are teachers
+stages/NAME[-seedN]/  the same of each stage, if the recipe has stages
 training/ROW-seedN/   one a trained model
 model/            the model trained with mined negatives, first seed
 evaluation/ROW[-seedN]/
@@ -126,7 +127,7 @@ class RunFolder:
 
 def _has_results(path: Path) -> bool:
     """Say whether a run has found anything yet that belongs to its recipe."""
-    begun = (path / "training", path / "mining.json", *path.glob("evaluation/*/metrics.json"))
+    begun = (path / "training", path / "stages", path / "mining.json", *path.glob("evaluation/*/metrics.json"))
     return any(each.exists() for each in begun)
 
 

@@ -1,7 +1,7 @@
 """A whole experiment: build or read the data, mine, train, and measure each row of the table."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,12 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.evaluation.retrieval import evaluate
 from hardneg.evaluation.significance import compare, mean_interval
-from hardneg.losses.distilling import without_teacher
 from hardneg.pipeline.before_work import check_files, check_parts
+from hardneg.pipeline.chain import in_batch_rows, stage_rows, train_stages, training_place
 from hardneg.pipeline.folder import RunFolder, link_tree
-from hardneg.pipeline.found import with_found
-from hardneg.pipeline.mining import Mined, mine
+from hardneg.pipeline.mining import Mined
 from hardneg.pipeline.parts import read_table
-from hardneg.pipeline.score_stage import score_stage
-from hardneg.recipe import FromPath, FromPython, Recipe
+from hardneg.recipe import FromPath, FromPython, Recipe, Stage
 from hardneg.sources import BM25, Dense, Source
 
 MEASURE = "nDCG@10"
@@ -29,7 +27,7 @@ class Row:
     """One line of the table: a system, measured once, or once a seed if it was trained.
 
     Args:
-        name: "bm25", "zero_shot", "in_batch" or "mined".
+        name: "bm25", "zero_shot", "in_batch", the name of a stage, or "mined".
         seeds: Each query's measures, one table for each seed.
     """
 
@@ -107,28 +105,12 @@ def run(recipe: Recipe, *, out: Path | str, permit: Callable[[Dataset], None] | 
     check_files(recipe, dataset)
     if permit is not None:
         permit(dataset)
-    rows = list(_baselines(recipe, dataset, folder))
-    if "in_batch" in recipe.evaluate.rows:
-        rows.append(_trained("in_batch", None, recipe, dataset, folder))
-    with folder.stage("mine"):
-        mined = mine(
-            dataset,
-            split=recipe.mine.split,
-            sources=recipe.sources,
-            filters=recipe.filters,
-            select=recipe.select,
-            depth=recipe.mine.depth,
-            seed=recipe.seed,
-            block_size=recipe.mine.block_size,
-            out=folder.path,
-        )
-    folder.manifest["funnel"] = mined.funnel
-    folder.manifest["found_positives"] = mined.found.height
-    labelled = with_found(dataset, mined.found, split=recipe.mine.split)
-    scores = score_stage(recipe, labelled, mined.negatives, folder)
-    rows.append(_trained("mined", mined, recipe, dataset, folder, labelled=labelled, scores=scores))
-    first_seed = _seeds(recipe)[0]
-    link_tree(_training(folder, "mined", first_seed) / "model", folder.path / "model")
+    rows, chain = list(_baselines(recipe, dataset, folder)), stage_rows(recipe)
+    folder.manifest["chain"] = list(chain)
+    if "in_batch" in recipe.evaluate.rows and "in_batch" not in chain:
+        rows += _trained(in_batch_rows(recipe), recipe, dataset, folder)[-1:]
+    rows += _trained(chain, recipe, dataset, folder)
+    link_tree(training_place(folder, rows[-1].name, _seeds(recipe)[0]) / "model", folder.path / "model")
     folder.save()
     return Result(folder.path, rows, folder.manifest)
 
@@ -137,20 +119,25 @@ def _dataset(recipe: Recipe, folder: RunFolder) -> Dataset:
     with folder.stage("dataset"):
         dataset = recipe.dataset.read() if isinstance(recipe.dataset, FromPath) else _built(recipe.dataset, folder)
     folder.pin("dataset", dataset.fingerprint)
-    folder.manifest["components"] = {
-        "sources": [repr(source) for source in recipe.sources],
-        "filters": [repr(each) for each in recipe.filters],
-        "select": repr(recipe.select),
-        "teachers": [repr(teacher) for teacher in recipe.teachers],
-        "train": repr(recipe.train),
-    }
+    components = {name: _components(stage) for name, stage in stage_rows(recipe).items()}
+    parts = components if recipe.stage else _components(recipe.stages[0])
+    folder.manifest["components"] = parts | {"teachers": [repr(teacher) for teacher in recipe.teachers]}
     folder.manifest["counts"] = {
         "queries": dataset.n_queries,
         "documents": dataset.n_documents,
-        "train_pairs": len(dataset.pairs_of(recipe.mine.split)[0]),
+        "train_pairs": len(dataset.pairs_of(recipe.stages[-1].mine.split)[0]),
         "test_queries": len(dataset.queries_of(recipe.evaluate.split)),
     }
     return dataset
+
+
+def _components(stage: Stage) -> dict[str, Any]:
+    return {
+        "sources": [repr(source) for source in stage.sources],
+        "filters": [repr(each) for each in stage.filters],
+        "select": repr(stage.select),
+        "train": repr(stage.train),
+    }
 
 
 def _built(settings: FromPython, folder: RunFolder) -> Dataset:
@@ -163,8 +150,9 @@ def _built(settings: FromPython, folder: RunFolder) -> Dataset:
 
 
 def _baselines(recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Iterator[Row]:
+    sources = [source for stage in recipe.stages for source in stage.sources]
     systems: dict[str, Source] = {
-        "bm25": next((source for source in recipe.sources if isinstance(source, BM25)), BM25()),
+        "bm25": next((source for source in sources if isinstance(source, BM25)), BM25()),
         "zero_shot": Dense(model=recipe.model, max_tokens=recipe.evaluate.max_tokens),
     }
     for name, system in systems.items():
@@ -172,46 +160,15 @@ def _baselines(recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Iterator[
             yield Row(name, [_measured(name, system, recipe, dataset, folder)])
 
 
-def _trained(
-    name: str,
-    mined: Mined | None,
-    recipe: Recipe,
-    dataset: Dataset,
-    folder: RunFolder,
-    *,
-    labelled: Dataset | None = None,
-    scores: pl.DataFrame | None = None,
-) -> Row:
-    """Train and measure, once a seed; trained on `labelled` where it differs from what is measured on.
-
-    Without scores, the parts of the loss that need a teacher are left out.
-    """
-    from hardneg.training.loop import train
-
-    negatives, plan = (None, None) if mined is None else (mined.negatives, mined.plan)
-    loss = recipe.train.loss
-    if scores is None:
-        loss = without_teacher(loss) or loss
-    seeds = []
+def _trained(rows: Mapping[str, Stage], recipe: Recipe, dataset: Dataset, folder: RunFolder) -> list[Row]:
+    """Train all stages and measure the model of each, once a seed."""
+    mined: dict[Path, Mined] = {}
+    measured: dict[str, list[pl.DataFrame]] = {name: [] for name in rows}
     for seed in _seeds(recipe):
-        place = _training(folder, name, seed)
-        with folder.stage(f"train {place.name}"):
-            settings = replace(recipe.train, seed=seed, loss=loss)
-            if mined is None:
-                settings = settings.without_mined
-            trained = train(
-                recipe.model,
-                labelled or dataset,
-                negatives,
-                scores=scores,
-                settings=settings,
-                plan=plan,
-                split=recipe.mine.split,
-                out=place,
-            )
-        system = Dense(model=str(trained.path), max_tokens=recipe.evaluate.max_tokens)
-        seeds.append(_measured(place.name, system, recipe, dataset, folder))
-    return Row(name, seeds)
+        for name, model in train_stages(rows, recipe, dataset, folder, seed=seed, mined=mined):
+            system = Dense(model=str(model), max_tokens=recipe.evaluate.max_tokens)
+            measured[name].append(_measured(f"{name}-seed{seed}", system, recipe, dataset, folder))
+    return [Row(name, tables) for name, tables in measured.items()]
 
 
 def _measured(name: str, system: Source, recipe: Recipe, dataset: Dataset, folder: RunFolder) -> pl.DataFrame:
@@ -225,7 +182,3 @@ def _measured(name: str, system: Source, recipe: Recipe, dataset: Dataset, folde
 
 def _seeds(recipe: Recipe) -> tuple[int, ...]:
     return recipe.seeds or (recipe.train.seed,)
-
-
-def _training(folder: RunFolder, name: str, seed: int) -> Path:
-    return folder.path / "training" / f"{name}-seed{seed}"

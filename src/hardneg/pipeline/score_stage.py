@@ -1,5 +1,7 @@
 """The stage between mining and training: the teachers of a recipe score what was mined."""
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 
@@ -9,7 +11,7 @@ from hardneg.losses.distilling import needs_logits, needs_teacher, without_teach
 from hardneg.pipeline.folder import RunFolder
 from hardneg.pipeline.parts import read_parts
 from hardneg.pipeline.scores import pairs_to_score, read_record, score_pairs, scores_file
-from hardneg.recipe import Recipe
+from hardneg.recipe import Recipe, Stage
 from hardneg.scoring.protocol import Scorer, Storable
 from hardneg.training.batches import training_pairs
 
@@ -26,21 +28,20 @@ def check_teachers(recipe: Recipe) -> None:
         ModelError: A teacher cannot be loaded.
         MissingExtraError: A teacher needs a package that is not installed.
     """
-    loss, teachers = recipe.train.loss, recipe.teachers
-    if needs_teacher(loss) and not teachers:
-        raise RecipeError(f"train.loss: {loss!r} learns from a teacher's scores; say whose with [[teachers]]")
-    if teachers and not needs_teacher(loss):
+    teachers, losses = recipe.teachers, [stage.train.loss for stage in recipe.stages]
+    for loss in losses:
+        if needs_teacher(loss) and not teachers:
+            raise RecipeError(f"train.loss: {loss!r} learns from a teacher's scores; say whose with [[teachers]]")
+    if teachers and not any(map(needs_teacher, losses)):
         raise RecipeError(
-            f"teachers: train.loss {loss!r} learns from none; take them out, or a loss that does: margin_mse, kl, or a "
-            "sum with one of them"
+            f"teachers: train.loss {losses[-1]!r} learns from none; take them out, or a loss that does: margin_mse, "
+            "kl, or a sum with one of them"
         )
-    if "in_batch" in recipe.evaluate.rows and without_teacher(loss) is None:
-        raise RecipeError(
-            f"evaluate.rows: in_batch is trained without a teacher, and nothing of train.loss {loss!r} is left then; "
-            "take in_batch out of the rows, or make the loss a sum with info_nce"
-        )
+    for stage in recipe.stages:
+        if not stage.sources or "in_batch" in recipe.evaluate.rows:
+            _check_left(stage, f"{stage.name} is" if not stage.sources else "evaluate.rows: in_batch is")
     for teacher in teachers:
-        if needs_logits(loss) and getattr(teacher, "activation", None) == "sigmoid":
+        if any(map(needs_logits, losses)) and getattr(teacher, "activation", None) == "sigmoid":
             raise RecipeError(
                 f"teachers: {teacher.name!r} squashes its scores between 0 and 1, but train.loss compares raw ones; "
                 'set activation = "identity"'
@@ -48,40 +49,57 @@ def check_teachers(recipe: Recipe) -> None:
         _fingerprint(teacher)
 
 
-def score_stage(recipe: Recipe, dataset: Dataset, negatives: pl.DataFrame, folder: RunFolder) -> pl.DataFrame | None:
-    """Have each teacher of a recipe score mined negatives and their queries' positives, once.
+def _check_left(stage: Stage, what: str) -> None:
+    """Make sure that something of a loss is left where there is nothing for a teacher to score."""
+    if stage.train.in_batch and without_teacher(stage.train.loss) is None:
+        raise RecipeError(
+            f"{what} trained without a teacher, and nothing of train.loss {stage.train.loss!r} is left then; leave it "
+            "out, or make the loss a sum with info_nce"
+        )
+
+
+def score_stage(
+    recipe: Recipe, stage: Stage, dataset: Dataset, negatives: pl.DataFrame, folder: RunFolder, *, place: Path
+) -> pl.DataFrame | None:
+    """Have each teacher of a recipe score a stage's negatives and their queries' positives, once.
 
     Queries that `train.max_pairs` leaves out under every seed are not scored.
 
     Args:
-        recipe: Its teachers.
+        recipe: Its teachers and seeds.
+        stage: What is trained.
         dataset: The texts and labels that are trained on.
         negatives: Columns `query` and `document`.
-        folder: The run; scores go to `scores/`, what they are like and what they took to the manifest.
+        folder: The run; what the scores are like and what they took goes to its manifest.
+        place: Where the negatives are; scores go to `scores/` in it.
 
     Returns:
-        The scores of all teachers, for `train`; None without a teacher.
+        The scores of all teachers, for `train`; None if there is no teacher or the stage needs none.
 
     Raises:
         RunError: There is no negative, or a teacher has changed since the run began.
     """
-    if not recipe.teachers:
+    if not (recipe.teachers and needs_teacher(stage.train.loss)):
         return None
-    files = [scores_file(folder.path, teacher) for teacher in recipe.teachers]
-    with folder.stage("score"):
-        pairs = pairs_to_score(dataset, _trained_on(recipe, dataset, negatives), split=recipe.mine.split)
+    files = [scores_file(place, teacher) for teacher in recipe.teachers]
+    with folder.stage(f"score {place.name}" if recipe.stage else "score"):
+        pairs = pairs_to_score(dataset, _trained_on(recipe, stage, dataset, negatives), split=stage.mine.split)
         for teacher, file in zip(recipe.teachers, files, strict=True):
             folder.pin(f"teacher {teacher.name!r}", _fingerprint(teacher))
             if not file.exists():
                 score_pairs(dataset, pairs, teacher, out=file)
-    folder.manifest["teachers"] = [read_record(file) for file in files]
+    records = [read_record(file) for file in files]
+    if recipe.stage:
+        folder.manifest.setdefault("scored", {})[place.name] = records
+    else:
+        folder.manifest["teachers"] = records
     return pl.concat([read_parts(file, dataset) for file in files])
 
 
-def _trained_on(recipe: Recipe, dataset: Dataset, negatives: pl.DataFrame) -> pl.DataFrame:
+def _trained_on(recipe: Recipe, stage: Stage, dataset: Dataset, negatives: pl.DataFrame) -> pl.DataFrame:
     """Take the negatives of the queries that some seed trains on."""
-    split, most = recipe.mine.split, recipe.train.max_pairs
-    seeds = recipe.seeds or (recipe.train.seed,)
+    split, most = stage.mine.split, stage.train.max_pairs
+    seeds = recipe.seeds or (stage.train.seed,)
     queries = [training_pairs(dataset, split, max_pairs=most, seed=seed)[0] for seed in seeds]
     return negatives.filter(np.isin(negatives["query"].to_numpy(), np.concatenate(queries)))
 

@@ -3,6 +3,7 @@
 from hardneg.recipe.files import shipped_recipes
 from hardneg.recipe.recipe import Recipe
 from hardneg.recipe.settings import DatasetSettings, EvaluateSettings, FromPath, FromPython, MineSettings
+from hardneg.recipe.stage import Stage
 
 __all__ = [
     "DatasetSettings",
@@ -11,5 +12,6 @@ __all__ = [
     "FromPython",
     "MineSettings",
     "Recipe",
+    "Stage",
     "shipped_recipes",
 ]

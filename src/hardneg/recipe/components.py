@@ -131,14 +131,13 @@ def as_table(component: object, *, room: Room | None = None, rooms: Rooms | None
     """
     table: dict[str, Any] = {} if room is None else {"use": room.name_of(component)}
     inner_rooms = (rooms or {}) if room is None else room.rooms_of(type(component))
-    for name, each in settable_fields(type(component)).items():
+    for name in settable_fields(type(component)):
         value = getattr(component, name)
         inner = inner_rooms.get(name)
-        if value is not None:
-            if inner is not None:
-                table[name] = as_value(value, inner)
-            else:
-                table[name] = value if inner_table(each) is None else as_table(value)
+        if value is not None and inner is not None:
+            table[name] = as_value(value, inner)
+        elif value is not None:
+            table[name] = as_table(value) if dataclasses.is_dataclass(value) else value
     return table
 
 

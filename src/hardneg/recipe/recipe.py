@@ -1,24 +1,26 @@
 """A whole experiment as one object."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from hardneg.errors import RecipeError
-from hardneg.filters import FILTERS, Filter
+from hardneg.filters import Filter
 from hardneg.negatives import Selection
-from hardneg.recipe.components import Room, as_table, build, check_keys, pick, typed
+from hardneg.recipe.components import Room, as_table, build, check_keys, pick, settable_fields, typed
 from hardneg.recipe.defaults import DEFAULT_MODEL, default_filters, default_sources
 from hardneg.recipe.files import find_recipe, read_toml
-from hardneg.recipe.place import Place, nearest
+from hardneg.recipe.place import Place
 from hardneg.recipe.rooms import FILTER, SCORER, SELECT, SOURCE, TEACHER_FALLBACKS, TRAIN
 from hardneg.recipe.settings import DatasetSettings, EvaluateSettings, FromPath, FromPython, MineSettings
+from hardneg.recipe.stage import Stage, check_order, trained_in
 from hardneg.recipe.toml import toml_text
 from hardneg.scoring import Scorer
 from hardneg.sources import Source
-from hardneg.training.settings import TrainSettings
+from hardneg.training.settings import TrainSettings, uncounted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +34,8 @@ class Recipe:
             source that needs a model and names none mines with it.
         seed: Of mining and training; from 0. Whatever has a seed of its own takes this one unless it names
             another.
-        seeds: Train once for each of these, all different; empty trains once. The negatives are the same for all.
+        seeds: Train once for each of these, all different; empty trains once. The negatives are the same for all, but
+            where a stage mines with a model trained before.
         sources: Where candidates come from.
         filters: Why a candidate may not be a negative; known positives are always refused.
         mine: Which queries are mined for, and how deep.
@@ -40,6 +43,7 @@ class Recipe:
         teachers: Score what was mined, for a loss that learns from their scores; several are averaged.
         train: How the model is trained.
         evaluate: What it is measured on and compared with.
+        stage: Trainings one after another; empty trains once, as the rest of the recipe says.
 
     Raises:
         RecipeError: The parts do not fit together.
@@ -57,25 +61,33 @@ class Recipe:
     teachers: tuple[Scorer, ...] = ()
     train: TrainSettings = field(default_factory=TrainSettings)
     evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
+    stage: tuple[Stage, ...] = ()
 
     def __post_init__(self) -> None:
         if min(self.seed, *self.seeds, 0) < 0:
             raise RecipeError("seed and seeds must be 0 or more")
         if len(set(self.seeds)) < len(self.seeds):
             raise RecipeError(f"seeds: {list(self.seeds)} names one twice, whose model would count twice; leave it out")
-        names = [source.name for source in self.sources]
-        if not names:
-            raise RecipeError("sources: at least one is needed; leave [[sources]] out for the defaults")
-        if not all(name.strip() for name in names):
-            raise RecipeError("sources: a name is empty; leave 'name' out for the default, or give another")
-        if len(set(names)) < len(names):
-            raise RecipeError(f"sources: two share a name ({', '.join(names)}); give one another 'name'")
         teachers = [teacher.name for teacher in self.teachers]
         if len(set(teachers)) < len(teachers):
             raise RecipeError(f"teachers: two share a name ({', '.join(teachers)}); give one another 'name'")
-        for key, named in self._references():
-            if named not in names:
-                raise RecipeError(f"{key}: no source is called {named!r}; {nearest(named, names)}")
+        check_order(self.stages)
+        if "in_batch" in self.evaluate.rows and not any(stage.train.in_batch for stage in self.stages):
+            raise RecipeError("evaluate.rows: 'in_batch' needs in-batch negatives, and train.in_batch is false")
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """What is trained, in order; without `stage`, the rest of the recipe as the only one."""
+        return self.stage or (
+            Stage(
+                name="mined",
+                sources=self.sources,
+                filters=self.filters,
+                mine=self.mine,
+                select=self.select,
+                train=self.train,
+            ),
+        )
 
     @classmethod
     def load(cls, path: str | Path, *, changes: Mapping[str, Any] | None = None) -> "Recipe":
@@ -121,38 +133,22 @@ class Recipe:
 
         The name, the place of the dataset and the block size do not count.
         """
-        counted = replace(self, name="", dataset=FromPath(path="-"), mine=replace(self.mine, block_size=1))
-        return hashlib.blake2b(counted.resolved().encode(), digest_size=16).hexdigest()
+        counted = replace(self, name="", dataset=FromPath(path="-"))
+        return hashlib.blake2b(toml_text(counted._tables(counted=True)).encode(), digest_size=16).hexdigest()
 
-    def _tables(self) -> dict[str, Any]:
-        return {
+    def _tables(self, *, counted: bool = False) -> dict[str, Any]:
+        tables = {
             "name": self.name,
             "model": self.model,
             "seed": self.seed,
             "seeds": list(self.seeds),
             "dataset": as_table(self.dataset),
-            "mine": as_table(self.mine),
-            "sources": [as_table(source, room=SOURCE) for source in self.sources],
-            "filters": [as_table(each, room=FILTER) for each in self.filters],
-            "select": as_table(self.select, rooms=SELECT),
+            **_work(self, counted=counted),
             **({"teachers": [as_table(each, room=SCORER) for each in self.teachers]} if self.teachers else {}),
-            "train": as_table(self.train, rooms=TRAIN),
             "evaluate": as_table(self.evaluate),
         }
-
-    def _references(self) -> Iterator[tuple[str, str]]:
-        """List where hardneg's own parts name a source: (key, name)."""
-        shipped = [each for each in self.filters if type(each) in FILTERS.values()]
-        parts = [(f"filters: {each.name}", each) for each in shipped]
-        for key, part in [*parts, ("select", self.select)]:
-            for attribute in ("source", "score"):
-                named = getattr(part, attribute, None)
-                if isinstance(named, str):
-                    yield f"{key}.{attribute}", named
-        for named in self.select.quotas or ():
-            yield "select.quotas", named
-        for named in (self.train.curriculum.shares or ()) if self.train.curriculum else ():
-            yield "train.curriculum.shares", named
+        stages = [{"name": stage.name, **_work(stage, counted=counted)} for stage in self.stage]
+        return tables | ({"stage": stages} if stages else {})
 
 
 def _merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,18 +160,45 @@ def _are_tables(*values: object) -> bool:
     return all(isinstance(value, Mapping) for value in values)
 
 
+def _work(part: Recipe | Stage, *, counted: bool) -> dict[str, Any]:
+    """Write what recipe and stage share; `counted` leaves out what decides no result."""
+    left_out = uncounted(part.train) if counted else ()
+    train = {key: value for key, value in as_table(part.train, rooms=TRAIN).items() if key not in left_out}
+    return {
+        "mine": as_table(replace(part.mine, block_size=1) if counted else part.mine),
+        "sources": [as_table(source, room=SOURCE) for source in part.sources],
+        "filters": [as_table(each, room=FILTER) for each in part.filters],
+        "select": as_table(part.select, rooms=SELECT),
+        "train": train,
+    }
+
+
 def _parse(table: Mapping[str, Any], place: Place) -> Recipe:
     known = {each.name: each for each in fields(Recipe)}
     check_keys(table, known, place)
     if "dataset" not in table:
-        raise place.error('dataset must be given, for instance dataset = "path/to/folder"')
+        raise place.error('dataset must be given: dataset = "path/to/folder" here, or --dataset path/to/folder')
     plain: dict[str, Any] = {"name": place.file.stem, "model": DEFAULT_MODEL, "seed": 0, "seeds": ()}
     plain |= {key: typed(known[key], table[key], place.at(key)) for key in plain if key in table}
     seed, model = plain["seed"], place.found(plain["model"])
     plain["model"] = model
+    parts = {
+        "dataset": _dataset(table["dataset"], place.at("dataset")),
+        **_parse_work(table, place, seed=seed, model=model),
+        "teachers": _all(SCORER, table.get("teachers", []), place.at("teachers"), **TEACHER_FALLBACKS),
+        "evaluate": build(EvaluateSettings, table.get("evaluate", {}), place.at("evaluate")),
+        "stage": _parse_stages(table, place.at("stage"), seed=seed, model=model),
+    }
+    try:
+        return Recipe(**plain, **parts)
+    except RecipeError as error:
+        raise place.error(str(error)) from error
+
+
+def _parse_work(table: Mapping[str, Any], place: Place, *, seed: int, model: str) -> dict[str, Any]:
+    """Build what recipe and stage share."""
     sources, filters = table.get("sources"), table.get("filters")
     parts: dict[str, Any] = {
-        "dataset": _dataset(table["dataset"], place.at("dataset")),
         "sources": default_sources(model)
         if sources is None
         else _all(SOURCE, sources, place.at("sources"), seed=seed, model=model),
@@ -183,15 +206,32 @@ def _parse(table: Mapping[str, Any], place: Place) -> Recipe:
         "select": build(Selection, table.get("select", {}), place.at("select"), rooms=SELECT),
         "teachers": _all(SCORER, table.get("teachers", []), place.at("teachers"), **TEACHER_FALLBACKS),
         "train": _train(table.get("train", {}), seed, place.at("train")),
-        "evaluate": build(EvaluateSettings, table.get("evaluate", {}), place.at("evaluate")),
     }
     parts["filters"] = (
         default_filters(parts["sources"]) if filters is None else _all(FILTER, filters, place.at("filters"), seed=seed)
     )
-    try:
-        return Recipe(**plain, **parts)
-    except RecipeError as error:
-        raise place.error(str(error)) from error
+    return parts
+
+
+def _parse_stages(table: Mapping[str, Any], place: Place, *, seed: int, model: str) -> tuple[Stage, ...]:
+    """Build the stages; what one does not say is as at the top of the recipe."""
+    given, stages = table.get("stage", []), []
+    if not isinstance(given, list):
+        raise place.error("must be an array: write [[stage]] above each stage")
+    shared = {key: value for key, value in table.items() if key in settable_fields(Stage) and key != "name"}
+    for number, own in enumerate(given, start=1):
+        here = place.at(number)
+        if not isinstance(own, Mapping):
+            raise here.error(f"must be a table, not {own!r}")
+        check_keys(own, settable_fields(Stage), here)
+        name = typed(settable_fields(Stage)["name"], own.get("name", f"stage{number}"), here.at("name"))
+        parts = _parse_work(_merged(shared, own), here, seed=seed, model=model)
+        try:
+            stages.append(Stage(name=name, **parts))
+        except RecipeError as error:
+            raise here.error(str(error)) from error
+        model = trained_in(name)
+    return tuple(stages)
 
 
 def _dataset(value: object, place: Place) -> DatasetSettings:
@@ -222,5 +262,6 @@ def _train(value: object, seed: int, place: Place) -> TrainSettings:
 def _all(room: Room, value: object, place: Place, **fallbacks: object) -> tuple[Any, ...]:
     """Build the components of an array of tables."""
     if not isinstance(value, list):
-        raise place.error(f"must be an array: write [[{place.key}]] above each {room.kind}")
+        heading = re.sub(r"\[\d+\]", "", place.key)
+        raise place.error(f"must be an array: write [[{heading}]] above each {room.kind}")
     return tuple(pick(room, each, place.at(n), fallbacks=fallbacks) for n, each in enumerate(value, start=1))

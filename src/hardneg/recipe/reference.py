@@ -10,9 +10,11 @@ from hardneg.recipe.components import Field, Room, Rooms, as_table, is_required,
 from hardneg.recipe.recipe import Recipe
 from hardneg.recipe.rooms import FILTER, SELECT, SOURCE, TRAIN
 from hardneg.recipe.settings import EvaluateSettings, FromPath, FromPython, MineSettings
+from hardneg.recipe.stage import Stage
 from hardneg.recipe.toml import toml_value
 from hardneg.sources import Dense, Random
 from hardneg.training.curriculum import Curriculum
+from hardneg.training.lora import LoRA
 from hardneg.training.queue import Queue
 from hardneg.training.refresh import Refresh
 from hardneg.training.replacement import Replacement
@@ -28,14 +30,16 @@ _TABLES: Mapping[str, tuple[type, Rooms]] = {
     "[train.curriculum]`": (Curriculum, {}),
     "[train.refresh]`": (Refresh, {}),
     "[train.replacement]`": (Replacement, {}),
+    "[train.lora]`": (LoRA, {}),
     "[evaluate]`": (EvaluateSettings, {}),
 }
-_SUPPLIED = {
+_SUPPLIED: Mapping[tuple[type, str], str] = {
     (Recipe, "name"): "name of the file",
     (TrainSettings, "seed"): "`seed` of the recipe",
     (Random, "seed"): "`seed` of the recipe",
     (Dense, "model"): "`model` of the recipe",
-}
+    (Stage, "name"): "`stage` and its number",
+} | {(Stage, key): "that of the recipe" for key in ("sources", "filters", "mine", "select", "train")}
 _TEACHERS = (
     "The scorers above, for [distillation](distillation.md); each has a `name` of its own. Here `activation` is "
     '`"identity"` unless the table gives it.'
@@ -53,6 +57,7 @@ def reference() -> str:
         for inner, its_room in room.inner.items():
             parts += [f"### `{inner} = {{ use = … }}` in `[[{key}]]`", *_members(its_room, "use")]
     parts += ["### `[[teachers]]`", _TEACHERS]
+    parts += ["### `[[stage]]`", _keys(Stage, {})]
     return "\n\n".join(parts) + "\n"
 
 

@@ -106,7 +106,8 @@ def read_record(path: Path) -> dict[str, Any]:
     file = path / "teacher.json"
     if not file.exists():
         raise ModelError(
-            f"{path} holds no teacher (no teacher.json); train one: hardneg teacher train DATASET -o {path}"
+            f"{path} holds no teacher (no teacher.json); train one: hardneg mine DATASET -o runs/mined, then hardneg "
+            f"teacher train DATASET --negatives runs/mined --model MODEL -o {path}"
         )
     try:
         record = json.loads(file.read_text(encoding="utf-8"))

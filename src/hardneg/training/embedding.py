@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from hardneg.models.features import Features, Kind, tokenise
-from hardneg.models.sentence_transformer import limit_tokens
+from hardneg.models.token_limit import limit_tokens, set_token_limit, token_limit
 
 Texts = list[str] | Features
 
@@ -121,14 +121,14 @@ def cutting_texts(model: SentenceTransformer, max_tokens: int | None) -> Iterato
     Raises:
         ModelError: The model takes no texts that long.
     """
-    own = model.max_seq_length
+    own = token_limit(model)
     if max_tokens is not None:
         limit_tokens(model, max_tokens)
     try:
         yield
     finally:
         if max_tokens is not None:
-            model.max_seq_length = own
+            set_token_limit(model, own)
 
 
 def embed(

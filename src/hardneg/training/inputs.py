@@ -11,15 +11,16 @@ from sentence_transformers import SentenceTransformer
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.text import digest
-from hardneg.errors import MissingExtraError, ModelError, RecipeError, RunError
+from hardneg.errors import MissingExtraError, RecipeError, RunError
 from hardneg.models.fingerprint import fingerprint
 from hardneg.models.sentence_transformer import check_similarity, load_model
+from hardneg.training.adapters import ready_weights
 from hardneg.training.batches import weight_of
 from hardneg.training.curriculum import Curriculum
 from hardneg.training.graded import graded_by
 from hardneg.training.masking import Mask
 from hardneg.training.positions import check_positions
-from hardneg.training.settings import OBSERVATION_SETTINGS, TrainSettings
+from hardneg.training.settings import OBSERVATION_SETTINGS, TrainSettings, uncounted
 from hardneg.training.teacher_scores import TeacherScores
 
 
@@ -75,22 +76,24 @@ def _check_weights(negatives: pl.DataFrame, dataset: Dataset) -> None:
 def load_for_training(model: str | Path, settings: TrainSettings, *, device: torch.device) -> SentenceTransformer:
     """Load a model with the prompts and dropout that the settings ask for, adapters ready to learn.
 
-    Without dropout the model runs as in evaluation: that switches off every kind of dropout in any
+    Weights are float32, also of a model that was saved in half precision: small moves of a bfloat16 weight are lost
+    in rounding. Without dropout the model runs as in evaluation: that switches off every kind of dropout in any
     architecture.
 
     Args:
         model: A Hub id, a folder, or `package:NAME/FOLDER`.
-        settings: Prompts and dropout.
+        settings: Prompts, dropout and adapters.
         device: Where the model shall be.
 
     Returns:
         The model; its prompts are saved with it.
 
     Raises:
-        ModelError: The model cannot be loaded, compares by a distance, or has no weight to train.
+        ModelError: The model cannot be loaded, compares by a distance, has no weight to train, or takes no such
+            adapters.
         RecipeError: The settings cut vectors to more dimensions than the model has.
     """
-    loaded = load_model(model, device=str(device))
+    loaded = load_model(model, device=str(device)).float()
     check_similarity(loaded)
     dimension = loaded.get_embedding_dimension()
     if dimension is not None and max(settings.matryoshka, default=0) > dimension:
@@ -98,23 +101,13 @@ def load_for_training(model: str | Path, settings: TrainSettings, *, device: tor
             f"training: matryoshka cuts vectors to {max(settings.matryoshka)} dimensions, but those of the model have "
             f"{dimension}"
         )
-    _thaw_adapters(loaded)
+    ready_weights(loaded, settings.lora, seed=settings.seed)
     given = {"query": settings.query_prompt, "document": settings.document_prompt}
     loaded.prompts = {
         **loaded.prompts,
         **{kind: prompt for kind, prompt in given.items() if prompt is not None},
     }
     return loaded.train(settings.dropout)
-
-
-def _thaw_adapters(model: SentenceTransformer) -> None:
-    """Let the adapters of a frozen model learn: transformers loads them as frozen as the weights below."""
-    if any(weight.requires_grad for weight in model.parameters()):
-        return
-    try:
-        model.set_adapter(model.active_adapters())
-    except ValueError as error:
-        raise ModelError("all weights of the model are frozen and it has no adapter; nothing can be trained") from error
 
 
 def describe_inputs(
@@ -135,7 +128,7 @@ def describe_inputs(
         "negatives": _hash_negatives(negatives),
         "split": split,
     }
-    elsewhere = (*OBSERVATION_SETTINGS, "mask")
+    elsewhere = {*OBSERVATION_SETTINGS, *uncounted(settings), "mask"}
     described |= {name: str(value) for name, value in vars(settings).items() if name not in elsewhere}
     described |= _describe_mask(settings.mask)
     described |= {} if teacher is None else {"scores": teacher.fingerprint}

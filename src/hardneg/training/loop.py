@@ -22,6 +22,7 @@ from hardneg.training.embedding import TwoTowers, cutting_texts
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.inputs import check_negatives, check_trackers, describe_inputs, load_for_training
 from hardneg.training.interruption import noticing_signals
+from hardneg.training.lora import check_peft
 from hardneg.training.mining_again import Job, check_refresh, describe_plan
 from hardneg.training.optimisation import learning_rate
 from hardneg.training.plan import Step, TrainingData, check_plan, plan_steps
@@ -97,11 +98,12 @@ def train(
         RunError: The table of negatives or of scores does not fit the dataset, the loss and the scores do not fit each
             other, no pair ever meets a negative, `out` holds something else, or the loss is no longer a number.
         RecipeError: The settings do not fit the model.
-        MissingExtraError: A tracker is not installed.
+        MissingExtraError: A tracker, or PEFT for adapters, is not installed.
         Interrupted: SIGINT or SIGTERM came; a checkpoint was saved.
     """
     settings = settings or TrainSettings()
     check_trackers(settings)
+    check_peft(settings.lora)
     check_negatives(negatives, dataset)
     check_table(negatives, settings)
     if settings.refresh is not None:

@@ -8,7 +8,7 @@ from jaxtyping import Int32, Int64
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
 from hardneg.training.batches import Negatives, assemble, epoch_batches
-from hardneg.training.pool import Batch, build_pool
+from hardneg.training.pool import Batch, Pool, build_pool
 from hardneg.training.settings import TrainSettings
 from hardneg.training.teacher_scores import TeacherScores
 
@@ -87,6 +87,11 @@ def batch_of(data: TrainingData, rows: Int64[np.ndarray, " rows"], *, epoch: int
     )
 
 
+def pool_of(dataset: Dataset, batch: Batch, settings: TrainSettings) -> Pool:
+    """Pool the documents of a batch, open to its rows as the settings say."""
+    return build_pool(dataset, batch, in_batch=settings.in_batch, shared_negatives=settings.shared_negatives)
+
+
 def check_plan(steps: list[Step], data: TrainingData, settings: TrainSettings) -> None:
     """Make sure that training can move the weights: some pair must meet a negative.
 
@@ -103,7 +108,7 @@ def check_plan(steps: list[Step], data: TrainingData, settings: TrainSettings) -
     for step in steps:
         for rows in step.batches:
             batch = batch_of(data.at(step.progress), rows, epoch=step.epoch, settings=settings)
-            pool = build_pool(data.dataset, batch, shared_negatives=settings.shared_negatives)
+            pool = pool_of(data.dataset, batch, settings)
             if pool.allowed.sum() > len(batch):
                 return
     raise RunError(

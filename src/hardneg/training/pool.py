@@ -64,12 +64,13 @@ class Pool:
     weight: Float32[np.ndarray, "rows pool"] | None = None
 
 
-def build_pool(dataset: Dataset, batch: Batch, *, shared_negatives: bool = True) -> Pool:
+def build_pool(dataset: Dataset, batch: Batch, *, in_batch: bool = True, shared_negatives: bool = True) -> Pool:
     """Pool the positives of all rows and the mined negatives of all rows, each distinct text once.
 
     Args:
         dataset: Where the positions point to; its labels of all splits decide what is allowed.
         batch: The rows.
+        in_batch: Whether the positives of other rows serve as negatives.
         shared_negatives: Whether a mined negative serves all rows of the batch, or only its own.
 
     Returns:
@@ -79,8 +80,8 @@ def build_pool(dataset: Dataset, batch: Batch, *, shared_negatives: bool = True)
     groups, first, column = np.unique(dataset.text_group[documents], return_index=True, return_inverse=True)
     target = column[: len(batch)].astype(np.int64)
     allowed = ~find_answers(dataset, batch.query, groups)
-    if not shared_negatives:
-        allowed &= _own_or_positive(batch, column, len(groups))
+    if not (in_batch and shared_negatives):
+        allowed &= _open_to(batch, column, len(groups), in_batch=in_batch, shared_negatives=shared_negatives)
     weight = None if batch.weights is None else spread_weights(dataset, batch.weights, len(batch), groups)
     if weight is not None:
         allowed &= weight > 0
@@ -166,10 +167,19 @@ def _cells(
     return pair, column[at]
 
 
-def _own_or_positive(
-    batch: Batch, column: Int64[np.ndarray, " documents"], n_columns: int
+def _open_to(
+    batch: Batch,
+    column: Int64[np.ndarray, " documents"],
+    n_columns: int,
+    *,
+    in_batch: bool,
+    shared_negatives: bool,
 ) -> Bool[np.ndarray, "rows pool"]:
+    """Mark the columns that a row may be scored against because of how their documents came into the batch."""
     open_to = np.zeros((len(batch), n_columns), dtype=bool)
-    open_to[:, column[: len(batch)]] = True
-    open_to[batch.negative_row, column[len(batch) :]] = True
+    positives, negatives = column[: len(batch)], column[len(batch) :]
+    open_to[:, positives] = in_batch
+    if shared_negatives:
+        open_to[:, negatives] = True
+    open_to[batch.negative_row, negatives] = True
     return open_to

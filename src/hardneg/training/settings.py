@@ -8,6 +8,7 @@ from hardneg.losses.info_nce import InfoNCE
 from hardneg.losses.protocol import Loss
 from hardneg.models.formats import Precision
 from hardneg.training.curriculum import Curriculum
+from hardneg.training.lora import LoRA
 from hardneg.training.masking import Mask
 from hardneg.training.queue import Queue
 from hardneg.training.refresh import Refresh
@@ -18,6 +19,18 @@ Tracker = Literal["tensorboard", "wandb"]
 
 # Settings that say how a run is watched and kept, not what comes out of it: they may change on resume.
 OBSERVATION_SETTINGS = ("checkpoint_every", "trackers", "log_every")
+
+# Settings that older folders of runs know nothing of: at their default they do not count when runs are told apart.
+LATER_SETTINGS = (
+    "lora",
+    "in_batch",
+    "curriculum",
+    "refresh",
+    "replacement",
+    "queue",
+    "matryoshka",
+    "cache_tokens",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +52,14 @@ class TrainSettings:
         precision: "bf16" multiplies in bfloat16 and keeps weights in float32; "auto" does so where the
             device has instructions for it.
         dropout: Whether the model's own dropout is on.
+        lora: Adapters to train in place of the model's own weights; None trains all that the model has.
         max_tokens: Texts are cut there in training; None takes the model's own limit, with which the trained model
             is saved either way.
         query_prompt: Text before each query; None takes the model's own. It is saved with the model.
         document_prompt: The same for documents.
         negatives_per_row: Mined negatives of each pair in a batch; None takes all.
+        in_batch: Whether the positives of other rows are negatives too. Without them and without `shared_negatives` a
+            query meets its own mined negatives alone.
         shared_negatives: Whether a mined negative serves all rows of its batch, or only its own.
         curriculum: Which mined negatives are drawn when; None gives each of them its turn.
         refresh: When negatives are mined again with the current weights; None keeps those that training began with.
@@ -75,10 +91,12 @@ class TrainSettings:
     max_grad_norm: float | None = 1.0
     precision: Precision = "auto"
     dropout: bool = False
+    lora: LoRA | None = None
     max_tokens: int | None = None
     query_prompt: str | None = None
     document_prompt: str | None = None
     negatives_per_row: int | None = None
+    in_batch: bool = True
     shared_negatives: bool = True
     curriculum: Curriculum | None = None
     refresh: Refresh | None = None
@@ -132,3 +150,9 @@ class TrainSettings:
                 raise RecipeError(f"training: a {name} needs negatives_per_row, how many each row gets, at least 1")
         if self.curriculum is not None and self.replacement is not None:
             raise RecipeError("training: curriculum and replacement both choose a row's negatives; leave one out")
+
+
+def uncounted(settings: TrainSettings) -> frozenset[str]:
+    """Name the later settings that are at their default, so that runs from before they existed go on."""
+    default = TrainSettings()
+    return frozenset(name for name in LATER_SETTINGS if getattr(settings, name) == getattr(default, name))

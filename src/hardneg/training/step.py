@@ -17,7 +17,7 @@ from hardneg.training.gradient_cache import CachedPass
 from hardneg.training.masking import Cells, narrow
 from hardneg.training.matryoshka import nested_loss, score_columns
 from hardneg.training.plain_pass import PlainPass
-from hardneg.training.plan import Step, TrainingData, batch_of
+from hardneg.training.plan import Step, TrainingData, batch_of, pool_of
 from hardneg.training.pool import Batch, Pool, build_pool
 from hardneg.training.queue_state import QueueState, widen
 from hardneg.training.settings import TrainSettings
@@ -70,7 +70,7 @@ def compute_gradient(
         queue.begin_step(own)
     for at, rows in enumerate(step.batches):
         batch = batch_of(data, rows, epoch=step.epoch, settings=settings)
-        pool = build_pool(data.dataset, batch, shared_negatives=settings.shared_negatives)
+        pool = pool_of(data.dataset, batch, settings)
         embed = _pass(towers, accelerator, settings, sync=at == len(step.batches) - 1)
         vectors, pull_back = gather_vectors(*_texts(batch.query, pool, data.dataset), embed, accelerator)
         columns, wide = [vectors[1]], pool

@@ -1,7 +1,6 @@
 """Training of LoRA adapters, as sentence-transformers saves and loads them."""
 
 import shutil
-import signal
 
 import pytest
 import torch
@@ -14,6 +13,7 @@ from hardneg.progress import showing
 from hardneg.training.inputs import load_for_training
 from hardneg.training.loop import train
 from hardneg.training.settings import TrainSettings
+from stopping import StopAtOnce
 from tiny_model import build_tiny_model
 from toy import toy_dataset, toy_negatives
 
@@ -52,19 +52,6 @@ def test_only_the_adapter_moves_and_the_saved_folder_gives_the_same_vectors(star
     texts = toy.document_texts.to_list()
     ours = as_encoder(kept, precision="fp32").encode_documents(texts)
     torch.testing.assert_close(torch.from_numpy(ours), after.encode_document(texts, convert_to_tensor=True))
-
-
-class StopAtOnce:
-    """A display that stops the run after its first step."""
-
-    def task(self, description, *, total, unit):
-        return self
-
-    def __enter__(self):
-        return lambda pairs: pairs and signal.raise_signal(signal.SIGINT)
-
-    def __exit__(self, *exception):
-        return None
 
 
 def test_a_stopped_run_goes_on_to_the_same_adapter(start, toy, tmp_path):

@@ -51,6 +51,24 @@ def test_negatives_can_be_kept_to_their_own_row(tiny):
     assert pool.allowed[:, pool.target].all()
 
 
+def test_positives_of_other_rows_can_be_kept_out(tiny):
+    rows = batch([0, 1, 2], [0, 1, 2], [[6], [3], [0]])  # d0 is both a positive and mined for q2
+    pool = build_pool(tiny, rows, in_batch=False, shared_negatives=False)
+    met = [set(pool.document[allowed].tolist()) for allowed in pool.allowed]
+    assert met == [{0, 6}, {1, 3}, {2, 0}]
+    pool = build_pool(tiny, rows, in_batch=False)
+    met = [set(pool.document[allowed].tolist()) for allowed in pool.allowed]
+    assert met == [{0, 3, 6}, {0, 1, 3, 6}, {0, 2, 3, 6}]
+
+
+def test_slices_of_a_batch_keep_each_rows_negatives():
+    whole = batch([0, 1, 2], [0, 1, 2], [[6], [3, 4], [7]])
+    first, second = (whole.part(index, of=2) for index in range(2))
+    assert (first.query.tolist(), first.negative.tolist()) == ([0], [6])
+    assert (second.query.tolist(), second.negative.tolist()) == ([1, 2], [3, 4, 7])
+    assert second.negative_row.tolist() == [0, 0, 1]
+
+
 @st.composite
 def labelled(draw):
     """A small dataset in which many texts repeat, and a batch over it that may break every rule."""
@@ -86,3 +104,16 @@ def test_exactly_the_answers_are_forbidden_and_the_target_is_not(case):
         expected = ~answers
         expected[pool.target[row]] = True
         assert (pool.allowed[row] == expected).all()
+
+
+@given(labelled(), st.booleans(), st.booleans())
+def test_a_row_meets_what_the_settings_say_and_nothing_else(case, in_batch, shared_negatives):
+    dataset, rows = case
+    whole = build_pool(dataset, rows)
+    pool = build_pool(dataset, rows, in_batch=in_batch, shared_negatives=shared_negatives)
+    group = dataset.text_group
+    for row in range(len(rows)):
+        own = rows.negative if shared_negatives else rows.negative[rows.negative_row == row]
+        documents = [rows.document[row], *(rows.document if in_batch else ()), *own]
+        open_to = np.isin(group[pool.document], group[np.array(documents)])
+        assert (pool.allowed[row] == (whole.allowed[row] & open_to)).all()

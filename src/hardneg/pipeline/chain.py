@@ -1,0 +1,108 @@
+"""Training, stage after stage: each mines, if it has sources, and trains the model that the one before it made."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from hardneg.data.dataset import Dataset
+from hardneg.losses.distilling import without_teacher
+from hardneg.pipeline.folder import RunFolder
+from hardneg.pipeline.found import with_found
+from hardneg.pipeline.mining import Mined, mine
+from hardneg.pipeline.score_stage import score_stage
+from hardneg.recipe import Recipe, Stage
+from hardneg.training.settings import TrainSettings
+
+
+def stage_rows(recipe: Recipe) -> dict[str, Stage]:
+    """Name the row of each stage's model: the stage, but for the last "mined", or "in_batch" if nothing is mined."""
+    last = "mined" if any(stage.sources for stage in recipe.stages) else "in_batch"
+    *earlier, final = recipe.stages
+    return {stage.name: stage for stage in earlier} | {last: final}
+
+
+def in_batch_rows(recipe: Recipe) -> dict[str, Stage]:
+    """Lay out the same training without mined negatives; stages that have no others are left out."""
+    *earlier, final = [replace(stage, sources=()) for stage in recipe.stages if stage.train.in_batch]
+    return {f"in_batch.{stage.name}": stage for stage in earlier} | {"in_batch": final}
+
+
+def train_stages(
+    rows: Mapping[str, Stage],
+    recipe: Recipe,
+    dataset: Dataset,
+    folder: RunFolder,
+    *,
+    seed: int,
+    mined: dict[Path, Mined],
+) -> Iterator[tuple[str, Path]]:
+    """Train all stages with one seed; what is done is not done again.
+
+    Args:
+        rows: The stages in order, by the name of their model's row.
+        recipe: Whose stages they are.
+        dataset: What to mine and train on.
+        folder: The run.
+        seed: Of the training; names its folder.
+        mined: What was mined so far, by place; what does not depend on the seed is found there again.
+
+    Yields:
+        The name of each row, and the folder of its model.
+    """
+    from hardneg.training.loop import train
+
+    model, trained = recipe.model, dict[str, str]()
+    for name, stage in rows.items():
+        negatives, plan, scores, taught = None, None, None, dataset
+        if stage.sources:
+            place = _mining_place(folder, f"{name}-seed{seed}" if stage.needs else name, recipe)
+            if place not in mined:
+                mined[place] = _mine(stage.with_models(trained), place, recipe, dataset, folder)
+            negatives, plan = mined[place].negatives, mined[place].plan
+            taught = with_found(dataset, mined[place].found, split=stage.mine.split)
+            scores = score_stage(recipe, stage, taught, negatives, folder, place=place)
+        place, split = training_place(folder, name, seed), stage.mine.split
+        settings = _settings(stage, seed=seed if recipe.seeds else stage.train.seed)
+        with folder.stage(f"train {place.name}"):
+            path = train(
+                model, taught, negatives, scores=scores, settings=settings, plan=plan, split=split, out=place
+            ).path
+        model = trained[stage.name] = str(path)
+        yield name, path
+
+
+def _settings(stage: Stage, *, seed: int) -> TrainSettings:
+    """Give a stage's settings; without mined negatives, less what needs them or a teacher's scores of them."""
+    settings = replace(stage.train, seed=seed)
+    if stage.sources:
+        return settings
+    return replace(settings.without_mined, loss=without_teacher(settings.loss) or settings.loss)
+
+
+def training_place(folder: RunFolder, name: str, seed: int) -> Path:
+    """Where a row's model of one seed is trained."""
+    return folder.path / "training" / f"{name}-seed{seed}"
+
+
+def _mining_place(folder: RunFolder, name: str, recipe: Recipe) -> Path:
+    return folder.path / "stages" / name if recipe.stage else folder.path
+
+
+def _mine(stage: Stage, place: Path, recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Mined:
+    with folder.stage(f"mine {place.name}" if recipe.stage else "mine"):
+        mined = mine(
+            dataset,
+            split=stage.mine.split,
+            sources=stage.sources,
+            filters=stage.filters,
+            select=stage.select,
+            depth=stage.mine.depth,
+            seed=recipe.seed,
+            block_size=stage.mine.block_size,
+            out=place,
+        )
+    counts = {"funnel": mined.funnel, "found_positives": mined.found.height}
+    folder.manifest.update(counts)
+    if recipe.stage:
+        folder.manifest.setdefault("mined", {})[place.name] = counts
+    return mined
