@@ -204,7 +204,6 @@ def _parse_work(table: Mapping[str, Any], place: Place, *, seed: int, model: str
         else _all(SOURCE, sources, place.at("sources"), seed=seed, model=model),
         "mine": build(MineSettings, table.get("mine", {}), place.at("mine")),
         "select": build(Selection, table.get("select", {}), place.at("select"), rooms=SELECT),
-        "teachers": _all(SCORER, table.get("teachers", []), place.at("teachers"), **TEACHER_FALLBACKS),
         "train": _train(table.get("train", {}), seed, place.at("train")),
     }
     parts["filters"] = (
