@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardneg.errors import RecipeError
@@ -30,6 +30,7 @@ def test_one_value_holds_throughout_and_shares_are_relative():
     assert phase.window == (0.0, 1.0)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.floats(0, 5), min_size=1, max_size=4).map(tuple), min_size=1, max_size=3), st.floats(0, 1))
 def test_shares_always_add_up_to_one_or_the_curriculum_is_refused(values, progress):
     try:

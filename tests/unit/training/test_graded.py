@@ -3,7 +3,7 @@ import math
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardneg.errors import RunError
@@ -50,6 +50,7 @@ def test_each_moment_draws_from_the_source_whose_turn_it_is():
         assert {document // 100 for row in drawn for document in row} == {group}
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=3, max_size=3).filter(lambda shares: sum(shares) > 0.1), st.integers(1, 7))
 def test_a_row_never_differs_from_the_shares_by_a_whole_place(shares, per_row):
     curriculum = Curriculum(shares={name: (share,) for name, share in zip(SOURCES, shares, strict=True)})
@@ -71,6 +72,7 @@ def test_a_share_of_zero_is_never_drawn_even_if_the_others_have_nothing():
     assert draws(curriculum, rows, 0.5, per_row=2, turns=1) == [[]]
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["bm25", "dense"]), st.one_of(st.none(), st.integers(-9, 9).map(float))),

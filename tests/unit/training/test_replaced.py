@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 import torch
 from accelerate import Accelerator
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 
@@ -22,7 +22,7 @@ from hardneg.training.refresh import Refresh
 from hardneg.training.replaced import ReplacedNegatives
 from hardneg.training.replacement import Replacement
 from hardneg.training.settings import TrainSettings
-from stopping import StopAfter, weights
+from stopped_training import StopAfter, weights
 from tiny_model import build_tiny_model
 from toy import toy_dataset, toy_negatives
 
@@ -81,6 +81,7 @@ def textbook(candidates, looks, scores, per_row, factor):
     return [document for document, _ in use]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(1, 7), min_size=3, max_size=3),
     st.integers(1, 4),
