@@ -5,8 +5,13 @@ with install_import_hook("hardneg", "beartype.beartype"):
 
 import polars as pl
 import pytest
+from hypothesis import settings
 
 from hardneg.data.dataset import Dataset
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

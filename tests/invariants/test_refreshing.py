@@ -22,7 +22,7 @@ from hardneg.training.loop import train
 from hardneg.training.refresh import Refresh
 from hardneg.training.rounds import Rounds
 from hardneg.training.settings import TrainSettings
-from stopped_training import StopAfter, weights
+from stopping import StopAfter, weights
 from tiny_model import build_tiny_model
 from toy import toy_dataset
 

@@ -15,6 +15,7 @@ from hardneg.data.findings import Finding
 from hardneg.errors import RunError
 from hardneg.models.precision import choose_precision
 from hardneg.models.prompts import prompt_of
+from hardneg.models.token_limit import token_limit
 from hardneg.negatives.mining import Plan
 from hardneg.progress import task
 from hardneg.training.batches import training_pairs
@@ -147,7 +148,7 @@ def train(
         check_plan(steps, data, settings)
         if isinstance(data.negatives, ReplacedNegatives):
             accelerator.register_for_checkpointing(data.negatives)
-        own_limit = loaded.max_seq_length
+        own_limit = token_limit(loaded)
         with cutting_texts(loaded, settings.max_tokens):
             session = open_session(towers, accelerator, folder, settings, inputs=inputs)
             probe = choose_probe(data, negatives, seed=settings.seed)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from hardneg.models.token_limit import set_token_limit, token_limit
 from hardneg.training.background import Miner
 from hardneg.training.mining_again import Job, keep_first_candidates, mine_round, rescore_round
 from hardneg.training.plan import Step, TrainingData
@@ -156,9 +157,10 @@ class Supply:
 
     def _save_weights(self, folder: Path) -> None:
         model = self._session.accelerator.unwrap_model(self._session.towers).model
-        cut, model.max_seq_length = model.max_seq_length, self._max_tokens
+        cut = token_limit(model)
+        set_token_limit(model, self._max_tokens)
         model.save_pretrained(str(folder), create_model_card=False)
-        model.max_seq_length = cut
+        set_token_limit(model, cut)
 
 
 def _refreshed(job: Job, work: Work, number: int, *, step: int, waited: float) -> Refreshed:

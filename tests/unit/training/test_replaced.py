@@ -22,7 +22,7 @@ from hardneg.training.refresh import Refresh
 from hardneg.training.replaced import ReplacedNegatives
 from hardneg.training.replacement import Replacement
 from hardneg.training.settings import TrainSettings
-from stopped_training import StopAfter, weights
+from stopping import StopAfter, weights
 from tiny_model import build_tiny_model
 from toy import toy_dataset, toy_negatives
 

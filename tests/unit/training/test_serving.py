@@ -11,7 +11,7 @@ from hardneg.training.loop import train
 from hardneg.training.plan import TrainingData, batch_of, plan_steps
 from hardneg.training.serving import serve
 from hardneg.training.settings import TrainSettings
-from stopped_training import StopAfter, weights
+from stopping import StopAfter, weights
 from tiny_model import build_tiny_model
 from toy import toy_dataset, toy_negatives
 
