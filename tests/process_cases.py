@@ -1,6 +1,7 @@
 """Steps that must come out the same in one process and in several, and a process of a group that does them."""
 
 import copy
+import functools
 import os
 from dataclasses import replace
 
@@ -32,24 +33,23 @@ POOLS = {
 
 
 def cases():
-    """Every loss with every pool, and every queue with a mask and several sizes; with and without the cache."""
-    found = {
-        f"{loss}, {pool}, cache {cache_tokens}": replace(
-            COMMON, loss=LOSSES[loss](), cache_tokens=cache_tokens, **changes
-        )
-        for loss in LOSSES
-        for pool, changes in POOLS.items()
-        for cache_tokens in (None, 64)
+    """Every loss with every pool, and every queue with every pool, a mask and several sizes.
+
+    Each loss, queue and pool comes both with and without the gradient cache.
+    """
+    nested = {"matryoshka": (8, 32), "mask": OwnScore(margin=0.01)}
+    kinds = [{"loss": LOSSES[loss]()} for loss in LOSSES]
+    kinds += [{"queue": queue, **nested} for queue in (Queue(size=12), Queue(size=12, momentum=0.5))]
+    return {
+        f"{kind}, {pool}": replace(COMMON, **kind, **POOLS[pool], cache_tokens=(None, 64)[(row + column) % 2])
+        for row, kind in enumerate(kinds)
+        for column, pool in enumerate(POOLS)
     }
-    queues = {
-        f"{queue}, {pool}, cache {cache_tokens}": replace(
-            COMMON, queue=queue, cache_tokens=cache_tokens, matryoshka=(8, 32), mask=OwnScore(margin=0.01), **changes
-        )
-        for queue in (Queue(size=12), Queue(size=12, momentum=0.5))
-        for pool, changes in POOLS.items()
-        for cache_tokens in (None, 64)
-    }
-    return found | queues
+
+
+@functools.cache  # not on import: processes are forked after it
+def toy():
+    return toy_dataset()
 
 
 def measure(settings, model):
@@ -57,10 +57,9 @@ def measure(settings, model):
 
     Returns what each measured, the weights it led to, and how many times a step had gradients exchanged.
     """
-    dataset = toy_dataset()
-    query, document = training_pairs(dataset, "train", max_pairs=settings.max_pairs)
+    query, document = training_pairs(toy(), "train", max_pairs=settings.max_pairs)
     negatives = toy_negatives().with_columns(weight=(1 + toy_negatives()["document"] % 3) / 3)
-    data = TrainingData(dataset, query, document, MinedNegatives(negatives, n_queries=dataset.n_queries))
+    data = TrainingData(toy(), query, document, MinedNegatives(negatives, n_queries=toy().n_queries))
     own = copy.deepcopy(model)
     accelerator = Accelerator(cpu=True, kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
     plain = TwoTowers(own, query_prompt=None, document_prompt=None, bf16=False)
@@ -84,16 +83,16 @@ def counting_allreduce(exchanges, bucket):
     return allreduce_hook(None, bucket)
 
 
-def measure_all(start, *, every=1):
-    """Measure every case, or every so-many-th, from the same starting weights."""
+def measure_all(start, *, some=slice(None)):
+    """Measure all cases, or some, from the same starting weights."""
     model = SentenceTransformer(str(start), device="cpu").eval()
-    return {name: measure(settings, model) for name, settings in list(cases().items())[::every]}
+    return {name: measure(settings, model) for name, settings in list(cases().items())[some]}
 
 
 def train_whole_run(start, out):
     """Train from the first step to the saved model; returns the final loss."""
     settings = replace(COMMON, learning_rate=1e-3, precision="fp32")
-    return train(start, toy_dataset(), toy_negatives(), settings=settings, out=out).loss
+    return train(start, toy(), toy_negatives(), settings=settings, out=out).loss
 
 
 def work(rank, n_processes, port, start, out):
@@ -103,5 +102,6 @@ def work(rank, n_processes, port, start, out):
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "ACCELERATE_USE_CPU": "true"}
     torch.set_num_threads(1)
     loss = train_whole_run(start, out / "run")
-    every = 1 if n_processes == 2 else 5  # of a larger group some cases are enough: each loss, each pool
-    torch.save((loss, measure_all(start, every=every)), out / f"{rank}.pt")
+    # A larger group is slow: some losses, both queues, all pools, with and without the cache.
+    some = slice(None) if n_processes == 2 else slice(3, None, 5)
+    torch.save((loss, measure_all(start, some=some)), out / f"{rank}.pt")

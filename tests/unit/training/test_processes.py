@@ -33,7 +33,7 @@ def run_in_processes(n_processes, start, out):
         for process in running:
             process.start()
         for process in running:
-            process.join(timeout=200)
+            process.join(timeout=300)
     finally:
         for process in running:
             process.kill()
