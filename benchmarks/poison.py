@@ -1,7 +1,7 @@
 """What false negatives cost, loss by loss, and whether training notices them.
 
     python benchmarks/poison.py --data FOLDER [--dataset nfcorpus] [--variants info_nce triplet …]
-        [--shares 0 0.05 0.1 0.2 0.4] [--seeds 1 2 3] [--limit 800] [--runs runs/poison]
+        [--shares 0 0.05 0.1 0.2 0.4] [--seeds 1 2 3] [--limit 600] [--runs runs/poison]
 
 FOLDER holds the datasets by name, in BEIR's layout. Of the two best positives of each training query that the model's
 own search finds, a seeded coin hides one from the labels and leaves one to train on; the rest stay known, so that
@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--variants", nargs="+", default=DEFAULT, choices=list(VARIANTS))
     parser.add_argument("--shares", nargs="+", type=float, default=[0.0, 0.05, 0.1, 0.2, 0.4])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
-    parser.add_argument("--limit", type=int, default=800, help="most training queries, each with one pair")
+    parser.add_argument("--limit", type=int, default=600, help="most training queries, each with one pair")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--precision", default="bf16")
     parser.add_argument("--runs", type=Path, default=Path("runs/poison"))

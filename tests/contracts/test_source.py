@@ -56,7 +56,7 @@ def corpus() -> Dataset:
 
 @pytest.fixture(params=sorted(SOURCES))
 def source(request, corpus, tmp_path, monkeypatch) -> Source:
-    monkeypatch.setattr(Dense, "_encoder", lambda _: ENCODER)
+    monkeypatch.setattr(Dense, "encoder", lambda _: ENCODER)
     kind = SOURCES[request.param]
     if request.param == "dense":
         return kind(model="any")
