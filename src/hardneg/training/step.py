@@ -160,10 +160,10 @@ def _count(whole: ScoreMatrix, matrix: ScoreMatrix) -> Float[Tensor, " 6"]:
     sums = (
         torch.full((), len(positive), device=scores.device),
         positive.sum(),
-        negative.sum(),
+        torch.count_nonzero(negative),
         scores.where(negative, 0.0).sum(),
-        (negative & (scores > positive.unsqueeze(1))).sum(),
-        whole.is_negative.sum(),
+        torch.count_nonzero(negative & (scores > positive.unsqueeze(1))),
+        torch.count_nonzero(whole.is_negative),
     )
     return torch.stack([each.float() for each in sums])
 
