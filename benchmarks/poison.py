@@ -73,7 +73,7 @@ VARIANTS: dict[str, Callable[[], dict]] = {
 }
 
 
-DEFAULT = ["info_nce", "filtered", "triplet", "rince", "guide"]
+DEFAULT = ["info_nce", "filtered", "triplet", "rince"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,8 @@ from hardneg.training.queue import Queue
 from hardneg.training.queue_state import QueueState
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import compute_gradient
-from toy import toy_dataset, toy_negatives
+from hardneg.training.teacher_scores import TeacherScores
+from toy import toy_dataset, toy_negatives, toy_scores
 
 # Batches of five pairs and less: the last have fewer queries than a group of four has processes.
 COMMON = TrainSettings(batch_size=5, accumulate=2, max_pairs=18, max_grad_norm=0.5)
@@ -59,7 +60,8 @@ def measure(settings, model):
     """
     query, document = training_pairs(toy(), "train", max_pairs=settings.max_pairs)
     negatives = toy_negatives().with_columns(weight=(1 + toy_negatives()["document"] % 3) / 3)
-    data = TrainingData(toy(), query, document, MinedNegatives(negatives, n_queries=toy().n_queries))
+    scores = TeacherScores.from_table(toy_scores(), toy())
+    data = TrainingData(toy(), query, document, MinedNegatives(negatives, n_queries=toy().n_queries), scores)
     own = copy.deepcopy(model)
     accelerator = Accelerator(cpu=True, kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
     plain = TwoTowers(own, query_prompt=None, document_prompt=None, bf16=False)

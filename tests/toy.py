@@ -38,3 +38,14 @@ def toy_negatives(*, per_query: int = 3) -> pl.DataFrame:
 
 def _text(rng: np.random.Generator, length: int) -> str:
     return " ".join(rng.choice(_WORDS, length))
+
+
+def toy_scores():
+    """Raw scores of a teacher for every pair of the toy dataset."""
+    toy = toy_dataset()
+    queries, documents = (
+        pl.DataFrame({name: range(n)}) for name, n in (("query", toy.n_queries), ("document", toy.n_documents))
+    )
+    pairs = queries.join(documents, how="cross").cast(pl.Int32)
+    score = ((pl.col("query") * 7 + pl.col("document") * 3) % 11 - 5).cast(pl.Float32)
+    return pairs.with_columns(teacher=pl.lit("toy"), score=score)

@@ -121,7 +121,9 @@ def _dataset(recipe: Recipe, folder: RunFolder) -> Dataset:
     folder.pin("dataset", dataset.fingerprint)
     components = {name: _components(stage) for name, stage in stage_rows(recipe).items()}
     parts = components if recipe.stage else _components(recipe.stages[0])
-    folder.manifest["components"] = parts | {"teachers": [repr(teacher) for teacher in recipe.teachers]}
+    folder.manifest["components"] = parts
+    if recipe.teachers:
+        folder.manifest["components"]["teachers"] = [repr(teacher) for teacher in recipe.teachers]
     folder.manifest["counts"] = {
         "queries": dataset.n_queries,
         "documents": dataset.n_documents,

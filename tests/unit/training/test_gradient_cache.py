@@ -16,8 +16,9 @@ from hardneg.training.own_score import OwnScore
 from hardneg.training.plan import Step, TrainingData
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import compute_gradient
+from hardneg.training.teacher_scores import TeacherScores
 from tiny_model import build_tiny_model
-from toy import toy_dataset, toy_negatives
+from toy import toy_dataset, toy_negatives, toy_scores
 
 TEXTS = toy_dataset().document_texts.to_list()
 QUERIES = toy_dataset().query_texts.to_list()
@@ -41,7 +42,8 @@ def gradient_of_step(start, settings, batches):
     toy, towers = toy_dataset(), towers_of(start)
     pairs = training_pairs(toy, "train")
     negatives = toy_negatives().with_columns(weight=(1 + toy_negatives()["document"] % 3) / 3)
-    data = TrainingData(toy, *pairs, MinedNegatives(negatives, n_queries=toy.n_queries))
+    scores = TeacherScores.from_table(toy_scores(), toy)
+    data = TrainingData(toy, *pairs, MinedNegatives(negatives, n_queries=toy.n_queries), scores)
     measured = compute_gradient(Step(0, batches), data, towers, Accelerator(cpu=True), settings)
     return measured, gradient_of(towers)
 

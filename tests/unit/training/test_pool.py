@@ -61,14 +61,6 @@ def test_positives_of_other_rows_can_be_kept_out(tiny):
     assert met == [{0, 3, 6}, {0, 1, 3, 6}, {0, 2, 3, 6}]
 
 
-def test_slices_of_a_batch_keep_each_rows_negatives():
-    whole = batch([0, 1, 2], [0, 1, 2], [[6], [3, 4], [7]])
-    first, second = (whole.part(index, of=2) for index in range(2))
-    assert (first.query.tolist(), first.negative.tolist()) == ([0], [6])
-    assert (second.query.tolist(), second.negative.tolist()) == ([1, 2], [3, 4, 7])
-    assert second.negative_row.tolist() == [0, 0, 1]
-
-
 @st.composite
 def labelled(draw):
     """A small dataset in which many texts repeat, and a batch over it that may break every rule."""
