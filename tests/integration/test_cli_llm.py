@@ -127,6 +127,14 @@ def test_a_frontier_and_a_calibration_with_a_judge_ask_first(tmp_path, llm, judg
     assert _asked(hardneg_err(*calibrate, "--yes")) == len(llm.asked)
 
 
+def test_scoring_with_a_judge_asks_first(folder, tmp_path, llm, judge, refusal, hardneg_err):
+    hardneg_err("mine", folder, "-o", tmp_path / "plain", *BM25)
+    command = ("score", folder, "--negatives", tmp_path / "plain", "--scorer", judge)
+    assert "--yes" in refusal(*command)
+    assert llm.asked == []
+    assert _asked(hardneg_err(*command, "--yes")) == len(llm.asked) > 0
+
+
 def test_a_judged_sample_asks_first(folder, llm, judge, refusal, hardneg_err):
     command = ("audit", folder, *BM25, "--filter", "near_duplicate", "--sample", 10, "--threshold", 0.5)
     assert "10 pairs to judge" in refusal(*command, "--scorer", judge)

@@ -19,6 +19,7 @@ from hardneg.sources import BM25, Dense
 from hardneg.training import supply
 from hardneg.training.curriculum import Curriculum
 from hardneg.training.loop import train
+from hardneg.training.queue import Queue
 from hardneg.training.refresh import Refresh
 from hardneg.training.rounds import Rounds
 from hardneg.training.settings import TrainSettings
@@ -100,6 +101,13 @@ def test_steps_after_a_refresh_train_on_its_negatives_and_those_before_do_not(to
     losses = [[line["loss"] for line in lines(run.path.parent, "loss")] for run in (refreshed, plain)]
     assert losses[0][:4] == losses[1][:4]
     assert losses[0][4:] != losses[1][4:]
+
+
+def test_a_refresh_empties_the_queue(toy, start, plan, mined, tmp_path):
+    settings = TrainSettings(**SETTINGS, refresh=Refresh(every=4), queue=Queue(size=1_000))
+    train(start, toy, mined, settings=settings, plan=plan, out=tmp_path)
+    pools = [line["n_pool"] for line in lines(tmp_path, "loss")]
+    assert pools[3] > 2 * 8 * 3 >= pools[4]
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def audit(
         depth=depth,
         block_size=block_size,
     )
-    plan, size = plan_of(whole), whole.mine.block_size
+    plan, size = plan_of(whole, seed=whole.seed), whole.mine.block_size
     judge = None if scorer is None else read_scorer(scorer)
     with progress(quiet=quiet or json) as pause, _fitting() as fit:
         agree = partial(consent, yes=yes, pause=pause)

@@ -56,7 +56,7 @@ def calibrate(
     whole = read_recipe(
         dataset, recipe=recipe, model=model, source=source, per_query=per_query, seed=seed, split=split, depth=depth
     )
-    plan = plan_of(whole)
+    plan = plan_of(whole, seed=whole.seed)
     teacher = None if scorer is None else read_scorer(scorer)
     with progress(quiet=quiet or json) as pause:
         found = find(

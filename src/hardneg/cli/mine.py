@@ -57,7 +57,7 @@ def mine(
     )
     with progress(quiet=quiet or json) as pause:
         data = read_dataset(dataset, skip_invalid=skip_invalid)
-        consent(mining_bills(data, plan_of(plan)), yes=yes, pause=pause)
+        consent(mining_bills(data, plan_of(plan, seed=plan.seed)), yes=yes, pause=pause)
         mined = mine_negatives(
             data,
             split=plan.mine.split,

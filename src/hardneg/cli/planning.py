@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hardneg.negatives.mining import Plan
-    from hardneg.recipe import Recipe
+    from hardneg.recipe import Recipe, Stage
     from hardneg.scoring import Scorer
 
 
@@ -53,11 +53,11 @@ def read_recipe(
     return Recipe.load(recipe, changes=changes) if recipe else Recipe.from_table(changes)
 
 
-def plan_of(recipe: "Recipe") -> "Plan":
-    """Take from a recipe what decides which negatives are mined."""
+def plan_of(part: "Recipe | Stage", *, seed: int) -> "Plan":
+    """Take from a recipe, or from one of its stages, what decides which negatives are mined."""
     from hardneg.negatives.mining import Plan
 
-    return Plan(recipe.mine.split, recipe.sources, recipe.filters, recipe.select, recipe.mine.depth, recipe.seed)
+    return Plan(part.mine.split, part.sources, part.filters, part.select, part.mine.depth, seed)
 
 
 def check_floor(floor: float, command: str) -> None:

@@ -13,7 +13,10 @@ from hardneg.cli.options import Json, Quiet, Yes, from_here
 from hardneg.cli.planning import plan_of
 
 if TYPE_CHECKING:
+    from hardneg.data.dataset import Dataset
+    from hardneg.pipeline.asking import Bill
     from hardneg.pipeline.run import Result
+    from hardneg.recipe import Recipe
 
 _SHOWN = ("nDCG@10", "MRR@10", "Recall@100")
 
@@ -29,7 +32,6 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Mine, train and measure as a recipe says; a run that was interrupted goes on where it stopped."""
-    from hardneg.pipeline.asking import mining_bills
     from hardneg.pipeline.run import run as run_recipe
     from hardneg.recipe import Recipe
 
@@ -40,7 +42,7 @@ def run(
         result = run_recipe(
             loaded,
             out=out or Path("runs") / loaded.name,
-            permit=lambda data: consent(mining_bills(data, plan_of(loaded)), yes=yes, pause=pause),
+            permit=lambda data: consent(_bills(data, loaded), yes=yes, pause=pause),
         )
     if json:
         from json import dumps
@@ -50,6 +52,14 @@ def run(
         _show(result)
     if "funnel" in result.manifest:
         warn_if_nothing_mined(result.manifest["funnel"])
+
+
+def _bills(dataset: "Dataset", recipe: "Recipe") -> "list[Bill]":
+    """Estimate what the judges of all stages will cost; where a stage needs the model of another, nobody knows yet."""
+    from hardneg.pipeline.asking import mining_bills
+
+    known = [stage for stage in recipe.stages if stage.sources and not stage.needs]
+    return [bill for stage in known for bill in mining_bills(dataset, plan_of(stage, seed=recipe.seed))]
 
 
 def _show(result: "Result") -> None:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hardneg.cli.consent import consent
 from hardneg.cli.display import progress
-from hardneg.cli.options import DatasetPath, Json, Quiet, SkipInvalid
+from hardneg.cli.options import DatasetPath, Json, Quiet, SkipInvalid, Yes
 
 if TYPE_CHECKING:
     from hardneg.pipeline.scores import Scored
@@ -28,6 +29,7 @@ def score(
     candidates: Annotated[
         bool, typer.Option("--candidates", help="Score every candidate of the run, dropped ones too.")
     ] = False,
+    yes: Yes = False,
     skip_invalid: SkipInvalid = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -38,9 +40,11 @@ def score(
     Every score is kept as it is made, so the same command goes on where it was stopped.
     """
     from hardneg.data.reading import read_dataset
+    from hardneg.pipeline.asking import bill
     from hardneg.pipeline.found import read_found, with_found
     from hardneg.pipeline.parts import read_negatives, read_parts
     from hardneg.pipeline.scores import pairs_to_score, score_pairs
+    from hardneg.scoring.protocol import Priced
 
     scorers = [_scorer(text) for text in scorer]
     files = _files(scorers, negatives, out)
@@ -51,7 +55,8 @@ def score(
     if negatives.is_dir():
         data = with_found(data, read_found(negatives, data), split=split)
     pairs = pairs_to_score(data, mined, split=split)
-    with progress(quiet=quiet or json):
+    with progress(quiet=quiet or json) as pause:
+        consent([bill(each, data, pairs) for each in scorers if isinstance(each, Priced)], yes=yes, pause=pause)
         found = [score_pairs(data, pairs, each, out=file) for each, file in zip(scorers, files, strict=True)]
     if json:
         from dataclasses import asdict
