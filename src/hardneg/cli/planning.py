@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from hardneg.cli.options import from_here, given
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from hardneg.negatives.mining import Plan
     from hardneg.recipe import Recipe, Stage
@@ -68,11 +68,12 @@ def check_floor(floor: float, command: str) -> None:
         raise RecipeError(f"{command}: --floor is {floor}; set it to 0 or more and at most 1, say 0.9")
 
 
-def read_scorer(text: str) -> "Scorer":
+def read_scorer(text: str, *, fallbacks: "Mapping[str, object] | None" = None) -> "Scorer":
     """Build a scorer from how it is typed: `cross_encoder(model="…")`.
 
     Args:
         text: Its name, with options in brackets.
+        fallbacks: Options to use where the scorer has them and the text does not give them.
 
     Returns:
         The scorer.
@@ -85,5 +86,5 @@ def read_scorer(text: str) -> "Scorer":
     from hardneg.recipe.place import Place
     from hardneg.recipe.rooms import SCORER
 
-    scorer: Scorer = pick(SCORER, parse_component(text), Place(Path("--scorer")))
+    scorer: Scorer = pick(SCORER, parse_component(text), Place(Path("--scorer")), fallbacks=fallbacks)
     return scorer

@@ -8,6 +8,7 @@ import typer
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress
 from hardneg.cli.options import DatasetPath, Json, Quiet, SkipInvalid, Yes
+from hardneg.cli.planning import read_scorer
 
 if TYPE_CHECKING:
     from hardneg.pipeline.scores import Scored
@@ -44,9 +45,10 @@ def score(
     from hardneg.pipeline.found import read_found, with_found
     from hardneg.pipeline.parts import read_negatives, read_parts
     from hardneg.pipeline.scores import pairs_to_score, score_pairs
+    from hardneg.recipe.rooms import TEACHER_FALLBACKS
     from hardneg.scoring.protocol import Priced
 
-    scorers = [_scorer(text) for text in scorer]
+    scorers = [read_scorer(text, fallbacks=TEACHER_FALLBACKS) for text in scorer]
     files = _files(scorers, negatives, out)
     data = read_dataset(dataset, skip_invalid=skip_invalid)
     mined = read_negatives(negatives, data)
@@ -66,16 +68,6 @@ def score(
     else:
         for one in found:
             _show(one)
-
-
-def _scorer(text: str) -> "Scorer":
-    from hardneg.cli.components import parse_component
-    from hardneg.recipe.components import pick
-    from hardneg.recipe.place import Place
-    from hardneg.recipe.rooms import SCORER, TEACHER_FALLBACKS
-
-    scorer: Scorer = pick(SCORER, parse_component(text), Place(Path("--scorer")), fallbacks=TEACHER_FALLBACKS)
-    return scorer
 
 
 def _files(scorers: "list[Scorer]", negatives: Path, out: Path | None) -> list[Path]:
