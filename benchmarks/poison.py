@@ -49,8 +49,8 @@ LEARNING_RATE, N_TEST = 5e-5, 600
 _COIN, _PLANTED, _QUERIES, _TRUTH = 31, 32, 33, 34
 
 
-def _loss(name: str) -> Callable[[], dict]:
-    return lambda: {"loss": LOSSES[name]()}
+def _loss(name: str, **options: object) -> Callable[[], dict]:
+    return lambda: {"loss": LOSSES[name](**options)}
 
 
 def _mask(name: str, **options: object) -> Callable[[], dict]:
@@ -70,13 +70,14 @@ VARIANTS: dict[str, Callable[[], dict]] = {
     "triplet": _loss("triplet"),
     "debiased": _loss("debiased"),
     "rince": _loss("rince"),
+    "rince_lam_0.025": _loss("rince", lam=0.025),
     "margin_info_nce": _loss("margin_info_nce"),
     "own_score": _mask("own_score"),
     "guide": _mask("guide", model=MODEL),
 }
 
 
-DEFAULT = ["info_nce", "filtered", "triplet", "rince"]
+DEFAULT = ["info_nce", "filtered", "triplet", "rince", "rince_lam_0.025"]
 
 
 @dataclass(frozen=True, eq=False)

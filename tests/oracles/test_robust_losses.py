@@ -1,6 +1,7 @@
 """The losses that tolerate noise, each against its formula written as a loop over pairs."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def debiased(positive, negatives, *, tau=0.05, temperature=0.1):
     return -math.log(math.exp(positive / temperature) / (math.exp(positive / temperature) + n * g))
 
 
-def rince(positive, negatives, *, q=0.5, lam=0.025, temperature=0.1):
+def rince(positive, negatives, *, q=0.5, lam=1.0, temperature=0.1):
     if not any(w for _, w in negatives):
         return 0.0
     whole = lam * (math.exp(positive / temperature) + sum(w * math.exp(s / temperature) for s, w in negatives))
@@ -67,6 +68,7 @@ PAIRS = [
     (Triplet(negatives="hardest"), triplet_hardest),
     (Debiased(temperature=0.1), debiased),
     (RINCE(), rince),
+    (RINCE(lam=0.025), partial(rince, lam=0.025)),
     (HardnessWeighted(), hardness_weighted),
 ]
 LOSSES = [pytest.param(*pair, id=repr(pair[0])) for pair in PAIRS]

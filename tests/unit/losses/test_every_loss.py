@@ -137,6 +137,7 @@ def test_very_large_scores_stay_finite(loss, row):
         (Debiased, {"tau_plus": -0.1}),
         (RINCE, {"q": 0.0}),
         (RINCE, {"lam": 1.5}),
+        (RINCE, {"q": 1.0, "lam": 1.0}),
         (Triplet, {"margin": -1.0}),
     ],
 )
@@ -161,6 +162,13 @@ def test_rince_with_a_small_q_is_info_nce_plus_the_logarithm_of_lam():
     found = value_and_gradient(RINCE(q=1e-7, lam=0.3, temperature=0.05), *SCORES)
     assert found[0] == pytest.approx(value + math.log(0.3), rel=1e-4)
     torch.testing.assert_close(found[1], gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_rince_moves_no_score_on_the_whole_where_lam_is_the_positives_share():
+    share = math.exp(0.8 / 0.1) / (math.exp(0.8 / 0.1) + 2 * math.exp(0.6 / 0.1))
+    given = ([[0.8, 0.6, 0.6]], [0], [[True] * 3])
+    assert value_and_gradient(RINCE(lam=share), *given)[1].sum().item() == pytest.approx(0, abs=1e-5)
+    assert value_and_gradient(RINCE(lam=0.025), *given)[1].sum().item() < -0.1  # lifts them
 
 
 def test_the_hardest_negative_takes_all_the_push():
