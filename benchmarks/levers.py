@@ -36,6 +36,7 @@ from hardneg.scoring import BiEncoder
 from hardneg.scoring.store import stored_scores
 from hardneg.sources import BM25, Dense, Random, Source
 from hardneg.training.curriculum import Curriculum
+from hardneg.training.folder import TrainingFolder
 from hardneg.training.loop import train
 from hardneg.training.queue import Queue
 from hardneg.training.refresh import Refresh
@@ -105,9 +106,9 @@ ARMS = {
 }
 
 
-def mined(dataset: Dataset, name: str, mining: str, runs: Path) -> Mined:
+def mined(dataset: Dataset, name: str, mining: str, runs: Path, *, what: Mining | None = None) -> Mined:
     """Mine for all queries that are trained on."""
-    what = minings(name)[mining]
+    what = what or minings(name)[mining]
     return mine(
         dataset,
         split=TRAINED,
@@ -130,33 +131,49 @@ def cell(dataset: Dataset, name: str, arm: str, seed: int, *, teachers: Path, ru
     place = RESULTS / f"{name}-{arm}-seed{seed}.parquet"
     if place.exists():
         return
-    lever, negatives, plan, scores = ARMS[arm], None, None, None
+    lever, found, scores = ARMS[arm], None, None
     if lever.mining is not None:
         found = mined(dataset, name, lever.mining, runs)
-        negatives, plan = found.negatives, found.plan
         if lever.is_taught:
-            scores = taught(dataset, negatives, FoldedTwoTowers(str(teachers / name)))
+            scores = taught(dataset, found.negatives, FoldedTwoTowers(str(teachers / name)))
+    trained_and_measured(dataset, found, lever.settings | {"seed": seed}, place, runs, scores=scores)
+
+
+def trained_and_measured(
+    dataset: Dataset,
+    found: Mined | None,
+    settings: dict[str, Any],
+    place: Path,
+    runs: Path,
+    *,
+    scores: pl.DataFrame | None = None,
+) -> None:
+    """Train, measure on the test split, and keep each query's figures at a place, and the cost beside it."""
     given: dict[str, Any] = {"max_tokens": TRAIN_TOKENS, "negatives_per_row": 1, "learning_rate": 3e-5}
-    settings = TrainSettings(**(given | lever.settings), seed=seed, checkpoint_every=50)
-    started, out = time.perf_counter(), runs / f"{name}-{arm}-seed{seed}"
+    whole = TrainSettings(**(given | settings), checkpoint_every=50)
+    started, out = time.perf_counter(), runs / place.stem
     trained = train(
         MODEL,
         dataset,
-        negatives,
+        found and found.negatives,
         scores=scores,
-        settings=settings,
-        plan=plan if settings.refresh else None,
+        settings=whole,
+        plan=found.plan if found and whole.refresh else None,
         split=TRAINED,
         out=out,
     )
     seconds = time.perf_counter() - started
-    measured = evaluate(dataset, Dense(model=str(trained.path), max_tokens=TEST_TOKENS), split="test", name=arm)
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    cost = {"seconds": round(seconds, 1), "steps": trained.n_steps}
+    measured = evaluate(dataset, Dense(model=str(trained.path), max_tokens=TEST_TOKENS), split="test", name=place.stem)
+    pools = [record["n_pool"] for record in TrainingFolder(out).records()]
+    refreshed = out / "refresh.jsonl"
+    cost = {"seconds": round(seconds, 1), "steps": trained.n_steps, "pool": max(pools)}
+    if refreshed.exists():
+        cost["refreshes"] = [json.loads(line) for line in refreshed.read_text().splitlines()]
+    place.parent.mkdir(parents=True, exist_ok=True)
     place.with_suffix(".json").write_text(json.dumps(cost) + "\n")
     measured.per_query.write_parquet(place)
     shutil.rmtree(trained.path)
-    print(f"{name} {arm} seed {seed}: {measured.per_query[MEASURE].mean():.4f}", flush=True)
+    print(f"{place.stem}: {measured.per_query[MEASURE].mean():.4f}", flush=True)
 
 
 def table(name: str) -> None:

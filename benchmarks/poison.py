@@ -1,7 +1,7 @@
 """What false negatives cost, loss by loss, and whether training notices them.
 
     python benchmarks/poison.py --data FOLDER [--dataset banking77] [--truth-column intent] [--variants info_nce …]
-        [--shares 0 0.05 0.1 0.2 0.4] [--seeds 1 2 3] [--limit 512] [--runs runs/poison]
+        [--shares 0 0.05 0.1 0.2 0.4] [--seeds 1 2 3] [--limit 512] [--runs runs/poison] [--develop]
 
 FOLDER holds the datasets by name, in BEIR's layout. At a share of 0 no negative may be an answer, so the labels must be
 complete: documents with the query's value in --truth-column all answer it (not so its own text). Of the two best
@@ -9,6 +9,9 @@ answers of each training query that the model's own search finds, a seeded coin 
 to train on; the rest stay known, so that no batch holds them as negatives. Each query has two mined negatives:
 documents at ranks 11 and 12 among those that do not answer it. Then a share of all mined negatives is replaced by
 hidden answers: false negatives that are known to be false. Larger shares plant the same ones and more.
+
+With --develop, training queries that are not trained on are measured in place of the test queries, and nothing but the
+table is written.
 
 Each cell (variant, share, seed) is trained and measured in its own folder; a benchmark that was killed goes
 on. Figures are written to benchmarks/results/poison.json, and a table is printed as Markdown.
@@ -70,7 +73,7 @@ VARIANTS: dict[str, Callable[[], dict]] = {
     "triplet": _loss("triplet"),
     "debiased": _loss("debiased"),
     "rince": _loss("rince"),
-    "rince_lam_0.025": _loss("rince", lam=0.025),
+    **{f"rince_lam_{lam}": _loss("rince", lam=lam) for lam in (0.025, 0.1, 0.25, 0.5, 1.0)},
     "margin_info_nce": _loss("margin_info_nce"),
     "own_score": _mask("own_score"),
     "guide": _mask("guide", model=MODEL),
@@ -117,27 +120,31 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--precision", default="bf16")
     parser.add_argument("--runs", type=Path, default=Path("runs/poison"))
+    parser.add_argument("--develop", action="store_true", help="measure on training queries that are not trained on")
     options = parser.parse_args()
     data = read_dataset(options.data / options.dataset)
     if options.truth_column:
-        data = with_truth(data, options.truth_column, n_queries=2 * options.limit)
+        data = with_truth(data, options.truth_column, n_queries=2 * options.limit, develop=options.develop)
     poisonable = make_poisonable(data, limit=options.limit)
-    runs = options.runs / f"{options.dataset}-{poisonable.hidden.height}"
+    kind = "-develop" if options.develop else ""
+    runs = options.runs / f"{options.dataset}-{poisonable.hidden.height}{kind}"
     for seed in options.seeds:  # a whole table of one seed first
         for share in options.shares:
             for variant in options.variants:
                 _cell(poisonable, _place(runs, variant, share, seed), variant, options)
     found = _collect(runs, poisonable, options)
-    RESULTS.mkdir(exist_ok=True)
-    with replacing(RESULTS / "poison.json") as temporary:
-        temporary.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    if not options.develop:
+        RESULTS.mkdir(exist_ok=True)
+        with replacing(RESULTS / "poison.json") as temporary:
+            temporary.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     print(_markdown(found))
 
 
-def with_truth(data: Dataset, column: str, *, n_queries: int) -> Dataset:
+def with_truth(data: Dataset, column: str, *, n_queries: int, develop: bool = False) -> Dataset:
     """Label all answers of a seeded choice of training queries, train on no others, and measure on fewer."""
     queries = data.queries_of("train")
-    queries = np.sort(queries[np.argsort(bits(0, _TRUTH, queries), kind="stable")][:n_queries])
+    queries = queries[np.argsort(bits(0, _TRUTH, queries), kind="stable")]
+    queries, others = np.sort(queries[:n_queries]), queries[n_queries : n_queries + N_TEST]
     query, document = truth_of_column(data, column).answers.among(queries)
     texts = [each.str.to_lowercase().str.strip_chars() for each in (data.query_texts, data.document_texts)]
     other = (texts[0].gather(query) != texts[1].gather(document)).to_numpy()
@@ -145,8 +152,9 @@ def with_truth(data: Dataset, column: str, *, n_queries: int) -> Dataset:
     labels = labels.with_columns(relevance=1, split=pl.lit("train"))
     labels = labels.select(data.qrels.columns).cast(dict(data.qrels.schema))
     test = data.queries_of("test")
-    test = test[np.argsort(bits(0, _TRUTH, test), kind="stable")][:N_TEST]
-    rest = data.qrels.filter((pl.col("split") == "test") & pl.col("query").is_in(test.tolist()))
+    test = others if develop else test[np.argsort(bits(0, _TRUTH, test), kind="stable")][:N_TEST]
+    of_split = pl.col("split") == ("train" if develop else "test")
+    rest = data.qrels.filter(of_split & pl.col("query").is_in(test.tolist())).with_columns(split=pl.lit("test"))
     return Dataset(data.queries, data.documents, pl.concat([labels, rest]), data.name)
 
 

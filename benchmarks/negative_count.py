@@ -1,0 +1,118 @@
+"""How much do more negatives help, and what do they cost: by the batch, beside it, mined, or from a queue?
+
+    python benchmarks/negative_count.py --data FOLDER [--sets nl2bash scifact] [--arms …] [--seeds 1 2 3]
+
+The pairs, epochs and measure of benchmarks/levers.py, whose files of batch 32 and 256 are read too. Four ways to more:
+
+    batch    16 to 1,024 pairs a step (one epoch each, so larger batches take fewer steps; the rate grows with the root)
+    beside   batch 32, and 1 to 31 random documents a pair, which all rows share: more negatives in the same steps
+    mined    batch 32, and 1 to 16 of 16 mined documents a pair (the model's own, at most 0.95 of the positive's score)
+    queue    batch 32, and the documents of earlier steps: 128, 512, or all
+
+Each (set, arm, seed) is a Parquet file under results/negative_count; one that is there is not done again. The table says
+how many negatives a query met at most, the measure with a 95 % interval over queries, and the seconds.
+"""
+
+import argparse
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from filters_training import MEASURE, MODEL, SPLITS, with_trained
+from hardneg.data.reading import read_dataset
+from hardneg.evaluation.significance import compare
+from hardneg.filters import PositiveMargin
+from hardneg.sources import Dense, Random
+from hardneg.training.queue import Queue
+from levers import RESULTS as OF_LEVERS
+from levers import Mining, mined, trained_and_measured
+
+RESULTS = Path(__file__).parent / "results" / "negative_count"
+MINED = {
+    "beside": Mining((Random(),), per_query=31),
+    "mined": Mining((Dense(model=MODEL),), (PositiveMargin(ratio=0.95, score="dense"),), per_query=16),
+}
+LARGEST_QUEUE = 65_536
+
+
+def _of_batch(size: int) -> dict[str, Any]:
+    return {"batch_size": size, "cache_tokens": 8_192, "learning_rate": 3e-5 * (size / 32) ** 0.5}
+
+
+ARMS: dict[str, dict[str, Any]] = {
+    **{f"batch_{size}": _of_batch(size) for size in (16, 64, 1_024)},
+    **{f"beside_{number}": {"negatives_per_row": number, "cache_tokens": 8_192} for number in (1, 3, 7, 15, 31)},
+    **{f"mined_{number}": {"negatives_per_row": number, "cache_tokens": 8_192} for number in (1, 2, 4, 8, 16)},
+    **{f"queue_{size}": {"queue": Queue(size=size)} for size in (128, 512, LARGEST_QUEUE)},
+}
+SHARED = {"batch_32": "in_batch", "batch_256": "batch_256"}
+
+
+def place_of(name: str, arm: str, seed: int) -> Path:
+    """Say where the figures of a cell are."""
+    folder, stem = (OF_LEVERS, SHARED[arm]) if arm in SHARED else (RESULTS, arm)
+    return folder / f"{name}-{stem}-seed{seed}.parquet"
+
+
+def table(name: str) -> None:
+    """Print one set's arms in groups, from few negatives to many, each against batch 32."""
+    frames: dict[str, list[pl.DataFrame]] = {}
+    costs: dict[str, list[dict[str, Any]]] = {}
+    for arm, seed in itertools.product([*SHARED, *ARMS], (1, 2, 3)):
+        place = place_of(name, arm, seed)
+        if place.exists():
+            frames.setdefault(arm, []).append(pl.read_parquet(place))
+            costs.setdefault(arm, []).append(json.loads(place.with_suffix(".json").read_text()))
+    means = {arm: pl.concat(each).group_by("query_id").mean().sort("query_id") for arm, each in frames.items()}
+    print(f"\n{name}, {MEASURE}\n| arm | pool | {MEASURE} | seeds | against batch 32 | steps | seconds |")
+    print("|---|---|---|---|---|---|---|")
+    for arm in sorted(means, key=lambda arm: (arm.partition("_")[0], int(arm.rpartition("_")[2]))):
+        against = ""
+        if arm != "batch_32" and "batch_32" in means:
+            found = compare(means["batch_32"], means[arm], MEASURE)
+            against = f"{found.difference:+.4f} [{found.low:+.4f}, {found.high:+.4f}], p {found.p_value:.4f}"
+        seeds = " ".join(f"{frame[MEASURE].mean():.4f}" for frame in frames[arm])
+        pool = max((cost.get("pool", 0) for cost in costs[arm]), default=0)
+        seconds = np.median([cost["seconds"] for cost in costs[arm]])
+        cells = [
+            arm,
+            pool,
+            f"{means[arm][MEASURE].mean():.4f}",
+            seeds,
+            against,
+            costs[arm][0]["steps"],
+            f"{seconds:.0f}",
+        ]
+        print(f"| {' | '.join(str(cell) for cell in cells)} |")
+
+
+def main() -> None:
+    """Fill in the cells that are not there, then print what is."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--sets", nargs="+", default=["nl2bash", "scifact"], choices=list(SPLITS))
+    parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=list(ARMS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--runs", type=Path, default=Path("runs/negative_count"))
+    arguments = parser.parse_args()
+    datasets = {name: with_trained(read_dataset(arguments.data / name), SPLITS[name]) for name in arguments.sets}
+    for seed, name, arm in itertools.product(arguments.seeds, arguments.sets, arguments.arms):
+        if place_of(name, arm, seed).exists():
+            continue
+        group = arm.partition("_")[0]
+        found = None
+        if group in MINED:
+            found = mined(datasets[name], name, group, arguments.runs, what=MINED[group])
+        trained_and_measured(
+            datasets[name], found, ARMS[arm] | {"seed": seed}, place_of(name, arm, seed), arguments.runs
+        )
+    for name in arguments.sets:
+        table(name)
+
+
+if __name__ == "__main__":
+    main()
