@@ -9,8 +9,8 @@ The pairs, epochs and measure of benchmarks/levers.py, whose files of batch 32 a
     mined    batch 32, and 1 to 16 of 16 mined documents a pair (the model's own, at most 0.95 of the positive's score)
     queue    batch 32, and the documents of earlier steps: 128, 512, or all
 
-Each (set, arm, seed) is a Parquet file under results/negative_count; one that is there is not done again. The table says
-how many negatives a query met at most, the measure with a 95 % interval over queries, and the seconds.
+Each (set, arm, seed) is a Parquet file under results/negative_count; one that is there is not done again. The table
+says how many documents a pool held at most, the measure with a 95 % interval over queries, and the seconds.
 """
 
 import argparse

@@ -144,18 +144,24 @@ def with_truth(data: Dataset, column: str, *, n_queries: int, develop: bool = Fa
     """Label all answers of a seeded choice of training queries, train on no others, and measure on fewer."""
     queries = data.queries_of("train")
     queries = queries[np.argsort(bits(0, _TRUTH, queries), kind="stable")]
-    queries, others = np.sort(queries[:n_queries]), queries[n_queries : n_queries + N_TEST]
-    query, document = truth_of_column(data, column).answers.among(queries)
+    labels = _all_answers(data, column, queries[:n_queries], "train")
+    if develop:
+        rest = _all_answers(data, column, queries[n_queries : n_queries + N_TEST], "test")
+    else:
+        test = data.queries_of("test")
+        test = test[np.argsort(bits(0, _TRUTH, test), kind="stable")][:N_TEST]
+        rest = data.qrels.filter((pl.col("split") == "test") & pl.col("query").is_in(test.tolist()))
+    return Dataset(data.queries, data.documents, pl.concat([labels, rest]), data.name)
+
+
+def _all_answers(data: Dataset, column: str, queries: np.ndarray, split: str) -> pl.DataFrame:
+    """Label every document with a query's value in a column, but those that repeat its text."""
+    query, document = truth_of_column(data, column).answers.among(np.sort(queries))
     texts = [each.str.to_lowercase().str.strip_chars() for each in (data.query_texts, data.document_texts)]
     other = (texts[0].gather(query) != texts[1].gather(document)).to_numpy()
     labels = pl.DataFrame({"query": query[other], "document": document[other]})
-    labels = labels.with_columns(relevance=1, split=pl.lit("train"))
-    labels = labels.select(data.qrels.columns).cast(dict(data.qrels.schema))
-    test = data.queries_of("test")
-    test = others if develop else test[np.argsort(bits(0, _TRUTH, test), kind="stable")][:N_TEST]
-    of_split = pl.col("split") == ("train" if develop else "test")
-    rest = data.qrels.filter(of_split & pl.col("query").is_in(test.tolist())).with_columns(split=pl.lit("test"))
-    return Dataset(data.queries, data.documents, pl.concat([labels, rest]), data.name)
+    labels = labels.with_columns(relevance=1, split=pl.lit(split))
+    return labels.select(data.qrels.columns).cast(dict(data.qrels.schema))
 
 
 def make_poisonable(data: Dataset, *, limit: int) -> Poisonable:
