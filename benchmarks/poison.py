@@ -73,7 +73,7 @@ VARIANTS: dict[str, Callable[[], dict]] = {
     "triplet": _loss("triplet"),
     "debiased": _loss("debiased"),
     "rince": _loss("rince"),
-    **{f"rince_lam_{lam}": _loss("rince", lam=lam) for lam in (0.025, 0.1, 0.25, 0.5, 1.0)},
+    **{f"rince_lam_{lam}": _loss("rince", lam=lam) for lam in (0.025, 0.1, 0.25, 1.0)},
     "margin_info_nce": _loss("margin_info_nce"),
     "own_score": _mask("own_score"),
     "guide": _mask("guide", model=MODEL),

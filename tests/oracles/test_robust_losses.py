@@ -50,7 +50,7 @@ def debiased(positive, negatives, *, tau=0.05, temperature=0.1):
     return -math.log(math.exp(positive / temperature) / (math.exp(positive / temperature) + n * g))
 
 
-def rince(positive, negatives, *, q=0.5, lam=1.0, temperature=0.1):
+def rince(positive, negatives, *, q=0.5, lam=0.5, temperature=0.1):
     if not any(w for _, w in negatives):
         return 0.0
     whole = lam * (math.exp(positive / temperature) + sum(w * math.exp(s / temperature) for s, w in negatives))

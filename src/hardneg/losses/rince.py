@@ -25,9 +25,10 @@ class RINCE:
     scales the loss and its gradient by `exp(-q / T)` and changes nothing else. A query without negatives has loss
     and gradient zero. The loss of others may be negative.
 
-    All scores together are neither lifted nor lowered where lambda is the positive's share of the softmax: about 1
-    for a model that ranks well already, one in the number of negatives for an untrained one. The paper trains from
-    random weights, with 0.01 to 0.05; from a good model these values pull all texts together.
+    All scores together are neither lifted nor lowered where lambda is the positive's share of the softmax: one in the
+    number of documents for an untrained model, nearly 1 for one that ranks well, a half where a negative scores like
+    the positive. The paper trains from random weights, with 0.01 to 0.05; from a good model these values pull all
+    texts together.
 
     Args:
         q: Robustness, above 0 and at most 1.
@@ -43,7 +44,7 @@ class RINCE:
     """
 
     q: float = 0.5
-    lam: float = 1.0
+    lam: float = 0.5
     temperature: float = 0.1
 
     def __post_init__(self) -> None:
@@ -52,7 +53,9 @@ class RINCE:
             if not 0 < getattr(self, name) <= 1:
                 raise RecipeError(f"{name} of rince must be above 0 and at most 1, not {getattr(self, name)}")
         if self.q == self.lam == 1:
-            raise RecipeError("with q = 1 and lam = 1 rince ignores the positives; lower one of them, such as lam = 0.5")
+            raise RecipeError(
+                "with q = 1 and lam = 1 rince ignores the positives; lower one of them, such as lam = 0.5"
+            )
 
     def __call__(self, matrix: "hardneg.losses.score_matrix.ScoreMatrix") -> "torch.Tensor":
         """Compute the mean loss of the queries."""
