@@ -7,6 +7,7 @@ import math
 
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from hardneg.losses.score_matrix import ScoreMatrix
 
@@ -23,11 +24,17 @@ def log_total(
     matrix: ScoreMatrix, positive: Float[Tensor, " queries"], negative: Float[Tensor, "queries pool"]
 ) -> Float[Tensor, " queries"]:
     """Compute `log(exp(positive) + sum exp(negative))`, each positive in its place among the columns."""
-    return negative.scatter(1, matrix.target.unsqueeze(1), positive.unsqueeze(1)).logsumexp(dim=1)
+    return _placed(matrix, positive, negative).logsumexp(dim=1)
 
 
 def cross_entropy(
     matrix: ScoreMatrix, positive: Float[Tensor, " queries"], negative: Float[Tensor, "queries pool"]
 ) -> Float[Tensor, " queries"]:
     """`-log(exp(positive) / (exp(positive) + sum exp(negative)))`, zero where a row has no negative."""
-    return log_total(matrix, positive, negative) - positive
+    return functional.cross_entropy(_placed(matrix, positive, negative), matrix.target, reduction="none")
+
+
+def _placed(
+    matrix: ScoreMatrix, positive: Float[Tensor, " queries"], negative: Float[Tensor, "queries pool"]
+) -> Float[Tensor, "queries pool"]:
+    return negative.scatter(1, matrix.target.unsqueeze(1), positive.unsqueeze(1))

@@ -14,8 +14,8 @@ from hardneg.losses.score_matrix import ScoreMatrix
 def score_columns(
     queries: Float[Tensor, "queries dim"], parts: Sequence[Float[Tensor, "_ dim"]]
 ) -> Float[Tensor, "queries pool"]:
-    """Score queries against the parts of a pool, one beside the other."""
-    return torch.cat([queries @ part.T for part in parts], dim=1)
+    """Score queries against the parts of a pool, one beside the other; each is multiplied in its own precision."""
+    return torch.cat([(queries.to(part.dtype) @ part.T).to(queries.dtype) for part in parts], dim=1)
 
 
 def nested_loss(

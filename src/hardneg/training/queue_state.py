@@ -27,7 +27,8 @@ class QueueState:
 
     def __init__(self, settings: Queue, towers: TwoTowers) -> None:
         self.warmup = settings.warmup
-        self.ring = Ring(settings.size, device=towers.model.device)
+        dtype = torch.bfloat16 if towers.bf16 else torch.float32
+        self.ring = Ring(settings.size, device=towers.model.device, dtype=dtype)
         self.keys = None if settings.momentum is None else KeyEncoder(towers, momentum=settings.momentum)
         self.n_steps = 0
 

@@ -35,11 +35,13 @@ class Ring:
     Args:
         size: Documents it holds, at least 1.
         device: Where the vectors are kept.
+        dtype: In what precision.
     """
 
-    def __init__(self, size: int, *, device: torch.device) -> None:
+    def __init__(self, size: int, *, device: torch.device, dtype: torch.dtype = torch.float32) -> None:
         self.size = size
         self.device = device
+        self.dtype = dtype
         self.clear()
 
     def clear(self) -> None:
@@ -65,11 +67,11 @@ class Ring:
         """
         document, group, vectors = document[-self.size :], group[-self.size :], vectors[-self.size :].detach()
         if self._vectors is None:
-            self._vectors = torch.zeros(self.size, vectors.shape[1], device=self.device)
+            self._vectors = torch.zeros(self.size, vectors.shape[1], device=self.device, dtype=self.dtype)
         slots = (self._n_added + np.arange(len(document))) % self.size
         self._newest[np.isin(self._group, group, kind="table")] = False
         self._document[slots], self._group[slots], self._newest[slots] = document, group, True
-        self._vectors[torch.from_numpy(slots).to(self.device)] = vectors
+        self._vectors[torch.from_numpy(slots).to(self.device)] = vectors.to(self.dtype)
         self._n_added += len(document)
 
     def queued(self) -> Queued | None:
@@ -91,5 +93,5 @@ class Ring:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a copy."""
         self._document, self._group, self._newest = (state[name].numpy() for name in ("document", "group", "newest"))
-        self._vectors = None if state["vectors"] is None else state["vectors"].to(self.device)
+        self._vectors = None if state["vectors"] is None else state["vectors"].to(self.device, self.dtype)
         self._n_added = state["n_added"]

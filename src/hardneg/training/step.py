@@ -157,13 +157,14 @@ def _score_matrix(queries: Tensor, columns: Sequence[Tensor], pool: Pool) -> Sco
 def _count(whole: ScoreMatrix, matrix: ScoreMatrix) -> Float[Tensor, " 6"]:
     """Count and add up what `_shares` divides; the loss saw `matrix`, the mask `whole`."""
     scores, positive, negative = matrix.scores, matrix.positive, matrix.is_negative
+    unmasked = negative if matrix is whole else whole.is_negative
     sums = (
         torch.full((), len(positive), device=scores.device),
         positive.sum(),
         torch.count_nonzero(negative),
         scores.where(negative, 0.0).sum(),
         torch.count_nonzero(negative & (scores > positive.unsqueeze(1))),
-        torch.count_nonzero(whole.is_negative),
+        torch.count_nonzero(unmasked),
     )
     return torch.stack([each.float() for each in sums])
 

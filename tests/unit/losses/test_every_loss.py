@@ -161,7 +161,7 @@ def test_rince_with_a_small_q_is_info_nce_plus_the_logarithm_of_lam():
     value, gradient = value_and_gradient(InfoNCE(), *SCORES)
     found = value_and_gradient(RINCE(q=1e-7, lam=0.3, temperature=0.05), *SCORES)
     assert found[0] == pytest.approx(value + math.log(0.3), rel=1e-4)
-    torch.testing.assert_close(found[1], gradient, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(found[1], gradient, rtol=1e-4, atol=1e-5)
 
 
 def test_rince_moves_no_score_on_the_whole_where_lam_is_the_positives_share():
