@@ -3,6 +3,8 @@
 import copy
 import functools
 import os
+import time
+from contextlib import nullcontext
 from dataclasses import replace
 
 import torch
@@ -12,6 +14,10 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_
 from torch.nn.parallel import DistributedDataParallel
 
 from hardneg.losses import LOSSES
+from hardneg.negatives import Selection
+from hardneg.negatives.mining import Plan
+from hardneg.progress import showing
+from hardneg.sources import Dense
 from hardneg.training.batches import MinedNegatives, training_pairs
 from hardneg.training.embedding import TwoTowers
 from hardneg.training.loop import train
@@ -19,6 +25,8 @@ from hardneg.training.own_score import OwnScore
 from hardneg.training.plan import TrainingData, plan_steps
 from hardneg.training.queue import Queue
 from hardneg.training.queue_state import QueueState
+from hardneg.training.refresh import Refresh
+from hardneg.training.rounds import Rounds
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import compute_gradient
 from hardneg.training.teacher_scores import TeacherScores
@@ -91,10 +99,30 @@ def measure_all(start, *, some=slice(None)):
     return {name: measure(settings, model) for name, settings in list(cases().items())[some]}
 
 
-def train_whole_run(start, out):
-    """Train from the first step to the saved model; returns the final loss."""
-    settings = replace(COMMON, learning_rate=1e-3, precision="fp32")
-    return train(start, toy(), toy_negatives(), settings=settings, out=out).loss
+def train_whole_run(start, out, *, mode="sync"):
+    """Train from the first step to the saved model, with negatives that are mined anew; returns the result."""
+    plan = Plan("train", (Dense(model=start, precision="fp32"),), (), Selection(per_query=3), depth=6)
+    settings = replace(COMMON, learning_rate=1e-3, precision="fp32", epochs=3, refresh=Refresh(every=2, mode=mode))
+    waiting = showing(Waiting(Rounds(out))) if mode == "async" and os.environ["RANK"] == "0" else nullcontext()
+    with waiting:
+        return train(start, toy(), toy_negatives(), settings=settings, plan=plan, out=out)
+
+
+class Waiting:
+    """A display that holds the leading process up after its third step until the round of the second is there."""
+
+    def __init__(self, rounds):
+        self.rounds, self.n_steps = rounds, 0
+
+    def task(self, description, *, total, unit):
+        return nullcontext(self.advance if description == "training" else lambda _: None)
+
+    def advance(self, pairs):
+        self.n_steps += pairs > 0
+        deadline = time.monotonic() + 120
+        while self.n_steps == 3 and not self.rounds.is_there(2):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 def work(rank, n_processes, port, start, out):
@@ -103,7 +131,9 @@ def work(rank, n_processes, port, start, out):
     os.environ |= {name: str(value) for name, value in group.items()}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "ACCELERATE_USE_CPU": "true"}
     torch.set_num_threads(1)
-    loss = train_whole_run(start, out / "run")
+    loss = train_whole_run(start, out / "run").loss
+    followed = train_whole_run(start, out / "followed", mode="async") if n_processes == 2 else None
     # A larger group is slow: some losses, both queues, all pools, with and without the cache.
     some = slice(None) if n_processes == 2 else slice(3, None, 5)
-    torch.save((loss, measure_all(start, some=some)), out / f"{rank}.pt")
+    measured = measure_all(start, some=some)
+    torch.save((loss, measured, followed and (followed.loss, followed.refreshes)), out / f"{rank}.pt")
