@@ -1,10 +1,12 @@
 """What each lever of training gains on the one before it: same pairs, same model, same epochs.
 
-    python benchmarks/levers.py --data FOLDER --teachers FOLDER [--sets nl2bash scifact] [--arms …] [--seeds 1 2 3]
+    python benchmarks/levers.py --data FOLDER --teachers FOLDER [--cross-encoders FOLDER] [--sets nl2bash scifact]
+        [--arms …] [--seeds 1 2 3]
 
 MiniLM, bf16, 1,000 training queries (SciFact has 809) with one positive each, one epoch, batch 32, one mined negative
 a pair of the four mined, 64 tokens; measured on the whole test split at 128 tokens. The batch of 256 does an eighth of
-the steps, at a learning rate √8 times as high. The teacher is that of benchmarks/folded_teacher.py. Each (set, arm,
+the steps, at a learning rate √8 times as high. The teacher is that of benchmarks/folded_teacher.py, or in the arms that
+say so the cross-encoder of benchmarks/teacher.py, which knows no other labels than the student. Each (set, arm,
 seed) is a Parquet file under results/levers; one that is there is not done again, and an interrupted run goes on. The
 tables compare each arm with the in-batch one, and with naive mining of the model's own best.
 """
@@ -14,9 +16,10 @@ import itertools
 import json
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -32,7 +35,8 @@ from hardneg.losses.weighted_sum import WeightedSum
 from hardneg.negatives import Selection
 from hardneg.pipeline.mining import Mined, mine
 from hardneg.pipeline.scores import pairs_to_score
-from hardneg.scoring import BiEncoder
+from hardneg.scoring import BiEncoder, Scorer
+from hardneg.scoring.cross_fitted import CrossFittedTeacher
 from hardneg.scoring.store import stored_scores
 from hardneg.sources import BM25, Dense, Random, Source
 from hardneg.training.curriculum import Curriculum
@@ -46,6 +50,7 @@ RESULTS = Path(__file__).parent / "results" / "levers"
 ANALYZER = {"nl2bash": "code"}
 # The teacher's cosines, and the student's (KL multiplies these by 20), on the scale of the contrastive loss.
 DISTIL = KL(teacher_temperature=0.05)
+OF_LOGITS = KL()
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class Arm:
 
     mining: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
-    is_taught: bool = False
+    teacher: Literal["two_tower", "cross_encoder"] | None = None
 
 
 def minings(name: str) -> dict[str, Mining]:
@@ -101,8 +106,10 @@ ARMS = {
     ),
     "queue": Arm(None, {"queue": Queue(size=8_192)}),
     "batch_256": Arm(None, {"batch_size": 256, "cache_tokens": 8_192, "learning_rate": 3e-5 * 8**0.5}),
-    "distilled": Arm("easy", {"loss": DISTIL}, is_taught=True),
-    "mix": Arm("dense_filtered", {"loss": WeightedSum((InfoNCE(), DISTIL), (1.0, 0.2))}, is_taught=True),
+    "distilled": Arm("easy", {"loss": DISTIL}, "two_tower"),
+    "mix": Arm("dense_filtered", {"loss": WeightedSum((InfoNCE(), DISTIL), (1.0, 0.2))}, "two_tower"),
+    "distilled_cross": Arm("easy", {"loss": OF_LOGITS}, "cross_encoder"),
+    "mix_cross": Arm("dense_filtered", {"loss": WeightedSum((InfoNCE(), OF_LOGITS), (1.0, 0.2))}, "cross_encoder"),
 }
 
 
@@ -119,14 +126,16 @@ def mined(dataset: Dataset, name: str, mining: str, runs: Path, *, what: Mining 
     )
 
 
-def taught(dataset: Dataset, negatives: pl.DataFrame, teacher: FoldedTwoTowers) -> pl.DataFrame:
+def taught(dataset: Dataset, negatives: pl.DataFrame, teacher: Scorer) -> pl.DataFrame:
     """Have a teacher score what is trained on."""
     pairs = pairs_to_score(dataset, negatives, split=TRAINED)
     score = stored_scores(teacher, dataset, pairs["query"].to_numpy(), pairs["document"].to_numpy())
     return pairs.with_columns(teacher=pl.lit(teacher.name), score=pl.Series(score))
 
 
-def cell(dataset: Dataset, name: str, arm: str, seed: int, *, teachers: Path, runs: Path) -> None:
+def cell(
+    dataset: Dataset, name: str, arm: str, seed: int, *, teachers: dict[str, Callable[[str], Scorer]], runs: Path
+) -> None:
     """Train and measure once, and keep each query's figures and the cost."""
     place = RESULTS / f"{name}-{arm}-seed{seed}.parquet"
     if place.exists():
@@ -134,8 +143,8 @@ def cell(dataset: Dataset, name: str, arm: str, seed: int, *, teachers: Path, ru
     lever, found, scores = ARMS[arm], None, None
     if lever.mining is not None:
         found = mined(dataset, name, lever.mining, runs)
-        if lever.is_taught:
-            scores = taught(dataset, found.negatives, FoldedTwoTowers(str(teachers / name)))
+        if lever.teacher is not None:
+            scores = taught(dataset, found.negatives, teachers[lever.teacher](name))
     trained_and_measured(dataset, found, lever.settings | {"seed": seed}, place, runs, scores=scores)
 
 
@@ -202,15 +211,23 @@ def main() -> None:
     """Fill in the cells that are not there, then print what is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--teachers", type=Path, required=True)
+    parser.add_argument("--teachers", type=Path, required=True, help="--teachers of benchmarks/folded_teacher.py")
+    parser.add_argument("--cross-encoders", type=Path, help="--runs of benchmarks/teacher.py")
     parser.add_argument("--sets", nargs="+", default=["nl2bash", "scifact"], choices=list(SPLITS))
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=list(ARMS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--runs", type=Path, default=Path("runs/levers"))
     arguments = parser.parse_args()
     datasets = {name: with_trained(read_dataset(arguments.data / name), SPLITS[name]) for name in arguments.sets}
-    for seed, name, arm in itertools.product(arguments.seeds, arguments.sets, arguments.arms):
-        cell(datasets[name], name, arm, seed, teachers=arguments.teachers, runs=arguments.runs)
+    teachers = {
+        "two_tower": lambda name: FoldedTwoTowers(str(arguments.teachers / name)),
+        "cross_encoder": lambda name: CrossFittedTeacher(
+            arguments.cross_encoders / name / "teacher", activation="identity"
+        ),
+    }
+    arms = [arm for arm in arguments.arms if arguments.cross_encoders or ARMS[arm].teacher != "cross_encoder"]
+    for seed, name, arm in itertools.product(arguments.seeds, arguments.sets, arms):
+        cell(datasets[name], name, arm, seed, teachers=teachers, runs=arguments.runs)
     for name in arguments.sets:
         table(name)
 

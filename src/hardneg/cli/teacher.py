@@ -40,6 +40,9 @@ def train(
     negatives_per_query: Annotated[
         int | None, typer.Option(min=1, help="Negatives of each query, by a seeded choice; all if not given.")
     ] = None,
+    random_per_query: Annotated[
+        int | None, typer.Option(min=0, help="Random documents as further negatives of each query; 3 if not given.")
+    ] = None,
     max_pairs: Annotated[int | None, typer.Option(min=2, help="Cap on positive pairs; none if not given.")] = None,
     precision: Annotated[str | None, typer.Option(help="auto, bf16 or fp32; auto if not given.")] = None,
     evaluate: Annotated[
@@ -69,6 +72,7 @@ def train(
 
     options = given(folds=folds, group=group, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
     options |= given(max_tokens=max_tokens, negatives_per_query=negatives_per_query, max_pairs=max_pairs)
+    options |= given(random_per_query=random_per_query)
     settings = TeacherSettings(**options, **given(precision=precision), seed=seed)
     source = _source(dataset, first_stage) if evaluate else None
     data = read_dataset(dataset, skip_invalid=skip_invalid)

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Int32
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
 from hardneg.randomness import bits
+from hardneg.sources import Random
 from hardneg.teaching.settings import TeacherSettings
 from hardneg.training.batches import training_pairs
 from hardneg.training.inputs import check_negatives
@@ -54,9 +55,9 @@ class LabelledPairs:
 def labelled_pairs(
     dataset: Dataset, negatives: pl.DataFrame, *, split: str, settings: TeacherSettings
 ) -> LabelledPairs:
-    """Put the positives of a split together with what was mined for the same queries.
+    """Put the positives of a split together with what was mined for the same queries, and some random documents.
 
-    A mined document that the labels of any split call an answer is left out, also by its text.
+    A document that the labels of any split call an answer is left out, also by its text.
 
     Args:
         dataset: Texts and labels.
@@ -75,7 +76,7 @@ def labelled_pairs(
     check_negatives(negatives, dataset)
     mined = negatives.select(pl.col("query", "document").cast(pl.Int32)).unique().sort("query", "document")
     mined = mined.filter(pl.col("query").is_in(np.unique(query)))
-    mined = mined.filter(~dataset.is_answer(mined["query"].to_numpy(), mined["document"].to_numpy()))
+    mined = _without_answers(mined, dataset)
     if mined.is_empty():
         raise RunError(
             f"there is no negative for the {len(np.unique(query))} queries of split {split!r} of {dataset.name}: "
@@ -85,8 +86,16 @@ def labelled_pairs(
         drawn = bits(settings.seed, _CHOICE, mined["query"].to_numpy(), mined["document"].to_numpy())
         place = pl.col("drawn").rank("ordinal").over("query")
         mined = mined.with_columns(drawn=pl.Series(drawn)).filter(place <= settings.negatives_per_query)
+    if settings.random_per_query:
+        drawn = Random(seed=settings.seed).retrieve(dataset, np.unique(query), settings.random_per_query)
+        drawn = _without_answers(drawn.select("query", "document"), dataset)
+        mined = pl.concat([mined.select("query", "document"), drawn]).unique().sort("query", "document")
     queries = np.concatenate([query, mined["query"].to_numpy()])
     documents = np.concatenate([document, mined["document"].to_numpy()])
     positive = np.arange(len(queries)) < len(query)
     order = np.lexsort((documents, ~positive, queries))
     return LabelledPairs(queries[order], documents[order], positive[order])
+
+
+def _without_answers(pairs: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
+    return pairs.filter(~dataset.is_answer(pairs["query"].to_numpy(), pairs["document"].to_numpy()))

@@ -19,6 +19,8 @@ class TeacherSettings:
         learning_rate: Peak of the schedule, which climbs over the first tenth of the steps and falls to 0 on a line.
         max_tokens: Pairs are cut there; the models are saved with this limit. None takes the model's own.
         negatives_per_query: Mined negatives of each query, by a seeded choice; None takes all.
+        random_per_query: Documents drawn at random as further negatives of each query. They are easy: a new head that
+            sees hard negatives alone may learn nothing at all.
         pos_weight: Weight of a positive against a negative; None takes negatives per positive, so that both sides
             weigh the same.
         precision: "bf16" multiplies in bfloat16 and keeps weights in float32; "auto" does so where the device has
@@ -38,6 +40,7 @@ class TeacherSettings:
     learning_rate: float = 2e-5
     max_tokens: int | None = None
     negatives_per_query: int | None = None
+    random_per_query: int = 3
     pos_weight: float | None = None
     precision: Precision = "auto"
     dropout: bool = False
@@ -45,7 +48,7 @@ class TeacherSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        least = {"folds": 2, "epochs": 1, "batch_size": 1, "seed": 0, "max_tokens": 8}
+        least = {"folds": 2, "epochs": 1, "batch_size": 1, "seed": 0, "max_tokens": 8, "random_per_query": 0}
         least |= {"negatives_per_query": 1, "max_pairs": 2}
         for name, smallest in least.items():
             value = getattr(self, name)
