@@ -6,7 +6,8 @@
 MiniLM, bf16, 1,000 training queries (SciFact has 809) with one positive each, one epoch, batch 32, one mined negative
 a pair of the four mined, 64 tokens; measured on the whole test split at 128 tokens. The batch of 256 does an eighth of
 the steps, at a learning rate √8 times as high. The teacher is that of benchmarks/folded_teacher.py, or in the arms that
-say so the cross-encoder of benchmarks/teacher.py, which knows no other labels than the student. Each (set, arm,
+say so the cross-encoder of benchmarks/teacher.py, which knows no other labels than the student; distilled_cross alone
+takes all four documents a pair. Each (set, arm,
 seed) is a Parquet file under results/levers; one that is there is not done again, and an interrupted run goes on. The
 tables compare each arm with the in-batch one, and with naive mining of the model's own best.
 """
@@ -108,7 +109,7 @@ ARMS = {
     "batch_256": Arm(None, {"batch_size": 256, "cache_tokens": 8_192, "learning_rate": 3e-5 * 8**0.5}),
     "distilled": Arm("easy", {"loss": DISTIL}, "two_tower"),
     "mix": Arm("dense_filtered", {"loss": WeightedSum((InfoNCE(), DISTIL), (1.0, 0.2))}, "two_tower"),
-    "distilled_cross": Arm("easy", {"loss": OF_LOGITS}, "cross_encoder"),
+    "distilled_cross": Arm("easy", {"loss": OF_LOGITS, "negatives_per_row": 4}, "cross_encoder"),
     "mix_cross": Arm("dense_filtered", {"loss": WeightedSum((InfoNCE(), OF_LOGITS), (1.0, 0.2))}, "cross_encoder"),
 }
 

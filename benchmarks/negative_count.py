@@ -76,7 +76,7 @@ def table(name: str) -> None:
             found = compare(means["batch_32"], means[arm], MEASURE)
             against = f"{found.difference:+.4f} [{found.low:+.4f}, {found.high:+.4f}], p {found.p_value:.4f}"
         seeds = " ".join(f"{frame[MEASURE].mean():.4f}" for frame in frames[arm])
-        pool = max((cost.get("pool", 0) for cost in costs[arm]), default=0)
+        pool = max(cost.get("pool", int(arm.rpartition("_")[2])) for cost in costs[arm])
         seconds = np.median([cost["seconds"] for cost in costs[arm]])
         cells = [
             arm,

@@ -1,6 +1,5 @@
 """Displays that stop a run as Ctrl-C would, and what a run leaves behind."""
 
-import os
 import signal
 from contextlib import nullcontext
 
@@ -17,7 +16,7 @@ class StopAfter:
     def advance(self, units):
         self.left -= units
         if self.left <= 0 < self.left + units:
-            os.kill(os.getpid(), self.number)
+            signal.raise_signal(self.number)
 
 
 class StopDuring(StopAfter):

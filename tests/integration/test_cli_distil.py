@@ -1,7 +1,6 @@
 """`hardneg run` with teachers: mined, scored once, trained on the scores."""
 
 import json
-import os
 import signal
 from contextlib import nullcontext
 
@@ -59,7 +58,7 @@ class PressCtrlC:
     """A display that presses Ctrl-C at the first pairs that are scored."""
 
     def task(self, description, *, total, unit):
-        return nullcontext(lambda n: os.kill(os.getpid(), signal.SIGINT) if unit == "pairs" and n else None)
+        return nullcontext(lambda n: signal.raise_signal(signal.SIGINT) if unit == "pairs" and n else None)
 
 
 def test_a_run_scores_what_was_mined_once_and_hands_it_to_training(distilling, tmp_path, hardneg, monkeypatch):

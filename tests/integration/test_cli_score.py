@@ -1,7 +1,6 @@
 """`hardneg score`, and training on what it wrote."""
 
 import json
-import os
 import signal
 from contextlib import nullcontext
 
@@ -82,7 +81,7 @@ class PressCtrlC:
     """A display that presses Ctrl-C when pairs were scored."""
 
     def task(self, description, *, total, unit):
-        return nullcontext(lambda n: os.kill(os.getpid(), signal.SIGINT) if n and unit == "pairs" else None)
+        return nullcontext(lambda n: signal.raise_signal(signal.SIGINT) if n and unit == "pairs" else None)
 
 
 def test_ctrl_c_exits_with_3_and_the_same_command_goes_on(bench, mined, scorer, tmp_path, hardneg, capsys):

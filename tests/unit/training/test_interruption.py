@@ -1,4 +1,3 @@
-import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,16 +11,16 @@ def test_the_first_signal_is_noted_and_handlers_come_back(number):
     before = signal.getsignal(number)
     with noticing_signals() as asked_to_stop:
         assert not asked_to_stop()
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
         assert asked_to_stop()
     assert signal.getsignal(number) is before
 
 
 def test_the_second_signal_acts_as_always():
     with noticing_signals():
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
 
 
 def test_outside_the_main_thread_nothing_is_caught():
