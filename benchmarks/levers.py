@@ -106,6 +106,7 @@ ARMS = {
         },
     ),
     "queue": Arm(None, {"queue": Queue(size=8_192)}),
+    "queue_momentum": Arm(None, {"queue": Queue(size=8_192, momentum=0.999)}),
     "batch_256": Arm(None, {"batch_size": 256, "cache_tokens": 8_192, "learning_rate": 3e-5 * 8**0.5}),
     "distilled": Arm("easy", {"loss": DISTIL}, "two_tower"),
     "mix": Arm("dense_filtered", {"loss": WeightedSum((InfoNCE(), DISTIL), (1.0, 0.2))}, "two_tower"),

@@ -7,7 +7,7 @@ The pairs, epochs and measure of benchmarks/levers.py, whose files of batch 32 a
     batch    16 to 1,024 pairs a step (one epoch each, so larger batches take fewer steps; the rate grows with the root)
     beside   batch 32, and 1 to 31 random documents a pair, which all rows share: more negatives in the same steps
     mined    batch 32, and 1 to 16 of 16 mined documents a pair (the model's own, at most 0.95 of the positive's score)
-    queue    batch 32, and the documents of earlier steps: 128, 512, or all
+    queue    batch 32, and the documents of earlier steps, of a key encoder: 128, 512, or all that there were
 
 Each (set, arm, seed) is a Parquet file under results/negative_count; one that is there is not done again. The table
 says how many documents a pool held at most, the measure with a 95 % interval over queries, and the seconds.
@@ -47,7 +47,7 @@ ARMS: dict[str, dict[str, Any]] = {
     **{f"batch_{size}": _of_batch(size) for size in (16, 64, 1_024)},
     **{f"beside_{number}": {"negatives_per_row": number, "cache_tokens": 8_192} for number in (1, 3, 7, 15, 31)},
     **{f"mined_{number}": {"negatives_per_row": number, "cache_tokens": 8_192} for number in (1, 2, 4, 8, 16)},
-    **{f"queue_{size}": {"queue": Queue(size=size)} for size in (128, 512, LARGEST_QUEUE)},
+    **{f"queue_{size}": {"queue": Queue(size=size, momentum=0.999)} for size in (128, 512, LARGEST_QUEUE)},
 }
 SHARED = {"batch_32": "in_batch", "batch_256": "batch_256"}
 

@@ -29,34 +29,41 @@ class QueueState:
         self.warmup = settings.warmup
         dtype = torch.bfloat16 if towers.bf16 else torch.float32
         self.ring = Ring(settings.size, device=towers.model.device, dtype=dtype)
-        self.keys = None if settings.momentum is None else KeyEncoder(towers, momentum=settings.momentum)
+        self._encoder = None if settings.momentum is None else KeyEncoder(towers, momentum=settings.momentum)
         self.n_steps = 0
 
     def begin_step(self, towers: torch.nn.Module) -> None:
         """Let the key encoder, if there is one, follow the towers."""
         self.n_steps += 1
-        if self.keys is not None:
-            self.keys.follow(towers)
+        if self._encoder is not None:
+            self._encoder.follow(towers)
 
     def queued(self) -> Queued | None:
         """Give the documents that serve as negatives in this step; None if there are none yet."""
         return self.ring.queued() if self.n_steps > self.warmup else None
 
-    def take_up(
+    def keys(
         self, pool: Pool, vectors: Float[Tensor, "pool dim"], *, dataset: Dataset, accelerator: Accelerator
-    ) -> None:
-        """Put the documents of a pool into the queue, after their step has had its loss.
+    ) -> Float[Tensor, "pool dim"]:
+        """Give the vectors with which a pool's documents stand beside those of the queue.
 
         Args:
             pool: The pool, without what came from the queue.
-            vectors: Its documents' vectors by the trained towers; kept if there is no key encoder.
+            vectors: Its documents' vectors by the trained towers; taken if there is no key encoder.
             dataset: Their texts.
             accelerator: Knows the processes.
+
+        Returns:
+            The vectors, without a graph.
         """
-        if self.keys is not None:
-            texts = dataset.document_texts.gather(pool.document).fill_null("").to_list()
-            vectors = self.keys.embed(texts, accelerator)
-        self.ring.add(pool.document, dataset.text_group[pool.document], vectors)
+        if self._encoder is None:
+            return vectors.detach()
+        texts = dataset.document_texts.gather(pool.document).fill_null("").to_list()
+        return self._encoder.embed(texts, accelerator)
+
+    def take_up(self, pool: Pool, keys: Float[Tensor, "pool dim"], *, dataset: Dataset) -> None:
+        """Put the documents of a pool into the queue, after their step has had its loss."""
+        self.ring.add(pool.document, dataset.text_group[pool.document], keys)
 
     def clear(self) -> None:
         """Forget all documents; a key encoder keeps its weights."""
@@ -64,14 +71,14 @@ class QueueState:
 
     def state_dict(self) -> dict[str, Any]:
         """Copy all that must be kept to go on later."""
-        keys = None if self.keys is None else self.keys.state_dict()
+        keys = None if self._encoder is None else self._encoder.state_dict()
         return {"ring": self.ring.state_dict(), "keys": keys, "n_steps": self.n_steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a copy."""
         self.ring.load_state_dict(state["ring"])
-        if self.keys is not None:
-            self.keys.load_state_dict(state["keys"])
+        if self._encoder is not None:
+            self._encoder.load_state_dict(state["keys"])
         self.n_steps = state["n_steps"]
 
 

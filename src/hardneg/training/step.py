@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -62,6 +62,10 @@ def compute_gradient(
 
     All processes score the same whole batch against the same whole pool; each embeds its share of the texts.
     Batches weigh as many as they have pairs. Documents go into the queue after the loss of their batch.
+
+    With a queue the loss is the mean of two: over the pool alone, and over the pool and the queue with no gradient
+    into any document. A document that is pulled to its query beside older vectors that stay behind would teach the
+    model to tell new vectors from old ones.
     """
     own = accelerator.unwrap_model(towers)
     loss, counts = torch.zeros((), device=accelerator.device), torch.zeros(6, device=accelerator.device)
@@ -74,16 +78,21 @@ def compute_gradient(
         embed = _pass(towers, accelerator, settings, sync=at == len(step.batches) - 1)
         vectors, pull_back = gather_vectors(*_texts(batch.query, pool, data.dataset), embed, accelerator)
         columns, wide = [vectors[1]], pool
-        if queue is not None and (queued := queue.queued()) is not None:
-            columns, wide = [vectors[1], queued.vectors], widen(pool, queued, dataset=data.dataset, batch=batch)
+        keys = None if queue is None else queue.keys(pool, vectors[1], dataset=data.dataset, accelerator=accelerator)
+        if queue is not None and keys is not None and (queued := queue.queued()) is not None:
+            columns, wide = [keys, queued.vectors], widen(pool, queued, dataset=data.dataset, batch=batch)
         cells = Cells(data.dataset, batch.query, wide.document)
         whole = with_teacher(_score_matrix(vectors[0], columns, wide), data.teacher, cells)
         matrix = whole if settings.mask is None else narrow(whole, settings.mask, cells)
-        part = _loss(matrix, vectors[0], columns, own, settings) * (len(batch) / step.n_pairs)
+        part = _loss(matrix, vectors[0], columns, own, settings)
+        if wide is not pool:
+            live = _of_pool(matrix, vectors[0], vectors[1])
+            part = (part + _loss(live, vectors[0], [vectors[1]], own, settings)) / 2
+        part = part * (len(batch) / step.n_pairs)
         gradient = torch.autograd.grad(part, vectors, materialize_grads=True)
         pull_back((gradient[0], gradient[1]))
-        if queue is not None:
-            queue.take_up(pool, vectors[1], dataset=data.dataset, accelerator=accelerator)
+        if queue is not None and keys is not None:
+            queue.take_up(pool, keys, dataset=data.dataset)
         loss, n_pool = loss + part.detach(), len(wide.document)
         counts += _count(whole, matrix)
     grad_norm = accelerator.clip_grad_norm_(towers.parameters(), settings.max_grad_norm or math.inf)
@@ -150,6 +159,20 @@ def _score_matrix(queries: Tensor, columns: Sequence[Tensor], pool: Pool) -> Sco
         target=torch.from_numpy(pool.target).to(queries.device),
         allowed=torch.from_numpy(pool.allowed).to(queries.device),
         weight=None if pool.weight is None else torch.from_numpy(pool.weight).to(queries.device),
+    )
+
+
+def _of_pool(
+    matrix: ScoreMatrix, queries: Float[Tensor, "queries dim"], documents: Float[Tensor, "pool dim"]
+) -> ScoreMatrix:
+    """Leave the columns of the pool, scored by vectors that a gradient flows into."""
+    n_pool = len(documents)
+    return replace(
+        matrix,
+        scores=score_columns(queries, [documents]),
+        allowed=matrix.allowed[:, :n_pool],
+        teacher=None if matrix.teacher is None else matrix.teacher[:, :n_pool],
+        weight=None if matrix.weight is None else matrix.weight[:, :n_pool],
     )
 
 

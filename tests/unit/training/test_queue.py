@@ -55,11 +55,10 @@ def vectors(towers, toy, queries, documents):
     return towers([toy.query_texts[int(q)] for q in queries], [toy.document_texts[int(d)] for d in documents])
 
 
-def textbook_loss(toy, batch, pool, queue, towers):
+def textbook_loss(toy, batch, pool, queries, documents, queue=()):
     """Mean over rows of the cross-entropy of the positive among the pool and what is only in the queue."""
     remembered = {int(toy.text_group[document]): (document, vector) for document, vector in queue}  # the newest stays
     here = {int(toy.text_group[document]) for document in pool}
-    queries, documents = vectors(towers, toy, batch.query, pool)
     total = 0.0
     for row, (query, positive) in enumerate(zip(batch.query, batch.document, strict=True)):
         scores = {int(document): float(queries[row] @ documents[at]) for at, document in enumerate(pool)}
@@ -91,9 +90,12 @@ def test_the_loss_of_each_step_is_the_textbook_loop_over_the_documents_of_earlie
             with torch.no_grad():
                 for own, trained in zip(keys.parameters(), towers.parameters(), strict=True):
                     own.copy_(momentum * own + (1 - momentum) * trained)
-        expected = textbook_loss(toy, batch, pool, remembered if number >= 2 else [], towers)
-        n_queued = len(remembered) if number >= 2 else 0
+        queries, documents = vectors(towers, toy, batch.query, pool)
         new = vectors(towers if momentum is None else keys, toy, [0], pool)[1]
+        expected, n_queued = textbook_loss(toy, batch, pool, queries, documents), 0
+        if number >= 2:
+            expected = (expected + textbook_loss(toy, batch, pool, queries, new, remembered)) / 2
+            n_queued = len(remembered)
         remembered.extend(zip(pool.tolist(), new, strict=True))
         measured = compute_gradient(step, data, towers, Accelerator(cpu=True), settings, queue=queue)
         assert measured.loss == pytest.approx(expected, rel=1e-4)
@@ -110,9 +112,37 @@ def test_no_gradient_flows_into_the_queue_and_the_key_encoder_stays_apart(start,
     for step in plan_steps(data, settings)[:2]:
         compute_gradient(step, data, towers, Accelerator(cpu=True), settings, queue=queue)
     assert not queue.ring.queued().vectors.requires_grad
-    assert all(weight.grad is None for weight in queue.keys.towers.parameters())
+    assert all(weight.grad is None for weight in queue._encoder.towers.parameters())
     shared = {weight.data_ptr() for weight in towers.parameters()}
-    assert shared.isdisjoint(weight.data_ptr() for weight in queue.keys.towers.parameters())
+    assert shared.isdisjoint(weight.data_ptr() for weight in queue._encoder.towers.parameters())
+
+
+def test_beside_the_queue_no_gradient_flows_into_documents(start, toy):
+    data, towers = data_of(toy), towers_of(start)
+    settings = TrainSettings(batch_size=6, negatives_per_row=0, max_grad_norm=None, queue=Queue(size=40))
+    queue = QueueState(settings.queue, towers)
+    first, second = plan_steps(data, settings)[:2]
+    compute_gradient(first, data, towers, Accelerator(cpu=True), settings, queue=queue)
+    towers.zero_grad()
+    older = queue.ring.queued()
+    batch = batch_of(data, second.batches[0], epoch=second.epoch, settings=settings)
+    pool = build_pool(toy, batch)
+    wide = widen(pool, Queued(older.document, older.group, older.newest, older.vectors), dataset=toy, batch=batch)
+
+    texts = [toy.query_texts[int(q)] for q in batch.query], [toy.document_texts[int(d)] for d in pool.document]
+    queries, documents = towers(*texts)
+    losses = []
+    for columns, allowed in (
+        (documents, pool.allowed),
+        (torch.cat([documents.detach(), older.vectors.clone()]), wide.allowed),
+    ):
+        logits = (queries @ columns.T / 0.05).masked_fill(~torch.from_numpy(allowed), -math.inf)
+        losses.append(torch.nn.functional.cross_entropy(logits, torch.from_numpy(pool.target)))
+    expected = torch.autograd.grad(sum(losses) / 2, list(towers.parameters()), allow_unused=True)
+    compute_gradient(second, data, towers, Accelerator(cpu=True), settings, queue=queue)
+    for weight, right in zip(towers.parameters(), expected, strict=True):
+        if right is not None:
+            torch.testing.assert_close(weight.grad, right, rtol=1e-4, atol=1e-6)
 
 
 @hypothesis_settings(deadline=None)  # the first call sorts all texts
