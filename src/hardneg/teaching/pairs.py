@@ -87,9 +87,9 @@ def labelled_pairs(
         place = pl.col("drawn").rank("ordinal").over("query")
         mined = mined.with_columns(drawn=pl.Series(drawn)).filter(place <= settings.negatives_per_query)
     if settings.random_per_query:
-        drawn = Random(seed=settings.seed).retrieve(dataset, np.unique(query), settings.random_per_query)
-        drawn = _without_answers(drawn.select("query", "document"), dataset)
-        mined = pl.concat([mined.select("query", "document"), drawn]).unique().sort("query", "document")
+        easy = Random(seed=settings.seed).retrieve(dataset, np.unique(query), settings.random_per_query)
+        easy = _without_answers(easy.select("query", "document"), dataset)
+        mined = pl.concat([mined.select("query", "document"), easy]).unique().sort("query", "document")
     queries = np.concatenate([query, mined["query"].to_numpy()])
     documents = np.concatenate([document, mined["document"].to_numpy()])
     positive = np.arange(len(queries)) < len(query)
