@@ -38,6 +38,11 @@ def showing(display: Display) -> Iterator[None]:
         _display.reset(token)
 
 
+def current() -> Display:
+    """The display that tasks are shown on now."""
+    return _display.get()
+
+
 def task(description: str, *, total: int | None, unit: str) -> AbstractContextManager[Advance]:
     """Open a task on the current display.
 
