@@ -15,6 +15,8 @@ COMMANDS = (
     ("mine",),
     ("audit",),
     ("calibrate",),
+    ("review",),
+    ("status",),
     ("teacher", "train"),
     ("score",),
     ("train",),

@@ -7,6 +7,7 @@ unless they install their own with `showing`.
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Protocol
 
 Advance = Callable[[int], None]
@@ -26,6 +27,33 @@ class _Quiet:
 
 _QUIET = _Quiet()
 _display: ContextVar[Display] = ContextVar("display", default=_QUIET)
+
+
+@dataclass(frozen=True)
+class Both:
+    """Shows everything on two displays.
+
+    Args:
+        first: One of them.
+        second: The other.
+    """
+
+    first: Display
+    second: Display
+
+    @contextmanager
+    def task(self, description: str, *, total: int | None, unit: str) -> Iterator[Advance]:
+        """Open the task on both."""
+        with (
+            self.first.task(description, total=total, unit=unit) as one,
+            self.second.task(description, total=total, unit=unit) as other,
+        ):
+
+            def advance(n: int) -> None:
+                one(n)
+                other(n)
+
+            yield advance
 
 
 @contextmanager

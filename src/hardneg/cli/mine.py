@@ -7,7 +7,7 @@ import typer
 
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, show_findings, warn_if_nothing_mined
-from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, Yes
+from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, Yes, from_here
 from hardneg.cli.planning import plan_of, read_recipe
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def mine(
     """Mine hard negatives and keep labelled and likely answers out of them."""
     from hardneg.audit.fit_findings import fit_findings, read_fits
     from hardneg.data.reading import read_dataset
+    from hardneg.live.record import recording
     from hardneg.pipeline.asking import mining_bills
     from hardneg.pipeline.mining import mine as mine_negatives
     from hardneg.pipeline.verdicts import use_verdicts, with_verdicts
@@ -73,18 +74,19 @@ def mine(
             rows, used = use_verdicts(data, judged, split=plan.mine.split)
             labelled = with_verdicts(data, rows, split=plan.mine.split)
         consent(mining_bills(labelled, plan_of(plan, seed=plan.seed)), yes=yes, pause=pause)
-        mined = mine_negatives(
-            data,
-            split=plan.mine.split,
-            sources=plan.sources,
-            filters=plan.filters,
-            select=plan.select,
-            depth=plan.mine.depth,
-            seed=plan.seed,
-            block_size=plan.mine.block_size,
-            verdicts=judged,
-            out=out,
-        )
+        with recording(out, "mine", dataset=from_here(dataset)):
+            mined = mine_negatives(
+                data,
+                split=plan.mine.split,
+                sources=plan.sources,
+                filters=plan.filters,
+                select=plan.select,
+                depth=plan.mine.depth,
+                seed=plan.seed,
+                block_size=plan.mine.block_size,
+                verdicts=judged,
+                out=out,
+            )
     fits = read_fits(out)
     findings = [finding for fit in fits for finding in fit_findings(fit)]
     if json:

@@ -116,8 +116,8 @@ def _show_figures(found: "Figures") -> None:
         )
     if found.suspects.value is not None:
         typer.echo(
-            f"Answers among the {found.suspects.n:,} suspects judged: {found.suspects.value:.1%}; these were chosen for "
-            "being likely, so it says nothing of the others."
+            f"Answers among the {found.suspects.n:,} suspects judged: {found.suspects.value:.1%}; they were chosen for "
+            "being likely, so this says nothing of the others."
         )
     for each in found.agreement:
         value = "undefined" if each.kappa.value is None else f"{each.kappa.value:.2f}"

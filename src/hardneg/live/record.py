@@ -6,6 +6,7 @@
 
 import json
 import os
+import shutil
 import threading
 import time
 from collections import deque
@@ -17,7 +18,7 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from hardneg.errors import Interrupted
+from hardneg.errors import InputError, Interrupted
 from hardneg.files import replacing
 from hardneg.progress import Advance, Display, current, showing
 
@@ -111,7 +112,7 @@ def recording(folder: Path, command: str, *, dataset: str | None = None) -> Iter
     Yields:
         Nothing.
     """
-    lock = FileLock(folder / _LOCK, timeout=0)
+    lock, was_there = FileLock(folder / _LOCK, timeout=0), folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -122,6 +123,10 @@ def recording(folder: Path, command: str, *, dataset: str | None = None) -> Iter
     try:
         with recorder.writing(), showing(recorder):
             yield
+    except InputError:
+        if not was_there and {path.name for path in folder.iterdir()} <= {_RECORD, _LOCK}:
+            shutil.rmtree(folder, ignore_errors=True)  # refused before there was anything to record
+        raise
     finally:
         lock.release()
 
