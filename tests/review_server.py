@@ -13,7 +13,9 @@ def reviewing(*arguments):
     """Start `hardneg review`; gives the address of its page and the process, which is stopped by Ctrl-C in the end."""
     command = [sys.executable, "-m", "hardneg", "review", *map(str, arguments), "--json"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
         try:
             line = process.stdout.readline()
             assert line, process.stderr.read()

@@ -50,7 +50,9 @@ def test_no_verdict_is_lost_to_kill_9_and_the_same_command_goes_on(run, bench, t
 
     for place in (tmp_path / "verdicts.jsonl", run):
         out = tmp_path / f"again-{place.name}"
-        mined = hardneg("mine", bench / "data", "-o", out, *BM25[:-1], "--filter", "near_duplicate", "--verdicts", place)
+        mined = hardneg(
+            "mine", bench / "data", "-o", out, *BM25[:-1], "--filter", "near_duplicate", "--verdicts", place
+        )
         assert mined["verdicts"] == {"answers": 1, "not_answers": 1, "open": 1, "known": 0, "elsewhere": 0}
         assert mined["found_positives"] == 1
         negatives = pl.read_parquet(out / "negatives" / "*.parquet")

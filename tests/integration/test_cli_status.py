@@ -60,10 +60,10 @@ def test_a_mining_is_seen_at_work_and_after_it_was_killed(bench, tmp_path, hardn
 
 
 def test_a_run_that_python_made_has_a_status_too(bench, tmp_path, split_toy, hardneg):
+    from hardneg import sources
     from hardneg.pipeline.mining import mine
-    from hardneg.sources import BM25 as Plain
 
-    mine(split_toy, sources=[Plain(analyzer="plain")], filters=[], depth=9, out=tmp_path / "run")
+    mine(split_toy, sources=[sources.BM25(analyzer="plain")], filters=[], depth=9, out=tmp_path / "run")
     assert hardneg("status", tmp_path / "run")["state"] == "finished"
     (tmp_path / "run" / "funnel.json").unlink()
     assert hardneg("status", tmp_path / "run")["state"] == "interrupted"

@@ -24,6 +24,7 @@ from hardneg.progress import Advance, Display, current, showing
 
 State = Literal["running", "finished", "interrupted", "failed"]
 
+_RECORD, _LOCK = ".status.json", ".status.lock"
 _EVERY_S = 1.0
 _RATE_S = 60.0  # over how long a rate is taken
 _KEPT = 50  # finished tasks
@@ -131,9 +132,6 @@ def recording(folder: Path, command: str, *, dataset: str | None = None) -> Iter
         lock.release()
 
 
-_RECORD, _LOCK = ".status.json", ".status.lock"
-
-
 @dataclass
 class _Task:
     name: str
@@ -145,11 +143,12 @@ class _Task:
     seen: deque[tuple[float, int]] = field(default_factory=deque)
 
     def state(self, now: float) -> TaskState:
+        if self.ended is None:
+            self.seen.append((now, self.done))
+            while len(self.seen) > 2 and self.seen[1][0] < now - _RATE_S:
+                self.seen.popleft()
+        since, before = self.seen[0] if self.seen else (self.started, 0)
         at = self.ended or now
-        self.seen.append((at, self.done))
-        while len(self.seen) > 2 and self.seen[1][0] < at - _RATE_S:
-            self.seen.popleft()
-        since, before = self.seen[0]
         rate = (self.done - before) / (at - since) if at > since else None
         return TaskState(self.name, self.unit, self.total, self.done, rate or None, self.started, self.ended)
 

@@ -58,4 +58,5 @@ def marked(text: str, terms: Set[str]) -> list[Piece]:
 
 @lru_cache(maxsize=100_000)
 def _terms(word: str) -> frozenset[str]:
-    return frozenset(_ANALYZER.terms([word])[0])
+    terms = _ANALYZER.terms([word])[0]
+    return frozenset(term for term in terms if len(terms) == 1 or len(term) > 1)  # the 4 of Atf4 is no word

@@ -36,7 +36,11 @@ class Counting:
 def test_a_record_says_how_far_each_task_is_and_the_display_before_still_shows_it(tmp_path, monkeypatch):
     monkeypatch.setattr("hardneg.live.record._EVERY_S", 0.02)
     shown = Counting()
-    with showing(shown), recording(tmp_path, "mine", dataset="data/x"), task("mining", total=8, unit="queries") as outer:
+    with (
+        showing(shown),
+        recording(tmp_path, "mine", dataset="data/x"),
+        task("mining", total=8, unit="queries") as outer,
+    ):
         outer(2)
         with task("encoding", total=None, unit="documents") as inner:
             inner(3)

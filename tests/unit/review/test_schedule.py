@@ -32,7 +32,8 @@ def test_the_first_suspect_is_what_the_sources_disagree_about_most(negatives):
 
 def test_what_a_filter_or_teacher_knows_goes_before_and_can_be_asked_for(negatives):
     told = negatives.with_columns(
-        p_positive=(pl.int_range(pl.len()) / 100).cast(pl.Float32), teacher_score=-pl.int_range(pl.len()).cast(pl.Float32)
+        p_positive=(pl.int_range(pl.len()) / 100).cast(pl.Float32),
+        teacher_score=-pl.int_range(pl.len()).cast(pl.Float32),
     )
     by_filter, order = in_suspicion(told)
     assert order == "p_positive"
@@ -59,7 +60,7 @@ def test_two_suspects_and_one_of_the_draw_take_turns(negatives, toy):
     ids = [(toy.queries["id"][q], toy.documents["id"][d]) for q, d in drawn.iter_rows()]
     of_draw = pairs.filter(pl.col("draw").is_not_null()).sort("draw")
     assert list(of_draw.select("query_id", "doc_id").iter_rows()) == ids
-    assert pairs["suspect"].drop_nulls().to_list() == list(range(20))
+    assert sorted(pairs["suspect"].drop_nulls()) == list(range(20))
     assert pairs.height == 30 - pairs.filter(pl.col("suspect").is_not_null() & pl.col("draw").is_not_null()).height
     alone = [kind for kind in pairs.iter_rows(named=True)]
     assert [row["suspect"] for row in alone[:2]] == [0, 1]

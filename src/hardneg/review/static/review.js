@@ -3,6 +3,7 @@
 
 const KEYS = { a: "answer", n: "not_answer", u: "unsure", z: "undo" };
 const SAID = { answer: "Answer", not_answer: "Not an answer", unsure: "Unsure" };
+const FEW = 10; // pairs below which a kappa says nothing
 const at = (id) => document.getElementById(id);
 const buttons = [...document.querySelectorAll("button[data-verdict]")];
 const reviewer = at("reviewer");
@@ -27,7 +28,10 @@ function share(figure, what) {
 function showFigures(found) {
   at("progress").max = found.pairs;
   at("progress").value = found.judged;
-  at("count").textContent = `${number(found.judged)} of ${number(found.pairs)}`;
+  const me = reviewer.value.trim();
+  const others = Object.keys(found.by_reviewer).some((name) => name !== me);
+  const byMe = others ? `, ${number(found.by_reviewer[me] || 0)} by you` : "";
+  at("count").textContent = `${number(found.judged)} of ${number(found.pairs)}${byMe}`;
   const open = found.sample_open ? `, ${number(found.sample_open)} unsure` : "";
   at("contamination").textContent = share(found.contamination, "drawn at random") + open;
   at("suspects").textContent = found.suspects.value === null
@@ -37,8 +41,11 @@ function showFigures(found) {
     `${number(found.answers)}, at least ${percent(found.at_least)} of ${number(found.negatives)} negatives`;
   at("agreement-box").hidden = found.agreement.length === 0;
   at("agreement").textContent = found.agreement.map(({ reviewers, kappa }) => {
-    const value = kappa.value === null ? "undefined" : `${kappa.value.toFixed(2)} [${kappa.low.toFixed(2)}, ${kappa.high.toFixed(2)}]`;
-    return `${reviewers.join(" and ")}: ${value} on ${number(kappa.n)}`;
+    const few = kappa.n < FEW ? "too few yet," : "the same verdict throughout,";
+    const value = kappa.value === null || kappa.n < FEW
+      ? few
+      : `${kappa.value.toFixed(2)} [${kappa.low.toFixed(2)}, ${kappa.high.toFixed(2)}] on`;
+    return `${reviewers.join(" and ")}: ${value} ${number(kappa.n)} pairs`;
   }).join("; ");
 }
 
