@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -127,7 +127,7 @@ def _outcome(error: BaseException) -> dict[str, object]:
     return {"state": "failed", "problem": f"{type(error).__name__}: {error}"}
 
 
-def _write(file: TextIO, name: str, fields: dict[str, object]) -> None:
+def _write(file: TextIO, name: str, fields: Mapping[str, object]) -> None:
     line = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": name, **fields}
     file.write(json.dumps(line, default=str, ensure_ascii=False) + "\n")
     file.flush()

@@ -13,7 +13,7 @@ def dataset_of(run: Path) -> str:
     """Find the dataset that a run mined.
 
     Args:
-        run: Folder of `hardneg mine` or `hardneg run`.
+        run: Folder of `hardneg mine` or `hardneg run`, or that of a stage inside the latter.
 
     Returns:
         What to give to `read_dataset`.
@@ -23,6 +23,14 @@ def dataset_of(run: Path) -> str:
     """
     if not run.is_dir():
         raise RunError(f"{run} is no folder; name the folder of a run")
+    places = [run.parents[1]] if run.parent.name == "stages" else []
+    found = next((said for place in (run, *places) if (said := _said(place)) is not None), None)
+    if found is None:
+        raise RunError(f"{run} does not say which dataset was mined; name it with --dataset")
+    return found
+
+
+def _said(run: Path) -> str | None:
     built = run / "dataset"
     if built.is_dir() and is_parquet_folder(built):
         return str(built)
@@ -32,9 +40,7 @@ def dataset_of(run: Path) -> str:
         if isinstance(said, dict) and "path" in said:
             return str(said["path"])
     record = read_record(run)
-    if record is not None and record.dataset is not None:
-        return record.dataset
-    raise RunError(f"{run} does not say which dataset was mined; name it with --dataset")
+    return None if record is None else record.dataset
 
 
 def split_of(run: Path) -> str:

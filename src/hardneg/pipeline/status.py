@@ -105,15 +105,16 @@ def _seconds(record: Record | None) -> float | None:
 
 def _state_of_files(folder: Path, manifest: dict[str, Any]) -> str | None:
     """Tell finished from interrupted by what was written; None if nothing was."""
-    finished = {
-        "training.json": lambda path: json.loads(path.read_text())["result"] is not None,
-        "manifest.json": lambda _: "stage" not in manifest and (folder / "model").is_dir(),
-        "mining.json": lambda _: (folder / "funnel.json").exists(),
-    }
-    for name, is_finished in finished.items():
-        if (folder / name).exists():
-            return "finished" if is_finished(folder / name) else "interrupted"
-    return None
+    training = read_state(folder / "training.json", keys=("result",))
+    if training:
+        is_finished = training["result"] is not None
+    elif manifest:
+        is_finished = "stage" not in manifest and (folder / "model").is_dir()
+    elif (folder / "mining.json").exists():
+        is_finished = (folder / "funnel.json").exists()
+    else:
+        return None
+    return "finished" if is_finished else "interrupted"
 
 
 def _findings(folder: Path) -> dict[str, Any]:
