@@ -40,7 +40,7 @@ def _show(found: "Status") -> None:
         now = "" if found.stage is None else f", {'now' if found.state == 'running' else 'stopped in'} {found.stage}"
         typer.echo(f"  {len(found.stages_done)} of {len(found.stages)} stages are done{now}")
     for task in found.tasks:
-        typer.echo(f"  {_task(task)}")
+        typer.echo(f"  {_task(task, is_running=found.state == 'running')}")
     for name, figures in found.findings.items():
         if name == "findings":
             for each in figures:
@@ -49,15 +49,15 @@ def _show(found: "Status") -> None:
             typer.echo(f"  {name}: {_figures(figures)}")
 
 
-def _task(task: "TaskState") -> str:
+def _task(task: "TaskState", *, is_running: bool) -> str:
     from hardneg.pipeline.status import left_s, share
 
     done, left = share(task), left_s(task)
     of = "" if task.total is None else f" of {task.total:,}"
     parts = [f"{task.name}: {task.done:,}{of} {task.unit}"]
     parts += [] if done is None else [f"{done:.0%}"]
-    parts += [] if task.rate is None else [f"{task.rate:,.3g} {task.unit}/s"]
-    parts += [] if left is None else [f"about {_time(left)} left"]
+    parts += [] if task.rate is None or not is_running else [f"{task.rate:,.3g} {task.unit}/s"]
+    parts += [] if left is None or not is_running else [f"about {_time(left)} left"]
     return ", ".join(parts)
 
 
