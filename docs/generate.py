@@ -15,6 +15,8 @@ COMMANDS = (
     ("mine",),
     ("audit",),
     ("calibrate",),
+    ("review",),
+    ("status",),
     ("teacher", "train"),
     ("score",),
     ("train",),
@@ -56,6 +58,7 @@ def cli_page() -> str:
         title = " ".join(("hardneg", *command))
         run = [sys.executable, "-m", "hardneg", *command, "--help"]
         environment = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1", "PATH": ""}
+        environment["PYTHONPATH"] = str(DOCS.parent / "src")  # the pages are those of this checkout
         shown = subprocess.run(run, capture_output=True, text=True, check=True, env=environment).stdout
         lines = "\n".join(line.rstrip() for line in shown.strip().splitlines())
         parts.append(f"\n## `{title}`\n\n```text\n{lines}\n```\n")

@@ -7,6 +7,7 @@ unless they install their own with `showing`.
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Protocol
 
 Advance = Callable[[int], None]
@@ -28,6 +29,33 @@ _QUIET = _Quiet()
 _display: ContextVar[Display] = ContextVar("display", default=_QUIET)
 
 
+@dataclass(frozen=True)
+class Both:
+    """Shows everything on two displays.
+
+    Args:
+        first: One of them.
+        second: The other.
+    """
+
+    first: Display
+    second: Display
+
+    @contextmanager
+    def task(self, description: str, *, total: int | None, unit: str) -> Iterator[Advance]:
+        """Open the task on both."""
+        with (
+            self.first.task(description, total=total, unit=unit) as one,
+            self.second.task(description, total=total, unit=unit) as other,
+        ):
+
+            def advance(n: int) -> None:
+                one(n)
+                other(n)
+
+            yield advance
+
+
 @contextmanager
 def showing(display: Display) -> Iterator[None]:
     """Show the progress of everything inside the block on `display`."""
@@ -36,6 +64,11 @@ def showing(display: Display) -> Iterator[None]:
         yield
     finally:
         _display.reset(token)
+
+
+def current() -> Display:
+    """The display that tasks are shown on now."""
+    return _display.get()
 
 
 def task(description: str, *, total: int | None, unit: str) -> AbstractContextManager[Advance]:

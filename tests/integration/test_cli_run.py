@@ -64,6 +64,8 @@ def test_the_manifest_says_what_ran_with_what_and_for_how_much(whole):
     assert manifest["seed"] == 0
     trained = [f"{verb} {row}-seed0" for row in ("in_batch", "mined") for verb in ("train", "evaluate")]
     assert set(manifest["stages"]) == {"dataset", "mine", "evaluate bm25", "evaluate zero_shot", *trained}
+    assert manifest["planned"] == list(manifest["stages"])
+    assert "stage" not in manifest
     for cost in manifest["stages"].values():
         assert cost["wall_s"] >= 0
         assert 0.01 < cost["peak_gb"] < 100

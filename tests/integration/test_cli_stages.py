@@ -90,6 +90,7 @@ def test_the_manifest_says_what_each_stage_did_and_cost(whole):
     stages = {f"{verb} {row}" for row in rows for verb in ("train", "evaluate")}
     stages |= {"dataset", "evaluate bm25", "evaluate zero_shot", "mine mined-seed1", "mine mined-seed2"}
     assert set(manifest["stages"]) == stages
+    assert manifest["planned"] == list(manifest["stages"])
 
 
 def test_the_resolved_recipe_goes_on_with_the_same_run_also_after_it_was_moved(whole, tmp_path, monkeypatch):

@@ -13,8 +13,10 @@ from hardneg.cli.data import data_app
 from hardneg.cli.evaluate import evaluate
 from hardneg.cli.export import export
 from hardneg.cli.mine import mine
+from hardneg.cli.review import review
 from hardneg.cli.run import run
 from hardneg.cli.score import score
+from hardneg.cli.status import status
 from hardneg.cli.teacher import teacher_app
 from hardneg.cli.train import train
 from hardneg.errors import InputError, Interrupted
@@ -30,7 +32,7 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(teacher_app, name="teacher")
-for command in (run, mine, audit, calibrate, score, train, evaluate, export):
+for command in (run, mine, audit, calibrate, review, status, score, train, evaluate, export):
     app.command()(command)
 
 
@@ -42,10 +44,24 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback does it all
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
-) -> None: ...
+    log: Annotated[
+        str | None,
+        typer.Option(
+            "--log",
+            metavar="FILE",
+            envvar="HARDNEG_LOG",
+            help="Add what happens to a file as JSON lines; - for stderr.",
+        ),
+    ] = None,
+) -> None:
+    if log is not None:
+        from hardneg.live.log import logging_to
+
+        context.with_resource(logging_to(log))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -161,7 +161,7 @@ def _check_needs(needs: dict[str, tuple[object, str, object]]) -> None:
 
 def _check_values(share: float, floor: float, plot: Path | None, write: Path | None) -> None:
     from hardneg.audit.plot import check_plot
-    from hardneg.audit.sampled import check_name
+    from hardneg.audit.verdicts import check_name
     from hardneg.errors import RecipeError
 
     if not 0 < share < 1:

@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from hardneg.progress import Advance, showing
+from hardneg.live.log import event
+from hardneg.progress import Advance, Both, current, showing
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -61,6 +62,7 @@ def warn_if_nothing_mined(funnel: dict[str, Any]) -> None:
 def show_findings(findings: "Sequence[Finding]") -> None:
     """Say on stderr what was noticed, and what to do about it."""
     for finding in findings:
+        event("finding", **asdict(finding))
         typer.echo(f"hardneg: {finding.severity} {finding.code}: {finding.title}: {finding.detail}", err=True)
         typer.echo(f"    → {finding.remedy}", err=True)
 
@@ -104,7 +106,7 @@ def _drawing() -> Iterator[Pause]:
         finally:
             drawn.start()
 
-    with drawn, showing(Bars(drawn)):
+    with drawn, showing(Both(current(), Bars(drawn))):
         yield pause
 
 

@@ -1,13 +1,17 @@
 """`hardneg mine`: negatives for the queries of a split."""
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, show_findings, warn_if_nothing_mined
-from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, Yes
+from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, Yes, from_here
 from hardneg.cli.planning import plan_of, read_recipe
+
+if TYPE_CHECKING:
+    from hardneg.pipeline.verdicts import Used
 
 
 def mine(
@@ -31,6 +35,10 @@ def mine(
     block_size: Annotated[
         int | None, typer.Option(min=1, help="Queries at a time; bounds memory, not the result; 4096 if not given.")
     ] = None,
+    verdicts: Annotated[
+        Path | None,
+        typer.Option(help="Take verdicts for labels: a .csv or .jsonl file, or a run folder that was reviewed."),
+    ] = None,
     seed: Seed = None,
     skip_invalid: SkipInvalid = False,
     yes: Yes = False,
@@ -40,8 +48,11 @@ def mine(
     """Mine hard negatives and keep labelled and likely answers out of them."""
     from hardneg.audit.fit_findings import fit_findings, read_fits
     from hardneg.data.reading import read_dataset
+    from hardneg.live.record import recording
     from hardneg.pipeline.asking import mining_bills
     from hardneg.pipeline.mining import mine as mine_negatives
+    from hardneg.pipeline.verdicts import use_verdicts, with_verdicts
+    from hardneg.review.verdicts import read_judged
 
     plan = read_recipe(
         dataset,
@@ -57,18 +68,25 @@ def mine(
     )
     with progress(quiet=quiet or json) as pause:
         data = read_dataset(dataset, skip_invalid=skip_invalid)
-        consent(mining_bills(data, plan_of(plan, seed=plan.seed)), yes=yes, pause=pause)
-        mined = mine_negatives(
-            data,
-            split=plan.mine.split,
-            sources=plan.sources,
-            filters=plan.filters,
-            select=plan.select,
-            depth=plan.mine.depth,
-            seed=plan.seed,
-            block_size=plan.mine.block_size,
-            out=out,
-        )
+        judged = None if verdicts is None else read_judged(verdicts, data)
+        labelled, used = data, None
+        if judged is not None:
+            rows, used = use_verdicts(data, judged, split=plan.mine.split)
+            labelled = with_verdicts(data, rows, split=plan.mine.split)
+        consent(mining_bills(labelled, plan_of(plan, seed=plan.seed)), yes=yes, pause=pause)
+        with recording(out, "mine", dataset=from_here(dataset)):
+            mined = mine_negatives(
+                data,
+                split=plan.mine.split,
+                sources=plan.sources,
+                filters=plan.filters,
+                select=plan.select,
+                depth=plan.mine.depth,
+                seed=plan.seed,
+                block_size=plan.mine.block_size,
+                verdicts=judged,
+                out=out,
+            )
     fits = read_fits(out)
     findings = [finding for fit in fits for finding in fit_findings(fit)]
     if json:
@@ -76,9 +94,11 @@ def mine(
         from json import dumps
 
         more = {"found_positives": mined.found.height, "learned": fits, "findings": [asdict(each) for each in findings]}
+        more |= {} if used is None else {"verdicts": used.as_dict()}
         typer.echo(dumps({"folder": str(out), **mined.funnel, **more}))
     else:
         _show(mined.funnel, str(out))
+        _show_used(used)
         _show_found(mined.found.height, fits, str(out))
         show_findings(findings)
     warn_if_nothing_mined(mined.funnel)
@@ -95,6 +115,14 @@ def _show_found(n_found: int, fits: list[dict[str, Any]], out: str) -> None:
         typer.echo(
             f"{n_found:,} candidates were found to be answers. {out}/found_positives.parquet says by whom, and "
             "`hardneg train --negatives` takes them for positives."
+        )
+
+
+def _show_used(used: "Used | None") -> None:
+    if used is not None:
+        typer.echo(
+            f"Verdicts: {used.answers:,} answers became positives, {used.not_answers:,} others judged negatives; "
+            f"{used.open:,} are open, {used.known:,} were labelled already, {used.elsewhere:,} are of other queries."
         )
 
 

@@ -32,16 +32,18 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Mine, train and measure as a recipe says; a run that was interrupted goes on where it stopped."""
+    from hardneg.live.record import recording
     from hardneg.pipeline.run import run as run_recipe
     from hardneg.recipe import Recipe
 
     changes: dict[str, Any] = {} if seed is None else {"seed": seed}
     changes |= {key: from_here(name) for key, name in (("dataset", dataset), ("model", model)) if name is not None}
     loaded = Recipe.load(recipe, changes=changes)
-    with progress(quiet=quiet or json) as pause:
+    place = out or Path("runs") / loaded.name
+    with progress(quiet=quiet or json) as pause, recording(place, "run"):
         result = run_recipe(
             loaded,
-            out=out or Path("runs") / loaded.name,
+            out=place,
             permit=lambda data: consent(_bills(data, loaded), yes=yes, pause=pause),
         )
     if json:

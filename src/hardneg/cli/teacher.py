@@ -66,6 +66,7 @@ def train(
     check_installed("training a teacher", training=True)
     _check_datasets_installed()
     from hardneg.data.reading import read_dataset
+    from hardneg.live.record import recording
     from hardneg.pipeline.parts import read_negatives
     from hardneg.teaching.settings import TeacherSettings
     from hardneg.teaching.training import train_teacher
@@ -77,7 +78,7 @@ def train(
     source = _source(dataset, first_stage) if evaluate else None
     data = read_dataset(dataset, skip_invalid=skip_invalid)
     mined = read_negatives(negatives, data)
-    with progress(quiet=quiet or json):
+    with progress(quiet=quiet or json), recording(out, "teacher train", dataset=from_here(dataset)):
         taught = train_teacher(from_here(model), data, mined, settings=settings, split=split, out=out)
         found = None
         if source is not None:

@@ -40,6 +40,7 @@ def train(
     check_installed("training", training=True)
     from hardneg.cli.components import parse_settings
     from hardneg.data.reading import read_dataset
+    from hardneg.live.record import recording
     from hardneg.pipeline.found import read_found, with_found
     from hardneg.pipeline.parts import read_negatives
     from hardneg.pipeline.scores import read_scores
@@ -58,7 +59,7 @@ def train(
         if found.height and not (json or quiet):
             typer.echo(f"hardneg: {found.height:,} found positives of {negatives} are taken for labels", err=True)
     taught = None if scores is None else read_scores(scores, data)
-    with progress(quiet=quiet or json):
+    with progress(quiet=quiet or json), recording(out, "train", dataset=from_here(dataset)):
         trained = train_model(
             plan.model, data, mined, scores=taught, settings=plan.train, split=plan.mine.split, out=out
         )

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hardneg.data.dataset import Dataset
-from hardneg.losses.distilling import without_teacher
+from hardneg.losses.distilling import needs_teacher, without_teacher
 from hardneg.pipeline.folder import RunFolder
 from hardneg.pipeline.found import with_found
 from hardneg.pipeline.mining import Mined, mine
@@ -25,6 +25,28 @@ def in_batch_rows(recipe: Recipe) -> dict[str, Stage]:
     """Lay out the same training without mined negatives; stages that have no others are left out."""
     *earlier, final = [replace(stage, sources=()) for stage in recipe.stages if stage.train.in_batch]
     return {f"in_batch.{stage.name}": stage for stage in earlier} | {"in_batch": final}
+
+
+def planned_stages(recipe: Recipe) -> list[str]:
+    """Name all that a run will do, in order, as its manifest names it."""
+    rows = recipe.evaluate.rows
+    planned = ["dataset", *(f"evaluate {name}" for name in ("bm25", "zero_shot") if name in rows)]
+    chain = stage_rows(recipe)
+    both = [in_batch_rows(recipe), chain] if "in_batch" in rows and "in_batch" not in chain else [chain]
+    seeds = recipe.seeds or (recipe.train.seed,)
+    for trained in both:
+        for seed in seeds:
+            for name, stage in trained.items():
+                planned += [*_planned(name, stage, recipe, seed=seed), f"evaluate {name}-seed{seed}"]
+    return list(dict.fromkeys(planned))
+
+
+def _planned(name: str, stage: Stage, recipe: Recipe, *, seed: int) -> list[str]:
+    place = f" {name}-seed{seed}" if stage.needs else f" {name}"
+    where = place if recipe.stage else ""
+    mined = [f"mine{where}"] if stage.sources else []
+    scored = [f"score{where}"] if stage.sources and recipe.teachers and needs_teacher(stage.train.loss) else []
+    return [*mined, *scored, f"train {name}-seed{seed}"]
 
 
 def train_stages(

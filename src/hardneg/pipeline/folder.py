@@ -98,11 +98,14 @@ class RunFolder:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Do a stage and write down what it cost, also when it is interrupted."""
+        """Do a stage and write down that it is done and what it cost; one that is interrupted is still `stage`."""
         costs = {stage: Cost(**figures) for stage, figures in self.manifest["stages"].items()}
+        self.manifest["stage"] = name
+        self.save()
         try:
             with measured(costs, name):
                 yield
+            del self.manifest["stage"]
         finally:
             self.manifest["stages"] = {stage: cost.as_dict() for stage, cost in costs.items()}
             self.save()

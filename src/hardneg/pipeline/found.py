@@ -9,7 +9,7 @@ from hardneg.files import replacing
 from hardneg.pipeline.parts import read_parts, scan_parts
 
 _FILE = "found_positives.parquet"
-_KNOWN = {"found_by": pl.String, "teacher_score": pl.Float32, "p_positive": pl.Float32}
+KNOWN = {"found_by": pl.String, "teacher_score": pl.Float32, "p_positive": pl.Float32}
 
 
 def found_answers(candidates: pl.LazyFrame, *, keys: tuple[str, str] = ("query", "document")) -> pl.LazyFrame:
@@ -24,17 +24,25 @@ def found_answers(candidates: pl.LazyFrame, *, keys: tuple[str, str] = ("query",
     """
     there = candidates.collect_schema()
     columns = [
-        (pl.col(name) if name in there else pl.lit(None)).cast(dtype).alias(name) for name, dtype in _KNOWN.items()
+        (pl.col(name) if name in there else pl.lit(None)).cast(dtype).alias(name) for name, dtype in KNOWN.items()
     ]
     return candidates.select(*keys, *columns).filter(pl.col("found_by").is_not_null())
 
 
-def write_found(folder: Path) -> None:
-    """Collect the found answers of a run's candidates in one file; none is written if no filter relabels."""
+def write_found(folder: Path, more: pl.DataFrame | None = None) -> None:
+    """Collect the found answers of a run's candidates in one file; none is written if nothing looks for any.
+
+    Args:
+        folder: The run.
+        more: Answers that were known before, by ids, with the same columns.
+    """
     candidates = scan_parts(folder / "candidates")
+    tables = [] if more is None else [more]
     if "found_by" in candidates.collect_schema():
+        tables.append(found_answers(candidates, keys=("query_id", "doc_id")).collect())
+    if tables:
         with replacing(folder / _FILE) as temporary:
-            found_answers(candidates, keys=("query_id", "doc_id")).collect().write_parquet(temporary)
+            pl.concat(tables).write_parquet(temporary)
 
 
 def read_found(folder: Path, dataset: Dataset) -> pl.DataFrame:
@@ -52,7 +60,7 @@ def read_found(folder: Path, dataset: Dataset) -> pl.DataFrame:
     """
     if (folder / _FILE).exists():
         return read_parts(folder / _FILE, dataset)
-    return pl.DataFrame(schema={"query": pl.Int32, "document": pl.Int32, **_KNOWN})
+    return pl.DataFrame(schema={"query": pl.Int32, "document": pl.Int32, **KNOWN})
 
 
 def with_found(dataset: Dataset, found: pl.DataFrame, *, split: str) -> Dataset:

@@ -22,12 +22,15 @@ from hardneg.negatives import Selection
 from hardneg.negatives.mining import Plan, mine_block
 from hardneg.pipeline.found import found_answers, read_found, write_found
 from hardneg.pipeline.funnel import funnel
-from hardneg.pipeline.parts import part_files, part_path, read_parts, readable, scan_parts, write_part
+from hardneg.pipeline.parts import part_files, part_path, read_parts, readable, scan_parts, with_ids, write_part
 from hardneg.pipeline.state import read_state
+from hardneg.pipeline.verdicts import judged_answers, use_verdicts, verdicts_digest, with_verdicts
 from hardneg.progress import task
 from hardneg.recipe.defaults import default_filters, default_sources
 from hardneg.sources import Source
 from hardneg.sources.merge import check_names
+
+_OPTIONAL = ("groups", "verdicts")  # of what identifies a plan, there only where it plays a part
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ def mine(
     depth: int = 100,
     seed: int = 0,
     block_size: int = 4_096,
+    verdicts: pl.DataFrame | None = None,
     out: Path | str | None = None,
 ) -> Mined:
     """Mine negatives for the queries of a split.
@@ -74,6 +78,8 @@ def mine(
         depth: Candidates that each source gives a query, at least 1.
         seed: Seed of every random choice.
         block_size: Queries mined at a time; bounds the memory. Mining that goes on keeps the size it began with.
+        verdicts: What people judged, as `read_verdicts` returns it; taken for labels (`use_verdicts`). The answers
+            among them are in `found` too.
         out: Folder for `candidates/` and `negatives/`, written block by block; None keeps all in memory.
 
     Returns:
@@ -89,13 +95,18 @@ def mine(
     filters = default_filters(sources) if filters is None else tuple(filters)
     plan = Plan(split, tuple(sources), tuple(filters), select or Selection(), depth, seed)
     dataset.queries_of(plan.split)  # refused before anything is fitted or written
-    if out is None:
-        plan = _fitted(plan, dataset)
-        blocks = [mine_block(dataset, block, plan) for block in _tracked(plan.blocks(dataset, block_size))]
-        candidates, negatives = (pl.concat(list(tables)) for tables in zip(*blocks, strict=True))
-        counts = _count(candidates.lazy(), negatives.lazy(), dataset, plan)
-        return Mined(negatives, counts, found_answers(candidates.lazy()).collect(), plan)
-    return _mine_to(Path(out), dataset, plan, block_size)
+    used, labelled = None, dataset
+    if verdicts is not None:
+        used, _ = use_verdicts(dataset, verdicts, split=plan.split)
+        labelled = with_verdicts(dataset, used, split=plan.split)
+    if out is not None:
+        return _mine_to(Path(out), labelled, plan, block_size, used)
+    plan = _fitted(plan, labelled)
+    blocks = [mine_block(labelled, block, plan) for block in _tracked(plan.blocks(labelled, block_size))]
+    candidates, negatives = (pl.concat(list(tables)) for tables in zip(*blocks, strict=True))
+    counts = _count(candidates.lazy(), negatives.lazy(), labelled, plan)
+    found = found_answers(candidates.lazy()).collect()
+    return Mined(negatives, counts, found if used is None else pl.concat([judged_answers(used), found]), plan)
 
 
 def _fitted(plan: Plan, dataset: Dataset) -> Plan:
@@ -105,8 +116,9 @@ def _fitted(plan: Plan, dataset: Dataset) -> Plan:
     return fit_filters(plan, dataset, cache_folder() / "filters" / plan.key(dataset))
 
 
-def _mine_to(folder: Path, dataset: Dataset, plan: Plan, block_size: int) -> Mined:
-    block_size = _claim(folder, plan.identity(dataset), block_size)
+def _mine_to(folder: Path, dataset: Dataset, plan: Plan, block_size: int, used: pl.DataFrame | None) -> Mined:
+    judged = {} if used is None else {"verdicts": verdicts_digest(used, dataset)}
+    block_size = _claim(folder, judged | plan.identity(dataset), block_size)
     with _given_up_if_refused(folder):
         plan = fit_filters(plan, dataset, folder / "filters")
         for number, block in enumerate(_tracked(plan.blocks(dataset, block_size))):
@@ -117,7 +129,7 @@ def _mine_to(folder: Path, dataset: Dataset, plan: Plan, block_size: int) -> Min
                 write_part(negatives, dataset, done)
     with readable(folder):
         counts = _count(scan_parts(folder / "candidates"), scan_parts(folder / "negatives"), dataset, plan)
-        write_found(folder)
+        write_found(folder, None if used is None else with_ids(judged_answers(used), dataset))
     with replacing(folder / "funnel.json") as temporary:
         temporary.write_text(json.dumps(counts, indent=2) + "\n")
     return Mined(read_parts(folder / "negatives", dataset), counts, read_found(folder, dataset), plan)
@@ -148,7 +160,7 @@ def _claim(folder: Path, identity: dict[str, Any], block_size: int) -> int:
         RunError: Something else is mined there, or the file that says so is damaged.
     """
     path = folder / "mining.json"
-    before = read_state(path, keys=(*(key for key in identity if key != "groups"), "block_size"))
+    before = read_state(path, keys=(*(key for key in identity if key not in _OPTIONAL), "block_size"))
     if before:
         differing = [key for key in identity if before.get(key) != identity[key]]
         if differing:

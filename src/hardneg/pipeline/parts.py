@@ -28,14 +28,18 @@ def scan_parts(folder: Path) -> pl.LazyFrame:
 
 def write_part(table: pl.DataFrame, dataset: Dataset, path: Path) -> None:
     """Write one part with ids in place of positions; the file appears whole or not at all."""
+    with replacing(path) as temporary:
+        with_ids(table, dataset).write_parquet(temporary)
+
+
+def with_ids(table: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
+    """Put ids in place of the positions `query` and `document`."""
     rest = [name for name in table.columns if name not in ("query", "document")]
-    on_disk = table.select(
+    return table.select(
         dataset.queries["id"].gather(table["query"]).alias("query_id"),
         dataset.documents["id"].gather(table["document"]).alias("doc_id"),
         *rest,
     )
-    with replacing(path) as temporary:
-        on_disk.write_parquet(temporary)
 
 
 def read_parts(path: Path, dataset: Dataset) -> pl.DataFrame:

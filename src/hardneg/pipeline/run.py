@@ -12,7 +12,7 @@ from hardneg.data.reading import read_dataset
 from hardneg.evaluation.retrieval import evaluate
 from hardneg.evaluation.significance import compare, mean_interval
 from hardneg.pipeline.before_work import check_files, check_parts
-from hardneg.pipeline.chain import in_batch_rows, stage_rows, train_stages, training_place
+from hardneg.pipeline.chain import in_batch_rows, planned_stages, stage_rows, train_stages, training_place
 from hardneg.pipeline.folder import RunFolder, link_tree
 from hardneg.pipeline.mining import Mined
 from hardneg.pipeline.parts import read_table
@@ -101,6 +101,7 @@ def run(recipe: Recipe, *, out: Path | str, permit: Callable[[Dataset], None] | 
     """
     check_parts(recipe)
     folder = RunFolder.open(Path(out), recipe)
+    folder.manifest["planned"] = planned_stages(recipe)
     dataset = _dataset(recipe, folder)
     check_files(recipe, dataset)
     if permit is not None:

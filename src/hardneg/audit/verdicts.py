@@ -1,0 +1,147 @@
+"""The file in which people judge: whether a document answers a query. A sample to fill in and a review share it."""
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from hardneg.data.dataset import Dataset
+from hardneg.data.lines import numbered_lines, parse_record, raise_encoding_error
+from hardneg.errors import DatasetError
+from hardneg.files import replacing
+
+VERDICTS_SCHEMA = {"query": pl.Int32, "document": pl.Int32, "answer": pl.Boolean, "drawn": pl.Boolean}
+SUFFIXES = (".csv", ".jsonl")
+
+_COLUMNS = ("query_id", "doc_id", "query", "document", "positives", "answer")
+_NEEDED = ("query_id", "doc_id", "answer")
+_YES, _NO = ("yes", "y", "1", "true"), ("no", "n", "0", "false")
+_MAX_FIELD = 2**31 - 1
+_JOINT = "\n---\n"
+
+
+def write_verdicts(pairs: pl.DataFrame, dataset: Dataset, path: Path) -> Path:
+    """Write pairs with their texts and the verdicts on them.
+
+    Args:
+        pairs: Columns `query` and `document` (positions), and `answer` ("yes", "no" or "" for open); without it all
+            are open. Further columns are written as they are.
+        dataset: Where the texts are.
+        path: Its name ends in `.csv` or `.jsonl`.
+
+    Returns:
+        The path.
+
+    Raises:
+        DatasetError: The name ends in something else.
+    """
+    check_name(path)
+    more = [name for name in pairs.columns if name not in _COLUMNS]
+    rows = [_row(dataset, pair) | {name: pair[name] for name in more} for pair in pairs.iter_rows(named=True)]
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        if path.suffix == ".jsonl":
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        else:
+            table = csv.DictWriter(file, [*_COLUMNS, *more])
+            table.writeheader()
+            table.writerows(row | {"positives": _JOINT.join(row["positives"])} for row in rows)
+    return path
+
+
+def read_verdicts(path: Path, dataset: Dataset) -> pl.DataFrame:
+    """Read verdicts back.
+
+    Args:
+        path: As `write_verdicts` wrote it and somebody filled it in; only `query_id`, `doc_id`, `answer` and, if it is
+            there, `drawn` are looked at.
+        dataset: Whose ids it names.
+
+    Returns:
+        Columns `query`, `document` (positions), `answer` (null where it is open) and `drawn`: whether the pair was
+        drawn at random, as all were if the file does not say.
+
+    Raises:
+        DatasetError: A line is broken, names an unknown id or a pair twice, or its answer is neither yes nor no.
+    """
+    check_name(path)
+    positions = {
+        name: dict(zip(table["id"], range(table.height), strict=True))
+        for name, table in (("query_id", dataset.queries), ("doc_id", dataset.documents))
+    }
+    seen: dict[tuple[int, int], int] = {}
+    rows = []
+    for line, row in _records(path):
+        for name, known in positions.items():
+            if str(row[name]) not in known:
+                raise DatasetError(f"{name} {str(row[name])!r} is not in {dataset.name}", path=path, line=line)
+        pair = positions["query_id"][str(row["query_id"])], positions["doc_id"][str(row["doc_id"])]
+        if pair in seen:
+            raise DatasetError(f"the pair stands on line {seen[pair]} too; keep one", path=path, line=line)
+        seen[pair] = line
+        drawn = _truth(row.get("drawn", "yes"), "drawn", path, line)
+        rows.append((*pair, _truth(row["answer"], "answer", path, line), drawn is not False))
+    return pl.DataFrame(rows, schema=VERDICTS_SCHEMA, orient="row")
+
+
+def check_name(path: Path) -> None:
+    """Make sure that a file of verdicts is of a kind that can be filled in; a DatasetError says which."""
+    if path.suffix not in SUFFIXES:
+        raise DatasetError("a sample is a .csv or a .jsonl file; give it such a name", path=path)
+
+
+def _row(dataset: Dataset, pair: dict[str, Any]) -> dict[str, Any]:
+    query, document = pair["query"], pair["document"]
+    return {
+        "query_id": str(dataset.queries["id"][query]),
+        "doc_id": str(dataset.documents["id"][document]),
+        "query": dataset.query_texts[query],
+        "document": dataset.document_texts[document],
+        "positives": dataset.document_texts.gather(dataset.positives.of(query)).to_list(),
+        "answer": pair.get("answer", ""),
+    }
+
+
+def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield each record with the line on which it starts; all have what is needed."""
+    raise_encoding_error(path)
+    for line, record in _lines(path) if path.suffix == ".jsonl" else _table_rows(path):
+        for name in _NEEDED:
+            if name not in record:
+                raise DatasetError(f"{name!r} is missing; it needs {', '.join(_NEEDED)}", path=path, line=line)
+        yield line, record
+
+
+def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, _, line in numbered_lines(path):
+        record = parse_record(line)
+        if isinstance(record, str):
+            raise DatasetError(record, path=path, line=number)
+        yield number, record
+
+
+def _table_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    csv.field_size_limit(_MAX_FIELD)
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file, strict=True)
+        header, start = next(reader, []), 1
+        try:
+            start = reader.line_num + 1
+            for fields in reader:
+                if any(field.strip() for field in fields):
+                    if len(fields) != len(header):
+                        problem = f"{len(fields)} fields where the header has {len(header)}"
+                        raise DatasetError(problem, path=path, line=start)
+                    yield start, dict(zip(header, fields, strict=True))
+                start = reader.line_num + 1
+        except csv.Error as error:
+            raise DatasetError(f"broken CSV: {error}", path=path, line=start) from error
+
+
+def _truth(value: object, name: str, path: Path, line: int) -> bool | None:
+    text = "" if value is None else str(value).strip().lower()
+    if text and text not in (*_YES, *_NO):
+        raise DatasetError(f"{name} {value!r} is neither yes nor no; leave it empty if unsure", path=path, line=line)
+    return None if not text else text in _YES

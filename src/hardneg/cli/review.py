@@ -1,0 +1,124 @@
+"""`hardneg review`: a page on which to judge mined negatives."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hardneg.cli.options import Json, Seed, SkipInvalid, given
+
+if TYPE_CHECKING:
+    from hardneg.review.figures import Figures
+
+
+def review(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of `hardneg mine` or `hardneg run`.")],
+    dataset: Annotated[
+        str | None, typer.Option(help="The dataset that was mined; what the run says if not given.")
+    ] = None,
+    reviewer: Annotated[str | None, typer.Option(help="Your name; that of your account if not given.")] = None,
+    order: Annotated[
+        str | None,
+        typer.Option(help="p_positive, teacher, disagreement or score; the first that is known if not given."),
+    ] = None,
+    suspects: Annotated[int | None, typer.Option(min=0, help="Likeliest answers to judge; 1000 if not given.")] = None,
+    sample: Annotated[
+        int | None, typer.Option(min=0, help="Negatives to draw at random among them; 400 if not given.")
+    ] = None,
+    overlap: Annotated[
+        float | None, typer.Option(help="Share of the pairs that every reviewer judges; 0.2 if not given.")
+    ] = None,
+    verdicts: Annotated[
+        Path | None, typer.Option(help="Leave out what was judged before: a file of verdicts, or a reviewed run.")
+    ] = None,
+    export: Annotated[
+        Path | None, typer.Option(help="Write the verdicts so far to a .csv or .jsonl file, and open no page.")
+    ] = None,
+    database: Annotated[
+        Path | None, typer.Option(help="Where verdicts are kept; review/verdicts.sqlite of the run if not given.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes a free port.")] = 0,
+    open_: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    seed: Seed = None,
+    skip_invalid: SkipInvalid = False,
+    json: Json = False,
+) -> None:
+    """Judge suspected false negatives on a page that only this machine can open."""
+    from hardneg.data.reading import read_dataset
+    from hardneg.pipeline.origin import dataset_of, split_of
+    from hardneg.pipeline.verdicts import use_verdicts, with_verdicts
+    from hardneg.review.desk import opened_desk
+    from hardneg.review.serving import check_installed, serve
+    from hardneg.review.store import database_of
+    from hardneg.review.verdicts import export_verdicts, read_judged
+
+    if export is None:
+        check_installed()
+    else:
+        _check_export(export)
+    data = read_dataset(dataset or dataset_of(run), skip_invalid=skip_invalid)
+    if verdicts is not None:
+        split = split_of(run)
+        data = with_verdicts(data, use_verdicts(data, read_judged(verdicts, data), split=split)[0], split=split)
+    wanted = given(order=order, suspects=suspects, sample=sample, overlap=overlap, seed=seed)
+    place = database or database_of(run)
+    with opened_desk(run, data, place, wanted=wanted) as desk:
+        if export is not None:
+            n_written = export_verdicts(desk.store, data, export)
+            _show({"path": str(export), "rows": n_written}, desk.figures(), as_json=json)
+            return
+        serve(desk, port=port, announce=lambda address: _announce(address, reviewer, place, browse=open_, as_json=json))
+        if not json:
+            _show_figures(desk.figures())
+
+
+def _check_export(path: Path) -> None:
+    from hardneg.audit.verdicts import check_name
+
+    check_name(path)
+
+
+def _announce(address: str, reviewer: str | None, database: Path, *, browse: bool, as_json: bool) -> None:
+    from getpass import getuser
+    from urllib.parse import urlencode
+
+    address = f"{address}?{urlencode({'reviewer': reviewer or getuser()})}"
+    if as_json:
+        from json import dumps
+
+        typer.echo(dumps({"address": address, "database": str(database)}))
+    else:
+        typer.echo(f"Open {address}")
+        typer.echo(f"Verdicts are kept in {database}. Ctrl-C ends the review; the same command goes on with it.")
+    if browse:
+        import webbrowser
+
+        webbrowser.open(address)
+
+
+def _show(written: dict[str, Any], found: "Figures", *, as_json: bool) -> None:
+    if as_json:
+        from json import dumps
+
+        typer.echo(dumps({**written, **found.as_dict()}))
+    else:
+        typer.echo(f"{written['rows']:,} judged pairs written to {written['path']}")
+        _show_figures(found)
+
+
+def _show_figures(found: "Figures") -> None:
+    typer.echo(f"{found.judged:,} of {found.pairs:,} pairs are judged; {found.answers:,} are answers.")
+    share = found.contamination
+    if share.value is not None:
+        typer.echo(
+            f"Answers among all {found.negatives:,} negatives, from {share.n:,} drawn at random: {share.value:.1%} "
+            f"[{share.low:.1%}, {share.high:.1%}], and {found.sample_open:,} undecided."
+        )
+    if found.suspects.value is not None:
+        typer.echo(
+            f"Answers among the {found.suspects.n:,} suspects judged: {found.suspects.value:.1%}; they were chosen for "
+            "being likely, so this says nothing of the others."
+        )
+    for each in found.agreement:
+        value = "undefined" if each.kappa.value is None else f"{each.kappa.value:.2f}"
+        typer.echo(f"{each.first} and {each.second} agree with kappa {value} on {each.kappa.n:,} pairs.")

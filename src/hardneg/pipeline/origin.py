@@ -1,0 +1,51 @@
+"""What a run was made from, as far as its folder says."""
+
+import tomllib
+from pathlib import Path
+
+from hardneg.data.parquet import is_parquet_folder
+from hardneg.errors import RunError
+from hardneg.live.record import read_record
+from hardneg.pipeline.state import read_state
+
+
+def dataset_of(run: Path) -> str:
+    """Find the dataset that a run mined.
+
+    Args:
+        run: Folder of `hardneg mine` or `hardneg run`, or that of a stage inside the latter.
+
+    Returns:
+        What to give to `read_dataset`.
+
+    Raises:
+        RunError: The folder does not exist, or does not say.
+    """
+    if not run.is_dir():
+        raise RunError(f"{run} is no folder; name the folder of a run")
+    places = [run.parents[1]] if run.parent.name == "stages" else []
+    found = next((said for place in (run, *places) if (said := _said(place)) is not None), None)
+    if found is None:
+        raise RunError(f"{run} does not say which dataset was mined; name it with --dataset")
+    return found
+
+
+def _said(run: Path) -> str | None:
+    built = run / "dataset"
+    if built.is_dir() and is_parquet_folder(built):
+        return str(built)
+    recipe = run / "recipe.toml"
+    if recipe.exists():
+        said = tomllib.loads(recipe.read_text(encoding="utf-8")).get("dataset")
+        if isinstance(said, dict) and "path" in said:
+            return str(said["path"])
+    record = read_record(run)
+    return None if record is None else record.dataset
+
+
+def split_of(run: Path) -> str:
+    """Find the split that a run mined for; a RunError if nothing was mined into the folder itself."""
+    state = read_state(run / "mining.json", keys=("split",))
+    if not state:
+        raise RunError(f"{run} holds no mining.json; mine first, or name the folder of a finished run")
+    return str(state["split"])

@@ -1,0 +1,159 @@
+"""What a run folder says of the command that works in it, worked in it, or was stopped there."""
+
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from hardneg.audit.fit_findings import fit_findings, read_fits
+from hardneg.errors import RunError
+from hardneg.live.record import Record, TaskState, read_record
+from hardneg.pipeline.parts import part_files, scan_parts
+from hardneg.pipeline.state import read_state
+from hardneg.training.folder import TrainingFolder
+
+_TAIL = 10_000  # bytes, longer than any line of a loss curve
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a run is.
+
+    Args:
+        folder: The run.
+        command: What works in it, or did last; None if no command wrote it down.
+        state: `running`, `finished`, `interrupted` or `failed`.
+        problem: The error that ended it, if one did.
+        seconds: How long the command has worked; None if not known.
+        stage: The stage of `hardneg run` that it is in, or stopped in.
+        stages_done: Stages that are finished.
+        stages: All stages; empty for commands that have but one.
+        tasks: What is being done now, the outermost first.
+        findings: What was found so far, by name.
+    """
+
+    folder: str
+    command: str | None
+    state: str
+    problem: str | None = None
+    seconds: float | None = None
+    stage: str | None = None
+    stages_done: tuple[str, ...] = ()
+    stages: tuple[str, ...] = ()
+    tasks: tuple[TaskState, ...] = ()
+    findings: dict[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON; each task with its `share` done, in [0, 1], and the seconds `left_s`."""
+        tasks = [{**asdict(task), "share": share(task), "left_s": left_s(task)} for task in self.tasks]
+        return {**asdict(self), "tasks": tasks}
+
+
+def share(task: TaskState) -> float | None:
+    """Share of a task that is done, in [0, 1]; None if nobody knows how much it is."""
+    return min(1.0, task.done / task.total) if task.total else None
+
+
+def left_s(task: TaskState) -> float | None:
+    """Seconds that a task will need at its rate; None if either is unknown."""
+    return (task.total - task.done) / task.rate if task.total and task.rate else None
+
+
+def read_status(folder: Path) -> Status:
+    """Look into a run folder, without disturbing what works there.
+
+    Args:
+        folder: Folder of `hardneg run`, `mine` or `train`.
+
+    Returns:
+        The status.
+
+    Raises:
+        RunError: There is no such folder, or nothing of a run in it.
+    """
+    if not folder.is_dir():
+        raise RunError(f"{folder} is no folder; name the folder of a run")
+    manifest = read_state(folder / "manifest.json", keys=("stages",))
+    record = read_record(folder)
+    state = _state_of_files(folder, manifest) if record is None else record.state
+    if state is None:
+        raise RunError(f"{folder} holds no run; name a folder that `hardneg run`, `mine` or `train` wrote into")
+    stage, planned = manifest.get("stage"), tuple(manifest.get("planned", ()))
+    done = tuple(name for name in planned if name in manifest["stages"] and name != stage) if planned else ()
+    return Status(
+        str(folder),
+        None if record is None else record.command,
+        state,
+        problem=None if record is None else record.problem,
+        seconds=_seconds(record),
+        stage=stage,
+        stages_done=done,
+        stages=planned,
+        tasks=() if record is None else tuple(task for task in record.tasks if task.ended is None),
+        findings=_findings(folder),
+    )
+
+
+def _seconds(record: Record | None) -> float | None:
+    if record is None:
+        return None
+    return (time.time() if record.state == "running" else record.updated) - record.started
+
+
+def _state_of_files(folder: Path, manifest: dict[str, Any]) -> str | None:
+    """Tell finished from interrupted by what was written; None if nothing was."""
+    training = read_state(folder / "training.json", keys=("result",))
+    if training:
+        is_finished = training["result"] is not None
+    elif manifest:
+        is_finished = "stage" not in manifest and (folder / "model").is_dir()
+    elif (folder / "mining.json").exists():
+        is_finished = (folder / "funnel.json").exists()
+    else:
+        return None
+    return "finished" if is_finished else "interrupted"
+
+
+def _findings(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for place in (folder, *sorted(folder.glob("stages/*"))):
+        found |= {("mined" if place == folder else f"mined {place.name}"): _mined(place)} if _mined(place) else {}
+    for place in (folder, *sorted(folder.glob("training/*"))):
+        last = _last_line(TrainingFolder(place).losses)
+        if last:
+            name = "training" if place == folder else f"training {place.name}"
+            found[name] = {key: last[key] for key in ("step", "loss") if key in last}
+    rows = {path.parent.name: json.loads(path.read_text()) for path in sorted(folder.glob("evaluation/*/metrics.json"))}
+    for name, figures in rows.items():
+        found[f"measured {name}"] = {key: figure["value"] for key, figure in figures["metrics"].items()}
+    noticed = [asdict(finding) for place in _places(folder) for finding in TrainingFolder(place).findings()]
+    noticed += [asdict(finding) for fit in read_fits(folder) for finding in fit_findings(fit)]
+    return found | ({"findings": noticed} if noticed else {})
+
+
+def _places(folder: Path) -> list[Path]:
+    return [folder, *sorted(folder.glob("training/*"))]
+
+
+def _mined(folder: Path) -> dict[str, Any]:
+    counts = read_state(folder / "funnel.json", keys=("selected",))
+    if counts:
+        return {
+            key: counts[key] for key in ("queries", "candidates", "dropped", "eligible", "selected", "short_queries")
+        }
+    if part_files(folder / "negatives"):
+        return {"selected": scan_parts(folder / "negatives").select(pl.len()).collect().item()}
+    return {}
+
+
+def _last_line(path: Path) -> dict[str, Any]:
+    """Read the last whole line of a file of JSON lines that may be written to just now."""
+    if not path.exists():
+        return {}
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _TAIL))
+        whole = file.read().rpartition(b"\n")[0].rpartition(b"\n")[2]
+    return json.loads(whole) if whole.startswith(b"{") else {}

@@ -1,0 +1,97 @@
+"""Verdicts as labels: what people judged decides what is mined."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import polars as pl
+
+from hardneg.data.dataset import QRELS_SCHEMA, Dataset
+from hardneg.data.text import digest
+from hardneg.pipeline.found import KNOWN
+
+FOUND_BY = "verdict"
+
+
+@dataclass(frozen=True)
+class Used:
+    """What became of a set of verdicts.
+
+    Args:
+        answers: Pairs that became positives.
+        not_answers: Pairs that became judged negatives.
+        open: Pairs without a verdict.
+        known: Pairs that the labels call relevant already; the label stands.
+        elsewhere: Pairs of queries that are not mined for.
+    """
+
+    answers: int
+    not_answers: int
+    open: int
+    known: int
+    elsewhere: int
+
+    def as_dict(self) -> dict[str, int]:
+        """The counts by name."""
+        return asdict(self)
+
+
+def use_verdicts(dataset: Dataset, verdicts: pl.DataFrame, *, split: str) -> tuple[pl.DataFrame, Used]:
+    """Choose the verdicts that say something new about the queries of a split.
+
+    Args:
+        dataset: The dataset as labelled.
+        verdicts: Columns `query`, `document` and `answer`, as `read_verdicts` returns them.
+        split: The split that is mined for.
+
+    Returns:
+        The rows to take for labels, and what became of all.
+
+    Raises:
+        DatasetError: The split does not exist or has no positive.
+    """
+    query, document = verdicts["query"].to_numpy(), verdicts["document"].to_numpy()
+    inside = np.isin(query, dataset.queries_of(split))
+    known = dataset.is_answer(query, document) & inside
+    is_open = verdicts["answer"].is_null().to_numpy() & inside & ~known
+    used = (
+        verdicts.filter(pl.Series(inside & ~known & ~is_open))
+        .select("query", "document", "answer")
+        .sort("query", "document")
+    )
+    answers = int(used["answer"].sum())
+    counts = (answers, used.height - answers, int(is_open.sum()), int(known.sum()), int((~inside).sum()))
+    return used, Used(*counts)
+
+
+def with_verdicts(dataset: Dataset, used: pl.DataFrame, *, split: str) -> Dataset:
+    """Take verdicts for labels of a split: answers for positives, the others for judged not relevant.
+
+    Args:
+        dataset: The dataset as labelled.
+        used: As `use_verdicts` returns them.
+        split: The split that they belong to.
+
+    Returns:
+        A dataset with the same texts and a label more for each verdict; the same object if there is none.
+    """
+    if used.is_empty():
+        return dataset
+    new = used.select("query", "document", relevance=pl.col("answer").cast(pl.Int32), split=pl.lit(split))
+    labels = pl.concat([dataset.qrels, new.select(pl.col(name).cast(dtype) for name, dtype in QRELS_SCHEMA.items())])
+    return Dataset(dataset.queries, dataset.documents, labels, dataset.name, dataset.skipped)
+
+
+def judged_answers(used: pl.DataFrame) -> pl.DataFrame:
+    """List the verdicts that are answers as found answers are listed, for training to take for positives."""
+    told = {name: pl.lit(FOUND_BY if name == "found_by" else None, dtype=dtype) for name, dtype in KNOWN.items()}
+    return used.filter("answer").select("query", "document", **told)
+
+
+def verdicts_digest(used: pl.DataFrame, dataset: Dataset) -> str:
+    """Hash verdicts by ids, whatever their order."""
+    ids = used.select(
+        dataset.queries["id"].gather(used["query"]).alias("query_id"),
+        dataset.documents["id"].gather(used["document"]).alias("doc_id"),
+        pl.col("answer").cast(pl.String),
+    ).sort("query_id", "doc_id")
+    return digest(pl.concat([ids[name] for name in ("query_id", "doc_id", "answer")]))

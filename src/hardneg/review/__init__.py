@@ -1,0 +1,1 @@
+"""A page on which people judge whether mined negatives are answers after all."""

@@ -1,0 +1,51 @@
+"""Serving a review on this machine alone."""
+
+import secrets
+import socket
+from collections.abc import Callable
+
+from hardneg.errors import MissingExtraError, RunError
+from hardneg.review.desk import Desk
+
+_LOOPBACK = "127.0.0.1"
+_TOKEN_BYTES = 24
+
+
+def check_installed() -> None:
+    """Make sure that the extra `review` is there, before anything is read."""
+    for package in ("starlette", "uvicorn"):
+        try:
+            __import__(package)
+        except ImportError as error:
+            raise MissingExtraError(package, extra="review", purpose="the review page") from error
+
+
+def serve(desk: Desk, *, port: int, announce: Callable[[str], None]) -> None:
+    """Serve a review until Ctrl-C or SIGTERM.
+
+    Args:
+        desk: The review.
+        port: Where to listen; 0 takes a free one.
+        announce: Called with the address of the page once it can be opened.
+
+    Raises:
+        RunError: The port is taken.
+    """
+    import uvicorn
+
+    from hardneg.review.application import application
+
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    config = uvicorn.Config(application(desk, token), log_level="warning", access_log=False, server_header=False)
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((_LOOPBACK, port))
+        except (OSError, OverflowError) as error:
+            raise RunError(f"port {port} cannot be listened on ({error}); name another with --port") from error
+        listening.listen()
+        announce(f"http://{_LOOPBACK}:{listening.getsockname()[1]}/{token}/")
+        try:
+            uvicorn.Server(config).run(sockets=[listening])
+        except KeyboardInterrupt:  # the usual end of a review; every verdict is on disk
+            return

@@ -1,0 +1,198 @@
+"""The database of a review: pairs in the order of judging, and every verdict, on disk before it is answered."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import polars as pl
+
+from hardneg.errors import RunError
+from hardneg.review.schedule import Settings
+
+Verdict = Literal["answer", "not_answer", "unsure"]
+VERDICTS = get_args(Verdict)
+VOTES_SCHEMA = {"pair": pl.Int64, "reviewer": pl.String, "verdict": pl.String}
+
+_VERSION = 1
+_TABLES = """
+CREATE TABLE begun (settings TEXT NOT NULL, negatives INTEGER NOT NULL, digest TEXT NOT NULL);
+CREATE TABLE pairs (
+    pair INTEGER PRIMARY KEY, query_id TEXT NOT NULL, doc_id TEXT NOT NULL,
+    suspect INTEGER, draw INTEGER, shared INTEGER NOT NULL, UNIQUE (query_id, doc_id)
+);
+-- Nothing is ever changed or deleted here: an undo is a row with an empty verdict, and the last row stands.
+CREATE TABLE votes (
+    vote INTEGER PRIMARY KEY AUTOINCREMENT, pair INTEGER NOT NULL REFERENCES pairs, reviewer TEXT NOT NULL,
+    verdict TEXT CHECK (verdict IN ('answer', 'not_answer', 'unsure')), at TEXT NOT NULL
+);
+CREATE INDEX votes_of_pair ON votes (pair, reviewer);
+CREATE VIEW standing AS
+    SELECT vote, pair, reviewer, verdict FROM votes
+    WHERE vote IN (SELECT MAX(vote) FROM votes GROUP BY pair, reviewer) AND verdict IS NOT NULL;
+"""
+
+
+def database_of(run: Path) -> Path:
+    """Where the review of a run is kept."""
+    return run / "review" / "verdicts.sqlite"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What a review was begun with.
+
+    Args:
+        settings: What decides the pairs and their order.
+        negatives: How many negatives they were chosen from.
+        digest: Hash of the ids of these.
+    """
+
+    settings: Settings
+    negatives: int
+    digest: str
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """An open database of a review. Open one with `opened`.
+
+    Args:
+        path: The file.
+        connection: To it; every write is on disk when the call returns.
+    """
+
+    path: Path
+    connection: sqlite3.Connection
+
+    def begun(self) -> Begun | None:
+        """What the review was begun with; None if it was not begun."""
+        found = self.connection.execute("SELECT settings, negatives, digest FROM begun").fetchone()
+        return None if found is None else Begun(Settings(**json.loads(found[0])), *found[1:])
+
+    def begin(self, pairs: pl.DataFrame, begun: Begun) -> None:
+        """Write down what is to be judged, in one step; if somebody else was faster, theirs stands."""
+        rows = [(number, *row) for number, row in enumerate(pairs.iter_rows())]
+        with self._writing():
+            if self.begun() is None:
+                self.connection.executemany("INSERT INTO pairs VALUES (?, ?, ?, ?, ?, ?)", rows)
+                values = (json.dumps(begun.settings.as_dict()), begun.negatives, begun.digest)
+                self.connection.execute("INSERT INTO begun VALUES (?, ?, ?)", values)
+
+    def pairs(self) -> pl.DataFrame:
+        """All pairs: `pair` (number in the order of judging), `query_id`, `doc_id`, `suspect`, `draw`, `shared`."""
+        rows = self.connection.execute("SELECT * FROM pairs ORDER BY pair").fetchall()
+        schema = {"pair": pl.Int64, "query_id": pl.String, "doc_id": pl.String, "suspect": pl.Int64, "draw": pl.Int64}
+        return pl.DataFrame(rows, schema={**schema, "shared": pl.Boolean}, orient="row")
+
+    def votes(self) -> pl.DataFrame:
+        """The verdicts that stand, in the order in which they were given: `pair`, `reviewer`, `verdict`."""
+        rows = self.connection.execute("SELECT pair, reviewer, verdict FROM standing ORDER BY vote").fetchall()
+        return pl.DataFrame(rows, schema=VOTES_SCHEMA, orient="row")
+
+    def record(self, pair: int, reviewer: str, verdict: Verdict | None) -> None:
+        """Give a verdict, or take it back (None)."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        with self._writing():
+            values = (pair, reviewer, verdict, now)
+            self.connection.execute("INSERT INTO votes (pair, reviewer, verdict, at) VALUES (?, ?, ?, ?)", values)
+
+    def undo(self, reviewer: str) -> int | None:
+        """Take back the last verdict of a reviewer that stands; returns its pair, or None if there is none."""
+        last = self.connection.execute(
+            "SELECT pair FROM standing WHERE reviewer = ? ORDER BY vote DESC LIMIT 1", (reviewer,)
+        ).fetchone()
+        if last is not None:
+            self.record(last[0], reviewer, None)
+        return None if last is None else int(last[0])
+
+    def open_pairs(self, reviewer: str) -> Iterator[int]:
+        """List the pairs that wait for a reviewer: not judged by them, nor by another unless everybody judges them."""
+        for (pair,) in self.connection.execute(
+            """SELECT pair FROM pairs WHERE NOT EXISTS (
+                   SELECT 1 FROM standing WHERE standing.pair = pairs.pair AND (reviewer = ? OR NOT shared)
+               ) ORDER BY pair""",
+            (reviewer,),
+        ):
+            yield int(pair)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Store]:
+    """Open the database of a review; made if missing.
+
+    Args:
+        path: The file.
+
+    Yields:
+        The store.
+
+    Raises:
+        RunError: The file is no database, or one of another version.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, timeout=10.0, check_same_thread=False)
+        try:
+            _prepare(connection, path)
+            yield Store(path, connection)
+        finally:
+            connection.close()
+    except sqlite3.DatabaseError as error:
+        raise RunError(f"{path} cannot be used as a database of verdicts: {error}") from error
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")  # WAL's own default would lose the last verdicts with the power
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("BEGIN IMMEDIATE")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version not in (0, _VERSION):
+        connection.execute("ROLLBACK")
+        raise RunError(f"{path} was written by another version of hardneg (format {version}, not {_VERSION})")
+    if version == 0:
+        for statement in _TABLES.split(";\n"):
+            if statement.strip():
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
+    connection.execute("COMMIT")
+
+
+def check_same(begun: Begun, *, digest: str, wanted: dict[str, Any], path: Path) -> None:
+    """Check that a review that goes on is still the one that was begun.
+
+    Args:
+        begun: What it was begun with.
+        digest: Of the negatives as they are now.
+        wanted: The settings that were given now, by name; others are as they were.
+        path: Its database.
+
+    Raises:
+        RunError: Something differs.
+    """
+    if begun.digest != digest:
+        raise RunError(
+            f"the review in {path} was begun with other negatives; name another file with --database to "
+            "begin anew"
+        )
+    before = begun.settings.as_dict()
+    were = ", ".join(f"{name} = {before[name]}" for name, value in wanted.items() if value != before[name])
+    if were:
+        raise RunError(
+            f"the review in {path} was begun with {were}; leave that out to go on, or name another file with --database"
+        )

@@ -1,0 +1,87 @@
+"""Verdicts of a review as the file that a sample is judged in, and as what mining takes for labels."""
+
+from pathlib import Path
+
+import polars as pl
+
+from hardneg.audit.verdicts import VERDICTS_SCHEMA, read_verdicts, write_verdicts
+from hardneg.data.dataset import Dataset
+from hardneg.errors import RunError
+from hardneg.review.figures import decided
+from hardneg.review.store import Store, database_of, opened
+
+_SUFFIX = ".sqlite"
+
+
+def read_judged(path: Path, dataset: Dataset) -> pl.DataFrame:
+    """Read verdicts from wherever they are.
+
+    Args:
+        path: A file of verdicts (`.csv`, `.jsonl`), the database of a review (`.sqlite`), or a run that was reviewed.
+        dataset: Whose ids they name.
+
+    Returns:
+        As `read_verdicts` returns them.
+
+    Raises:
+        RunError: The run was not reviewed, or the review is of another dataset.
+        DatasetError: The file is broken.
+    """
+    database = database_of(path) if path.is_dir() else path
+    if database.suffix != _SUFFIX:
+        return read_verdicts(path, dataset)
+    if not database.exists():
+        raise RunError(
+            f"{path} holds no verdicts; judge some with `hardneg review` first, or name a .csv or .jsonl file"
+        )
+    with opened(database) as store:
+        return positions(_judged(store), dataset, database).select(VERDICTS_SCHEMA.keys())
+
+
+def export_verdicts(store: Store, dataset: Dataset, path: Path) -> int:
+    """Write all pairs that somebody judged to a file that `hardneg audit --read` and `hardneg mine --verdicts` take.
+
+    Args:
+        store: The review.
+        dataset: Where the texts are.
+        path: Its name ends in `.csv` or `.jsonl`.
+
+    Returns:
+        How many pairs were written.
+
+    Raises:
+        DatasetError: The name ends in something else.
+    """
+    rows = positions(_judged(store), dataset, store.path)
+    said = pl.col("answer").replace_strict({True: "yes", False: "no"}, default="", return_dtype=pl.String)
+    drawn = pl.when("drawn").then(pl.lit("yes")).otherwise(pl.lit("no"))
+    columns = ("query", "document", "answer", "drawn", "yes", "no", "unsure")
+    write_verdicts(rows.with_columns(answer=said, drawn=drawn).select(columns), dataset, path)
+    return rows.height
+
+
+def positions(pairs: pl.DataFrame, dataset: Dataset, path: Path) -> pl.DataFrame:
+    """Find the `query` and `document` of pairs that are known by `query_id` and `doc_id`.
+
+    Args:
+        pairs: The pairs.
+        dataset: Whose ids they name.
+        path: Where they come from; the error names it.
+
+    Returns:
+        The pairs with positions besides.
+
+    Raises:
+        RunError: An id is not of this dataset.
+    """
+    for key, column, table in (("query_id", "query", dataset.queries), ("doc_id", "document", dataset.documents)):
+        known = table.select(pl.col("id").alias(key)).with_row_index(column).cast({column: pl.Int32})
+        pairs = pairs.join(known, on=key, how="left", maintain_order="left")
+        missing = pairs.filter(pl.col(column).is_null())[key]
+        if len(missing):
+            raise RunError(f"{path} names {key} {missing[0]!r}, which {dataset.name} does not have")
+    return pairs
+
+
+def _judged(store: Store) -> pl.DataFrame:
+    return decided(store.pairs(), store.votes()).filter(pl.col("n_votes") > 0)

@@ -1,0 +1,92 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hardneg.cli import main
+
+MINE = ["--filter", "near_duplicate", "--per-query", "2", "--depth", "9", "--block-size", "5"]
+BM25 = ["--source", "bm25(analyzer='plain')"]
+PAUSE = """
+import sys
+from pausing_source import Pausing
+Pausing.patience = 2
+from hardneg.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_finished_mining_says_what_it_found(bench, tmp_path, hardneg, capsys):
+    hardneg("mine", bench / "data", "-o", tmp_path / "run", *BM25, *MINE)
+    found = hardneg("status", tmp_path / "run")
+    assert (found["command"], found["state"], found["tasks"]) == ("mine", "finished", [])
+    assert found["findings"]["mined"]["queries"] == 18
+    assert found["findings"]["mined"]["selected"] > 0
+    assert main(["status", str(tmp_path / "run")]) == 0
+    shown = capsys.readouterr().out
+    assert "hardneg mine, finished after" in shown
+    assert "mined: queries 18" in shown
+
+
+def test_a_mining_is_seen_at_work_and_after_it_was_killed(bench, tmp_path, hardneg, capsys):
+    out = tmp_path / "run"
+    arguments = ["mine", bench / "data", "-o", out, "--source", "pausing_source:Pausing", *MINE, "--quiet"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
+    command = [sys.executable, "-c", PAUSE, *map(str, arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            assert process.stdout.readline() == "standing still\n"
+            wait_until(lambda: hardneg("status", out)["tasks"][0]["done"] == 10)
+            working = hardneg("status", out)
+            assert main(["status", str(out)]) == 0
+            shown = capsys.readouterr().out
+        finally:
+            os.kill(process.pid, signal.SIGKILL)
+    (task,) = working["tasks"]
+    assert working["state"] == "running"
+    assert (task["name"], task["done"], task["total"], task["share"]) == ("mining", 10, 18, pytest.approx(10 / 18))
+    assert working["findings"]["mined"]["selected"] > 0
+    assert "hardneg mine, running for" in shown
+    assert "mining: 10 of 18 queries, 56%" in shown
+    killed = hardneg("status", out)
+    assert killed["state"] == "interrupted"
+    assert killed["tasks"][0]["done"] == 10
+    assert main(["status", str(out)]) == 0
+    assert "The same command goes on where it stopped." in capsys.readouterr().out
+
+
+def test_a_run_that_python_made_has_a_status_too(bench, tmp_path, split_toy, hardneg):
+    from hardneg import sources
+    from hardneg.pipeline.mining import mine
+
+    mine(split_toy, sources=[sources.BM25(analyzer="plain")], filters=[], depth=9, out=tmp_path / "run")
+    assert hardneg("status", tmp_path / "run")["state"] == "finished"
+    (tmp_path / "run" / "funnel.json").unlink()
+    assert hardneg("status", tmp_path / "run")["state"] == "interrupted"
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path, refusal):
+    assert "holds no run" in refusal("status", tmp_path)
+    assert "is no folder" in refusal("status", tmp_path / "nowhere")
+
+
+def test_the_log_of_a_command_is_json_lines_and_the_environment_can_ask_for_it(bench, tmp_path, hardneg, monkeypatch):
+    monkeypatch.setenv("HARDNEG_LOG", str(tmp_path / "log.jsonl"))
+    hardneg("mine", bench / "data", "-o", tmp_path / "run", *BM25, *MINE)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert lines[0]["event"] == "started"
+    assert lines[-1] == {**lines[-1], "event": "ended", "state": "finished"}
+    assert any(line.get("task") == "mining" and line["event"] == "task_ended" for line in lines)
+
+
+def wait_until(is_so, seconds=60.0):
+    import time
+
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.1)
