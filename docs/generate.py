@@ -20,6 +20,7 @@ COMMANDS = (
     ("train",),
     ("evaluate",),
     ("export",),
+    ("report",),
     ("data", "check"),
     ("data", "python"),
     ("data", "pairs"),

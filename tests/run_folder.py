@@ -189,3 +189,28 @@ def write_json(path: Path, value: object) -> None:
     """Write a file as stages do."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+NASTY = '<script>window.hacked = 1</script></script><img src=x onerror="window.hacked = 2"> & "quoted" \u2028 end'
+
+
+def nasty_dataset() -> Dataset:
+    """18 queries, 30 documents; a query and every third document hold markup that must stay text."""
+    words = ["copy", "sort", "join", "open", "list", "read", "sum", "split", "trim", "merge"]
+    queries = [f"{words[i % 10]} number {i}" for i in range(18)]
+    queries[2] = f"query {NASTY}"
+    documents = [f"def {words[i % 10]}_{i}(): ..." + (f" {NASTY}" if i % 3 == 0 else "") for i in range(30)]
+    pairs = [(i, i) for i in range(18)] + [(i, 18 + i) for i in range(6)]
+    return Dataset.from_tables(
+        pl.DataFrame({"id": [f"q{i}" for i in range(18)], "text": queries}),
+        pl.DataFrame({"id": [f"d{i}" for i in range(30)], "text": documents}),
+        pl.DataFrame(
+            {
+                "query_id": [f"q{q}" for q, _ in pairs],
+                "doc_id": [f"d{d}" for _, d in pairs],
+                "relevance": [1] * len(pairs),
+                "split": ["train" if q < 12 else "test" for q, _ in pairs],
+            }
+        ),
+        name="nasty",
+    )

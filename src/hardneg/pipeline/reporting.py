@@ -19,7 +19,7 @@ from hardneg.pipeline.state import read_state
 
 if TYPE_CHECKING:
     from hardneg.evaluation.row import Row
-    from hardneg.report.contents import Audited, Contents, Mining, Training
+    from hardneg.report.contents import Audited, Contents, Ladder, Mining, Training
     from hardneg.report.examples import Caps
 
 _FIRST = ("bm25", "zero_shot", "in_batch")  # rows, before those of the run's own stages
@@ -95,8 +95,8 @@ def read_contents(folder: Path, *, dataset: Dataset | None = None, seed: int = 0
     manifest = read_state(folder / "manifest.json", keys=("recipe", "stages"))
     mined, unfinished = _mined(folder)
     rows = _rows(folder, manifest.get("chain", []))
-    trained, audits, rungs = list(_trained(folder)), list(_audits(folder)), _rungs(folder)
-    if not (mined or rows or trained or audits or rungs is not None):
+    trained, audits, ladder = list(_trained(folder)), list(_audits(folder)), _ladder(folder)
+    if not (mined or rows or trained or audits or ladder is not None):
         raise RunError(
             f"{folder} holds nothing to report; name the folder of a run, of mined negatives, of a training or of an "
             "evaluation"
@@ -121,7 +121,7 @@ def read_contents(folder: Path, *, dataset: Dataset | None = None, seed: int = 0
         stages=manifest.get("stages", {}),
         machine=manifest.get("machine", ""),
         audits=audits,
-        rungs=rungs,
+        ladder=ladder,
         texts=texts,
         notes=[*unfinished, *why_not],
         seed=seed,
@@ -262,8 +262,41 @@ def _audits(folder: Path) -> "Iterator[Audited]":
             yield Audited(figures=found["figures"], **shared)
 
 
-def _rungs(folder: Path) -> pl.DataFrame | None:  # noqa: ARG001
-    return None
+def _ladder(folder: Path) -> "Ladder | None":
+    """Read what `hardneg ladder` found: each rung on the test queries, or on the development queries before that."""
+    from hardneg.report.contents import Ladder
+
+    found = read_state(folder / "ladder.json", keys=("measure", "rungs", "comparisons"))
+    if not found:
+        return None
+    measure = found["measure"]
+    with _whole_lines(folder / "ladder.json"):
+        rungs = [_rung(rung, measure) for rung in found["rungs"]]
+        pairs = [
+            {"name": f"{one['after']} against {one['before']}", "value": one["difference"]}
+            | {key: one.get(key) for key in ("low", "high", "p_value", "p_corrected", "wins", "ties", "losses")}
+            for one in found["comparisons"]
+        ]
+    ends = dict.fromkeys(("value", "low", "high"), pl.Float64)
+    return Ladder(
+        pl.DataFrame(rungs, schema_overrides=ends, infer_schema_length=None),
+        pl.DataFrame(pairs, schema_overrides=ends, infer_schema_length=None),
+        measure,
+    )
+
+
+def _rung(rung: Mapping[str, Any], measure: str) -> dict[str, Any]:
+    split = "test" if rung.get("test") else "dev"
+    figure = (rung.get(split) or {}).get(measure, {})
+    cost = rung.get("cost", {})
+    return {
+        "name": rung["name"],
+        **{key: figure.get(key) for key in ("value", "low", "high", "sd", "n")},
+        "split": split if figure else None,
+        "state": rung.get("state"),
+        "seconds": cost.get("seconds"),
+        "peak_gb": cost.get("peak_gb"),
+    }
 
 
 def _recipe(folder: Path) -> dict[str, Any]:
@@ -273,7 +306,11 @@ def _recipe(folder: Path) -> dict[str, Any]:
 
 def _dataset(folder: Path, given: Dataset | None, recipe: Mapping[str, Any]) -> tuple[Dataset | None, list[str]]:
     """Find the texts: what was given, what the run built, or what its recipe names; else say why there are none."""
-    expected = {state["dataset"] for file in folder.glob("**/mining.json") if (state := read_state(file, keys=()))}
+    expected = {
+        state["dataset"]
+        for file in (folder / "mining.json", *folder.glob("stages/*/mining.json"))
+        if (state := read_state(file, keys=()))
+    }
     if given is not None:
         if expected and given.fingerprint not in expected:
             raise RunError(f"{given.name} is not the dataset that was mined into {folder}; name the one that was")

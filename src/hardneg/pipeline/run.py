@@ -17,6 +17,7 @@ from hardneg.pipeline.chain import in_batch_rows, stage_rows, train_stages, trai
 from hardneg.pipeline.folder import RunFolder, link_tree
 from hardneg.pipeline.mining import Mined
 from hardneg.pipeline.parts import read_table
+from hardneg.pipeline.reporting import write_report
 from hardneg.recipe import FromPath, FromPython, Recipe, Stage
 from hardneg.sources import BM25, Dense, Source
 
@@ -60,7 +61,7 @@ def run(recipe: Recipe, *, out: Path | str, permit: Callable[[Dataset], None] | 
         permit: Called with the dataset before anything is mined or trained; it may raise.
 
     Returns:
-        The table and the costs.
+        The table and the costs; `report.html` in the folder shows all of it.
 
     Raises:
         InputError: Something in the recipe or its data cannot be used.
@@ -79,6 +80,7 @@ def run(recipe: Recipe, *, out: Path | str, permit: Callable[[Dataset], None] | 
     rows += _trained(chain, recipe, dataset, folder)
     link_tree(training_place(folder, rows[-1].name, _seeds(recipe)[0]) / "model", folder.path / "model")
     folder.save()
+    write_report(folder.path, dataset=dataset)
     return Result(folder.path, rows, folder.manifest)
 
 

@@ -74,6 +74,21 @@ class Audited:
 
 
 @dataclass(frozen=True, eq=False)
+class Ladder:
+    """What `hardneg ladder` found.
+
+    Args:
+        rungs: Columns `name`, `value`, `low`, `high`, from the bottom rung to the top, and any others.
+        comparisons: Columns `name`, `value` (the difference), `low`, `high`, and any others.
+        measure: What was measured.
+    """
+
+    rungs: pl.DataFrame
+    comparisons: pl.DataFrame
+    measure: str
+
+
+@dataclass(frozen=True, eq=False)
 class Contents:
     """What a report is made of.
 
@@ -87,7 +102,7 @@ class Contents:
         stages: Wall time and peak memory of each stage.
         machine: What the stages ran on.
         audits: Results of audits.
-        rungs: A ladder's rungs (`name`, `value`, `low`, `high`); None if there is none.
+        ladder: What a ladder found; None if there is none.
         texts: Columns `id` and `text` of "queries" and "documents"; None if the dataset is not at hand.
         notes: What could not be shown, and why.
         seed: Of the draw of examples.
@@ -102,7 +117,7 @@ class Contents:
     stages: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     machine: str = ""
     audits: Sequence[Audited] = ()
-    rungs: pl.DataFrame | None = None
+    ladder: Ladder | None = None
     texts: Mapping[str, pl.DataFrame] | None = None
     notes: Sequence[str] = ()
     seed: int = 0

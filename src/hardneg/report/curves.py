@@ -74,7 +74,7 @@ class Curves:
         panels = self._panels()
         parts, top = list[Markup](), 0.0
         last = float(self.table["step"].max() or 1)  # type: ignore[arg-type]
-        across = Scale(min(1.0, last), last, _LEFT, width - 4)
+        across = Scale(min(1.0, last), last, _LEFT, width - 14)
         for at, names in enumerate(panels):
             parts += self._panel(names, top, across, width, labelled=at == len(panels) - 1)
             top += _HEAD + _PANEL + _BETWEEN
@@ -104,7 +104,7 @@ class Curves:
             parts.append(rect(across.end - third, top + _HEAD, third, _PANEL, "marked"))
             codes = " ".join(f"⚠ {finding.code}" for finding in marks)
             parts.append(text(across.end - 4, top + _HEAD + 16, codes, "mark", anchor="end"))
-        parts.append(y_axis(scale, _LEFT, n=3, right=across.end))
+        parts.append(y_axis(scale, _LEFT, n=4, right=across.end))
         if labelled:
             parts.append(x_axis(across, bottom, n=4 if width < 500 else 8, top=bottom, title="step"))
         parts.append(line(_LEFT, bottom, across.end, bottom, "base"))

@@ -13,15 +13,15 @@ _FEW = 0.9  # the share of queries with their number below which HN002 speaks, a
 
 @dataclass(frozen=True)
 class Found:
-    """A finding and where it was made.
+    """A finding, and where it was made.
 
     Args:
-        where: The stage or the training; empty for the whole run.
-        finding: What was found.
+        finding: What was found; of several like it, the first.
+        places: The stage or the training where it was found, empty for the whole run, with what was seen there.
     """
 
-    where: str
     finding: Finding
+    places: tuple[tuple[str, Finding], ...]
 
 
 def all_findings(contents: Contents) -> list[Found]:
@@ -31,32 +31,34 @@ def all_findings(contents: Contents) -> list[Found]:
         contents: What the report is made of.
 
     Returns:
-        The findings, errors first, then by code.
+        The findings, errors first, then by code; the same finding in several places is one.
     """
-    found = [*_of_mining(contents), *_of_training(contents), *_of_rows(compared(contents.rows), contents)]
-    return sorted(found, key=lambda each: (SEVERITIES.index(each.finding.severity), each.finding.code, each.where))
+    groups: dict[tuple[int, str, str], list[tuple[str, Finding]]] = {}
+    for where, one in (*_of_mining(contents), *_of_training(contents), *_of_rows(compared(contents.rows), contents)):
+        groups.setdefault((SEVERITIES.index(one.severity), one.code, one.title), []).append((where, one))
+    return [Found(places[0][1], tuple(places)) for _, places in sorted(groups.items(), key=lambda item: item[0])]
 
 
-def _of_mining(contents: Contents) -> Iterator[Found]:
+def _of_mining(contents: Contents) -> Iterator[tuple[str, Finding]]:
     for mined in contents.mined:
         where = f"mining {mined.stage}".strip()
         fitted = {finding.code for finding in mined.findings}
-        yield from (Found(where, finding) for finding in mined.findings)
+        yield from ((where, finding) for finding in mined.findings)
         short, queries = mined.funnel["short_queries"], mined.funnel["queries"]
         if short > (1 - _FEW) * queries and "HN002" not in fitted:
-            yield Found(where, _too_few(short, queries, mined.per_query))
+            yield where, _too_few(short, queries, mined.per_query)
 
 
-def _of_training(contents: Contents) -> Iterator[Found]:
+def _of_training(contents: Contents) -> Iterator[tuple[str, Finding]]:
     for trained in contents.trained:
-        yield from (Found(f"training {trained.model}", finding) for finding in trained.findings)
+        yield from ((f"training {trained.model}", finding) for finding in trained.findings)
 
 
-def _of_rows(comparisons: Mapping[str, Comparison], contents: Contents) -> Iterator[Found]:
+def _of_rows(comparisons: Mapping[str, Comparison], contents: Contents) -> Iterator[tuple[str, Finding]]:
     for name in ("zero_shot", "in_batch"):
         one = comparisons.get(name)
         if one is not None and one.high < 0:
-            yield Found("", _worse(contents.rows[-1].name, name, one))
+            yield "", _worse(contents.rows[-1].name, name, one)
 
 
 def _too_few(short: int, queries: int, per_query: int) -> Finding:

@@ -49,11 +49,7 @@ class Hardness:
         """The medians, compared."""
         middle = {row["group"]: row["median"] for row in self.middles.iter_rows(named=True)}
         said = [f"{GROUPS[group]} {number(middle[group])}" for group in GROUPS if group in middle]
-        return (
-            f"Median {self.score} score: {', '.join(said)}. The further right, the harder; a negative among the "
-            "positives is either the best lesson or an answer that nobody labelled. Each shape is drawn to its own "
-            "height."
-        )
+        return f"Median {self.score} score: {', '.join(said)}."
 
     def frame(self) -> pl.DataFrame:
         """One row a group and bin: `group`, `low`, `high`, `pairs`."""

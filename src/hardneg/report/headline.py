@@ -73,6 +73,12 @@ def _without_comparison(contents: Contents) -> str:
     if contents.rows:
         row = contents.rows[-1]
         return f"{plain(row.name)} reaches {row.as_dict()[MEASURE]['value']:.3f} {MEASURE} on the test queries."
+    if contents.ladder is not None:
+        best = contents.ladder.rungs.drop_nulls("value").sort("value", descending=True).head(1)
+        said = (
+            f"{best['name'][0]} stands highest: {best['value'][0]:.3f} {contents.ladder.measure}" if best.height else ""
+        )
+        return f"A ladder of {number(contents.ladder.rungs.height)} strategies. {said}".strip() + "."
     if contents.mined:
         chosen = sum(mined.funnel["selected"] for mined in contents.mined)
         queries = max(mined.funnel["queries"] for mined in contents.mined)

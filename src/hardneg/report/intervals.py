@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import polars as pl
 from markupsafe import Markup
 
-from hardneg.report.svg import Scale, dot, fitting, line, number, picture, signed, text, x_axis
+from hardneg.report.svg import Scale, dot, fitting, line, picture, signed, text, x_axis
 
 _ROW, _HEAD, _FOOT = 42, 8, 40
 
@@ -22,6 +22,7 @@ class Intervals:
         measure: What is measured, for the axis.
         differences: Whether values are differences: drawn around 0, written with their sign.
         only: Draws the rows alone whose column `measure` says so; None draws all.
+        percent: Whether values are shares, written in percent.
     """
 
     key: str
@@ -31,6 +32,7 @@ class Intervals:
     measure: str
     differences: bool = False
     only: str | None = None
+    percent: bool = False
 
     def frame(self) -> pl.DataFrame:
         """One row a line, as it was given."""
@@ -42,12 +44,17 @@ class Intervals:
         rows = shown.select("name", "value", "low", "high")
         bottom = _HEAD + _ROW * rows.height
         scale = self._scale(rows, width)
-        parts = [x_axis(scale, bottom, n=3 if width < 500 else 7, top=_HEAD, title=self.measure)]
+        parts = [x_axis(scale, bottom, n=3 if width < 500 else 7, top=_HEAD, title=self.measure, percent=self.percent)]
         if scale.low <= 0 <= scale.high:
             parts.append(line(scale(0), _HEAD, scale(0), bottom, "zero"))
         for at, row in enumerate(rows.iter_rows(named=True)):
             parts += self._line(row, _HEAD + _ROW * at, scale, width, last=at == rows.height - 1)
         return picture(width, bottom + _FOOT, parts, title=self.title, description=self.lead)
+
+    def _written(self, value: float, digits: int) -> str:
+        if self.percent:
+            return f"{100 * value:.1f} %"
+        return signed(value) if self.differences else f"{value:.{digits}f}"
 
     def _scale(self, rows: pl.DataFrame, width: int) -> Scale:
         ends = [end for name in ("value", "low", "high") for end in rows[name].drop_nulls().to_list()]
@@ -58,12 +65,10 @@ class Intervals:
 
     def _line(self, row: dict[str, float | None], top: float, scale: Scale, width: int, *, last: bool) -> list[Markup]:
         value, low, high = row["value"], row["low"], row["high"]
-        write = signed if self.differences else number
-        said = "–" if value is None else write(value) if self.differences else f"{value:.4f}"
+        said = "–" if value is None else self._written(value, 4)
         if value is not None and low is not None and high is not None:
-            ends = (signed(low), signed(high)) if self.differences else (f"{low:.3f}", f"{high:.3f}")
-            said += f"  [{ends[0]}, {ends[1]}]"
-        y, kind = top + 30, "chosen" if last and not self.differences else "kept"
+            said += f"  [{self._written(low, 3)}, {self._written(high, 3)}]"
+        y, kind = top + 30, "chosen" if last and not (self.differences or self.percent) else "kept"
         if self.differences and low is not None and high is not None:
             kind = "chosen" if low > 0 else "refused" if high < 0 else "kept"
         parts = [

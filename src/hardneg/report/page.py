@@ -24,12 +24,12 @@ from hardneg.report.gains import Gains, gains
 from hardneg.report.hardness import hardness
 from hardneg.report.headline import headline
 from hardneg.report.intervals import Intervals
-from hardneg.report.quality import MEASURE, differences, ladder, plain, quality
+from hardneg.report.quality import MEASURE, climbs, differences, ladder, plain, quality
 from hardneg.report.refreshes import refreshes, replacements
 from hardneg.report.supply import supply
 from hardneg.report.svg import NARROW, WIDE, number
 
-_SHOWN_ROWS, _CSV_ROWS, _EXTREMES = 40, 2_000, 12
+_SHOWN_ROWS, _CSV_ROWS, _EXTREMES = 40, 2_000, 8
 _SHARES = ("contamination", "leakage", "retrieved", "coverage")
 
 
@@ -39,6 +39,7 @@ class Section:
 
     Args:
         key: Name in links.
+        short: Its name in the list of sections.
         title: Its heading.
         figures: What it shows.
         notes: What must be said of them.
@@ -46,6 +47,7 @@ class Section:
     """
 
     key: str
+    short: str
     title: str
     figures: Sequence[Figure]
     notes: Sequence[str] = ()
@@ -87,13 +89,15 @@ def page(contents: Contents, *, caps: Caps | None = None) -> str:
 def sections(contents: Contents) -> Iterator[Section]:
     """List the sections for which there is something to show, in order."""
     found = [
-        Section("quality", "What it did to the model", list(_quality(contents))),
-        Section("queries", "Query by query", list(_gains(contents))),
-        Section("funnel", "What was mined, and what refused", list(_mined(contents))),
-        Section("hardness", "How hard the candidates are", list(_hardness(contents)), _hardness_notes(contents)),
-        Section("audit", "Answers among the negatives", list(_audits(contents)), _caveats(contents)),
-        Section("training", "Training", list(_training(contents)), folded=True),
-        Section("costs", "Costs", [Costs(contents.stages, contents.machine)] if contents.stages else []),
+        Section("quality", "Quality", "What it did to the model", list(_quality(contents))),
+        Section("queries", "Queries", "Query by query", list(_gains(contents))),
+        Section("funnel", "Mining", "What was mined, and what refused", list(_mined(contents))),
+        Section(
+            "hardness", "Hardness", "How hard the candidates are", list(_hardness(contents)), _hardness_notes(contents)
+        ),
+        Section("audit", "Audit", "Answers among the negatives", list(_audits(contents)), _caveats(contents)),
+        Section("training", "Training", "Training", list(_training(contents)), folded=True),
+        Section("costs", "Costs", "Costs", [Costs(contents.stages, contents.machine)] if contents.stages else []),
     ]
     yield from (section for section in found if section.figures)
 
@@ -104,8 +108,10 @@ def _quality(contents: Contents) -> Iterator[Figure]:
         gained = differences(contents.rows)
         if gained is not None:
             yield gained
-    if contents.rungs is not None and contents.rungs.height:
-        yield ladder(contents.rungs)
+    if contents.ladder is not None:
+        yield ladder(contents.ladder.rungs, measure=contents.ladder.measure)
+        if contents.ladder.comparisons.height:
+            yield climbs(contents.ladder.comparisons, measure=contents.ladder.measure)
 
 
 def _gains(contents: Contents) -> Iterator[Gains]:
@@ -121,7 +127,7 @@ def _gains(contents: Contents) -> Iterator[Gains]:
         sides = [_placed(contents, each.name, each.per_query) for each in (row, last)]
         found = gains(*sides, names=(plain(row.name), plain(last.name)), measure=MEASURE)
         if queries is not None:
-            text = queries.select(query_id="id", query=pl.col("text").str.slice(0, 200))
+            text = queries.select(query_id="id", query=pl.col("text").str.slice(0, 140))
             table = found.table.join(text, on="query_id", how="left", maintain_order="left")
             found = Gains(found.before, found.after, found.measure, table)
         yield found
@@ -174,7 +180,7 @@ def _figures(audited: Audited) -> Intervals:
     table = pl.DataFrame(rows, schema_overrides=dict.fromkeys(("value", "low", "high"), pl.Float64))
     value = audited.figures["contamination"]["value"]
     lead = f"{'–' if value is None else f'{value:.2%}'} of the negatives are answers that were hidden from mining."
-    return Intervals("audit", "How many answers came back as negatives", lead, table, "share")
+    return Intervals("audit", "How many answers came back as negatives", lead, table, "share", percent=True)
 
 
 def _caveats(contents: Contents) -> Sequence[str]:
@@ -182,7 +188,8 @@ def _caveats(contents: Contents) -> Sequence[str]:
 
 
 def _training(contents: Contents) -> Iterator[Figure]:
-    for trained in contents.trained:
+    last = contents.rows[-1].name if contents.rows else ""
+    for trained in sorted(contents.trained, key=lambda each: not each.model.startswith(last)):
         figures = (
             curves(trained.model, trained.records, trained.findings),
             refreshes(trained.model, trained.refreshes),

@@ -81,6 +81,24 @@ def compared(rows: Sequence[Row], *, measure: str = MEASURE) -> dict[str, Compar
     return {row.name: compare(row.per_query, last, measure) for row in same}
 
 
+def climbs(comparisons: pl.DataFrame, *, measure: str = MEASURE) -> Intervals:
+    """Lay out what the rungs of a ladder gained on each other.
+
+    Args:
+        comparisons: Columns `name`, `value`, `low`, `high`, and any others.
+        measure: What was measured.
+
+    Returns:
+        The figure.
+    """
+    gained = comparisons.filter(pl.col("low") > 0).height
+    lead = (
+        f"{number(gained)} of {number(comparisons.height)} differences lie above 0 with their whole interval. The "
+        "table has p-values corrected for the number of comparisons."
+    )
+    return Intervals("climbs", "What each rung gained", lead, comparisons, f"difference in {measure}", differences=True)
+
+
 def ladder(rungs: pl.DataFrame, *, measure: str = MEASURE) -> Intervals:
     """Lay out a ladder of training strategies.
 

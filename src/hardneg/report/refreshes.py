@@ -62,7 +62,7 @@ class Refreshes:
         """One panel for each figure."""
         columns = [name for name in _LABELS if name in self.table.columns and self.table[name].drop_nulls().len()]
         last = float(self.table["step"].max() or 1)  # type: ignore[arg-type]
-        across, parts, top = Scale(0, last, _LEFT, width - 8), list[Markup](), 0.0
+        across, parts, top = Scale(0, last, _LEFT, width - 14), list[Markup](), 0.0
         for name in columns:
             pairs = [(name, "chosen"), *([("old_score", "hollow")] if name == "new_score" else [])]
             values = [float(each) for column, _ in pairs for each in self.table[column].drop_nulls()]
