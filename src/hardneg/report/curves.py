@@ -16,13 +16,19 @@ _PANEL, _HEAD, _FOOT, _LEFT, _BETWEEN = 120, 34, 40, 50, 24
 PANELS: Mapping[tuple[str, ...], tuple[str, tuple[str, ...]]] = {
     ("loss",): ("Loss", ("HN030", "HN031")),
     ("grad_norm",): ("Length of the gradient", ("HN031",)),
-    ("positive_mean", "negative_mean"): ("Mean score of positives (upper) and negatives", ("HN033",)),
-    ("share_above",): ("Share of the negatives above their positive", ("HN032",)),
-    ("conflict", "suspects_above"): ("Probe: conflict (filled) and suspects above (hollow)", ("HN035", "HN032")),
-    ("mask_rate",): ("Share of the negatives that the mask took", ("HN034",)),
-    ("n_pool",): ("Documents that each query was compared with", ()),
+    ("positive_mean", "negative_mean"): ("Mean scores", ("HN033",)),
+    ("share_above",): ("Share of negatives above their positive", ("HN032",)),
+    ("conflict", "suspects_above"): ("Probe of the hardest negatives", ("HN035", "HN032")),
+    ("mask_rate",): ("Share of negatives that the mask took", ("HN034",)),
+    ("n_pool",): ("Documents that a query is compared with", ()),
 }
-_KINDS = ("chosen", "refused")
+# Where two lines share a panel: the name of each, and its colour.
+_LINES: Mapping[str, tuple[str, str]] = {
+    "positive_mean": ("positives", "positives"),
+    "negative_mean": ("negatives", "refused"),
+    "conflict": ("conflict", "chosen"),
+    "suspects_above": ("suspects above their positive", "refused"),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +104,7 @@ class Curves:
         values = [float(each) for name in there for each in self.table[name].drop_nulls()]
         scale = _vertical(values, top + _HEAD + _PANEL, top + _HEAD, from_zero=names[0] != "positive_mean")
         bottom = top + _HEAD + _PANEL
-        parts = [text(_LEFT, top + 20, title, "heading")]
+        parts = [text(0, top + 20, title, "heading")]
         if marks:
             third = (across.end - across.start) / 3
             parts.append(rect(across.end - third, top + _HEAD, third, _PANEL, "marked"))
@@ -108,14 +114,16 @@ class Curves:
         if labelled:
             parts.append(x_axis(across, bottom, n=4 if width < 500 else 8, top=bottom, title="step"))
         parts.append(line(_LEFT, bottom, across.end, bottom, "base"))
-        probed = names[0] == "conflict"
-        for kind, name in zip(_KINDS, there, strict=False):
+        for name in there:
+            label, kind = _LINES.get(name, ("", "chosen"))
             points = [
                 (across(step), scale(value)) for step, value in self.table.select("step", name).drop_nulls().iter_rows()
             ]
             parts.append(path(points, f"curve {kind}"))
-            if probed or len(points) < 12:
-                parts += [dot(x, y, 4, "hollow" if name == "suspects_above" else kind) for x, y in points]
+            if len(points) < 12:
+                parts += [dot(x, y, 4, kind) for x, y in points]
+            if label:
+                parts.append(text(_LEFT + 6, points[0][1] - 7, label, f"name {kind}"))
         return parts
 
 

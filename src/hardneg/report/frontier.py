@@ -20,6 +20,8 @@ _MARKERS = ((0, 24), (45, 4), (0, 4), (90, 3), (-90, 3), (18, 5), (0, 6), (60, 3
 class FrontierPlot:
     """Settings of filters by contamination and relative score.
 
+    A label that would lie on a marker or on another label is left out; the table has all.
+
     Args:
         table: As `Frontier.frame` gives it.
         score: Name of the source whose score says how hard a negative is; empty if not known.
@@ -76,7 +78,7 @@ class FrontierPlot:
         y = Scale(0, 1.08 * top, bottom, head)
         parts = [*legend, x_axis(x, bottom, n=3 if width < 500 else 7, top=head, title=self._axis(width))]
         parts += [y_axis(y, _LEFT, n=5, right=width - 10, percent=True)]
-        taken = list[tuple[float, float, float]]()
+        taken = [(x(each["x"]) - 6, y(each["y"]), 12.0) for each in rows.iter_rows(named=True)]
         for at, kind in enumerate(kinds):
             part = rows.filter(pl.col("filter") == kind)
             through = part.filter("compared").sort("x").select("x", "y").iter_rows()
@@ -105,11 +107,14 @@ class FrontierPlot:
         parts = [path(_corners(x, y, 9, at), "ring", closed=True)] if is_best else []
         parts.append(path(_corners(x, y, 5, at), f"marker {series}", closed=True))
         label = row["setting"].rpartition("=")[2] or row["setting"]
-        right = x + 9 + width_of(label) < width
-        free = all(abs(y - b) > 11 or x + 9 + width_of(label) < a or x > a + w + 9 for a, b, w in taken)
+        left = x + 8 if x + 8 + width_of(label) < width else x - 8 - width_of(label)
+        own = (x - 6, y, 12.0)
+        free = all(
+            abs(y - b) > 11 or left + width_of(label) < a or left > a + w for a, b, w in taken if (a, b, w) != own
+        )
         if label and (free or is_best):
-            taken.append((x, y, width_of(label)))
-            place = (x + 8, "start") if right else (x - 8, "end")
+            taken.append((left, y, width_of(label)))
+            place = (left, "start") if left > x else (x - 8, "end")
             parts.append(text(place[0], y + 4, label, "tick", anchor=place[1]))
         return parts
 

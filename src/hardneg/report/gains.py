@@ -67,8 +67,8 @@ class Gains:
         scale = Scale(size, -size, _HEAD, _HEAD + _HEIGHT)
         across = Scale(0, max(len(values), 1), _LEFT, width)
         parts = [y_axis(Scale(-size, size, _HEAD + _HEIGHT, _HEAD), _LEFT, n=4, right=width)]
-        for kind, wanted in (("chosen", lambda v: v > 0), ("refused", lambda v: v < 0)):
-            places = [at for at, value in enumerate(values) if wanted(value)]
+        for kind, sign in (("chosen", 1), ("refused", -1)):
+            places = [at for at, value in enumerate(values) if sign * value > 0]
             if places:
                 parts.append(path(_steps(values, places, across, scale), f"fill {kind}", closed=True))
         parts.append(line(_LEFT, scale(0), width, scale(0), "zero"))

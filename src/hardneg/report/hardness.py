@@ -15,7 +15,7 @@ GROUPS = {
     "chosen": "chosen as negatives",
 }
 BINS = 48
-_RIDGE, _HEAD, _FOOT = 62, 22, 40
+_RIDGE, _HEAD, _FOOT = 62, 4, 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ class Hardness:
         for at, (group, pairs, median) in enumerate(self.middles.iter_rows()):
             base = _HEAD + (at + 1) * _RIDGE
             rows = self.bins.filter(pl.col("group") == group)
-            top = max(rows["pairs"].max() or 1, 1)  # type: ignore[call-overload]
+            top = max(rows["pairs"].max() or 1, 1)
             outline = [(scale(rows["low"][0]), base)] if rows.height else []
             for low, high, count in rows.select("low", "high", "pairs").iter_rows():
                 height = base - (_RIDGE - 24) * count / top

@@ -173,7 +173,11 @@ def _figures(audited: Audited) -> Intervals:
     from hardneg.audit.measures import MEANING  # brings scipy, which a page without an audit need not wait for
 
     rows = [
-        {"name": f"{name}: {MEANING[name]}", **{key: audited.figures[name][key] for key in ("value", "low", "high")}}
+        {
+            "name": name,
+            **{key: audited.figures[name][key] for key in ("value", "low", "high")},
+            "meaning": MEANING[name],
+        }
         for name in _SHARES
         if name in audited.figures
     ]

@@ -11,10 +11,10 @@ from hardneg.report.svg import Scale, dot, line, number, path, picture, text, x_
 
 _PANEL, _HEAD, _FOOT, _LEFT, _BETWEEN = 110, 34, 40, 50, 24
 _LABELS = {
-    "new_score": "Mean score of the negatives: new (filled) and old (hollow)",
-    "overlap": "Share of the new negatives that were there before",
+    "new_score": "Mean score of new (filled) and old negatives",
+    "overlap": "Share of the new negatives that are old",
     "waited": "Seconds for which training stood still",
-    "share_replaced": "Share of the negatives in use that were replaced",
+    "share_replaced": "Share of the negatives that were replaced",
 }
 
 
@@ -47,7 +47,7 @@ class Refreshes:
     def lead(self) -> str:
         """How often, and what it took."""
         if self.kind == "replacements":
-            looked, replaced = self.table["looked_at"].sum(), self.table["replaced"].sum()
+            looked, replaced = (float(self.table[name].sum()) for name in ("looked_at", "replaced"))
             return f"{number(self.table.height)} looks at {number(looked)} negatives; {number(replaced)} were replaced."
         failed = self.table.filter(pl.col("problem").is_not_null()).height
         waited = float(self.table["waited"].sum())
@@ -70,7 +70,7 @@ class Refreshes:
             margin = 0.1 * (high - low) or 0.05
             bottom = top + _HEAD + _PANEL
             scale = Scale(low - (margin if name == "new_score" else 0), high + margin, bottom, top + _HEAD)
-            parts += [text(_LEFT, top + 20, _LABELS[name], "heading"), y_axis(scale, _LEFT, n=3, right=across.end)]
+            parts += [text(0, top + 20, _LABELS[name], "heading"), y_axis(scale, _LEFT, n=3, right=across.end)]
             parts.append(line(_LEFT, bottom, across.end, bottom, "base"))
             for column, kind in pairs:
                 rows = self.table.select("step", column).drop_nulls().iter_rows()

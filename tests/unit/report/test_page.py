@@ -236,7 +236,7 @@ def test_the_same_symptom_in_several_trainings_is_one_finding(contents):
         "training mined-seed1",
         "training mined-seed2",
     ]
-    assert found["HN002"].finding.count == contents.mined[0].funnel["short_queries"] == 2
+    assert found["HN002"].finding.count == contents.mined[0].funnel["short_queries"] == 4
 
 
 def test_a_row_that_is_worse_than_the_untrained_model_is_a_finding(contents):
