@@ -253,13 +253,16 @@ def _audits(folder: Path) -> "Iterator[Audited]":
     for file in sorted({file for pattern in _AUDITS for file in folder.glob(pattern)}):
         with _whole_lines(file):
             found = json.loads(file.read_text(encoding="utf-8"))
-        rows = found.get("variants") or found.get("frontier")
-        shared = {"score": found.get("score") or "", "caveats": found.get("caveats") or ()}
-        if rows:
-            table = pl.DataFrame(rows, infer_schema_length=None)
-            yield Audited(frontier=table, best=found.get("best"), budget=found.get("budget"), **shared)
-        elif found.get("figures"):
-            yield Audited(figures=found["figures"], **shared)
+        rows = found.get("variants") or found.get("frontier") or []
+        if rows or found.get("figures"):
+            yield Audited(
+                figures=found.get("figures") or {},
+                frontier=pl.DataFrame(rows, infer_schema_length=None) if rows else None,
+                score=found.get("score") or "",
+                caveats=found.get("caveats") or (),
+                best=found.get("best"),
+                budget=found.get("budget"),
+            )
 
 
 def _ladder(folder: Path) -> "Ladder | None":

@@ -55,18 +55,14 @@ def headline(contents: Contents) -> Headline:
     """
     comparisons = compared(contents.rows)
     reference = next((name for name in _REFERENCES if name in comparisons), next(iter(comparisons), None))
-    cards = list[Card]()
+    rest = (*_mined(contents), *_contaminated(contents))
     if reference is None:
-        statement, further = _without_comparison(contents), ()
-    else:
-        one = comparisons[reference]
-        statement = _gain(contents, reference, one)
-        others = [name for name in _REFERENCES if name in comparisons and name != reference]
-        further = tuple(_beside(name, comparisons[name]) for name in others)
-        cards += [_gained(reference, one), *_cost(contents), _sure(contents, one)]
-    if reference is None:
-        cards += _cost(contents)
-    return Headline(statement, further, (*cards, *_mined(contents), *_contaminated(contents)))
+        return Headline(_without_comparison(contents), (), (*_cost(contents), *rest))
+    one = comparisons[reference]
+    others = [name for name in _REFERENCES if name in comparisons and name != reference]
+    further = tuple(_beside(name, comparisons[name]) for name in others)
+    cards = (_gained(reference, one), *_cost(contents), _sure(contents, one), *rest)
+    return Headline(_gain(contents, reference, one), further, cards)
 
 
 def _without_comparison(contents: Contents) -> str:
