@@ -109,7 +109,7 @@ class Curves:
             third = (across.end - across.start) / 3
             parts.append(rect(across.end - third, top + _HEAD, third, _PANEL, "marked"))
             codes = " ".join(f"⚠ {finding.code}" for finding in marks)
-            parts.append(text(across.end - 4, top + _HEAD + 16, codes, "mark", anchor="end"))
+            parts.append(text(across.end, top + 20, codes, "mark", anchor="end"))
         parts.append(y_axis(scale, _LEFT, n=4, right=across.end))
         if labelled:
             parts.append(x_axis(across, bottom, n=4 if width < 500 else 8, top=bottom, title="step"))

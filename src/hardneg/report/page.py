@@ -29,7 +29,7 @@ from hardneg.report.refreshes import refreshes, replacements
 from hardneg.report.supply import supply
 from hardneg.report.svg import NARROW, WIDE, number
 
-_SHOWN_ROWS, _CSV_ROWS, _EXTREMES = 40, 2_000, 8
+_SHOWN_ROWS, _CSV_BYTES, _EXTREMES, _TRAININGS = 40, 150_000, 8, 12
 _SHARES = ("contamination", "leakage", "retrieved", "coverage")
 
 
@@ -96,7 +96,7 @@ def sections(contents: Contents) -> Iterator[Section]:
             "hardness", "Hardness", "How hard the candidates are", list(_hardness(contents)), _hardness_notes(contents)
         ),
         Section("audit", "Audit", "Answers among the negatives", list(_audits(contents)), _caveats(contents)),
-        Section("training", "Training", "Training", list(_training(contents)), folded=True),
+        Section("training", "Training", "Training", list(_training(contents)), _training_notes(contents), folded=True),
         Section("costs", "Costs", "Costs", [Costs(contents.stages, contents.machine)] if contents.stages else []),
     ]
     yield from (section for section in found if section.figures)
@@ -193,13 +193,18 @@ def _caveats(contents: Contents) -> Sequence[str]:
 
 def _training(contents: Contents) -> Iterator[Figure]:
     last = contents.rows[-1].name if contents.rows else ""
-    for trained in sorted(contents.trained, key=lambda each: not each.model.startswith(last)):
+    for trained in sorted(contents.trained, key=lambda each: not each.model.startswith(last))[:_TRAININGS]:
         figures = (
             curves(trained.model, trained.records, trained.findings),
             refreshes(trained.model, trained.refreshes),
             replacements(trained.model, trained.replacements),
         )
         yield from (figure for figure in figures if figure is not None)
+
+
+def _training_notes(contents: Contents) -> Sequence[str]:
+    more = len(contents.trained) - _TRAININGS
+    return (f"{number(more)} further trainings are not drawn; their findings are above.",) if more > 0 else ()
 
 
 def _examples(contents: Contents, caps: Caps) -> Examples | None:
@@ -236,10 +241,15 @@ def _cell(value: object) -> str:
     return str(value)
 
 
-def _csv(frame: pl.DataFrame) -> str:
-    """Write a frame, as far as there is room for it, into a link."""
-    flat = frame.head(_CSV_ROWS).with_columns(pl.col(pl.List).cast(pl.List(pl.String)).list.join(" "))
-    return "data:text/csv;charset=utf-8;base64," + base64.b64encode(flat.write_csv().encode()).decode()
+def _csv(frame: pl.DataFrame) -> dict[str, Any]:
+    """Write as many rows of a frame into a link as there is room for."""
+    flat = frame.with_columns(pl.col(pl.List).cast(pl.List(pl.String)).list.join(" "))
+    text = flat.write_csv().encode()
+    while len(text) > _CSV_BYTES and flat.height > 1:
+        flat = flat.head(max(int(0.9 * flat.height * _CSV_BYTES / len(text)), 1))
+        text = flat.write_csv().encode()
+    link = "data:text/csv;charset=utf-8;base64," + base64.b64encode(text).decode()
+    return {"link": link, "rows": flat.height, "cut": flat.height < frame.height}
 
 
 def _json(value: object) -> Markup:

@@ -65,6 +65,13 @@ def ticks(low: float, high: float, n: int) -> list[float]:
 def number(value: float | None, digits: int | None = None) -> str:
     """Write a number for people: thousands apart, no more digits than it can mean.
 
+    Args:
+        value: The number.
+        digits: Digits behind the point; None chooses.
+
+    Returns:
+        The text; a dash for None and for what is not finite.
+
     Example:
         >>> number(136940), number(0.57361), number(None), number(0.00012)
         ('136,940', '0.574', '–', '0.00012')
