@@ -285,6 +285,7 @@ def _ladder(folder: Path) -> "Ladder | None":
         pl.DataFrame(rungs, schema_overrides=ends, infer_schema_length=None),
         pl.DataFrame(pairs, schema_overrides=ends, infer_schema_length=None),
         measure,
+        found.get("best_on_dev"),
     )
 
 

@@ -81,11 +81,13 @@ class Ladder:
         rungs: Columns `name`, `value`, `low`, `high`, from the bottom rung to the top, and any others.
         comparisons: Columns `name`, `value` (the difference), `low`, `high`, and any others.
         measure: What was measured.
+        best: Name of the rung that is best on the development queries; None if there are none.
     """
 
     rungs: pl.DataFrame
     comparisons: pl.DataFrame
     measure: str
+    best: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import polars as pl
+
 from hardneg.evaluation.significance import Comparison
-from hardneg.report.contents import Contents
+from hardneg.report.contents import Contents, Ladder
 from hardneg.report.costs import duration
 from hardneg.report.quality import MEASURE, compared, plain
 from hardneg.report.svg import number, share, signed
@@ -70,11 +72,7 @@ def _without_comparison(contents: Contents) -> str:
         row = contents.rows[-1]
         return f"{plain(row.name)} reaches {row.as_dict()[MEASURE]['value']:.3f} {MEASURE} on the test queries."
     if contents.ladder is not None:
-        best = contents.ladder.rungs.drop_nulls("value").sort("value", descending=True).head(1)
-        said = (
-            f"{best['name'][0]} stands highest: {best['value'][0]:.3f} {contents.ladder.measure}" if best.height else ""
-        )
-        return f"A ladder of {number(contents.ladder.rungs.height)} strategies. {said}".strip() + "."
+        return _ladder(contents.ladder)
     if contents.mined:
         chosen = sum(mined.funnel["selected"] for mined in contents.mined)
         queries = max(mined.funnel["queries"] for mined in contents.mined)
@@ -83,6 +81,19 @@ def _without_comparison(contents: Contents) -> str:
         steps = sum(len(trained.records) for trained in contents.trained)
         return f"{number(steps)} steps of training; nothing was measured yet."
     return "What this folder holds."
+
+
+def _ladder(ladder: Ladder) -> str:
+    """Name the rung that was chosen on the development queries; without these, the highest."""
+    rungs = ladder.rungs.drop_nulls("value").sort("value", descending=True)
+    if rungs.is_empty():
+        return "No rung of this ladder was measured yet."
+    chosen = rungs.filter(pl.col("name") == ladder.best)
+    row = (rungs if chosen.is_empty() else chosen).row(0, named=True)
+    why = (
+        f"stands highest of {number(rungs.height)} rungs" if chosen.is_empty() else "is best on the development queries"
+    )
+    return f"{plain(row['name'])} {why}: {row['value']:.3f} {ladder.measure} on the {row['split']} queries."
 
 
 def _gain(contents: Contents, reference: str, one: Comparison) -> str:

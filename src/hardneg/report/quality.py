@@ -111,8 +111,8 @@ def ladder(rungs: pl.DataFrame, *, measure: str = MEASURE) -> Intervals:
     """
     best = rungs.drop_nulls("value").sort("value", descending=True)
     lead = (
-        f"{number(rungs.height)} rungs; {best['name'][0]} stands highest with {best['value'][0]:.4f} {measure}."
+        f"From the bottom rung to the top; {plain(best['name'][0])} stands highest: {best['value'][0]:.4f} {measure}."
         if best.height
-        else f"{number(rungs.height)} rungs, none measured yet."
+        else "No rung was measured yet."
     )
     return Intervals("ladder", "The ladder", lead, rungs, measure)

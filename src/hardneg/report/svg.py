@@ -12,7 +12,7 @@ from markupsafe import Markup
 # Widths of every figure: for a page, and for a phone. The page shows the one that fits; letters are as large in both.
 WIDE, NARROW = 720, 340
 _MINUS = "\N{MINUS SIGN}"  # as wide as a plus
-_LETTER = 6.4  # mean width of a letter of 12 px, to leave room for labels
+_LETTER = 6.9  # mean width of a letter of 12 px, to leave room for labels
 
 
 @dataclass(frozen=True)

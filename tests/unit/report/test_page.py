@@ -196,8 +196,12 @@ def test_a_ladder_and_audits_are_shown_where_they_are(made, tmp_path):
     assert by_key["audit"].frame()["value"].to_list() == [0.03]
     shown = page(contents)
     assert "A lower bound." in shown
-    assert headline(contents).statement == "A ladder of 3 strategies. random stands highest: 0.550 nDCG@10."
+    assert headline(contents).statement == "random stands highest of 2 rungs: 0.550 nDCG@10 on the dev queries."
     assert [card.value for card in headline(contents).cards] == ["3 %"]
+    found = {"measure": "nDCG@10", "rungs": rungs, "comparisons": [], "best_on_dev": "zero_shot"}
+    write_json(tmp_path / "ladder.json", found)
+    said = "zero-shot is best on the development queries: 0.500 nDCG@10 on the test queries."
+    assert headline(read_contents(tmp_path)).statement == said
 
 
 def test_folders_without_anything_to_report_are_refused(tmp_path):
