@@ -88,7 +88,7 @@ def _ladder(ladder: Ladder) -> str:
     rungs = ladder.rungs.drop_nulls("value").sort("value", descending=True)
     if rungs.is_empty():
         return "No rung of this ladder was measured yet."
-    chosen = rungs.filter(pl.col("name") == ladder.best)
+    chosen = rungs.filter(pl.col("name") == (ladder.best or ""))
     row = (rungs if chosen.is_empty() else chosen).row(0, named=True)
     why = (
         f"stands highest of {number(rungs.height)} rungs" if chosen.is_empty() else "is best on the development queries"
