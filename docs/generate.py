@@ -22,6 +22,7 @@ COMMANDS = (
     ("train",),
     ("evaluate",),
     ("export",),
+    ("report",),
     ("data", "check"),
     ("data", "python"),
     ("data", "pairs"),

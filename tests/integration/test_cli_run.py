@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from hardneg.cli import main
+from hardneg.evaluation.row import Row
 from hardneg.evaluation.significance import mean_interval
-from hardneg.pipeline.run import Row
 from hardneg.progress import showing
 from stopping import StopDuring
 
@@ -69,6 +69,14 @@ def test_the_manifest_says_what_ran_with_what_and_for_how_much(whole):
     for cost in manifest["stages"].values():
         assert cost["wall_s"] >= 0
         assert 0.01 < cost["peak_gb"] < 100
+
+
+def test_a_run_ends_with_its_report(whole):
+    text = (whole / "report.html").read_text()
+    manifest = json.loads((whole / "manifest.json").read_text())
+    assert 'id="section-funnel"' in text
+    assert 'id="section-queries"' in text
+    assert f"Of {manifest['funnel']['candidates']:,} candidates" in text
 
 
 def test_the_folder_holds_the_recipe_with_every_default_and_the_model(bench, whole, tmp_path):

@@ -13,6 +13,7 @@ from hardneg.cli.data import data_app
 from hardneg.cli.evaluate import evaluate
 from hardneg.cli.export import export
 from hardneg.cli.mine import mine
+from hardneg.cli.report import report
 from hardneg.cli.review import review
 from hardneg.cli.run import run
 from hardneg.cli.score import score
@@ -32,7 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(teacher_app, name="teacher")
-for command in (run, mine, audit, calibrate, review, status, score, train, evaluate, export):
+for command in (run, mine, audit, calibrate, review, report, status, score, train, evaluate, export):
     app.command()(command)
 
 

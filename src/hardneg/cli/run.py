@@ -71,7 +71,10 @@ def _show(result: "Result") -> None:
     for line in _verdicts(found):
         console.print(line)
     console.print(_costs(found))
-    console.print(f"Everything is in {result.folder}; the trained model is {result.folder / 'model'}")
+    console.print(
+        f"Everything is in {result.folder}; the trained model is {result.folder / 'model'}, and "
+        f"{result.folder / 'report.html'} shows it all."
+    )
 
 
 def _counts(found: dict[str, Any]) -> str:

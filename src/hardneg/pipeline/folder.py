@@ -9,6 +9,7 @@ stages/NAME[-seedN]/  the same of each stage, if the recipe has stages
 training/ROW-seedN/   one a trained model
 model/            the model trained with mined negatives, first seed
 evaluation/ROW[-seedN]/
+report.html       all of it on one page, written last
 """
 
 import json

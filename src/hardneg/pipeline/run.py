@@ -10,50 +10,18 @@ import polars as pl
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.evaluation.retrieval import evaluate
-from hardneg.evaluation.significance import compare, mean_interval
+from hardneg.evaluation.row import Row
+from hardneg.evaluation.significance import compare
 from hardneg.pipeline.before_work import check_files, check_parts
 from hardneg.pipeline.chain import in_batch_rows, planned_stages, stage_rows, train_stages, training_place
 from hardneg.pipeline.folder import RunFolder, link_tree
 from hardneg.pipeline.mining import Mined
 from hardneg.pipeline.parts import read_table
+from hardneg.pipeline.reporting import write_report
 from hardneg.recipe import FromPath, FromPython, Recipe, Stage
 from hardneg.sources import BM25, Dense, Source
 
 MEASURE = "nDCG@10"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table: a system, measured once, or once a seed if it was trained.
-
-    Args:
-        name: "bm25", "zero_shot", "in_batch", the name of a stage, or "mined".
-        seeds: Each query's measures, one table for each seed.
-    """
-
-    name: str
-    seeds: list[pl.DataFrame]
-
-    @property
-    def per_query(self) -> pl.DataFrame:
-        """Each query's measures, averaged over the seeds."""
-        return pl.concat(self.seeds).group_by("query_id").mean().sort("query_id")
-
-    def as_dict(self) -> dict[str, dict[str, Any]]:
-        """Give the figures of each measure by name.
-
-        Returns:
-            For each measure `value`, the mean over seeds and queries; `low` and `high`, its 95 % bootstrap
-            interval over `n` queries, each query's values averaged over the seeds; `seeds`, the mean of each
-            seed; and `sd`, their standard deviation (null for one).
-        """
-        per_query, found = self.per_query, {}
-        for name in (column for column in per_query.columns if column != "query_id"):
-            means = pl.Series([table[name].mean() for table in self.seeds], dtype=pl.Float64)
-            low, high = mean_interval(per_query[name].to_numpy(), seed=0)
-            interval = {"low": low, "high": high, "n": per_query.height}
-            found[name] = {"value": means.mean(), **interval, "seeds": means.to_list(), "sd": means.std()}
-        return found
 
 
 @dataclass(frozen=True)
@@ -93,7 +61,7 @@ def run(recipe: Recipe, *, out: Path | str, permit: Callable[[Dataset], None] | 
         permit: Called with the dataset before anything is mined or trained; it may raise.
 
     Returns:
-        The table and the costs.
+        The table and the costs; `report.html` in the folder shows all of it.
 
     Raises:
         InputError: Something in the recipe or its data cannot be used.
@@ -113,6 +81,7 @@ def run(recipe: Recipe, *, out: Path | str, permit: Callable[[Dataset], None] | 
     rows += _trained(chain, recipe, dataset, folder)
     link_tree(training_place(folder, rows[-1].name, _seeds(recipe)[0]) / "model", folder.path / "model")
     folder.save()
+    write_report(folder.path, dataset=dataset)
     return Result(folder.path, rows, folder.manifest)
 
 

@@ -1,0 +1,42 @@
+"""`hardneg report`: one page about a run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hardneg.cli.display import progress
+from hardneg.cli.options import Json, Quiet, Seed, SkipInvalid
+
+
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or of what one command wrote.")],
+    dataset: Annotated[str | None, typer.Option(help="The dataset, for its texts; the recipe's if not given.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="File to write; RUN/report.html if not given.")
+    ] = None,
+    examples: Annotated[int, typer.Option(min=1, help="Queries to show, the hardest and some by chance.")] = 200,
+    seed: Seed = None,
+    skip_invalid: SkipInvalid = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write one page that shows what was mined, what was refused and why, and what it did to the model."""
+    from hardneg.data.reading import read_dataset
+    from hardneg.pipeline.reporting import check_report, write_report
+
+    check_report()
+    from hardneg.report.examples import Caps
+
+    with progress(quiet=quiet or json):
+        data = None if dataset is None else read_dataset(dataset, skip_invalid=skip_invalid)
+        hardest = -(-examples // 4)
+        caps = Caps(sampled=examples - hardest, hardest=hardest)
+        place = write_report(run, dataset=data, out=out, seed=seed or 0, caps=caps)
+    size = place.stat().st_size
+    if json:
+        from json import dumps
+
+        typer.echo(dumps({"path": str(place), "bytes": size}))
+    else:
+        typer.echo(f"The report is {place} ({size / 1e6:.1f} MB); open it in a browser, it needs no network.")

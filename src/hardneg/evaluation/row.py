@@ -1,0 +1,42 @@
+"""One system, measured once or once a seed: a line of a table."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from hardneg.evaluation.significance import mean_interval
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: a system, measured once, or once a seed if it was trained.
+
+    Args:
+        name: "bm25", "zero_shot", "in_batch", the name of a stage, or "mined".
+        seeds: Each query's measures, one table for each seed.
+    """
+
+    name: str
+    seeds: list[pl.DataFrame]
+
+    @property
+    def per_query(self) -> pl.DataFrame:
+        """Each query's measures, averaged over the seeds."""
+        return pl.concat(self.seeds).group_by("query_id").mean().sort("query_id")
+
+    def as_dict(self) -> dict[str, dict[str, Any]]:
+        """Give the figures of each measure by name.
+
+        Returns:
+            For each measure `value`, the mean over seeds and queries; `low` and `high`, its 95 % bootstrap
+            interval over `n` queries, each query's values averaged over the seeds; `seeds`, the mean of each
+            seed; and `sd`, their standard deviation (null for one).
+        """
+        per_query, found = self.per_query, {}
+        for name in (column for column in per_query.columns if column != "query_id"):
+            means = pl.Series([table[name].mean() for table in self.seeds], dtype=pl.Float64)
+            low, high = mean_interval(per_query[name].to_numpy(), seed=0)
+            interval = {"low": low, "high": high, "n": per_query.height}
+            found[name] = {"value": means.mean(), **interval, "seeds": means.to_list(), "sd": means.std()}
+        return found

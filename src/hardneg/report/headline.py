@@ -1,0 +1,169 @@
+"""The top of the page: what was gained, at what cost, how sure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from hardneg.evaluation.significance import Comparison
+from hardneg.report.contents import Contents, Ladder
+from hardneg.report.costs import duration
+from hardneg.report.quality import MEASURE, compared, plain
+from hardneg.report.svg import number, share, signed
+
+_REFERENCES = ("zero_shot", "in_batch", "bm25")
+
+
+@dataclass(frozen=True)
+class Card:
+    """One figure at the top.
+
+    Args:
+        name: What it is.
+        value: The figure.
+        detail: What it rests on.
+        tone: "good", "bad" or "plain".
+    """
+
+    name: str
+    value: str
+    detail: str
+    tone: str = "plain"
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What a run comes to.
+
+    Args:
+        statement: In a sentence.
+        further: And in a few more.
+        cards: The figures behind it.
+    """
+
+    statement: str
+    further: tuple[str, ...]
+    cards: tuple[Card, ...]
+
+
+def headline(contents: Contents) -> Headline:
+    """Sum up a run.
+
+    Args:
+        contents: What the report is made of.
+
+    Returns:
+        Gain, cost and certainty; of a folder without a comparison, what there is.
+    """
+    comparisons = compared(contents.rows)
+    reference = next((name for name in _REFERENCES if name in comparisons), next(iter(comparisons), None))
+    rest = (*_mined(contents), *_contaminated(contents))
+    if reference is None:
+        return Headline(_without_comparison(contents), (), (*_cost(contents), *rest))
+    one = comparisons[reference]
+    others = [name for name in _REFERENCES if name in comparisons and name != reference]
+    further = tuple(_beside(name, comparisons[name]) for name in others)
+    cards = (_gained(reference, one), *_cost(contents), _sure(contents, one), *rest)
+    return Headline(_gain(contents, reference, one), further, cards)
+
+
+def _without_comparison(contents: Contents) -> str:
+    if contents.rows:
+        row = contents.rows[-1]
+        return f"{plain(row.name)} reaches {row.as_dict()[MEASURE]['value']:.3f} {MEASURE} on the test queries."
+    if contents.ladder is not None:
+        return _ladder(contents.ladder)
+    if contents.mined:
+        chosen = sum(mined.funnel["selected"] for mined in contents.mined)
+        queries = max(mined.funnel["queries"] for mined in contents.mined)
+        return f"{number(chosen)} negatives were mined for {number(queries)} queries; nothing was measured yet."
+    if contents.trained:
+        steps = sum(len(trained.records) for trained in contents.trained)
+        return f"{number(steps)} steps of training; nothing was measured yet."
+    return "What this folder holds."
+
+
+def _ladder(ladder: Ladder) -> str:
+    """Name the rung that was chosen on the development queries; without these, the highest."""
+    rungs = ladder.rungs.drop_nulls("value").sort("value", descending=True)
+    if rungs.is_empty():
+        return "No rung of this ladder was measured yet."
+    chosen = rungs.filter(pl.col("name") == (ladder.best or ""))
+    row = (rungs if chosen.is_empty() else chosen).row(0, named=True)
+    why = (
+        f"stands highest of {number(rungs.height)} rungs" if chosen.is_empty() else "is best on the development queries"
+    )
+    return f"{plain(row['name'])} {why}: {row['value']:.3f} {ladder.measure} on the {row['split']} queries."
+
+
+def _gain(contents: Contents, reference: str, one: Comparison) -> str:
+    last = contents.rows[-1]
+    after = last.as_dict()[MEASURE]["value"]
+    what = "BM25" if reference == "bm25" else f"{plain(reference)}"
+    before = after - one.difference
+    if one.low > 0:
+        verb = "raised"
+    elif one.high < 0:
+        verb = "lowered"
+    else:
+        both = f"{after:.3f} and {before:.3f} {MEASURE}"
+        return f"{plain(last.name)} and {what} cannot be told apart on these queries: {both}."
+    if reference == "zero_shot":
+        return f"Training {verb} {MEASURE} from {before:.3f} to {after:.3f}."
+    return f"{plain(last.name)} reaches {after:.3f} {MEASURE}, {what} {before:.3f}."
+
+
+def _beside(name: str, one: Comparison) -> str:
+    what = {"in_batch": "the same training without mined negatives", "bm25": "BM25"}.get(name, plain(name))
+    sure = "" if one.low > 0 or one.high < 0 else ": no difference that these queries can show"
+    return f"Against {what}: {signed(one.difference)} ({signed(one.low)} to {signed(one.high)}){sure}."
+
+
+def _gained(reference: str, one: Comparison) -> Card:
+    tone = "good" if one.low > 0 else "bad" if one.high < 0 else "plain"
+    detail = f"{one.metric} against {plain(reference)}; {number(one.wins)} queries better, {number(one.losses)} worse"
+    return Card("Gained", signed(one.difference), detail, tone)
+
+
+def _cost(contents: Contents) -> Iterator[Card]:
+    if not contents.stages:
+        return
+    by_verb: dict[str, float] = {}
+    for stage, cost in contents.stages.items():
+        verb = stage.partition(" ")[0]
+        by_verb[verb] = by_verb.get(verb, 0.0) + cost["wall_s"]
+    names = {"mine": "mining", "score": "teachers", "train": "training", "evaluate": "measuring"}
+    parts = [f"{name} {duration(by_verb[verb])}" for verb, name in names.items() if verb in by_verb]
+    peak = max(cost["peak_gb"] for cost in contents.stages.values())
+    yield Card("At what cost", duration(sum(by_verb.values())), ", ".join([*parts, f"{peak:.1f} GB of memory"]))
+
+
+def _sure(contents: Contents, one: Comparison) -> Card:
+    seeds = len(contents.rows[-1].seeds)
+    over = f"{number(one.n)} queries" + (f", {seeds} seeds" if seeds > 1 else ", one seed")
+    p = "p < 0.001" if one.p_value < 0.001 else f"p = {one.p_value:.3f}"
+    return Card("How sure", f"{signed(one.low)} to {signed(one.high)}", f"95 % interval; {p}; {over}")
+
+
+def _mined(contents: Contents) -> Iterator[Card]:
+    if contents.mined:
+        candidates = sum(mined.funnel["candidates"] for mined in contents.mined)
+        refused = sum(sum(mined.funnel["dropped"].values()) for mined in contents.mined)
+        chosen = sum(mined.funnel["selected"] for mined in contents.mined)
+        short = sum(mined.funnel["short_queries"] for mined in contents.mined)
+        detail = (
+            f"of {number(candidates)} candidates refused ({number(refused)}); {number(chosen)} chosen, "
+            f"{number(short)} queries short"
+        )
+        yield Card("Refused", share(refused, candidates), detail)
+
+
+def _contaminated(contents: Contents) -> Iterator[Card]:
+    for audited in contents.audits:
+        figure = audited.figures.get("contamination")
+        if figure is not None and figure["value"] is not None:
+            ends = (
+                "" if figure["low"] is None else f", {100 * figure['low']:.2g} to {100 * (figure['high'] or 0):.2g} %"
+            )
+            yield Card("Answers among them", f"{100 * figure['value']:.2g} %", f"of the negatives, at least{ends}")
+            return
