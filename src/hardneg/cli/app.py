@@ -12,6 +12,7 @@ from hardneg.cli.calibrate import calibrate
 from hardneg.cli.data import data_app
 from hardneg.cli.evaluate import evaluate
 from hardneg.cli.export import export
+from hardneg.cli.ladder import ladder
 from hardneg.cli.mine import mine
 from hardneg.cli.run import run
 from hardneg.cli.score import score
@@ -30,7 +31,7 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(teacher_app, name="teacher")
-for command in (run, mine, audit, calibrate, score, train, evaluate, export):
+for command in (run, mine, audit, calibrate, score, train, evaluate, export, ladder):
     app.command()(command)
 
 
