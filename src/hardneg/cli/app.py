@@ -9,6 +9,7 @@ import typer
 from hardneg import __version__
 from hardneg.cli.audit import audit
 from hardneg.cli.calibrate import calibrate
+from hardneg.cli.compare import compare
 from hardneg.cli.data import data_app
 from hardneg.cli.evaluate import evaluate
 from hardneg.cli.export import export
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(teacher_app, name="teacher")
-for command in (run, mine, audit, calibrate, score, train, evaluate, export, ladder):
+for command in (run, mine, audit, calibrate, score, train, evaluate, export, ladder, compare):
     app.command()(command)
 
 

@@ -78,6 +78,7 @@ def ladder(
     from hardneg.cli.ladder_display import agree, announce, show_ladder
     from hardneg.data.reading import read_dataset
     from hardneg.errors import RunError
+    from hardneg.ladder.bills import judge_bills
     from hardneg.ladder.climb import climb
     from hardneg.ladder.plan import Budget
     from hardneg.ladder.prepare import Wanted, draft, prepare
@@ -115,7 +116,7 @@ def ladder(
     try:
         with FileLock(out / ".lock", blocking=False):
             ready = prepare(planned, data, out, work=work)
-            agree(ready, yes=yes, quiet=still)
+            agree(ready, judge_bills(ready, data), yes=yes, quiet=still)
             records = climb(ready, out, work=work, announce=announce(quiet=still))
             found = summarise(ready, records, out, data)
     except Timeout:

@@ -1,7 +1,7 @@
 """What a ladder looks like in a terminal: its plan, its progress and its result."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -11,6 +11,7 @@ from hardneg.errors import Interrupted, RecipeError
 if TYPE_CHECKING:
     from hardneg.ladder.climb import Turn
     from hardneg.ladder.plan import LadderPlan, Task
+    from hardneg.pipeline.asking import Bill
 
 _DOING = {
     "retrieve": "searching for candidates",
@@ -21,11 +22,12 @@ _DOING = {
 }
 
 
-def agree(plan: "LadderPlan", *, yes: bool, quiet: bool) -> None:
+def agree(plan: "LadderPlan", bills: "Sequence[Bill]", *, yes: bool, quiet: bool) -> None:
     """Show what will be done and for how long, and go on only if that was agreed to.
 
     Args:
         plan: With its estimates.
+        bills: What LLM judges will be asked.
         yes: Whether the user agreed beforehand.
         quiet: Whether to show nothing, if there is nothing to ask.
 
@@ -36,11 +38,13 @@ def agree(plan: "LadderPlan", *, yes: bool, quiet: bool) -> None:
     asks = not yes and sys.stdin.isatty() and sys.stderr.isatty()
     if not quiet or asks:
         show_plan(plan)
+        for each in bills:
+            typer.echo(f"hardneg: {each}", err=True)
     if yes:
         return
     if not asks:
-        total = duration(sum(plan.estimates.values()))
-        raise RecipeError(f"the ladder will take about {total}. Nothing was begun: add --yes to climb")
+        said = "; ".join([f"the ladder will take about {duration(sum(plan.estimates.values()))}", *map(str, bills)])
+        raise RecipeError(f"{said}. Nothing was begun: add --yes to climb")
     typer.echo("hardneg: climb? [y/N] ", nl=False, err=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise Interrupted("the ladder was not begun")
@@ -111,7 +115,8 @@ def _rungs(found: Mapping[str, Any]) -> Any:  # noqa: ANN401
     from rich.table import Table
 
     measure, counts = found["measure"], found["dataset"]
-    title = f"{measure} on {counts['name']}: {counts['test_queries']:,} test queries, seeds {found['seeds']}"
+    seeds = f", seeds {', '.join(map(str, found['seeds']))}" if found["seeds"] else ""
+    title = f"{measure} on {counts['name']}: {counts['test_queries']:,} queries{seeds}"
     table = Table(title=title, title_justify="left")
     heads = ("rung", "dev", "test", "95 % interval", "seconds", "peak memory", "teacher calls", "gain a minute")
     for head in heads:
@@ -172,7 +177,7 @@ def verdicts(found: Mapping[str, Any]) -> list[str]:
     ]
     if any(rung["state"] == "failed" for rung in found["rungs"]):
         lines.append("The same command tries again what failed.")
-    return [*lines, f"Everything is in {found['folder']}"]
+    return [*lines, *([f"Everything is in {found['folder']}"] if found["folder"] else [])]
 
 
 def duration(seconds: float) -> str:

@@ -58,4 +58,6 @@ def climb(plan: LadderPlan, folder: Path, *, work: Work, announce: Callable[[Tur
 
 
 def _because(need: str, record: Record) -> str:
-    return record.message if record.message.startswith("needs ") else f"needs {need}, which failed: {record.message}"
+    return (
+        record.message if record.message.startswith("it needs ") else f"it needs {need}, which failed: {record.message}"
+    )

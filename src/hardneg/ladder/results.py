@@ -17,6 +17,7 @@ from hardneg.ladder.budget import needed
 from hardneg.ladder.plan import LadderPlan
 from hardneg.ladder.record import Record
 from hardneg.ladder.rungs import Rung
+from hardneg.ladder.work import Role, evaluated
 from hardneg.pipeline.folder import machine, versions
 from hardneg.pipeline.parts import read_table
 from hardneg.pipeline.run import MEASURE, Row
@@ -58,8 +59,8 @@ def summarise(plan: LadderPlan, records: Mapping[str, Record], folder: Path, dat
     Returns:
         What `ladder.json` holds; docs/ladder.md explains each key.
     """
-    rows = {rung.name: _row(plan, rung, records, folder, plan.splits.test) for rung in plan.rungs}
-    dev = {rung.name: _row(plan, rung, records, folder, plan.splits.dev) for rung in plan.rungs}
+    rows = {rung.name: _row(plan, rung, records, folder, "test") for rung in plan.rungs}
+    dev = {rung.name: _row(plan, rung, records, folder, "dev") for rung in plan.rungs}
     done = {name: row for name, row in rows.items() if row is not None}
     comparisons = compared(list(done.values()), base=_BASE)
     rungs = [
@@ -122,16 +123,15 @@ def compared(rows: Sequence[Row], *, base: str) -> list[dict[str, Any]]:
     return [{**one, "p_corrected": p} for one, p in zip(found, corrected, strict=True)]
 
 
-def _row(plan: LadderPlan, rung: Rung, records: Mapping[str, Record], folder: Path, split: str | None) -> Row | None:
+def _row(plan: LadderPlan, rung: Rung, records: Mapping[str, Record], folder: Path, role: Role) -> Row | None:
     """Read what a rung measured on a split; None if it is not there."""
-    climbed = records[f"climb-{rung.name}"]
-    if split is None or climbed.state != "done":
+    climbed, tested = records[f"climb-{rung.name}"], records[f"test-{rung.name}"]
+    is_there = plan.splits.dev is not None if role == "dev" else tested.state == "done"
+    if climbed.state != "done" or not is_there:
         return None
-    if split == plan.splits.test and records[f"test-{rung.name}"].state != "done":
-        return None
-    place = folder / climbed.found.get("place", f"rungs/{rung.name}") / "evaluation"
-    names = [f"{split}-seed{seed}" for seed in plan.seeds] if rung.is_trained else [split]
-    return Row(rung.name, [read_table(place / name / "per_query.parquet") for name in names])
+    place = folder / climbed.found.get("place", f"rungs/{rung.name}")
+    seeds: Sequence[int | None] = plan.seeds if rung.is_trained else (None,)
+    return Row(rung.name, [read_table(evaluated(place, role, seed)) for seed in seeds])
 
 
 def _entry(

@@ -1,5 +1,6 @@
 """The rungs of a ladder: recipes that differ in what they train against, and in nothing else."""
 
+import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -114,7 +115,7 @@ class Rung:
     def _cut(self, stage: Stage, steps: int) -> Stage:
         settings = replace(stage.train, max_steps=steps)
         if settings.refresh is not None and self.refreshes is not None:
-            every = max(1, steps // (self.refreshes + 1))
+            every = math.ceil(steps / (self.refreshes + 1))
             settings = replace(settings, refresh=replace(settings.refresh, every=every))
         return replace(stage, train=settings)
 

@@ -11,9 +11,10 @@ rungs/NAME/tried/KEY/  the same for each choice of tuned settings, if something 
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -39,6 +40,8 @@ from hardneg.pipeline.stages import Cost, measured
 from hardneg.sources import Dense, Source
 from hardneg.sources.kept import keeping_retrievals
 from hardneg.training.folder import TrainingFolder
+
+Role = Literal["dev", "test"]
 
 
 def do_task(folder: Path, task_id: str) -> Record:
@@ -130,8 +133,7 @@ def _score(plan: LadderPlan, task: Task, folder: Path, dataset: Dataset) -> dict
 def _climb(plan: LadderPlan, task: Task, folder: Path, dataset: Dataset) -> dict[str, Any]:
     rung, place = plan.rung(task.rung), folder / "rungs" / task.rung
     if not rung.is_trained:
-        if plan.splits.dev is not None:
-            measure(rung.system(), place, dataset, plan.splits.dev, rung=rung, seed=None)
+        _measure(plan, "dev", rung.system(), place, dataset, rung=rung)
         return {}
     return _tuned(plan, rung, place, folder, dataset)
 
@@ -145,7 +147,7 @@ def _tuned(plan: LadderPlan, rung: Rung, place: Path, folder: Path, dataset: Dat
     for choice, own in zip(choices, places, strict=True):
         found = _trained(plan, rung.with_settings(choice), own, folder, dataset, first_only=True)
         spent += sum(found["train_seconds"].values())
-        scores.append(read_table(_evaluated(own, plan.splits.dev or "", plan.seeds[0]))[MEASURE].mean())
+        scores.append(read_table(evaluated(own, "dev", plan.seeds[0]))[MEASURE].mean())
     best = choose(scores)
     whole = _trained(plan, rung.with_settings(choices[best]), places[best], folder, dataset)
     tried = [{"settings": one, "dev": score} for one, score in zip(choices, scores, strict=True)]
@@ -158,11 +160,12 @@ def _trained(
 ) -> dict[str, Any]:
     recipe, seeds = rung.recipe, plan.seeds[:1] if first_only else plan.seeds
     run = RunFolder.open(place, recipe, shared=folder / "shared" / "mined")
+    run.pin("dataset", dataset.fingerprint)
     rows, mined = stage_rows(recipe), dict[Path, Any]()
+    run.manifest["chain"] = list(rows)
     for seed in seeds:
         *_, (name, model) = train_stages(rows, recipe, dataset, run, seed=seed, mined=mined)
-        if plan.splits.dev is not None:
-            measure(_model(model, rung), place, dataset, plan.splits.dev, rung=rung, seed=seed)
+        _measure(plan, "dev", _model(model, rung), place, dataset, rung=rung, seed=seed)
     steps = {seed: [len(TrainingFolder(training_place(run, row, seed)).records()) for row in rows] for seed in seeds}
     return {
         "place": str(place.relative_to(folder)),
@@ -174,14 +177,14 @@ def _trained(
 
 
 def _test(plan: LadderPlan, task: Task, folder: Path, dataset: Dataset) -> dict[str, Any]:
-    rung, split = plan.rung(task.rung), plan.splits.test
+    rung = plan.rung(task.rung)
     if not rung.is_trained:
-        measure(rung.system(), folder / "rungs" / rung.name, dataset, split, rung=rung, seed=None)
+        _measure(plan, "test", rung.system(), folder / "rungs" / rung.name, dataset, rung=rung)
         return {}
     climbed = read_record(folder, f"climb-{rung.name}").found
     for seed in plan.seeds:
-        place = folder / climbed["place"]
-        measure(_model(folder / climbed["models"][str(seed)], rung), place, dataset, split, rung=rung, seed=seed)
+        place, model = folder / climbed["place"], folder / climbed["models"][str(seed)]
+        _measure(plan, "test", _model(model, rung), place, dataset, rung=rung, seed=seed)
         shutil.rmtree(_vectors(place, seed), ignore_errors=True)
     return {}
 
@@ -203,22 +206,38 @@ _WORK: Mapping[str, Callable[[LadderPlan, Task, Path, Dataset], dict[str, Any]]]
 }
 
 
-def measure(system: Source, place: Path, dataset: Dataset, split: str, *, rung: Rung, seed: int | None) -> None:
-    """Measure on a split, unless that is done; the vectors of trained weights stay until the test has used them."""
-    target = _evaluated(place, split, seed).parent
-    if (target / "metrics.json").exists():
+def evaluated(place: Path, role: Role, seed: int | None) -> Path:
+    """Name the table of what a rung measured, query by query.
+
+    Args:
+        place: Folder of the rung.
+        role: Which of the two splits.
+        seed: Of the training; None for a rung that trains nothing.
+
+    Returns:
+        A Parquet file.
+    """
+    return place / "evaluation" / (role if seed is None else f"{role}-seed{seed}") / "per_query.parquet"
+
+
+def _measure(
+    plan: LadderPlan,
+    role: Role,
+    system: Source,
+    place: Path,
+    dataset: Dataset,
+    *,
+    rung: Rung,
+    seed: int | None = None,
+) -> None:
+    """Measure on a split, if there is one and it is not done; vectors of trained weights stay until the test is."""
+    split, target = getattr(plan.splits, role), evaluated(place, role, seed).parent
+    if split is None or (target / "metrics.json").exists():
         return
     name = rung.name if seed is None else f"{rung.name}-seed{seed}"
-    depth = rung.recipe.evaluate.depth
-    if seed is None:
-        evaluate(dataset, system, split=split, depth=depth, name=name).write(target)
-        return
-    with new_vectors_in(_vectors(place, seed), keep=True):
-        evaluate(dataset, system, split=split, depth=depth, name=name).write(target)
-
-
-def _evaluated(place: Path, split: str, seed: int | None) -> Path:
-    return place / "evaluation" / (split if seed is None else f"{split}-seed{seed}") / "per_query.parquet"
+    aside = nullcontext() if seed is None else new_vectors_in(_vectors(place, seed), keep=True)
+    with aside:
+        evaluate(dataset, system, split=split, depth=rung.recipe.evaluate.depth, name=name).write(target)
 
 
 def _vectors(place: Path, seed: int) -> Path:
