@@ -20,6 +20,8 @@ COMMANDS = (
     ("train",),
     ("evaluate",),
     ("export",),
+    ("ladder",),
+    ("compare",),
     ("data", "check"),
     ("data", "python"),
     ("data", "pairs"),

@@ -1,5 +1,6 @@
 """`hardneg ladder`: rungs compared on the same queries, taken up again wherever they were stopped."""
 
+import itertools
 import json
 
 import polars as pl
@@ -93,7 +94,7 @@ def test_comparisons_are_those_of_the_table_on_disk_and_corrected_together(climb
         for (name,), rows in table.group_by("rung", maintain_order=True)
     }
     pairs = [(one["before"], one["after"]) for one in found["comparisons"]]
-    assert pairs == [*zip(RUNGS, RUNGS[1:], strict=False), *(("zero_shot", rung) for rung in RUNGS[2:])]
+    assert pairs == [*itertools.pairwise(RUNGS), *(("zero_shot", rung) for rung in RUNGS[2:])]
     p_values = []
     for one in found["comparisons"]:
         again = compare(means[one["before"]], means[one["after"]], "nDCG@10")

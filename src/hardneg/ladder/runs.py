@@ -56,8 +56,8 @@ def read_run(path: Path, *, name: str) -> Run:
     folders = _evaluations(path, chain)
     if not folders:
         raise RunError(
-            f"{path} holds no finished run: name the folder of `hardneg run`, of a ladder's rung (rungs/NAME in it), or "
-            "of `hardneg evaluate --out`"
+            f"{path} holds no finished run: name the folder of `hardneg run`, of a ladder's rung (rungs/NAME in it), "
+            "or of `hardneg evaluate --out`"
         )
     measured = [read_state(folder / "metrics.json", keys=("split", "depth")) for folder in folders]
     return Run(
