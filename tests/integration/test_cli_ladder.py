@@ -163,8 +163,12 @@ def test_a_rung_that_fails_stops_no_other_and_is_tried_again(ladder, tmp_path, d
     assert rungs["in_batch"]["message"] == "ZeroDivisionError: division by zero"
     assert ladder(tmp_path, "--budget-steps", 2, "--yes", "--quiet") == 0
     assert done == ["climb-in_batch", "test-in_batch"]
-    assert ladder(tmp_path, "--budget-steps", 2, "--yes", "--quiet") == 0
+    capsys.readouterr()
+    assert ladder(tmp_path, "--budget-steps", 2) == 0  # it was agreed to before
     assert done == []
+    shown = capsys.readouterr()
+    assert "corrected for 1 comparison (Holm)" in shown.out
+    assert "The plan" not in shown.err
 
 
 def test_a_ladder_stopped_by_ctrl_c_goes_on_to_the_same_weights(ladder, climbed, tmp_path, done, capsys):

@@ -79,7 +79,7 @@ def ladder(
     from hardneg.data.reading import read_dataset
     from hardneg.errors import RunError
     from hardneg.ladder.bills import judge_bills
-    from hardneg.ladder.climb import climb
+    from hardneg.ladder.climb import climb, was_agreed, write_agreed
     from hardneg.ladder.plan import Budget
     from hardneg.ladder.prepare import Wanted, draft, prepare
     from hardneg.ladder.processes import in_process
@@ -116,7 +116,9 @@ def ladder(
     try:
         with FileLock(out / ".lock", blocking=False):
             ready = prepare(planned, data, out, work=work)
-            agree(ready, judge_bills(ready, data), yes=yes, quiet=still)
+            if not was_agreed(ready, out):
+                agree(ready, judge_bills(ready, data), yes=yes, quiet=still)
+                write_agreed(ready, out)
             records = climb(ready, out, work=work, announce=announce(quiet=still))
             found = summarise(ready, records, out, data)
     except Timeout:

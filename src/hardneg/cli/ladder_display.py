@@ -148,7 +148,8 @@ def comparisons(found: Mapping[str, Any]) -> Any:  # noqa: ANN401
     from rich.table import Table
 
     correction = found["correction"]
-    table = Table(title=f"Query by query, corrected for {correction['n']} comparisons (Holm)", title_justify="left")
+    number = f"{correction['n']} comparison{'s' if correction['n'] > 1 else ''}"
+    table = Table(title=f"Query by query, corrected for {number} (Holm)", title_justify="left")
     for head in ("", "difference", "95 % interval", "p", "corrected", "better", "same", "worse"):
         table.add_column(head, justify="left" if not head else "right")
     for one in found["comparisons"]:

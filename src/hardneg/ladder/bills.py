@@ -29,7 +29,7 @@ def judge_bills(plan: LadderPlan, dataset: Dataset) -> list[Bill]:
     Returns:
         One bill for each judge and rung that asks it, equal ones once; none without a judge.
     """
-    found = {}
+    found: dict[str, Bill] = {}
     for rung in plan.rungs:
         for stage in rung.recipe.stages if rung.is_trained else ():
             if stage.sources and not stage.needs:

@@ -9,6 +9,8 @@ from hardneg.ladder.record import Record, read_record, write_record
 
 Work = Callable[[Path, str], None]
 
+_AGREED = "agreed"
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -55,6 +57,17 @@ def climb(plan: LadderPlan, folder: Path, *, work: Work, announce: Callable[[Tur
             record = read_record(folder, task.id)
         records[task.id] = record
     return records
+
+
+def was_agreed(plan: LadderPlan, folder: Path) -> bool:
+    """Say whether all work of a plan was agreed to before."""
+    agreed = read_record(folder, _AGREED).found.get("tasks", [])
+    return {task.id for task in plan.tasks()} <= set(agreed)
+
+
+def write_agreed(plan: LadderPlan, folder: Path) -> None:
+    """Write down that a plan was agreed to, so that the same command goes on without asking."""
+    write_record(folder, _AGREED, Record("done", found={"tasks": [task.id for task in plan.tasks()]}))
 
 
 def _because(need: str, record: Record) -> str:

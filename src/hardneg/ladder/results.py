@@ -36,6 +36,7 @@ class Cost:
         train_s: Of training with one seed, mining again included; the mean over the seeds.
         tuning_s: Of the trainings that only served to choose settings; not part of `seconds`.
         peak_gb: Largest resident memory of any process that did this work, in 10^9 bytes.
+        peak_gpu_gb: Most memory that training took on the accelerator, in 10^9 bytes; 0 without one.
         teacher_calls: Pairs that a teacher or a filter's scorer was asked about.
     """
 
@@ -44,6 +45,7 @@ class Cost:
     train_s: float
     tuning_s: float
     peak_gb: float
+    peak_gpu_gb: float
     teacher_calls: int
 
 
@@ -171,7 +173,7 @@ def _cost(plan: LadderPlan, rung: Rung, records: Mapping[str, Record]) -> Cost:
     tasks = {task.id: task for task in plan.tasks()}
     climb = tasks[f"climb-{rung.name}"]
     if not rung.is_trained:
-        return Cost(0.0, 0.0, 0.0, 0.0, 0.0, 0)
+        return Cost(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0)
     shared = [records[each] for each in needed(climb, tasks)]
     found = records[climb.id].found
     trained = list(found.get("train_seconds", {}).values())
@@ -182,6 +184,7 @@ def _cost(plan: LadderPlan, rung: Rung, records: Mapping[str, Record]) -> Cost:
         train_s=round(train_s, 3),
         tuning_s=found.get("tuning_seconds", 0.0),
         peak_gb=max(each.peak_gb for each in (*shared, records[climb.id])),
+        peak_gpu_gb=found.get("peak_gpu_gb", 0.0),
         teacher_calls=sum(each.found.get("teacher_calls", 0) for each in shared),
     )
 

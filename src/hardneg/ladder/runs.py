@@ -144,7 +144,7 @@ def _cost(stages: dict[str, dict[str, float]], chain: Sequence[str], *, n_seeds:
         shared_s += 0.0 if seeded else cost["wall_s"]
         train_s += cost["wall_s"] / n_seeds if seeded else 0.0
         peak_gb = max(peak_gb, cost["peak_gb"])
-    return Cost(round(shared_s + train_s, 3), round(shared_s, 3), round(train_s, 3), 0.0, peak_gb, 0)
+    return Cost(round(shared_s + train_s, 3), round(shared_s, 3), round(train_s, 3), 0.0, peak_gb, 0.0, 0)
 
 
 def _check_alike(runs: Sequence[Run]) -> None:

@@ -143,11 +143,12 @@ def _tuned(plan: LadderPlan, rung: Rung, place: Path, folder: Path, dataset: Dat
     choices = plan.variants(rung)
     if len(choices) == 1:
         return _trained(plan, rung.with_settings(choices[0]), place, folder, dataset)
-    places, scores, spent = [place / "tried" / label(one) for one in choices], [], 0.0
+    places, spent = [place / "tried" / label(one) for one in choices], 0.0
+    scores: list[float] = []
     for choice, own in zip(choices, places, strict=True):
         found = _trained(plan, rung.with_settings(choice), own, folder, dataset, first_only=True)
         spent += sum(found["train_seconds"].values())
-        scores.append(read_table(evaluated(own, "dev", plan.seeds[0]))[MEASURE].mean())
+        scores.append(float(read_table(evaluated(own, "dev", plan.seeds[0]))[MEASURE].to_numpy().mean()))
     best = choose(scores)
     whole = _trained(plan, rung.with_settings(choices[best]), places[best], folder, dataset)
     tried = [{"settings": one, "dev": score} for one, score in zip(choices, scores, strict=True)]
@@ -163,8 +164,10 @@ def _trained(
     run.pin("dataset", dataset.fingerprint)
     rows, mined = stage_rows(recipe), dict[Path, Any]()
     run.manifest["chain"] = list(rows)
+    gpu_gb = 0.0
     for seed in seeds:
         *_, (name, model) = train_stages(rows, recipe, dataset, run, seed=seed, mined=mined)
+        gpu_gb = max(gpu_gb, _peak_gpu_gb())
         _measure(plan, "dev", _model(model, rung), place, dataset, rung=rung, seed=seed)
     steps = {seed: [len(TrainingFolder(training_place(run, row, seed)).records()) for row in rows] for seed in seeds}
     return {
@@ -172,6 +175,7 @@ def _trained(
         "models": {str(seed): str((training_place(run, name, seed) / "model").relative_to(folder)) for seed in seeds},
         "n_steps": {str(seed): sum(counts) for seed, counts in steps.items()},
         "train_seconds": {str(seed): _own_seconds(run.manifest["stages"], seed) for seed in seeds},
+        "peak_gpu_gb": round(gpu_gb, 3),
         **_peak(run, "train"),
     }
 
@@ -261,3 +265,14 @@ def _own_seconds(stages: Mapping[str, Mapping[str, float]], seed: int) -> float:
 
 def _peak(run: RunFolder, verb: str = "") -> dict[str, float]:
     return {"peak_gb": max((cost["peak_gb"] for name, cost in run.manifest["stages"].items() if name.startswith(verb)))}
+
+
+def _peak_gpu_gb() -> float:
+    """Give the most memory that tensors took on the accelerator since this was last asked, in 10^9 bytes."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return 0.0
+    peak = torch.cuda.max_memory_allocated() / 1e9
+    torch.cuda.reset_peak_memory_stats()
+    return peak
