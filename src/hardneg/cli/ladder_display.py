@@ -184,6 +184,12 @@ def verdicts(found: Mapping[str, Any]) -> list[str]:
 def duration(seconds: float) -> str:
     """Write a time for people.
 
+    Args:
+        seconds: 0 or more.
+
+    Returns:
+        Seconds, minutes or hours, whatever is short.
+
     Example:
         >>> duration(42.3), duration(600), duration(7300)
         ('42 s', '10 min', '2.0 h')

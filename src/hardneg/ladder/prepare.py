@@ -71,7 +71,7 @@ def draft(wanted: Wanted, dataset: Dataset, splits: Splits) -> LadderPlan:
     for rung in climbed:
         for key, values in wanted.tune.items():
             for value in values:
-                _check_setting(rung.name, key, value, rung.with_settings)
+                rung.with_settings({key: value})
     return LadderPlan(
         dataset=wanted.shared.dataset,
         skip_invalid=wanted.skip_invalid,
@@ -152,8 +152,3 @@ def _check_budget(budget: Budget) -> None:
         raise RecipeError("ladder: a budget is in steps or in minutes; leave one of them out")
     if (budget.steps is not None and budget.steps < 1) or (budget.minutes is not None and not budget.minutes > 0):
         raise RecipeError("ladder: a budget must be at least 1 step, or more than 0 minutes")
-
-
-def _check_setting(name: str, key: str, value: object, apply: Callable[[Mapping[str, Any]], object]) -> None:
-    settings = build(TrainSettings, {key: value}, Place(Path("--tune")), rooms=TRAIN)
-    apply({key: getattr(settings, key)}) if name else None

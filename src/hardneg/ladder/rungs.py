@@ -5,14 +5,18 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
+from pathlib import Path
 from typing import Any, Literal
 
 from hardneg.errors import RecipeError
 from hardneg.losses.distilling import needs_teacher
 from hardneg.recipe import Recipe, Stage, shipped_recipes
+from hardneg.recipe.components import build
 from hardneg.recipe.files import find_recipe, read_toml
-from hardneg.recipe.place import nearest
+from hardneg.recipe.place import Place, nearest
+from hardneg.recipe.rooms import TRAIN
 from hardneg.sources import BM25, Dense, Source
+from hardneg.training.settings import TrainSettings
 
 Measures = Literal["bm25", "model", "trained"]
 
@@ -108,9 +112,12 @@ class Rung:
         return replace(self, recipe=replace(self.recipe, train=cut[0].train))
 
     def with_settings(self, settings: Mapping[str, Any]) -> "Rung":
-        """Give the rung other settings of training, in all its stages."""
-        stages = tuple(replace(stage, train=replace(stage.train, **settings)) for stage in self.recipe.stage)
-        return replace(self, recipe=replace(self.recipe, train=replace(self.recipe.train, **settings), stage=stages))
+        """Give the rung other settings of training, written as in a recipe, in all its stages."""
+        built: TrainSettings = build(TrainSettings, dict(settings), Place(Path("--tune")), rooms=TRAIN)
+        values = {key: getattr(built, key) for key in settings}
+        stages = tuple(replace(stage, train=replace(stage.train, **values)) for stage in self.recipe.stage)
+        train = replace(self.recipe.train, **values)
+        return replace(self, recipe=replace(self.recipe, train=train, stage=stages))
 
     def _cut(self, stage: Stage, steps: int) -> Stage:
         settings = replace(stage.train, max_steps=steps)

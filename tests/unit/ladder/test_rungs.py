@@ -6,6 +6,7 @@ from hardneg.errors import RecipeError, RunError
 from hardneg.ladder.plan import Budget, LadderPlan, check_same
 from hardneg.ladder.rungs import Shared, build_rungs, shipped_rungs
 from hardneg.ladder.splits import Splits
+from hardneg.losses import LOSSES
 from hardneg.sources import BM25, Dense
 from hardneg.training.settings import TrainSettings
 
@@ -99,3 +100,12 @@ def test_rungs_may_be_added_but_not_changed(shared, tmp_path):
     other = replace(shared, train={"negatives_per_row": 2})
     with pytest.raises(RunError, match="another rung in_batch"):
         check_same(before, plan(build_rungs(["in_batch"], other)), tmp_path)
+
+
+def test_settings_are_written_as_in_a_recipe(shared):
+    (rung,) = build_rungs(["ance"], shared)
+    changed = rung.with_settings({"loss": "triplet", "learning_rate": 1e-3}).recipe
+    assert {type(stage.train.loss) for stage in changed.stages} == {LOSSES["triplet"]}
+    assert {stage.train.learning_rate for stage in changed.stages} == {1e-3}
+    with pytest.raises(RecipeError, match="did you mean 'learning_rate'"):
+        rung.with_settings({"learning_rat": 1})
