@@ -101,7 +101,7 @@ def ladder(
     )
     wanted = Wanted(
         shared=shared,
-        rungs=tuple(from_here(name) for name in rung) if rung else None,
+        rungs=tuple(rung) if rung else None,
         budget=Budget(budget_steps, budget_minutes),
         tune=_choices(tune or []),
         skip_invalid=skip_invalid,
