@@ -17,7 +17,7 @@ _DOING = {
     "retrieve": "searching for candidates",
     "mine": "mining",
     "score": "asking the teacher",
-    "climb": "training",
+    "climb": "climbing",
     "test": "testing",
 }
 
@@ -57,9 +57,10 @@ def show_plan(plan: "LadderPlan") -> None:
 
     from hardneg.ladder.budget import overview
 
-    table = Table(title=f"The plan: {len(plan.seeds)} trainings of each rung", title_justify="left")
+    trainings = f"{len(plan.seeds)} training{'s' if len(plan.seeds) > 1 else ''}"
+    table = Table(title=f"The plan: {trainings} of each rung", title_justify="left")
     for column in ("rung", "", "steps", "shared work", "own work"):
-        table.add_column(column, justify="left" if column in ("rung", "") else "right")
+        table.add_column(column, justify="left" if column in ("rung", "") else "right", no_wrap=column == "rung")
     for row in overview(plan):
         steps = f"{row['steps']:,}" if row["steps"] else ""
         shared = duration(row["shared_s"]) if row["shared_s"] else ""
@@ -118,9 +119,8 @@ def _rungs(found: Mapping[str, Any]) -> Any:  # noqa: ANN401
     seeds = f", seeds {', '.join(map(str, found['seeds']))}" if found["seeds"] else ""
     title = f"{measure} on {counts['name']}: {counts['test_queries']:,} queries{seeds}"
     table = Table(title=title, title_justify="left")
-    heads = ("rung", "dev", "test", "95 % interval", "seconds", "peak memory", "teacher calls", "gain a minute")
-    for head in heads:
-        table.add_column(head, justify="left" if head == "rung" else "right")
+    for head in ("rung", "dev", "test", "seconds", "peak memory", "teacher calls", "gain a minute"):
+        table.add_column(head, justify="left" if head == "rung" else "right", no_wrap=head in ("rung", "test"))
     for rung in found["rungs"]:
         table.add_row(rung["name"], *(_cells(rung, measure)))
     return table
@@ -128,14 +128,13 @@ def _rungs(found: Mapping[str, Any]) -> Any:  # noqa: ANN401
 
 def _cells(rung: Mapping[str, Any], measure: str) -> list[str]:
     if rung["test"] is None:
-        return ["", rung["state"], "", "", "", "", ""]
+        return ["", rung["state"], "", "", "", ""]
     test, dev, cost = rung["test"][measure], rung["dev"], rung["cost"]
     spread = "" if test["sd"] is None else f" ± {test['sd']:.4f}"
     rate = rung["gain_per_minute"]
     return [
         "" if dev is None else f"{dev[measure]['value']:.4f}",
         f"{test['value']:.4f}{spread}",
-        f"[{test['low']:.3f}, {test['high']:.3f}]",
         f"{cost['seconds']:,.0f}" if rung["trained"] else "",
         f"{cost['peak_gb']:.2f} GB" if rung["trained"] else "",
         f"{cost['teacher_calls']:,}" if cost["teacher_calls"] else "",
@@ -151,7 +150,7 @@ def comparisons(found: Mapping[str, Any]) -> Any:  # noqa: ANN401
     number = f"{correction['n']} comparison{'s' if correction['n'] > 1 else ''}"
     table = Table(title=f"Query by query, corrected for {number} (Holm)", title_justify="left")
     for head in ("", "difference", "95 % interval", "p", "corrected", "better", "same", "worse"):
-        table.add_column(head, justify="left" if not head else "right")
+        table.add_column(head, justify="left" if not head else "right", no_wrap=not head)
     for one in found["comparisons"]:
         mark = " *" if one["p_corrected"] <= correction["level"] else ""
         table.add_row(
