@@ -45,13 +45,16 @@ def in_process(command: Sequence[str]) -> Callable[[Path, str], None]:
 
 
 def end_with_input() -> None:
-    """Stop this process, as Ctrl-C would, when its standard input ends; for processes that another one started."""
+    """Stop this process when its standard input ends, for a process that another one started; training saves first.
+
+    SIGTERM does it: a shell that starts something in the background may have it ignore SIGINT.
+    """
 
     def watch() -> None:
         with suppress(OSError):
             while os.read(0, 1):  # not by way of sys.stdin, whose lock would be held when the process ends
                 pass
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()
 
