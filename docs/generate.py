@@ -23,6 +23,8 @@ COMMANDS = (
     ("evaluate",),
     ("export",),
     ("report",),
+    ("ladder",),
+    ("compare",),
     ("data", "check"),
     ("data", "python"),
     ("data", "pairs"),

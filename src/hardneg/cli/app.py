@@ -9,9 +9,11 @@ import typer
 from hardneg import __version__
 from hardneg.cli.audit import audit
 from hardneg.cli.calibrate import calibrate
+from hardneg.cli.compare import compare
 from hardneg.cli.data import data_app
 from hardneg.cli.evaluate import evaluate
 from hardneg.cli.export import export
+from hardneg.cli.ladder import ladder
 from hardneg.cli.mine import mine
 from hardneg.cli.report import report
 from hardneg.cli.review import review
@@ -33,7 +35,21 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(teacher_app, name="teacher")
-for command in (run, mine, audit, calibrate, review, report, status, score, train, evaluate, export):
+for command in (
+    run,
+    mine,
+    audit,
+    calibrate,
+    review,
+    report,
+    ladder,
+    compare,
+    status,
+    score,
+    train,
+    evaluate,
+    export,
+):
     app.command()(command)
 
 

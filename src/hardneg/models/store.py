@@ -41,18 +41,20 @@ def cache_folder() -> Path:
 
 
 @contextmanager
-def new_vectors_in(folder: Path) -> Iterator[None]:
+def new_vectors_in(folder: Path, *, keep: bool = False) -> Iterator[None]:
     """Keep what is encoded inside the block in a folder that goes when the block ends.
 
     This is for weights that nobody will ask for again. Vectors that the store has already are taken from there.
 
     Args:
         folder: Where new vectors are kept; whatever lies there is removed, before and after.
+        keep: Whether to remove nothing: the same weights will be asked for once more.
 
     Yields:
         Nothing.
     """
-    shutil.rmtree(folder, ignore_errors=True)
+    if not keep:
+        shutil.rmtree(folder, ignore_errors=True)
     token = _aside.set(folder)
     try:
         yield
@@ -60,7 +62,8 @@ def new_vectors_in(folder: Path) -> Iterator[None]:
         _aside.reset(token)
         document_vectors.cache_clear()
         _split_vectors.cache_clear()
-        shutil.rmtree(folder, ignore_errors=True)
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @lru_cache(maxsize=4)

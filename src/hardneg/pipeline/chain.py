@@ -1,11 +1,13 @@
 """Training, stage after stage: each mines, if it has sources, and trains the model that the one before it made."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from hardneg.data.dataset import Dataset
 from hardneg.losses.distilling import needs_teacher, without_teacher
+from hardneg.negatives.mining import Plan
 from hardneg.pipeline.folder import RunFolder
 from hardneg.pipeline.found import with_found
 from hardneg.pipeline.mining import Mined, mine
@@ -77,9 +79,9 @@ def train_stages(
     for name, stage in rows.items():
         negatives, plan, scores, taught = None, None, None, dataset
         if stage.sources:
-            place = _mining_place(folder, f"{name}-seed{seed}" if stage.needs else name, recipe)
+            place = _mining_place(folder, name, stage, recipe, dataset, seed=seed)
             if place not in mined:
-                mined[place] = _mine(stage.with_models(trained), place, recipe, dataset, folder)
+                mined[place] = mine_stage(stage.with_models(trained), place, recipe, dataset, folder)
             negatives, plan = mined[place].negatives, mined[place].plan
             taught = with_found(dataset, mined[place].found, split=stage.mine.split)
             scores = score_stage(recipe, stage, taught, negatives, folder, place=place)
@@ -106,11 +108,46 @@ def training_place(folder: RunFolder, name: str, seed: int) -> Path:
     return folder.path / "training" / f"{name}-seed{seed}"
 
 
-def _mining_place(folder: RunFolder, name: str, recipe: Recipe) -> Path:
-    return folder.path / "stages" / name if recipe.stage else folder.path
+def shared_place(shared: Path, stage: Stage, recipe: Recipe, dataset: Dataset) -> Path:
+    """Name the folder for what a stage mines, the same for all stages that mine and score the same.
+
+    Args:
+        shared: The folder above.
+        stage: What is mined; it needs no model of an earlier stage.
+        recipe: Whose stage it is; its seeds and the pairs trained on decide what a teacher scores.
+        dataset: What is mined.
+
+    Returns:
+        The folder.
+    """
+    key = [_plan(stage, recipe).key(dataset), stage.train.max_pairs, recipe.seeds or stage.train.seed]
+    return shared / hashlib.blake2b(repr(key).encode(), digest_size=8).hexdigest()
 
 
-def _mine(stage: Stage, place: Path, recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Mined:
+def _mining_place(folder: RunFolder, name: str, stage: Stage, recipe: Recipe, dataset: Dataset, *, seed: int) -> Path:
+    if folder.shared is not None and not stage.needs:
+        return shared_place(folder.shared, stage, recipe, dataset)
+    own = f"{name}-seed{seed}" if stage.needs else name
+    return folder.path / "stages" / own if recipe.stage else folder.path
+
+
+def _plan(stage: Stage, recipe: Recipe) -> Plan:
+    return Plan(stage.mine.split, stage.sources, stage.filters, stage.select, stage.mine.depth, recipe.seed)
+
+
+def mine_stage(stage: Stage, place: Path, recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Mined:
+    """Mine what a stage trains with; what is mined is not mined again.
+
+    Args:
+        stage: Names no model of another stage any more.
+        place: Where to.
+        recipe: Whose stage it is.
+        dataset: What to mine.
+        folder: The run; counts and costs go to its manifest.
+
+    Returns:
+        The negatives.
+    """
     with folder.stage(f"mine {place.name}" if recipe.stage else "mine"):
         mined = mine(
             dataset,

@@ -48,18 +48,21 @@ class RunFolder:
     Args:
         path: The folder.
         manifest: What `manifest.json` holds; written whenever a stage ends.
+        shared: Where several runs keep what they mine, each thing once; None keeps it in the folder.
     """
 
     path: Path
     manifest: dict[str, Any] = field(repr=False)
+    shared: Path | None = None
 
     @classmethod
-    def open(cls, path: Path, recipe: Recipe) -> "RunFolder":
+    def open(cls, path: Path, recipe: Recipe, *, shared: Path | None = None) -> "RunFolder":
         """Make the folder of a run, or go on with one that was made for the same recipe.
 
         Args:
             path: Where the run lives; made if missing.
             recipe: What to run; written to `recipe.toml` with every default filled in.
+            shared: Where several runs keep what they mine; None keeps it in this folder.
 
         Returns:
             The folder, its manifest brought up to date and written.
@@ -74,17 +77,17 @@ class RunFolder:
                 # Nothing was found yet: the other recipe was wrong, say in its split, and has been mended.
                 shutil.rmtree(path / "dataset", ignore_errors=True)
                 file.unlink()
-                return cls.open(path, recipe)
+                return cls.open(path, recipe, shared=shared)
             raise RunError(
                 f"{path} holds a run of another recipe (its own is {path / 'recipe.toml'}); "
                 "name another folder with -o, or delete this one"
             )
-        folder = cls(path, manifest)
+        folder = cls(path, manifest, shared)
         manifest |= {
             "recipe": recipe.fingerprint,
             "seed": recipe.seed,
-            "versions": _versions(),
-            "machine": _machine(),
+            "versions": versions(),
+            "machine": machine(),
         }
         manifest.setdefault("stages", {})
         with replacing(path / "recipe.toml") as temporary:
@@ -148,7 +151,8 @@ def _link_or_copy(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """List the versions of Python and of the packages that decide results."""
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -158,5 +162,6 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _machine() -> str:
+def machine() -> str:
+    """Say in a few words what this machine is."""
     return f"{os.cpu_count()} CPU cores, {platform.machine()}, {platform.system()}"

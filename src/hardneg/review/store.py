@@ -187,8 +187,7 @@ def check_same(begun: Begun, *, digest: str, wanted: dict[str, Any], path: Path)
     """
     if begun.digest != digest:
         raise RunError(
-            f"the review in {path} was begun with other negatives; name another file with --database to "
-            "begin anew"
+            f"the review in {path} was begun with other negatives; name another file with --database to begin anew"
         )
     before = begun.settings.as_dict()
     were = ", ".join(f"{name} = {before[name]}" for name, value in wanted.items() if value != before[name])

@@ -10,6 +10,7 @@ from jaxtyping import Int32
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
 from hardneg.scoring.protocol import Scorer
+from hardneg.sources.kept import retrieved
 from hardneg.sources.protocol import Source
 from hardneg.sources.retrieval import checked_name, checked_retrieval
 
@@ -40,7 +41,7 @@ def gather(
     check_names(sources)
     found = {
         source.name: checked_retrieval(
-            source.retrieve(dataset, block, depth), source=source.name, dataset=dataset, block=block, depth=depth
+            retrieved(source, dataset, block, depth), source=source.name, dataset=dataset, block=block, depth=depth
         )
         for source in sources
     }

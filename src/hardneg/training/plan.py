@@ -1,5 +1,6 @@
 """What a run trains on, and in which steps: decided before the first of them."""
 
+import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -58,8 +59,11 @@ class Step:
 
 def plan_steps(data: TrainingData, settings: TrainSettings) -> list[Step]:
     """Lay out all epochs, by the pairs and the settings alone, so that a resumed run finds its place."""
-    steps = []
-    for epoch in range(settings.epochs):
+    steps: list[Step] = []
+    most = settings.max_steps
+    for epoch in range(settings.epochs) if most is None else itertools.count():
+        if most is not None and len(steps) >= most:
+            break
         batches = epoch_batches(
             data.dataset,
             data.query,
@@ -71,6 +75,7 @@ def plan_steps(data: TrainingData, settings: TrainSettings) -> list[Step]:
         steps += [
             Step(epoch, batches[at : at + settings.accumulate]) for at in range(0, len(batches), settings.accumulate)
         ]
+    steps = steps[:most]
     return [replace(step, progress=number / max(1, len(steps) - 1)) for number, step in enumerate(steps)]
 
 

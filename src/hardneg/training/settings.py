@@ -30,6 +30,7 @@ LATER_SETTINGS = (
     "queue",
     "matryoshka",
     "cache_tokens",
+    "max_steps",
 )
 
 
@@ -41,6 +42,8 @@ class TrainSettings:
         loss: Function of the score matrix. An array of tables, each with a `weight`, is their weighted sum.
         mask: Decides in each step which negatives are left out as likely answers; None leaves none out.
         epochs: Times every pair is seen.
+        max_steps: Steps of the whole run, over as many epochs as they take; None takes `epochs` whole epochs. The
+            schedules of the learning rate and of a curriculum span these steps.
         batch_size: Pairs that share a pool, over all processes, at least 2.
         accumulate: Batches whose gradients are averaged before the model moves. It adds no negatives: see
             `cache_tokens`.
@@ -82,6 +85,7 @@ class TrainSettings:
     loss: Loss = field(default_factory=InfoNCE)
     mask: Mask | None = None
     epochs: int = 1
+    max_steps: int | None = None
     batch_size: int = 32
     accumulate: int = 1
     learning_rate: float = 2e-5
@@ -125,6 +129,7 @@ class TrainSettings:
             "log_every": 1,
         }
         least |= {"max_tokens": 4, "negatives_per_row": 0, "max_pairs": 2, "cache_tokens": 1, "weight_decay": 0}
+        least |= {"max_steps": 1}
         for name, smallest in least.items():
             value = getattr(self, name)
             if value is not None and value < smallest:

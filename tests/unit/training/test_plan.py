@@ -35,3 +35,12 @@ def test_one_query_with_two_answers_has_nothing_to_learn_from():
 def test_a_mined_negative_that_answers_the_query_is_none():
     with pytest.raises(RunError, match="hardneg mine"):
         check(data_of([(0, 0)], negatives=[(0, 24)]))
+
+
+def test_a_number_of_steps_takes_as_many_epochs_as_it_needs_and_no_more():
+    data = data_of([(number, number) for number in range(8)])
+    whole = plan_steps(data, TrainSettings(batch_size=4, epochs=3))
+    cut = plan_steps(data, TrainSettings(batch_size=4, epochs=1, max_steps=5))
+    assert [step.epoch for step in cut] == [0, 0, 1, 1, 2]
+    assert all((a.batches[0] == b.batches[0]).all() for a, b in zip(cut, whole, strict=False))
+    assert [step.progress for step in cut] == [0, 0.25, 0.5, 0.75, 1]

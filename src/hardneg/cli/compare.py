@@ -1,0 +1,37 @@
+"""`hardneg compare`: finished runs on the same queries."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hardneg.cli.options import Json
+
+
+def compare(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN RUN…", help="Folders of `hardneg run`, of a ladder's rungs, or of `hardneg evaluate`."
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Write comparison.json and per_query.parquet there.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compare finished runs query by query: each with the one before it, and with the first.
+
+    The p-values are corrected for the number of comparisons.
+    """
+    from hardneg.ladder.runs import compare_runs
+
+    found = compare_runs(runs, out=out)
+    if json:
+        from json import dumps
+
+        typer.echo(dumps(found))
+    else:
+        from hardneg.cli.ladder_display import show_ladder
+
+        show_ladder(found)

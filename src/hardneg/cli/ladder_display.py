@@ -1,0 +1,198 @@
+"""What a ladder looks like in a terminal: its plan, its progress and its result."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from hardneg.errors import Interrupted, RecipeError
+
+if TYPE_CHECKING:
+    from hardneg.ladder.climb import Turn
+    from hardneg.ladder.plan import LadderPlan, Task
+    from hardneg.pipeline.asking import Bill
+
+_DOING = {
+    "retrieve": "searching for candidates",
+    "mine": "mining",
+    "score": "asking the teacher",
+    "climb": "climbing",
+    "test": "testing",
+}
+
+
+def agree(plan: "LadderPlan", bills: "Sequence[Bill]", *, yes: bool, quiet: bool) -> None:
+    """Show what will be done and for how long, and go on only if that was agreed to.
+
+    Args:
+        plan: With its estimates.
+        bills: What LLM judges will be asked.
+        yes: Whether the user agreed beforehand.
+        quiet: Whether to show nothing, if there is nothing to ask.
+
+    Raises:
+        RecipeError: Nobody agreed, and there is nobody to ask.
+        Interrupted: The answer was no.
+    """
+    asks = not yes and sys.stdin.isatty() and sys.stderr.isatty()
+    if not quiet or asks:
+        show_plan(plan)
+        for each in bills:
+            typer.echo(f"hardneg: {each}", err=True)
+    if yes:
+        return
+    if not asks:
+        said = "; ".join([f"the ladder will take about {duration(sum(plan.estimates.values()))}", *map(str, bills)])
+        raise RecipeError(f"{said}. Nothing was begun: add --yes to climb")
+    typer.echo("hardneg: climb? [y/N] ", nl=False, err=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise Interrupted("the ladder was not begun")
+
+
+def show_plan(plan: "LadderPlan") -> None:
+    """Draw the plan on stderr: a line a rung, and what is to be known before."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from hardneg.ladder.budget import overview
+
+    trainings = f"{len(plan.seeds)} training{'s' if len(plan.seeds) > 1 else ''}"
+    table = Table(title=f"The plan: {trainings} of each rung", title_justify="left")
+    for column in ("rung", "", "steps", "shared work", "own work"):
+        table.add_column(column, justify="left" if column in ("rung", "") else "right", no_wrap=column == "rung")
+    for row in overview(plan):
+        steps = f"{row['steps']:,}" if row["steps"] else ""
+        shared = duration(row["shared_s"]) if row["shared_s"] else ""
+        table.add_row(row["name"], row["about"], steps, shared, duration(row["own_s"]))
+    console = Console(stderr=True)
+    console.print(table)
+    for line in notes(plan):
+        console.print(line, highlight=False)
+
+
+def notes(plan: "LadderPlan") -> list[str]:
+    """List what is to be known before climbing."""
+    lines = [f"Left out: {name}: {why}." for name, why in plan.left_out.items()]
+    if plan.splits.dev is None:
+        tuned = "; --tune is not followed" if plan.tune else ""
+        lines.append(f"There is no split for development, so nothing is tuned{tuned}, and no rung is recommended.")
+    lines += [
+        f"{count:,} queries of {plan.splits.test!r} are in {split!r} too: what the test says of them proves nothing."
+        for split, count in plan.shared_queries.items()
+    ]
+    lines.append(f"In all about {duration(sum(plan.estimates.values()))}; shared work is done once for all rungs.")
+    return lines
+
+
+def announce(*, quiet: bool) -> "Callable[[Turn], None]":
+    """Give what says on stderr which task has its turn; it says nothing if asked to be quiet."""
+
+    def say(turn: "Turn") -> None:
+        if not quiet:
+            typer.echo(f"[{turn.number}/{turn.total}] {_named(turn.task)}", err=True)
+
+    return say
+
+
+def _named(task: "Task") -> str:
+    about = task.rung if task.kind in ("climb", "test") else f"{task.id.partition('-')[2]}, first for {task.rung}"
+    return f"{_DOING[task.kind]}: {about}"
+
+
+def show_ladder(found: Mapping[str, Any]) -> None:
+    """Print the result: the rungs, the comparisons, and what to make of them."""
+    from rich.console import Console
+
+    console = Console()
+    console.print(_rungs(found))
+    if found["comparisons"]:
+        console.print(comparisons(found))
+    for line in verdicts(found):
+        console.print(line, highlight=False)
+
+
+def _rungs(found: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    from rich.table import Table
+
+    measure, counts = found["measure"], found["dataset"]
+    seeds = f", seeds {', '.join(map(str, found['seeds']))}" if found["seeds"] else ""
+    title = f"{measure} on {counts['name']}: {counts['test_queries']:,} queries{seeds}"
+    table = Table(title=title, title_justify="left")
+    for head in ("rung", "dev", "test", "seconds", "peak memory", "teacher calls", "gain a minute"):
+        table.add_column(head, justify="left" if head == "rung" else "right", no_wrap=head in ("rung", "test"))
+    for rung in found["rungs"]:
+        table.add_row(rung["name"], *(_cells(rung, measure)))
+    return table
+
+
+def _cells(rung: Mapping[str, Any], measure: str) -> list[str]:
+    if rung["test"] is None:
+        return ["", rung["state"], "", "", "", ""]
+    test, dev, cost = rung["test"][measure], rung["dev"], rung["cost"]
+    spread = "" if test["sd"] is None else f" ± {test['sd']:.4f}"
+    rate = rung["gain_per_minute"]
+    return [
+        "" if dev is None else f"{dev[measure]['value']:.4f}",
+        f"{test['value']:.4f}{spread}",
+        f"{cost['seconds']:,.0f}" if rung["trained"] else "",
+        f"{cost['peak_gb']:.2f} GB" if rung["trained"] else "",
+        f"{cost['teacher_calls']:,}" if cost["teacher_calls"] else "",
+        "" if rate is None else f"{rate:+.4f}",
+    ]
+
+
+def comparisons(found: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """Draw the comparisons of a ladder or of runs."""
+    from rich.table import Table
+
+    correction = found["correction"]
+    number = f"{correction['n']} comparison{'s' if correction['n'] > 1 else ''}"
+    table = Table(title=f"Query by query, corrected for {number} (Holm)", title_justify="left")
+    for head in ("", "difference", "95 % interval", "p", "corrected", "better", "same", "worse"):
+        table.add_column(head, justify="left" if not head else "right", no_wrap=not head)
+    for one in found["comparisons"]:
+        mark = " *" if one["p_corrected"] <= correction["level"] else ""
+        table.add_row(
+            f"{one['after']} - {one['before']}",
+            f"{one['difference']:+.4f}{mark}",
+            f"[{one['low']:+.4f}, {one['high']:+.4f}]",
+            f"{one['p_value']:.4f}",
+            f"{one['p_corrected']:.4f}",
+            *(f"{one[key]:,}" for key in ("wins", "ties", "losses")),
+        )
+    return table
+
+
+def verdicts(found: Mapping[str, Any]) -> list[str]:
+    """Say what follows, and what failed."""
+    lines = [f"{rung['name']} failed: {rung['message']}" for rung in found["rungs"] if rung["state"] == "failed"]
+    lines += [f"{name} was left out: {why}" for name, why in found["left_out"].items()]
+    best = found["best_on_dev"]
+    if best is not None:
+        lines.append(f"Best on the development split: {best}.")
+    lines += [
+        f"{count:,} test queries are in {split!r} too: the table is no proof."
+        for split, count in found["dataset"]["shared_queries"].items()
+    ]
+    if any(rung["state"] == "failed" for rung in found["rungs"]):
+        lines.append("The same command tries again what failed.")
+    return [*lines, *([f"Everything is in {found['folder']}"] if found["folder"] else [])]
+
+
+def duration(seconds: float) -> str:
+    """Write a time for people.
+
+    Args:
+        seconds: 0 or more.
+
+    Returns:
+        Seconds, minutes or hours, whatever is short.
+
+    Example:
+        >>> duration(42.3), duration(600), duration(7300)
+        ('42 s', '10 min', '2.0 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,46 @@
+"""What became of each piece of work: one small file a task."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from hardneg.files import replacing
+from hardneg.pipeline.state import read_state
+
+State = Literal["begun", "done", "failed"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What became of a task.
+
+    Args:
+        state: "begun" if it was never ended, by Ctrl-C or worse; it will be taken up again.
+        seconds: Time it took, over all tries.
+        peak_gb: Largest resident memory of its process while it worked, in 10^9 bytes.
+        message: Why it failed.
+        found: What it found, by name.
+    """
+
+    state: State = "begun"
+    seconds: float = 0.0
+    peak_gb: float = 0.0
+    message: str = ""
+    found: dict[str, Any] = field(default_factory=dict)
+
+
+def read_record(folder: Path, task: str) -> Record:
+    """Read what became of a task; one that nobody began has just begun."""
+    state = read_state(_path(folder, task), keys=("state", "seconds", "peak_gb"))
+    return Record(**state) if state else Record()
+
+
+def write_record(folder: Path, task: str, record: Record) -> None:
+    """Write down what became of a task."""
+    with replacing(_path(folder, task)) as temporary:
+        temporary.write_text(json.dumps(asdict(record), indent=2) + "\n", encoding="utf-8")
+
+
+def _path(folder: Path, task: str) -> Path:
+    return folder / "tasks" / f"{task}.json"

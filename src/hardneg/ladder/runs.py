@@ -1,0 +1,194 @@
+"""Finished runs, compared as the rungs of a ladder are."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from hardneg.errors import RunError
+from hardneg.evaluation.row import Row
+from hardneg.evaluation.significance import compare
+from hardneg.files import replacing
+from hardneg.ladder.results import LEVEL, Cost, compared
+from hardneg.pipeline.parts import read_table
+from hardneg.pipeline.run import MEASURE
+from hardneg.pipeline.state import read_state
+
+_MADE = ("mine", "score", "train")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Args:
+        path: Its folder.
+        row: What its last model measured.
+        cost: What it took to make that model; nothing is known of what `hardneg evaluate` measured.
+        fingerprint: Hash of its dataset; None if nothing is known of it.
+        settings: Split and depth of the evaluation.
+    """
+
+    path: Path
+    row: Row
+    cost: Cost
+    fingerprint: str | None
+    settings: tuple[str, int]
+
+
+def read_run(path: Path, *, name: str) -> Run:
+    """Read what the last model of a run measured.
+
+    Args:
+        path: Folder of `hardneg run`, of a rung (`rungs/NAME` of a ladder) or of `hardneg evaluate`.
+        name: What to call it.
+
+    Returns:
+        The run.
+
+    Raises:
+        RunError: There is no finished run, or something in it is damaged.
+    """
+    manifest = read_state(path / "manifest.json", keys=("stages",))
+    chain = manifest.get("chain", [])
+    folders = _evaluations(path, chain)
+    if not folders:
+        raise RunError(
+            f"{path} holds no finished run: name the folder of `hardneg run`, of a ladder's rung (rungs/NAME in it), "
+            "or of `hardneg evaluate --out`"
+        )
+    measured = [read_state(folder / "metrics.json", keys=("split", "depth")) for folder in folders]
+    return Run(
+        path=path,
+        row=Row(name, [read_table(folder / "per_query.parquet") for folder in folders]),
+        cost=_cost(manifest.get("stages", {}), chain, n_seeds=len(folders)),
+        fingerprint=manifest.get("fingerprints", {}).get("dataset"),
+        settings=(measured[0]["split"], measured[0]["depth"]),
+    )
+
+
+def compare_runs(paths: Sequence[Path], *, out: Path | None = None) -> dict[str, Any]:
+    """Compare finished runs: each with the one before it, and with the first.
+
+    Args:
+        paths: Their folders, at least two.
+        out: Where `comparison.json` and `per_query.parquet` go; None writes nothing.
+
+    Returns:
+        The same keys as `ladder.json`, as far as they make sense.
+
+    Raises:
+        RunError: A run is not finished, or they did not measure the same queries of the same dataset.
+    """
+    if len({path.resolve() for path in paths}) < len(paths) or len(paths) < 2:
+        raise RunError("compare: name two runs or more, each once")
+    runs = [read_run(path, name=name) for path, name in zip(paths, _names(paths), strict=True)]
+    _check_alike(runs)
+    comparisons = compared([run.row for run in runs], base=runs[0].row.name)
+    split, _ = runs[0].settings
+    found: dict[str, Any] = {
+        "format": 1,
+        "kind": "comparison",
+        "folder": None if out is None else str(out),
+        "measure": MEASURE,
+        "dataset": {
+            "name": split,
+            "fingerprint": runs[0].fingerprint,
+            "test_queries": runs[0].row.per_query.height,
+            "shared_queries": {},
+        },
+        "seeds": [],
+        "left_out": {},
+        "rungs": [_entry(run, runs[0]) for run in runs],
+        "comparisons": comparisons,
+        "correction": {"method": "holm", "n": len(comparisons), "level": LEVEL},
+        "best_on_dev": None,
+    }
+    if out is not None:
+        _write(found, runs, out)
+    return found
+
+
+def _evaluations(path: Path, chain: Sequence[str]) -> list[Path]:
+    """List the evaluations of the last model, one a seed."""
+    inside = path / "evaluation"
+    last = [inside / chain[-1], *sorted(inside.glob(f"{chain[-1]}-seed*"), key=_seed)] if chain else []
+    tested = [inside / "test", *sorted(inside.glob("test-seed*"), key=_seed)]
+    for group in (last, tested, [path]):
+        there = [folder for folder in group if (folder / "metrics.json").exists()]
+        if there:
+            return there
+    return []
+
+
+def _seed(folder: Path) -> int:
+    number = folder.name.rpartition("-seed")[2]
+    return int(number) if number.isdecimal() else -1
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Call each run by its folder's name, or by its path where two share one."""
+    names = [path.resolve().name for path in paths]
+    return [str(path) if names.count(name) > 1 else name for path, name in zip(paths, names, strict=True)]
+
+
+def _cost(stages: dict[str, dict[str, float]], chain: Sequence[str], *, n_seeds: int) -> Cost:
+    shared_s = train_s = peak_gb = 0.0
+    for stage, cost in stages.items():
+        verb, _, place = stage.partition(" ")
+        row, seeded, _ = place.partition("-seed")
+        if verb not in _MADE or (place and row not in chain and verb == "train"):
+            continue
+        shared_s += 0.0 if seeded else cost["wall_s"]
+        train_s += cost["wall_s"] / n_seeds if seeded else 0.0
+        peak_gb = max(peak_gb, cost["peak_gb"])
+    return Cost(round(shared_s + train_s, 3), round(shared_s, 3), round(train_s, 3), 0.0, peak_gb, 0.0, 0)
+
+
+def _check_alike(runs: Sequence[Run]) -> None:
+    first = runs[0]
+    for run in runs[1:]:
+        if None not in (first.fingerprint, run.fingerprint) and run.fingerprint != first.fingerprint:
+            raise RunError(f"{first.path} and {run.path} are runs on different datasets; compare runs on the same one")
+        if run.settings != first.settings:
+            raise RunError(
+                f"{first.path} measured split and depth {first.settings}, {run.path} {run.settings}; measure both alike"
+            )
+
+
+def _entry(run: Run, first: Run) -> dict[str, Any]:
+    found = None if run is first else compare(first.row.per_query, run.row.per_query, MEASURE)
+    minutes = run.cost.seconds / 60
+    gain = None if found is None else found.difference
+    return {
+        "name": run.row.name,
+        "about": str(run.path),
+        "trained": run.cost.seconds > 0,
+        "state": "done",
+        "message": "",
+        "test": run.row.as_dict(),
+        "dev": None,
+        "gain": gain,
+        "gain_per_minute": gain / minutes if gain is not None and minutes else None,
+        "cost": asdict(run.cost),
+    }
+
+
+def _write(found: dict[str, Any], runs: Sequence[Run], out: Path) -> None:
+    tables = [
+        table.select(
+            pl.lit(run.row.name).alias("rung"),
+            pl.lit(number if len(run.row.seeds) > 1 else None, dtype=pl.Int64).alias("seed"),
+            pl.lit(run.settings[0]).alias("split"),
+            pl.all(),
+        )
+        for run in runs
+        for number, table in enumerate(run.row.seeds)
+    ]
+    with replacing(out / "per_query.parquet") as temporary:
+        pl.concat(tables, how="diagonal").write_parquet(temporary)
+    with replacing(out / "comparison.json") as temporary:
+        temporary.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

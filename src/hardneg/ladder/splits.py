@@ -1,0 +1,87 @@
+"""Which queries are trained on, tuned on and tested on, and that none of them is in two places."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hardneg.data.dataset import Dataset
+from hardneg.errors import DatasetError
+
+_DEVELOPMENT = ("dev", "validation", "valid", "val", "development")
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The splits of a ladder.
+
+    Args:
+        train: Mined for and trained on.
+        dev: Looked at while climbing, and tuned on; None if the dataset has none.
+        test: Looked at once, when all rungs are there.
+    """
+
+    train: str
+    dev: str | None
+    test: str
+
+
+def choose_splits(dataset: Dataset, *, train: str, dev: str | None, test: str) -> Splits:
+    """Make sure that the splits exist and differ, and find the one for development.
+
+    Args:
+        dataset: The dataset.
+        train: Split to train on.
+        dev: Split for development; None takes one whose name says so, if there is one.
+        test: Split to test on.
+
+    Returns:
+        The splits.
+
+    Raises:
+        DatasetError: One does not exist, has no positive, or is named twice.
+    """
+    found = dev or next((name for name in _DEVELOPMENT if name in dataset.splits and name not in (train, test)), None)
+    named = [name for name in (train, found, test) if name is not None]
+    if len(set(named)) < len(named):
+        raise DatasetError(f"ladder: train, dev and test are {', '.join(named)}; they must be different splits")
+    for name in named:
+        dataset.queries_of(name)
+    return Splits(train, found, test)
+
+
+def shared_queries(dataset: Dataset, splits: Splits) -> dict[str, list[str]]:
+    """Find queries that would make a test meaningless: those of test, by id or text, in another split.
+
+    Args:
+        dataset: The dataset.
+        splits: What is trained, tuned and tested on.
+
+    Returns:
+        Ids of queries of the test split, by the name of the other split; splits that share none are left out.
+    """
+    test = dataset.queries_of(splits.test)
+    found = {}
+    for other in filter(None, (splits.train, splits.dev)):
+        there = dataset.query_text_group[dataset.queries_of(other)]
+        shared = test[np.isin(dataset.query_text_group[test], there)]
+        if len(shared):
+            found[other] = dataset.queries["id"].gather(shared).to_list()
+    return found
+
+
+def refuse_shared(shared: dict[str, list[str]], splits: Splits) -> None:
+    """Refuse a test that other splits know.
+
+    Args:
+        shared: What `shared_queries` found.
+        splits: The splits, for the message.
+
+    Raises:
+        DatasetError: Some query is shared.
+    """
+    for other, ids in shared.items():
+        raise DatasetError(
+            f"{len(ids):,} queries of {splits.test!r} are in {other!r} too, by id or by equal text, say {ids[0]!r}: a "
+            "score on queries that were trained or tuned on proves nothing. Keep each query in one split, or add "
+            "--allow-shared-queries to climb all the same; the result will say so"
+        )

@@ -1,0 +1,61 @@
+"""What sources found, kept on disk so that several plans over the same sources search once."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from jaxtyping import Int32
+
+from hardneg.data.dataset import Dataset
+from hardneg.files import replacing
+from hardneg.sources.protocol import Source, identity
+
+_kept: ContextVar[Path | None] = ContextVar("kept", default=None)
+
+
+@contextmanager
+def keeping_retrievals(folder: Path) -> Iterator[None]:
+    """Keep what sources find inside the block, and take from there what they found before.
+
+    Args:
+        folder: One Parquet file for each source, depth and block of queries. It does not see files that a source
+            reads but does not hash.
+
+    Yields:
+        Nothing.
+    """
+    token = _kept.set(folder)
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
+def retrieved(source: Source, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
+    """Ask a source, unless what it found for this block is kept.
+
+    Args:
+        source: Where candidates come from.
+        dataset: What to search.
+        block: Positions of the queries.
+        depth: Documents for each query at most.
+
+    Returns:
+        What `Source.retrieve` returns.
+    """
+    folder = _kept.get()
+    if folder is None:
+        return source.retrieve(dataset, block, depth)
+    state = hashlib.blake2b(f"{dataset.fingerprint} {identity(source)} {depth}".encode(), digest_size=16)
+    state.update(block.tobytes())
+    path = folder / f"{state.hexdigest()}.parquet"
+    if path.exists():
+        return pl.read_parquet(path, glob=False)
+    found = source.retrieve(dataset, block, depth)
+    with replacing(path) as temporary:
+        found.write_parquet(temporary)
+    return found

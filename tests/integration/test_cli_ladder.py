@@ -1,0 +1,199 @@
+"""`hardneg ladder`: rungs compared on the same queries, taken up again wherever they were stopped."""
+
+import itertools
+import json
+
+import polars as pl
+import pytest
+
+from hardneg.cli import main
+from hardneg.data.dataset import Dataset
+from hardneg.evaluation.correction import holm
+from hardneg.evaluation.significance import compare
+from hardneg.ladder.work import do_task
+from hardneg.progress import showing
+from stopping import StopDuring, weights
+
+RUNGS = ["zero_shot", "in_batch", "mined_filtered", "refresh", "mix"]
+TRAINING = ["batch_size=4", "precision=fp32", "learning_rate=1e-3"]
+
+
+@pytest.fixture(scope="module")
+def data(split_toy, tmp_path_factory):
+    """The toy dataset with three splits."""
+    query = pl.col("query")
+    split = pl.when(query < 14).then(pl.lit("train")).when(query < 18).then(pl.lit("dev")).otherwise(pl.lit("test"))
+    qrels = split_toy.qrels.with_columns(split.alias("split"))
+    return Dataset(split_toy.queries, split_toy.documents, qrels, name="toy").write(tmp_path_factory.mktemp("three"))
+
+
+@pytest.fixture(scope="module")
+def done():
+    """The tasks that were done, in this process: one of its own for each would take most of the time."""
+    tasks = []
+
+    def work(folder, task):
+        tasks.append(task)
+        do_task(folder, task)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hardneg.ladder.processes.in_process", lambda command: work)
+        yield tasks
+
+
+@pytest.fixture
+def ladder(data, bench, done):
+    """Call the command; returns its exit code."""
+
+    def call(out, *options, rungs=("zero_shot", "in_batch"), seeds=1):
+        settings = [part for setting in TRAINING for part in ("--set", setting)]
+        named = [part for rung in rungs for part in ("--rung", rung)]
+        fixed = ["--model", bench / "tiny", "--source", 'dense(precision="fp32")', "--seeds", seeds, "-o", out]
+        done.clear()
+        return main([*map(str, ["ladder", data, *fixed, *settings, *named, *options])])
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def climbed(data, bench, done, tmp_path_factory):
+    """A ladder with a teacher, climbed to its top, and what it printed; read only."""
+    out = tmp_path_factory.mktemp("climbed")
+    rungs = [part for rung in RUNGS for part in ("--rung", rung)]
+    teacher = f'bi_encoder(model="{bench / "tiny"}", precision="fp32")'
+    options = ["--model", bench / "tiny", "--teacher", teacher, "--source", 'dense(precision="fp32")', "--seeds", 2]
+    settings = [part for setting in TRAINING for part in ("--set", setting)]
+    asked = ["ladder", data, *options, *settings, *rungs, "--budget-steps", 6, "--yes", "--quiet", "-o", out]
+    assert main([*map(str, asked)]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def found(climbed):
+    return json.loads((climbed / "ladder.json").read_text())
+
+
+def by_name(found):
+    return {rung["name"]: rung for rung in found["rungs"]}
+
+
+def test_every_rung_is_trained_for_the_same_steps_and_tested_with_every_seed(found):
+    assert [rung["name"] for rung in found["rungs"]] == RUNGS
+    for rung in found["rungs"]:
+        assert rung["state"] == "done"
+        assert len(rung["test"]["nDCG@10"]["seeds"]) == (2 if rung["trained"] else 1)
+        assert rung["steps"] == ({"0": 6, "1": 6} if rung["trained"] else {})
+        assert rung["dev"]["nDCG@10"]["n"] == 4
+        assert rung["test"]["nDCG@10"]["n"] == 6
+
+
+def test_comparisons_are_those_of_the_table_on_disk_and_corrected_together(climbed, found):
+    table = pl.read_parquet(climbed / "per_query.parquet").filter(split="test")
+    means = {
+        name: rows.group_by("query_id").agg(pl.col("nDCG@10").mean())
+        for (name,), rows in table.group_by("rung", maintain_order=True)
+    }
+    pairs = [(one["before"], one["after"]) for one in found["comparisons"]]
+    assert pairs == [*itertools.pairwise(RUNGS), *(("zero_shot", rung) for rung in RUNGS[2:])]
+    p_values = []
+    for one in found["comparisons"]:
+        again = compare(means[one["before"]], means[one["after"]], "nDCG@10")
+        assert one["difference"] == pytest.approx(again.difference)
+        assert (one["wins"], one["ties"], one["losses"]) == (again.wins, again.ties, again.losses)
+        p_values.append(again.p_value)
+    assert [one["p_corrected"] for one in found["comparisons"]] == pytest.approx(holm(p_values))
+
+
+def test_what_rungs_share_is_done_once_and_counted_for_each(climbed, found):
+    rungs = by_name(found)
+    shared = {name: rungs[name]["cost"]["shared_s"] for name in RUNGS}
+    assert shared["zero_shot"] == shared["in_batch"] == 0
+    assert shared["mined_filtered"] == shared["refresh"] > 0
+    assert shared["mix"] > shared["refresh"]
+    assert rungs["mix"]["cost"]["teacher_calls"] > 0 == rungs["refresh"]["cost"]["teacher_calls"]
+    kinds = [task["id"].partition("-")[0] for task in found["tasks"]]
+    assert [kinds.count(kind) for kind in ("retrieve", "mine", "score")] == [1, 1, 1]
+    assert len(list((climbed / "shared" / "mined").iterdir())) == 1
+    for rung in found["rungs"]:
+        assert (rung["cost"]["peak_gb"] > 0.01) == rung["trained"]
+
+
+def test_refreshes_are_spread_over_the_steps(climbed):
+    lines = (climbed / "rungs" / "refresh" / "training" / "mined-seed0" / "refresh.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [2, 4]
+
+
+def test_the_test_split_is_looked_at_when_all_rungs_are_there(found):
+    kinds = [task["id"].partition("-")[0] for task in found["tasks"]]
+    assert kinds[-len(RUNGS) :] == ["test"] * len(RUNGS)
+    assert found["best_on_dev"] == max(RUNGS, key=lambda name: by_name(found)[name]["dev"]["nDCG@10"]["value"])
+
+
+def test_finished_rungs_are_compared_like_runs(climbed, hardneg, tmp_path, capsys):
+    paths = [climbed / "rungs" / name for name in ("zero_shot", "in_batch", "mix")]
+    found = hardneg("compare", *paths, "-o", tmp_path)
+    whole = json.loads((climbed / "ladder.json").read_text())
+    for rung in found["rungs"]:
+        assert rung["test"] == by_name(whole)[rung["name"]]["test"]
+    assert [(one["before"], one["after"]) for one in found["comparisons"]] == [
+        ("zero_shot", "in_batch"),
+        ("in_batch", "mix"),
+        ("zero_shot", "mix"),
+    ]
+    assert json.loads((tmp_path / "comparison.json").read_text()) == found
+    assert main(["compare", *map(str, paths)]) == 0
+    assert "corrected for 3 comparisons" in capsys.readouterr().out
+
+
+def test_nothing_begins_before_the_plan_was_agreed_to(ladder, tmp_path, done, capsys):
+    assert ladder(tmp_path, "--budget-steps", 2) == 2
+    shown = capsys.readouterr().err
+    assert "The plan" in shown
+    assert "in_batch" in shown
+    assert "Nothing was begun: add --yes" in shown
+    assert done == ["probe"]
+
+
+def test_a_rung_that_fails_stops_no_other_and_is_tried_again(ladder, tmp_path, done, capsys, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("hardneg.ladder.work.train_stages", lambda *_, **__: 1 / 0)
+        assert ladder(tmp_path, "--budget-steps", 2, "--yes", "--json") == 1
+    rungs = by_name(json.loads(capsys.readouterr().out))
+    assert (rungs["in_batch"]["state"], rungs["zero_shot"]["state"]) == ("failed", "done")
+    assert rungs["in_batch"]["message"] == "ZeroDivisionError: division by zero"
+    assert ladder(tmp_path, "--budget-steps", 2, "--yes", "--quiet") == 0
+    assert done == ["climb-in_batch", "test-in_batch"]
+    capsys.readouterr()
+    assert ladder(tmp_path, "--budget-steps", 2) == 0  # it was agreed to before
+    assert done == []
+    shown = capsys.readouterr()
+    assert "corrected for 1 comparison (Holm)" in shown.out
+    assert "The plan" not in shown.err
+
+
+def test_a_ladder_stopped_by_ctrl_c_goes_on_to_the_same_weights(ladder, climbed, tmp_path, done, capsys):
+    options = ["--budget-steps", 6, "--yes", "--quiet"]
+    with showing(StopDuring("training", 30)):  # 20 pairs in the probe, then those of the rung
+        assert ladder(tmp_path, *options, seeds=2) == 3
+    assert "the same command goes on" in capsys.readouterr().err
+    assert done == ["probe", "climb-zero_shot", "climb-in_batch"]
+    assert ladder(tmp_path, *options, seeds=2) == 0
+    for seed in (0, 1):
+        place = f"rungs/in_batch/training/in_batch-seed{seed}"
+        assert weights(tmp_path / place) == weights(climbed / place)
+
+
+def test_settings_are_chosen_on_the_development_split(ladder, tmp_path, capsys):
+    asked = ["--budget-steps", 3, "--tune", "learning_rate=1e-7,3e-2", "--yes", "--json"]
+    assert ladder(tmp_path, *asked) == 0
+    rung = by_name(json.loads(capsys.readouterr().out))["in_batch"]
+    assert [one["settings"]["learning_rate"] for one in rung["tried"]] == [1e-7, 3e-2]
+    best = max(rung["tried"], key=lambda one: one["dev"])
+    assert rung["tuned"] == best["settings"]
+    assert rung["dev"]["nDCG@10"]["value"] == best["dev"]
+    assert rung["cost"]["tuning_s"] > 0
+
+
+def test_another_ladder_in_the_same_folder_is_refused(ladder, climbed, capsys):
+    assert ladder(climbed, "--budget-steps", 5, seeds=2) == 2
+    assert "holds a ladder with another budget" in capsys.readouterr().err
