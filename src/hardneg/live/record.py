@@ -113,7 +113,8 @@ def recording(folder: Path, command: str, *, dataset: str | None = None) -> Iter
     Yields:
         Nothing.
     """
-    lock, was_there = FileLock(folder / _LOCK, timeout=0), folder.exists()
+    lock = FileLock(folder / _LOCK, timeout=0)
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -125,8 +126,11 @@ def recording(folder: Path, command: str, *, dataset: str | None = None) -> Iter
         with recorder.writing(), showing(recorder):
             yield
     except InputError:
-        if not was_there and {path.name for path in folder.iterdir()} <= {_RECORD, _LOCK}:
+        if made and {path.name for path in folder.iterdir()} <= {_RECORD, _LOCK}:
             shutil.rmtree(folder, ignore_errors=True)  # refused before there was anything to record
+            with suppress(OSError):
+                for place in made[1:]:
+                    place.rmdir()
         raise
     finally:
         lock.release()

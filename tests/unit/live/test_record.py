@@ -33,6 +33,15 @@ class Counting:
         return nullcontext(lambda n: self.done.update({description: self.done.get(description, 0) + n}))
 
 
+def until(holds, folder):
+    """The record once it is as wanted: it is renewed by a thread, which a busy machine may keep waiting."""
+    deadline = time.monotonic() + 60
+    while not holds(record := read_record(folder)):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return record
+
+
 def test_a_record_says_how_far_each_task_is_and_the_display_before_still_shows_it(tmp_path, monkeypatch):
     monkeypatch.setattr("hardneg.live.record._EVERY_S", 0.02)
     shown = Counting()
@@ -46,13 +55,12 @@ def test_a_record_says_how_far_each_task_is_and_the_display_before_still_shows_i
             inner(3)
         time.sleep(0.1)
         outer(4)
-        time.sleep(0.2)
-        record = read_record(tmp_path)
+        record = until(lambda found: found.tasks[0].done == 6, tmp_path)
         mining, encoding = record.tasks
         assert (record.command, record.dataset, record.state, record.pid) == ("mine", "data/x", "running", os.getpid())
         assert (mining.name, mining.unit, mining.total, mining.done, mining.ended) == ("mining", "queries", 8, 6, None)
         # The first two came with the task, as what an earlier session did would: they are not in the rate.
-        assert 4 / 5 < mining.rate < 4 / 0.25
+        assert 0 < mining.rate < 4 / 0.1
         assert (encoding.done, encoding.total) == (3, None)
         assert encoding.ended is not None
     assert shown.done == {"mining": 6, "encoding": 3}
