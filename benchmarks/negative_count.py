@@ -59,35 +59,31 @@ def place_of(name: str, arm: str, seed: int) -> Path:
 
 
 def table(name: str) -> None:
-    """Print one set's arms in groups, from few negatives to many, each against batch 32."""
-    frames: dict[str, list[pl.DataFrame]] = {}
+    """Print one set's arms in groups, from few negatives to many, each against batch 32 with the same seeds."""
+    frames: dict[str, dict[int, pl.DataFrame]] = {}
     costs: dict[str, list[dict[str, Any]]] = {}
     for arm, seed in itertools.product([*SHARED, *ARMS], (1, 2, 3)):
         place = place_of(name, arm, seed)
         if place.exists():
-            frames.setdefault(arm, []).append(pl.read_parquet(place))
+            frames.setdefault(arm, {})[seed] = pl.read_parquet(place)
             costs.setdefault(arm, []).append(json.loads(place.with_suffix(".json").read_text()))
-    means = {arm: pl.concat(each).group_by("query_id").mean().sort("query_id") for arm, each in frames.items()}
     print(f"\n{name}, {MEASURE}\n| arm | pool | {MEASURE} | seeds | against batch 32 | steps | seconds |")
     print("|---|---|---|---|---|---|---|")
-    for arm in sorted(means, key=lambda arm: (arm.partition("_")[0], int(arm.rpartition("_")[2]))):
-        against = ""
-        if arm != "batch_32" and "batch_32" in means:
-            found = compare(means["batch_32"], means[arm], MEASURE)
+    for arm in sorted(frames, key=lambda arm: (arm.partition("_")[0], int(arm.rpartition("_")[2]))):
+        own, against = frames[arm], ""
+        base = [frame for seed, frame in frames["batch_32"].items() if seed in own]
+        if arm != "batch_32" and len(base) == len(own):
+            found = compare(_mean(base), _mean(list(own.values())), MEASURE)
             against = f"{found.difference:+.4f} [{found.low:+.4f}, {found.high:+.4f}], p {found.p_value:.4f}"
-        seeds = " ".join(f"{frame[MEASURE].mean():.4f}" for frame in frames[arm])
         pool = max(cost.get("pool", int(arm.rpartition("_")[2])) for cost in costs[arm])
         seconds = np.median([cost["seconds"] for cost in costs[arm]])
-        cells = [
-            arm,
-            pool,
-            f"{means[arm][MEASURE].mean():.4f}",
-            seeds,
-            against,
-            costs[arm][0]["steps"],
-            f"{seconds:.0f}",
-        ]
+        mean = _mean(list(own.values()))[MEASURE].mean()
+        cells = [arm, pool, f"{mean:.4f}", len(own), against, costs[arm][0]["steps"], f"{seconds:.0f}"]
         print(f"| {' | '.join(str(cell) for cell in cells)} |")
+
+
+def _mean(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    return pl.concat(frames).group_by("query_id").mean().sort("query_id")
 
 
 def main() -> None:

@@ -220,7 +220,9 @@ def _best_ranks(place: Path) -> pl.DataFrame:
 
 
 def _read_trec(file: Path, columns: list[str]) -> pl.DataFrame:
-    return pl.read_csv(file, separator=" ", has_header=False, infer_schema=False, quote_char=None, new_columns=columns)
+    return pl.read_csv(
+        file.read_bytes(), separator=" ", has_header=False, infer_schema=False, quote_char=None, new_columns=columns
+    )
 
 
 def _trained(folder: Path) -> "Iterator[Training]":

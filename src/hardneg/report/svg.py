@@ -50,7 +50,7 @@ def ticks(low: float, high: float, n: int) -> list[float]:
         Multiples of 1, 2 or 5 times a power of ten, ascending; one number if both values are equal.
 
     Example:
-        >>> ticks(0.0, 1.0, 4)
+        >>> ticks(0.0, 1.0, 5)
         [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     """
     if not high > low:
