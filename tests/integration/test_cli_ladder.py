@@ -133,6 +133,7 @@ def test_finished_rungs_are_compared_like_runs(climbed, hardneg, tmp_path, capsy
     paths = [climbed / "rungs" / name for name in ("zero_shot", "in_batch", "mix")]
     found = hardneg("compare", *paths, "-o", tmp_path)
     whole = json.loads((climbed / "ladder.json").read_text())
+    assert "<html" in (climbed / "report.html").read_text()
     for rung in found["rungs"]:
         assert rung["test"] == by_name(whole)[rung["name"]]["test"]
     assert [(one["before"], one["after"]) for one in found["comparisons"]] == [

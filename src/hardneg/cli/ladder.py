@@ -85,6 +85,7 @@ def ladder(
     from hardneg.ladder.processes import in_process
     from hardneg.ladder.results import summarise
     from hardneg.ladder.splits import choose_splits
+    from hardneg.pipeline.reporting import write_report
 
     shared = _shared(
         from_here(dataset),
@@ -121,6 +122,7 @@ def ladder(
                 write_agreed(ready, out)
             records = climb(ready, out, work=work, announce=announce(quiet=still))
             found = summarise(ready, records, out, data)
+            write_report(out, dataset=data)
     except Timeout:
         raise RunError(
             f"another ladder is being climbed in {out}; wait for it, or name another folder with -o"

@@ -172,6 +172,7 @@ def _of_pool(
         scores=score_columns(queries, [documents]),
         allowed=matrix.allowed[:, :n_pool],
         teacher=None if matrix.teacher is None else matrix.teacher[:, :n_pool],
+        log_q=None if matrix.log_q is None else matrix.log_q[:n_pool],
         weight=None if matrix.weight is None else matrix.weight[:, :n_pool],
     )
 
