@@ -1,6 +1,8 @@
 """Reading back the small JSON files in which a run says what it is."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,3 +34,12 @@ def read_state(path: Path, *, keys: tuple[str, ...]) -> dict[str, Any]:
     if lacking:
         raise RunError(f"{path} lacks {', '.join(lacking)}, so hardneg did not write it; {_WAY_OUT}")
     return state
+
+
+@contextmanager
+def whole_lines(path: Path) -> Iterator[None]:
+    """Turn what json says of a damaged file into a RunError."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} cannot be read ({error}); delete it, or make it anew") from error
