@@ -58,3 +58,32 @@ def _rung(rung: Mapping[str, Any], measure: str) -> dict[str, Any]:
         "seconds": cost.get("seconds"),
         "peak_gb": cost.get("peak_gb"),
     }
+
+
+def read_ladder_facts(folder: Path) -> list[tuple[str, str]]:
+    """Read what a ladder was climbed with, for the line of facts at the top of a page.
+
+    Args:
+        folder: The ladder's.
+
+    Returns:
+        Pairs of a name and a value; what `ladder.json` does not say is left out, and so are steps that differ by rung.
+
+    Raises:
+        RunError: `ladder.json` is damaged.
+    """
+    found = read_state(folder / "ladder.json", keys=("rungs",))
+    counts = found.get("dataset", {})
+    steps = {number for rung in found["rungs"] for number in rung.get("steps", {}).values()}
+    said = {
+        "dataset": counts.get("name"),
+        "model": found.get("model"),
+        "documents": counts.get("documents"),
+        "training pairs": counts.get("train_pairs"),
+        "test queries": counts.get("test_queries"),
+        "seeds": ", ".join(map(str, found.get("seeds", ()))),
+        "steps": steps.pop() if len(steps) == 1 else None,
+        "hardneg": found.get("versions", {}).get("hardneg"),
+        "machine": found.get("machine"),
+    }
+    return [(name, f"{value:,}" if isinstance(value, int) else value) for name, value in said.items() if value]

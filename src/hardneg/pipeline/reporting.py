@@ -9,7 +9,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.errors import DatasetError, MissingExtraError, RunError
 from hardneg.files import replacing
-from hardneg.pipeline.ladder_contents import read_ladder
+from hardneg.pipeline.ladder_contents import read_ladder, read_ladder_facts
 from hardneg.pipeline.parts import readable
 from hardneg.pipeline.run_contents import read_audits, read_mined, read_placed, read_rows, read_trained
 from hardneg.pipeline.state import read_state
@@ -106,7 +106,7 @@ def read_contents(folder: Path, *, dataset: Dataset | None = None, seed: int = 0
     )
     return Contents(
         name=recipe.get("name") or folder.resolve().name,
-        facts=_facts(manifest, recipe, data),
+        facts=_facts(manifest, recipe, data) if ladder is None else read_ladder_facts(folder),
         mined=mined,
         trained=trained,
         rows=rows,

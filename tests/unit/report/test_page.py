@@ -204,6 +204,30 @@ def test_a_ladder_and_audits_are_shown_where_they_are(made, tmp_path):
     assert headline(read_contents(tmp_path)).statement == said
 
 
+def test_the_facts_of_a_ladder_come_from_its_own_file(tmp_path):
+    rungs = [{"name": "bm25", "steps": {}}, *({"name": name, "steps": {"0": 1_200, "1": 1_200}} for name in "ab")]
+    counts = {"name": "shop", "documents": 40_000, "train_pairs": 900, "test_queries": 70}
+    known = {"dataset": counts, "model": "tiny", "seeds": [0, 1], "versions": {"hardneg": "9.1"}, "machine": "a box"}
+    ladder = {"measure": "nDCG@10", "rungs": rungs, "comparisons": []} | known
+    write_json(tmp_path / "ladder.json", ladder)
+    contents = read_contents(tmp_path)
+    assert dict(contents.facts) == {
+        "dataset": "shop",
+        "model": "tiny",
+        "documents": "40,000",
+        "training pairs": "900",
+        "test queries": "70",
+        "seeds": "0, 1",
+        "steps": "1,200",
+        "hardneg": "9.1",
+        "machine": "a box",
+    }
+    assert "<dd>40,000</dd>" in page(contents)
+    rungs[1]["steps"]["1"] = 1_100
+    write_json(tmp_path / "ladder.json", ladder)
+    assert "steps" not in dict(read_contents(tmp_path).facts)
+
+
 def test_folders_without_anything_to_report_are_refused(tmp_path):
     with pytest.raises(RunError, match="holds nothing to report"):
         read_contents(tmp_path)
