@@ -12,7 +12,7 @@ import typer
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress
 from hardneg.cli.options import DatasetPath, Json, Quiet, Seed, SkipInvalid, Yes
-from hardneg.cli.planning import check_floor, plan_of, read_recipe, read_scorer
+from hardneg.cli.planning import check_floor, read_recipe, read_scorer
 
 if TYPE_CHECKING:
     import polars as pl
@@ -86,6 +86,7 @@ def audit(
     from hardneg.data.reading import read_dataset
     from hardneg.errors import RecipeError
     from hardneg.pipeline.asking import audit_bills
+    from hardneg.recipe.plan import plan_of
 
     ways: dict[str, object] = {"--judged": judged, "--truth-column": truth_column, "--frontier": frontier or None}
     ways |= {"--sample": sample, "--read": read}
@@ -222,23 +223,13 @@ def _negatives(
 ) -> "pl.DataFrame":
     """Read negatives that were mined, or mine them."""
     from hardneg.pipeline.asking import mining_bills
-    from hardneg.pipeline.mining import mine
+    from hardneg.pipeline.mining import mine_plan
     from hardneg.pipeline.parts import read_negatives
 
     if folder is not None:
         return read_negatives(folder, data)
     agree(mining_bills(data, plan))
-    mined = mine(
-        data,
-        split=plan.split,
-        sources=plan.sources,
-        filters=plan.filters,
-        select=plan.select,
-        depth=plan.depth,
-        seed=plan.seed,
-        block_size=size,
-    )
-    return mined.negatives
+    return mine_plan(data, plan, block_size=size).negatives
 
 
 def _sample(

@@ -8,7 +8,7 @@ import typer
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress
 from hardneg.cli.options import DatasetPath, Json, Quiet, Seed, SkipInvalid, Yes
-from hardneg.cli.planning import check_floor, plan_of, read_recipe, read_scorer
+from hardneg.cli.planning import check_floor, read_recipe, read_scorer
 
 if TYPE_CHECKING:
     from hardneg.audit.calibrate import Calibration
@@ -47,6 +47,7 @@ def calibrate(
     from hardneg.data.reading import read_dataset
     from hardneg.errors import RecipeError
     from hardneg.pipeline.asking import audit_bills
+    from hardneg.recipe.plan import plan_of
 
     if not 0 < budget < 1:
         raise RecipeError(f"calibrate: --budget is {budget}; set it above 0 and below 1")

@@ -8,7 +8,7 @@ import typer
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, show_findings, warn_if_nothing_mined
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, Yes, from_here
-from hardneg.cli.planning import plan_of, read_recipe
+from hardneg.cli.planning import read_recipe
 
 if TYPE_CHECKING:
     from hardneg.pipeline.verdicts import Used
@@ -50,11 +50,12 @@ def mine(
     from hardneg.data.reading import read_dataset
     from hardneg.live.record import recording
     from hardneg.pipeline.asking import mining_bills
-    from hardneg.pipeline.mining import mine as mine_negatives
+    from hardneg.pipeline.mining import mine_plan
     from hardneg.pipeline.verdicts import use_verdicts, with_verdicts
+    from hardneg.recipe.plan import plan_of
     from hardneg.review.verdicts import read_judged
 
-    plan = read_recipe(
+    whole = read_recipe(
         dataset,
         recipe=recipe,
         model=model,
@@ -66,27 +67,17 @@ def mine(
         depth=depth,
         block_size=block_size,
     )
+    plan = plan_of(whole, seed=whole.seed)
     with progress(quiet=quiet or json) as pause:
         data = read_dataset(dataset, skip_invalid=skip_invalid)
         judged = None if verdicts is None else read_judged(verdicts, data)
         labelled, used = data, None
         if judged is not None:
-            rows, used = use_verdicts(data, judged, split=plan.mine.split)
-            labelled = with_verdicts(data, rows, split=plan.mine.split)
-        consent(mining_bills(labelled, plan_of(plan, seed=plan.seed)), yes=yes, pause=pause)
+            rows, used = use_verdicts(data, judged, split=plan.split)
+            labelled = with_verdicts(data, rows, split=plan.split)
+        consent(mining_bills(labelled, plan), yes=yes, pause=pause)
         with recording(out, "mine", dataset=from_here(dataset)):
-            mined = mine_negatives(
-                data,
-                split=plan.mine.split,
-                sources=plan.sources,
-                filters=plan.filters,
-                select=plan.select,
-                depth=plan.mine.depth,
-                seed=plan.seed,
-                block_size=plan.mine.block_size,
-                verdicts=judged,
-                out=out,
-            )
+            mined = mine_plan(data, plan, block_size=whole.mine.block_size, verdicts=judged, out=out)
     fits = read_fits(out)
     findings = [finding for fit in fits for finding in fit_findings(fit)]
     if json:

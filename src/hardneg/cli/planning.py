@@ -1,4 +1,4 @@
-"""What to mine and how, put together from the options that `mine`, `audit` and `calibrate` share."""
+"""The recipe and the scorer that the options of `mine`, `audit` and `calibrate` describe."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,8 +8,7 @@ from hardneg.cli.options import from_here, given
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from hardneg.negatives.mining import Plan
-    from hardneg.recipe import Recipe, Stage
+    from hardneg.recipe import Recipe
     from hardneg.scoring import Scorer
 
 
@@ -51,13 +50,6 @@ def read_recipe(
     changes |= {"filters": [parse_component(text) for text in filter]} if filter else {}
     changes |= {"select": {"per_query": per_query}} if per_query else {}
     return Recipe.load(recipe, changes=changes) if recipe else Recipe.from_table(changes)
-
-
-def plan_of(part: "Recipe | Stage", *, seed: int) -> "Plan":
-    """Take from a recipe, or from one of its stages, what decides which negatives are mined."""
-    from hardneg.negatives.mining import Plan
-
-    return Plan(part.mine.split, part.sources, part.filters, part.select, part.mine.depth, seed)
 
 
 def check_floor(floor: float, command: str) -> None:

@@ -10,7 +10,6 @@ from rich.table import Table
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, warn_if_nothing_mined
 from hardneg.cli.options import Json, Quiet, Yes, from_here
-from hardneg.cli.planning import plan_of
 
 if TYPE_CHECKING:
     from hardneg.data.dataset import Dataset
@@ -59,6 +58,7 @@ def run(
 def _bills(dataset: "Dataset", recipe: "Recipe") -> "list[Bill]":
     """Estimate what the judges of all stages will cost; where a stage needs the model of another, nobody knows yet."""
     from hardneg.pipeline.asking import mining_bills
+    from hardneg.recipe.plan import plan_of
 
     known = [stage for stage in recipe.stages if stage.sources and not stage.needs]
     return [bill for stage in known for bill in mining_bills(dataset, plan_of(stage, seed=recipe.seed))]

@@ -8,10 +8,10 @@ from hardneg.data.dataset import Dataset
 from hardneg.ladder.plan import LadderPlan
 from hardneg.ladder.rungs import Rung
 from hardneg.losses.distilling import needs_teacher
-from hardneg.negatives.mining import Plan
 from hardneg.pipeline.asking import Bill, bill, mining_bills
 from hardneg.pipeline.scores import pairs_to_score
 from hardneg.recipe import Stage
+from hardneg.recipe.plan import plan_of
 from hardneg.scoring.protocol import Priced
 from hardneg.sources import Random
 
@@ -38,8 +38,7 @@ def judge_bills(plan: LadderPlan, dataset: Dataset) -> list[Bill]:
 
 
 def _of_stage(rung: Rung, stage: Stage, dataset: Dataset) -> Iterator[Bill]:
-    mined = Plan(stage.mine.split, stage.sources, stage.filters, stage.select, stage.mine.depth, rung.recipe.seed)
-    yield from mining_bills(dataset, mined)
+    yield from mining_bills(dataset, plan_of(stage, seed=rung.recipe.seed))
     judges = [each for each in rung.recipe.teachers if isinstance(each, Priced)]
     if judges and needs_teacher(stage.train.loss):
         pairs = pairs_to_score(dataset, _stand_ins(stage, dataset), split=stage.mine.split)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from hardneg.data.dataset import Dataset
 from hardneg.losses.distilling import needs_teacher, without_teacher
-from hardneg.negatives.mining import Plan
 from hardneg.pipeline.folder import RunFolder
 from hardneg.pipeline.found import with_found
-from hardneg.pipeline.mining import Mined, mine
+from hardneg.pipeline.mining import Mined, mine_plan
 from hardneg.pipeline.score_stage import score_stage
 from hardneg.recipe import Recipe, Stage
+from hardneg.recipe.plan import plan_of
 from hardneg.training.settings import TrainSettings
 
 
@@ -120,7 +120,7 @@ def shared_place(shared: Path, stage: Stage, recipe: Recipe, dataset: Dataset) -
     Returns:
         The folder.
     """
-    key = [_plan(stage, recipe).key(dataset), stage.train.max_pairs, recipe.seeds or stage.train.seed]
+    key = [plan_of(stage, seed=recipe.seed).key(dataset), stage.train.max_pairs, recipe.seeds or stage.train.seed]
     return shared / hashlib.blake2b(repr(key).encode(), digest_size=8).hexdigest()
 
 
@@ -129,10 +129,6 @@ def _mining_place(folder: RunFolder, name: str, stage: Stage, recipe: Recipe, da
         return shared_place(folder.shared, stage, recipe, dataset)
     own = f"{name}-seed{seed}" if stage.needs else name
     return folder.path / "stages" / own if recipe.stage else folder.path
-
-
-def _plan(stage: Stage, recipe: Recipe) -> Plan:
-    return Plan(stage.mine.split, stage.sources, stage.filters, stage.select, stage.mine.depth, recipe.seed)
 
 
 def mine_stage(stage: Stage, place: Path, recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Mined:
@@ -149,17 +145,7 @@ def mine_stage(stage: Stage, place: Path, recipe: Recipe, dataset: Dataset, fold
         The negatives.
     """
     with folder.stage(f"mine {place.name}" if recipe.stage else "mine"):
-        mined = mine(
-            dataset,
-            split=stage.mine.split,
-            sources=stage.sources,
-            filters=stage.filters,
-            select=stage.select,
-            depth=stage.mine.depth,
-            seed=recipe.seed,
-            block_size=stage.mine.block_size,
-            out=place,
-        )
+        mined = mine_plan(dataset, plan_of(stage, seed=recipe.seed), block_size=stage.mine.block_size, out=place)
     counts = {"funnel": mined.funnel, "found_positives": mined.found.height}
     folder.manifest.update(counts)
     if recipe.stage:

@@ -91,9 +91,37 @@ def mine(
         RunError: `out` holds the result of another plan, or is damaged.
     """
     sources = default_sources() if sources is None else tuple(sources)
-    check_names(sources)
     filters = default_filters(sources) if filters is None else tuple(filters)
-    plan = Plan(split, tuple(sources), tuple(filters), select or Selection(), depth, seed)
+    plan = Plan(split, sources, filters, select or Selection(), depth, seed)
+    return mine_plan(dataset, plan, block_size=block_size, verdicts=verdicts, out=out)
+
+
+def mine_plan(
+    dataset: Dataset,
+    plan: Plan,
+    *,
+    block_size: int = 4_096,
+    verdicts: pl.DataFrame | None = None,
+    out: Path | str | None = None,
+) -> Mined:
+    """Mine as a plan says.
+
+    Args:
+        dataset: What to mine.
+        plan: Which queries to mine for, and how.
+        block_size: As for `mine`.
+        verdicts: As for `mine`.
+        out: As for `mine`.
+
+    Returns:
+        As `mine` does.
+
+    Raises:
+        DatasetError: The split does not exist or has no positive.
+        RecipeError: There is no source, a name is empty, or two sources share one.
+        RunError: `out` holds the result of another plan, or is damaged.
+    """
+    check_names(plan.sources)
     dataset.queries_of(plan.split)  # refused before anything is fitted or written
     used, labelled = None, dataset
     if verdicts is not None:
