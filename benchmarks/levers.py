@@ -29,7 +29,6 @@ from folded_teacher import FoldedTwoTowers
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.evaluation.retrieval import evaluate
-from hardneg.evaluation.significance import compare
 from hardneg.filters import Filter, NearDuplicate, PositiveMargin, TeacherThreshold
 from hardneg.losses import KL, InfoNCE
 from hardneg.losses.weighted_sum import WeightedSum
@@ -46,6 +45,7 @@ from hardneg.training.loop import train
 from hardneg.training.queue import Queue
 from hardneg.training.refresh import Refresh
 from hardneg.training.settings import TrainSettings
+from tables import against, over_seeds
 
 RESULTS = Path(__file__).parent / "results" / "levers"
 ANALYZER = {"nl2bash": "code"}
@@ -193,20 +193,14 @@ def table(name: str) -> None:
     for arm in ARMS:
         frames = [pl.read_parquet(path) for path in sorted(RESULTS.glob(f"{name}-{arm}-seed*.parquet"))]
         arms |= {arm: frames} if frames else {}
-    means = {arm: pl.concat(frames).group_by("query_id").mean().sort("query_id") for arm, frames in arms.items()}
+    means = {arm: over_seeds(frames) for arm, frames in arms.items()}
     print(f"\n{name}, {MEASURE}\n| arm | mean | each seed | against in-batch | against naive dense |")
     print("|---|---|---|---|---|")
     for arm, frames in arms.items():
         seeds = " ".join(f"{frame[MEASURE].mean():.4f}" for frame in frames)
-        cells = [_against(means.get(before), means[arm]) if arm != before else "" for before in ("in_batch", "dense")]
+        others = (means.get(before) if before != arm else None for before in ("in_batch", "dense"))
+        cells = ["" if other is None else against(other, means[arm], MEASURE) for other in others]
         print(f"| {arm} | {means[arm][MEASURE].mean():.4f} | {seeds} | {' | '.join(cells)} |")
-
-
-def _against(before: pl.DataFrame | None, after: pl.DataFrame) -> str:
-    if before is None:
-        return ""
-    found = compare(before, after, MEASURE)
-    return f"{found.difference:+.4f} [{found.low:+.4f}, {found.high:+.4f}], p {found.p_value:.4f}"
 
 
 def main() -> None:

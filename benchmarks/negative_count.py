@@ -24,12 +24,12 @@ import polars as pl
 
 from filters_training import MEASURE, MODEL, SPLITS, with_trained
 from hardneg.data.reading import read_dataset
-from hardneg.evaluation.significance import compare
 from hardneg.filters import PositiveMargin
 from hardneg.sources import Dense, Random
 from hardneg.training.queue import Queue
 from levers import RESULTS as OF_LEVERS
 from levers import Mining, mined, trained_and_measured
+from tables import against, over_seeds
 
 RESULTS = Path(__file__).parent / "results" / "negative_count"
 MINED = {
@@ -70,20 +70,14 @@ def table(name: str) -> None:
     print(f"\n{name}, {MEASURE}\n| arm | pool | {MEASURE} | seeds | against batch 32 | steps | seconds |")
     print("|---|---|---|---|---|---|---|")
     for arm in sorted(frames, key=lambda arm: (arm.partition("_")[0], int(arm.rpartition("_")[2]))):
-        own, against = frames[arm], ""
+        own, mean = frames[arm], over_seeds(list(frames[arm].values()))
         base = [frame for seed, frame in frames["batch_32"].items() if seed in own]
-        if arm != "batch_32" and len(base) == len(own):
-            found = compare(_mean(base), _mean(list(own.values())), MEASURE)
-            against = f"{found.difference:+.4f} [{found.low:+.4f}, {found.high:+.4f}], p {found.p_value:.4f}"
+        is_compared = arm != "batch_32" and len(base) == len(own)
+        gain = against(over_seeds(base), mean, MEASURE) if is_compared else ""
         pool = max(cost.get("pool", int(arm.rpartition("_")[2])) for cost in costs[arm])
         seconds = np.median([cost["seconds"] for cost in costs[arm]])
-        mean = _mean(list(own.values()))[MEASURE].mean()
-        cells = [arm, pool, f"{mean:.4f}", len(own), against, costs[arm][0]["steps"], f"{seconds:.0f}"]
+        cells = [arm, pool, f"{mean[MEASURE].mean():.4f}", len(own), gain, costs[arm][0]["steps"], f"{seconds:.0f}"]
         print(f"| {' | '.join(str(cell) for cell in cells)} |")
-
-
-def _mean(frames: list[pl.DataFrame]) -> pl.DataFrame:
-    return pl.concat(frames).group_by("query_id").mean().sort("query_id")
 
 
 def main() -> None:

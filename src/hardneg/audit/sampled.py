@@ -65,14 +65,14 @@ def write_sample(sample: pl.DataFrame, dataset: Dataset, path: Path) -> Path:
 
     Args:
         sample: Columns `query` and `document`.
-        dataset: Where the texts are.
-        path: Its name ends in `.csv` or `.jsonl`.
+        dataset: As for `write_verdicts`.
+        path: As for `write_verdicts`.
 
     Returns:
-        The path.
+        As `write_verdicts` does.
 
     Raises:
-        DatasetError: The name ends in something else.
+        DatasetError: As for `write_verdicts`.
     """
     return write_verdicts(sample.select("query", "document"), dataset, path)
 
@@ -82,14 +82,13 @@ def read_sample(path: Path, dataset: Dataset) -> Judged:
 
     Args:
         path: As `write_sample` wrote it, or as a review exports it; of that, only what was drawn at random counts.
-        dataset: Whose ids it names.
+        dataset: As for `read_verdicts`.
 
     Returns:
         The share; rows whose answer is empty are counted as unjudged.
 
     Raises:
-        DatasetError: A line is broken, names an unknown id or a pair twice, or its answer is neither yes nor no; or
-            none is filled in.
+        DatasetError: As for `read_verdicts`; or no answer is filled in.
     """
     drawn = read_verdicts(path, dataset).filter("drawn")["answer"]
     n_open = drawn.null_count()
