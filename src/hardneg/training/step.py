@@ -76,22 +76,22 @@ def compute_gradient(
         batch = batch_of(data, rows, epoch=step.epoch, settings=settings)
         pool = pool_of(data.dataset, batch, settings)
         embed = _pass(towers, accelerator, settings, sync=at == len(step.batches) - 1)
-        vectors, pull_back = gather_vectors(*_texts(batch.query, pool, data.dataset), embed, accelerator)
-        columns, wide = [vectors[1]], pool
-        keys = None if queue is None else queue.keys(pool, vectors[1], dataset=data.dataset, accelerator=accelerator)
-        if queue is not None and keys is not None and (queued := queue.queued()) is not None:
-            columns, wide = [keys, queued.vectors], widen(pool, queued, dataset=data.dataset, batch=batch)
+        (queries, documents), pull_back = gather_vectors(*_texts(batch.query, pool, data.dataset), embed, accelerator)
+        wide, columns = pool, [documents]
+        if queue is not None:
+            keys = queue.keys(pool, documents, dataset=data.dataset, accelerator=accelerator)
+            if (queued := queue.queued()) is not None:
+                wide, columns = widen(pool, queued, dataset=data.dataset, batch=batch), [keys, queued.vectors]
         cells = Cells(data.dataset, batch.query, wide.document)
-        whole = with_teacher(_score_matrix(vectors[0], columns, wide), data.teacher, cells)
+        whole = with_teacher(_score_matrix(queries, columns, wide), data.teacher, cells)
         matrix = whole if settings.mask is None else narrow(whole, settings.mask, cells)
-        part = _loss(matrix, vectors[0], columns, own, settings)
+        part = _loss(matrix, queries, columns, own, settings)
         if wide is not pool:
-            live = _of_pool(matrix, vectors[0], vectors[1])
-            part = (part + _loss(live, vectors[0], [vectors[1]], own, settings)) / 2
+            part = (part + _loss(_of_pool(matrix, queries, documents), queries, [documents], own, settings)) / 2
         part = part * (len(batch) / step.n_pairs)
-        gradient = torch.autograd.grad(part, vectors, materialize_grads=True)
-        pull_back((gradient[0], gradient[1]))
-        if queue is not None and keys is not None:
+        of_queries, of_documents = torch.autograd.grad(part, (queries, documents), materialize_grads=True)
+        pull_back((of_queries, of_documents))
+        if queue is not None:
             queue.take_up(pool, keys, dataset=data.dataset)
         loss, n_pool = loss + part.detach(), len(wide.document)
         counts += _count(whole, matrix)
