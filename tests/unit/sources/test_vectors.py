@@ -42,8 +42,10 @@ def test_rows_are_matched_by_id(tiny, files, form):
 def test_other_float_types_are_converted(tiny, files):
     np.save(files / "d16.npy", DOCUMENTS.astype(np.float16))
     np.save(files / "q64.npy", QUERIES.astype(np.float64))
-    table = Vectors(files / "d16.npy", files / "q64.npy").retrieve(tiny, BLOCK, 2)
-    assert table.height == 8
+    table = Vectors(files / "d16.npy", files / "q64.npy").retrieve(tiny, BLOCK, 3)
+    rounded = DOCUMENTS.astype(np.float16).astype(np.float32)
+    expected = np.argsort(-(QUERIES @ rounded.T), axis=1)[:, :3]
+    np.testing.assert_array_equal(table["document"].to_numpy().reshape(4, 3), expected)
 
 
 def test_changed_vectors_are_read_anew(tiny, files):
