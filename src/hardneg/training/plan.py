@@ -58,7 +58,22 @@ class Step:
 
 
 def plan_steps(data: TrainingData, settings: TrainSettings) -> list[Step]:
-    """Lay out all epochs, by the pairs and the settings alone, so that a resumed run finds its place."""
+    """Lay out all epochs, by the pairs and the settings alone, so that a resumed run finds its place.
+
+    Args:
+        data: What is trained on.
+        settings: Batch size, epochs or steps, and seed.
+
+    Returns:
+        The steps, at least one.
+
+    Raises:
+        RunError: There is no pair to train on, so that no number of epochs would ever make a step.
+    """
+    if not len(data.query):
+        raise RunError(
+            f"there is no pair of {data.dataset.name} to train on; name a split with positives, or label some"
+        )
     steps: list[Step] = []
     most = settings.max_steps
     for epoch in range(settings.epochs) if most is None else itertools.count():

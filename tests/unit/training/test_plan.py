@@ -37,6 +37,12 @@ def test_a_mined_negative_that_answers_the_query_is_none():
         check(data_of([(0, 0)], negatives=[(0, 24)]))
 
 
+@pytest.mark.parametrize("length", [{"max_steps": 5}, {"epochs": 2}])
+def test_without_a_pair_there_are_no_steps_to_plan_and_it_says_so(length):
+    with pytest.raises(RunError, match="there is no pair of toy to train on; name a split with positives"):
+        plan_steps(data_of([]), TrainSettings(**length))
+
+
 def test_a_number_of_steps_takes_as_many_epochs_as_it_needs_and_no_more():
     data = data_of([(number, number) for number in range(8)])
     whole = plan_steps(data, TrainSettings(batch_size=4, epochs=3))
