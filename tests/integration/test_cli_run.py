@@ -200,6 +200,9 @@ def test_the_interval_of_several_seeds_is_that_of_the_means_of_queries():
         ('"tiny"', '"./nowhere"', "does not exist"),
         ("[mine]", '[mine]\nsplit = "dev"', "no split 'dev'; it has: train, test"),
         ("[evaluate]", '[evaluate]\nsplit = "dev"', "no split 'dev'; it has: train, test"),
+        ("[mine]", '[mine]\nverdicts = "runs/shop"', "mine: verdicts: "),
+        ("[mine]", '[mine]\nverdicts = "gone.csv"', "gone.csv: cannot be read"),
+        ("[mine]", '[mine]\nverdicts = "bad.csv"', "bad.csv:2: query_id 'q99' is not in data"),
         ("[select]", "[select", "not TOML"),
         ('analyzer = "plain"', 'analyzer = "plane"', "no BM25 analyzer 'plane'; did you mean 'plain'"),
         ('analyzer = "plain"', "k1 = -1", "bm25: k1 is -1"),
@@ -224,6 +227,7 @@ def test_a_wrong_recipe_is_one_line_and_exit_code_2_before_any_work(bench, tmp_p
     recipe = recipe.replace('"data"', f'"{bench / "data"}"').replace('"tiny"', f'"{bench / "tiny"}"')
     (tmp_path / "wrong.toml").write_text(recipe)
     (tmp_path / "bad.trec").write_text("q99 Q0 d0 1 1.0 theirs\n")
+    (tmp_path / "bad.csv").write_text("query_id,doc_id,answer\nq99,d0,yes\n")
     np.save(tmp_path / "few.npy", np.ones((3, 2), np.float32))
     assert complaint in refusal("run", tmp_path / "wrong.toml", "-o", tmp_path / "run")
     for name in ("candidates", "training", "evaluation"):
@@ -287,6 +291,40 @@ def test_a_recipe_mended_after_a_stage_failed_may_use_its_folder(quick, tmp_path
     mended = quick("mended.toml", 'analyzer = "plain"', 'analyzer = "english"')
     assert hardneg("run", mended, "-o", tmp_path / "run")["rows"]["bm25"]["nDCG@10"]["n"] == 6
     assert "another recipe" in refusal("run", quick(), "-o", tmp_path / "run")
+
+
+def test_a_recipe_with_verdicts_mines_and_trains_with_them_as_labels(
+    bench, whole, quick, tmp_path, hardneg, refusal, capsys
+):
+    first, second = (
+        pl.read_parquet(whole / "negatives" / "*.parquet").unique("query_id").sort("query_id").rows(named=True)[:2]
+    )
+    judged = tmp_path / "judged.csv"
+    lines = [f"{first['query_id']},{first['doc_id']},yes", f"{second['query_id']},{second['doc_id']},no"]
+    judged.write_text("\n".join(["query_id,doc_id,answer", *lines]) + "\n")
+    recipe, out = quick(old="[mine]", new='[mine]\nverdicts = "judged.csv"'), tmp_path / "run"
+    recipe.write_text(recipe.read_text().replace('rows = ["bm25"]', 'rows = ["in_batch"]'))
+    found = hardneg("run", recipe, "-o", out)
+    became = {"answers": 1, "not_answers": 1, "open": 0, "known": 0, "elsewhere": 0}
+    assert found["verdicts"] == became
+    assert found["counts"]["train_pairs"] == 25
+    negatives = pl.read_parquet(out / "negatives" / "*.parquet").rows(named=True)
+    chosen = {(row["query_id"], row["doc_id"]) for row in negatives}
+    assert (first["query_id"], first["doc_id"]) not in chosen
+    assert pl.read_parquet(out / "found_positives.parquet")["doc_id"].to_list() == [first["doc_id"]]
+    for row in ("in_batch", "mined"):
+        trained = json.loads((out / "training" / f"{row}-seed0" / "training.json").read_text())
+        assert trained["result"]["n_pairs"] == 25
+    assert "shown by id" not in (out / "report.html").read_text()
+    assert main(["run", str(recipe), "-o", str(out)]) == 0
+    assert "Verdicts: 1 answers became positives, 1 others judged negatives" in capsys.readouterr().out
+
+    mined = hardneg("mine", bench / "data", "--recipe", recipe, "-o", tmp_path / "mined", "--model", bench / "tiny")
+    assert mined["verdicts"] == became
+    assert pl.read_parquet(tmp_path / "mined" / "negatives" / "*.parquet").rows(named=True) == negatives
+
+    judged.write_text("query_id,doc_id,answer\n" + lines[0] + "\n")
+    assert "was begun with another file of verdicts: it has changed since" in refusal("run", recipe, "-o", out)
 
 
 def test_a_run_folder_may_have_brackets_in_its_name(quick, tmp_path, hardneg):

@@ -117,6 +117,19 @@ def test_a_user_who_sets_nothing_gets_the_defaults(load, tmp_path):
     assert (recipe.mine.split, recipe.evaluate.split, recipe.seed) == ("train", "test", 0)
 
 
+def test_verdicts_are_a_file_beside_the_recipe_and_part_of_what_it_says(load, tmp_path):
+    (tmp_path / "judged.csv").write_text("query_id,doc_id,answer\n")
+    plain, judged = load('dataset = "data"'), load('dataset = "data"\n[mine]\nverdicts = "judged.csv"')
+    assert judged.mine.verdicts == (tmp_path / "judged.csv").resolve()
+    assert "verdicts" not in plain.resolved()
+    assert load(judged.resolved()) == judged
+    assert judged.fingerprint != plain.fingerprint
+    with pytest.raises(
+        RecipeError, match=r"mine: verdicts: .* is no \.csv or \.jsonl file; `hardneg review RUN --export"
+    ):
+        load('dataset = "data"\n[mine]\nverdicts = "runs/shop"')
+
+
 @pytest.mark.parametrize(
     ("sources", "score"),
     [

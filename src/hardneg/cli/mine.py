@@ -1,7 +1,7 @@
 """`hardneg mine`: negatives for the queries of a split."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -9,9 +9,6 @@ from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, show_findings, warn_if_nothing_mined
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, Yes, from_here
 from hardneg.cli.planning import read_recipe
-
-if TYPE_CHECKING:
-    from hardneg.pipeline.verdicts import Used
 
 
 def mine(
@@ -37,7 +34,10 @@ def mine(
     ] = None,
     verdicts: Annotated[
         Path | None,
-        typer.Option(help="Take verdicts for labels: a .csv or .jsonl file, or a run folder that was reviewed."),
+        typer.Option(
+            help="Take verdicts for labels: a .csv or .jsonl file, or a run folder that was reviewed; the recipe's "
+            "if not given."
+        ),
     ] = None,
     seed: Seed = None,
     skip_invalid: SkipInvalid = False,
@@ -70,11 +70,11 @@ def mine(
     plan = plan_of(whole, seed=whole.seed)
     with progress(quiet=quiet or json) as pause:
         data = read_dataset(dataset, skip_invalid=skip_invalid)
-        judged = None if verdicts is None else read_judged(verdicts, data)
-        labelled, used = data, None
-        if judged is not None:
-            rows, used = use_verdicts(data, judged, split=plan.split)
-            labelled = with_verdicts(data, rows, split=plan.split)
+        place = verdicts or whole.mine.verdicts
+        judged, labelled = None, data
+        if place is not None:
+            judged = read_judged(place, data)
+            labelled = with_verdicts(data, use_verdicts(data, judged, split=plan.split)[0], split=plan.split)
         consent(mining_bills(labelled, plan), yes=yes, pause=pause)
         with recording(out, "mine", dataset=from_here(dataset)):
             mined = mine_plan(data, plan, block_size=whole.mine.block_size, verdicts=judged, out=out)
@@ -85,11 +85,12 @@ def mine(
         from json import dumps
 
         more = {"found_positives": mined.found.height, "learned": fits, "findings": [asdict(each) for each in findings]}
-        more |= {} if used is None else {"verdicts": used.as_dict()}
+        more |= {} if mined.verdicts is None else {"verdicts": mined.verdicts.as_dict()}
         typer.echo(dumps({"folder": str(out), **mined.funnel, **more}))
     else:
         _show(mined.funnel, str(out))
-        _show_used(used)
+        if mined.verdicts is not None:
+            typer.echo(str(mined.verdicts))
         _show_found(mined.found.height, fits, str(out))
         show_findings(findings)
     warn_if_nothing_mined(mined.funnel)
@@ -106,14 +107,6 @@ def _show_found(n_found: int, fits: list[dict[str, Any]], out: str) -> None:
         typer.echo(
             f"{n_found:,} candidates were found to be answers. {out}/found_positives.parquet says by whom, and "
             "`hardneg train --negatives` takes them for positives."
-        )
-
-
-def _show_used(used: "Used | None") -> None:
-    if used is not None:
-        typer.echo(
-            f"Verdicts: {used.answers:,} answers became positives, {used.not_answers:,} others judged negatives; "
-            f"{used.open:,} are open, {used.known:,} were labelled already, {used.elsewhere:,} are of other queries."
         )
 
 

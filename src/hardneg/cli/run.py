@@ -58,10 +58,15 @@ def run(
 def _bills(dataset: "Dataset", recipe: "Recipe") -> "list[Bill]":
     """Estimate what the judges of all stages will cost; where a stage needs the model of another, nobody knows yet."""
     from hardneg.pipeline.asking import mining_bills
+    from hardneg.pipeline.verdicts import labelled_for
     from hardneg.recipe.plan import plan_of
 
     known = [stage for stage in recipe.stages if stage.sources and not stage.needs]
-    return [bill for stage in known for bill in mining_bills(dataset, plan_of(stage, seed=recipe.seed))]
+    return [
+        bill
+        for stage in known
+        for bill in mining_bills(labelled_for(stage.mine, dataset), plan_of(stage, seed=recipe.seed))
+    ]
 
 
 def _show(result: "Result") -> None:
@@ -79,12 +84,12 @@ def _show(result: "Result") -> None:
 
 def _counts(found: dict[str, Any]) -> str:
     counts = found["counts"]
-    mined = {f"{name}: ": each["funnel"] for name, each in found.get("mined", {}).items()}
-    funnels = mined or ({"": found["funnel"]} if "funnel" in found else {})
+    by_stage = {f"{name}: ": each for name, each in found.get("mined", {}).items()}
+    mined = by_stage or ({"": found} if "funnel" in found else {})
     return (
         f"\n{counts['documents']:,} documents, {counts['train_pairs']:,} training pairs, "
         f"{counts['test_queries']:,} test queries\n"
-    ) + "".join(head + _candidates(funnel) for head, funnel in funnels.items())
+    ) + "".join(head + _candidates(each["funnel"]) + _judged(each) for head, each in mined.items())
 
 
 def _candidates(funnel: dict[str, Any]) -> str:
@@ -93,6 +98,12 @@ def _candidates(funnel: dict[str, Any]) -> str:
         f"{funnel['candidates']:,} candidates for {funnel['queries']:,} queries; refused: {dropped}; "
         f"{funnel['selected']:,} negatives, {funnel['short_queries']:,} queries short\n"
     )
+
+
+def _judged(mined: dict[str, Any]) -> str:
+    from hardneg.pipeline.verdicts import Used
+
+    return f"{Used(**mined['verdicts'])}\n" if "verdicts" in mined else ""
 
 
 def _quality(found: dict[str, Any]) -> Table:

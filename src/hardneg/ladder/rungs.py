@@ -143,9 +143,15 @@ def build_rungs(names: Iterable[str], shared: Shared) -> list[Rung]:
         The rungs; those that lack a teacher among them.
 
     Raises:
-        RecipeError: There is no such rung, its recipe does not fit, or two have one name.
+        RecipeError: There is no such rung, its recipe does not fit or names verdicts, or two have one name.
     """
     rungs = [_build(name, shared) for name in names]
+    for rung in rungs:
+        if any(stage.mine.verdicts is not None for stage in rung.recipe.stages):
+            raise RecipeError(
+                f"ladder: {rung.name} mines with verdicts, but all rungs share the labels of the dataset; "
+                "leave mine.verdicts out"
+            )
     called = [rung.name for rung in rungs]
     for name in called:
         if called.count(name) > 1:

@@ -11,6 +11,7 @@ from hardneg.pipeline.folder import RunFolder
 from hardneg.pipeline.found import with_found
 from hardneg.pipeline.mining import Mined, mine_plan
 from hardneg.pipeline.score_stage import score_stage
+from hardneg.pipeline.verdicts import labelled_for, named_verdicts
 from hardneg.recipe import Recipe, Stage
 from hardneg.recipe.plan import plan_of
 from hardneg.training.settings import TrainSettings
@@ -77,13 +78,13 @@ def train_stages(
 
     model, trained = recipe.model, dict[str, str]()
     for name, stage in rows.items():
-        negatives, plan, scores, taught = None, None, None, dataset
+        negatives, plan, scores, taught = None, None, None, labelled_for(stage.mine, dataset)
         if stage.sources:
             place = _mining_place(folder, name, stage, recipe, dataset, seed=seed)
             if place not in mined:
                 mined[place] = mine_stage(stage.with_models(trained), place, recipe, dataset, folder)
             negatives, plan = mined[place].negatives, mined[place].plan
-            taught = with_found(dataset, mined[place].found, split=stage.mine.split)
+            taught = with_found(taught, mined[place].found, split=stage.mine.split)
             scores = score_stage(recipe, stage, taught, negatives, folder, place=place)
         place, split = training_place(folder, name, seed), stage.mine.split
         settings = _settings(stage, seed=seed if recipe.seeds else stage.train.seed)
@@ -145,8 +146,15 @@ def mine_stage(stage: Stage, place: Path, recipe: Recipe, dataset: Dataset, fold
         The negatives.
     """
     with folder.stage(f"mine {place.name}" if recipe.stage else "mine"):
-        mined = mine_plan(dataset, plan_of(stage, seed=recipe.seed), block_size=stage.mine.block_size, out=place)
+        mined = mine_plan(
+            dataset,
+            plan_of(stage, seed=recipe.seed),
+            block_size=stage.mine.block_size,
+            verdicts=named_verdicts(stage.mine, dataset),
+            out=place,
+        )
     counts = {"funnel": mined.funnel, "found_positives": mined.found.height}
+    counts |= {} if mined.verdicts is None else {"verdicts": mined.verdicts.as_dict()}
     folder.manifest.update(counts)
     if recipe.stage:
         folder.manifest.setdefault("mined", {})[place.name] = counts

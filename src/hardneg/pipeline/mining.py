@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from hardneg.pipeline.found import found_answers, read_found, write_found
 from hardneg.pipeline.funnel import funnel
 from hardneg.pipeline.parts import part_files, part_path, read_parts, readable, scan_parts, with_ids, write_part
 from hardneg.pipeline.state import read_state
-from hardneg.pipeline.verdicts import judged_answers, use_verdicts, verdicts_digest, with_verdicts
+from hardneg.pipeline.verdicts import Used, judged_answers, use_verdicts, verdicts_digest, with_verdicts
 from hardneg.progress import task
 from hardneg.recipe.defaults import default_filters, default_sources
 from hardneg.sources import Source
@@ -43,12 +43,14 @@ class Mined:
         found: Candidates that a filter with `relabel` takes for answers: `query`, `document` (positions),
             `found_by`, and what is known of them (`teacher_score`, `p_positive`); empty without such a filter.
         plan: What they were mined with, its filters fitted; training refreshes negatives by it.
+        verdicts: What became of the verdicts that were taken for labels; None if there were none.
     """
 
     negatives: pl.DataFrame
     funnel: dict[str, Any]
     found: pl.DataFrame
     plan: Plan
+    verdicts: Used | None = None
 
 
 def mine(
@@ -123,16 +125,22 @@ def mine_plan(
     """
     check_names(plan.sources)
     dataset.queries_of(plan.split)  # refused before anything is fitted or written
-    used, labelled = None, dataset
+    used, became, labelled = None, None, dataset
     if verdicts is not None:
-        used, _ = use_verdicts(dataset, verdicts, split=plan.split)
+        used, became = use_verdicts(dataset, verdicts, split=plan.split)
         labelled = with_verdicts(dataset, used, split=plan.split)
-    if out is not None:
-        return _mine_to(Path(out), labelled, plan, block_size, used)
-    plan = _fitted(plan, labelled)
-    blocks = [mine_block(labelled, block, plan) for block in _tracked(plan.blocks(labelled, block_size))]
+    if out is None:
+        mined = _mine_in_memory(labelled, plan, block_size, used)
+    else:
+        mined = _mine_to(Path(out), labelled, plan, block_size, used, fingerprint=dataset.fingerprint)
+    return replace(mined, verdicts=became)
+
+
+def _mine_in_memory(dataset: Dataset, plan: Plan, block_size: int, used: pl.DataFrame | None) -> Mined:
+    plan = _fitted(plan, dataset)
+    blocks = [mine_block(dataset, block, plan) for block in _tracked(plan.blocks(dataset, block_size))]
     candidates, negatives = (pl.concat(list(tables)) for tables in zip(*blocks, strict=True))
-    counts = _count(candidates.lazy(), negatives.lazy(), labelled, plan)
+    counts = _count(candidates.lazy(), negatives.lazy(), dataset, plan)
     found = found_answers(candidates.lazy()).collect()
     return Mined(negatives, counts, found if used is None else pl.concat([judged_answers(used), found]), plan)
 
@@ -144,9 +152,12 @@ def _fitted(plan: Plan, dataset: Dataset) -> Plan:
     return fit_filters(plan, dataset, cache_folder() / "filters" / plan.key(dataset))
 
 
-def _mine_to(folder: Path, dataset: Dataset, plan: Plan, block_size: int, used: pl.DataFrame | None) -> Mined:
+def _mine_to(
+    folder: Path, dataset: Dataset, plan: Plan, block_size: int, used: pl.DataFrame | None, *, fingerprint: str
+) -> Mined:
+    """Mine into a folder, which belongs to the dataset without the verdicts (`fingerprint`) and to these."""
     judged = {} if used is None else {"verdicts": verdicts_digest(used, dataset)}
-    block_size = _claim(folder, judged | plan.identity(dataset), block_size)
+    block_size = _claim(folder, judged | plan.identity(dataset) | {"dataset": fingerprint}, block_size)
     with _given_up_if_refused(folder):
         plan = fit_filters(plan, dataset, folder / "filters")
         for number, block in enumerate(_tracked(plan.blocks(dataset, block_size))):
@@ -190,7 +201,8 @@ def _claim(folder: Path, identity: dict[str, Any], block_size: int) -> int:
     path = folder / "mining.json"
     before = read_state(path, keys=(*(key for key in identity if key not in _OPTIONAL), "block_size"))
     if before:
-        differing = [key for key in identity if before.get(key) != identity[key]]
+        keys = dict.fromkeys([*identity, *(key for key in _OPTIONAL if key in before)])
+        differing = [key for key in keys if before.get(key) != identity.get(key)]
         if differing:
             raise RunError(
                 f"{folder} holds negatives mined with another {', '.join(differing)}; "

@@ -18,6 +18,7 @@ from hardneg.pipeline.folder import RunFolder, link_tree
 from hardneg.pipeline.mining import Mined
 from hardneg.pipeline.parts import read_table
 from hardneg.pipeline.reporting import write_report
+from hardneg.pipeline.verdicts import labelled_for
 from hardneg.recipe import FromPath, FromPython, Recipe, Stage
 from hardneg.sources import BM25, Dense, Source
 
@@ -89,15 +90,20 @@ def _dataset(recipe: Recipe, folder: RunFolder) -> Dataset:
     with folder.stage("dataset"):
         dataset = recipe.dataset.read() if isinstance(recipe.dataset, FromPath) else _built(recipe.dataset, folder)
     folder.pin("dataset", dataset.fingerprint)
+    for stage in recipe.stages:
+        if stage.mine.verdicts is not None:
+            name = f"file of verdicts for {stage.name!r}" if recipe.stage else "file of verdicts"
+            folder.pin(name, labelled_for(stage.mine, dataset).fingerprint)
     components = {name: _components(stage) for name, stage in stage_rows(recipe).items()}
     parts = components if recipe.stage else _components(recipe.stages[0])
     folder.manifest["components"] = parts
     if recipe.teachers:
         folder.manifest["components"]["teachers"] = [repr(teacher) for teacher in recipe.teachers]
+    last = recipe.stages[-1]
     folder.manifest["counts"] = {
         "queries": dataset.n_queries,
         "documents": dataset.n_documents,
-        "train_pairs": len(dataset.pairs_of(recipe.stages[-1].mine.split)[0]),
+        "train_pairs": len(labelled_for(last.mine, dataset).pairs_of(last.mine.split)[0]),
         "test_queries": len(dataset.queries_of(recipe.evaluate.split)),
     }
     return dataset

@@ -5,9 +5,11 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import polars as pl
 
+from hardneg.audit.verdicts import read_verdicts
 from hardneg.data.dataset import QRELS_SCHEMA, Dataset
 from hardneg.data.text import digest
 from hardneg.pipeline.found import KNOWN
+from hardneg.recipe import MineSettings
 
 FOUND_BY = "verdict"
 
@@ -33,6 +35,37 @@ class Used:
     def as_dict(self) -> dict[str, int]:
         """The counts by name."""
         return asdict(self)
+
+    def __str__(self) -> str:
+        return (
+            f"Verdicts: {self.answers:,} answers became positives, {self.not_answers:,} others judged negatives; "
+            f"{self.open:,} are open, {self.known:,} were labelled already, {self.elsewhere:,} are of other queries."
+        )
+
+
+def labelled_for(settings: MineSettings, dataset: Dataset) -> Dataset:
+    """Take the verdicts that a recipe names for labels of the split that is mined for.
+
+    Args:
+        settings: Name the split and the file of verdicts.
+        dataset: The dataset as labelled.
+
+    Returns:
+        The dataset with a label more for each verdict that says something new; the same object if there is none.
+
+    Raises:
+        DatasetError: The file is broken or names unknown ids, or the split does not exist or has no positive.
+    """
+    verdicts = named_verdicts(settings, dataset)
+    if verdicts is None:
+        return dataset
+    used, _ = use_verdicts(dataset, verdicts, split=settings.split)
+    return with_verdicts(dataset, used, split=settings.split)
+
+
+def named_verdicts(settings: MineSettings, dataset: Dataset) -> pl.DataFrame | None:
+    """Read the verdicts that a recipe names, as `read_verdicts` does; None if it names none."""
+    return None if settings.verdicts is None else read_verdicts(settings.verdicts, dataset)
 
 
 def use_verdicts(dataset: Dataset, verdicts: pl.DataFrame, *, split: str) -> tuple[pl.DataFrame, Used]:

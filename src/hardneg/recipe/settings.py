@@ -1,8 +1,10 @@
 """The tables of a recipe that belong to no other room."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
+from hardneg.audit.verdicts import SUFFIXES
 from hardneg.data.dataset import Dataset
 from hardneg.data.python_source import python_source
 from hardneg.data.reading import read_dataset
@@ -88,16 +90,24 @@ class MineSettings:
         split: Queries with a positive in this split are mined for and trained on.
         depth: Candidates that each source gives a query, at least 1.
         block_size: Queries mined at a time, at least 1; it bounds the memory and changes no result.
+        verdicts: A `.csv` or `.jsonl` file of what people judged, as `hardneg review --export` writes it; taken for
+            labels of the split, in mining and in training.
 
     Raises:
-        RecipeError: A number is out of range.
+        RecipeError: A number is out of range, or the verdicts are no such file.
     """
 
     split: str = "train"
     depth: int = 100
     block_size: int = 4096
+    verdicts: Path | None = field(default=None, repr=False)  # tasks of a ladder, which has none, are named by the rest
 
     def __post_init__(self) -> None:
+        if self.verdicts is not None and self.verdicts.suffix not in SUFFIXES:
+            raise RecipeError(
+                f"verdicts: {self.verdicts} is no {' or '.join(SUFFIXES)} file; `hardneg review RUN --export FILE` "
+                "writes what was judged in a run into one"
+            )
         for name in ("depth", "block_size"):
             if getattr(self, name) < 1:
                 raise RecipeError(f"{name} must be at least 1, not {getattr(self, name)}")

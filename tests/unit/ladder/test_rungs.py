@@ -63,6 +63,15 @@ def test_an_unknown_rung_names_the_nearest(shared):
         build_rungs(["refrehs"], shared)
 
 
+def test_verdicts_are_refused_wherever_they_are_named(shared, tmp_path):
+    with pytest.raises(RecipeError, match="in_batch mines with verdicts, but all rungs share the labels"):
+        build_rungs(["in_batch"], replace(shared, mine={"verdicts": "v.csv"}))
+    file = tmp_path / "own.toml"
+    file.write_text('dataset = "other"\n[[stage]]\nmine = { verdicts = "v.csv" }\n')
+    with pytest.raises(RecipeError, match="own mines with verdicts"):
+        build_rungs([str(file)], shared)
+
+
 def test_two_rungs_of_one_name_are_refused(shared):
     with pytest.raises(RecipeError, match="two rungs are called 'in_batch'"):
         build_rungs(["in_batch", "in_batch"], shared)

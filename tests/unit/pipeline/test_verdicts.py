@@ -2,13 +2,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from hardneg.audit.verdicts import VERDICTS_SCHEMA
+from hardneg.audit.verdicts import VERDICTS_SCHEMA, write_verdicts
 from hardneg.errors import RunError
 from hardneg.filters import ScoreRange
 from hardneg.negatives import Selection
 from hardneg.pipeline.found import read_found
 from hardneg.pipeline.mining import mine
-from hardneg.pipeline.verdicts import use_verdicts, with_verdicts
+from hardneg.pipeline.reporting import read_contents
+from hardneg.pipeline.verdicts import labelled_for, use_verdicts, with_verdicts
+from hardneg.recipe import MineSettings
 from hardneg.sources import BM25
 from toy import toy_dataset
 
@@ -75,3 +77,23 @@ def test_a_folder_belongs_to_its_verdicts_whatever_their_order(toy, tmp_path):
     mine(toy, filters=[], verdicts=_verdicts(*reversed(rows)), out=tmp_path, **PLAN)
     with pytest.raises(RunError, match="mined with another verdicts"):
         mine(toy, filters=[], verdicts=_verdicts(rows[0]), out=tmp_path, **PLAN)
+    with pytest.raises(RunError, match="mined with another verdicts"):
+        mine(toy, filters=[], out=tmp_path, **PLAN)
+
+
+def test_what_was_mined_with_verdicts_is_still_mined_from_the_dataset_without_them(toy, tmp_path):
+    mined = mine(toy, filters=[], verdicts=_verdicts((0, 39, True)), out=tmp_path, **PLAN)
+    assert mined.verdicts.as_dict() == {"answers": 1, "not_answers": 0, "open": 0, "known": 0, "elsewhere": 0}
+    contents = read_contents(tmp_path, dataset=toy)
+    assert contents.texts is not None
+    assert mine(toy, filters=[], **PLAN).verdicts is None
+
+
+def test_a_recipe_without_verdicts_leaves_the_dataset_as_it_is(toy, tmp_path):
+    assert labelled_for(MineSettings(), toy) is toy
+    file = write_verdicts(
+        pl.DataFrame({"query": [0, 1], "document": [39, 39], "answer": ["yes", "no"]}), toy, tmp_path / "v.csv"
+    )
+    labelled = labelled_for(MineSettings(verdicts=file), toy)
+    assert labelled.positives.contains(np.array([0]), np.array([39])).all()
+    assert labelled.judged_negatives.contains(np.array([1]), np.array([39])).all()
