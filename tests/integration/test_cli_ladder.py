@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from statistics import fmean
 
 import polars as pl
 import pytest
@@ -85,6 +86,14 @@ def test_every_rung_is_trained_for_the_same_steps_and_tested_with_every_seed(fou
         assert rung["steps"] == ({"0": 6, "1": 6} if rung["trained"] else {})
         assert rung["dev"]["nDCG@10"]["n"] == 4
         assert rung["test"]["nDCG@10"]["n"] == 6
+
+
+def test_each_rung_says_how_many_documents_a_query_was_scored_against(climbed, found):
+    for name, rung in by_name(found).items():
+        files = (climbed / "rungs" / name).glob("training/*/loss.jsonl")
+        sizes = [json.loads(line)["n_pool"] for file in files for line in file.read_text().splitlines()]
+        assert rung["n_pool"] == (pytest.approx(fmean(sizes), abs=0.05) if rung["trained"] else None)
+    assert by_name(found)["mined_filtered"]["n_pool"] > by_name(found)["in_batch"]["n_pool"]
 
 
 def test_comparisons_are_those_of_the_table_on_disk_and_corrected_together(climbed, found):

@@ -22,6 +22,7 @@ from hardneg.ladder.work import Role, evaluated
 from hardneg.pipeline.folder import machine, versions
 from hardneg.pipeline.parts import read_table
 from hardneg.pipeline.run import MEASURE
+from hardneg.training.folder import TrainingFolder
 
 LEVEL = 0.05
 _BASE = "zero_shot"
@@ -67,7 +68,7 @@ def summarise(plan: LadderPlan, records: Mapping[str, Record], folder: Path, dat
     done = {name: row for name, row in rows.items() if row is not None}
     comparisons = compared(list(done.values()), base=_BASE)
     rungs = [
-        _entry(plan, rung, records, row=rows[rung.name], dev=dev[rung.name], comparisons=comparisons)
+        _entry(plan, rung, records, folder, row=rows[rung.name], dev=dev[rung.name], comparisons=comparisons)
         for rung in plan.rungs
     ]
     found = {
@@ -141,6 +142,7 @@ def _entry(
     plan: LadderPlan,
     rung: Rung,
     records: Mapping[str, Record],
+    folder: Path,
     *,
     row: Row | None,
     dev: Row | None,
@@ -163,11 +165,19 @@ def _entry(
         "gain_per_minute": None if gain is None or not cost.seconds else gain / (cost.seconds / 60),
         "cost": asdict(cost),
         "steps": climbed.found.get("n_steps", {}),
+        "n_pool": _pool(folder, climbed),
         "tuned": climbed.found.get("tuned", {}),
         "tried": climbed.found.get("tried", []),
         "place": climbed.found.get("place", f"rungs/{rung.name}"),
         "recipe": rung.recipe.resolved() if rung.is_trained else None,
     }
+
+
+def _pool(folder: Path, climbed: Record) -> float | None:
+    """Average the documents that a query was scored against, over the steps and seeds of the last stage."""
+    models = climbed.found.get("models", {}).values()
+    sizes = [each["n_pool"] or 0.0 for model in models for each in TrainingFolder((folder / model).parent).records()]
+    return round(sum(sizes) / len(sizes), 1) if sizes else None
 
 
 def _cost(plan: LadderPlan, rung: Rung, records: Mapping[str, Record]) -> Cost:
