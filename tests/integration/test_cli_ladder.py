@@ -149,6 +149,7 @@ def test_finished_rungs_are_compared_like_runs(climbed, hardneg, tmp_path, capsy
         ("zero_shot", "mix"),
     ]
     assert json.loads((tmp_path / "comparison.json").read_text()) == found
+    assert hardneg("compare", *paths, "--seed", 3, "--quiet")["seed"] == 3
     assert main(["compare", *map(str, paths)]) == 0
     assert "corrected for 3 comparisons" in capsys.readouterr().out
 
