@@ -11,6 +11,7 @@ import polars as pl
 from hardneg.audit.fit_findings import fit_findings, read_fits
 from hardneg.errors import RunError
 from hardneg.live.record import Record, TaskState, read_record
+from hardneg.pipeline.audits import read_audits
 from hardneg.pipeline.parts import part_files, scan_parts
 from hardneg.pipeline.scores import read_record as read_record_of_scores
 from hardneg.pipeline.state import read_state
@@ -116,7 +117,7 @@ def _state_of_files(folder: Path, manifest: dict[str, Any]) -> str | None:
         is_finished = "stage" not in manifest and (folder / "model").is_dir()
     elif (folder / "mining.json").exists():
         is_finished = (folder / "funnel.json").exists()
-    elif _measured(folder):
+    elif _measured(folder) or read_audits(folder):
         is_finished = True
     else:
         return None
@@ -133,6 +134,7 @@ def _findings(folder: Path) -> dict[str, Any]:
             name = "training" if place == folder else f"training {place.name}"
             found[name] = {key: last[key] for key in ("step", "loss") if key in last}
     found |= _measured(folder) | _scored(folder)
+    found |= {f"audit, {kind}": figures for kind, figures in read_audits(folder).items()}
     noticed = [asdict(finding) for place in _places(folder) for finding in TrainingFolder(place).findings()]
     noticed += [asdict(finding) for fit in read_fits(folder) for finding in fit_findings(fit)]
     return found | ({"findings": noticed} if noticed else {})
