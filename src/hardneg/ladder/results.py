@@ -22,6 +22,7 @@ from hardneg.ladder.work import Role, evaluated
 from hardneg.pipeline.folder import machine, versions
 from hardneg.pipeline.parts import read_table
 from hardneg.pipeline.run import MEASURE
+from hardneg.progress import task
 from hardneg.training.folder import TrainingFolder
 
 LEVEL = 0.05
@@ -97,12 +98,13 @@ def summarise(plan: LadderPlan, records: Mapping[str, Record], folder: Path, dat
     return found
 
 
-def compared(rows: Sequence[Row], *, base: str) -> list[dict[str, Any]]:
+def compared(rows: Sequence[Row], *, base: str, seed: int = 0) -> list[dict[str, Any]]:
     """Compare each system with the one below it and with a base, and correct for the number of comparisons.
 
     Args:
         rows: From the bottom to the top.
         base: Name of the system that all are compared with; without such a row, only neighbours are compared.
+        seed: Of the bootstrap and the sign flips.
 
     Returns:
         One entry a comparison: `after`, `before`, `against` ("below", "base", or both), the fields of `Comparison`, and
@@ -114,15 +116,12 @@ def compared(rows: Sequence[Row], *, base: str) -> list[dict[str, Any]]:
         pairs.setdefault((before, after), []).append("below")
     for after in order[order.index(base) + 1 :] if base in order else ():
         pairs.setdefault((base, after), []).append("base")
-    found = [
-        {
-            "after": after,
-            "before": before,
-            "against": against,
-            **asdict(compare(named[before].per_query, named[after].per_query, MEASURE)),
-        }
-        for (before, after), against in pairs.items()
-    ]
+    found = []
+    with task("comparing query by query", total=len(pairs), unit="comparisons") as advance:
+        for (before, after), against in pairs.items():
+            one = compare(named[before].per_query, named[after].per_query, MEASURE, seed=seed)
+            found.append({"after": after, "before": before, "against": against, **asdict(one)})
+            advance(1)
     corrected = holm([one["p_value"] for one in found])
     return [{**one, "p_corrected": p} for one, p in zip(found, corrected, strict=True)]
 
