@@ -5,13 +5,13 @@ from contextlib import nullcontext
 
 
 class StopAfter:
-    """Sends this process a signal once so many units of any task are done."""
+    """Sends this process a signal once so many pairs were trained on; other units do not count."""
 
     def __init__(self, pairs, number=signal.SIGINT):
         self.left, self.number = pairs, number
 
     def task(self, description, *, total, unit):
-        return nullcontext(self.advance)
+        return nullcontext(self.advance if unit == "pairs" else lambda _: None)
 
     def advance(self, units):
         self.left -= units

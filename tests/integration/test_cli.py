@@ -69,7 +69,7 @@ def test_evaluate_puts_systems_beside_each_other(bench, tmp_path, hardneg, capsy
     for figures in found.values():
         assert {"nDCG@10", "MRR@10", "Recall@10", "Recall@100", "MAP@100"} == set(figures)
         assert all(one["low"] <= one["value"] <= one["high"] for one in figures.values())
-    of_bm25, of_model = sorted(path.name for path in tmp_path.iterdir())
+    of_bm25, of_model = sorted(path.name for path in tmp_path.iterdir() if path.is_dir())
     assert of_bm25 == "bm25"
     assert of_model.endswith(f"{bench.name}_tiny")
     assert main([*map(str, command)]) == 0
@@ -80,8 +80,46 @@ def test_export_writes_what_was_mined(bench, mined, tmp_path, hardneg):
     out = tmp_path / "rows.jsonl"
     found = hardneg("export", bench / "data", mined, "-o", out, "--form", "triplet", "--ids")
     rows = [json.loads(line) for line in out.read_text().splitlines()]
-    assert found == {"path": str(out), "rows": len(rows), "columns": list(rows[0])}
+    assert found == {"path": str(out), "rows": len(rows), "columns": list(rows[0]), "found_positives": 0}
     assert {"query", "positive", "negative"} <= set(rows[0])
+
+
+@pytest.fixture
+def with_found(bench, tmp_path, hardneg):
+    """A run in which some candidates were found to be answers."""
+    run = tmp_path / "run"
+    hardneg("mine", bench / "data", "-o", run, "--source", "bm25(analyzer='plain')", "--filter", "near_duplicate")
+    undecided = pl.read_parquet(run / "candidates" / "*.parquet").filter(pl.col("dropped_by").is_null())
+    chosen = pl.read_parquet(run / "negatives" / "*.parquet")
+    others = undecided.join(chosen, on=["query_id", "doc_id"], how="anti").unique("query_id", maintain_order=True)
+    unknown = pl.lit(None, dtype=pl.Float32)
+    found = others.head(5).select(
+        "query_id", "doc_id", found_by=pl.lit("learned"), teacher_score=unknown, p_positive=unknown
+    )
+    assert found.height == 5
+    found.write_parquet(run / "found_positives.parquet")
+    return run, found
+
+
+@pytest.mark.parametrize(("form", "column"), [("triplet", "positive"), ("labeled-pair", "document")])
+def test_export_takes_found_answers_for_positives_and_says_who_found_them(
+    bench, with_found, tmp_path, hardneg, capsys, form, column
+):
+    (run, found), out = with_found, tmp_path / "rows.parquet"
+    command = ["export", bench / "data", run, "-o", out, "--form", form]
+    told = hardneg(*command, "--ids")
+    table = pl.read_parquet(out)
+    answers = table.filter(pl.col("found_by").is_not_null())
+    assert told["found_positives"] == 5
+    assert set(answers.select("query_id", f"{column}_id").iter_rows()) == set(found.select("query_id", "doc_id").rows())
+    assert set(answers["found_by"]) == {"learned"}
+    if form == "labeled-pair":
+        assert set(answers["label"]) == {1}
+    assert main([*map(str, command)]) == 0
+    assert f"5 found positives of {run} are exported as positives" in capsys.readouterr().err
+    assert "found_by" not in pl.read_parquet_schema(out)
+    less = hardneg("export", bench / "data", run / "negatives", "-o", out, "--form", form)
+    assert (less["found_positives"], less["rows"]) == (0, table.height - answers.height)
 
 
 @pytest.mark.parametrize("option", [[], ["--quiet"]])

@@ -1,6 +1,8 @@
 """`hardneg audit` through the command line, on data small enough to count."""
 
 import csv
+import json
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -115,6 +117,39 @@ def test_a_sample_is_drawn_filled_in_and_read(hardneg, folder, toy, tmp_path, ca
     assert "10.00%" in capsys.readouterr().out
 
 
+def test_results_lie_in_a_folder_where_report_and_status_find_them(hardneg, folder, tmp_path, capsys):
+    out, sample, full = tmp_path / "run", tmp_path / "sample.jsonl", tmp_path / "full.tsv"
+    full.write_text("".join(f"q{q}\td{(q + j) % 50}\t1\n" for q in range(20) for j in range(6)))
+    ways = {
+        "audit.json": ["--audit-seeds", 1],
+        "audit_judged.json": ["--judged", full],
+        "audit_truth.json": ["--truth-column", "topic"],
+        "frontier.json": ["--frontier", "--audit-seeds", 1, "--floor", 0.2],
+    }
+    for name, options in ways.items():
+        shown = hardneg("audit", folder, *BM25_ONLY, *options, "-o", out)
+        assert json.loads((out / name).read_text()) == shown
+    hardneg("audit", folder, *BM25_ONLY, "--sample", 4, "--write", sample)
+    sample.write_text(sample.read_text().replace('"answer": ""', '"answer": "no"'))
+    assert main(["audit", str(folder), "--read", str(sample), "-o", str(out)]) == 0
+    assert f"`hardneg report {out}` shows it" in capsys.readouterr().out
+    assert {path.name for path in out.glob("*.json") if path.name[0] != "."} == {*ways, "audit_sampled.json"}
+
+    told = hardneg("status", out)
+    assert (told["command"], told["state"]) == ("audit", "finished")
+    assert told["findings"]["audit, judged"]["leakage"] == 1
+    assert told["findings"]["audit, sampled"] == {"contamination": 0}
+    assert told["findings"]["audit, frontier"]["settings"] > 3
+    page = Path(hardneg("report", out)["path"]).read_text()
+    assert page.count("How many answers came back as negatives") >= 4
+    assert "positive_margin.ratio" in page
+
+
+def test_an_audit_that_is_refused_leaves_no_folder(refusal, folder, tmp_path):
+    assert "no split 'dev'" in refusal("audit", folder, *BM25_ONLY, "--split", "dev", "-o", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_sample_of_negatives_that_were_mined_before(hardneg, folder, toy, tmp_path):
     mine(toy, sources=[BM25(analyzer="plain")], filters=[], depth=20, out=tmp_path / "mined")
     path = tmp_path / "sample.jsonl"
@@ -127,6 +162,7 @@ def test_a_sample_of_negatives_that_were_mined_before(hardneg, folder, toy, tmp_
     [
         (("--judged", "x.tsv", "--frontier"), "--judged and --frontier are different ways to audit"),
         (("--plot", "x.png"), "--plot needs --frontier"),
+        (("--sample", "9", "--write", "x.csv", "-o", "x"), "--out needs --scorer, for a sample that nobody judged"),
         (("--frontier", "--plot", "x.txt"), "x.txt: a plot is one of"),
         (("--sample", "5"), "--sample needs --write or --scorer"),
         (("--sample", "5", "--write", "x.txt"), "x.txt: a sample is a .csv or a .jsonl file"),

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +39,21 @@ def test_the_command_prints_recipe_lines(tmp_path, capsys):
     assert {row["filter"] for row in shown["frontier"]} >= {"none", "learned", "rank_window.bm25"}
     if shown["best"] not in (None, "none"):
         assert tomllib.loads(shown["recipe"])["filters"]
+
+
+def test_the_result_lies_in_a_folder_where_report_and_status_find_it(tmp_path, hardneg):
+    folder, out = answer_toy().write(tmp_path / "data"), tmp_path / "run"
+    options = ["--source", "bm25(analyzer='plain')", "--budget", "0.5", "--seeds", "1", "--floor", "0.1"]
+    shown = hardneg("calibrate", folder, *options, "--per-query", 2, "--depth", 20, "--out", out)
+    assert json.loads((out / "calibrate.json").read_text()) == shown
+    told = hardneg("status", out)
+    assert (told["command"], told["state"]) == ("calibrate", "finished")
+    assert told["findings"]["audit, calibration"] == {"budget": 0.5, "best": shown["best"] or "none"}
+    (out / ".status.json").unlink()
+    assert hardneg("status", out)["state"] == "finished"
+    page = Path(hardneg("report", out)["path"]).read_text()
+    assert "rank_window.bm25" in page
+    assert shown["caveats"][0] in page
 
 
 def test_a_teachers_thresholds_are_tried_and_the_recipe_lines_carry_the_scorer(tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from statistics import fmean
 
 import polars as pl
 import pytest
@@ -87,6 +88,14 @@ def test_every_rung_is_trained_for_the_same_steps_and_tested_with_every_seed(fou
         assert rung["test"]["nDCG@10"]["n"] == 6
 
 
+def test_each_rung_says_how_many_documents_a_query_was_scored_against(climbed, found):
+    for name, rung in by_name(found).items():
+        files = (climbed / "rungs" / name).glob("training/*/loss.jsonl")
+        sizes = [json.loads(line)["n_pool"] for file in files for line in file.read_text().splitlines()]
+        assert rung["n_pool"] == (pytest.approx(fmean(sizes), abs=0.05) if rung["trained"] else None)
+    assert by_name(found)["mined_filtered"]["n_pool"] > by_name(found)["in_batch"]["n_pool"]
+
+
 def test_comparisons_are_those_of_the_table_on_disk_and_corrected_together(climbed, found):
     table = pl.read_parquet(climbed / "per_query.parquet").filter(split="test")
     means = {
@@ -118,6 +127,13 @@ def test_what_rungs_share_is_done_once_and_counted_for_each(climbed, found):
         assert (rung["cost"]["peak_gb"] > 0.01) == rung["trained"]
 
 
+def test_the_status_of_a_ladder_says_what_its_rungs_measured(climbed, found, hardneg):
+    told = hardneg("status", climbed)
+    assert (told["command"], told["state"], told["tasks"]) == ("ladder", "finished", [])
+    for rung in found["rungs"]:
+        assert told["findings"][f"measured {rung['name']}"] == {"nDCG@10": rung["test"]["nDCG@10"]["value"]}
+
+
 def test_refreshes_are_spread_over_the_steps(climbed):
     lines = (climbed / "rungs" / "refresh" / "training" / "mined-seed0" / "refresh.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [2, 4]
@@ -142,6 +158,7 @@ def test_finished_rungs_are_compared_like_runs(climbed, hardneg, tmp_path, capsy
         ("zero_shot", "mix"),
     ]
     assert json.loads((tmp_path / "comparison.json").read_text()) == found
+    assert hardneg("compare", *paths, "--seed", 3, "--quiet")["seed"] == 3
     assert main(["compare", *map(str, paths)]) == 0
     assert "corrected for 3 comparisons" in capsys.readouterr().out
 
@@ -172,12 +189,15 @@ def test_a_rung_that_fails_stops_no_other_and_is_tried_again(ladder, tmp_path, d
     assert "The plan" not in shown.err
 
 
-def test_a_ladder_stopped_by_ctrl_c_goes_on_to_the_same_weights(ladder, climbed, tmp_path, done, capsys):
+def test_a_ladder_stopped_by_ctrl_c_goes_on_to_the_same_weights(ladder, climbed, tmp_path, done, capsys, hardneg):
     options = ["--budget-steps", 6, "--yes", "--quiet"]
     with showing(StopDuring("training", 30)):  # 20 pairs in the probe, then those of the rung
         assert ladder(tmp_path, *options, seeds=2) == 3
     assert "the same command goes on" in capsys.readouterr().err
     assert done == ["probe", "climb-zero_shot", "climb-in_batch"]
+    told = hardneg("status", tmp_path)
+    climbing = told["tasks"][0]
+    assert (told["state"], climbing["name"], climbing["done"]) == ("interrupted", "climbing", 1)
     assert ladder(tmp_path, *options, seeds=2) == 0
     for seed in (0, 1):
         place = f"rungs/in_batch/training/in_batch-seed{seed}"

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from hardneg.cli import main
+from hardneg.pipeline.origin import dataset_of
+from hardneg.progress import showing
+from stopping import StopDuring
 
 MINE = ["--filter", "near_duplicate", "--per-query", "2", "--depth", "9", "--block-size", "5"]
 BM25 = ["--source", "bm25(analyzer='plain')"]
@@ -57,6 +60,45 @@ def test_a_mining_is_seen_at_work_and_after_it_was_killed(bench, tmp_path, hardn
     assert killed["tasks"][0]["done"] == 10
     assert main(["status", str(out)]) == 0
     assert "The same command goes on where it stopped." in capsys.readouterr().out
+
+
+def test_scoring_leaves_a_record_in_the_run_and_the_run_still_knows_its_dataset(bench, tmp_path, hardneg, capsys):
+    run = tmp_path / "run"
+    hardneg("mine", bench / "data", "-o", run, *BM25, *MINE)
+    scorer = f"bi_encoder(model='{bench / 'tiny'}', precision='fp32', name='two')"
+    score = ["score", bench / "data", "--negatives", run, "--scorer", scorer]
+    hardneg(*score, "-o", tmp_path / "t.parquet")
+    assert hardneg("status", run)["command"] == "mine"  # a file of its own is no run folder
+    hardneg(*score)
+    found = hardneg("status", run)
+    assert (found["command"], found["state"]) == ("score", "finished")
+    assert found["findings"]["scored by two"]["pairs"] > 0
+    assert dataset_of(run) == str(bench / "data")
+    assert main(["status", str(run)]) == 0
+    assert "scored by two: pairs" in capsys.readouterr().out
+
+
+def test_an_evaluation_is_seen_when_it_is_done_and_when_it_was_stopped(bench, tmp_path, hardneg, capsys):
+    evaluate = ["evaluate", bench / "data", "--bm25", "plain", "-o", tmp_path / "one"]
+    with showing(StopDuring("searching with bm25", 6)):
+        assert main([*map(str, evaluate)]) == 3
+    assert "interrupted" in capsys.readouterr().err
+    assert hardneg_state(hardneg, tmp_path / "one") == ("evaluate", "interrupted")
+    assert main(["status", str(tmp_path / "one")]) == 0
+    assert "The same command begins anew" in capsys.readouterr().out
+    hardneg(*evaluate)
+    hardneg("evaluate", bench / "data", "--bm25", "plain", "--model", bench / "tiny", "-o", tmp_path / "two")
+    assert hardneg_state(hardneg, tmp_path / "one") == hardneg_state(hardneg, tmp_path / "two")
+    assert 0 <= hardneg("status", tmp_path / "one")["findings"]["measured bm25"]["nDCG@10"] <= 1
+    measured = hardneg("status", tmp_path / "two")["findings"]
+    assert set(measured) == {"measured bm25", f"measured {bench / 'tiny'}"}
+    (tmp_path / "one" / ".status.json").unlink()
+    assert hardneg_state(hardneg, tmp_path / "one") == (None, "finished")
+
+
+def hardneg_state(hardneg, folder):
+    found = hardneg("status", folder)
+    return found["command"], found["state"]
 
 
 def test_a_run_that_python_made_has_a_status_too(bench, tmp_path, split_toy, hardneg):

@@ -53,23 +53,12 @@ class Frontier:
         """How many queries of the plantings every compared variant gave their number."""
         return int(self._everywhere_full.sum())
 
-    def frame(self) -> pl.DataFrame:
+    def frame(self) -> pl.DataFrame:  # drawn once: the intervals of many settings take their time
         """One row a variant: `filter`, `setting`, `compared`, and each figure with `_low` and `_high`.
 
         Columns that begin with `equal_` are over the queries that every compared variant covers; null for others.
         """
-        rows = []
-        for name, audit in self.audits.items():
-            kind, _, setting = name.partition(" ")
-            row: dict[str, Any] = {"filter": kind, "setting": setting, "compared": name in self.compared}
-            for measure in _SHOWN:
-                row |= _columns(measure, audit.figures[measure])
-            equal = self._at_equal_coverage(audit) if name in self.compared else {}
-            for measure in _EQUAL:
-                row |= _columns(f"equal_{measure}", equal.get(measure, Figure(None, None, None, 0)))
-            rows.append(row)
-        floats = {key: pl.Float64 for key in rows[0] if key not in ("filter", "setting", "compared")} if rows else {}
-        return pl.DataFrame(rows, schema_overrides=floats)
+        return self._frame
 
     def plot(self, path: Path | str) -> Path:
         """Draw contamination against relative score, one line a filter; see `plot_frontier`."""
@@ -88,6 +77,29 @@ class Frontier:
             "variants": self.frame().to_dicts(),
             "caveats": list(first.caveats),
         }
+
+    @cached_property
+    def _frame(self) -> pl.DataFrame:
+        with task("drawing intervals", total=2 * len(self.audits), unit="steps") as advance:
+            for audit in self.audits.values():
+                _ = audit.figures
+                advance(1)
+            rows = []
+            for name, audit in self.audits.items():
+                rows.append(self._row(name, audit))
+                advance(1)
+        floats = {key: pl.Float64 for key in rows[0] if key not in ("filter", "setting", "compared")} if rows else {}
+        return pl.DataFrame(rows, schema_overrides=floats)
+
+    def _row(self, name: str, audit: Audit) -> dict[str, Any]:
+        kind, _, setting = name.partition(" ")
+        row: dict[str, Any] = {"filter": kind, "setting": setting, "compared": name in self.compared}
+        for measure in _SHOWN:
+            row |= _columns(measure, audit.figures[measure])
+        equal = self._at_equal_coverage(audit) if name in self.compared else {}
+        for measure in _EQUAL:
+            row |= _columns(f"equal_{measure}", equal.get(measure, Figure(None, None, None, 0)))
+        return row
 
     @cached_property
     def _everywhere_full(self) -> np.ndarray:
@@ -174,11 +186,13 @@ def _outcomes(
     for start in range(0, len(planted.queries), block_size):
         block = planted.queries[start : start + block_size]
         gathered = gather(planted.dataset, first.sources, block, first.depth)
-        for name, plan in variants.items():
-            candidates = apply_filters(gathered, planted.dataset, plan.filters)
-            negatives = select(candidates, planted.dataset, plan.select, seed=plan.seed)
-            per_query = plan.select.per_query
-            parts[name].append(outcome(candidates, negatives, planted, block, per_query=per_query, score=score))
+        with task("trying settings", total=len(variants), unit="settings") as tried:
+            for name, plan in variants.items():
+                candidates = apply_filters(gathered, planted.dataset, plan.filters)
+                negatives = select(candidates, planted.dataset, plan.select, seed=plan.seed)
+                per_query = plan.select.per_query
+                parts[name].append(outcome(candidates, negatives, planted, block, per_query=per_query, score=score))
+                tried(1)
         advance(len(block))
     return {name: together(each) for name, each in parts.items()}
 

@@ -11,7 +11,7 @@ import typer
 
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress
-from hardneg.cli.options import DatasetPath, Json, Quiet, Seed, SkipInvalid, Yes
+from hardneg.cli.options import DatasetPath, Json, Quiet, ResultsIn, Seed, SkipInvalid, Yes
 from hardneg.cli.planning import check_floor, read_recipe, read_scorer
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def audit(
         str | None, typer.Option(help="Judge the sample, or try thresholds: 'cross_encoder(model=\"…\")'.")
     ] = None,
     threshold: Annotated[float | None, typer.Option(help="Lowest score that the scorer gives an answer.")] = None,
+    out: ResultsIn = None,
     seed: Seed = None,
     skip_invalid: SkipInvalid = False,
     yes: Yes = False,
@@ -85,7 +86,9 @@ def audit(
     from hardneg.cli.audit_display import show
     from hardneg.data.reading import read_dataset
     from hardneg.errors import RecipeError
+    from hardneg.live.record import recording
     from hardneg.pipeline.asking import audit_bills
+    from hardneg.pipeline.audits import write_audit
     from hardneg.recipe.plan import plan_of
 
     ways: dict[str, object] = {"--judged": judged, "--truth-column": truth_column, "--frontier": frontier or None}
@@ -101,6 +104,7 @@ def audit(
             "--sample": (sample, "--write or --scorer", write or scorer),
             "--scorer": (scorer, "--sample or --frontier", sample or frontier or None),
             "--estimate": (estimate or None, "planting", planted or None),
+            "--out": (out and sample, "--scorer, for a sample that nobody judged has no result", scorer),
         }
     )
     _check_values(share, floor, plot, write)
@@ -120,7 +124,7 @@ def audit(
     )
     plan, size = plan_of(whole, seed=whole.seed), whole.mine.block_size
     judge = None if scorer is None else read_scorer(scorer)
-    with progress(quiet=quiet or json) as pause, _fitting() as fit:
+    with progress(quiet=quiet or json) as pause, _fitting() as fit, recording(out, "audit"):
         agree = partial(consent, yes=yes, pause=pause)
         data = read_dataset(dataset, skip_invalid=skip_invalid)
         options: dict[str, Any] = {"group": group, "score": score, "block_size": size, "fit": fit}
@@ -135,11 +139,14 @@ def audit(
             found = _sample(data, drawn, write=write, judge=judge, threshold=threshold, agree=agree)
         elif frontier:
             found = _frontier(data, plan, judge, options | planting | {"floor": floor})
+            found.frame()
             if plot is not None:
                 found.plot(plot)
         else:
             found = _audit(data, plan, judged, truth_column, options, planting | {"estimate": estimate})
-    show(found, as_json=json, plot=plot)
+        if out is not None and not isinstance(found, Path):
+            write_audit(found.as_dict(), out)
+    show(found, as_json=json, plot=plot, out=out)
 
 
 def _check_ways(ways: dict[str, object]) -> None:

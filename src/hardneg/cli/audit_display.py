@@ -15,8 +15,19 @@ if TYPE_CHECKING:
 _SHARES = ("contamination", "leakage", "retrieved", "coverage")
 
 
-def show(found: "Audit | Frontier | Judged | Path", *, as_json: bool, plot: Path | None) -> None:
+def show(found: "Audit | Frontier | Judged | Path", *, as_json: bool, plot: Path | None, out: Path | None) -> None:
     """Print the result of an audit, as tables or as one JSON object."""
+    _show(found, as_json=as_json, plot=plot)
+    if out is not None and not as_json:
+        typer.echo(said(out))
+
+
+def said(out: Path) -> str:
+    """Say where a result was written, and what to do with it."""
+    return f"The result is in {out} too: `hardneg report {out}` shows it."
+
+
+def _show(found: "Audit | Frontier | Judged | Path", *, as_json: bool, plot: Path | None) -> None:
     from hardneg.audit.frontier import Frontier
     from hardneg.audit.planted import Audit
 

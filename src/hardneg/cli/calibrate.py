@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hardneg.cli.audit_display import said
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress
-from hardneg.cli.options import DatasetPath, Json, Quiet, Seed, SkipInvalid, Yes
+from hardneg.cli.options import DatasetPath, Json, Quiet, ResultsIn, Seed, SkipInvalid, Yes
 from hardneg.cli.planning import check_floor, read_recipe, read_scorer
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def calibrate(
     floor: Annotated[float, typer.Option(help="Least share of the queries that must get their number.")] = 0.9,
     scorer: Annotated[str | None, typer.Option(help="Try a teacher too: 'cross_encoder(model=\"…\")'.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the frontier: a .png, .svg or .pdf file.")] = None,
+    out: ResultsIn = None,
     seed: Seed = None,
     skip_invalid: SkipInvalid = False,
     yes: Yes = False,
@@ -46,7 +48,9 @@ def calibrate(
     from hardneg.audit.plot import check_plot
     from hardneg.data.reading import read_dataset
     from hardneg.errors import RecipeError
+    from hardneg.live.record import recording
     from hardneg.pipeline.asking import audit_bills
+    from hardneg.pipeline.audits import write_audit
     from hardneg.recipe.plan import plan_of
 
     if not 0 < budget < 1:
@@ -59,7 +63,7 @@ def calibrate(
     )
     plan = plan_of(whole, seed=whole.seed)
     teacher = None if scorer is None else read_scorer(scorer)
-    with progress(quiet=quiet or json) as pause:
+    with progress(quiet=quiet or json) as pause, recording(out, "calibrate"):
         found = find(
             read_dataset(dataset, skip_invalid=skip_invalid),
             plan,
@@ -70,18 +74,25 @@ def calibrate(
             floor=floor,
             permit=lambda plans, plantings: consent(audit_bills(plans, plantings), yes=yes, pause=pause),
         )
+        told = _told(found)
+        if out is not None:
+            write_audit(told, out)
     if plot is not None:
         found.frontier.plot(plot)
     if json:
         from json import dumps
 
-        typer.echo(dumps({"budget": budget, "best": found.best, "recipe": _lines(found), "frontier": _rows(found)}))
+        typer.echo(dumps(told))
     else:
         _show(found)
+        if out is not None:
+            typer.echo(said(out))
 
 
-def _rows(found: "Calibration") -> list[dict[str, Any]]:
-    return found.frontier.frame().to_dicts()
+def _told(found: "Calibration") -> dict[str, Any]:
+    tried = found.frontier.as_dict()
+    chosen = {"kind": "calibration", "budget": found.budget, "best": found.best, "recipe": _lines(found)}
+    return chosen | {"frontier": tried["variants"], "score": tried["score"], "caveats": tried["caveats"]}
 
 
 def _lines(found: "Calibration") -> str:

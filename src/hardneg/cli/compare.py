@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from hardneg.cli.options import Json
+from hardneg.cli.display import progress
+from hardneg.cli.options import Json, Quiet, Seed
 
 
 def compare(
@@ -18,7 +19,9 @@ def compare(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Write comparison.json and per_query.parquet there.")
     ] = None,
+    seed: Seed = None,
     json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Compare finished runs query by query: each with the one before it, and with the first.
 
@@ -26,7 +29,8 @@ def compare(
     """
     from hardneg.ladder.runs import compare_runs
 
-    found = compare_runs(runs, out=out)
+    with progress(quiet=quiet or json):
+        found = compare_runs(runs, out=out, seed=seed or 0)
     if json:
         from json import dumps
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -12,7 +12,7 @@ from hardneg.live.log import event
 from hardneg.progress import Advance, Both, current, showing
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
     from hardneg.data.findings import Finding
 
@@ -26,15 +26,24 @@ class Bars:
 
     Args:
         progress: Where they are drawn. All share one: two would overwrite each other's lines.
+        finished: Bars of tasks that are done, by what they say; a task that comes again, with the next block, takes
+            up its bar.
     """
 
     progress: "Progress"
+    finished: "dict[tuple[str, bool], TaskID]" = field(default_factory=dict)
 
     @contextmanager
     def task(self, description: str, *, total: int | None, unit: str) -> Iterator[Advance]:
         """Open a bar; it stays on the screen when the task is done."""
-        bar = self.progress.add_task(description, total=total, unit=unit)
+        key = (description, total is None)
+        bar = self.finished.pop(key, None)
+        if bar is None:
+            bar = self.progress.add_task(description, total=total, unit=unit)
+        else:
+            self.progress.reset(bar, total=total, unit=unit)
         yield lambda n: self.progress.advance(bar, n)
+        self.finished[key] = bar
 
 
 def progress(*, quiet: bool) -> AbstractContextManager[Pause]:

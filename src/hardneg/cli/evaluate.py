@@ -45,6 +45,7 @@ def evaluate(
     from hardneg.data.reading import read_dataset
     from hardneg.errors import InputError
     from hardneg.evaluation.retrieval import evaluate as measure
+    from hardneg.live.record import recording
     from hardneg.sources import BM25, Dense, Source
 
     systems: list[Source] = [] if bm25 is None else [BM25(analyzer=bm25)]
@@ -55,7 +56,7 @@ def evaluate(
     data = read_dataset(dataset, skip_invalid=skip_invalid)
     found = {}
     folders = _folders([system.name for system in systems])
-    with progress(quiet=quiet or json):
+    with progress(quiet=quiet or json), recording(out, "evaluate"):
         for system in systems:
             evaluation = measure(data, system, split=split, depth=depth)
             found[system.name] = evaluation.figures(seed=seed or 0)

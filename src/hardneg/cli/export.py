@@ -22,18 +22,40 @@ def export(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write mined negatives in a form that sentence-transformers trains on."""
+    """Write mined negatives in a form that sentence-transformers trains on.
+
+    Positives that mining found in the run are positives here too, as `hardneg train` takes them.
+    """
     from hardneg.data.reading import read_dataset
     from hardneg.negatives.export import export as write
+    from hardneg.pipeline.found import found_of, with_found
     from hardneg.pipeline.parts import read_negatives
 
     with progress(quiet=quiet or json):
         data = read_dataset(dataset, skip_invalid=skip_invalid)
         mined = read_negatives(negatives, data)
-        table = write(data, mined, split=split, form=form, path=out, scores=scores, ids=ids, n_negatives=n_negatives)
+        found = found_of(negatives, data, split=split).join(mined, on="query", how="semi", maintain_order="left")
+        table = write(
+            with_found(data, found, split=split),
+            mined,
+            split=split,
+            form=form,
+            path=out,
+            scores=scores,
+            ids=ids,
+            n_negatives=n_negatives,
+            found=found,
+        )
     if json:
         from json import dumps
 
-        typer.echo(dumps({"path": str(out), "rows": table.height, "columns": table.columns}))
+        written = {"path": str(out), "rows": table.height, "columns": table.columns}
+        typer.echo(dumps(written | {"found_positives": found.height}))
     else:
+        if found.height:
+            typer.echo(
+                f"hardneg: {found.height:,} found positives of {negatives} are exported as positives; --ids says who "
+                f"found them, and {negatives / 'negatives'} in place of {negatives} leaves them out",
+                err=True,
+            )
         typer.echo(f"{table.height:,} rows with columns {', '.join(table.columns)} written to {out}")

@@ -85,6 +85,7 @@ def ladder(
     from hardneg.ladder.processes import in_process
     from hardneg.ladder.results import summarise
     from hardneg.ladder.splits import choose_splits
+    from hardneg.live.record import recording
     from hardneg.pipeline.reporting import write_report
 
     shared = _shared(
@@ -120,9 +121,10 @@ def ladder(
             if not was_agreed(ready, out):
                 agree(ready, judge_bills(ready, data), yes=yes, quiet=still)
                 write_agreed(ready, out)
-            records = climb(ready, out, work=work, announce=announce(quiet=still))
-            found = summarise(ready, records, out, data)
-            write_report(out, dataset=data)
+            with recording(out, "ladder", dataset=shared.dataset):
+                records = climb(ready, out, work=work, announce=announce(quiet=still))
+                found = summarise(ready, records, out, data)
+                write_report(out, dataset=data)
     except Timeout:
         raise RunError(
             f"another ladder is being climbed in {out}; wait for it, or name another folder with -o"

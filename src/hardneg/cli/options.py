@@ -20,6 +20,12 @@ DatasetPath = Annotated[
     typer.Argument(metavar="DATASET", help="BEIR folder, hardneg folder, JSONL/CSV/Parquet file, or hf:NAME."),
 ]
 Out = Annotated[Path, typer.Option("-o", "--out", help="Folder to write to.")]
+ResultsIn = Annotated[
+    Path | None,
+    typer.Option(
+        "-o", "--out", metavar="FOLDER", help="Write the result into a folder too, where `hardneg report` shows it."
+    ),
+]
 
 
 def from_here(name: str) -> str:

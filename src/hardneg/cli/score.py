@@ -41,6 +41,7 @@ def score(
     Every score is kept as it is made, so the same command goes on where it was stopped.
     """
     from hardneg.data.reading import read_dataset
+    from hardneg.live.record import recording
     from hardneg.pipeline.asking import bill
     from hardneg.pipeline.found import read_found, with_found
     from hardneg.pipeline.parts import read_negatives, read_parts
@@ -59,7 +60,8 @@ def score(
     pairs = pairs_to_score(data, mined, split=split)
     with progress(quiet=quiet or json) as pause:
         consent([bill(each, data, pairs) for each in scorers if isinstance(each, Priced)], yes=yes, pause=pause)
-        found = [score_pairs(data, pairs, each, out=file) for each, file in zip(scorers, files, strict=True)]
+        with recording(negatives if out is None else None, "score"):
+            found = [score_pairs(data, pairs, each, out=file) for each, file in zip(scorers, files, strict=True)]
     if json:
         from dataclasses import asdict
         from json import dumps

@@ -12,8 +12,12 @@ if TYPE_CHECKING:
     from hardneg.pipeline.status import Status
 
 
+_BEGIN_ANEW = ("audit", "calibrate", "evaluate")
+_ANEW = "The same command begins anew; vectors, scores and fitted filters that it kept are not made again."
+
+
 def status(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of `hardneg run`, `mine` or `train`.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of `hardneg run`, or of another long command.")],
     json: Json = False,
 ) -> None:
     """Say how far a run is, how long it will take, and what it found so far; also of one that was stopped."""
@@ -35,7 +39,7 @@ def _show(found: "Status") -> None:
     if found.problem:
         typer.echo(f"  {found.problem}")
     if found.state in ("interrupted", "failed") and found.command is not None:
-        typer.echo("  The same command goes on where it stopped.")
+        typer.echo(f"  {_ANEW if found.command in _BEGIN_ANEW else 'The same command goes on where it stopped.'}")
     if found.stages:
         now = "" if found.stage is None else f", {'now' if found.state == 'running' else 'stopped in'} {found.stage}"
         typer.echo(f"  {len(found.stages_done)} of {len(found.stages)} stages are done{now}")

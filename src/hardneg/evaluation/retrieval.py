@@ -50,7 +50,11 @@ class Evaluation:
     def figures(self, *, seed: int = 0) -> dict[str, Figure]:
         """Give each mean with its interval and the number of queries."""
         n = self.per_query.height
-        bounds = {name: mean_interval(self.per_query[name].to_numpy(), seed=seed) for name in self.metrics}
+        bounds = {}
+        with task("drawing intervals", total=len(self.metrics), unit="measures") as advance:
+            for name in self.metrics:
+                bounds[name] = mean_interval(self.per_query[name].to_numpy(), seed=seed)
+                advance(1)
         return {
             name: Figure(value=value, low=bounds[name][0], high=bounds[name][1], n=n)
             for name, value in self.metrics.items()

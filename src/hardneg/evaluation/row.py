@@ -25,8 +25,11 @@ class Row:
         """Each query's measures, averaged over the seeds."""
         return pl.concat(self.seeds).group_by("query_id").mean().sort("query_id")
 
-    def as_dict(self) -> dict[str, dict[str, Any]]:
+    def as_dict(self, *, seed: int = 0) -> dict[str, dict[str, Any]]:
         """Give the figures of each measure by name.
+
+        Args:
+            seed: Of the bootstrap.
 
         Returns:
             For each measure `value`, the mean over seeds and queries; `low` and `high`, its 95 % bootstrap
@@ -36,7 +39,7 @@ class Row:
         per_query, found = self.per_query, {}
         for name in (column for column in per_query.columns if column != "query_id"):
             means = pl.Series([table[name].mean() for table in self.seeds], dtype=pl.Float64)
-            low, high = mean_interval(per_query[name].to_numpy(), seed=0)
+            low, high = mean_interval(per_query[name].to_numpy(), seed=seed)
             interval = {"low": low, "high": high, "n": per_query.height}
             found[name] = {"value": means.mean(), **interval, "seeds": means.to_list(), "sd": means.std()}
         return found

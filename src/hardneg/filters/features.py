@@ -13,7 +13,7 @@ from hardneg.filters.co_labels import CoLabels
 from hardneg.filters.columns import scores, suffixes
 from hardneg.filters.neighbours import TextVectors, neighbour_features
 from hardneg.filters.overlap import WordSets
-from hardneg.filters.rows import largest_and_mean, rows_by_query
+from hardneg.filters.rows import each_query, largest_and_mean, rows_by_query
 from hardneg.scoring.protocol import Scorer
 
 
@@ -102,7 +102,7 @@ def _similarity(
 ) -> dict[str, Float64[np.ndarray, " rows"]]:
     """Compare candidates with the known positives of their query, themselves left out."""
     largest, mean = np.full(len(query), np.nan), np.full(len(query), np.nan)
-    for rows in rows_by_query(query):
+    for _, rows in each_query(rows_by_query(query), "comparing vectors with known answers"):
         positives = known.of(int(query[rows[0]]))
         if len(positives):
             product = vectors[document[rows]].astype(np.float64) @ vectors[positives].astype(np.float64).T

@@ -9,7 +9,7 @@ from jaxtyping import Float32, Float64, Int32
 from scipy import sparse
 
 from hardneg.data.dataset import Dataset
-from hardneg.filters.rows import rows_by_query
+from hardneg.filters.rows import each_query, rows_by_query
 
 _NEIGHBOURS = 10
 
@@ -60,7 +60,8 @@ def neighbour_features(
     by_query = rows_by_query(query)
     owners = np.array([query[rows[0]] for rows in by_query], dtype=np.int32)
     own_vectors = vectors.vectors_of_queries(dataset, owners)
-    for own, vector, rows in zip(owners, own_vectors, by_query, strict=True):
+    for number, rows in each_query(by_query, "comparing with similar queries"):
+        own, vector = owners[number], own_vectors[number]
         likeness = (queries @ vector).astype(np.float64)
         likeness[texts == dataset.query_text_group[own]] = -np.inf
         asked[rows] = _largest(labels[document[rows]], likeness)

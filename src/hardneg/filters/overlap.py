@@ -10,9 +10,10 @@ from scipy import sparse
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.labels import PairSet
-from hardneg.filters.rows import largest_and_mean, rows_by_query
+from hardneg.filters.rows import each_query, largest_and_mean, rows_by_query
+from hardneg.progress import task
 from hardneg.search.analyzers import analyzer
-from hardneg.search.terms import number_terms
+from hardneg.search.terms import number_terms, shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,7 @@ class WordSets:
         shared = np.zeros(len(query))
         largest, mean = np.full(len(query), np.nan), np.full(len(query), np.nan)
         length = np.asarray(self.documents.sum(axis=1)).ravel()
-        for rows in rows_by_query(query):
+        for _, rows in each_query(rows_by_query(query), "comparing words"):
             own, candidates = int(query[rows[0]]), self.documents[document[rows]]
             shared[rows] = (candidates @ self.queries[own].T).toarray().ravel()
             positives = known.of(own)
@@ -96,8 +97,9 @@ def _word_sets(texts: _Texts) -> WordSets:
 
 def _rows(column: pl.Series, vocabulary: dict[str, int]) -> tuple[np.ndarray, np.ndarray, int]:
     pairs, start = [], 0
-    for terms in number_terms(column, analyzer("plain"), vocabulary, grow=True):
-        pairs.append(np.unique(np.stack([terms.text + start, terms.term.astype(np.int64)]), axis=1))
-        start += terms.n_texts
+    with task("cutting texts into words", total=len(column), unit="texts") as advance:
+        for terms in shown(number_terms(column, analyzer("plain"), vocabulary, grow=True), advance):
+            pairs.append(np.unique(np.stack([terms.text + start, terms.term.astype(np.int64)]), axis=1))
+            start += terms.n_texts
     row, word = np.concatenate(pairs, axis=1)
     return row, word, len(column)

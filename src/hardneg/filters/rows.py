@@ -1,7 +1,13 @@
 """Rows of a table of candidates, query by query."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from jaxtyping import Float64, Int32, Int64
+
+from hardneg.progress import task
+
+_SHOWN = 64  # queries between two steps of a bar
 
 
 def rows_by_query(query: Int32[np.ndarray, " rows"]) -> list[Int64[np.ndarray, " some"]]:
@@ -9,6 +15,25 @@ def rows_by_query(query: Int32[np.ndarray, " rows"]) -> list[Int64[np.ndarray, "
     order = np.argsort(query, kind="stable")
     starts = np.flatnonzero(np.diff(query[order])) + 1
     return np.split(order, starts) if len(query) else []
+
+
+def each_query(
+    by_query: list[Int64[np.ndarray, " some"]], description: str
+) -> Iterator[tuple[int, Int64[np.ndarray, " some"]]]:
+    """Go through queries one by one and show how far that is.
+
+    Args:
+        by_query: The rows of each, as `rows_by_query` lists them.
+        description: What is being done, for people.
+
+    Yields:
+        The number of the query in the list, and its rows.
+    """
+    with task(description, total=len(by_query), unit="queries") as advance:
+        for start in range(0, len(by_query), _SHOWN):
+            part = by_query[start : start + _SHOWN]
+            yield from enumerate(part, start)
+            advance(len(part))
 
 
 def largest_and_mean(

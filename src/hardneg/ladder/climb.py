@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from hardneg import progress
 from hardneg.ladder.plan import LadderPlan, Task
 from hardneg.ladder.record import Record, read_record, write_record
 
@@ -45,17 +46,19 @@ def climb(plan: LadderPlan, folder: Path, *, work: Work, announce: Callable[[Tur
     """
     tasks = plan.tasks()
     records: dict[str, Record] = {}
-    for number, task in enumerate(tasks, start=1):
-        record = read_record(folder, task.id)
-        lacking = next((need for need in task.needs if records[need].state != "done"), None)
-        if lacking is not None:
-            record = Record("failed", record.seconds, record.peak_gb, _because(lacking, records[lacking]))
-            write_record(folder, task.id, record)
-        elif record.state != "done":
-            announce(Turn(task, number, len(tasks)))
-            work(folder, task.id)
+    with progress.task("climbing", total=len(tasks), unit="tasks") as advance:
+        for number, task in enumerate(tasks, start=1):
             record = read_record(folder, task.id)
-        records[task.id] = record
+            lacking = next((need for need in task.needs if records[need].state != "done"), None)
+            if lacking is not None:
+                record = Record("failed", record.seconds, record.peak_gb, _because(lacking, records[lacking]))
+                write_record(folder, task.id, record)
+            elif record.state != "done":
+                announce(Turn(task, number, len(tasks)))
+                work(folder, task.id)
+                record = read_record(folder, task.id)
+            records[task.id] = record
+            advance(1)
     return records
 
 

@@ -22,6 +22,8 @@ from hardneg.ladder.work import Role, evaluated
 from hardneg.pipeline.folder import machine, versions
 from hardneg.pipeline.parts import read_table
 from hardneg.pipeline.run import MEASURE
+from hardneg.progress import task
+from hardneg.training.folder import TrainingFolder
 
 LEVEL = 0.05
 _BASE = "zero_shot"
@@ -67,7 +69,7 @@ def summarise(plan: LadderPlan, records: Mapping[str, Record], folder: Path, dat
     done = {name: row for name, row in rows.items() if row is not None}
     comparisons = compared(list(done.values()), base=_BASE)
     rungs = [
-        _entry(plan, rung, records, row=rows[rung.name], dev=dev[rung.name], comparisons=comparisons)
+        _entry(plan, rung, records, folder, row=rows[rung.name], dev=dev[rung.name], comparisons=comparisons)
         for rung in plan.rungs
     ]
     found = {
@@ -96,12 +98,13 @@ def summarise(plan: LadderPlan, records: Mapping[str, Record], folder: Path, dat
     return found
 
 
-def compared(rows: Sequence[Row], *, base: str) -> list[dict[str, Any]]:
+def compared(rows: Sequence[Row], *, base: str, seed: int = 0) -> list[dict[str, Any]]:
     """Compare each system with the one below it and with a base, and correct for the number of comparisons.
 
     Args:
         rows: From the bottom to the top.
         base: Name of the system that all are compared with; without such a row, only neighbours are compared.
+        seed: Of the bootstrap and the sign flips.
 
     Returns:
         One entry a comparison: `after`, `before`, `against` ("below", "base", or both), the fields of `Comparison`, and
@@ -113,15 +116,12 @@ def compared(rows: Sequence[Row], *, base: str) -> list[dict[str, Any]]:
         pairs.setdefault((before, after), []).append("below")
     for after in order[order.index(base) + 1 :] if base in order else ():
         pairs.setdefault((base, after), []).append("base")
-    found = [
-        {
-            "after": after,
-            "before": before,
-            "against": against,
-            **asdict(compare(named[before].per_query, named[after].per_query, MEASURE)),
-        }
-        for (before, after), against in pairs.items()
-    ]
+    found = []
+    with task("comparing query by query", total=len(pairs), unit="comparisons") as advance:
+        for (before, after), against in pairs.items():
+            one = compare(named[before].per_query, named[after].per_query, MEASURE, seed=seed)
+            found.append({"after": after, "before": before, "against": against, **asdict(one)})
+            advance(1)
     corrected = holm([one["p_value"] for one in found])
     return [{**one, "p_corrected": p} for one, p in zip(found, corrected, strict=True)]
 
@@ -141,6 +141,7 @@ def _entry(
     plan: LadderPlan,
     rung: Rung,
     records: Mapping[str, Record],
+    folder: Path,
     *,
     row: Row | None,
     dev: Row | None,
@@ -163,11 +164,19 @@ def _entry(
         "gain_per_minute": None if gain is None or not cost.seconds else gain / (cost.seconds / 60),
         "cost": asdict(cost),
         "steps": climbed.found.get("n_steps", {}),
+        "n_pool": _pool(folder, climbed),
         "tuned": climbed.found.get("tuned", {}),
         "tried": climbed.found.get("tried", []),
         "place": climbed.found.get("place", f"rungs/{rung.name}"),
         "recipe": rung.recipe.resolved() if rung.is_trained else None,
     }
+
+
+def _pool(folder: Path, climbed: Record) -> float | None:
+    """Average the documents that a query was scored against, over the steps and seeds of the last stage."""
+    models = climbed.found.get("models", {}).values()
+    sizes = [each["n_pool"] or 0.0 for model in models for each in TrainingFolder((folder / model).parent).records()]
+    return round(sum(sizes) / len(sizes), 1) if sizes else None
 
 
 def _cost(plan: LadderPlan, rung: Rung, records: Mapping[str, Record]) -> Cost:

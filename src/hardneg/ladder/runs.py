@@ -70,15 +70,16 @@ def read_run(path: Path, *, name: str) -> Run:
     )
 
 
-def compare_runs(paths: Sequence[Path], *, out: Path | None = None) -> dict[str, Any]:
+def compare_runs(paths: Sequence[Path], *, out: Path | None = None, seed: int = 0) -> dict[str, Any]:
     """Compare finished runs: each with the one before it, and with the first.
 
     Args:
         paths: Their folders, at least two.
         out: Where `comparison.json` and `per_query.parquet` go; None writes nothing.
+        seed: Of the bootstrap and of the randomisation tests.
 
     Returns:
-        The same keys as `ladder.json`, as far as they make sense.
+        `seed`, and the same keys as `ladder.json`, as far as they make sense.
 
     Raises:
         RunError: A run is not finished, or they did not measure the same queries of the same dataset.
@@ -87,7 +88,7 @@ def compare_runs(paths: Sequence[Path], *, out: Path | None = None) -> dict[str,
         raise RunError("compare: name two runs or more, each once")
     runs = [read_run(path, name=name) for path, name in zip(paths, _names(paths), strict=True)]
     _check_alike(runs)
-    comparisons = compared([run.row for run in runs], base=runs[0].row.name)
+    comparisons = compared([run.row for run in runs], base=runs[0].row.name, seed=seed)
     split, _ = runs[0].settings
     found: dict[str, Any] = {
         "format": 1,
@@ -100,9 +101,10 @@ def compare_runs(paths: Sequence[Path], *, out: Path | None = None) -> dict[str,
             "test_queries": runs[0].row.per_query.height,
             "shared_queries": {},
         },
+        "seed": seed,
         "seeds": [],
         "left_out": {},
-        "rungs": [_entry(run, runs[0]) for run in runs],
+        "rungs": [_entry(run, runs[0], seed=seed) for run in runs],
         "comparisons": comparisons,
         "correction": {"method": "holm", "n": len(comparisons), "level": LEVEL},
         "best_on_dev": None,
@@ -159,8 +161,8 @@ def _check_alike(runs: Sequence[Run]) -> None:
             )
 
 
-def _entry(run: Run, first: Run) -> dict[str, Any]:
-    found = None if run is first else compare(first.row.per_query, run.row.per_query, MEASURE)
+def _entry(run: Run, first: Run, *, seed: int) -> dict[str, Any]:
+    found = None if run is first else compare(first.row.per_query, run.row.per_query, MEASURE, seed=seed)
     minutes = run.cost.seconds / 60
     gain = None if found is None else found.difference
     return {
@@ -169,7 +171,7 @@ def _entry(run: Run, first: Run) -> dict[str, Any]:
         "trained": run.cost.seconds > 0,
         "state": "done",
         "message": "",
-        "test": run.row.as_dict(),
+        "test": run.row.as_dict(seed=seed),
         "dev": None,
         "gain": gain,
         "gain_per_minute": gain / minutes if gain is not None and minutes else None,

@@ -59,7 +59,7 @@ class Record:
 
     Args:
         command: Its name.
-        dataset: The dataset that it works on, if it said so.
+        dataset: The dataset that it works on, or that an earlier command in the folder did, as far as they said so.
         state: `running`, `finished`, `interrupted` (also if it was killed), or `failed`.
         problem: The error that ended it, if one did.
         pid: Its process.
@@ -99,20 +99,23 @@ def read_record(folder: Path) -> Record | None:
 
 
 @contextmanager
-def recording(folder: Path, command: str, *, dataset: str | None = None) -> Iterator[None]:
+def recording(folder: Path | None, command: str, *, dataset: str | None = None) -> Iterator[None]:
     """Write down in a folder what is being done inside the block, for `hardneg status` to read.
 
     Tasks are shown on the display that was there before as well. A second command in the same folder records nothing,
     nor does one that may not write there.
 
     Args:
-        folder: Folder of the run; made if missing.
+        folder: Folder of the run; made if missing. None records nothing.
         command: What is done, for people.
-        dataset: What it works on.
+        dataset: The dataset that the folder is made from; None leaves what an earlier command said.
 
     Yields:
         Nothing.
     """
+    if folder is None:
+        yield
+        return
     lock = FileLock(folder / _LOCK, timeout=0)
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
@@ -121,7 +124,8 @@ def recording(folder: Path, command: str, *, dataset: str | None = None) -> Iter
     except (OSError, Timeout):
         yield
         return
-    recorder = _Recorder(folder, command, dataset, current())
+    before = read_record(folder) if dataset is None else None
+    recorder = _Recorder(folder, command, before.dataset if before else dataset, current())
     try:
         with recorder.writing(), showing(recorder):
             yield

@@ -152,9 +152,11 @@ def _join(folder: Path, path: Path) -> None:
             temporary, mode="w+", dtype=np.float32, shape=(sum(rows for rows, _ in shapes), shapes[0][1])
         )
         start = 0
-        for block, (rows, _) in zip(blocks, shapes, strict=True):
-            whole[start : start + rows] = np.load(block)
-            start += rows
+        with task("joining vectors", total=len(whole), unit="vectors") as advance:
+            for block, (rows, _) in zip(blocks, shapes, strict=True):
+                whole[start : start + rows] = np.load(block)
+                start += rows
+                advance(rows)
         whole.flush()
     for block in blocks:
         block.unlink()

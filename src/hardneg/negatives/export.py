@@ -22,6 +22,7 @@ def export(
     scores: bool = False,
     ids: bool = False,
     n_negatives: int | None = None,
+    found: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Write negatives in a form that sentence-transformers trains on.
 
@@ -48,6 +49,8 @@ def export(
             or a score as text, so leave them out of files for training.
         n_negatives: Negatives in each row of an n-tuple; queries with fewer are left out. None takes as many
             as each query has, and insists that all have as many.
+        found: Positives that mining found, `query`, `document` and `found_by`, which are labels of the dataset
+            already; with `ids` the column `found_by` says of each positive who found it, null for labelled ones.
 
     Returns:
         The table that was, or would be, written.
@@ -68,6 +71,8 @@ def export(
             "mine for this split, loosen the filters, or ask for fewer negatives in a row"
         )
     table = _with_texts(rows, dataset, ids=ids)
+    if ids and found is not None and found.height:
+        table = table.with_columns(_found_by(rows, found))
     if path is not None:
         with replacing(Path(path)) as temporary:
             if Path(path).suffix == ".parquet":
@@ -93,6 +98,21 @@ def _with_texts(rows: pl.DataFrame, dataset: Dataset, *, ids: bool) -> pl.DataFr
         if ids:
             columns.append(_gathered(known, values).alias(f"{name}_id"))
     return pl.DataFrame(columns)
+
+
+def _found_by(rows: pl.DataFrame, found: pl.DataFrame) -> pl.Series:
+    """Say of the positive of each row, or of each document of its list, who found it."""
+    column = next(name for name in ("positive", "document", "documents") if name in rows.columns)
+    pairs = rows.select(pl.int_range(pl.len()).alias("row"), "query", document=column)
+    if column == "documents":
+        pairs = pairs.explode("document")
+    known = found.select(pl.col("query", "document").cast(pl.Int32), "found_by").unique(["query", "document"])
+    named = pairs.cast({"query": pl.Int32, "document": pl.Int32}).join(
+        known, on=["query", "document"], how="left", maintain_order="left"
+    )
+    if column != "documents":
+        return named["found_by"]
+    return named.group_by("row", maintain_order=True).agg("found_by")["found_by"]
 
 
 def _gathered(values: pl.Series, positions: pl.Series) -> pl.Series:

@@ -7,6 +7,7 @@ import polars as pl
 from hardneg.data.dataset import QRELS_SCHEMA, Dataset
 from hardneg.files import replacing
 from hardneg.pipeline.parts import read_parts, scan_parts
+from hardneg.pipeline.state import read_state
 
 _FILE = "found_positives.parquet"
 KNOWN = {"found_by": pl.String, "teacher_score": pl.Float32, "p_positive": pl.Float32}
@@ -61,6 +62,25 @@ def read_found(folder: Path, dataset: Dataset) -> pl.DataFrame:
     if (folder / _FILE).exists():
         return read_parts(folder / _FILE, dataset)
     return pl.DataFrame(schema={"query": pl.Int32, "document": pl.Int32, **KNOWN})
+
+
+def found_of(negatives: Path, dataset: Dataset, *, split: str) -> pl.DataFrame:
+    """Read the found answers that come with mined negatives, as far as they are of one split.
+
+    Args:
+        negatives: The run. Of anything else, such as its `negatives/`, nothing is found.
+        dataset: The dataset that was mined.
+        split: Answers were found for the queries of the split that was mined; of other splits there are none.
+
+    Returns:
+        As for `read_found`.
+
+    Raises:
+        RunError: The file is damaged or of another dataset.
+    """
+    found = read_found(negatives, dataset)
+    mined = read_state(negatives / "mining.json", keys=("split",)) if found.height else {}
+    return found if mined.get("split", split) == split else found.clear()
 
 
 def with_found(dataset: Dataset, found: pl.DataFrame, *, split: str) -> Dataset:

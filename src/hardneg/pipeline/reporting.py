@@ -11,7 +11,7 @@ from hardneg.errors import DatasetError, MissingExtraError, RunError
 from hardneg.files import replacing
 from hardneg.pipeline.ladder_contents import read_ladder, read_ladder_facts
 from hardneg.pipeline.parts import readable
-from hardneg.pipeline.run_contents import read_audits, read_mined, read_placed, read_rows, read_trained
+from hardneg.pipeline.run_contents import read_audited, read_mined, read_placed, read_rows, read_trained
 from hardneg.pipeline.state import read_state
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def read_contents(folder: Path, *, dataset: Dataset | None = None, seed: int = 0
     manifest = read_state(folder / "manifest.json", keys=("recipe", "stages"))
     mined, unfinished = read_mined(folder)
     rows = read_rows(folder, manifest.get("chain", []))
-    trained, audits, ladder = list(read_trained(folder)), list(read_audits(folder)), read_ladder(folder)
+    trained, audits, ladder = list(read_trained(folder)), list(read_audited(folder)), read_ladder(folder)
     if not (mined or rows or trained or audits or ladder is not None):
         raise RunError(
             f"{folder} holds nothing to report; name the folder of a run, of mined negatives, of a training or of an "

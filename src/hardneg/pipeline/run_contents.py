@@ -182,7 +182,7 @@ def _lines(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def read_audits(folder: Path) -> Iterator["Audited"]:
+def read_audited(folder: Path) -> Iterator["Audited"]:
     """Read what `hardneg audit --json` and `hardneg calibrate --json` printed into files of the folder.
 
     Args:

@@ -11,7 +11,9 @@ import polars as pl
 from hardneg.audit.fit_findings import fit_findings, read_fits
 from hardneg.errors import RunError
 from hardneg.live.record import Record, TaskState, read_record
+from hardneg.pipeline.audits import read_audits
 from hardneg.pipeline.parts import part_files, scan_parts
+from hardneg.pipeline.scores import read_record as read_record_of_scores
 from hardneg.pipeline.state import read_state
 from hardneg.training.folder import TrainingFolder
 
@@ -66,7 +68,7 @@ def read_status(folder: Path) -> Status:
     """Look into a run folder, without disturbing what works there.
 
     Args:
-        folder: Folder of `hardneg run`, `mine` or `train`.
+        folder: Folder of `hardneg run`, or of any other command that writes one.
 
     Returns:
         The status.
@@ -80,7 +82,10 @@ def read_status(folder: Path) -> Status:
     record = read_record(folder)
     state = _state_of_files(folder, manifest) if record is None else record.state
     if state is None:
-        raise RunError(f"{folder} holds no run; name a folder that `hardneg run`, `mine` or `train` wrote into")
+        raise RunError(
+            f"{folder} holds no run; name a folder that `hardneg run`, `mine`, `train` or another long command wrote "
+            "into"
+        )
     stage, planned = manifest.get("stage"), tuple(manifest.get("planned", ()))
     done = tuple(name for name in planned if name in manifest["stages"] and name != stage) if planned else ()
     return Status(
@@ -112,6 +117,8 @@ def _state_of_files(folder: Path, manifest: dict[str, Any]) -> str | None:
         is_finished = "stage" not in manifest and (folder / "model").is_dir()
     elif (folder / "mining.json").exists():
         is_finished = (folder / "funnel.json").exists()
+    elif _measured(folder) or read_audits(folder):
+        is_finished = True
     else:
         return None
     return "finished" if is_finished else "interrupted"
@@ -126,12 +133,38 @@ def _findings(folder: Path) -> dict[str, Any]:
         if last:
             name = "training" if place == folder else f"training {place.name}"
             found[name] = {key: last[key] for key in ("step", "loss") if key in last}
-    rows = {path.parent.name: json.loads(path.read_text()) for path in sorted(folder.glob("evaluation/*/metrics.json"))}
-    for name, figures in rows.items():
-        found[f"measured {name}"] = {key: figure["value"] for key, figure in figures["metrics"].items()}
+    found |= _measured(folder) | _scored(folder)
+    found |= {f"audit, {kind}": figures for kind, figures in read_audits(folder).items()}
     noticed = [asdict(finding) for place in _places(folder) for finding in TrainingFolder(place).findings()]
     noticed += [asdict(finding) for fit in read_fits(folder) for finding in fit_findings(fit)]
     return found | ({"findings": noticed} if noticed else {})
+
+
+def _measured(folder: Path) -> dict[str, Any]:
+    """Read what was measured, in a run's folder, in one of `hardneg evaluate` or in one of a ladder."""
+    places = [*sorted(folder.glob("evaluation/*")), folder, *sorted(each for each in folder.glob("*") if each.is_dir())]
+    found = {}
+    for place in places:
+        told = read_state(place / "metrics.json", keys=("name", "metrics"))
+        if told:
+            name = place.name if place.parent.name == "evaluation" else told["name"]
+            found[f"measured {name}"] = {key: figure["value"] for key, figure in told["metrics"].items()}
+    ladder = read_state(folder / "ladder.json", keys=("measure", "rungs"))
+    for rung in ladder.get("rungs", ()):
+        if rung["test"] is not None:
+            found[f"measured {rung['name']}"] = {ladder["measure"]: rung["test"][ladder["measure"]]["value"]}
+    return found
+
+
+def _scored(folder: Path) -> dict[str, Any]:
+    """Read what teachers thought of what was mined, of each that is done."""
+    files = sorted(folder.glob("scores/*.parquet"))
+    told = {file.stem: read_record_of_scores(file) for file in files}
+    return {
+        f"scored by {name}": {key: each[key] for key in ("pairs", "positive_mean", "other_mean")}
+        for name, each in told.items()
+        if "pairs" in each
+    }
 
 
 def _places(folder: Path) -> list[Path]:

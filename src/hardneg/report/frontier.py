@@ -1,6 +1,5 @@
 """The frontier: what each setting of a filter costs in answers among the negatives, and buys in hardness."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,12 +7,10 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
-from hardneg.report.svg import Scale, line, number, path, picture, text, width_of, x_axis, y_axis
+from hardneg.report.series import Labels, legend, marker, series
+from hardneg.report.svg import Scale, line, number, path, picture, x_axis, y_axis
 
-_HEIGHT, _FOOT, _LEFT, _LEGEND = 300, 44, 52, 22
-_N_SERIES = 8
-# Corners of each series' marker: angle of the first in degrees, and how many; many corners are a disc.
-_MARKERS = ((0, 24), (45, 4), (0, 4), (90, 3), (-90, 3), (18, 5), (0, 6), (60, 3))
+_HEIGHT, _FOOT, _LEFT = 300, 44, 52
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,20 +68,20 @@ class FrontierPlot:
         """One marker for each setting, one shape and colour for each filter."""
         rows = self.drawn()
         kinds = rows["filter"].unique(maintain_order=True).to_list()
-        legend, head = _legend(kinds, width)
+        names, head = legend(kinds, width, left=_LEFT)
         bottom = head + _HEIGHT
         x = _padded(rows["x"].to_list(), _LEFT, width - 10)
         top = max([*rows["y"].to_list(), 0.001])
         y = Scale(0, 1.08 * top, bottom, head)
-        parts = [*legend, x_axis(x, bottom, n=3 if width < 500 else 7, top=head, title=self._axis(width))]
+        parts = [*names, x_axis(x, bottom, n=3 if width < 500 else 7, top=head, title=self._axis(width))]
         parts += [y_axis(y, _LEFT, n=5, right=width - 10, percent=True)]
-        taken = [(x(each["x"]) - 6, y(each["y"]), 12.0) for each in rows.iter_rows(named=True)]
+        labels = Labels([(x(a), y(b)) for a, b in rows.select("x", "y").iter_rows()], width)
         for at, kind in enumerate(kinds):
             part = rows.filter(pl.col("filter") == kind)
             through = part.filter("compared").sort("x").select("x", "y").iter_rows()
-            parts.append(path([(x(a), y(b)) for a, b in through], f"curve thin s{at % _N_SERIES}"))
+            parts.append(path([(x(a), y(b)) for a, b in through], f"curve thin {series(at)}"))
             for row in part.iter_rows(named=True):
-                parts += self._marker(row, at, x(row["x"]), y(row["y"]), taken=taken, width=width)
+                parts += self._marker(row, at, x(row["x"]), y(row["y"]), labels)
         parts.append(line(_LEFT, bottom, width - 10, bottom, "base"))
         return picture(width, bottom + _FOOT, parts, title=self.title, description=self.lead)
 
@@ -92,49 +89,12 @@ class FrontierPlot:
         by = f" ({self.score} score)" if self.score and width > 500 else ""
         return f"score, relative to the weakest positive{by} →"
 
-    def _marker(
-        self,
-        row: Mapping[str, Any],
-        at: int,
-        x: float,
-        y: float,
-        *,
-        taken: list[tuple[float, float, float]],
-        width: int,
-    ) -> list[Markup]:
-        series = f"s{at % _N_SERIES}" + ("" if row["compared"] else " open")
+    def _marker(self, row: Mapping[str, Any], at: int, x: float, y: float, labels: Labels) -> list[Markup]:
         is_best = self.best == f"{row['filter']} {row['setting']}".strip()
-        parts = [path(_corners(x, y, 9, at), "ring", closed=True)] if is_best else []
-        parts.append(path(_corners(x, y, 5, at), f"marker {series}", closed=True))
+        parts = [marker(x, y, 9, at=at, kind="ring")] if is_best else []
+        parts.append(marker(x, y, 5, at=at, kind=f"marker {series(at)}" + ("" if row["compared"] else " open")))
         label = row["setting"].rpartition("=")[2] or row["setting"]
-        left = x + 8 if x + 8 + width_of(label) < width else x - 8 - width_of(label)
-        own = (x - 6, y, 12.0)
-        free = all(
-            abs(y - b) > 11 or left + width_of(label) < a or left > a + w for a, b, w in taken if (a, b, w) != own
-        )
-        if label and (free or is_best):
-            taken.append((left, y, width_of(label)))
-            place = (left, "start") if left > x else (x - 8, "end")
-            parts.append(text(place[0], y + 4, label, "tick", anchor=place[1]))
-        return parts
-
-
-def _corners(x: float, y: float, radius: float, at: int) -> list[tuple[float, float]]:
-    first, n = _MARKERS[at % len(_MARKERS)]
-    angles = (math.radians(first + 360 * corner / n) for corner in range(n))
-    return [(x + radius * math.cos(angle), y - radius * math.sin(angle)) for angle in angles]
-
-
-def _legend(kinds: Sequence[str], width: int) -> tuple[list[Markup], float]:
-    """Lay out the names of the series in lines; gives the height that they take too."""
-    parts, x, y = list[Markup](), float(_LEFT), 12.0
-    for at, kind in enumerate(kinds):
-        if x + 34 + width_of(kind) > width and x > _LEFT:
-            x, y = float(_LEFT), y + _LEGEND
-        parts.append(path(_corners(x + 6, y, 5, at), f"marker s{at % _N_SERIES}", closed=True))
-        parts.append(text(x + 16, y + 4, kind))
-        x += 34 + width_of(kind)
-    return parts, y + 18
+        return [*parts, labels.beside(x, y, label, always=is_best)]
 
 
 def _padded(values: Sequence[float], start: float, end: float) -> Scale:

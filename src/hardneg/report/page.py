@@ -24,6 +24,7 @@ from hardneg.report.gains import Gains, gains
 from hardneg.report.hardness import hardness
 from hardneg.report.headline import headline
 from hardneg.report.intervals import Intervals
+from hardneg.report.pool_sizes import pool_sizes
 from hardneg.report.quality import MEASURE, climbs, differences, ladder, plain, quality
 from hardneg.report.refreshes import refreshes, replacements
 from hardneg.report.supply import supply
@@ -112,6 +113,9 @@ def _quality(contents: Contents) -> Iterator[Figure]:
         yield ladder(contents.ladder.rungs, measure=contents.ladder.measure)
         if contents.ladder.comparisons.height:
             yield climbs(contents.ladder.comparisons, measure=contents.ladder.measure)
+        sizes = pool_sizes(contents.ladder.rungs, measure=contents.ladder.measure)
+        if sizes is not None:
+            yield sizes
 
 
 def _gains(contents: Contents) -> Iterator[Gains]:

@@ -138,12 +138,12 @@ def dot(x: float, y: float, radius: float, kind: str, hint: str = "") -> Markup:
     )
 
 
-def path(points: Sequence[tuple[float, float]], kind: str, *, closed: bool = False) -> Markup:
-    """Draw a line through points; nothing for none."""
+def path(points: Sequence[tuple[float, float]], kind: str, *, closed: bool = False, hint: str = "") -> Markup:
+    """Draw a line through points; nothing for none. The hint shows when the pointer rests on it."""
     if not points:
         return Markup()
     steps = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
-    return Markup('<path d="M{}{}" class="{}"/>').format(steps, "Z" if closed else "", kind)
+    return Markup('<path d="M{}{}" class="{}">{}</path>').format(steps, "Z" if closed else "", kind, _hint(hint))
 
 
 def x_axis(scale: Scale, y: float, *, n: int, top: float, title: str = "", percent: bool = False) -> Markup:

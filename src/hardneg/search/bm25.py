@@ -6,11 +6,12 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float32, Int32, Integer
 
+from hardneg.progress import task
 from hardneg.search.analyzers import Analyzer
 from hardneg.search.compiled import frozen, in_threads
 from hardneg.search.postings import build_postings
 from hardneg.search.postings_kernels import Postings, QueryTerms, pair_rows, search_rows
-from hardneg.search.terms import number_terms
+from hardneg.search.terms import number_terms, shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +55,9 @@ class BM25Index:
         if not (k1 >= 0 and 0 <= b <= 1):
             raise ValueError(f"k1 must be at least 0 and b within [0, 1], not {k1} and {b}")
         vocabulary: dict[str, int] = {}
-        slices = number_terms(texts, analyzer, vocabulary, grow=True)
-        return cls(analyzer, vocabulary, build_postings(slices, vocabulary, k1=k1, b=b))
+        with task("indexing documents", total=len(texts), unit="documents") as advance:
+            slices = shown(number_terms(texts, analyzer, vocabulary, grow=True), advance)
+            return cls(analyzer, vocabulary, build_postings(slices, vocabulary, k1=k1, b=b))
 
     def search(
         self, texts: list[str], depth: int
@@ -79,7 +81,12 @@ class BM25Index:
         places = min(depth, self.postings.n_documents)
         found = np.full((len(texts), places), -1, np.int32)
         score = np.zeros((len(texts), places))
-        in_threads(len(texts), lambda part: search_rows(self.postings, queries, found, score, part))
+        with task("searching the index", total=len(texts), unit="queries") as advance:
+            in_threads(
+                len(texts),
+                lambda part: search_rows(self.postings, queries, found, score, part),
+                advance=advance,
+            )
         order = np.argsort(-score, axis=1, kind="stable")
         padding = ((0, 0), (0, depth - places))
         return (

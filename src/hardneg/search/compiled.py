@@ -5,16 +5,20 @@ import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
+from hardneg.progress import Advance
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 Part = tuple[int, int]
 
 _MIN_ROWS = 8
+_SHOWN_ROWS = 64  # rows of a part at most where somebody watches
 
 
 def compiled(function: Function) -> Function:
@@ -28,21 +32,24 @@ def compiled(function: Function) -> Function:
     return kernel
 
 
-def in_threads(n_rows: int, run: Callable[[Part], object]) -> None:
+def in_threads(n_rows: int, run: Callable[[Part], object], *, advance: Advance | None = None) -> None:
     """Call `run` on consecutive parts of `range(n_rows)`, on as many threads as there are cores.
 
     Args:
         n_rows: Rows in all, from 0.
         run: Work on the rows from the first to before the second number of a part; parts must not write to
             shared places.
+        advance: Called in this thread with the number of rows of each part that is done; parts are smaller then.
     """
-    n_parts = min(n_cores(), -(-n_rows // _MIN_ROWS))
-    if n_parts <= 1:
-        run((0, n_rows))
-        return
+    n_threads = max(1, min(n_cores(), -(-n_rows // _MIN_ROWS)))
+    n_parts = n_threads if advance is None else max(n_threads, -(-n_rows // _SHOWN_ROWS))
     edges = np.linspace(0, n_rows, n_parts + 1).astype(int).tolist()
-    with ThreadPoolExecutor(n_parts) as pool:
-        list(pool.map(run, itertools.pairwise(edges)))
+    parts = list(itertools.pairwise(edges))
+    with ThreadPoolExecutor(n_threads) if n_threads > 1 else nullcontext() as pool:
+        done = map(run, parts) if pool is None else pool.map(run, parts)
+        for (start, stop), _ in zip(parts, done, strict=True):
+            if advance is not None:
+                advance(stop - start)
 
 
 def n_cores() -> int:

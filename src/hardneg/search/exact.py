@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int32, Integer
 
 from hardneg.errors import ModelError
+from hardneg.progress import Advance, task
 from hardneg.search.compiled import frozen, in_threads
 from hardneg.search.kernels import Block, Survivors, Towers, length_rows, pair_rows, scan_rows, true_rows
 
@@ -59,11 +60,12 @@ def exact_topk(
     length = _lengths(queries, "query")
     edges = [*range(0, len(documents), document_block), len(documents)]
     longest = _longest(documents, edges, limit=_MAX_SCORE / max(float(length.max()), 1.0))
-    for start in range(0, len(queries), query_block):
-        rows = slice(start, start + query_block)
-        towers = Towers(frozen(queries[rows]), frozen(documents))
-        bound = rounding_bound(queries.shape[1], length[rows, None] * longest)
-        found[rows], score[rows] = _search(towers, edges, np.maximum.accumulate(bound, axis=1), depth)
+    with task("searching vectors", total=len(queries) * len(documents), unit="products") as advance:
+        for start in range(0, len(queries), query_block):
+            rows = slice(start, start + query_block)
+            towers = Towers(frozen(queries[rows]), frozen(documents))
+            bound = np.maximum.accumulate(rounding_bound(queries.shape[1], length[rows, None] * longest), axis=1)
+            found[rows], score[rows] = _search(towers, edges, bound, depth, advance)
     return found, score
 
 
@@ -117,7 +119,7 @@ def rounding_bound(dim: int, length: Float64[np.ndarray, "*shape"]) -> Float64[n
 
 
 def _search(
-    towers: Towers, edges: list[int], error: Float64[np.ndarray, "queries blocks"], depth: int
+    towers: Towers, edges: list[int], error: Float64[np.ndarray, "queries blocks"], depth: int, advance: Advance
 ) -> tuple[Int32[np.ndarray, "queries depth"], Float32[np.ndarray, "queries depth"]]:
     n_queries, capacity = len(towers.queries), 4 * depth + 256
     survivors = Survivors(
@@ -132,6 +134,7 @@ def _search(
         np.matmul(towers.queries, towers.documents[start:stop].T, out=scores)
         block = Block(scores, start, depth, np.ascontiguousarray(error[:, number]))
         _scan(towers, block, survivors)
+        advance(scores.size)
     true = np.full((n_queries, int(survivors.n_kept.max())), -np.inf)
     in_threads(n_queries, lambda part: true_rows(towers, survivors, true, part))
     order = np.argsort(-true, axis=1, kind="stable")[:, :depth]

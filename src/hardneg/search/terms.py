@@ -1,12 +1,13 @@
 """Texts as numbered terms, a slice of texts at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from jaxtyping import Int32, Int64
 
+from hardneg.progress import Advance
 from hardneg.search.analyzers import Analyzer
 
 _SLICE = 16_384
@@ -49,6 +50,13 @@ def number_terms(texts: pl.Series, analyzer: Analyzer, vocabulary: dict[str, int
         number = flat.join(distinct, on="word", how="left", maintain_order="left")["number"].to_numpy()
         first, term = _numbers(analyzer.terms(distinct["word"].to_list()), vocabulary, grow)
         yield _expand(number, text, first, term, len(words))
+
+
+def shown(slices: Iterable[Terms], advance: Advance) -> Iterator[Terms]:
+    """Hand slices on, and count the texts of each as done when the next one is asked for."""
+    for terms in slices:
+        yield terms
+        advance(terms.n_texts)
 
 
 def _numbers(

@@ -1,5 +1,6 @@
 """The training loop."""
 
+import atexit
 import os
 import time
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import numpy as np
 import polars as pl
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState, is_initialized
+from torch import distributed
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.findings import Finding
@@ -180,7 +182,15 @@ def _start_accelerator(settings: TrainSettings, folder: TrainingFolder) -> Accel
             f"{os.environ['WORLD_SIZE']} processes were launched, but each would train the whole run alone; "
             "without GPUs launch with `accelerate launch --cpu` or set ACCELERATE_USE_CPU=true"
         )
+    if accelerator.num_processes > 1:
+        atexit.register(_leave_group)
     return accelerator
+
+
+def _leave_group() -> None:
+    """Stop the threads that talk to other processes while Python is whole; one that is left may abort its process."""
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def _work(session: Session, supply: Supply, steps: list[Step], probe: Probe | None) -> float:

@@ -11,8 +11,10 @@ from hardneg.errors import InputError, MissingExtraError, RecipeError
 from hardneg.filters import NearDuplicate, PositiveMargin, RankWindow
 from hardneg.negatives import Selection
 from hardneg.negatives.mining import Plan
+from hardneg.progress import showing
 from hardneg.sources import BM25, Dense, Random
 from labelled_toy import Ladder, labelled_toy
+from watching import Watching
 
 LISTS = tuple(tuple((q + j) % 50 for j in range(4)) if q % 2 else () for q in range(20))
 
@@ -41,6 +43,21 @@ def test_each_variant_is_audited_as_it_would_be_alone(block_size):
         alone = audit_planted(dataset, plan, seeds=(0, 1))
         assert found.audits[name].outcome.queries.equals(alone.outcome.queries)
         assert found.audits[name].as_dict() == alone.as_dict()
+
+
+def test_settings_and_their_intervals_are_shown_and_intervals_drawn_once():
+    with showing(display := Watching()):
+        found = frontier(labelled_toy(), _variants(), seeds=(0, 1))
+        first = found.frame()
+        assert found.frame().equals(first)
+    tried = ("trying settings", 4, "settings")
+    assert display.tasks == [
+        ("auditing", display.tasks[0][1], "queries"),
+        tried,
+        tried,
+        ("drawing intervals", 8, "steps"),
+    ]
+    assert len(display.finished()) == 3
 
 
 def test_equal_coverage_looks_at_queries_that_all_compared_variants_cover():

@@ -3,8 +3,9 @@ import re
 import sys
 
 import pytest
+from rich.progress import Progress
 
-from hardneg.cli.display import progress
+from hardneg.cli.display import Bars, progress
 from hardneg.progress import task
 
 
@@ -44,6 +45,19 @@ def test_the_bars_of_nested_tasks_stand_below_each_other(work):
     last = work().rstrip().splitlines()[-2:]
     assert last[0].lstrip("\r").startswith("mining")
     assert last[1].lstrip("\r").startswith("encoding")
+
+
+def test_a_task_that_comes_again_with_each_block_takes_up_its_bar():
+    bars = Bars(Progress(disable=True))
+    with bars.task("mining", total=9, unit="queries") as outer:
+        for size in (6, 3):
+            with bars.task("searching", total=size, unit="queries") as inner:
+                inner(size)
+            outer(size)
+        with bars.task("searching", total=None, unit="queries"), bars.task("searching", total=4, unit="queries"):
+            pass
+    shown = [(each.description, each.completed, each.total) for each in bars.progress.tasks]
+    assert shown == [("mining", 9, 9), ("searching", 0, 4), ("searching", 0, None)]
 
 
 def test_nothing_is_shown_on_request_or_where_stderr_is_no_terminal(work):

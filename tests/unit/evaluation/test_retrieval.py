@@ -9,6 +9,7 @@ from hardneg import progress
 from hardneg.errors import DatasetError
 from hardneg.evaluation.metrics import MEASURES
 from hardneg.evaluation.retrieval import evaluate
+from watching import Watching
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,14 @@ def test_progress_counts_queries(tiny):
     with progress.showing(Display()):
         evaluate(tiny, InOrder(), split="train", block_size=2)
     assert seen == [("searching with in_order", 3, "queries"), 2, 1]
+
+
+def test_intervals_are_shown_measure_by_measure(tiny):
+    result = evaluate(tiny, InOrder(), split="train")
+    with progress.showing(display := Watching()):
+        figures = result.figures()
+    assert display.tasks == [("drawing intervals", len(figures), "measures")]
+    assert display.finished() == {"drawing intervals"}
 
 
 def test_graded_labels_survive(tiny):

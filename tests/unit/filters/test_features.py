@@ -8,6 +8,8 @@ from hardneg.audit.planting import plant
 from hardneg.data.dataset import Dataset
 from hardneg.filters import neighbours
 from hardneg.filters.features import Features
+from hardneg.progress import showing
+from watching import Watching
 
 N_QUERIES, N_DOCUMENTS = 9, 12
 QUERY_TEXTS = ["a b c", "a d", "e f g", "b c", "h", "a d", "c e", "f h a", "zz"]  # 1 and 5 are the same
@@ -71,6 +73,15 @@ def rows() -> pl.DataFrame:
 
 
 FEATURES = Features("train", Told(), (Told("words"),))
+
+
+def test_what_goes_from_query_to_query_is_shown(dataset, rows):
+    with showing(display := Watching()):
+        FEATURES.describe(rows, dataset)
+    compared = {"comparing words", "comparing vectors with known answers", "comparing with similar queries"}
+    assert compared <= display.finished()
+    totals = {description: total for description, total, _ in display.tasks}
+    assert {totals[each] for each in compared} == {N_QUERIES}
 
 
 def number(value):

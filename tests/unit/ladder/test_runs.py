@@ -2,11 +2,14 @@
 
 import json
 
+import numpy as np
 import polars as pl
 import pytest
 
 from hardneg.errors import RunError
 from hardneg.ladder.runs import compare_runs, read_run
+from hardneg.progress import showing
+from watching import Watching
 
 
 def evaluation(folder, values, *, split="test", depth=100):
@@ -46,6 +49,27 @@ def test_runs_are_compared_with_the_one_before_and_with_the_first(tmp_path):
     assert (first["wins"], first["ties"], first["losses"]) == (1, 1, 1)
     assert [rung["gain"] for rung in found["rungs"]] == [None, pytest.approx(0.0), pytest.approx(0.3)]
     assert [rung["gain_per_minute"] for rung in found["rungs"]] == [None, None, None]
+
+
+def test_the_seed_draws_intervals_and_tests_and_changes_nothing_else(tmp_path):
+    values = np.random.default_rng(0).random((2, 40)).tolist()
+    paths = [evaluation(tmp_path / name, of) for name, of in zip("ab", values, strict=True)]
+    found = [compare_runs(paths, seed=seed) for seed in (0, 0, 7)]
+    assert found[0] == found[1]
+    assert [each["seed"] for each in found] == [0, 0, 7]
+    one, other = (each["comparisons"][0] for each in found[1:])
+    assert one["difference"] == other["difference"]
+    for key in ("low", "high", "p_value"):
+        assert one[key] != other[key]
+    assert found[0]["rungs"][1]["test"]["nDCG@10"]["low"] != found[2]["rungs"][1]["test"]["nDCG@10"]["low"]
+
+
+def test_comparisons_are_shown_one_by_one(tmp_path):
+    paths = [evaluation(tmp_path / name, [0.0, 0.5]) for name in "abc"]
+    with showing(display := Watching()):
+        compare_runs(paths)
+    assert display.tasks == [("comparing query by query", 3, "comparisons")]
+    assert display.finished() == {"comparing query by query"}
 
 
 def test_gain_is_given_for_each_minute_of_cost(tmp_path):

@@ -107,6 +107,21 @@ def test_a_second_command_in_a_folder_leaves_the_record_of_the_first(tmp_path):
         assert read_record(tmp_path).state == "running"
 
 
+def test_a_command_that_names_no_dataset_leaves_what_the_one_before_said(tmp_path):
+    for command, dataset in (("mine", "data/x"), ("score", None), ("mine", "data/y"), ("score", None)):
+        with recording(tmp_path, command, dataset=dataset):
+            pass
+    record = read_record(tmp_path)
+    assert (record.command, record.dataset) == ("score", "data/y")
+
+
+def test_without_a_folder_nothing_is_recorded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with recording(None, "score"), task("scoring", total=1, unit="pairs") as advance:
+        advance(1)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_where_nothing_can_be_written_the_work_goes_on(tmp_path):
     (tmp_path / "file").touch()
     with recording(tmp_path / "file", "mine"):

@@ -13,7 +13,9 @@ from hardneg.errors import RunError
 from hardneg.models import store
 from hardneg.models.sentence_transformer import load_encoder
 from hardneg.models.store import cache_folder, document_vectors, encode, query_vectors
+from hardneg.progress import showing
 from tiny_model import build_tiny_model
+from watching import Watching
 
 
 @dataclasses.dataclass(eq=False)
@@ -84,6 +86,13 @@ def test_those_who_ask_at_the_same_time_get_the_same_whole_vectors_encoded_once(
         found = list(pool.map(lambda each: encode(each, toy.document_texts, kind="document"), encoders))
     assert all(np.array_equal(each, found[0]) for each in found)
     assert sum(len(texts) for each in encoders for texts in each.calls) == len(found[0]) == toy.n_documents
+
+
+def test_encoding_and_joining_are_shown(toy):
+    with showing(display := Watching()):
+        document_vectors(Counting(), toy)
+    assert [each[0] for each in display.tasks] == ["encoding documents", "joining vectors"]
+    assert display.finished() == {"encoding documents", "joining vectors"}
 
 
 def test_vectors_that_are_not_one_a_text_are_refused(toy):

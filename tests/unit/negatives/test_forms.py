@@ -26,6 +26,24 @@ def test_triplets_pair_each_positive_with_each_negative(negatives, ten):
     assert table.columns == ["query", "positive", "negative"]
 
 
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        ("triplet", [None, None, None, "learned"]),
+        ("n-tuple", [None, None, "learned"]),
+        ("labeled-pair", [None, None, None, None, "learned", None]),
+        ("labeled-list", [[None, None, None], [None, "learned", None]]),
+    ],
+)
+def test_with_ids_each_positive_says_who_found_it(negatives, even, ten, form, expected):
+    found = pl.DataFrame({"query": [1], "document": [2], "found_by": ["learned"]})
+    chosen = even if form == "n-tuple" else negatives
+    table = export(ten, chosen, split="train", form=form, ids=True, found=found)
+    assert table["found_by"].to_list() == expected
+    assert "found_by" not in export(ten, chosen, split="train", form=form, found=found).columns
+    assert "found_by" not in export(ten, chosen, split="train", form=form, ids=True, found=found.clear()).columns
+
+
 def test_scores_of_a_triplet_are_the_positives_then_the_negatives(negatives, ten):
     table = export(ten, negatives, split="train", form="triplet", scores=True)
     assert table["scores"].list.eval(pl.element().round(2)).to_list() == pytest.approx(

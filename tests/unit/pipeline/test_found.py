@@ -7,7 +7,7 @@ from polars.testing import assert_frame_equal
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
 from hardneg.negatives import Selection
-from hardneg.pipeline.found import read_found, with_found
+from hardneg.pipeline.found import found_of, read_found, with_found
 from hardneg.pipeline.mining import mine
 from hardneg.pipeline.parts import read_parts
 from hardneg.sources import BM25
@@ -100,6 +100,13 @@ def test_a_filter_that_finds_nothing_leaves_a_file_without_rows(dataset, tmp_pat
     assert (tmp_path / "found_positives.parquet").exists()
     assert mined.found.is_empty()
     assert read_found(tmp_path, dataset).schema == mine(dataset, **settings(Blind())).found.schema
+
+
+def test_found_answers_are_of_the_split_that_was_mined(dataset, tmp_path):
+    mined = mine(dataset, **settings(Finder(), out=tmp_path))
+    assert_frame_equal(found_of(tmp_path, dataset, split="train"), mined.found)
+    assert found_of(tmp_path, dataset, split="test").is_empty()
+    assert found_of(tmp_path / "negatives", dataset, split="train").is_empty()
 
 
 def test_a_damaged_file_is_named(dataset, tmp_path):

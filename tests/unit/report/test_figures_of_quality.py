@@ -1,5 +1,6 @@
 """The tables behind the figures of quality, worked out again query by query."""
 
+import re
 from statistics import fmean
 
 import polars as pl
@@ -7,6 +8,7 @@ import pytest
 
 from hardneg.report.intervals import Intervals
 from hardneg.report.page import sections
+from hardneg.report.pool_sizes import pool_sizes
 from hardneg.report.quality import differences, quality
 
 
@@ -72,3 +74,25 @@ def test_a_value_without_an_interval_or_without_a_value_is_drawn_all_the_same():
     drawn = str(figure.svg(340))
     assert drawn.count("<circle") == 1
     assert ">b</text>" in drawn
+
+
+def trained_with(sizes):
+    values = [0.5 + 0.01 * at for at in range(len(sizes))]
+    ends = {"low": [value - 0.1 for value in values], "high": [value + 0.1 for value in values]}
+    return pl.DataFrame({"name": [f"a{size}" for size in sizes], "n_pool": sizes, "value": values, **ends})
+
+
+def test_pools_stand_from_left_to_right_by_their_size_doubling_by_doubling():
+    figure = pool_sizes(trained_with([16.0, 64.0, 32.0, 128.0]), measure="nDCG@10")
+    assert "16 to 128 documents" in figure.lead
+    assert "a128.0 (128) stands highest: 0.5300 nDCG@10" in figure.lead
+    upright = re.findall(r'<line x1="([\d.]+)" y1="[\d.]+" x2="\1" y2="[\d.]+" class="bar', str(figure.svg(720)))
+    a, b, c, d = map(float, upright)
+    assert a < b < c < d
+    assert b - a == pytest.approx(c - b, abs=0.2) == pytest.approx(d - c, abs=0.2)
+
+
+def test_pools_of_nearly_one_size_are_no_figure():
+    assert pool_sizes(trained_with([31.0, 32.0, 33.0, 64.0]), measure="nDCG@10") is None
+    assert pool_sizes(trained_with([16.0, 64.0, None]), measure="nDCG@10") is None
+    assert pool_sizes(trained_with([16.0, 32.0, 64.0]).drop("n_pool"), measure="nDCG@10") is None

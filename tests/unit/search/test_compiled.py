@@ -16,6 +16,19 @@ def test_parts_cover_all_rows_once(n_rows):
     assert (seen == 1).all()
 
 
+@pytest.mark.parametrize("n_rows", [0, 1, 7, 1_000])
+def test_whoever_watches_is_told_of_all_rows_in_parts(n_rows):
+    seen, told = np.zeros(n_rows, int), []
+
+    def run(part):
+        seen[part[0] : part[1]] += 1
+
+    in_threads(n_rows, run, advance=told.append)
+    assert (seen == 1).all()
+    assert sum(told) == n_rows
+    assert max(told) <= 64
+
+
 def test_an_error_in_a_thread_reaches_the_caller():
     with pytest.raises(ZeroDivisionError):
         in_threads(100, lambda _: 1 / 0)

@@ -48,7 +48,8 @@ def run_in_two_processes(*arguments):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "true"}
-    shared |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])}
+    shared |= {"OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"}
+    shared |= {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])}
     with TemporaryFile("w+") as errors:
         running = [
             subprocess.Popen(
