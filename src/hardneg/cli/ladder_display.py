@@ -9,10 +9,14 @@ import typer
 from hardneg.errors import Interrupted, RecipeError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from hardneg.ladder.climb import Turn
     from hardneg.ladder.plan import LadderPlan, Task
     from hardneg.pipeline.asking import Bill
 
+_WIDTH = 112  # of the widest table; a terminal that has less gets fewer columns
+_COMPARED = ("", "difference", "95 % interval", "p", "corrected", "better", "same", "worse")
 _DOING = {
     "retrieve": "searching for candidates",
     "mine": "mining",
@@ -105,25 +109,42 @@ def show_ladder(found: Mapping[str, Any]) -> None:
     from rich.console import Console
 
     console = Console()
-    console.print(_rungs(found))
+    if not console.is_terminal:
+        console = Console(width=max(console.width, _WIDTH))  # nobody knows how wide a file is shown
+    narrow = console.width < _WIDTH
+    console.print(_rungs(found, narrow=narrow))
     if found["comparisons"]:
-        console.print(comparisons(found))
+        console.print(comparisons(found, narrow=narrow))
     for line in verdicts(found):
         console.print(line, highlight=False)
 
 
-def _rungs(found: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    from rich.table import Table
-
+def _rungs(found: Mapping[str, Any], *, narrow: bool) -> "Table":
     measure, counts = found["measure"], found["dataset"]
     seeds = f", seeds {', '.join(map(str, found['seeds']))}" if found["seeds"] else ""
-    title = f"{measure} on {counts['name']}: {counts['test_queries']:,} queries{seeds}"
-    table = Table(title=title, title_justify="left")
-    for head in ("rung", "dev", "test", "seconds", "peak memory", "teacher calls", "gain a minute"):
+    table = _table(f"{measure} on {counts['name']}: {counts['test_queries']:,} queries{seeds}", narrow=narrow)
+    for head in (
+        "rung",
+        "dev",
+        "test",
+        "seconds",
+        "peak memory",
+        *(() if narrow else ("teacher calls",)),
+        "gain a minute",
+    ):
         table.add_column(head, justify="left" if head == "rung" else "right", no_wrap=head in ("rung", "test"))
     for rung in found["rungs"]:
-        table.add_row(rung["name"], *(_cells(rung, measure)))
+        cells = _cells(rung, measure)
+        table.add_row(rung["name"], *(cells[:-2] + cells[-1:] if narrow else cells))
     return table
+
+
+def _table(title: str, *, narrow: bool) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    shape = box.SIMPLE_HEAD if narrow else box.HEAVY_HEAD
+    return Table(title=title, title_justify="left", box=shape, pad_edge=not narrow)
 
 
 def _cells(rung: Mapping[str, Any], measure: str) -> list[str]:
@@ -142,25 +163,26 @@ def _cells(rung: Mapping[str, Any], measure: str) -> list[str]:
     ]
 
 
-def comparisons(found: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    """Draw the comparisons of a ladder or of runs."""
-    from rich.table import Table
-
+def comparisons(found: Mapping[str, Any], *, narrow: bool = False) -> "Table":
+    """Draw the comparisons of a ladder or of runs; a narrow table has the corrected p-values only."""
     correction = found["correction"]
     number = f"{correction['n']} comparison{'s' if correction['n'] > 1 else ''}"
-    table = Table(title=f"Query by query, corrected for {number} (Holm)", title_justify="left")
-    for head in ("", "difference", "95 % interval", "p", "corrected", "better", "same", "worse"):
-        table.add_column(head, justify="left" if not head else "right", no_wrap=not head)
+    table = _table(f"Query by query, corrected for {number} (Holm)", narrow=narrow)
+    left_out = ("p", "same") if narrow else ()
+    for head in _COMPARED:
+        if head not in left_out:
+            table.add_column(head, justify="left" if not head else "right", no_wrap=bool(head))
     for one in found["comparisons"]:
         mark = " *" if one["p_corrected"] <= correction["level"] else ""
-        table.add_row(
-            f"{one['after']} - {one['before']}",
-            f"{one['difference']:+.4f}{mark}",
-            f"[{one['low']:+.4f}, {one['high']:+.4f}]",
-            f"{one['p_value']:.4f}",
-            f"{one['p_corrected']:.4f}",
-            *(f"{one[key]:,}" for key in ("wins", "ties", "losses")),
-        )
+        row = {
+            "": f"{one['after']} - {one['before']}",
+            "difference": f"{one['difference']:+.4f}{mark}",
+            "95 % interval": f"[{one['low']:+.4f}, {one['high']:+.4f}]",
+            "p": f"{one['p_value']:.4f}",
+            "corrected": f"{one['p_corrected']:.4f}",
+            **{head: f"{one[key]:,}" for head, key in (("better", "wins"), ("same", "ties"), ("worse", "losses"))},
+        }
+        table.add_row(*(text for head, text in row.items() if head not in left_out))
     return table
 
 
