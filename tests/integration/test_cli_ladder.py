@@ -12,7 +12,9 @@ from hardneg.data.dataset import Dataset
 from hardneg.evaluation.correction import holm
 from hardneg.evaluation.significance import compare
 from hardneg.ladder.work import do_task
+from hardneg.pipeline.reporting import read_contents
 from hardneg.progress import showing
+from hardneg.report.page import sections
 from stopping import StopDuring, weights
 
 RUNGS = ["zero_shot", "in_batch", "mined_filtered", "refresh", "mix"]
@@ -161,6 +163,24 @@ def test_finished_rungs_are_compared_like_runs(climbed, hardneg, tmp_path, capsy
     assert hardneg("compare", *paths, "--seed", 3, "--quiet")["seed"] == 3
     assert main(["compare", *map(str, paths)]) == 0
     assert "corrected for 3 comparisons" in capsys.readouterr().out
+
+
+def test_the_page_of_a_ladder_shows_what_its_rungs_mined_trained_and_gained(climbed, found):
+    contents = read_contents(climbed)
+    assert [each.stage for each in contents.mined] == ["mined_filtered"]  # which refresh and mix share
+    assert contents.mined[0].funnel["queries"] > 0
+    assert [each.model for each in contents.trained[:4]] == [f"{name}-seed0" for name in RUNGS[1:]]
+    figures = {figure.key: figure for section in sections(contents) for figure in section.figures}
+    table = pl.read_parquet(climbed / "per_query.parquet").filter(split="test")
+    means = table.group_by("rung", "query_id").agg(pl.col("nDCG@10").mean())
+    gained = figures["gains-zero-shot"].frame()
+    for side, name in (("before", "zero_shot"), ("after", found["best_on_dev"])):
+        expected = means.filter(rung=name).sort("query_id")["nDCG@10"].to_list()
+        assert gained.sort("query_id")[side].to_list() == pytest.approx(expected)
+    first = climbed / "rungs" / found["best_on_dev"] / "evaluation" / "test-seed0" / "per_query.parquet"
+    hits = pl.read_parquet(first).filter(pl.col("MRR@10") > 0).join(gained, on="query_id")
+    assert hits["rank_after"].to_list() == [round(1 / value) for value in hits["MRR@10"]]
+    assert contents.texts is not None
 
 
 def test_nothing_begins_before_the_plan_was_agreed_to(ladder, tmp_path, done, capsys):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hardneg.ladder.plan import LadderPlan, Task
     from hardneg.pipeline.asking import Bill
 
-_WIDTH = 112  # of the widest table; a terminal that has less gets fewer columns
+_WIDTH = 116  # of the widest table; a terminal that has less gets fewer columns
 _COMPARED = ("", "difference", "95 % interval", "p", "corrected", "better", "same", "worse")
 _DOING = {
     "retrieve": "searching for candidates",

@@ -168,6 +168,7 @@ def _entry(
         "tuned": climbed.found.get("tuned", {}),
         "tried": climbed.found.get("tried", []),
         "place": climbed.found.get("place", f"rungs/{rung.name}"),
+        "mined": [records[each].found["folder"] for each in _mining(plan, rung) if records[each].state == "done"],
         "recipe": rung.recipe.resolved() if rung.is_trained else None,
     }
 
@@ -177,6 +178,12 @@ def _pool(folder: Path, climbed: Record) -> float | None:
     models = climbed.found.get("models", {}).values()
     sizes = [each["n_pool"] or 0.0 for model in models for each in TrainingFolder((folder / model).parent).records()]
     return round(sum(sizes) / len(sizes), 1) if sizes else None
+
+
+def _mining(plan: LadderPlan, rung: Rung) -> list[str]:
+    """List the tasks that mine for a rung."""
+    tasks = {task.id: task for task in plan.tasks()}
+    return [each for each in needed(tasks[f"climb-{rung.name}"], tasks) if tasks[each].kind == "mine"]
 
 
 def _cost(plan: LadderPlan, rung: Rung, records: Mapping[str, Record]) -> Cost:

@@ -1,15 +1,19 @@
 """What a report shows of a ladder's folder, from its `ladder.json`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from hardneg.pipeline.parts import part_files, read_table
+from hardneg.pipeline.run_contents import best_ranks, read_mining, read_trained
 from hardneg.pipeline.state import read_state, whole_lines
 
 if TYPE_CHECKING:
-    from hardneg.report.contents import Ladder
+    from hardneg.evaluation.row import Row
+    from hardneg.report.contents import Ladder, Mining, Training
 
 
 def read_ladder(folder: Path) -> "Ladder | None":
@@ -38,12 +42,109 @@ def read_ladder(folder: Path) -> "Ladder | None":
             for one in found["comparisons"]
         ]
     ends = dict.fromkeys(("value", "low", "high"), pl.Float64)
+    sizes = {"n_pool": pl.Float64}
     return Ladder(
-        pl.DataFrame(rungs, schema_overrides=ends, infer_schema_length=None),
+        pl.DataFrame(rungs, schema_overrides=ends | sizes, infer_schema_length=None),
         pl.DataFrame(pairs, schema_overrides=ends, infer_schema_length=None),
         measure,
         found.get("best_on_dev"),
+        _rows(folder, found),
     )
+
+
+def _rows(folder: Path, found: Mapping[str, Any]) -> "list[Row]":
+    """Read each query's measures on the test split; none if the table is not there."""
+    from hardneg.evaluation.row import Row
+
+    file, split = folder / "per_query.parquet", found.get("dataset", {}).get("splits", {}).get("test")
+    if not file.exists():
+        return []
+    table = read_table(file).filter(pl.col("split") == split)
+    parts = table.partition_by("rung", maintain_order=True, as_dict=True)
+    return [
+        Row(str(name), [part.drop("rung", "seed", "split") for part in rows.partition_by("seed", maintain_order=True)])
+        for (name,), rows in parts.items()
+    ]
+
+
+def read_ladder_placed(folder: Path) -> dict[str, pl.DataFrame]:
+    """Find the rank of each test query's best-placed positive, with the first seed of each rung.
+
+    Args:
+        folder: The ladder's.
+
+    Returns:
+        Columns `query_id` and `rank`, by rung; rungs whose run was not kept are left out.
+
+    Raises:
+        RunError: A run cannot be read.
+    """
+    found: dict[str, pl.DataFrame] = {}
+    for rung, place in _places(folder):
+        names = ("test", *(f"test-seed{seed}" for seed in _state(folder).get("seeds", ())[:1]))
+        run = next((place / "evaluation" / name for name in names if (place / "evaluation" / name).exists()), None)
+        if run is not None and (run / "run.trec").exists():
+            found[rung] = best_ranks(run)
+    return found
+
+
+def read_ladder_mined(folder: Path) -> "list[Mining]":
+    """Read what was mined for the rungs, once where several share it.
+
+    Args:
+        folder: The ladder's.
+
+    Returns:
+        What was mined, under the name of the first rung that needed it.
+
+    Raises:
+        RunError: Something is damaged.
+    """
+    first: dict[str, str] = {}
+    for rung in _state(folder)["rungs"]:
+        for number, place in enumerate(rung.get("mined", ())):
+            first.setdefault(place, rung["name"] if number == 0 else f"{rung['name']}-{number + 1}")
+    return [
+        read_mining(folder / place, stage=name)
+        for place, name in first.items()
+        if (folder / place / "funnel.json").exists() and part_files(folder / place / "candidates")
+    ]
+
+
+def read_ladder_trained(folder: Path) -> "Iterator[Training]":
+    """Read the trainings of all rungs, those with the first seed before the others.
+
+    Args:
+        folder: The ladder's.
+
+    Yields:
+        Each training under the name of its rung.
+
+    Raises:
+        RunError: A record is damaged.
+    """
+    trained = [(rung, each) for rung, place in _places(folder) for each in read_trained(place)]
+    stages = {
+        rung: len({each.model.rpartition("-seed")[0] for name, each in trained if name == rung}) for rung, _ in trained
+    }
+    seeds = [int(each.model.rpartition("-seed")[2]) for _, each in trained]
+    for _, (rung, each) in sorted(zip(seeds, trained, strict=True), key=lambda pair: pair[0]):
+        row, _, seed = each.model.rpartition("-seed")
+        yield replace(each, model=f"{rung}-seed{seed}" if stages[rung] == 1 else f"{rung}-{row}-seed{seed}")
+
+
+def read_ladder_dataset(folder: Path) -> dict[str, Any]:
+    """Say what a ladder was climbed with, as the table `[dataset]` of a recipe."""
+    plan = read_state(folder / "plan.json", keys=())
+    return {"path": plan["dataset"], "skip_invalid": plan.get("skip_invalid", False)} if "dataset" in plan else {}
+
+
+def _places(folder: Path) -> list[tuple[str, Path]]:
+    return [(rung["name"], folder / rung.get("place", f"rungs/{rung['name']}")) for rung in _state(folder)["rungs"]]
+
+
+def _state(folder: Path) -> dict[str, Any]:
+    return read_state(folder / "ladder.json", keys=("rungs",))
 
 
 def _rung(rung: Mapping[str, Any], measure: str) -> dict[str, Any]:
@@ -57,6 +158,7 @@ def _rung(rung: Mapping[str, Any], measure: str) -> dict[str, Any]:
         "state": rung.get("state"),
         "seconds": cost.get("seconds"),
         "peak_gb": cost.get("peak_gb"),
+        "n_pool": rung.get("n_pool"),
     }
 
 

@@ -2,20 +2,30 @@
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import polars as pl
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.errors import DatasetError, MissingExtraError, RunError
 from hardneg.files import replacing
-from hardneg.pipeline.ladder_contents import read_ladder, read_ladder_facts
+from hardneg.pipeline.ladder_contents import (
+    read_ladder,
+    read_ladder_dataset,
+    read_ladder_facts,
+    read_ladder_mined,
+    read_ladder_placed,
+    read_ladder_trained,
+)
 from hardneg.pipeline.parts import readable
 from hardneg.pipeline.run_contents import read_audited, read_mined, read_placed, read_rows, read_trained
 from hardneg.pipeline.state import read_state
 
 if TYPE_CHECKING:
-    from hardneg.report.contents import Contents
+    from hardneg.report.contents import Contents, Ladder
     from hardneg.report.examples import Caps
 
 _NO_TEXTS = "The dataset is not at hand, so queries and documents are shown by id: name it with --dataset."
@@ -81,44 +91,62 @@ def read_contents(folder: Path, *, dataset: Dataset | None = None, seed: int = 0
     Raises:
         RunError: As for `write_report`.
     """
-    from hardneg.report.contents import Contents
-
     if not folder.is_dir():
         raise RunError(f"{folder} is no folder; name the folder of a run")
-    manifest = read_state(folder / "manifest.json", keys=("recipe", "stages"))
-    mined, unfinished = read_mined(folder)
-    rows = read_rows(folder, manifest.get("chain", []))
-    trained, audits, ladder = list(read_trained(folder)), list(read_audited(folder)), read_ladder(folder)
-    if not (mined or rows or trained or audits or ladder is not None):
+    ladder = read_ladder(folder)
+    contents = _of_run(folder, dataset) if ladder is None else _of_ladder(folder, ladder, dataset)
+    contents = replace(contents, audits=list(read_audited(folder)), seed=seed)
+    if not (contents.mined or contents.rows or contents.trained or contents.audits or contents.ladder):
         raise RunError(
             f"{folder} holds nothing to report; name the folder of a run, of mined negatives, of a training or of an "
             "evaluation"
         )
-    recipe = _recipe(folder)
-    data, why_not = _dataset(folder, dataset, recipe) if mined or rows else (None, [])
-    texts = (
-        None
-        if data is None
-        else {
-            "queries": data.queries.select("id", "text"),
-            "documents": data.documents.select("id", text=data.document_texts),
-        }
-    )
+    return contents
+
+
+def _of_run(folder: Path, dataset: Dataset | None) -> "Contents":
+    from hardneg.report.contents import Contents
+
+    manifest, recipe = read_state(folder / "manifest.json", keys=("recipe", "stages")), _recipe(folder)
+    mined, unfinished = read_mined(folder)
+    rows = read_rows(folder, manifest.get("chain", []))
+    data, why_not = _dataset(folder, dataset, recipe.get("dataset", {})) if mined or rows else (None, [])
     return Contents(
         name=recipe.get("name") or folder.resolve().name,
-        facts=_facts(manifest, recipe, data) if ladder is None else read_ladder_facts(folder),
+        facts=_facts(manifest, recipe, data),
         mined=mined,
-        trained=trained,
+        trained=list(read_trained(folder)),
         rows=rows,
         placed=read_placed(folder, rows),
         stages=manifest.get("stages", {}),
         machine=manifest.get("machine", ""),
-        audits=audits,
-        ladder=ladder,
-        texts=texts,
+        texts=_texts(data),
         notes=[*unfinished, *why_not],
-        seed=seed,
     )
+
+
+def _of_ladder(folder: Path, ladder: "Ladder", dataset: Dataset | None) -> "Contents":
+    from hardneg.report.contents import Contents
+
+    mined = read_ladder_mined(folder)
+    data, why_not = _dataset(folder, dataset, read_ladder_dataset(folder)) if mined else (None, [])
+    return Contents(
+        name=folder.resolve().name,
+        facts=read_ladder_facts(folder),
+        mined=mined,
+        trained=list(read_ladder_trained(folder)),
+        placed=read_ladder_placed(folder),
+        ladder=ladder,
+        texts=_texts(data),
+        notes=why_not,
+    )
+
+
+def _texts(data: Dataset | None) -> dict[str, pl.DataFrame] | None:
+    if data is None:
+        return None
+    documents = data.documents.select("id", text=data.document_texts)
+    return {"queries": data.queries.select("id", "text"), "documents": documents}
 
 
 def _recipe(folder: Path) -> dict[str, Any]:
@@ -126,18 +154,18 @@ def _recipe(folder: Path) -> dict[str, Any]:
     return tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
-def _dataset(folder: Path, given: Dataset | None, recipe: Mapping[str, Any]) -> tuple[Dataset | None, list[str]]:
+def _dataset(folder: Path, given: Dataset | None, settings: Mapping[str, Any]) -> tuple[Dataset | None, list[str]]:
     """Find the texts: what was given, what the run built, or what its recipe names; else say why there are none."""
     expected = {
         state["dataset"]
-        for file in (folder / "mining.json", *folder.glob("stages/*/mining.json"))
+        for pattern in ("mining.json", "stages/*/mining.json", "shared/mined/*/mining.json")
+        for file in folder.glob(pattern)
         if (state := read_state(file, keys=()))
     }
     if given is not None:
         if expected and given.fingerprint not in expected:
             raise RunError(f"{given.name} is not the dataset that was mined into {folder}; name the one that was")
         return given, []
-    settings = recipe.get("dataset", {})
     place = folder / "dataset" if (folder / "dataset" / "qrels.parquet").exists() else settings.get("path")
     if place is None or str(place).startswith("hf:"):
         return None, [_NO_TEXTS]

@@ -38,13 +38,25 @@ def read_mined(folder: Path) -> "tuple[list[Mining], list[str]]":
         if not (place / "mining.json").exists():
             continue
         if (place / "funnel.json").exists() and part_files(place / "candidates"):
-            mined.append(_mining(stage, place))
+            mined.append(read_mining(place, stage=stage))
         else:
             unfinished.append(f"Mining {f'of {stage} ' if stage else ''}is not finished, and is left out.")
     return mined, unfinished
 
 
-def _mining(stage: str, place: Path) -> "Mining":
+def read_mining(place: Path, *, stage: str = "") -> "Mining":
+    """Read what was mined into a folder.
+
+    Args:
+        place: The folder, its mining finished.
+        stage: What the page calls it.
+
+    Returns:
+        Candidates and negatives, not read yet, and the counts.
+
+    Raises:
+        RunError: Something is damaged.
+    """
     from hardneg.audit.fit_findings import fit_findings, read_fits
     from hardneg.report.contents import Mining
 
@@ -130,11 +142,22 @@ def read_placed(folder: Path, rows: "list[Row]") -> dict[str, pl.DataFrame]:
     for place in _evaluations(folder):
         name = _SEED.sub("", place.name)
         if name not in found and any(row.name == name for row in rows) and (place / "run.trec").exists():
-            found[name] = _best_ranks(place)
+            found[name] = best_ranks(place)
     return found
 
 
-def _best_ranks(place: Path) -> pl.DataFrame:
+def best_ranks(place: Path) -> pl.DataFrame:
+    """Find the rank of each query's best-placed positive.
+
+    Args:
+        place: Folder of an evaluation, its run kept.
+
+    Returns:
+        Columns `query_id` and `rank`; queries without a positive in the run are left out.
+
+    Raises:
+        RunError: The run cannot be read.
+    """
     with readable(place):
         run = _read_trec(place / "run.trec", ["query_id", "q0", "doc_id", "rank", "score", "tag"])
         qrels = _read_trec(place / "qrels.trec", ["query_id", "q0", "doc_id", "relevance"])

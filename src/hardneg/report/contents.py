@@ -82,12 +82,20 @@ class Ladder:
         comparisons: Columns `name`, `value` (the difference), `low`, `high`, and any others.
         measure: What was measured.
         best: Name of the rung that is best on the development queries; None if there are none.
+        rows: Each query's measures on the test split, by rung, from the bottom to the top.
     """
 
     rungs: pl.DataFrame
     comparisons: pl.DataFrame
     measure: str
     best: str | None = None
+    rows: Sequence[Row] = ()
+
+    @property
+    def shown(self) -> str | None:
+        """The rung that the page is about: the best on the development queries; without these, the highest."""
+        measured = self.rungs.drop_nulls("value").sort("value", descending=True)["name"].to_list()
+        return self.best if self.best in measured else next(iter(measured), None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -58,6 +58,8 @@ def headline(contents: Contents) -> Headline:
     comparisons = compared(contents.rows)
     reference = next((name for name in _REFERENCES if name in comparisons), next(iter(comparisons), None))
     rest = (*_mined(contents), *_contaminated(contents))
+    if contents.ladder is not None:
+        return Headline(_ladder(contents.ladder), (), (*_climbed(contents.ladder), *rest))
     if reference is None:
         return Headline(_without_comparison(contents), (), (*_cost(contents), *rest))
     one = comparisons[reference]
@@ -71,8 +73,6 @@ def _without_comparison(contents: Contents) -> str:
     if contents.rows:
         row = contents.rows[-1]
         return f"{plain(row.name)} reaches {row.as_dict()[MEASURE]['value']:.3f} {MEASURE} on the test queries."
-    if contents.ladder is not None:
-        return _ladder(contents.ladder)
     if contents.mined:
         chosen = sum(mined.funnel["selected"] for mined in contents.mined)
         queries = max(mined.funnel["queries"] for mined in contents.mined)
@@ -85,15 +85,32 @@ def _without_comparison(contents: Contents) -> str:
 
 def _ladder(ladder: Ladder) -> str:
     """Name the rung that was chosen on the development queries; without these, the highest."""
-    rungs = ladder.rungs.drop_nulls("value").sort("value", descending=True)
-    if rungs.is_empty():
+    if ladder.shown is None:
         return "No rung of this ladder was measured yet."
-    chosen = rungs.filter(pl.col("name") == (ladder.best or ""))
-    row = (rungs if chosen.is_empty() else chosen).row(0, named=True)
-    why = (
-        f"stands highest of {number(rungs.height)} rungs" if chosen.is_empty() else "is best on the development queries"
-    )
+    measured = ladder.rungs.drop_nulls("value")
+    row = measured.row(by_predicate=pl.col("name") == ladder.shown, named=True)
+    chosen = ladder.best == ladder.shown
+    why = "is best on the development queries" if chosen else f"stands highest of {number(measured.height)} rungs"
     return f"{plain(row['name'])} {why}: {row['value']:.3f} {ladder.measure} on the {row['split']} queries."
+
+
+def _climbed(ladder: Ladder) -> Iterator[Card]:
+    """Say what the rung that is shown gained on the untrained model, at what cost, how sure."""
+    gained = {row["name"]: row for row in ladder.comparisons.iter_rows(named=True)}
+    one = gained.get(f"{ladder.shown} against zero_shot")
+    if one is None:
+        return
+    rung = ladder.rungs.row(by_predicate=pl.col("name") == ladder.shown, named=True)
+    tone = "good" if one["low"] > 0 else "bad" if one["high"] < 0 else "plain"
+    detail = f"{ladder.measure} against zero-shot; {number(one['wins'])} queries better, {number(one['losses'])} worse"
+    yield Card("Gained", signed(one["value"]), detail, tone)
+    if rung["seconds"]:
+        yield Card(
+            "At what cost", duration(rung["seconds"]), f"with one seed, {number(rung['peak_gb'], 1)} GB of memory"
+        )
+    p = one["p_corrected"]
+    sure = "" if p is None else "; corrected p < 0.001" if p < 0.001 else f"; corrected p = {p:.3f}"
+    yield Card("How sure", f"{signed(one['low'])} to {signed(one['high'])}", f"95 % interval{sure}")
 
 
 def _gain(contents: Contents, reference: str, one: Comparison) -> str:

@@ -12,6 +12,7 @@ import polars as pl
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from hardneg.evaluation.row import Row
 from hardneg.report.contents import Audited, Contents
 from hardneg.report.costs import Costs
 from hardneg.report.curves import curves
@@ -119,11 +120,12 @@ def _quality(contents: Contents) -> Iterator[Figure]:
 
 
 def _gains(contents: Contents) -> Iterator[Gains]:
-    if len(contents.rows) < 2:
+    rows = _compared_rows(contents)
+    if len(rows) < 2:
         return
-    last = contents.rows[-1]
+    last = rows[-1]
     queries = None if contents.texts is None else contents.texts["queries"]
-    for row in contents.rows[:-1]:
+    for row in rows[:-1]:
         if row.name not in ("zero_shot", "in_batch") or not row.per_query["query_id"].equals(
             last.per_query["query_id"]
         ):
@@ -135,6 +137,12 @@ def _gains(contents: Contents) -> Iterator[Gains]:
             table = found.table.join(text, on="query_id", how="left", maintain_order="left")
             found = Gains(found.before, found.after, found.measure, table)
         yield found
+
+
+def _compared_rows(contents: Contents) -> Sequence[Row]:
+    """Give the rows with the one that the others are compared with at the end."""
+    ladder = contents.ladder
+    return contents.rows if ladder is None else sorted(ladder.rows, key=lambda row: row.name == ladder.shown)
 
 
 def _placed(contents: Contents, name: str, per_query: pl.DataFrame) -> pl.DataFrame:

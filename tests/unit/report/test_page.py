@@ -197,7 +197,9 @@ def test_a_ladder_and_audits_are_shown_where_they_are(made, tmp_path):
     shown = page(contents)
     assert "A lower bound." in shown
     assert headline(contents).statement == "random stands highest of 2 rungs: 0.550 nDCG@10 on the dev queries."
-    assert [card.value for card in headline(contents).cards] == ["3 %"]
+    cards = {card.name: card.value for card in headline(contents).cards}
+    minus = "\N{MINUS SIGN}"
+    assert cards == {"Gained": "+0.050", "How sure": f"{minus}0.010 to +0.100", "Answers among them": "3 %"}
     found = {"measure": "nDCG@10", "rungs": rungs, "comparisons": [], "best_on_dev": "zero_shot"}
     write_json(tmp_path / "ladder.json", found)
     said = "zero-shot is best on the development queries: 0.500 nDCG@10 on the test queries."

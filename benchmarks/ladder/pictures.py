@@ -1,0 +1,74 @@
+"""Keep what the ladders found, and draw it: results, screenshots of the report pages, and the README's picture.
+
+    python benchmarks/ladder/pictures.py RUNS [--sets nl2bash …]
+
+RUNS is where climb.sh wrote to. Each set's ladder.json and per_query.parquet are copied to results/SET, and each section of its
+report page is photographed in Chromium: screenshots/SET-SECTION.png, and the page as a phone shows it in the dark. The
+README's picture is docs/images/ladder.svg, from results/nl2bash.
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from hardneg.pipeline.ladder_contents import read_ladder
+from hardneg.report.quality import ladder
+from hardneg.report.standalone import standalone
+
+HERE = Path(__file__).parent
+SETS, SHOWN = ("scifact", "nl2bash", "obliqa", "stdlib"), "nl2bash"
+PICTURE = HERE.parents[1] / "docs" / "images" / "ladder.svg"
+# Of the sections that repeat for each rung, the first figures show what they look like.
+TALLEST = 1_600
+
+
+def keep(runs: Path, name: str) -> None:
+    """Copy what a ladder found, without where it lay."""
+    place = HERE / "results" / name
+    place.mkdir(parents=True, exist_ok=True)
+    found = json.loads((runs / name / "ladder.json").read_text())
+    (place / "ladder.json").write_text(json.dumps(found | {"folder": name}, indent=1).replace(str(runs), "RUNS") + "\n")
+    shutil.copy(runs / name / "per_query.parquet", place)
+
+
+def photograph(page: Page, name: str) -> None:
+    """Take a picture of each section, none taller than a few screens."""
+    for section in page.locator("main > section").all():
+        key = (section.get_attribute("id") or "summary").removeprefix("section-")
+        box = section.bounding_box()
+        if box is None:
+            continue
+        clip = {"x": box["x"], "y": box["y"], "width": box["width"], "height": min(box["height"], TALLEST)}
+        page.screenshot(path=HERE / "screenshots" / f"{name}-{key}.png", clip=clip, full_page=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
+    parser.add_argument("--chromium", default="/usr/bin/chromium", help="the browser")
+    options = parser.parse_args()
+    (HERE / "screenshots").mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=options.chromium)
+        for name in options.sets:
+            keep(options.runs, name)
+            address = (options.runs / name / "report.html").resolve().as_uri()
+            page = browser.new_page(viewport={"width": 860, "height": 1_000})
+            page.goto(address)
+            photograph(page, name)
+            phone = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark")
+            phone.goto(address)
+            phone.screenshot(path=HERE / "screenshots" / f"{name}-phone.png")
+        browser.close()
+    found = read_ladder(HERE / "results" / SHOWN)
+    if found is not None:
+        PICTURE.parent.mkdir(exist_ok=True)
+        PICTURE.write_text(standalone(ladder(found.rungs, measure=found.measure)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
