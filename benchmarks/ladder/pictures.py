@@ -2,9 +2,9 @@
 
     python benchmarks/ladder/pictures.py RUNS [--sets nl2bash …]
 
-RUNS is where climb.sh wrote to. Each set's ladder.json and per_query.parquet are copied to results/SET, and each section of its
-report page is photographed in Chromium: screenshots/SET-SECTION.png, and the page as a phone shows it in the dark. The
-README's picture is docs/images/ladder.svg, from results/nl2bash.
+RUNS is where climb.sh wrote to. Each set's ladder.json and per_query.parquet are copied to results/SET. Each section of
+its report page is photographed in Chromium, as screenshots/SET-SECTION.png, and the page as a phone shows it in the
+dark. The README's picture is docs/images/ladder.svg, drawn from results/nl2bash.
 """
 
 import argparse
@@ -21,8 +21,7 @@ from hardneg.report.standalone import standalone
 HERE = Path(__file__).parent
 SETS, SHOWN = ("scifact", "nl2bash", "obliqa", "stdlib"), "nl2bash"
 PICTURE = HERE.parents[1] / "docs" / "images" / "ladder.svg"
-# Of the sections that repeat for each rung, the first figures show what they look like.
-TALLEST = 1_600
+TALLEST, MARGIN = 1_600, 20
 
 
 def keep(runs: Path, name: str) -> None:
@@ -41,7 +40,8 @@ def photograph(page: Page, name: str) -> None:
         box = section.bounding_box()
         if box is None:
             continue
-        clip = {"x": box["x"], "y": box["y"], "width": box["width"], "height": min(box["height"], TALLEST)}
+        size = {"width": box["width"] + 2 * MARGIN, "height": min(box["height"], TALLEST)}
+        clip = {"x": box["x"] - MARGIN, "y": box["y"], **size}
         page.screenshot(path=HERE / "screenshots" / f"{name}-{key}.png", clip=clip, full_page=True)
 
 
@@ -67,7 +67,7 @@ def main() -> None:
     found = read_ladder(HERE / "results" / SHOWN)
     if found is not None:
         PICTURE.parent.mkdir(exist_ok=True)
-        PICTURE.write_text(standalone(ladder(found.rungs, measure=found.measure)), encoding="utf-8")
+        PICTURE.write_text(standalone(ladder(found)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -88,11 +88,12 @@ def read_ladder_placed(folder: Path) -> dict[str, pl.DataFrame]:
     return found
 
 
-def read_ladder_mined(folder: Path) -> "list[Mining]":
+def read_ladder_mined(folder: Path, *, shown: str | None = None) -> "list[Mining]":
     """Read what was mined for the rungs, once where several share it.
 
     Args:
         folder: The ladder's.
+        shown: Rung whose negatives come first.
 
     Returns:
         What was mined, under the name of the first rung that needed it.
@@ -100,13 +101,14 @@ def read_ladder_mined(folder: Path) -> "list[Mining]":
     Raises:
         RunError: Something is damaged.
     """
-    first: dict[str, str] = {}
+    first, own = dict[str, str](), set[str]()
     for rung in _state(folder)["rungs"]:
+        own |= set(rung.get("mined", ()) if rung["name"] == shown else ())
         for number, place in enumerate(rung.get("mined", ())):
             first.setdefault(place, rung["name"] if number == 0 else f"{rung['name']}-{number + 1}")
     return [
         read_mining(folder / place, stage=name)
-        for place, name in first.items()
+        for place, name in sorted(first.items(), key=lambda item: item[0] not in own)
         if (folder / place / "funnel.json").exists() and part_files(folder / place / "candidates")
     ]
 

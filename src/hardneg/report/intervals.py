@@ -1,6 +1,7 @@
 """Values with their intervals, one below the other: rows of a table, differences, rungs of a ladder."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 from markupsafe import Markup
@@ -23,6 +24,7 @@ class Intervals:
         differences: Whether values are differences: drawn around 0, written with their sign.
         only: Draws the rows alone whose column `measure` says so; None draws all.
         percent: Whether values are shares, written in percent.
+        marked: Name of the row that stands out; None for the last, unless values are differences or shares.
     """
 
     key: str
@@ -33,6 +35,7 @@ class Intervals:
     differences: bool = False
     only: str | None = None
     percent: bool = False
+    marked: str | None = None
 
     def frame(self) -> pl.DataFrame:
         """One row a line, as it was given."""
@@ -63,12 +66,13 @@ class Intervals:
         margin = 0.06 * (high - low) or 0.05
         return Scale(low - margin, high + margin, 6, width - 6)
 
-    def _line(self, row: dict[str, float | None], top: float, scale: Scale, width: int, *, last: bool) -> list[Markup]:
+    def _line(self, row: dict[str, Any], top: float, scale: Scale, width: int, *, last: bool) -> list[Markup]:
         value, low, high = row["value"], row["low"], row["high"]
         said = "–" if value is None else self._written(value, 4)
         if value is not None and low is not None and high is not None:
             said += f"  [{self._written(low, 3)}, {self._written(high, 3)}]"
-        y, kind = top + 30, "chosen" if last and not (self.differences or self.percent) else "kept"
+        stands_out = row["name"] == self.marked if self.marked else last and not (self.differences or self.percent)
+        y, kind = top + 30, "chosen" if stands_out else "kept"
         if self.differences and low is not None and high is not None:
             kind = "chosen" if low > 0 else "refused" if high < 0 else "kept"
         parts = [

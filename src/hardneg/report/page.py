@@ -31,7 +31,7 @@ from hardneg.report.refreshes import refreshes, replacements
 from hardneg.report.supply import supply
 from hardneg.report.svg import NARROW, WIDE, number
 
-_SHOWN_ROWS, _CSV_BYTES, _EXTREMES, _TRAININGS = 40, 150_000, 8, 12
+_SHOWN_ROWS, _CSV_BYTES, _EXTREMES, _TRAININGS, _PLACES = 40, 150_000, 8, 12, 2
 _SHARES = ("contamination", "leakage", "retrieved", "coverage")
 
 
@@ -85,17 +85,24 @@ def page(contents: Contents, *, caps: Caps | None = None) -> str:
         wide=WIDE,
         narrow=NARROW,
         extremes=_EXTREMES,
+        places=_PLACES,
     )
 
 
 def sections(contents: Contents) -> Iterator[Section]:
     """List the sections for which there is something to show, in order."""
+    many = contents.ladder is not None  # what each rung mined, of which the first is that of the rung that is shown
     found = [
         Section("quality", "Quality", "What it did to the model", list(_quality(contents))),
         Section("queries", "Queries", "Query by query", list(_gains(contents))),
-        Section("funnel", "Mining", "What was mined, and what refused", list(_mined(contents))),
+        Section("funnel", "Mining", "What was mined, and what refused", list(_mined(contents)), folded=many),
         Section(
-            "hardness", "Hardness", "How hard the candidates are", list(_hardness(contents)), _hardness_notes(contents)
+            "hardness",
+            "Hardness",
+            "How hard the candidates are",
+            list(_hardness(contents)),
+            _hardness_notes(contents),
+            folded=many,
         ),
         Section("audit", "Audit", "Answers among the negatives", list(_audits(contents)), _caveats(contents)),
         Section("training", "Training", "Training", list(_training(contents)), _training_notes(contents), folded=True),
@@ -111,7 +118,7 @@ def _quality(contents: Contents) -> Iterator[Figure]:
         if gained is not None:
             yield gained
     if contents.ladder is not None:
-        yield ladder(contents.ladder.rungs, measure=contents.ladder.measure)
+        yield ladder(contents.ladder)
         if contents.ladder.comparisons.height:
             yield climbs(contents.ladder.comparisons, measure=contents.ladder.measure)
         sizes = pool_sizes(contents.ladder.rungs, measure=contents.ladder.measure)

@@ -6,6 +6,7 @@ import polars as pl
 
 from hardneg.evaluation.row import Row
 from hardneg.evaluation.significance import Comparison, compare
+from hardneg.report.contents import Ladder
 from hardneg.report.intervals import Intervals
 from hardneg.report.svg import number, signed
 
@@ -99,20 +100,18 @@ def climbs(comparisons: pl.DataFrame, *, measure: str = MEASURE) -> Intervals:
     return Intervals("climbs", "What each rung gained", lead, comparisons, f"difference in {measure}", differences=True)
 
 
-def ladder(rungs: pl.DataFrame, *, measure: str = MEASURE) -> Intervals:
-    """Lay out a ladder of training strategies.
+def ladder(found: Ladder) -> Intervals:
+    """Lay out a ladder of training strategies, from the bottom rung to the top.
 
     Args:
-        rungs: Columns `name`, `value`, `low`, `high`, from the bottom rung to the top, and any others.
-        measure: What was measured.
+        found: The ladder.
 
     Returns:
-        The figure.
+        The figure; the rung that the page is about is marked.
     """
-    best = rungs.drop_nulls("value").sort("value", descending=True)
-    lead = (
-        f"From the bottom rung to the top; {plain(best['name'][0])} stands highest: {best['value'][0]:.4f} {measure}."
-        if best.height
-        else "No rung was measured yet."
-    )
-    return Intervals("ladder", "The ladder", lead, rungs, measure)
+    best = found.rungs.drop_nulls("value").sort("value", descending=True)
+    lead = "No rung was measured yet."
+    if best.height:
+        highest = f"{plain(best['name'][0])} stands highest: {best['value'][0]:.4f} {found.measure}"
+        lead = f"From the bottom rung to the top; {highest}."
+    return Intervals("ladder", "The ladder", lead, found.rungs, found.measure, marked=found.shown)

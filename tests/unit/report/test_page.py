@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -289,3 +290,11 @@ def test_a_row_that_is_worse_than_the_untrained_model_is_a_finding(contents):
     assert [each.finding.code for each in found] == ["HN006"]
     assert "zero-shot" in found[0].finding.title
     assert all_findings(Contents("x", rows=[worse, rows["zero_shot"]])) == []
+
+
+def test_a_finding_of_many_trainings_is_told_twice_and_the_rest_folded_away(contents):
+    finding = Finding("HN035", "warning", "a title", "the gradients agree", "a remedy", 1)
+    trained = [replace(contents.trained[0], model=f"rung{at}-seed0", findings=[finding]) for at in range(5)]
+    shown, _, folded = page(replace(contents, trained=trained)).partition("3 more like it</summary>")
+    assert [f"training rung{at}-seed0:</span>" in shown for at in range(5)] == [True, True, False, False, False]
+    assert all(f"training rung{at}-seed0:</span>" in folded for at in (2, 3, 4))
