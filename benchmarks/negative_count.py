@@ -1,6 +1,7 @@
 """How much do more negatives help, and what do they cost: by the batch, beside it, mined, or from a queue?
 
     python benchmarks/negative_count.py --data FOLDER [--sets nl2bash scifact] [--arms …] [--seeds 1 2 3]
+    python benchmarks/negative_count.py --plot
 
 The pairs, epochs and measure of benchmarks/levers.py, whose files of batch 32 and 256 are read too. Four ways to more:
 
@@ -24,7 +25,10 @@ import polars as pl
 
 from filters_training import MEASURE, MODEL, SPLITS, with_trained
 from hardneg.data.reading import read_dataset
+from hardneg.evaluation.significance import compare
 from hardneg.filters import PositiveMargin
+from hardneg.report.pool_sizes import pool_sizes
+from hardneg.report.standalone import standalone
 from hardneg.sources import Dense, Random
 from hardneg.training.queue import Queue
 from levers import RESULTS as OF_LEVERS
@@ -32,10 +36,12 @@ from levers import Mining, mined, trained_and_measured
 from tables import against, over_seeds
 
 RESULTS = Path(__file__).parent / "results" / "negative_count"
+PICTURES = Path(__file__).parents[1] / "docs" / "images"
 MINED = {
     "beside": Mining((Random(),), per_query=31),
     "mined": Mining((Dense(model=MODEL),), (PositiveMargin(ratio=0.95, score="dense"),), per_query=16),
 }
+WAYS = {"batch": "larger batch", "beside": "random documents", "mined": "mined and filtered", "queue": "queue"}
 LARGEST_QUEUE = 65_536
 
 
@@ -58,37 +64,77 @@ def place_of(name: str, arm: str, seed: int) -> Path:
     return folder / f"{name}-{stem}-seed{seed}.parquet"
 
 
-def table(name: str) -> None:
-    """Print one set's arms in groups, from few negatives to many, each against batch 32 with the same seeds."""
+def found_of(name: str) -> tuple[dict[str, dict[int, pl.DataFrame]], dict[str, list[dict[str, Any]]]]:
+    """Read what is there of a set: each arm's figures by seed, and what they cost; few negatives before many."""
     frames: dict[str, dict[int, pl.DataFrame]] = {}
     costs: dict[str, list[dict[str, Any]]] = {}
-    for arm, seed in itertools.product([*SHARED, *ARMS], (1, 2, 3)):
+    arms = sorted([*SHARED, *ARMS], key=lambda arm: (arm.partition("_")[0], int(arm.rpartition("_")[2])))
+    for arm, seed in itertools.product(arms, (1, 2, 3)):
         place = place_of(name, arm, seed)
         if place.exists():
             frames.setdefault(arm, {})[seed] = pl.read_parquet(place)
             costs.setdefault(arm, []).append(json.loads(place.with_suffix(".json").read_text()))
+    return frames, costs
+
+
+def pool_of(arm: str, costs: list[dict[str, Any]]) -> int:
+    """Say how many documents the largest pool of an arm held."""
+    return max(cost.get("pool", int(arm.rpartition("_")[2])) for cost in costs)
+
+
+def table(name: str) -> None:
+    """Print one set's arms in groups, from few negatives to many, each against batch 32 with the same seeds."""
+    frames, costs = found_of(name)
     print(f"\n{name}, {MEASURE}\n| arm | pool | {MEASURE} | seeds | against batch 32 | steps | seconds |")
     print("|---|---|---|---|---|---|---|")
-    for arm in sorted(frames, key=lambda arm: (arm.partition("_")[0], int(arm.rpartition("_")[2]))):
-        own, mean = frames[arm], over_seeds(list(frames[arm].values()))
+    for arm, own in frames.items():
+        mean = over_seeds(list(own.values()))
         base = [frame for seed, frame in frames["batch_32"].items() if seed in own]
         is_compared = arm != "batch_32" and len(base) == len(own)
         gain = against(over_seeds(base), mean, MEASURE) if is_compared else ""
-        pool = max(cost.get("pool", int(arm.rpartition("_")[2])) for cost in costs[arm])
         seconds = np.median([cost["seconds"] for cost in costs[arm]])
-        cells = [arm, pool, f"{mean[MEASURE].mean():.4f}", len(own), gain, costs[arm][0]["steps"], f"{seconds:.0f}"]
+        pool, steps = pool_of(arm, costs[arm]), costs[arm][0]["steps"]
+        cells = [arm, pool, f"{mean[MEASURE].mean():.4f}", len(own), gain, steps, f"{seconds:.0f}"]
         print(f"| {' | '.join(str(cell) for cell in cells)} |")
+
+
+def plot(name: str) -> None:
+    """Draw the difference to batch 32, same seeds, against the size of the pool; a curve for each way to more."""
+    frames, costs = found_of(name)
+    rows = [{"name": "batch_32", "group": WAYS["batch"], "n_pool": 32.0, "value": 0.0, "low": 0.0, "high": 0.0}]
+    for arm, own in frames.items():
+        base = [frame for seed, frame in frames["batch_32"].items() if seed in own]
+        if arm != "batch_32" and len(base) == len(own):
+            gain = compare(over_seeds(base), over_seeds(list(own.values())), MEASURE)
+            figures = {"value": gain.difference, "low": gain.low, "high": gain.high}
+            size = float(pool_of(arm, costs[arm]))
+            rows.append({"name": arm, "group": WAYS[arm.partition("_")[0]], "n_pool": size, **figures})
+    figure = pool_sizes(pl.DataFrame(rows), measure=f"{MEASURE} more than a batch of 32")
+    if figure is not None:
+        PICTURES.mkdir(exist_ok=True)
+        (PICTURES / f"negative_count_{name}.svg").write_text(standalone(figure), encoding="utf-8")
 
 
 def main() -> None:
     """Fill in the cells that are not there, then print what is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, help="folder of the datasets; without it, only what is there is shown")
+    parser.add_argument("--plot", action="store_true", help="draw docs/images/negative_count_SET.svg too")
     parser.add_argument("--sets", nargs="+", default=["nl2bash", "scifact"], choices=list(SPLITS))
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=list(ARMS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--runs", type=Path, default=Path("runs/negative_count"))
     arguments = parser.parse_args()
+    if arguments.data is not None:
+        fill_in(arguments)
+    for name in arguments.sets:
+        table(name)
+        if arguments.plot:
+            plot(name)
+
+
+def fill_in(arguments: argparse.Namespace) -> None:
+    """Train and measure what is not there yet."""
     datasets = {name: with_trained(read_dataset(arguments.data / name), SPLITS[name]) for name in arguments.sets}
     for seed, name, arm in itertools.product(arguments.seeds, arguments.sets, arguments.arms):
         if place_of(name, arm, seed).exists():
@@ -100,8 +146,6 @@ def main() -> None:
         trained_and_measured(
             datasets[name], found, ARMS[arm] | {"seed": seed}, place_of(name, arm, seed), arguments.runs
         )
-    for name in arguments.sets:
-        table(name)
 
 
 if __name__ == "__main__":
