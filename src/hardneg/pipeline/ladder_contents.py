@@ -113,7 +113,7 @@ def read_ladder_mined(folder: Path, *, shown: str | None = None) -> "list[Mining
     ]
 
 
-def read_ladder_trained(folder: Path) -> "Iterator[Training]":
+def read_ladder_trained(folder: Path) -> Iterator["Training"]:
     """Read the trainings of all rungs, those with the first seed before the others.
 
     Args:
