@@ -88,7 +88,7 @@ def linked(text: str) -> str:
 def start_page() -> str:
     """Turn the README into the first page, with its links as seen from here."""
     text = (DOCS.parent / "README.md").read_text(encoding="utf-8")
-    return text.replace("](docs/", "](").replace("[benchmarks](benchmarks/README.md)", "`benchmarks/README.md`")
+    return re.sub(r"\[[^]]+\]\((benchmarks/[^)]+)\)", r"`\1`", text.replace("](docs/", "]("))
 
 
 def main() -> int:

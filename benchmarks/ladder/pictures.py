@@ -4,7 +4,8 @@
 
 RUNS is where climb.sh wrote to. Each set's ladder.json and per_query.parquet are copied to results/SET. Each section of
 its report page is photographed in Chromium, as screenshots/SET-SECTION.png, and the page as a phone shows it in the
-dark. The README's picture is docs/images/ladder.svg, drawn from results/nl2bash.
+dark. The README and the docs show docs/images/ladder_SET.svg, a ladder alone, and ladder_page_SET.png, the top of its
+page.
 """
 
 import argparse
@@ -19,8 +20,8 @@ from hardneg.report.quality import ladder
 from hardneg.report.standalone import standalone
 
 HERE = Path(__file__).parent
-SETS, SHOWN = ("scifact", "nl2bash", "obliqa", "stdlib"), "nl2bash"
-PICTURE = HERE.parents[1] / "docs" / "images" / "ladder.svg"
+SETS = ("scifact", "nl2bash", "obliqa", "stdlib")
+DOCS = HERE.parents[1] / "docs" / "images"
 TALLEST, MARGIN = 1_600, 20
 
 
@@ -52,6 +53,7 @@ def main() -> None:
     parser.add_argument("--chromium", default="/usr/bin/chromium", help="the browser")
     options = parser.parse_args()
     (HERE / "screenshots").mkdir(exist_ok=True)
+    DOCS.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=options.chromium)
         for name in options.sets:
@@ -59,15 +61,16 @@ def main() -> None:
             address = (options.runs / name / "report.html").resolve().as_uri()
             page = browser.new_page(viewport={"width": 860, "height": 1_000})
             page.goto(address)
+            page.screenshot(path=DOCS / f"ladder_page_{name}.png")
             photograph(page, name)
             phone = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark")
             phone.goto(address)
             phone.screenshot(path=HERE / "screenshots" / f"{name}-phone.png")
         browser.close()
-    found = read_ladder(HERE / "results" / SHOWN)
-    if found is not None:
-        PICTURE.parent.mkdir(exist_ok=True)
-        PICTURE.write_text(standalone(ladder(found)), encoding="utf-8")
+    for name in options.sets:
+        found = read_ladder(HERE / "results" / name)
+        if found is not None:
+            (DOCS / f"ladder_{name}.svg").write_text(standalone(ladder(found)), encoding="utf-8")
 
 
 if __name__ == "__main__":
