@@ -41,10 +41,10 @@ def read_ladder(folder: Path) -> "Ladder | None":
             | {key: one.get(key) for key in ("low", "high", "p_value", "p_corrected", "wins", "ties", "losses")}
             for one in found["comparisons"]
         ]
-    ends = dict.fromkeys(("value", "low", "high"), pl.Float64)
-    sizes = {"n_pool": pl.Float64}
+    ends: dict[str, type[pl.DataType]] = dict.fromkeys(("value", "low", "high"), pl.Float64)
+    more: dict[str, type[pl.DataType]] = {"n_pool": pl.Float64, "dev": pl.Float64, "trained": pl.Boolean}
     return Ladder(
-        pl.DataFrame(rungs, schema_overrides=ends | sizes, infer_schema_length=None),
+        pl.DataFrame(rungs, schema_overrides=ends | more, infer_schema_length=None),
         pl.DataFrame(pairs, schema_overrides=ends, infer_schema_length=None),
         measure,
         found.get("best_on_dev"),
@@ -88,12 +88,12 @@ def read_ladder_placed(folder: Path) -> dict[str, pl.DataFrame]:
     return found
 
 
-def read_ladder_mined(folder: Path, *, shown: str | None = None) -> "list[Mining]":
+def read_ladder_mined(folder: Path, *, first: str | None = None) -> "list[Mining]":
     """Read what was mined for the rungs, once where several share it.
 
     Args:
         folder: The ladder's.
-        shown: Rung whose negatives come first.
+        first: Rung whose negatives come first.
 
     Returns:
         What was mined, under the name of the first rung that needed it.
@@ -101,14 +101,14 @@ def read_ladder_mined(folder: Path, *, shown: str | None = None) -> "list[Mining
     Raises:
         RunError: Something is damaged.
     """
-    first, own = dict[str, str](), set[str]()
+    names, own = dict[str, str](), set[str]()
     for rung in _state(folder)["rungs"]:
-        own |= set(rung.get("mined", ()) if rung["name"] == shown else ())
+        own |= set(rung.get("mined", ()) if rung["name"] == first else ())
         for number, place in enumerate(rung.get("mined", ())):
-            first.setdefault(place, rung["name"] if number == 0 else f"{rung['name']}-{number + 1}")
+            names.setdefault(place, rung["name"] if number == 0 else f"{rung['name']}-{number + 1}")
     return [
         read_mining(folder / place, stage=name)
-        for place, name in sorted(first.items(), key=lambda item: item[0] not in own)
+        for place, name in sorted(names.items(), key=lambda item: item[0] not in own)
         if (folder / place / "funnel.json").exists() and part_files(folder / place / "candidates")
     ]
 
@@ -157,6 +157,8 @@ def _rung(rung: Mapping[str, Any], measure: str) -> dict[str, Any]:
         "name": rung["name"],
         **{key: figure.get(key) for key in ("value", "low", "high", "sd", "n")},
         "split": split if figure else None,
+        "dev": (rung.get("dev") or {}).get(measure, {}).get("value"),
+        "trained": rung.get("trained", True),
         "state": rung.get("state"),
         "seconds": cost.get("seconds"),
         "peak_gb": cost.get("peak_gb"),

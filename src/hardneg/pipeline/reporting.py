@@ -128,7 +128,7 @@ def _of_run(folder: Path, dataset: Dataset | None) -> "Contents":
 def _of_ladder(folder: Path, ladder: "Ladder", dataset: Dataset | None) -> "Contents":
     from hardneg.report.contents import Contents
 
-    mined = read_ladder_mined(folder, shown=ladder.shown)
+    mined = read_ladder_mined(folder, first=ladder.subject)
     data, why_not = _dataset(folder, dataset, read_ladder_dataset(folder)) if mined else (None, [])
     return Contents(
         name=folder.resolve().name,

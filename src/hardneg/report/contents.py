@@ -78,7 +78,8 @@ class Ladder:
     """What `hardneg ladder` found.
 
     Args:
-        rungs: Columns `name`, `value`, `low`, `high`, from the bottom rung to the top, and any others.
+        rungs: Columns `name`, `value`, `low`, `high`, `dev` (its value on the development queries), `trained`, from the
+            bottom rung to the top, and any others.
         comparisons: Columns `name`, `value` (the difference), `low`, `high`, and any others.
         measure: What was measured.
         best: Name of the rung that is best on the development queries; None if there are none.
@@ -93,9 +94,16 @@ class Ladder:
 
     @property
     def shown(self) -> str | None:
-        """The rung that the page is about: the best on the development queries; without these, the highest."""
+        """The rung to be named first: the best on the development queries; without these, the highest."""
         measured = self.rungs.drop_nulls("value").sort("value", descending=True)["name"].to_list()
         return self.best if self.best in measured else next(iter(measured), None)
+
+    @property
+    def subject(self) -> str | None:
+        """The rung that the page goes into: the one to be named first, or if it is not trained the best that is."""
+        by = "value" if self.best is None else "dev"
+        trained = self.rungs.filter("trained").drop_nulls(["value", by]).sort(by, descending=True)["name"].to_list()
+        return self.shown if self.shown in trained else next(iter(trained), self.shown)
 
 
 @dataclass(frozen=True, eq=False)

@@ -59,7 +59,7 @@ def headline(contents: Contents) -> Headline:
     reference = next((name for name in _REFERENCES if name in comparisons), next(iter(comparisons), None))
     rest = (*_mined(contents), *_contaminated(contents))
     if contents.ladder is not None:
-        return Headline(_ladder(contents.ladder), (), (*_climbed(contents.ladder), *rest))
+        return Headline(_ladder(contents.ladder), _trained(contents.ladder), (*_climbed(contents.ladder), *rest))
     if reference is None:
         return Headline(_without_comparison(contents), (), (*_cost(contents), *rest))
     one = comparisons[reference]
@@ -94,20 +94,28 @@ def _ladder(ladder: Ladder) -> str:
     return f"{plain(row['name'])} {why}: {row['value']:.3f} {ladder.measure} on the {row['split']} queries."
 
 
+def _trained(ladder: Ladder) -> tuple[str, ...]:
+    """Name the best trained rung, where an untrained one is better."""
+    if ladder.subject is None or ladder.subject == ladder.shown:
+        return ()
+    row = ladder.rungs.row(by_predicate=pl.col("name") == ladder.subject, named=True)
+    return (f"Of the trained rungs {plain(row['name'])} is best: {row['value']:.3f} {ladder.measure}.",)
+
+
 def _climbed(ladder: Ladder) -> Iterator[Card]:
-    """Say what the rung that is shown gained on the untrained model, at what cost, how sure."""
+    """Say what the rung that the page goes into gained on the untrained model, at what cost, how sure."""
     gained = {row["name"]: row for row in ladder.comparisons.iter_rows(named=True)}
-    one = gained.get(f"{ladder.shown} against zero_shot")
+    one = gained.get(f"{ladder.subject} against zero_shot")
     if one is None:
         return
-    rung = ladder.rungs.row(by_predicate=pl.col("name") == ladder.shown, named=True)
+    rung = ladder.rungs.row(by_predicate=pl.col("name") == ladder.subject, named=True)
     tone = "good" if one["low"] > 0 else "bad" if one["high"] < 0 else "plain"
-    detail = f"{ladder.measure} against zero-shot; {number(one['wins'])} queries better, {number(one['losses'])} worse"
-    yield Card("Gained", signed(one["value"]), detail, tone)
+    what = f"{ladder.measure}, {plain(rung['name'])} against zero-shot"
+    counts = f"{number(one['wins'])} queries better, {number(one['losses'])} worse"
+    yield Card("Gained", signed(one["value"]), f"{what}; {counts}", tone)
     if rung["seconds"]:
-        yield Card(
-            "At what cost", duration(rung["seconds"]), f"with one seed, {number(rung['peak_gb'], 1)} GB of memory"
-        )
+        memory = f"{number(rung['peak_gb'], 1)} GB of memory"
+        yield Card("At what cost", duration(rung["seconds"]), f"with one seed, {memory}")
     p = one["p_corrected"]
     sure = "" if p is None else "; corrected p < 0.001" if p < 0.001 else f"; corrected p = {p:.3f}"
     yield Card("How sure", f"{signed(one['low'])} to {signed(one['high'])}", f"95 % interval{sure}")

@@ -149,7 +149,7 @@ def _gains(contents: Contents) -> Iterator[Gains]:
 def _compared_rows(contents: Contents) -> Sequence[Row]:
     """Give the rows with the one that the others are compared with at the end."""
     ladder = contents.ladder
-    return contents.rows if ladder is None else sorted(ladder.rows, key=lambda row: row.name == ladder.shown)
+    return contents.rows if ladder is None else sorted(ladder.rows, key=lambda row: row.name == ladder.subject)
 
 
 def _placed(contents: Contents, name: str, per_query: pl.DataFrame) -> pl.DataFrame:

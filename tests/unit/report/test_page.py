@@ -207,6 +207,28 @@ def test_a_ladder_and_audits_are_shown_where_they_are(made, tmp_path):
     assert headline(read_contents(tmp_path)).statement == said
 
 
+def test_where_no_training_helps_the_page_says_so_and_goes_into_the_best_of_them(tmp_path):
+    def rung(name, value, dev, **more):
+        test = {"value": value, "low": value - 0.1, "high": value + 0.1, "n": 6, "seeds": [value], "sd": None}
+        figures = {"test": {"nDCG@10": test}, "dev": {"nDCG@10": test | {"value": dev}}}
+        return {"name": name, "state": "done", "cost": {"seconds": 60.0, "peak_gb": 1.0}} | figures | more
+
+    rungs = [rung("bm25", 0.7, 0.7, trained=False), rung("zero_shot", 0.5, 0.5, trained=False)]
+    rungs += [rung("random", 0.6, 0.6), rung("mix", 0.62, 0.55)]
+    names = [("bm25", "zero_shot"), ("zero_shot", "random"), ("zero_shot", "mix")]
+    pairs = [
+        {"after": after, "before": before, "difference": 0.1, "low": 0.05, "high": 0.2, "p_value": 0.01}
+        | {"p_corrected": 0.02, "wins": 3, "ties": 2, "losses": 1}
+        for before, after in names
+    ]
+    found = {"measure": "nDCG@10", "rungs": rungs, "comparisons": pairs, "best_on_dev": "bm25"}
+    write_json(tmp_path / "ladder.json", found)
+    said = headline(read_contents(tmp_path))
+    assert said.statement == "bm25 is best on the development queries: 0.700 nDCG@10 on the test queries."
+    assert said.further == ("Of the trained rungs random is best: 0.600 nDCG@10.",)
+    assert said.cards[0].detail == "nDCG@10, random against zero-shot; 3 queries better, 1 worse"
+
+
 def test_the_facts_of_a_ladder_come_from_its_own_file(tmp_path):
     rungs = [{"name": "bm25", "steps": {}}, *({"name": name, "steps": {"0": 1_200, "1": 1_200}} for name in "ab")]
     counts = {"name": "shop", "documents": 40_000, "train_pairs": 900, "test_queries": 70}
