@@ -11,8 +11,10 @@ RESULTS = Path(__file__).parent / "results"
 SETS = ("scifact", "nl2bash", "obliqa", "stdlib")
 
 
-def cell(found: dict[str, Any], rung: dict[str, Any]) -> str:
+def cell(found: dict[str, Any], rung: dict[str, Any] | None) -> str:
     """Write a rung's mean and spread, bold if it is the best on the development split."""
+    if rung is None:
+        return ""
     test = rung["test"][found["measure"]]
     text = f"{test['value']:.4f}" + (f" ± {test['sd']:.4f}" if test["sd"] is not None else "")
     return f"**{text}**" if rung["name"] == found["best_on_dev"] else text
@@ -32,12 +34,12 @@ def main() -> None:
     ladders = {
         name: json.loads((RESULTS / name / "ladder.json").read_text()) for name in SETS if (RESULTS / name).exists()
     }
-    rungs = [rung["name"] for rung in next(iter(ladders.values()))["rungs"]]
+    rungs = max(([rung["name"] for rung in found["rungs"]] for found in ladders.values()), key=len)
     named = {name: {rung["name"]: rung for rung in found["rungs"]} for name, found in ladders.items()}
     head = f"| rung | {' | '.join(ladders)} |\n|---|{'---|' * len(ladders)}"
     print(head)
     for rung in rungs:
-        print(f"| `{rung}` | {' | '.join(cell(found, named[name][rung]) for name, found in ladders.items())} |")
+        print(f"| `{rung}` | {' | '.join(cell(found, named[name].get(rung)) for name, found in ladders.items())} |")
     print(f"\n{head}")
     for rung in rungs[1:]:
         print(f"| `{rung}` | {' | '.join(gain(found, rung) for found in ladders.values())} |")
