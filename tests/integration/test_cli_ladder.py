@@ -90,7 +90,7 @@ def test_every_rung_is_trained_for_the_same_steps_and_tested_with_every_seed(fou
         assert rung["test"]["nDCG@10"]["n"] == 6
 
 
-def test_each_rung_says_how_many_documents_a_query_was_scored_against(climbed, found):
+def test_each_rung_says_how_many_documents_its_pool_held(climbed, found):
     for name, rung in by_name(found).items():
         files = (climbed / "rungs" / name).glob("training/*/loss.jsonl")
         sizes = [json.loads(line)["n_pool"] for file in files for line in file.read_text().splitlines()]

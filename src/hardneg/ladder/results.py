@@ -174,7 +174,7 @@ def _entry(
 
 
 def _pool(folder: Path, climbed: Record) -> float | None:
-    """Average the documents that a query was scored against, over the steps and seeds of the last stage."""
+    """Average the documents in the pool, over the steps and seeds of the last stage."""
     models = climbed.found.get("models", {}).values()
     sizes = [each["n_pool"] or 0.0 for model in models for each in TrainingFolder((folder / model).parent).records()]
     return round(sum(sizes) / len(sizes), 1) if sizes else None

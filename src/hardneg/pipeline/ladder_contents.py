@@ -80,8 +80,8 @@ def read_ladder_placed(folder: Path) -> dict[str, pl.DataFrame]:
         RunError: A run cannot be read.
     """
     found: dict[str, pl.DataFrame] = {}
+    names = ("test", *(f"test-seed{seed}" for seed in _state(folder).get("seeds", ())[:1]))
     for rung, place in _places(folder):
-        names = ("test", *(f"test-seed{seed}" for seed in _state(folder).get("seeds", ())[:1]))
         run = next((place / "evaluation" / name for name in names if (place / "evaluation" / name).exists()), None)
         if run is not None and (run / "run.trec").exists():
             found[rung] = best_ranks(run)

@@ -109,10 +109,9 @@ def _climbed(ladder: Ladder) -> Iterator[Card]:
     if one is None:
         return
     rung = ladder.rungs.row(by_predicate=pl.col("name") == ladder.subject, named=True)
-    tone = "good" if one["low"] > 0 else "bad" if one["high"] < 0 else "plain"
     what = f"{ladder.measure}, {plain(rung['name'])} against zero-shot"
     counts = f"{number(one['wins'])} queries better, {number(one['losses'])} worse"
-    yield Card("Gained", signed(one["value"]), f"{what}; {counts}", tone)
+    yield Card("Gained", signed(one["value"]), f"{what}; {counts}", _tone(one["low"], one["high"]))
     if rung["seconds"]:
         memory = f"{number(rung['peak_gb'], 1)} GB of memory"
         yield Card("At what cost", duration(rung["seconds"]), f"with one seed, {memory}")
@@ -145,9 +144,12 @@ def _beside(name: str, one: Comparison) -> str:
 
 
 def _gained(reference: str, one: Comparison) -> Card:
-    tone = "good" if one.low > 0 else "bad" if one.high < 0 else "plain"
     detail = f"{one.metric} against {plain(reference)}; {number(one.wins)} queries better, {number(one.losses)} worse"
-    return Card("Gained", signed(one.difference), detail, tone)
+    return Card("Gained", signed(one.difference), detail, _tone(one.low, one.high))
+
+
+def _tone(low: float, high: float) -> str:
+    return "good" if low > 0 else "bad" if high < 0 else "plain"
 
 
 def _cost(contents: Contents) -> Iterator[Card]:

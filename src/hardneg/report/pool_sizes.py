@@ -1,4 +1,4 @@
-"""Quality against the number of documents that a query is scored against."""
+"""Quality against the number of documents in the pool."""
 
 import math
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class PoolSizes:
         best = self.table.sort("value", descending=True).row(0, named=True)
         sizes = sorted(round(size) for size in self.table["n_pool"])
         return (
-            f"A query is scored against {number(sizes[0])} to {number(sizes[-1])} documents a step. {best['name']} "
+            f"Pools of {number(sizes[0])} to {number(sizes[-1])} documents. {best['name']} "
             f"({number(round(best['n_pool']))}) stands highest: {best['value']:.4f} {self.measure}. Bars are 95 % "
             "intervals over queries."
         )
@@ -104,5 +104,5 @@ def _sizes(scale: Scale, bottom: float, top: float, *, n: int) -> list[Markup]:
         x = scale(power)
         label = text(x, bottom + 16, number(2.0**power), "tick", anchor="middle")
         parts += [line(x, top, x, bottom, "grid"), label]
-    title = "documents that a query is scored against"
+    title = "documents in the pool"
     return [*parts, text((scale.start + scale.end) / 2, bottom + 34, title, "axis", anchor="middle")]

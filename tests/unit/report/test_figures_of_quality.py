@@ -84,7 +84,7 @@ def trained_with(sizes):
 
 def test_pools_stand_from_left_to_right_by_their_size_doubling_by_doubling():
     figure = pool_sizes(trained_with([16.0, 64.0, 32.0, 128.0]), measure="nDCG@10")
-    assert "16 to 128 documents" in figure.lead
+    assert "Pools of 16 to 128 documents." in figure.lead
     assert "a128.0 (128) stands highest: 0.5300 nDCG@10" in figure.lead
     upright = re.findall(r'<line x1="([\d.]+)" y1="[\d.]+" x2="\1" y2="[\d.]+" class="bar', str(figure.svg(720)))
     a, b, c, d = map(float, upright)
