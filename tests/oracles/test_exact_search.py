@@ -1,10 +1,21 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hardneg.errors import ModelError
-from hardneg.search.exact import exact_topk, pair_scores, rounding_bound
+from hardneg.search import exact
+from hardneg.search.exact import exact_topk, pair_scores
+from hardneg.search.first_pass import rounding_bound
+from hardneg.search.products import Brain, Single
+
+
+@pytest.fixture(params=[Single, Brain], autouse=True)
+def every_format(request, monkeypatch):
+    """Search in each number format, whichever is fastest on this machine."""
+    if request.param is Brain:
+        pytest.importorskip("torch")
+    monkeypatch.setattr(exact, "fastest", lambda _n_products: request.param())
 
 
 def brute_force(queries, documents, depth):
@@ -32,7 +43,7 @@ def tied_vectors(draw):
 
 
 @given(tied_vectors(), st.integers(1, 50), st.integers(1, 5), st.integers(1, 50))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_equals_brute_force_with_ties_by_position(vectors, depth, query_block, document_block):
     queries, documents = vectors
     found, score = exact_topk(queries, documents, depth, query_block=query_block, document_block=document_block)
@@ -88,6 +99,33 @@ def test_scores_have_the_same_bits_for_any_blocks(query_block, document_block):
     other, other_score = exact_topk(queries, documents, 30, query_block=query_block, document_block=document_block)
     np.testing.assert_array_equal(other, found)
     np.testing.assert_array_equal(other_score.view(np.int32), score.view(np.int32))
+
+
+def test_more_queries_than_a_tile_and_negative_scores():
+    queries, documents = np.abs(random_vectors(700, 24)), -np.abs(random_vectors(5_000, 24, seed=1))
+    found, _ = exact_topk(queries, documents, 60)
+    np.testing.assert_array_equal(found, brute_force(queries, documents, 60)[0])
+
+
+def test_a_machine_that_rounds_more_than_it_may_does_not_spoil_the_result(monkeypatch):
+    class Careless(Brain):
+        def multiply(self, documents, queries, out):
+            super().multiply(documents, queries, out)
+            out[::2] -= 40  # about a third off
+
+    monkeypatch.setattr(exact, "fastest", lambda _n_products: Careless())
+    queries, documents = random_vectors(20, 48), random_vectors(3_000, 48, seed=1)
+    np.testing.assert_array_equal(exact_topk(queries, documents, 30)[0], brute_force(queries, documents, 30)[0])
+
+
+def test_formats_agree_to_the_bit(monkeypatch):
+    queries, documents = random_vectors(70, 100), random_vectors(3_000, 100, seed=1)
+    results = []
+    for format_ in (Single, Brain):
+        monkeypatch.setattr(exact, "fastest", lambda _n_products, format_=format_: format_())
+        results.append(exact_topk(queries, documents, 30))
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one.view(np.int32), other.view(np.int32))
 
 
 def test_pair_scores_have_the_bits_of_the_search():

@@ -1,15 +1,21 @@
-"""Inner loops of exact search; orders of operations are fixed, whatever the blocks and threads."""
+"""Inner loops of exact search; orders of operations are fixed, whatever the blocks and threads.
 
-from typing import NamedTuple
+Rounded scores come as the bits of floating-point numbers. Read as integers, with all but the sign turned over for
+negative ones, they have the order of the numbers, and integers of 16 bits are compared 32 at a time.
+"""
+
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int32, Int64
+from jaxtyping import Bool, Float32, Float64, Int32, Int64, Integer
 
 from hardneg.search.compiled import Part, compiled
+from hardneg.search.rounding import dot
 from hardneg.search.selecting import places_at, select
 
-_LANES = 16
-_CHUNK = 64
+Whole = int | np.signedinteger[Any]
+
+CHUNK = 64  # scores that are looked at together
 
 
 class Towers(NamedTuple):
@@ -19,13 +25,13 @@ class Towers(NamedTuple):
     documents: Float32[np.ndarray, "documents dim"]
 
 
-class Block(NamedTuple):
-    """Rounded scores of consecutive documents."""
+class Place(NamedTuple):
+    """Where a block of scores belongs, and what is wanted of it."""
 
-    score: Float32[np.ndarray, "queries block"]
-    first: int  # position of the first document
+    document: int  # position of the first document
+    query: int  # row of the first query
     depth: int  # how many documents are wanted
-    error: Float64[np.ndarray, " queries"]  # bound on the rounding of any score so far
+    shift: int  # bits of a float32 that a score lacks at its end
 
 
 class Survivors(NamedTuple):
@@ -35,25 +41,16 @@ class Survivors(NamedTuple):
     score: Float32[np.ndarray, "queries capacity"]  # rounded
     n_kept: Int64[np.ndarray, " queries"]
     floor: Float64[np.ndarray, " queries"]  # true scores below it are not among the best
+    level: Integer[np.ndarray, " queries"]  # rounded scores below it, as integers in order, belong to such
+    error: Float64[np.ndarray, " queries"]  # bound on the rounding of any score so far, but for that of its last bits
 
 
-@compiled
-def dot(a: Float32[np.ndarray, " dim"], b: Float32[np.ndarray, " dim"]) -> float:
-    """Multiply two vectors in float64: 16 partial sums, then their sum from the first to the last.
+class Best(NamedTuple):
+    """What was found, the best first."""
 
-    The product of two float32 numbers is exact in float64, so only the additions round, in this one order.
-    """
-    lanes = np.zeros(_LANES)
-    whole = len(a) // _LANES * _LANES
-    for start in range(0, whole, _LANES):
-        for lane in range(_LANES):
-            lanes[lane] += np.float64(a[start + lane]) * np.float64(b[start + lane])
-    for lane in range(len(a) - whole):
-        lanes[lane] += np.float64(a[whole + lane]) * np.float64(b[whole + lane])
-    total = 0.0
-    for lane in range(_LANES):
-        total += lanes[lane]
-    return total
+    document: Int32[np.ndarray, "queries depth"]
+    score: Float32[np.ndarray, "queries depth"]
+    within: Bool[np.ndarray, " queries"]  # whether all rounded scores were as near to the true ones as promised
 
 
 @compiled
@@ -65,91 +62,153 @@ def pair_rows(
     part: Part,
 ) -> None:
     """Score the pairs of a part."""
+    room = np.empty(towers.queries.shape[1])
     for row in range(part[0], part[1]):
-        score[row] = dot(towers.queries[query[row]], towers.documents[document[row]])
+        score[row] = dot(towers.queries[query[row]], towers.documents[document[row]], room)
 
 
 @compiled
-def length_rows(vectors: Float32[np.ndarray, "rows dim"], length: Float64[np.ndarray, " rows"], part: Part) -> None:
-    """Compute Euclidean lengths; they are not finite exactly where a vector is not."""
-    for row in range(part[0], part[1]):
-        length[row] = np.sqrt(dot(vectors[row], vectors[row]))
+def in_order(bits: Whole) -> Whole:
+    """Turn the bits of a float32 into an integer with the order of the number, and back."""
+    return bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF))
 
 
 @compiled
-def scan_rows(towers: Towers, block: Block, survivors: Survivors, part: Part) -> None:
-    """Keep the documents of a block that may still be among the best of a part of the queries."""
+def level_of(value: float, shift: int) -> Whole:
+    """Round a number as scores are rounded and turn it into an integer with the order of the number."""
+    bits = np.float32(value).view(np.int32)
+    if shift == 16 and np.isfinite(value):
+        bits = np.int32((bits + np.int32(0x7FFF) + ((bits >> np.int32(16)) & np.int32(1))) & np.int32(-65536))
+    return in_order(bits) >> shift
+
+
+@compiled
+def half_of_last_bit(score: float, shift: int) -> float:
+    """Bound how far a score is from the sum that it was rounded from."""
+    return abs(score) * 2.0**-8 if shift == 16 else 0.0
+
+
+@compiled
+def scan(score: Integer[np.ndarray, "documents queries"], place: Place, towers: Towers, survivors: Survivors) -> None:
+    """Keep the documents of a block of scores, given by their bits, that may still be among the best.
+
+    Args:
+        score: The scores; the number of queries is a multiple of `CHUNK`.
+        place: Where they belong.
+        towers: The vectors.
+        survivors: What is kept.
+    """
+    n_documents, n_queries = score.shape
     capacity = survivors.document.shape[1]
-    width = block.score.shape[1]
-    for row in range(part[0], part[1]):
-        level = survivors.floor[row] - block.error[row]
-        for start in range(0, width, _CHUNK):
-            stop = min(start + _CHUNK, width)
-            if not any_reaches(block.score[row, start:stop], level):
+    level = survivors.level[place.query : place.query + n_queries]
+    turned = np.int64(0) if level.min() >= 0 else np.int64(0x7FFFFFFF) >> place.shift
+    for row in range(n_documents):
+        for start in range(0, n_queries, CHUNK):
+            stop = start + CHUNK
+            if not any_reaches(score[row, start:stop], level[start:stop], turned):
                 continue
             for j in range(start, stop):
-                if np.float64(block.score[row, j]) >= level:
-                    at = survivors.n_kept[row]
-                    survivors.document[row, at] = block.first + j
-                    survivors.score[row, at] = block.score[row, j]
-                    survivors.n_kept[row] = at + 1
+                if reaches(score[row, j], level[j], turned):
+                    query = place.query + j
+                    at = survivors.n_kept[query]
+                    survivors.document[query, at] = place.document + row
+                    survivors.score[query, at] = np.int32(np.int32(score[row, j]) << place.shift).view(np.float32)
+                    survivors.n_kept[query] = at + 1
                     if at + 1 == capacity:
-                        tighten(towers, block, survivors, row)
-                        level = survivors.floor[row] - block.error[row]
+                        tighten(place, towers, survivors, query)
+                        level[j] = level_of(survivors.floor[query] - survivors.error[query], place.shift)
 
 
 @compiled
-def any_reaches(values: Float32[np.ndarray, " chunk"], level: float) -> bool:
-    """Tell whether any value may be at least `level`; counting, unlike an early exit, runs in vector registers."""
-    rounded = np.float32(level)
-    count = 0
-    for i in range(len(values)):
-        count += values[i] >= rounded
-    return count > 0 or bool(np.float64(rounded) > level)
+def any_reaches(score: Integer[np.ndarray, " chunk"], level: Integer[np.ndarray, " chunk"], turned: Whole) -> bool:
+    """Tell whether any score of a chunk reaches its level.
+
+    A fixed number of steps and no early exit keep the loops in vector registers.
+    """
+    found = False
+    if turned:
+        for j in range(CHUNK):
+            found |= reaches(score[j], level[j], turned)
+    else:
+        for j in range(CHUNK):
+            found |= score[j] >= level[j]
+    return found
 
 
 @compiled
-def tighten(towers: Towers, block: Block, survivors: Survivors, row: int) -> None:
+def reaches(bits: Whole, level: Whole, turned: Whole) -> bool:
+    """Compare the bits of a score with a level.
+
+    `turned` has the bits to turn over in negative scores; 0 will do where no level is negative, since the bits of a
+    negative score are a negative integer.
+    """
+    return (bits ^ turned if bits < 0 else bits) >= level
+
+
+@compiled
+def tighten(place: Place, towers: Towers, survivors: Survivors, query: int) -> None:
     """Raise the floor of one query and forget what falls below; afterwards at least half of the room is free."""
-    n = survivors.n_kept[row]
-    rounded = survivors.score[row, :n].astype(np.float64)
-    reached = select(rounded, n - block.depth) - block.error[row]
-    survivors.floor[row] = max(survivors.floor[row], reached)
-    level = survivors.floor[row] - block.error[row]
+    n = survivors.n_kept[query]
+    rounded = survivors.score[query, :n].astype(np.float64)
+    reached = select(rounded, n - place.depth)
+    reached -= half_of_last_bit(reached, place.shift) + survivors.error[query]
+    survivors.floor[query] = max(survivors.floor[query], reached)
+    level = level_of(survivors.floor[query] - survivors.error[query], place.shift)
     left = 0
     for i in range(n):
-        if np.float64(survivors.score[row, i]) >= level:
-            survivors.document[row, left] = survivors.document[row, i]
-            survivors.score[row, left] = survivors.score[row, i]
+        if in_order(np.float32(survivors.score[query, i]).view(np.int32)) >> place.shift >= level:
+            survivors.document[query, left] = survivors.document[query, i]
+            survivors.score[query, left] = survivors.score[query, i]
             left += 1
-    survivors.n_kept[row] = left
+    survivors.n_kept[query] = left
     if left > survivors.document.shape[1] // 2:
-        tighten_truly(towers, block, survivors, row)
+        tighten_truly(place, towers, survivors, query)
 
 
 @compiled
-def tighten_truly(towers: Towers, block: Block, survivors: Survivors, row: int) -> None:
-    """Keep the best of one query by true score and position, where float32 cannot tell them apart."""
-    n = survivors.n_kept[row]
-    true = np.empty(n)
+def tighten_truly(place: Place, towers: Towers, survivors: Survivors, query: int) -> None:
+    """Keep the best of one query by true score and position, where rounded ones cannot tell them apart."""
+    n = survivors.n_kept[query]
+    true, room = np.empty(n), np.empty(towers.queries.shape[1])
     for i in range(n):
-        true[i] = dot(towers.queries[row], towers.documents[survivors.document[row, i]])
-    last = select(true.copy(), n - block.depth)
-    places = places_at(true, last, block.depth)
+        true[i] = dot(towers.queries[query], towers.documents[survivors.document[query, i]], room)
+    last = select(true.copy(), n - place.depth)
+    places = places_at(true, last, place.depth)
     left = 0
     for i in range(n):
         if true[i] > last or (true[i] == last and places > 0):
             places -= true[i] == last
-            survivors.document[row, left] = survivors.document[row, i]
-            survivors.score[row, left] = survivors.score[row, i]
+            survivors.document[query, left] = survivors.document[query, i]
+            survivors.score[query, left] = survivors.score[query, i]
             left += 1
-    survivors.n_kept[row] = left
-    survivors.floor[row] = max(survivors.floor[row], last)
+    survivors.n_kept[query] = left
+    survivors.floor[query] = max(survivors.floor[query], last)
 
 
 @compiled
-def true_rows(towers: Towers, survivors: Survivors, true: Float64[np.ndarray, "queries most"], part: Part) -> None:
-    """Write the true scores of the survivors of a part of the queries, leaving the rest of `true` as it is."""
+def open_rows(survivors: Survivors, error: Float64[np.ndarray, " queries"], shift: int, part: Part) -> None:
+    """Prepare a part of the queries for documents whose scores may be rounded by `error`."""
     for row in range(part[0], part[1]):
-        for i in range(survivors.n_kept[row]):
-            true[row, i] = dot(towers.queries[row], towers.documents[survivors.document[row, i]])
+        survivors.error[row] = max(survivors.error[row], error[row])
+        survivors.level[row] = level_of(survivors.floor[row] - survivors.error[row], shift)
+
+
+@compiled
+def close_rows(place: Place, towers: Towers, survivors: Survivors, best: Best, part: Part) -> None:
+    """Put what is left for a part of the queries in the order of the true scores."""
+    room = np.empty(towers.queries.shape[1])
+    for row in range(part[0], part[1]):
+        if survivors.n_kept[row] > place.depth:
+            tighten(place, towers, survivors, row)
+        n = survivors.n_kept[row]
+        true = np.empty(n)
+        best.within[row] = True
+        for i in range(n):
+            true[i] = dot(towers.queries[row], towers.documents[survivors.document[row, i]], room)
+            rounded = np.float64(survivors.score[row, i])
+            allowed = survivors.error[row] + half_of_last_bit(rounded, place.shift)
+            best.within[row] &= abs(true[i] - rounded) <= allowed
+        order = np.argsort(-true, kind="mergesort")
+        for i in range(place.depth):
+            best.document[row, i] = survivors.document[row, order[i]]
+            best.score[row, i] = true[order[i]]

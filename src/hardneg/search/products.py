@@ -1,0 +1,128 @@
+"""Products of many vectors at once, in the number format that the machine multiplies fastest.
+
+Products are rounded, and a bound on the rounding comes with them, so that what is found with them can be made exact.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from jaxtyping import Float32, Float64, Integer
+
+from hardneg.search.compiled import frozen, in_threads
+from hardneg.search.rounding import length_rows, round_rows
+
+_WORTH_TORCH = 10**11  # products below which loading torch takes longer than multiplying without it
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """Vectors of one side as they are multiplied.
+
+    Args:
+        values: One row a vector, in the format.
+        length: Euclidean length of each vector, before it was rounded.
+        lost: Euclidean length of what rounding took from each.
+    """
+
+    values: Any
+    length: Float64[np.ndarray, " rows"]
+    lost: Float64[np.ndarray, " rows"]
+
+
+class Format(Protocol):
+    """A number format and the routine that multiplies in it."""
+
+    shift: int  # bits of a float32 that a score lacks at its end
+    scores: type[np.signedinteger[Any]]  # integers of the size of a score
+
+    def side(self, vectors: Float32[np.ndarray, "rows dim"]) -> Side:
+        """Round vectors to the format."""
+        ...
+
+    def multiply(self, documents: Any, queries: Any, out: Integer[np.ndarray, "documents queries"]) -> None:  # noqa: ANN401
+        """Write the products of all pairs, one row a document, as the bits of floating-point numbers."""
+        ...
+
+    def threads(self, n: int) -> AbstractContextManager[Executor]:
+        """Start threads that can multiply side by side."""
+        ...
+
+
+class Single:
+    """float32, multiplied by NumPy."""
+
+    shift = 0
+    scores: type[np.signedinteger[Any]] = np.int32
+
+    def side(self, vectors: Float32[np.ndarray, "rows dim"]) -> Side:
+        """Take vectors as they are."""
+        rows = frozen(vectors)
+        length = np.empty(len(rows))
+        in_threads(len(rows), lambda part: length_rows(rows, length, part))
+        return Side(rows, length, np.zeros(len(rows)))
+
+    def multiply(self, documents: Any, queries: Any, out: Integer[np.ndarray, "documents queries"]) -> None:  # noqa: ANN401
+        """Multiply in float32."""
+        np.matmul(documents, queries.T, out=out.view(np.float32))
+
+    def threads(self, n: int) -> AbstractContextManager[Executor]:
+        """Start threads; while one multiplies, on all cores, others look through scores."""
+        return ThreadPoolExecutor(n)
+
+
+class Brain:
+    """bfloat16, multiplied by torch with sums in float32; several times faster where the processor has it."""
+
+    shift = 16
+    scores: type[np.signedinteger[Any]] = np.int16
+
+    def side(self, vectors: Float32[np.ndarray, "rows dim"]) -> Side:
+        """Round vectors to the nearest bfloat16."""
+        import torch
+
+        rows = frozen(vectors)
+        values = np.empty(rows.shape, np.int16)
+        length, lost = np.empty(len(rows)), np.empty(len(rows))
+        in_threads(len(rows), lambda part: round_rows(rows, values, length, lost, part))
+        return Side(torch.from_numpy(values).view(torch.bfloat16), length, lost)
+
+    def multiply(self, documents: Any, queries: Any, out: Integer[np.ndarray, "documents queries"]) -> None:  # noqa: ANN401
+        """Multiply in bfloat16."""
+        import torch
+
+        torch.mm(documents, queries.T, out=torch.from_numpy(out).view(torch.bfloat16))
+
+    @contextmanager
+    def threads(self, n: int) -> Iterator[Executor]:
+        """Start threads that multiply on one core each."""
+        import torch
+
+        before = torch.get_num_threads()
+        try:
+            with ThreadPoolExecutor(n, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+                yield pool
+        finally:
+            torch.set_num_threads(before)  # else threads that begin later would have one core
+
+
+def fastest(n_products: int) -> Format:
+    """Choose the format in which this machine multiplies fastest.
+
+    Args:
+        n_products: How many pairs times dimensions there are to multiply; few are not worth loading torch for.
+
+    Returns:
+        The format; results do not depend on it.
+    """
+    import importlib.util
+    import sys
+
+    if "torch" not in sys.modules and (n_products < _WORTH_TORCH or importlib.util.find_spec("torch") is None):
+        return Single()
+    from torch import cpu
+
+    return Brain() if cpu._is_amx_tile_supported() or cpu._is_avx512_bf16_supported() else Single()

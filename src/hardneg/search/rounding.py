@@ -1,0 +1,67 @@
+"""Inner loops that round vectors, and the dot product whose order of operations never changes."""
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int16
+
+from hardneg.search.compiled import Part, compiled
+
+
+@compiled
+def dot(a: Float32[np.ndarray, " dim"], b: Float32[np.ndarray, " dim"], room: Float64[np.ndarray, " dim"]) -> float:
+    """Multiply two vectors in float64: all products, then the second half is added to the first until one is left.
+
+    The product of two float32 numbers is exact in float64, so only the additions round, in this one order, and each
+    number takes part in few of them.
+
+    Args:
+        a: One vector.
+        b: The other.
+        room: Holds the products; what it held before is lost.
+
+    Returns:
+        The sum of the products; 0 if there are none.
+    """
+    n = len(a)
+    for i in range(n):
+        room[i] = np.float64(a[i]) * np.float64(b[i])
+    while n > 1:
+        half = (n + 1) // 2
+        for i in range(n - half):
+            room[i] += room[half + i]
+        n = half
+    return room[0] if n else 0.0
+
+
+@compiled
+def length_rows(vectors: Float32[np.ndarray, "rows dim"], length: Float64[np.ndarray, " rows"], part: Part) -> None:
+    """Compute Euclidean lengths; they are not finite exactly where a vector is not."""
+    room = np.empty(vectors.shape[1])
+    for row in range(part[0], part[1]):
+        length[row] = np.sqrt(dot(vectors[row], vectors[row], room))
+
+
+@compiled
+def round_rows(
+    vectors: Float32[np.ndarray, "rows dim"],
+    values: Int16[np.ndarray, "rows dim"],
+    length: Float64[np.ndarray, " rows"],
+    lost: Float64[np.ndarray, " rows"],
+    part: Part,
+) -> None:
+    """Round vectors to the bits of the nearest bfloat16, ties to even; `lost` is the length of the difference."""
+    dim = vectors.shape[1]
+    room = np.empty(dim)
+    kept = np.empty(dim, np.int32)
+    rest = np.empty(dim, np.float32)
+    for row in range(part[0], part[1]):
+        bits = vectors[row].view(np.int32)
+        for i in range(dim):
+            high = (bits[i] + np.int32(0x7FFF) + ((bits[i] >> np.int32(16)) & np.int32(1))) >> np.int32(16)
+            values[row, i] = np.int16(high)
+            kept[i] = np.int32(high) << np.int32(16)
+        rounded = kept.view(np.float32)
+        for i in range(dim):
+            rest[i] = vectors[row, i] - rounded[i]
+        length[row] = np.sqrt(dot(vectors[row], vectors[row], room))
+        # Processors may take numbers too small for a normal float32 for zero.
+        lost[row] = np.sqrt(dot(rest, rest, room)) + dim * 2.0**-126
