@@ -142,7 +142,7 @@ def reaches(bits: Whole, level: Whole, turned: Whole) -> bool:
     `turned` has the bits to turn over in negative scores; 0 will do where no level is negative, since the bits of a
     negative score are a negative integer.
     """
-    return (bits ^ turned if bits < 0 else bits) >= level
+    return bool((bits ^ turned if bits < 0 else bits) >= level)
 
 
 @compiled
