@@ -46,8 +46,8 @@ class Kinship:
         Returns:
             The documents by their values.
         """
-        other = None if different is None else _incidence(different)
-        return cls(_incidence(column), order, other, scores=column.dtype.is_nested())
+        other = None if different is None else incidence(different)
+        return cls(incidence(column), order, other, scores=column.dtype.is_nested())
 
     def parts(self, query: Int32[np.ndarray, " pairs"], positive: Int32[np.ndarray, " pairs"]) -> Iterator[slice]:
         """Cut pairs into parts of whole queries that fit the memory.
@@ -167,7 +167,8 @@ def _natural(text: str) -> tuple[str | int, ...]:
     return tuple(int(part) if number % 2 else part.lower() for number, part in enumerate(re.split(r"(\d+)", text)))
 
 
-def _incidence(column: pl.Series) -> sparse.csr_matrix:
+def incidence(column: pl.Series) -> sparse.csr_matrix:
+    """Turn plain values or lists into a matrix: one row a document, one column a value, 1 where it has it."""
     lists = value_lists(column)
     rows = np.repeat(np.arange(len(lists)), lists.list.len().to_numpy())
     values = lists.explode(empty_as_null=False)
