@@ -27,6 +27,7 @@ COMMANDS = (
     ("compare",),
     ("data", "check"),
     ("data", "python"),
+    ("data", "sections"),
     ("data", "pairs"),
 )
 HEAD = """# Command line

@@ -24,6 +24,7 @@ SETTINGS = {
     ],
     "positive_margin": [{"ratio": 0.95}, {"absolute": 0.1, "score": "dense", "unscored": "drop"}],
     "score_range": [{"score": "dense", "high": 0.5}, {"score": "dense", "low": 0.2, "unscored": "drop"}],
+    "shared_value": [{"column": "topic"}, {"column": "tags", "allow_missing": True}],
     "teacher_threshold": [
         {"scorer": Counting(), "above": 0.5},
         {"scorer": Counting(), "ratio": 0.9, "relabel_above": 0.6, "relabel": True},
@@ -31,6 +32,18 @@ SETTINGS = {
     "learned": [{}, {"relabel": True, "relabel_above": 0.2}],
 }
 EACH = [pytest.param((name, each), id=f"{name}-{i}") for name in FILTERS for i, each in enumerate(SETTINGS[name])]
+
+
+@pytest.fixture
+def tiny(tiny):
+    """The dataset with metadata."""
+    topics, tags = (
+        ["io", "sort", "text", "io", "sort", "io", "os", "os"],
+        [["a"], ["b"], [], ["a"], None, [], [], ["b"]],
+    )
+    return dataclasses.replace(
+        tiny, documents=tiny.documents.with_columns(topic=pl.Series(topics), tags=pl.Series(tags))
+    )
 
 
 @pytest.fixture

@@ -42,7 +42,8 @@ def corpus() -> Dataset:
     queries = pl.DataFrame(
         {"id": [f"q{i}" for i in range(9)], "text": [" ".join(draw.choice(words, 3)) for _ in BLOCK]}
     )
-    documents = pl.DataFrame({"id": [f"d{i}" for i in range(40)], "text": texts + texts[:10]})
+    groups = [f"g{i % 3}" for i in range(40)]
+    documents = pl.DataFrame({"id": [f"d{i}" for i in range(40)], "text": texts + texts[:10], "group": groups})
     qrels = pl.DataFrame(
         {
             "query_id": [f"q{i % 9}" for i in range(36)],
@@ -69,6 +70,8 @@ def source(request, corpus, tmp_path, monkeypatch) -> Source:
         names = {"query_id": "q" + pl.col("query").cast(str), "doc_id": "d" + pl.col("document").cast(str)}
         write_run(found.with_columns(**names, score=1.0 / pl.col("rank")), tmp_path / "run.trec", tag="test")
         return kind(tmp_path / "run.trec")
+    if request.param == "related":
+        return kind(column="group")
     return kind()
 
 

@@ -150,6 +150,8 @@ def frontier(
         RecipeError: There is no variant, or two differ in split, sources or depth.
     """
     first = _common(variants)
+    for plan in variants.values():
+        plan.check(dataset)
     name = hardness_score(first, score)
     plantings = [
         plant(dataset, first.split, share=share, seed=seed, max_queries=max_queries, least_known=least_known)

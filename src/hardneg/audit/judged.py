@@ -128,6 +128,7 @@ def audit_judged(
         DatasetError: The truth speaks of no query of the split.
         RecipeError: No source or no column is called so.
     """
+    plan.check(dataset)
     name = hardness_score(plan, score)
     unseen = unseen_answers(dataset, plan.split, truth)
     if permit is not None:

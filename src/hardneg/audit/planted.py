@@ -149,6 +149,7 @@ def audit_planted(
         DatasetError: Nothing can be hidden, or too few hidden answers are left to estimate from.
         RecipeError: No source or no column is called so.
     """
+    plan.check(dataset)
     name = hardness_score(plan, score)
     plantings = [plant(dataset, plan.split, share=share, seed=seed, max_queries=max_queries) for seed in seeds]
     if permit is not None:

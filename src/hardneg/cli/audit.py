@@ -11,7 +11,7 @@ import typer
 
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress
-from hardneg.cli.options import DatasetPath, Json, Quiet, ResultsIn, Seed, SkipInvalid, Yes
+from hardneg.cli.options import DatasetPath, Json, Preset, Quiet, ResultsIn, Seed, SkipInvalid, Yes
 from hardneg.cli.planning import check_floor, read_recipe, read_scorer
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def audit(
         str | None, typer.Option(help="Audit the queries with a positive in this split; train if not given.")
     ] = None,
     recipe: Annotated[str | None, typer.Option(help="Take sources, filters and selection from a recipe.")] = None,
+    preset: Preset = None,
     model: Annotated[str | None, typer.Option(help="Model of dense sources that name none.")] = None,
     source: Annotated[list[str] | None, typer.Option(help="A source, as for `hardneg mine`. Repeat for more.")] = None,
     filter: Annotated[list[str] | None, typer.Option(help="A filter, as for `hardneg mine`. Repeat for more.")] = None,
@@ -113,6 +114,7 @@ def audit(
     whole = read_recipe(
         dataset,
         recipe=recipe,
+        preset=preset,
         model=model,
         source=source,
         filter=filter,

@@ -8,7 +8,7 @@ import typer
 from hardneg.cli.audit_display import said
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress
-from hardneg.cli.options import DatasetPath, Json, Quiet, ResultsIn, Seed, SkipInvalid, Yes
+from hardneg.cli.options import DatasetPath, Json, Preset, Quiet, ResultsIn, Seed, SkipInvalid, Yes
 from hardneg.cli.planning import check_floor, read_recipe, read_scorer
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def calibrate(
         str | None, typer.Option(help="Calibrate on the queries with a positive in this split; train if not given.")
     ] = None,
     recipe: Annotated[str | None, typer.Option(help="Take sources, filters and selection from a recipe.")] = None,
+    preset: Preset = None,
     model: Annotated[str | None, typer.Option(help="Model of dense sources that name none.")] = None,
     source: Annotated[list[str] | None, typer.Option(help="A source, as for `hardneg mine`. Repeat for more.")] = None,
     per_query: Annotated[int | None, typer.Option(min=1, help="Negatives for each query; 4 if not given.")] = None,
@@ -59,7 +60,15 @@ def calibrate(
     if plot is not None:
         check_plot(plot)
     whole = read_recipe(
-        dataset, recipe=recipe, model=model, source=source, per_query=per_query, seed=seed, split=split, depth=depth
+        dataset,
+        recipe=recipe,
+        preset=preset,
+        model=model,
+        source=source,
+        per_query=per_query,
+        seed=seed,
+        split=split,
+        depth=depth,
     )
     plan = plan_of(whole, seed=whole.seed)
     teacher = None if scorer is None else read_scorer(scorer)

@@ -108,6 +108,38 @@ def python(
     _written(data, out, as_json=as_json)
 
 
+@data_app.command("sections")
+def sections(
+    dataset: DatasetPath,
+    *,
+    out: Out,
+    document: Annotated[
+        str | None,
+        typer.Option(
+            "--document", help="Metadata column that names the act or contract; each document is one without."
+        ),
+    ] = None,
+    section: Annotated[
+        str | None,
+        typer.Option("--section", help="Metadata column with the section number; headings are looked for without."),
+    ] = None,
+    max_words: Annotated[int, typer.Option("--max-words", min=20, help="Cut longer sections.")] = 200,
+    overlap: Annotated[int, typer.Option("--overlap", min=0, help="Sentences that a piece takes over.")] = 1,
+    skip_invalid: SkipInvalid = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Cut legal documents into sections that know their document, path, parent and defined terms."""
+    from hardneg.data.reading import read_dataset
+    from hardneg.data.sectioning import by_section
+
+    _refuse_taken(out)
+    with progress(quiet=quiet or as_json):
+        data = read_dataset(dataset, skip_invalid=skip_invalid)
+        data = by_section(data, document=document, section=section, max_words=max_words, overlap=overlap)
+    _written(data, out, as_json=as_json)
+
+
 @data_app.command("pairs")
 def pairs(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Pairs or triples: JSONL, CSV, TSV or Parquet.")],

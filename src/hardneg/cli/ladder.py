@@ -18,9 +18,12 @@ def ladder(
     rung: Annotated[
         list[str] | None,
         typer.Option(
-            help="A rung, a recipe of hardneg or a recipe file, from the bottom to the top. Repeat for more; all "
-            "rungs if not given."
+            help="A rung, a preset, a recipe of hardneg or a recipe file, from the bottom to the top. Repeat for more; "
+            "all rungs if not given."
         ),
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Add a rung that mines by a preset: code, legal, conversation or recommender.")
     ] = None,
     recipe: Annotated[
         str | None, typer.Option(help="Take model, sources' options and training settings for all rungs from a recipe.")
@@ -103,7 +106,7 @@ def ladder(
     )
     wanted = Wanted(
         shared=shared,
-        rungs=tuple(rung) if rung else None,
+        rungs=_rungs(rung, preset),
         budget=Budget(budget_steps, budget_minutes),
         tune=_choices(tune or []),
         skip_invalid=skip_invalid,
@@ -176,6 +179,17 @@ def _shared(
         sources=tuple(sources.values()),
         teachers=tuple(map(parse_component, teacher)) or base.teachers,
     )
+
+
+def _rungs(names: list[str] | None, preset: str | None) -> tuple[str, ...] | None:
+    from hardneg.ladder.rungs import shipped_rungs, with_preset_rung
+    from hardneg.recipe.place import Place
+    from hardneg.recipe.presets import read_preset
+
+    if preset is None:
+        return tuple(names) if names else None
+    read_preset(preset, Place(Path("--preset")))
+    return with_preset_rung(names or list(shipped_rungs()), preset)
 
 
 def _choices(texts: list[str]) -> dict[str, tuple[Any, ...]]:

@@ -7,7 +7,7 @@ import typer
 
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, show_findings, warn_if_nothing_mined
-from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, Yes, from_here
+from hardneg.cli.options import DatasetPath, Json, Out, Preset, Quiet, Seed, SkipInvalid, Yes, from_here
 from hardneg.cli.planning import read_recipe
 
 
@@ -18,6 +18,7 @@ def mine(
         str | None, typer.Option(help="Mine for the queries with a positive in this split; train if not given.")
     ] = None,
     recipe: Annotated[str | None, typer.Option(help="Take sources, filters and selection from a recipe.")] = None,
+    preset: Preset = None,
     model: Annotated[str | None, typer.Option(help="Model of dense sources that name none.")] = None,
     source: Annotated[
         list[str] | None,
@@ -58,6 +59,7 @@ def mine(
     whole = read_recipe(
         dataset,
         recipe=recipe,
+        preset=preset,
         model=model,
         source=source,
         filter=filter,

@@ -16,6 +16,7 @@ def read_recipe(
     dataset: str,
     *,
     recipe: str | None,
+    preset: str | None,
     model: str | None,
     source: "Sequence[str] | None",
     filter: "Sequence[str] | None" = None,
@@ -28,6 +29,7 @@ def read_recipe(
     Args:
         dataset: The dataset in place of the recipe's.
         recipe: A file, or the name of a shipped recipe; None starts from the defaults.
+        preset: Name of a preset, whose keys go before those of the recipe; None for none.
         model: Model of dense sources that name none.
         source: Sources as they are typed; None keeps those of the recipe.
         filter: Filters as they are typed; None keeps those of the recipe.
@@ -44,7 +46,11 @@ def read_recipe(
     from hardneg.cli.components import parse_component
     from hardneg.recipe import Recipe
 
-    changes: dict[str, Any] = {"dataset": from_here(dataset), "mine": given(**mining), **given(seed=seed)}
+    changes: dict[str, Any] = {
+        "dataset": from_here(dataset),
+        "mine": given(**mining),
+        **given(seed=seed, preset=preset),
+    }
     changes |= {"model": from_here(model)} if model else {}
     changes |= {"sources": [parse_component(text) for text in source]} if source else {}
     changes |= {"filters": [parse_component(text) for text in filter]} if filter else {}

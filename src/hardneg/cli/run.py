@@ -9,7 +9,7 @@ from rich.table import Table
 
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, warn_if_nothing_mined
-from hardneg.cli.options import Json, Quiet, Yes, from_here
+from hardneg.cli.options import Json, Preset, Quiet, Yes, from_here, given
 
 if TYPE_CHECKING:
     from hardneg.data.dataset import Dataset
@@ -23,6 +23,7 @@ _SHOWN = ("nDCG@10", "MRR@10", "Recall@100")
 def run(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A TOML file, or a recipe that hardneg ships.")],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Run folder; runs/NAME if not given.")] = None,
+    preset: Preset = None,
     dataset: Annotated[str | None, typer.Option(help="Use this dataset in place of the recipe's.")] = None,
     model: Annotated[str | None, typer.Option(help="Use this model in place of the recipe's.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Use this seed in place of the recipe's.")] = None,
@@ -35,7 +36,7 @@ def run(
     from hardneg.pipeline.run import run as run_recipe
     from hardneg.recipe import Recipe
 
-    changes: dict[str, Any] = {} if seed is None else {"seed": seed}
+    changes: dict[str, Any] = given(seed=seed, preset=preset)
     changes |= {key: from_here(name) for key, name in (("dataset", dataset), ("model", model)) if name is not None}
     loaded = Recipe.load(recipe, changes=changes)
     place = out or Path("runs") / loaded.name

@@ -1,10 +1,16 @@
 """Metadata of a record: each key becomes a column."""
 
-from collections.abc import Collection
+import difflib
+from collections.abc import Collection, Sequence
 
 import polars as pl
 
-from hardneg.errors import DatasetError
+from hardneg.data.dataset import Dataset
+from hardneg.data.text import digest
+from hardneg.errors import DatasetError, RecipeError
+
+_FIXED = ("id", "text", "title")  # of documents; not metadata
+_SHOWN = 3
 
 
 def expand_metadata(table: pl.DataFrame, *, taken: Collection[str] = ("id", "text", "title")) -> pl.DataFrame:
@@ -37,3 +43,72 @@ def as_text(values: pl.Series) -> pl.Series:
     if values.dtype.is_nested():
         raise DatasetError(f"the column {values.name!r} holds lists or objects; name one of plain values")
     return values.cast(pl.String)
+
+
+def value_lists(values: pl.Series) -> pl.Series:
+    """Give the distinct values of a metadata column as lists of texts, in order; nulls and empty texts are left out.
+
+    Args:
+        values: Plain values, each of which becomes a list of one, or lists of them.
+
+    Returns:
+        A list for each row; empty where there is no value.
+
+    Raises:
+        DatasetError: It holds objects.
+    """
+    name, kind = values.name, values.dtype
+    if isinstance(kind, pl.List | pl.Array) and not kind.inner.is_nested():
+        texts = values.cast(pl.List(kind.inner)).cast(pl.List(pl.String))
+    else:
+        texts = as_text(values).to_frame(name).select(pl.concat_list(name))[name]
+    kept = texts.fill_null([]).list.eval(pl.element().filter(pl.element().is_not_null() & (pl.element() != "")))
+    return kept.list.unique().list.sort().alias(name)
+
+
+def required_column(dataset: Dataset, column: str, *, asked_by: str, plain: bool, allow_missing: bool) -> None:
+    """Make sure that a metadata column of the documents can be used.
+
+    Args:
+        dataset: Whose documents.
+        column: The column.
+        asked_by: Component and key that name it, for messages.
+        plain: Whether lists are refused.
+        allow_missing: Whether documents may lack a value.
+
+    Raises:
+        RecipeError: The documents have no such column.
+        DatasetError: It holds objects, or lists that are refused, or documents lack a value.
+    """
+    documents = dataset.documents
+    if column not in documents.columns or column in _FIXED:
+        known = [name for name in documents.columns if name not in _FIXED]
+        near = difflib.get_close_matches(column, known, n=1)
+        hint = f"did you mean {near[0]!r}? They have: " if near else "they have: "
+        raise RecipeError(
+            f"{asked_by} names the column {column!r}, which the documents of {dataset.name} do not have; "
+            f"{hint}{', '.join(known) or 'no metadata'}"
+        )
+    values, kind = documents[column], documents[column].dtype
+    is_list = isinstance(kind, pl.List | pl.Array) and not kind.inner.is_nested()
+    if kind.is_nested() and (plain or not is_list):
+        wanted = "plain values" if plain else "plain values or lists of them"
+        raise DatasetError(f"{asked_by} names the column {column!r}, which holds {kind}; name one of {wanted}")
+    lacking = values.is_null() if is_list else values.is_null() | (as_text(values) == "")
+    ids = documents["id"].filter(lacking.fill_null(value=True))
+    if len(ids) and not allow_missing:
+        first = ", ".join(map(repr, ids.head(_SHOWN).to_list()))
+        raise DatasetError(
+            f"{asked_by}: {len(ids):,} of {documents.height:,} documents of {dataset.name} have no {column!r}, "
+            f"the first: {first}; fill it in, or set allow_missing = true, which leaves them out"
+        )
+
+
+def columns_digest(table: pl.DataFrame, columns: Sequence[str]) -> str:
+    """Hash the values of metadata columns, which are no part of a dataset's fingerprint."""
+    state = [digest(pl.Series(columns))]
+    for name in columns:
+        values = table[name]
+        texts = value_lists(values).list.join("\x1f") if values.dtype.is_nested() else as_text(values)
+        state.append(digest(pl.Series([str(values.dtype)])) + digest(texts.fill_null("\0")))
+    return digest(pl.Series(state))

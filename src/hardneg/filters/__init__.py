@@ -8,6 +8,7 @@ from hardneg.filters.positive_margin import PositiveMargin
 from hardneg.filters.protocol import Filter
 from hardneg.filters.rank_window import RankWindow
 from hardneg.filters.score_range import ScoreRange
+from hardneg.filters.shared_value import SharedValue
 from hardneg.filters.teacher_threshold import TeacherThreshold
 
 FILTERS = {
@@ -16,6 +17,7 @@ FILTERS = {
     "rank_window": RankWindow,
     "positive_margin": PositiveMargin,
     "score_range": ScoreRange,
+    "shared_value": SharedValue,
     "teacher_threshold": TeacherThreshold,
     "learned": Learned,
 }
@@ -29,6 +31,7 @@ __all__ = [
     "PositiveMargin",
     "RankWindow",
     "ScoreRange",
+    "SharedValue",
     "TeacherThreshold",
     "apply_filters",
 ]

@@ -15,6 +15,7 @@ from hardneg.ladder.rungs import Shared, build_rungs, shipped_rungs
 from hardneg.ladder.splits import Splits, refuse_shared, shared_queries
 from hardneg.recipe.components import build
 from hardneg.recipe.place import Place
+from hardneg.recipe.plan import plan_of
 from hardneg.recipe.rooms import TRAIN
 from hardneg.training.settings import TrainSettings
 
@@ -52,7 +53,7 @@ def draft(wanted: Wanted, dataset: Dataset, splits: Splits) -> LadderPlan:
         A plan without steps and times.
 
     Raises:
-        DatasetError: The test split shares queries with another.
+        DatasetError: The test split shares queries with another, or documents lack metadata that a rung reads.
         RecipeError: A rung, a setting or the budget cannot be used, or no rung is left.
     """
     shared_ids = shared_queries(dataset, splits)
@@ -68,6 +69,8 @@ def draft(wanted: Wanted, dataset: Dataset, splits: Splits) -> LadderPlan:
     if not climbed:
         raise RecipeError("ladder: no rung is left to climb; name a teacher with --teacher, or other rungs")
     _check_budget(wanted.budget)
+    for stage, seed in ((stage, rung.recipe.seed) for rung in climbed for stage in rung.recipe.stages):
+        plan_of(stage, seed=seed).check(dataset)
     for rung in climbed:
         for key, values in wanted.tune.items():
             for value in values:

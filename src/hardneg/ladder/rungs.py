@@ -10,16 +10,18 @@ from typing import Any, Literal
 
 from hardneg.errors import RecipeError
 from hardneg.losses.distilling import needs_teacher
-from hardneg.recipe import Recipe, Stage, shipped_recipes
+from hardneg.recipe import Recipe, Stage, shipped_presets, shipped_recipes
 from hardneg.recipe.components import build
 from hardneg.recipe.files import find_recipe, read_toml
 from hardneg.recipe.place import Place, nearest
+from hardneg.recipe.presets import read_preset
 from hardneg.recipe.rooms import TRAIN
 from hardneg.sources import BM25, Dense, Source
 from hardneg.training.settings import TrainSettings
 
 Measures = Literal["bm25", "model", "trained"]
 
+_GENERAL = "mined_filtered"
 _SELECT = {"per_query": 4, "shortage": "fill_random"}
 # What makes a rung: a recipe that gives what all rungs share hands on none of these.
 _OWN = frozenset(
@@ -136,7 +138,7 @@ def build_rungs(names: Iterable[str], shared: Shared) -> list[Rung]:
     """Build rungs in the order given.
 
     Args:
-        names: Names of shipped rungs, names of shipped recipes, or recipe files.
+        names: Names of shipped rungs, of presets, of shipped recipes, or recipe files.
         shared: What they share.
 
     Returns:
@@ -157,6 +159,14 @@ def build_rungs(names: Iterable[str], shared: Shared) -> list[Rung]:
         if called.count(name) > 1:
             raise RecipeError(f"ladder: two rungs are called {name!r}; leave one out, or rename its file")
     return rungs
+
+
+def with_preset_rung(names: Sequence[str], preset: str) -> tuple[str, ...]:
+    """Put the rung of a preset above that of the general recipe, or on top if that is not climbed."""
+    if preset in names:
+        return tuple(names)
+    at = names.index(_GENERAL) + 1 if _GENERAL in names else len(names)
+    return (*names[:at], preset, *names[at:])
 
 
 def shared_of(recipe: Recipe, *, given: bool) -> Shared:
@@ -188,11 +198,15 @@ def _build(name: str, shared: Shared) -> Rung:
     shipped = shipped_rungs()
     if name in shipped:
         return _shipped(name, shipped[name], shared)
+    if name in shipped_presets():
+        return _preset(name, shared)
     try:
         file = find_recipe(name)
     except RecipeError:
-        known = nearest(name, [*shipped, *shipped_recipes()])
-        raise RecipeError(f"ladder: {name}: no rung, no recipe of hardneg and no recipe file; {known}") from None
+        known = nearest(name, [*shipped, *shipped_presets(), *shipped_recipes()])
+        raise RecipeError(
+            f"ladder: {name}: no rung, no preset, no recipe of hardneg and no recipe file; {known}"
+        ) from None
     table = read_toml(file)
     imposed = _imposed(shared) | {"train": {**shared.train, **table.get("train", {})}}
     recipe = Recipe.load(name, changes=imposed)
@@ -222,6 +236,25 @@ def _shipped(name: str, table: dict[str, Any], shared: Shared) -> Rung:
         return built
     taught = Recipe.from_table(recipe | {"teachers": list(shared.teachers)}, place=f"rung {name}")
     return replace(built, recipe=taught)
+
+
+def _preset(name: str, shared: Shared) -> Rung:
+    """Build the rung of a preset: its own sources, filters and selection, as many negatives as on other rungs."""
+    place = Place(Path(f"rung {name}"))
+    table = read_preset(name, place)
+    given = {each["use"]: each for each in shared.sources}
+    sources = [each if "name" in each else given.get(each["use"], {}) | each for each in table["sources"]]
+    recipe = {
+        **table,
+        **_imposed(shared),
+        "sources": sources,
+        "mine": {**shared.mine, **table.get("mine", {})},
+        "select": {**table.get("select", {}), **_SELECT},
+        "train": {**shared.train, **table.get("train", {})},
+    }
+    return Rung(
+        name, f"what is hard in the domain, by the preset {name}", Recipe.from_table(recipe, place=str(place.file))
+    )
 
 
 def _imposed(shared: Shared) -> dict[str, Any]:

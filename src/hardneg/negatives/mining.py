@@ -10,11 +10,13 @@ import polars as pl
 from jaxtyping import Int32
 
 from hardneg.data.dataset import Dataset
+from hardneg.errors import RecipeError
 from hardneg.filters import Filter, apply_filters
 from hardneg.filters.groups import group_digest
 from hardneg.filters.protocol import Grouping
 from hardneg.negatives.selection import Selection, select
-from hardneg.sources import Source, gather, identity
+from hardneg.sources import Related, Source, gather, identity
+from hardneg.sources.protocol import ReadsMetadata
 
 
 @dataclass(frozen=True)
@@ -47,20 +49,39 @@ class Plan:
             What decides the negatives, by name; `groups`, metadata that filters look at, only if one does.
 
         Raises:
-            RecipeError: The queries have no such metadata.
+            InputError: There are no such metadata.
         """
         grouping = [each.group for each in self.filters if isinstance(each, Grouping) and each.group is not None]
         groups = {group: group_digest(dataset, group) for group in grouping}
         return {
             "dataset": dataset.fingerprint,
             "split": self.split,
-            "sources": [identity(source) for source in self.sources],
-            "filters": [identity(filter_) for filter_ in self.filters],
+            "sources": [identity(source, dataset) for source in self.sources],
+            "filters": [identity(filter_, dataset) for filter_ in self.filters],
             "select": repr(self.select),
             "depth": self.depth,
             "seed": self.seed,
             **({"groups": groups} if groups else {}),
         }
+
+    def check(self, dataset: Dataset) -> None:
+        """Make sure, before anything is mined, that the dataset has what sources and filters read of it.
+
+        Args:
+            dataset: What will be mined.
+
+        Raises:
+            RecipeError: The documents have no such metadata, or a source reads the labels of another split.
+            DatasetError: Documents lack a value.
+        """
+        for part in (*self.sources, *self.filters):
+            if isinstance(part, ReadsMetadata):
+                part.metadata_digest(dataset)
+            if isinstance(part, Related) and part.split != self.split:
+                raise RecipeError(
+                    f"source {part.name!r} reads the labels of split {part.split!r}, but {self.split!r} is mined; "
+                    f"leave split out of a recipe, or set it to {self.split!r}"
+                )
 
     def key(self, dataset: Dataset) -> str:
         """Hash the identity to a name for a folder."""

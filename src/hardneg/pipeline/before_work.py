@@ -5,6 +5,7 @@ from hardneg.models.installed import check_installed
 from hardneg.models.resolve import resolve_model
 from hardneg.pipeline.score_stage import check_teachers
 from hardneg.recipe import Recipe
+from hardneg.recipe.plan import plan_of
 from hardneg.recipe.stage import stages_in, trained_in
 from hardneg.sources import Dense, RunFile, Vectors, identity
 
@@ -64,12 +65,15 @@ def check_files(recipe: Recipe, dataset: Dataset) -> None:
         dataset: What it is run on.
 
     Raises:
-        DatasetError: A split does not exist or has no positive, or a run file does not fit.
+        RecipeError: Metadata that a source or filter reads are not there.
+        DatasetError: A split does not exist or has no positive, a run file does not fit, or documents lack metadata.
         ModelError: A file of vectors does not fit.
     """
     dataset.queries_of(recipe.evaluate.split)
     for stage in recipe.stages:
         first = dataset.queries_of(stage.mine.split)[:1]
+        if stage.sources:
+            plan_of(stage, seed=recipe.seed).check(dataset)
         for source in stage.sources:
             if isinstance(source, RunFile | Vectors):
                 source.retrieve(dataset, first, 1)

@@ -89,7 +89,8 @@ def mine(
 
     Raises:
         DatasetError: The split does not exist or has no positive.
-        RecipeError: There is no source, a name is empty, or two sources share one.
+        RecipeError: There is no source, a name is empty, two sources share one, or the documents lack metadata that
+            one reads.
         RunError: `out` holds the result of another plan, or is damaged.
     """
     sources = default_sources() if sources is None else tuple(sources)
@@ -120,11 +121,13 @@ def mine_plan(
 
     Raises:
         DatasetError: The split does not exist or has no positive.
-        RecipeError: There is no source, a name is empty, or two sources share one.
+        RecipeError: There is no source, a name is empty, two sources share one, or the documents lack metadata that
+            one reads.
         RunError: `out` holds the result of another plan, or is damaged.
     """
     check_names(plan.sources)
     dataset.queries_of(plan.split)  # refused before anything is fitted or written
+    plan.check(dataset)
     used, became, labelled = None, None, dataset
     if verdicts is not None:
         used, became = use_verdicts(dataset, verdicts, split=plan.split)

@@ -1,6 +1,7 @@
 """A whole experiment as one typed object, read from TOML and written back."""
 
 from hardneg.recipe.files import shipped_recipes
+from hardneg.recipe.presets import shipped_presets
 from hardneg.recipe.recipe import Recipe
 from hardneg.recipe.settings import DatasetSettings, EvaluateSettings, FromPath, FromPython, MineSettings
 from hardneg.recipe.stage import Stage
@@ -13,5 +14,6 @@ __all__ = [
     "MineSettings",
     "Recipe",
     "Stage",
+    "shipped_presets",
     "shipped_recipes",
 ]

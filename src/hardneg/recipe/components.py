@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import importlib
 import json
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -165,7 +165,7 @@ def _total(room: Room, values: Sequence[object], place: Place, *, fallbacks: Map
         raise place.error(str(error)) from error
 
 
-def check_keys(table: Mapping[str, object], known: Mapping[str, object], place: Place) -> None:
+def check_keys(table: Mapping[str, object], known: Collection[str], place: Place) -> None:
     """Refuse the first key that is not known, and name the nearest one that is."""
     for key in table:
         if key not in known:

@@ -14,6 +14,8 @@ from hardneg.recipe.components import Room, as_table, build, check_keys, pick, s
 from hardneg.recipe.defaults import DEFAULT_MODEL, default_filters, default_sources
 from hardneg.recipe.files import find_recipe, read_toml
 from hardneg.recipe.place import Place
+from hardneg.recipe.presets import KEY as PRESET
+from hardneg.recipe.presets import merged, with_preset
 from hardneg.recipe.rooms import FILTER, SCORER, SELECT, SOURCE, TEACHER_FALLBACKS, TRAIN
 from hardneg.recipe.settings import DatasetSettings, EvaluateSettings, FromPath, FromPython, MineSettings
 from hardneg.recipe.stage import Stage, check_order, trained_in
@@ -95,7 +97,8 @@ class Recipe:
 
         Args:
             path: A TOML file, or the name of a recipe that hardneg ships ("quickstart").
-            changes: Top-level keys to use in place of those of the file, for instance another `dataset`.
+            changes: Top-level keys to use in place of those of the file, for instance another `dataset`. The keys of
+                a `preset` among them go before those of the file too, and after the other changes.
 
         Returns:
             The recipe.
@@ -105,14 +108,18 @@ class Recipe:
                 the nearest thing that does exist.
         """
         file = find_recipe(path)
-        return _parse(_merged(read_toml(file), changes or {}), Place(file))
+        table, new = read_toml(file), changes or {}
+        if PRESET in new:
+            table = {key: value for key, value in table.items() if key != PRESET}
+            new = with_preset(new, Place(Path("--preset")))
+        return _parse(merged(table, new), Place(file))
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any], *, place: str = "command line") -> "Recipe":
         """Build a recipe from what a TOML file would hold.
 
         Args:
-            table: The keys.
+            table: The keys; those of a `preset` come after its own.
             place: What to name in messages as the place where they stand.
 
         Returns:
@@ -151,15 +158,6 @@ class Recipe:
         return tables | ({"stage": stages} if stages else {})
 
 
-def _merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    tables = {key: {**table[key], **new} for key, new in changes.items() if _are_tables(table.get(key), new)}
-    return {**table, **changes, **tables}
-
-
-def _are_tables(*values: object) -> bool:
-    return all(isinstance(value, Mapping) for value in values)
-
-
 def _work(part: Recipe | Stage, *, counted: bool) -> dict[str, Any]:
     """Write what recipe and stage share; `counted` leaves out what decides no result."""
     left_out = uncounted(part.train) if counted else ()
@@ -175,7 +173,8 @@ def _work(part: Recipe | Stage, *, counted: bool) -> dict[str, Any]:
 
 def _parse(table: Mapping[str, Any], place: Place) -> Recipe:
     known = {each.name: each for each in fields(Recipe)}
-    check_keys(table, known, place)
+    table = with_preset(table, place)
+    check_keys(table, [*known, PRESET], place)
     if "dataset" not in table:
         raise place.error('dataset must be given: dataset = "path/to/folder" here, or --dataset path/to/folder')
     plain: dict[str, Any] = {"name": place.file.stem, "model": DEFAULT_MODEL, "seed": 0, "seeds": ()}
@@ -198,11 +197,12 @@ def _parse(table: Mapping[str, Any], place: Place) -> Recipe:
 def _parse_work(table: Mapping[str, Any], place: Place, *, seed: int, model: str) -> dict[str, Any]:
     """Build what recipe and stage share."""
     sources, filters = table.get("sources"), table.get("filters")
+    mine: MineSettings = build(MineSettings, table.get("mine", {}), place.at("mine"))
     parts: dict[str, Any] = {
         "sources": default_sources(model)
         if sources is None
-        else _all(SOURCE, sources, place.at("sources"), seed=seed, model=model),
-        "mine": build(MineSettings, table.get("mine", {}), place.at("mine")),
+        else _all(SOURCE, sources, place.at("sources"), seed=seed, model=model, split=mine.split),
+        "mine": mine,
         "select": build(Selection, table.get("select", {}), place.at("select"), rooms=SELECT),
         "train": _train(table.get("train", {}), seed, place.at("train")),
     }
@@ -224,7 +224,7 @@ def _parse_stages(table: Mapping[str, Any], place: Place, *, seed: int, model: s
             raise here.error(f"must be a table, not {own!r}")
         check_keys(own, settable_fields(Stage), here)
         name = typed(settable_fields(Stage)["name"], own.get("name", f"stage{number}"), here.at("name"))
-        parts = _parse_work(_merged(shared, own), here, seed=seed, model=model)
+        parts = _parse_work(merged(shared, own), here, seed=seed, model=model)
         try:
             stages.append(Stage(name=name, **parts))
         except RecipeError as error:

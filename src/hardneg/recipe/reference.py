@@ -12,7 +12,7 @@ from hardneg.recipe.rooms import FILTER, SELECT, SOURCE, TRAIN
 from hardneg.recipe.settings import EvaluateSettings, FromPath, FromPython, MineSettings
 from hardneg.recipe.stage import Stage
 from hardneg.recipe.toml import toml_value
-from hardneg.sources import Dense, Random
+from hardneg.sources import Dense, Random, Related
 from hardneg.training.curriculum import Curriculum
 from hardneg.training.lora import LoRA
 from hardneg.training.queue import Queue
@@ -38,6 +38,7 @@ _SUPPLIED: Mapping[tuple[type, str], str] = {
     (TrainSettings, "seed"): "`seed` of the recipe",
     (Random, "seed"): "`seed` of the recipe",
     (Dense, "model"): "`model` of the recipe",
+    (Related, "split"): "`split` of `[mine]`",
     (Stage, "name"): "`stage` and its number",
 } | {(Stage, key): "that of the recipe" for key in ("sources", "filters", "mine", "select", "train")}
 _TEACHERS = (

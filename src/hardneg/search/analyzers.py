@@ -4,6 +4,7 @@ import difflib
 import re
 from dataclasses import dataclass, replace
 
+from hardneg.data.legal_text import LEGAL_WORD, is_section_number, number_levels, term_words
 from hardneg.errors import RecipeError
 
 # The list that Lucene has used for English since its first releases.
@@ -18,6 +19,7 @@ _ENGLISH_STOP_WORDS = frozenset(
 _WORD = r"\w+"
 _WORD_OR_OPERATOR = r"\w+|[^\w\s]+"
 
+_LETTERS = re.compile(_WORD)
 _LETTERS_OR_DIGITS = re.compile(r"[^\W\d_]+|\d+")
 # Between parseHTTP|Reply and parse|HTTP; only ASCII letters tell case, others stay with their neighbours.
 _CASE_CHANGE = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -30,6 +32,8 @@ class Analyzer:
     Args:
         name: Name in recipes.
         pattern: Regular expression of a word, in the common subset of Python's and Rust's syntax.
+        keeps_references: Keep section numbers with those of the sections around them, and defined terms (capitalised
+            words in a row) as one term beside their words; `pattern` must find them.
         splits_identifiers: Cut `parseHTTPReply2` and `parse_http_reply_2` into parse, http, reply, 2, and
             keep the identifier itself, in lower case, as a further term.
         stemmer: Snowball language, or None for terms as they stand.
@@ -38,25 +42,41 @@ class Analyzer:
 
     name: str
     pattern: str = _WORD
+    keeps_references: bool = False
     splits_identifiers: bool = False
     stemmer: str | None = None
     stop_words: frozenset[str] = frozenset()
 
     def terms(self, words: list[str]) -> list[list[str]]:
         """Turn each word into its terms: none for a stop word, several for a compound identifier."""
+        if self.keeps_references:
+            return self._references(words)
         cut = identifier_parts if self.splits_identifiers else _whole
         parts = [cut(word) for word in words]
         lower = [[part.lower() for part in of_word] for of_word in parts]
-        kept = [[part for part in of_word if part not in self.stop_words] for of_word in lower]
-        if self.stemmer is not None:
-            import Stemmer
-
-            stem = Stemmer.Stemmer(self.stemmer)
-            kept = [stem.stemWords(of_word) for of_word in kept]
+        kept = self._stemmed([[part for part in of_word if part not in self.stop_words] for of_word in lower])
         for word, of_word, terms in zip(words, parts, kept, strict=True):
             if len(of_word) > 1:
                 terms.append(word.lower())
         return kept
+
+    def _references(self, words: list[str]) -> list[list[str]]:
+        numbers = [number_levels(word) if is_section_number(word) else [] for word in words]
+        parts = [[] if levels else _LETTERS.findall(word.lower()) for word, levels in zip(words, numbers, strict=True)]
+        kept = self._stemmed([[part for part in of_word if part not in self.stop_words] for of_word in parts])
+        named = self._stemmed([[each.lower() for each in term_words(word)] for word in words])
+        wholes = [
+            [" ".join(term)] if " " in word and len(term) > 1 else [] for word, term in zip(words, named, strict=True)
+        ]
+        return [levels or [*of_word, *whole] for levels, of_word, whole in zip(numbers, kept, wholes, strict=True)]
+
+    def _stemmed(self, parts: list[list[str]]) -> list[list[str]]:
+        if self.stemmer is None:
+            return parts
+        import Stemmer
+
+        stem = Stemmer.Stemmer(self.stemmer)
+        return [stem.stemWords(of_word) for of_word in parts]
 
 
 def identifier_parts(word: str) -> list[str]:
@@ -80,12 +100,14 @@ def _whole(word: str) -> list[str]:
     return [word]
 
 
+_ENGLISH = Analyzer("english", stemmer="english", stop_words=_ENGLISH_STOP_WORDS)
 _CODE = Analyzer("code", splits_identifiers=True, stemmer="english", stop_words=_ENGLISH_STOP_WORDS)
 
 ANALYZERS = {
-    "english": Analyzer("english", stemmer="english", stop_words=_ENGLISH_STOP_WORDS),
+    "english": _ENGLISH,
     "code": _CODE,
     "code_with_operators": replace(_CODE, name="code_with_operators", pattern=_WORD_OR_OPERATOR),
+    "legal": replace(_ENGLISH, name="legal", pattern=LEGAL_WORD, keeps_references=True),
     "plain": Analyzer("plain"),
 }
 

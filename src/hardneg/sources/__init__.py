@@ -6,6 +6,7 @@ from hardneg.sources.judged import Judged
 from hardneg.sources.merge import gather
 from hardneg.sources.protocol import Source, identity
 from hardneg.sources.random import Random
+from hardneg.sources.related import Related
 from hardneg.sources.run_file import RunFile
 from hardneg.sources.vectors import Vectors
 
@@ -15,6 +16,7 @@ SOURCES = {
     "dense": Dense,
     "vectors": Vectors,
     "judged": Judged,
+    "related": Related,
     "run": RunFile,
 }
 
@@ -24,6 +26,7 @@ __all__ = [
     "Dense",
     "Judged",
     "Random",
+    "Related",
     "RunFile",
     "Source",
     "Vectors",

@@ -21,8 +21,8 @@ class BM25:
     """The best documents by BM25; documents that share no term with the query are not candidates.
 
     Args:
-        analyzer: How texts are cut into terms: "english", "code", "code_with_operators", "plain" or a
-            Snowball language such as "german".
+        analyzer: How texts are cut into terms: "english", "code", "code_with_operators", "legal",
+            "plain" or a Snowball language such as "german".
         k1: How slowly repeated terms stop counting, from 0.
         b: How much long documents are held back, in [0, 1].
         name: Suffix of its columns.

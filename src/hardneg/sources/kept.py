@@ -50,7 +50,7 @@ def retrieved(source: Source, dataset: Dataset, block: Int32[np.ndarray, " queri
     folder = _kept.get()
     if folder is None:
         return source.retrieve(dataset, block, depth)
-    state = hashlib.blake2b(f"{dataset.fingerprint} {identity(source)} {depth}".encode(), digest_size=16)
+    state = hashlib.blake2b(f"{dataset.fingerprint} {identity(source, dataset)} {depth}".encode(), digest_size=16)
     state.update(block.tobytes())
     path = folder / f"{state.hexdigest()}.parquet"
     if path.exists():

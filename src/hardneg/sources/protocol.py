@@ -44,6 +44,29 @@ class Fingerprinted(Protocol):
         """Hash of the files' contents."""
 
 
-def identity(component: object) -> str:
-    """Describe a source or a filter such that equal descriptions give equal results on equal datasets."""
-    return f"{component!r} {component.fingerprint()}" if isinstance(component, Fingerprinted) else repr(component)
+@runtime_checkable
+class ReadsMetadata(Protocol):
+    """A source or filter whose result depends on metadata, which are no part of a dataset's fingerprint."""
+
+    def metadata_digest(self, dataset: Dataset) -> str:
+        """Hash the metadata; a RecipeError or DatasetError says what is not there."""
+
+
+def identity(component: object, dataset: Dataset | None = None) -> str:
+    """Describe a source or a filter such that equal descriptions give equal results on equal datasets.
+
+    Args:
+        component: The source or filter.
+        dataset: Whose metadata count, where the component reads some; None leaves them out.
+
+    Returns:
+        The description.
+
+    Raises:
+        InputError: A file that the component names cannot be read, or metadata that it reads are not there.
+    """
+    parts = [repr(component)]
+    parts += [component.fingerprint()] if isinstance(component, Fingerprinted) else []
+    if dataset is not None and isinstance(component, ReadsMetadata):
+        parts.append(component.metadata_digest(dataset))
+    return " ".join(parts)

@@ -1,0 +1,177 @@
+"""Which documents share values, and how near they are to each other."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float64, Int32
+from scipy import sparse
+
+from hardneg.data.labels import PairSet
+from hardneg.data.metadata import as_text, value_lists
+from hardneg.sources.retrieval import RETRIEVAL_SCHEMA
+
+_ROWS = 2_000_000  # pairs of documents looked at at a time; some 200 MB
+
+
+@dataclass(frozen=True, eq=False)
+class Kinship:
+    """Documents by the values that they share.
+
+    Args:
+        values: One row a document, one column a value: 1 where the document has it.
+        order: Where each document stands, NaN where unknown; None if only the sharing counts.
+        different: As `values`, for the column in which two documents must differ; None if there is none.
+        scores: Whether how much is shared tells documents apart.
+    """
+
+    values: sparse.csr_matrix
+    order: Float64[np.ndarray, " documents"] | None
+    different: sparse.csr_matrix | None
+    scores: bool
+
+    @classmethod
+    def of(
+        cls, column: pl.Series, *, order: Float64[np.ndarray, " documents"] | None, different: pl.Series | None
+    ) -> "Kinship":
+        """Collect the values of the documents.
+
+        Args:
+            column: The column to share, plain values or lists.
+            order: Where each document stands.
+            different: The column to differ in.
+
+        Returns:
+            The documents by their values.
+        """
+        other = None if different is None else incidence(different)
+        return cls(incidence(column), order, other, scores=column.dtype.is_nested())
+
+    def parts(self, query: Int32[np.ndarray, " pairs"], positive: Int32[np.ndarray, " pairs"]) -> Iterator[slice]:
+        """Cut pairs into parts of whole queries that fit the memory.
+
+        Args:
+            query: Query of each pair, ascending.
+            positive: Document of each pair.
+
+        Yields:
+            A run of pairs; a single query may be larger than the bound.
+        """
+        n_holders = np.asarray(self.values.sum(axis=0)).ravel()
+        size = np.concatenate([[0.0], np.cumsum(self.values[positive] @ n_holders)]) if len(positive) else np.zeros(1)
+        ends = np.append(np.flatnonzero(np.diff(query)) + 1, len(query)) if len(query) else np.empty(0, dtype=np.int64)
+        start = 0
+        while start < len(query):
+            later = ends[ends > start]
+            fitting = later[size[later] - size[start] <= _ROWS]
+            end = int(fitting[-1]) if len(fitting) else int(later[0])
+            yield slice(start, end)
+            start = end
+
+    def nearest(
+        self,
+        query: Int32[np.ndarray, " pairs"],
+        positive: Int32[np.ndarray, " pairs"],
+        known: PairSet,
+        depth: int,
+    ) -> pl.DataFrame:
+        """List the documents that are nearest to the positives of some queries.
+
+        Args:
+            query: Query of each pair.
+            positive: One of its positives.
+            known: The (query, document) pairs that are no candidates.
+            depth: Documents for each query at most.
+
+        Returns:
+            A retrieval table.
+        """
+        shared = (self.values[positive] @ self.values.T).tocoo()
+        pair, document = shared.row, shared.col.astype(np.int32)
+        of, counts = positive[pair], np.asarray(self.values.sum(axis=1)).ravel()
+        alike = shared.data / (counts[of] + counts[document] - shared.data)
+        far = np.zeros(len(pair)) if self.order is None else np.abs(self.order[of] - self.order[document])
+        keep = ~np.isnan(far) & ~known.contains(query[pair], document) & self._differ(of, document)
+        score = -far if self.order is not None else alike if self.scores else np.full(len(pair), np.nan)
+        columns = {
+            "query": query[pair],
+            "document": document,
+            "far": far,
+            "unlike": -alike,
+            "between": np.abs(of.astype(np.int64) - document),
+            "score": score.astype(np.float32),
+        }
+        table = pl.DataFrame({name: values[keep] for name, values in columns.items()})
+        ordered = table.sort("query", "far", "unlike", "between", "document").unique(
+            ["query", "document"], keep="first", maintain_order=True
+        )
+        ranked = ordered.with_columns(
+            rank=pl.int_range(1, pl.len() + 1).over("query"), score=pl.col("score").fill_nan(None)
+        )
+        chosen = ranked.filter(pl.col("rank") <= depth)
+        return chosen.select(pl.col(name).cast(dtype) for name, dtype in RETRIEVAL_SCHEMA.items())
+
+    def _differ(self, one: Int32[np.ndarray, " rows"], other: Int32[np.ndarray, " rows"]) -> np.ndarray:
+        if self.different is None or len(one) == 0:
+            return np.ones(len(one), dtype=bool)
+        has = np.asarray(self.different.sum(axis=1)).ravel() > 0
+        common = np.asarray(self.different[one].multiply(self.different[other]).sum(axis=1)).ravel()
+        return has[one] & has[other] & (common == 0)
+
+
+def order_values(column: pl.Series, *, within: pl.Series) -> Float64[np.ndarray, " documents"]:
+    """Turn a column into numbers whose differences say how far apart two documents are.
+
+    Args:
+        column: Numbers, times or texts.
+        within: The column that near documents share.
+
+    Returns:
+        Numbers as they are and times in seconds. Texts as their place in natural order, equal ones in the same
+        place, counted within each value of `within` unless that holds lists. NaN where there is none.
+
+    Example:
+        >>> order_values(pl.Series(["2.10", "2.9", "1.1"]), within=pl.Series(["a", "a", "a"]))
+        array([2., 1., 0.])
+    """
+    if column.dtype.is_numeric() or column.dtype == pl.Boolean:
+        number = column.cast(pl.Float64)
+    elif column.dtype in (pl.Date, pl.Datetime):
+        number = column.cast(pl.Datetime("us")).to_physical().cast(pl.Float64) / 1e6
+    elif column.dtype == pl.Duration:
+        number = column.cast(pl.Duration("us")).to_physical().cast(pl.Float64) / 1e6
+    elif column.dtype == pl.Time:
+        number = column.to_physical().cast(pl.Float64) / 1e9
+    else:
+        return _places(as_text(column), within)
+    found = number.fill_null(np.nan).to_numpy().copy()
+    found[~np.isfinite(found)] = np.nan
+    return found
+
+
+def _places(texts: pl.Series, within: pl.Series) -> Float64[np.ndarray, " documents"]:
+    groups = [""] * len(texts) if within.dtype.is_nested() else as_text(within).fill_null("").to_list()
+    known = [(group, _natural(text), at) for at, (group, text) in enumerate(zip(groups, texts, strict=True)) if text]
+    places = np.full(len(texts), np.nan)
+    place, before = 0, None
+    for group, key, at in sorted(known):
+        place += before is not None and before != (group, key)
+        places[at], before = place, (group, key)
+    return places
+
+
+def _natural(text: str) -> tuple[str | int, ...]:
+    """Split a text into other characters and numbers in turn, so that numbers compare by value."""
+    return tuple(int(part) if number % 2 else part.lower() for number, part in enumerate(re.split(r"(\d+)", text)))
+
+
+def incidence(column: pl.Series) -> sparse.csr_matrix:
+    """Turn plain values or lists into a matrix: one row a document, one column a value, 1 where it has it."""
+    lists = value_lists(column)
+    rows = np.repeat(np.arange(len(lists)), lists.list.len().to_numpy())
+    values = lists.explode(empty_as_null=False)
+    codes = values.rank("dense").to_numpy().astype(np.int64) - 1
+    shape = (len(lists), int(codes.max()) + 1 if len(codes) else 1)
+    return sparse.csr_matrix((np.ones(len(codes)), (rows, codes)), shape=shape)

@@ -1,0 +1,126 @@
+"""Documents that have something in common with an answer, by what their metadata say."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import polars as pl
+from jaxtyping import Int32
+
+from hardneg.data.dataset import Dataset
+from hardneg.data.labels import PairSet
+from hardneg.data.metadata import columns_digest, required_column
+from hardneg.errors import RecipeError
+from hardneg.sources.kinship import Kinship, order_values
+from hardneg.sources.retrieval import RETRIEVAL_SCHEMA, checked_name
+
+
+@dataclass(frozen=True)
+class Related:
+    """Documents that share a metadata value with a labelled answer of the query: its file, statute, class, author.
+
+    They look like the answer for a reason that a model sees at once, and say something else. Labels of the mined split
+    alone are looked at, so no answer that testing asks for shapes what is mined. Answers themselves are no candidates.
+
+    A column of lists (genres, defined terms, calls) is shared where two lists have a value in common. Candidates of a
+    query are ordered by how close they are to the closest of its answers:
+
+    - with `order`, by distance in that column: the difference of numbers or times (in seconds); for texts, how many
+      values lie between, in natural order ("2.9" before "2.10") among the documents that share a value, or among all
+      where the shared column holds lists;
+    - then by the share of values in common (Jaccard), which is 1 for a column of plain values;
+    - then by how many documents of the dataset lie between, and by position.
+
+    The score is minus the distance with `order`; without, the Jaccard similarity for a column of lists, and none for a
+    column of plain values. No score says whether a document answers the query, and pairs that were not found have none.
+
+    Args:
+        column: Metadata column of the documents that must be shared.
+        order: Column in which the nearest come first; a document without a value there is no candidate.
+        different: Column in which a candidate must have another value than the answer, and both must have one: the same
+            section number of another document.
+        allow_missing: Whether documents may lack a value, and are then related to none; if not, they are refused with
+            an error that names them. An empty list is a value.
+        split: Split whose labels are looked at; must be the one that is mined.
+        name: Suffix of its columns.
+
+    Raises:
+        RecipeError: The name is empty, or a candidate would have to differ in what it shares.
+    """
+
+    column: str
+    order: str | None = None
+    different: str | None = None
+    allow_missing: bool = False
+    split: str = "train"
+    name: str = "related"
+
+    def __post_init__(self) -> None:
+        checked_name(self.name, kind="related")
+        if self.different == self.column:
+            raise RecipeError(f"related: no document can share {self.column!r} and differ in it; name another column")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Metadata columns of the documents that decide what is found."""
+        return tuple(dict.fromkeys(each for each in (self.column, self.order, self.different) if each is not None))
+
+    def metadata_digest(self, dataset: Dataset) -> str:
+        """Hash the metadata that decide what is found, which are no part of a dataset's fingerprint.
+
+        Args:
+            dataset: What will be searched.
+
+        Returns:
+            The hash.
+
+        Raises:
+            RecipeError: The documents have no such column.
+            DatasetError: A column holds something that cannot be compared, or documents lack a value.
+        """
+        for key in ("column", "order", "different"):
+            if (column := getattr(self, key)) is not None:
+                required_column(
+                    dataset, column, asked_by=f"related: {key}", plain=key == "order", allow_missing=self.allow_missing
+                )
+        return columns_digest(dataset.documents, self.columns)
+
+    def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
+        """List the documents that are related to the answers of some queries.
+
+        Args:
+            dataset: What to search.
+            block: Positions of the queries.
+            depth: Documents for each query at most.
+
+        Returns:
+            A retrieval table, see `Source.retrieve`.
+
+        Raises:
+            RecipeError: The documents have no such column.
+            DatasetError: A column holds something that cannot be compared, or documents lack a value.
+        """
+        kinship = _kinship(dataset, self)
+        query, positive = _positives(dataset, self.split).among(np.sort(block))
+        parts = [
+            kinship.nearest(query[of], positive[of], dataset.positives, depth) for of in kinship.parts(query, positive)
+        ]
+        return pl.concat([pl.DataFrame(schema=RETRIEVAL_SCHEMA), *parts])
+
+
+@lru_cache(maxsize=8)
+def _kinship(dataset: Dataset, related: Related) -> Kinship:
+    related.metadata_digest(dataset)
+    documents = dataset.documents
+    order = None if related.order is None else order_values(documents[related.order], within=documents[related.column])
+    return Kinship.of(
+        documents[related.column],
+        order=order,
+        different=None if related.different is None else documents[related.different],
+    )
+
+
+@lru_cache(maxsize=4)
+def _positives(dataset: Dataset, split: str) -> PairSet:
+    rows = dataset.qrels.filter((pl.col("split") == split) & (pl.col("relevance") > 0))
+    return PairSet.build(rows["query"].to_numpy(), rows["document"].to_numpy(), width=dataset.n_documents)
