@@ -29,6 +29,7 @@ COMMANDS = (
     ("data", "python"),
     ("data", "sections"),
     ("data", "pairs"),
+    ("data", "conversations"),
 )
 HEAD = """# Command line
 

@@ -19,6 +19,7 @@ class HashedWords:
     """An encoder without a model: the vector of a text is the sum of its words' random vectors."""
 
     fingerprint = "hashed words"
+    query_form = None
 
     def encode_queries(self, texts):
         return np.stack([sum((self._word(word) for word in text.split()), np.zeros(16, np.float32)) for text in texts])

@@ -171,6 +171,63 @@ def pairs(
     _written(data, out, as_json=as_json)
 
 
+@data_app.command("conversations")
+def conversations(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help="Chats (JSON Lines or a JSON list), DSTC's logs, labels and knowledge, or one dataset with a history.",
+        ),
+    ],
+    *,
+    out: Out,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--form",
+            help="How a query is written: last, 'last_turns(k=3)', history or rewrite; last_turns(k=3) if new.",
+        ),
+    ] = None,
+    documents: Annotated[
+        Path | None, typer.Option("--documents", help="JSON Lines with _id and text, for labels that name ids.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the dataset; by default that of OUT.")] = None,
+    test_share: Annotated[
+        float, typer.Option("--test-share", min=0, max=1, help="Share of the questions kept for testing.")
+    ] = 0.2,
+    dev_share: Annotated[
+        float, typer.Option("--dev-share", min=0, max=1, help="Share of the questions kept for development.")
+    ] = 0.1,
+    seed: Seed = None,
+    skip_invalid: SkipInvalid = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Build a dataset whose queries have a history, or write those of a dataset in another form."""
+    from hardneg.data.conversations import DEFAULT_FORM, is_conversation_file, read_conversations
+    from hardneg.data.query_form import in_form
+    from hardneg.data.reading import read_dataset
+    from hardneg.data.rejections import Rejections
+
+    _refuse_taken(out)
+    with progress(quiet=quiet):
+        if len(files) == 1 and not is_conversation_file(Path(files[0])):
+            data = in_form(read_dataset(files[0], skip_invalid=skip_invalid), form or DEFAULT_FORM)
+        else:
+            data = read_conversations(
+                files,
+                documents=documents,
+                form=form or DEFAULT_FORM,
+                name=name or out.name,
+                seed=seed or 0,
+                test_share=test_share,
+                dev_share=dev_share,
+                rejections=Rejections(skip=skip_invalid),
+            )
+    _written(data, out, as_json=as_json)
+
+
 def _refuse_taken(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise DatasetError("is a file; -o names the folder to write to", path=out)

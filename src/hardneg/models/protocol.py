@@ -14,6 +14,10 @@ class Encoder(Protocol):
     def fingerprint(self) -> str:
         """Hash of all that decides a vector: weights, tokenizer, prompts, maximum length, precision."""
 
+    @property
+    def query_form(self) -> str | None:
+        """Form in which it reads the queries of a conversation; None reads them as the dataset has them."""
+
     def __hash__(self) -> int:
         """Encoders are told apart as objects: each is used as a key of what it has encoded."""
 

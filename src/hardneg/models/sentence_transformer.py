@@ -16,6 +16,7 @@ from hardneg.models.fingerprint import fingerprint
 from hardneg.models.formats import Precision
 from hardneg.models.precision import choose_precision
 from hardneg.models.prompts import prompt_of
+from hardneg.models.query_form import read_query_form
 from hardneg.models.resolve import resolve_model
 from hardneg.models.token_limit import limit_tokens
 
@@ -32,12 +33,14 @@ class SentenceTransformerEncoder:
         precision: "bf16" or "fp32", part of the fingerprint.
         query_prompt: Text put before each query; None takes the model's own prompt for queries.
         document_prompt: The same for documents.
+        query_form: Form of the conversations' queries on which it was trained; None for the dataset's own.
     """
 
     model: SentenceTransformer = field(repr=False)
     precision: str
     query_prompt: str | None = None
     document_prompt: str | None = None
+    query_form: str | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -107,6 +110,7 @@ def as_encoder(
     precision: Precision = "auto",
     query_prompt: str | None = None,
     document_prompt: str | None = None,
+    query_form: str | None = None,
 ) -> SentenceTransformerEncoder:
     """Make an encoder of a model in memory; the precision is applied to the model itself.
 
@@ -115,6 +119,7 @@ def as_encoder(
         precision: "auto" takes bfloat16 where the device has instructions for it.
         query_prompt: Text put before each query; None takes the model's own, "" none.
         document_prompt: The same for documents.
+        query_form: Form of the conversations' queries on which it was trained; None for the dataset's own.
 
     Returns:
         The encoder, around this same model set to evaluate.
@@ -126,7 +131,7 @@ def as_encoder(
     chosen = choose_precision(precision, model.device)
     # Also for fp32: a model that was saved in half precision is loaded in it.
     model = model.to(torch.bfloat16 if chosen == "bf16" else torch.float32)
-    return SentenceTransformerEncoder(model.eval(), chosen, query_prompt, document_prompt)
+    return SentenceTransformerEncoder(model.eval(), chosen, query_prompt, document_prompt, query_form)
 
 
 def load_encoder(
@@ -178,7 +183,13 @@ def _load_encoder(
     device: str | None,
 ) -> SentenceTransformerEncoder:
     loaded = load_model(place, max_tokens=max_tokens, device=device)
-    return as_encoder(loaded, precision=precision, query_prompt=query_prompt, document_prompt=document_prompt)
+    return as_encoder(
+        loaded,
+        precision=precision,
+        query_prompt=query_prompt,
+        document_prompt=document_prompt,
+        query_form=read_query_form(place),
+    )
 
 
 def forget_encoders() -> None:

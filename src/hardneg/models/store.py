@@ -21,6 +21,7 @@ from filelock import FileLock
 from jaxtyping import Float32, Int32
 
 from hardneg.data.dataset import Dataset
+from hardneg.data.query_form import query_texts_in
 from hardneg.data.text import digest
 from hardneg.errors import RunError
 from hardneg.files import replacing
@@ -95,7 +96,7 @@ def _split_vectors(
     encoder: Encoder, dataset: Dataset, split: int
 ) -> tuple[Int32[np.ndarray, " queries"], Float32[np.ndarray, "queries dim"]]:
     members = np.flatnonzero(dataset.query_split == split).astype(np.int32)
-    return members, encode(encoder, dataset.query_texts.gather(members), kind="query")
+    return members, encode(encoder, query_texts_in(dataset, encoder.query_form).gather(members), kind="query")
 
 
 def encode(encoder: Encoder, texts: pl.Series, *, kind: str) -> Float32[np.ndarray, "texts dim"]:

@@ -10,9 +10,12 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from hardneg.data.dataset import Dataset
+from hardneg.data.query_form import form_of
 from hardneg.data.text import digest
-from hardneg.errors import MissingExtraError, RecipeError, RunError
+from hardneg.errors import MissingExtraError, ModelError, RecipeError, RunError
 from hardneg.models.fingerprint import fingerprint
+from hardneg.models.query_form import read_query_form
+from hardneg.models.resolve import resolve_model
 from hardneg.models.sentence_transformer import check_similarity, load_model
 from hardneg.training.adapters import ready_weights
 from hardneg.training.batches import weight_of
@@ -71,6 +74,29 @@ def _check_weights(negatives: pl.DataFrame, dataset: Dataset) -> None:
             f"row {wrong[0] + 1} of the table of negatives, query {query!r} and document {document!r}, has weight "
             f"{row['weight']}; weights must be in [0, 1] (1 less the chance that the document is an answer)"
         )
+
+
+def check_query_form(model: str | Path, dataset: Dataset) -> str | None:
+    """Make sure that a model goes on with the form of queries on which it was trained before.
+
+    Args:
+        model: The model to start from; one that names no form takes any.
+        dataset: What it will be trained on.
+
+    Returns:
+        The form of the dataset's queries, None where there are no conversations.
+
+    Raises:
+        ModelError: The two forms differ.
+    """
+    form, own = form_of(dataset), read_query_form(resolve_model(model))
+    if own is not None and own != (form or "last"):
+        raise ModelError(
+            f"model {str(model)!r} was trained on queries of the form {own!r}, those of {dataset.name} have "
+            f"{f'the form {form!r}' if form else 'no history'}: make the dataset anew with "
+            f"`hardneg data conversations DATASET --form '{own}' -o OUT`, or start from a model without a form"
+        )
+    return form
 
 
 def load_for_training(model: str | Path, settings: TrainSettings, *, device: torch.device) -> SentenceTransformer:

@@ -23,7 +23,13 @@ from hardneg.progress import task
 from hardneg.training.batches import training_pairs
 from hardneg.training.embedding import TwoTowers, cutting_texts
 from hardneg.training.folder import TrainingFolder
-from hardneg.training.inputs import check_negatives, check_trackers, describe_inputs, load_for_training
+from hardneg.training.inputs import (
+    check_negatives,
+    check_query_form,
+    check_trackers,
+    describe_inputs,
+    load_for_training,
+)
 from hardneg.training.interruption import noticing_signals
 from hardneg.training.lora import check_peft
 from hardneg.training.mining_again import Job, check_refresh, describe_plan
@@ -97,7 +103,8 @@ def train(
 
     Raises:
         DatasetError: The split does not exist or has no positive.
-        ModelError: The model cannot be loaded, compares by a distance, or has no weight to train.
+        ModelError: The model cannot be loaded, compares by a distance, has no weight to train, or was trained on
+            queries of another form.
         RunError: The table of negatives or of scores does not fit the dataset, the loss and the scores do not fit each
             other, no pair ever meets a negative, `out` holds something else, or the loss is no longer a number.
         RecipeError: The settings do not fit the model.
@@ -120,6 +127,7 @@ def train(
     accelerator = _start_accelerator(settings, folder)
     precision = choose_precision(settings.precision, accelerator.device)
     loaded = load_for_training(model, settings, device=accelerator.device)
+    query_form = check_query_form(model, dataset)
     inputs = describe_inputs(
         loaded,
         dataset,
@@ -162,7 +170,7 @@ def train(
             "loss": folder.final_loss(),
             "seconds": seconds,
         }
-        close_session(session, towers, inputs=inputs, result=result)
+        close_session(session, towers, inputs=inputs, result=result, query_form=query_form)
     refreshes = tuple(Rounds(folder.path).records())
     return Trained(path=folder.model, **result, findings=folder.findings(), refreshes=refreshes)
 

@@ -10,6 +10,7 @@ import polars as pl
 from jaxtyping import Float32, Int32
 
 from hardneg.data.dataset import Dataset
+from hardneg.data.query_form import query_texts_in
 from hardneg.errors import RunError
 from hardneg.filters import Learned
 from hardneg.models.resolve import resolve_model
@@ -224,7 +225,7 @@ def _scores(source: Dense, dataset: Dataset, pairs: pl.DataFrame) -> Scores:
     """Encode the texts of some pairs, and nothing else."""
     encoder = source.encoder()
     queries, documents = (pairs[name].unique().sort().to_numpy() for name in ("query", "document"))
-    query_vectors = encode(encoder, dataset.query_texts.gather(queries), kind="query")
+    query_vectors = encode(encoder, query_texts_in(dataset, encoder.query_form).gather(queries), kind="query")
     document_vectors = encode(encoder, dataset.document_texts.gather(documents), kind="document")
 
     def score(query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]) -> Float32[np.ndarray, " rows"]:

@@ -13,6 +13,7 @@ from accelerate.utils import set_seed
 
 from hardneg.errors import Interrupted, RunError
 from hardneg.files import replacing_folder
+from hardneg.models.query_form import write_query_form
 from hardneg.training.embedding import TwoTowers
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.optimisation import build_optimizer
@@ -154,12 +155,15 @@ def keep(session: Session, *, step: int, total: int, stop: bool) -> None:
         )
 
 
-def close_session(session: Session, towers: TwoTowers, *, inputs: dict[str, Any], result: dict[str, Any]) -> None:
-    """Save the trained model and mark the run as finished."""
+def close_session(
+    session: Session, towers: TwoTowers, *, inputs: dict[str, Any], result: dict[str, Any], query_form: str | None
+) -> None:
+    """Save the trained model, and the form of the queries that it read, and mark the run as finished."""
     session.accelerator.wait_for_everyone()
     if session.accelerator.is_main_process:
         with replacing_folder(session.folder.model) as temporary:
             towers.model.save_pretrained(str(temporary), create_model_card=False)
+            write_query_form(temporary, query_form)
         _write_findings(session)
         session.folder.finish(inputs, result)
     if session.settings.trackers:

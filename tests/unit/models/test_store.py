@@ -28,6 +28,7 @@ class Counting:
     fingerprint: str = "counting"
     calls: list[list[str]] = dataclasses.field(default_factory=list)
     fails_after: int = 1_000
+    query_form: str | None = None
 
     def encode_queries(self, texts):
         return self.encode_documents(texts) + np.float32(0.5)
