@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from counting_scorer import Counting
+from hardneg.data.dataset import Dataset
 from hardneg.filters import FILTERS, Filter, apply_filters
 from hardneg.filters.answer_model import AnswerModel, fit_classifier
 from hardneg.filters.apply import ANNOTATIONS
@@ -30,20 +31,21 @@ SETTINGS = {
         {"scorer": Counting(), "ratio": 0.9, "relabel_above": 0.6, "relabel": True},
     ],
     "learned": [{}, {"relabel": True, "relabel_above": 0.2}],
+    "later_turns": [{}],
 }
 EACH = [pytest.param((name, each), id=f"{name}-{i}") for name in FILTERS for i, each in enumerate(SETTINGS[name])]
 
 
 @pytest.fixture
-def tiny(tiny):
-    """The dataset with metadata."""
+def tiny(tiny) -> Dataset:
+    """The tiny dataset with metadata, and as two conversations of two turns."""
     topics, tags = (
         ["io", "sort", "text", "io", "sort", "io", "os", "os"],
         [["a"], ["b"], [], ["a"], None, [], [], ["b"]],
     )
-    return dataclasses.replace(
-        tiny, documents=tiny.documents.with_columns(topic=pl.Series(topics), tags=pl.Series(tags))
-    )
+    documents = tiny.documents.with_columns(topic=pl.Series(topics), tags=pl.Series(tags))
+    queries = tiny.queries.with_columns(conversation_id=pl.Series(["a", "a", "b", "b"]), turn=pl.Series([1, 3, 1, 3]))
+    return dataclasses.replace(tiny, documents=documents, queries=queries)
 
 
 @pytest.fixture

@@ -41,7 +41,12 @@ def corpus() -> Dataset:
     draw = np.random.default_rng(3)
     texts = [" ".join(draw.choice(words, 5)) for _ in range(30)]
     queries = pl.DataFrame(
-        {"id": [f"q{i}" for i in range(9)], "text": [" ".join(draw.choice(words, 3)) for _ in BLOCK]}
+        {
+            "id": [f"q{i}" for i in range(9)],
+            "text": [" ".join(draw.choice(words, 3)) for _ in BLOCK],
+            "conversation_id": [f"c{i % 2}" for i in BLOCK],
+            "turn": BLOCK,
+        }
     )
     groups = [f"g{i % 3}" for i in range(40)]
     documents = pl.DataFrame({"id": [f"d{i}" for i in range(40)], "text": texts + texts[:10], "group": groups})

@@ -205,15 +205,19 @@ def conversations(
     quiet: Quiet = False,
 ) -> None:
     """Build a dataset whose queries have a history, or write those of a dataset in another form."""
-    from hardneg.data.conversations import DEFAULT_FORM, is_conversation_file, read_conversations
-    from hardneg.data.query_form import in_form
+    from hardneg.data.conversations import (
+        DEFAULT_FORM,
+        in_conversation_form,
+        is_conversation_file,
+        read_conversations,
+    )
     from hardneg.data.reading import read_dataset
     from hardneg.data.rejections import Rejections
 
     _refuse_taken(out)
     with progress(quiet=quiet):
         if len(files) == 1 and not is_conversation_file(Path(files[0])):
-            data = in_form(read_dataset(files[0], skip_invalid=skip_invalid), form or DEFAULT_FORM)
+            data = in_conversation_form(read_dataset(files[0], skip_invalid=skip_invalid), form or DEFAULT_FORM)
         else:
             data = read_conversations(
                 files,

@@ -1,6 +1,7 @@
 """A dataset from conversations: each labelled turn of a user is a query that has a history."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from itertools import count
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import Any
 import polars as pl
 
 from hardneg.data.beir import read_records
+from hardneg.data.conversation_columns import CONVERSATION, TURN
 from hardneg.data.conversation_files import SUFFIXES, At, numbered_records, read_value
 from hardneg.data.conversation_logs import part_of, read_knowledge, read_logs
 from hardneg.data.conversation_messages import read_messages
-from hardneg.data.conversation_turns import Documents, Question
+from hardneg.data.conversation_turns import Documents, Question, conversation_of, spoken
 from hardneg.data.dataset import Dataset
 from hardneg.data.query_form import QueryForm, in_form
 from hardneg.data.rejections import Rejections
@@ -57,7 +59,8 @@ def read_conversations(
 
     Returns:
         The dataset. Queries have `turn_text`, `history` (the turns before, the oldest first, each with its speaker),
-        `conversation_id`, `turn` (from 1), `query_form` and, where known, `rewrite` and `entity`.
+        `conversation_id`, `turn` (from 1), `query_form` and, where known, `rewrite` and `entity`; documents with a
+        title have it as `entity` too.
 
     Raises:
         DatasetError: A file cannot be read or is none of these, no turn is labelled, or a share is out of range.
@@ -79,6 +82,37 @@ def read_conversations(
         )
     splits = _splits(questions, seed=seed, test_share=test_share, dev_share=dev_share)
     return in_form(_dataset(questions, splits, found, name=name, skipped=dict(rejections.counts)), form)
+
+
+def in_conversation_form(dataset: Dataset, form: str) -> Dataset:
+    """Write the queries of a dataset that has a history in a form, and fill in what other formats leave out.
+
+    Args:
+        dataset: Its queries have `history` (or `rewrite`).
+        form: The form.
+
+    Returns:
+        The dataset in the form. Where queries have no `conversation_id` and `turn`, these come from the history: the
+        first turn names the conversation. Documents without `entity` are about what their title names.
+
+    Raises:
+        DatasetError: There is no such form, or the dataset lacks what it needs.
+    """
+    written = in_form(dataset, form)
+    queries = written.queries
+    if "history" in queries.columns and not {CONVERSATION, TURN} & set(queries.columns):
+        earlier = queries["history"].fill_null([]).to_list()
+        turns = [[*before, spoken("user", text)] for before, text in zip(earlier, queries["turn_text"], strict=True)]
+        queries = queries.with_columns(
+            pl.Series(CONVERSATION, list(map(conversation_of, turns))), pl.Series(TURN, list(map(len, turns)), pl.Int32)
+        )
+    return replace(written, queries=queries, documents=_with_entity(written.documents))
+
+
+def _with_entity(documents: pl.DataFrame) -> pl.DataFrame:
+    if "title" not in documents.columns or "entity" in documents.columns:
+        return documents
+    return documents.with_columns(entity=pl.when(pl.col("title") != "").then("title"))
 
 
 def _questions(files: list[Path], documents: Documents, rejections: Rejections) -> Iterator[Question]:
@@ -177,7 +211,7 @@ def _dataset(
     schema = {"query_id": pl.String, "doc_id": pl.String, "relevance": pl.Int32, "split": pl.String}
     dataset = Dataset.from_tables(
         queries.select(known),
-        table.select(*order, pl.exclude(order)),
+        _with_entity(table.select(*order, pl.exclude(order))),
         pl.DataFrame(labels, schema=schema, orient="row"),
         name=name,
     )

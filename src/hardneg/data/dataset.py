@@ -200,13 +200,17 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of all ids, texts and labels; two datasets with one fingerprint give the same negatives."""
+        """Hash of all ids, texts and labels; two datasets with one fingerprint give the same negatives.
+
+        The turns of conversations count as texts, since models may read them in another form than the dataset's.
+        """
         columns = [
             self.queries["id"],
             self.query_texts,
             self.documents["id"],
             self.document_texts,
             self.qrels.select(pl.concat_str(pl.all(), separator=" "))["query"],
+            *(self._as_texts(name) for name in ("turn_text", "history", "rewrite") if name in self.queries.columns),
         ]
         return digest(pl.Series([digest(column) for column in columns]))
 
@@ -230,6 +234,14 @@ class Dataset:
             with replacing(folder / f"{name}.parquet") as temporary:
                 table.write_parquet(temporary)
         return folder
+
+    def _as_texts(self, column: str) -> pl.Series:
+        values = self.queries[column]
+        return (
+            values.cast(pl.List(pl.String)).list.join("\n")
+            if isinstance(values.dtype, pl.List)
+            else values.cast(pl.String)
+        )
 
     def _pairs(self, condition: pl.Expr) -> PairSet:
         rows = self.qrels.filter(condition)

@@ -2,6 +2,7 @@
 
 from hardneg.filters.apply import apply_filters
 from hardneg.filters.known_positives import KnownPositives
+from hardneg.filters.later_turns import LaterTurns
 from hardneg.filters.learned import Learned
 from hardneg.filters.near_duplicate import NearDuplicate
 from hardneg.filters.positive_margin import PositiveMargin
@@ -20,12 +21,14 @@ FILTERS = {
     "shared_value": SharedValue,
     "teacher_threshold": TeacherThreshold,
     "learned": Learned,
+    "later_turns": LaterTurns,
 }
 
 __all__ = [
     "FILTERS",
     "Filter",
     "KnownPositives",
+    "LaterTurns",
     "Learned",
     "NearDuplicate",
     "PositiveMargin",

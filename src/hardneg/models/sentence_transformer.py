@@ -44,9 +44,10 @@ class SentenceTransformerEncoder:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of weights, tokenizer, prompts, maximum length and precision."""
+        """Hash of weights, tokenizer, prompts, maximum length and precision; and the form of queries, if it has one."""
         prompts = f"{self._prompt('query')!r} {self._prompt('document')!r}"
-        return f"{fingerprint(self.model)}-{self.precision}-{prompts}"
+        form = "" if self.query_form is None else f"-{self.query_form}"
+        return f"{fingerprint(self.model)}-{self.precision}-{prompts}{form}"
 
     def encode_queries(self, texts: list[str]) -> Float32[np.ndarray, "texts dim"]:
         """Turn queries into vectors, in the order given."""

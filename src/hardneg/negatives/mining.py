@@ -15,7 +15,7 @@ from hardneg.filters import Filter, apply_filters
 from hardneg.filters.groups import group_digest
 from hardneg.filters.protocol import Grouping
 from hardneg.negatives.selection import Selection, select
-from hardneg.sources import Related, Source, gather, identity
+from hardneg.sources import EarlierTurns, Related, Source, gather, identity
 from hardneg.sources.protocol import ReadsMetadata
 
 
@@ -77,7 +77,7 @@ class Plan:
         for part in (*self.sources, *self.filters):
             if isinstance(part, ReadsMetadata):
                 part.metadata_digest(dataset)
-            if isinstance(part, Related) and part.split != self.split:
+            if isinstance(part, Related | EarlierTurns) and part.split != self.split:
                 raise RecipeError(
                     f"source {part.name!r} reads the labels of split {part.split!r}, but {self.split!r} is mined; "
                     f"leave split out of a recipe, or set it to {self.split!r}"

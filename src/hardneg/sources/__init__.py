@@ -2,6 +2,7 @@
 
 from hardneg.sources.bm25 import BM25
 from hardneg.sources.dense import Dense
+from hardneg.sources.earlier_turns import EarlierTurns
 from hardneg.sources.judged import Judged
 from hardneg.sources.merge import gather
 from hardneg.sources.protocol import Source, identity
@@ -16,6 +17,7 @@ SOURCES = {
     "dense": Dense,
     "vectors": Vectors,
     "judged": Judged,
+    "earlier_turns": EarlierTurns,
     "related": Related,
     "run": RunFile,
 }
@@ -24,6 +26,7 @@ __all__ = [
     "BM25",
     "SOURCES",
     "Dense",
+    "EarlierTurns",
     "Judged",
     "Random",
     "Related",

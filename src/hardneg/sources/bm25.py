@@ -9,7 +9,8 @@ import polars as pl
 from jaxtyping import Float32, Int32
 
 from hardneg.data.dataset import Dataset
-from hardneg.errors import RecipeError
+from hardneg.data.query_form import QueryForm, query_texts_in
+from hardneg.errors import DatasetError, RecipeError
 from hardneg.sources.retrieval import checked_name, retrieval_table
 
 if TYPE_CHECKING:
@@ -25,15 +26,18 @@ class BM25:
             "plain" or a Snowball language such as "german".
         k1: How slowly repeated terms stop counting, from 0.
         b: How much long documents are held back, in [0, 1].
+        query_form: Form in which it reads the queries of conversations: "last" looks for what answers the bare
+            question, whatever it is asked about. None takes the dataset's.
         name: Suffix of its columns.
 
     Raises:
-        RecipeError: There is no such analyzer, or a value is out of range.
+        RecipeError: There is no such analyzer or form, or a value is out of range.
     """
 
     analyzer: str = "english"
     k1: float = 1.5
     b: float = 0.75
+    query_form: str | None = None
     name: str = "bm25"
 
     def __post_init__(self) -> None:
@@ -44,11 +48,16 @@ class BM25:
             raise RecipeError(f"bm25: k1 is {self.k1}; set it to 0 or more, say 1.5")
         if not 0 <= self.b <= 1:
             raise RecipeError(f"bm25: b is {self.b}; set it within [0, 1], say 0.75")
+        try:
+            QueryForm.parse(self.query_form or "last")
+        except DatasetError as error:
+            raise RecipeError(f"bm25: query_form: {error}") from None
         checked_name(self.name, kind="bm25")
 
     def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
         """Find the best documents for some queries."""
-        found, score = self._index(dataset).search(dataset.query_texts.gather(block).to_list(), depth)
+        texts = query_texts_in(dataset, self.query_form).gather(block).to_list()
+        found, score = self._index(dataset).search(texts, depth)
         return retrieval_table(block, found, score)
 
     def score(
@@ -56,7 +65,7 @@ class BM25:
     ) -> Float32[np.ndarray, " rows"]:
         """Score pairs; 0 where no term is shared."""
         distinct, which = np.unique(query, return_inverse=True)
-        texts = dataset.query_texts.gather(distinct).to_list()
+        texts = query_texts_in(dataset, self.query_form).gather(distinct).to_list()
         return self._index(dataset).pair_scores(texts, which, document)
 
     def _index(self, dataset: Dataset) -> "BM25Index":

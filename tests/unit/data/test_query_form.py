@@ -40,7 +40,11 @@ def test_the_current_turn_comes_first_and_the_latest_of_the_others_next(form, ex
 
 
 @given(
-    st.lists(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="|"), min_size=1), max_size=6), min_size=2, max_size=2),
+    st.lists(
+        st.lists(st.text(st.characters(codec="utf-8", exclude_characters="|"), min_size=1), max_size=6),
+        min_size=2,
+        max_size=2,
+    ),
     st.lists(st.sampled_from(["last", "last_turns(k=2)", "last_turns(k=3)", "history"]), min_size=1, max_size=4),
 )
 def test_a_form_does_not_depend_on_the_forms_before_it(histories, forms):
