@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -55,11 +55,13 @@ class Work:
         script: File that holds it.
         function: Its name.
         python: Who runs it.
+        given: What it gets besides what all contenders get.
     """
 
     script: Path
     function: str
     python: str = sys.executable
+    given: Figures = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,13 @@ def call(work: Work, given: Figures, options: argparse.Namespace) -> Figures:
 
     Args:
         work: What to do.
-        given: What the function gets, as JSON can hold it.
+        given: What the function gets, with `work.given`; as JSON can hold it.
         options: Those of the benchmark.
 
     Returns:
         What the function returned, with `seconds`, and `peak_mb` of its process.
     """
+    given = given | work.given
     if options.tiny:
         return _do(work.script, work.function, given)
     with tempfile.NamedTemporaryFile("r", suffix=".json") as found:
@@ -257,7 +260,8 @@ def _do(script: Path, function: str, given: Figures) -> Figures:
         spec.loader.exec_module(module)
     started = time.perf_counter()
     found = getattr(module, function)(given)
-    return {"seconds": time.perf_counter() - started} | found | {"peak_mb": peak_mb()}
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "peak_mb": peak_mb()} | found
 
 
 def _say(line: str) -> None:

@@ -8,6 +8,8 @@ Beside a start of Python itself, and of `import hardneg`.
 import subprocess
 import sys
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
+from statistics import median
 
 from measure import Bar, Work, alternate, parser, timed, write_result
 
@@ -21,8 +23,9 @@ COMMANDS = {
 
 def main(arguments: list[str] | None = None) -> None:
     options = parser(__doc__).parse_args(arguments)
-    here, runs = Path(__file__), 1 if options.tiny else RUNS
-    measured = alternate({name: Work(here, _function(name)) for name in COMMANDS}, {"runs": runs}, options)
+    runs = 1 if options.tiny else RUNS
+    works = {name: Work(Path(__file__), "start", given={"command": command}) for name, command in COMMANDS.items()}
+    measured = alternate(works, {"runs": runs}, options)
     loaded = {name: _loaded(command) for name, command in COMMANDS.items()}
     write_result(
         options,
@@ -35,29 +38,11 @@ def main(arguments: list[str] | None = None) -> None:
     )
 
 
-def bare(given: dict) -> dict:
-    """Start Python."""
-    return _starts("python", given["runs"])
-
-
-def show_help(given: dict) -> dict:
-    """Start the command line."""
-    return _starts("hardneg --help", given["runs"])
-
-
-def import_hardneg(given: dict) -> dict:
-    """Start Python and import the library."""
-    return _starts("import hardneg", given["runs"])
-
-
-def _function(name: str) -> str:
-    return {"python": "bare", "hardneg --help": "show_help", "import hardneg": "import_hardneg"}[name]
-
-
-def _starts(name: str, runs: int) -> dict:
-    command = [sys.executable, *COMMANDS[name]]
-    each = sorted(timed(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)) for _ in range(runs))
-    return {"seconds": each[len(each) // 2]}
+def start(given: dict) -> dict:
+    """Start Python with a command, some times."""
+    command = [sys.executable, *given["command"]]
+    each = [timed(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)) for _ in range(given["runs"])]
+    return {"seconds": median(each), "peak_mb": getrusage(RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6}
 
 
 def _loaded(command: list[str]) -> set[str]:
