@@ -26,9 +26,9 @@ def queries(data: Path, wanted: int, *, seed: int = 0) -> list[str]:
 
 def _replicated(data: Path, name: str, wanted: int, seed: int) -> list[str]:
     random = np.random.default_rng(seed)
-    texts = [
-        text for folder in sorted(path.parent for path in data.glob("*/queries.jsonl")) for text in _read(folder, name)
-    ]
+    folders = sorted(path.parent for path in data.glob("*/queries.jsonl"))
+    texts = [text for folder in folders for text in _read(folder, name)]
+    texts = [texts[number] for number in random.permutation(len(texts))]  # few are like many
     order = random.permutation(wanted)
     made = []
     for number in range(wanted):
