@@ -2,10 +2,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 RUNS ?= runs
+DATA ?= data
+PEERS ?= .venv-peers
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: quickstart setup test check docs clean
+.PHONY: quickstart setup test check docs bench clean
 
 quickstart: $(VENV)/quickstart.done
 	$(BIN)/hardneg run quickstart --out $(RUNS)/quickstart
@@ -28,6 +30,15 @@ docs: $(VENV)/dev.done
 	$(BIN)/python docs/generate.py
 	$(BIN)/mkdocs build --strict
 
+# ROW=encoding measures one row again; without it, all that were not measured for this source and machine.
+bench: $(VENV)/dev.done $(PEERS)/peers.done
+	$(BIN)/python benchmarks/speed/bench.py --data $(DATA) $(if $(ROW),--row $(ROW)) --data $(DATA) --peers $(PEERS)/bin/python
+
+$(PEERS)/peers.done: benchmarks/speed/peers.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --requirement benchmarks/speed/peers.txt
+	touch $@
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -40,4 +51,4 @@ $(VENV)/dev.done: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 clean:
-	rm -rf $(VENV) site build dist
+	rm -rf $(VENV) $(PEERS) site build dist

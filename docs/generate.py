@@ -25,6 +25,7 @@ COMMANDS = (
     ("report",),
     ("ladder",),
     ("compare",),
+    ("plan",),
     ("data", "check"),
     ("data", "python"),
     ("data", "sections"),

@@ -15,6 +15,7 @@ from hardneg.cli.evaluate import evaluate
 from hardneg.cli.export import export
 from hardneg.cli.ladder import ladder
 from hardneg.cli.mine import mine
+from hardneg.cli.plan import plan
 from hardneg.cli.report import report
 from hardneg.cli.review import review
 from hardneg.cli.run import run
@@ -44,6 +45,7 @@ for command in (
     report,
     ladder,
     compare,
+    plan,
     status,
     score,
     train,

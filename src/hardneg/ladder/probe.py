@@ -20,11 +20,10 @@ from hardneg.randomness import permutation
 from hardneg.recipe import Stage
 from hardneg.scoring.protocol import Priced, Scorer
 from hardneg.sources import BM25, Dense
-from hardneg.training.folder import TrainingFolder
 from hardneg.training.plan import TrainingData, plan_steps
 from hardneg.training.settings import TrainSettings
 
-_TEXTS, _PAIRS, _QUERIES, _STEPS, _WARM_UP = 64, 16, 64, 5, 2
+_TEXTS, _PAIRS, _QUERIES, _STEPS = 64, 16, 64, 5
 _PROBE = 0x9106E
 
 
@@ -142,7 +141,7 @@ def _steps(rung: Rung, dataset: Dataset, folder: Path) -> list[float]:
 
 
 def _step_s(rung: Rung, stage: Stage, dataset: Dataset, out: Path) -> float:
-    from hardneg.training.loop import train
+    from hardneg.training.trial import seconds_a_step
 
     settings = replace(
         stage.train.without_mined,
@@ -152,10 +151,9 @@ def _step_s(rung: Rung, stage: Stage, dataset: Dataset, out: Path) -> float:
         trackers=(),
     )
     negatives = _random(dataset, stage) if stage.sources else None
-    train(rung.recipe.model, dataset, negatives, settings=settings, split=stage.mine.split, out=out)
-    seconds = [record["seconds"] or 0.0 for record in TrainingFolder(out).records()]
+    step_s = seconds_a_step(rung.recipe.model, dataset, negatives, settings=settings, split=stage.mine.split, out=out)
     shutil.rmtree(out)
-    return (seconds[-1] - seconds[_WARM_UP - 1]) / (len(seconds) - _WARM_UP)
+    return step_s
 
 
 def _random(dataset: Dataset, stage: Stage) -> pl.DataFrame:

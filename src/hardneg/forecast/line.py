@@ -1,0 +1,36 @@
+"""A straight line through what was measured at two sizes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Line:
+    """How a cost grows with a size.
+
+    Args:
+        points: Size and cost, at least once, sizes ascending.
+    """
+
+    points: tuple[tuple[float, float], ...]
+
+    @classmethod
+    def of(cls, points: Sequence[Sequence[float]]) -> "Line":
+        """Take points as JSON has them."""
+        return cls(tuple((size, cost) for size, cost in points))
+
+    def at(self, size: float) -> float:
+        """Predict the cost at a size.
+
+        A cost never falls with the size, and is never below its share of the first one: noise of a small trial must
+        not make work free.
+
+        Args:
+            size: Any size.
+
+        Returns:
+            The cost on the line through the first and the last point.
+        """
+        (first, low), (last, high) = self.points[0], self.points[-1]
+        slope = max(high - low, 0.0) / (last - first) if last > first else low / max(first, 1)
+        return max(low + slope * (size - first), low * min(size / max(first, 1), 1.0))

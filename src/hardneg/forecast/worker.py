@@ -1,0 +1,30 @@
+"""One trial in a process of its own: `python -m hardneg.forecast.worker ASKED ANSWER`, both JSON files."""
+
+import json
+import sys
+from pathlib import Path
+
+from hardneg.errors import InputError
+from hardneg.forecast.sizes import Sizes
+from hardneg.forecast.texts import Texts
+from hardneg.forecast.trials import TRIALS
+
+
+def main(asked: str, answer: str) -> None:
+    """Do a trial, and write what it found, or why it was refused.
+
+    Args:
+        asked: File with the trial's name, what it needs to know, and texts.
+        answer: File for the answer.
+    """
+    state = json.loads(Path(asked).read_text(encoding="utf-8"))
+    texts, sizes = Texts(state["documents"], state["queries"], ""), Sizes(**state["sizes"])
+    try:
+        found = TRIALS[state["trial"]](texts, state["given"], sizes)
+    except InputError as error:
+        found = {"refused": str(error)}
+    Path(answer).write_text(json.dumps(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
