@@ -12,8 +12,8 @@ from pathlib import Path
 
 import polars as pl
 
+from hardneg.data.code.source import code_source
 from hardneg.data.dataset import Dataset
-from hardneg.data.python_source import python_source
 from hardneg.data.reading import read_dataset
 from hardneg.evaluation.metrics import means, measure
 from hardneg.search.analyzers import ANALYZERS, Analyzer, identifier_parts
@@ -27,7 +27,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     options = parser.parse_args()
     sets = {name: (read_dataset(options.data / name), split) for name, split in SPLITS.items()}
-    sets["stdlib"] = (python_source(["stdlib"]), "dev")
+    functions = ("function", "method")
+    sets["stdlib"] = (code_source(["stdlib"], languages=("python",), kinds=functions, labels_clones=False), "dev")
     code = ANALYZERS["code"]
     rows: dict[str, tuple[Analyzer, bool]] = {name: (each, False) for name, each in ANALYZERS.items()}
     rows["code, stop words kept"] = (replace(code, stop_words=frozenset()), False)

@@ -28,6 +28,7 @@ COMMANDS = (
     ("plan",),
     ("data", "check"),
     ("data", "python"),
+    ("data", "code"),
     ("data", "sections"),
     ("data", "pairs"),
     ("data", "conversations"),

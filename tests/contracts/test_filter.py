@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -19,6 +20,7 @@ from hardneg.filters.protocol import Annotating, Relabelling
 SETTINGS = {
     "known_positives": [{}],
     "near_duplicate": [{}, {"threshold": 0.2, "shingle_tokens": 1}],
+    "duplicate_code": [{}, {"trivial": None}],
     "rank_window": [
         {"source": "dense", "low": 2, "high": 20},
         {"source": "dense", "low": 2, "absent": "drop"},
@@ -38,14 +40,17 @@ EACH = [pytest.param((name, each), id=f"{name}-{i}") for name in FILTERS for i, 
 
 @pytest.fixture
 def tiny(tiny) -> Dataset:
-    """The tiny dataset with metadata, and as two conversations of two turns."""
-    topics, tags = (
-        ["io", "sort", "text", "io", "sort", "io", "os", "os"],
-        [["a"], ["b"], [], ["a"], None, [], [], ["b"]],
-    )
-    documents = tiny.documents.with_columns(topic=pl.Series(topics), tags=pl.Series(tags))
+    """The same with metadata, in two conversations of two turns; d4 is a clone of d0, d6 an override of d3."""
+    metadata = {
+        "topic": ["io", "sort", "text", "io", "sort", "io", "os", "os"],
+        "tags": [["a"], ["b"], [], ["a"], None, [], [], ["b"]],
+        "ast_hash": ["a", "b", "c", "d", "a", None, "e", None],
+        "symbol": ["open", "sort", "join", "copy", "read", "open", "copy", ""],
+        "trivial": [False, False, False, False, False, False, True, None],
+    }
+    documents = tiny.documents.with_columns(**{key: pl.Series(value) for key, value in metadata.items()})
     queries = tiny.queries.with_columns(conversation_id=pl.Series(["a", "a", "b", "b"]), turn=pl.Series([1, 3, 1, 3]))
-    return dataclasses.replace(tiny, documents=documents, queries=queries)
+    return replace(tiny, documents=documents, queries=queries)
 
 
 @pytest.fixture

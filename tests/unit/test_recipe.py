@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardneg.data.python_source import python_source
+from hardneg.data.code.source import code_source
 from hardneg.errors import RecipeError
 from hardneg.filters import FILTERS, NearDuplicate, PositiveMargin
 from hardneg.losses import KL, InfoNCE, Triplet, WeightedSum
-from hardneg.recipe import FromPython, Recipe, shipped_recipes
+from hardneg.recipe import FromCode, FromPython, Recipe, shipped_recipes
 from hardneg.recipe.place import nearest
 from hardneg.recipe.reference import reference, updated
 from hardneg.recipe.toml import toml_text
@@ -371,9 +371,13 @@ def test_source_code_is_built_with_the_defaults_of_the_builder(load, tmp_path):
     (tmp_path / "tree").mkdir()
     spec = load('dataset = { python = ["stdlib", "./tree", "numpy"], max_documents = 9 }').dataset
     assert spec.python == ("stdlib", str((tmp_path / "tree").resolve()), "numpy")
-    defaults = {name: each.default for name, each in inspect.signature(python_source).parameters.items()}
+    defaults = {name: each.default for name, each in inspect.signature(code_source).parameters.items()}
     shared = {each.name: each.default for each in fields(FromPython) if each.name in defaults}
     assert shared == {name: defaults[name] for name in ("test_share", "dev_share", "undocumented", "max_documents")}
+    spec = load('dataset = { code = ["./tree", "stdlib"], languages = ["go"] }').dataset
+    assert (spec.code, spec.languages) == ((str((tmp_path / "tree").resolve()), "stdlib"), ("go",))
+    shared = {each.name: each.default for each in fields(FromCode) if each.name in defaults}
+    assert shared == {name: value for name, value in defaults.items() if name not in {"paths", "name", "seed"}}
 
 
 def test_a_dataset_is_read_from_where_the_recipe_says(load, tiny, tmp_path):
@@ -559,7 +563,10 @@ def test_a_bad_recipe_names_the_file_the_place_and_the_way_out(load, case):
     assert "mine.toml" in str(caught.value)
 
 
-@pytest.mark.parametrize("dataset", ["", 'dataset = { path = "a", python = ["b"] }', "dataset = {}"])
+@pytest.mark.parametrize(
+    "dataset",
+    ["", 'dataset = { path = "a", python = ["b"] }', 'dataset = { code = ["a"], python = ["b"] }', "dataset = {}"],
+)
 def test_one_place_of_data_must_be_given(load, dataset):
     with pytest.raises(RecipeError, match=r"dataset.*(must be given|give either)"):
         load(dataset)

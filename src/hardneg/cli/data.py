@@ -1,7 +1,7 @@
 """`hardneg data`: build and check datasets."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +14,20 @@ from hardneg.errors import DatasetError
 if TYPE_CHECKING:
     from hardneg.data.dataset import Dataset
     from hardneg.data.findings import Check, Lengths
+
+Name = Annotated[str | None, typer.Option("--name", help="Name of the dataset; by default that of OUT.")]
+CodeTestShare = Annotated[
+    float, typer.Option("--test-share", min=0, max=1, help="Share of the functions kept for testing.")
+]
+CodeDevShare = Annotated[
+    float, typer.Option("--dev-share", min=0, max=1, help="Share of the functions kept for development.")
+]
+MaxDocuments = Annotated[
+    int | None, typer.Option("--max-documents", min=1, help="Stop after the file that reaches it.")
+]
+Undocumented = Annotated[
+    bool, typer.Option("--undocumented", help="Keep functions without documentation as documents.")
+]
 
 data_app = typer.Typer(help="Build and check datasets.", no_args_is_help=True)
 
@@ -73,37 +87,81 @@ def python(
     ],
     *,
     out: Out,
-    name: Annotated[str | None, typer.Option("--name", help="Name of the dataset; by default that of OUT.")] = None,
-    test_share: Annotated[
-        float, typer.Option("--test-share", min=0, max=1, help="Share of the functions kept for testing.")
-    ] = 0.3,
-    dev_share: Annotated[
-        float, typer.Option("--dev-share", min=0, max=1, help="Share of the functions kept for development.")
-    ] = 0.1,
-    max_documents: Annotated[
-        int | None,
-        typer.Option("--max-documents", min=1, help="Stop after the file that reaches it."),
-    ] = None,
-    undocumented: Annotated[
-        bool, typer.Option("--undocumented", help="Keep functions without a docstring as documents.")
-    ] = False,
+    name: Name = None,
+    test_share: CodeTestShare = 0.3,
+    dev_share: CodeDevShare = 0.1,
+    max_documents: MaxDocuments = None,
+    undocumented: Undocumented = False,
     seed: Seed = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Build a code-search dataset from Python source: docstring → function, split by file."""
-    from hardneg.data.python_source import python_source
+    from hardneg.recipe.settings import FromPython
+
+    _refuse_taken(out)
+    settings = FromPython(
+        python=tuple(paths),
+        split_seed=seed or 0,
+        test_share=test_share,
+        dev_share=dev_share,
+        undocumented=undocumented,
+        max_documents=max_documents,
+    )
+    with progress(quiet=quiet):
+        data = settings.read()
+    _written(replace(data, name=name or out.name), out, as_json=as_json)
+
+
+@data_app.command("code")
+def code(
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH...", help="Folders, source files, installed Python packages, or `stdlib`."),
+    ],
+    *,
+    out: Out,
+    languages: Annotated[
+        list[str] | None, typer.Option("--language", help="Read this language only; may be repeated. All by default.")
+    ] = None,
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option("--kind", help="function, method or class; may be repeated. All by default."),
+    ] = None,
+    mask_names: Annotated[
+        bool, typer.Option("--mask-names", help="Mask names in the questions that give the answer away.")
+    ] = False,
+    label_clones: Annotated[
+        bool, typer.Option(help="Label definitions that only their own names tell from an answer as answers too.")
+    ] = True,
+    name: Name = None,
+    test_share: CodeTestShare = 0.3,
+    dev_share: CodeDevShare = 0.1,
+    max_documents: MaxDocuments = None,
+    undocumented: Undocumented = False,
+    seed: Seed = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Build a code-search dataset from source trees: docstring or leading comment → definition, split by file."""
+    from hardneg.data.code.definition import KINDS
+    from hardneg.data.code.languages import LANGUAGES
+    from hardneg.data.code.source import code_source
 
     _refuse_taken(out)
     with progress(quiet=quiet):
-        data = python_source(
+        data = code_source(
             paths,
+            languages=languages or tuple(LANGUAGES),
+            kinds=kinds or KINDS,
             name=name or out.name,
             seed=seed or 0,
             test_share=test_share,
             dev_share=dev_share,
             undocumented=undocumented,
             max_documents=max_documents,
+            masks_names=mask_names,
+            labels_clones=label_clones,
         )
     _written(data, out, as_json=as_json)
 

@@ -1,6 +1,7 @@
 """Why a candidate may not be a negative."""
 
 from hardneg.filters.apply import apply_filters
+from hardneg.filters.duplicate_code import DuplicateCode
 from hardneg.filters.known_positives import KnownPositives
 from hardneg.filters.later_turns import LaterTurns
 from hardneg.filters.learned import Learned
@@ -15,6 +16,7 @@ from hardneg.filters.teacher_threshold import TeacherThreshold
 FILTERS = {
     "known_positives": KnownPositives,
     "near_duplicate": NearDuplicate,
+    "duplicate_code": DuplicateCode,
     "rank_window": RankWindow,
     "positive_margin": PositiveMargin,
     "score_range": ScoreRange,
@@ -26,6 +28,7 @@ FILTERS = {
 
 __all__ = [
     "FILTERS",
+    "DuplicateCode",
     "Filter",
     "KnownPositives",
     "LaterTurns",

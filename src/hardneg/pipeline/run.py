@@ -19,7 +19,7 @@ from hardneg.pipeline.mining import Mined
 from hardneg.pipeline.parts import read_table
 from hardneg.pipeline.reporting import write_report
 from hardneg.pipeline.verdicts import labelled_for
-from hardneg.recipe import FromPath, FromPython, Recipe, Stage
+from hardneg.recipe import FromCode, FromPath, FromPython, Recipe, Stage
 from hardneg.sources import BM25, Dense, Source
 
 MEASURE = "nDCG@10"
@@ -118,7 +118,7 @@ def _components(stage: Stage) -> dict[str, Any]:
     }
 
 
-def _built(settings: FromPython, folder: RunFolder) -> Dataset:
+def _built(settings: FromPython | FromCode, folder: RunFolder) -> Dataset:
     """Build the dataset once; a run that goes on later must see the same one though the source may have changed."""
     folder.pin("way of building the dataset", repr(settings))
     place = folder.path / "dataset"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from hardneg.data.code.languages import LANGUAGE_OF
 from hardneg.errors import RecipeError
 from hardneg.filters import Filter
 from hardneg.negatives import Selection
@@ -17,7 +18,7 @@ from hardneg.recipe.place import Place
 from hardneg.recipe.presets import KEY as PRESET
 from hardneg.recipe.presets import merged, with_preset
 from hardneg.recipe.rooms import FILTER, SCORER, SELECT, SOURCE, TEACHER_FALLBACKS, TRAIN
-from hardneg.recipe.settings import DatasetSettings, EvaluateSettings, FromPath, FromPython, MineSettings
+from hardneg.recipe.settings import DatasetSettings, EvaluateSettings, FromCode, FromPath, FromPython, MineSettings
 from hardneg.recipe.stage import Stage, check_order, trained_in
 from hardneg.recipe.toml import toml_text
 from hardneg.scoring import Scorer
@@ -235,11 +236,14 @@ def _parse_stages(table: Mapping[str, Any], place: Place, *, seed: int, model: s
 
 def _dataset(value: object, place: Place) -> DatasetSettings:
     table = {"path": value} if isinstance(value, str) else value
-    if not isinstance(table, Mapping) or len({"path", "python"} & set(table)) != 1:
-        raise place.error("give either path, to read a dataset, or python, to build one from source code")
+    if not isinstance(table, Mapping) or len({"path", "python", "code"} & set(table)) != 1:
+        raise place.error("give either path, to read a dataset, or python or code, to build one from source code")
     if "python" in table:
-        built: FromPython = build(FromPython, table, place)
-        return replace(built, python=tuple(_source_tree(each, place) for each in built.python))
+        functions: FromPython = build(FromPython, table, place)
+        return replace(functions, python=tuple(_source_tree(each, place) for each in functions.python))
+    if "code" in table:
+        built: FromCode = build(FromCode, table, place)
+        return replace(built, code=tuple(_source_tree(each, place) for each in built.code))
     dataset: FromPath = build(FromPath, table, place)
     if dataset.path.startswith("hf:"):
         return dataset
@@ -248,7 +252,7 @@ def _dataset(value: object, place: Place) -> DatasetSettings:
 
 def _source_tree(name: str, place: Place) -> str:
     """Resolve what is written as a path; a bare name is a package or `stdlib`."""
-    is_path = "/" in name or name.startswith((".", "~")) or name.endswith(".py")
+    is_path = "/" in name or name.startswith((".", "~")) or Path(name).suffix in LANGUAGE_OF
     return str(place.resolve(name)) if is_path else name
 
 

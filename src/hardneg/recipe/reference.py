@@ -9,7 +9,7 @@ from hardneg.negatives import Selection
 from hardneg.recipe.components import Field, Room, Rooms, as_table, is_required, settable_fields
 from hardneg.recipe.recipe import Recipe
 from hardneg.recipe.rooms import FILTER, SELECT, SOURCE, TRAIN
-from hardneg.recipe.settings import EvaluateSettings, FromPath, FromPython, MineSettings
+from hardneg.recipe.settings import EvaluateSettings, FromCode, FromPath, FromPython, MineSettings
 from hardneg.recipe.stage import Stage
 from hardneg.recipe.toml import toml_value
 from hardneg.sources import Dense, Random, Related
@@ -22,7 +22,8 @@ from hardneg.training.settings import TrainSettings
 
 _TABLES: Mapping[str, tuple[type, Rooms]] = {
     "[dataset]` to read": (FromPath, {}),
-    "[dataset]` to build": (FromPython, {}),
+    "[dataset]` to build from Python": (FromPython, {}),
+    "[dataset]` to build from any language": (FromCode, {}),
     "[mine]`": (MineSettings, {}),
     "[select]`": (Selection, SELECT),
     "[train]`": (TrainSettings, TRAIN),

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Literal
 
 from hardneg.audit.verdicts import SUFFIXES
+from hardneg.data.code.definition import KINDS
+from hardneg.data.code.languages import LANGUAGES
+from hardneg.data.code.source import code_source
 from hardneg.data.dataset import Dataset
-from hardneg.data.python_source import python_source
 from hardneg.data.reading import read_dataset
 from hardneg.errors import RecipeError
 
@@ -39,7 +41,9 @@ class FromPath:
 
 @dataclass(frozen=True, kw_only=True)
 class FromPython:
-    """A code-search dataset that is built from Python source.
+    """A code-search dataset that is built from the functions and methods of Python source.
+
+    Labels do not cover clones, as they do in one that is built with `code`.
 
     Args:
         python: Folders, `.py` files, names of installed packages, or `stdlib` for the library of the running
@@ -69,8 +73,11 @@ class FromPython:
             DatasetError: A path is neither a folder, a file nor a package, a share is out of range, or there
                 is no documented function.
         """
-        return python_source(
+        return code_source(
             self.python,
+            languages=("python",),
+            kinds=("function", "method"),
+            labels_clones=False,
             seed=self.split_seed,
             test_share=self.test_share,
             dev_share=self.dev_share,
@@ -79,7 +86,62 @@ class FromPython:
         )
 
 
-DatasetSettings = FromPath | FromPython
+@dataclass(frozen=True, kw_only=True)
+class FromCode:
+    """A code-search dataset that is built from source trees of any language.
+
+    Args:
+        code: Folders, source files, names of installed packages of Python, or `stdlib` for the library of the running
+            Python.
+        languages: Whose files are read.
+        kinds: What becomes a document: "function", "method", "class".
+        masks_names: Whether names in the questions that give the answer away are masked.
+        labels_clones: Whether a definition that only names of its own tell from an answer is labelled as one too.
+        split_seed: Which files go to which split; apart from the recipe's seed, so that all seeds see one
+            test set.
+        test_share: Share of the files that are kept for testing.
+        dev_share: Share of the files that are kept for choosing settings.
+        undocumented: Whether definitions without documentation are kept as documents that answer no query.
+        max_documents: Take whole files until there are this many definitions.
+    """
+
+    code: tuple[str, ...]
+    languages: tuple[str, ...] = tuple(LANGUAGES)
+    kinds: tuple[str, ...] = KINDS
+    masks_names: bool = False
+    labels_clones: bool = True
+    split_seed: int = 0
+    test_share: float = 0.3
+    dev_share: float = 0.1
+    undocumented: bool = False
+    max_documents: int | None = None
+
+    def read(self) -> Dataset:
+        """Build the dataset.
+
+        Returns:
+            Documentation as queries, definitions without it as documents, whole files dealt to the splits.
+
+        Raises:
+            DatasetError: A path is neither a folder, a file nor a package, a language or kind is unknown, a share is
+                out of range, or there is no documented definition.
+            MissingExtraError: The parser of a language that is met is not installed.
+        """
+        return code_source(
+            self.code,
+            languages=self.languages,
+            kinds=self.kinds,
+            masks_names=self.masks_names,
+            labels_clones=self.labels_clones,
+            seed=self.split_seed,
+            test_share=self.test_share,
+            dev_share=self.dev_share,
+            undocumented=self.undocumented,
+            max_documents=self.max_documents,
+        )
+
+
+DatasetSettings = FromPath | FromPython | FromCode
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Functions, methods and classes of source trees, as a dataset for code search."""
