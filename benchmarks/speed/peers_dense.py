@@ -5,9 +5,10 @@ from types import SimpleNamespace
 
 import numpy as np
 from datasets import Dataset
-from measure import timed
 from sentence_transformers import util
 from sentence_transformers.util import mine_hard_negatives
+
+from measure import timed
 
 
 class Given:
