@@ -1,18 +1,16 @@
 """`hardneg data`: build and check datasets."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hardneg.cli.built import refuse_taken, write_built
 from hardneg.cli.display import progress
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid
-from hardneg.errors import DatasetError
 
 if TYPE_CHECKING:
-    from hardneg.data.dataset import Dataset
     from hardneg.data.findings import Check, Lengths
 
 data_app = typer.Typer(help="Build and check datasets.", no_args_is_help=True)
@@ -94,7 +92,7 @@ def python(
     """Build a code-search dataset from Python source: docstring → function, split by file."""
     from hardneg.data.python_source import python_source
 
-    _refuse_taken(out)
+    refuse_taken(out)
     with progress(quiet=quiet):
         data = python_source(
             paths,
@@ -105,7 +103,7 @@ def python(
             undocumented=undocumented,
             max_documents=max_documents,
         )
-    _written(data, out, as_json=as_json)
+    write_built(data, out, as_json=as_json)
 
 
 @data_app.command("sections")
@@ -162,42 +160,13 @@ def pairs(
     from hardneg.data.rejections import Rejections
     from hardneg.data.splitting import held_out
 
-    _refuse_taken(out)
+    refuse_taken(out)
     columns = PairColumns(query=query, positive=positive, negative=negative)
     with progress(quiet=quiet):
         data = read_pairs(file, columns=columns, rejections=Rejections(skip=skip_invalid))
         if test_share:
             data = held_out(data, test_share=test_share, seed=seed or 0)
-    _written(data, out, as_json=as_json)
-
-
-def _refuse_taken(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise DatasetError("is a file; -o names the folder to write to", path=out)
-    if (out / "documents.parquet").exists():
-        raise DatasetError("already holds a dataset; name another folder with -o, or delete this one", path=out)
-
-
-def _written(data: "Dataset", out: Path, *, as_json: bool) -> None:
-    from hardneg.data.checks import split_counts
-
-    data.write(out)
-    counts = {split: split_counts(data, split) for split in data.splits}
-    if as_json:
-        summary = {
-            "path": str(out),
-            "n_queries": data.n_queries,
-            "n_documents": data.n_documents,
-            "splits": {split: asdict(count) for split, count in counts.items()},
-            "skipped": dict(data.skipped),
-        }
-        typer.echo(json.dumps(summary, ensure_ascii=False))
-        return
-    typer.echo(f"{out}: {data.n_queries:,} queries, {data.n_documents:,} documents")
-    for split, count in counts.items():
-        typer.echo(f"  {split}: {count.queries:,} queries, {count.positives:,} positives")
-    for reason, n in data.skipped.items():
-        typer.echo(f"  skipped: {n:,} ({reason})")
+    write_built(data, out, as_json=as_json)
 
 
 def _show(result: "Check") -> None:

@@ -16,6 +16,8 @@ from hardneg.files import replacing
 
 # Metadata column of the queries that names whose history each of them is.
 HISTORY_OF = "history_of"
+# A split of labels that nothing is trained or measured on: what the user of a query met before.
+SEEN = "seen"
 QRELS_SCHEMA = {"query": pl.Int32, "document": pl.Int32, "relevance": pl.Int32, "split": pl.String}
 
 

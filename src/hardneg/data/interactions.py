@@ -5,13 +5,13 @@ from typing import Literal
 
 import polars as pl
 
-from hardneg.data.dataset import HISTORY_OF, Dataset
+from hardneg.data.dataset import HISTORY_OF, SEEN, Dataset
 from hardneg.errors import DatasetError
 
 Splitting = Literal["leave-last-out", "time"]
 
-ID_MARK = "#"
-SEEN = "seen"
+ID_MARK = "#"  # before the id of an item that may be taken
+TAKEN_MARK = "@"  # before the id of one that was
 _HELD = ("dev", "test")
 _LEAST_POSITIVES = 3  # of a user whose last two are held out: one is left to be the history
 
@@ -21,8 +21,9 @@ class Splits:
     """Which positives are held out.
 
     Args:
-        by: "leave-last-out" tests on each user's last positive and develops on the one before; "time" tests on all that
-            was taken after one moment and develops on a window before it, the same for all users.
+        by: "leave-last-out" tests on each user's last positive and develops on the one before, for users with three or
+            more; "time" tests on all that was taken after one moment and develops on a window before it, the same for all
+            users.
         test_share: With "time", share of the positives that are tested on, in (0, 1).
         dev_share: Likewise for development, in [0, 1 - test_share).
     """
@@ -52,7 +53,7 @@ class Counts:
         items: Items with an interaction, or in the file of items.
         cold_items: Items that no positive of the train split names: only their text can be learned from.
         cold_positives: Share of the positives of dev and of test that are cold items.
-        cold_users: With a split by time, users of dev and of test without a history before it; they are left out.
+        first_positives: Positives without another of their user before them; there is no history to ask with.
         pairs_per_user: Training pairs of the median user and of the one with most.
     """
 
@@ -62,7 +63,7 @@ class Counts:
     items: int
     cold_items: int
     cold_positives: dict[str, float]
-    cold_users: dict[str, int]
+    first_positives: int
     pairs_per_user: tuple[float, int]
 
 
@@ -74,14 +75,18 @@ def interactions_dataset(
     min_rating: float | None = None,
     splits: Splits = Splits(),
     history: int = 50,
-    max_pairs_per_user: int | None = None,
+    queries_per_user: int | None = None,
 ) -> tuple[Dataset, Counts]:
     """Build a dataset whose queries are histories of users and whose documents are items.
 
-    Every positive of the train split that has another before it becomes a query of its own: the history up to then
-    asks, the item answers. So nothing is trained on a later history. The queries of one user share their answers within
-    a split (column `history_of`). A dev or test query has all that its user took there as answers; what the user met
-    before is labelled in the split `seen`, which `evaluate --exclude seen` leaves out of rankings.
+    Every positive that has another of its user before it becomes a query: the history up to then asks, the item
+    answers. So nothing is asked with a later history, and nothing of dev or test is trained on. The training queries of
+    one user share their answers (column `history_of`). What the user of a dev or test query met before is labelled in
+    the split `seen`, which `evaluate --exclude seen` leaves out of rankings.
+
+    A history is written as words like `@318`, ids of what was taken, and a document as its title, `#318`, and its other
+    text: one model of words can give an id another vector in either tower. An item that no positive of the train split
+    names is written as its text in histories.
 
     Interactions below the threshold were shown and not taken: they become judged negatives (relevance 0) of the
     training query of the user's next positive.
@@ -93,7 +98,7 @@ def interactions_dataset(
         min_rating: An interaction is positive from this rating on; None takes all.
         splits: Which positives are held out.
         history: Longest history of a query, the newest items, at least 1.
-        max_pairs_per_user: Take only the newest training pairs of each user; None takes all.
+        queries_per_user: Take only the newest queries of each user in each split; None takes all.
 
     Returns:
         The dataset, and what became of the interactions. Documents have a column `popularity`: positives of the train
@@ -109,17 +114,14 @@ def interactions_dataset(
     rows = rows.sort("positive", descending=True, maintain_order=True).unique(["user", "item"], keep="first")
     rows = _with_splits(rows.sort("order"), splits)
     positives = _numbered(rows.filter("positive"))
-    queries = _queries(positives, max_pairs_per_user=max_pairs_per_user)
+    queries = _queries(positives, queries_per_user=queries_per_user)
     documents = _documents(rows, items, positives)
-    answers = positives.join(queries.select("id", "user", "split", "first", "last"), on=["user", "split"]).filter(
-        pl.col("number").is_between("first", "last")
-    )
     qrels = [
-        answers.select(query_id="id", doc_id="item", relevance=1, split="split"),
-        _passed_over(rows, answers),
-        _seen(rows, answers),
+        queries.select(query_id="id", doc_id="item", relevance=1, split="split"),
+        _passed_over(rows, queries),
+        _seen(rows, queries),
     ]
-    texts = _histories(queries, positives, history=history)
+    texts = _histories(queries, positives, documents, history=history)
     dataset = Dataset.from_tables(texts, documents, pl.concat(qrels, how="vertical_relaxed"), name=name)
     return dataset, _count(events, rows, positives, queries, documents)
 
@@ -143,35 +145,40 @@ def _numbered(positives: pl.DataFrame) -> pl.DataFrame:
     return positives.with_columns(number=pl.int_range(pl.len()).over("user").cast(pl.Int64))
 
 
-def _queries(positives: pl.DataFrame, *, max_pairs_per_user: int | None) -> pl.DataFrame:
-    """List the queries: a user and the numbers of the positives that answer, `first` of which ends the history."""
-    train = positives.filter((pl.col("split") == "train") & (pl.col("number") > 0))
-    if max_pairs_per_user is not None:
-        train = train.group_by("user", maintain_order=True).tail(max_pairs_per_user)
-    pairs = train.select("user", "split", "time", first="number", last="number")
-    held = positives.filter(pl.col("split").is_in(_HELD)).group_by("user", "split", maintain_order=True)
-    later = held.agg(pl.col("time").min(), first=pl.col("number").min(), last=pl.col("number").max())
-    later = later.filter(pl.col("first") > 0).select(pairs.columns)
-    if pairs.is_empty() or later.is_empty():
-        where = "training" if pairs.is_empty() else "dev and test"
-        raise DatasetError(
-            f"no user has enough positives for {where}: leave-last-out needs users with three or more, a split by time "
-            "users on both sides of it"
-        )
-    moment = pl.when(pl.col("split") == "train").then(pl.col("first").cast(pl.String)).otherwise("split")
-    order = {"train": 0, "dev": 1, "test": 2}
-    return pl.concat([pairs, later.sort(pl.col("split").replace_strict(order), maintain_order=True)]).with_columns(
-        id=pl.concat_str("user", moment, separator="@")
+def _queries(positives: pl.DataFrame, *, queries_per_user: int | None) -> pl.DataFrame:
+    """Give each positive with a history a query; those of train come first, then dev, then test."""
+    asked = positives.filter(pl.col("number") > 0)
+    if queries_per_user is not None:
+        newest = asked.group_by("user", "split", maintain_order=True).tail(queries_per_user)
+        asked = newest.sort("order")
+    for split in ("train", "test"):
+        if split not in asked["split"]:
+            raise DatasetError(
+                f"no positive with a history before it is left for {split}: leave-last-out needs users with three "
+                "positives, a split by time users with two"
+            )
+    place = pl.col("split").replace_strict({"train": 0, "dev": 1, "test": 2}, return_dtype=pl.Int32)
+    return asked.sort(place, maintain_order=True).with_columns(
+        id=pl.concat_str("user", pl.col("number").cast(pl.String), separator="@")
     )
 
 
-def _histories(queries: pl.DataFrame, positives: pl.DataFrame, *, history: int) -> pl.DataFrame:
-    """Write each query's history as ids, the newest first."""
-    taken = positives.group_by("user", maintain_order=True).agg(pl.concat_str(pl.lit(ID_MARK), _token("item")).alias("taken"))
+def _histories(
+    queries: pl.DataFrame, positives: pl.DataFrame, documents: pl.DataFrame, *, history: int
+) -> pl.DataFrame:
+    """Write each query's history, the newest first: ids, and the text of items that the train split does not know."""
+    words = [name for name in ("title", "text") if name in documents.columns]
+    text = pl.concat_str(words, separator=" ").str.replace(r"#\S+", "").str.strip_chars()
+    known = pl.col("popularity") > 0
+    written = documents.select(
+        item="id", taken=pl.when(known).then(pl.concat_str(pl.lit(TAKEN_MARK), _token("id"))).otherwise(text)
+    )
+    events = positives.join(written, on="item", maintain_order="left")
+    taken = events.group_by("user", maintain_order=True).agg("taken")
     joined = queries.join(taken, on="user", maintain_order="left").with_columns(
-        begin=(pl.col("first") - history).clip(lower_bound=0)
+        begin=(pl.col("number") - history).clip(lower_bound=0)
     )
-    newest = pl.col("taken").list.slice(pl.col("begin"), pl.col("first") - pl.col("begin")).list.reverse()
+    newest = pl.col("taken").list.slice(pl.col("begin"), pl.col("number") - pl.col("begin")).list.reverse()
     return joined.select("id", pl.col("user").alias(HISTORY_OF), "time", text=newest.list.join(" ")).select(
         "id", "text", HISTORY_OF, "time"
     )
@@ -195,22 +202,21 @@ def _documents(rows: pl.DataFrame, items: pl.DataFrame | None, positives: pl.Dat
     )
 
 
-def _passed_over(rows: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
+def _passed_over(rows: pl.DataFrame, queries: pl.DataFrame) -> pl.DataFrame:
     """Judge what was met and not taken before a training pair, and after the user's positive before that."""
-    counted = rows.with_columns(number=(pl.col("positive").cum_sum().over("user")).cast(pl.Int64))
+    counted = rows.with_columns(number=pl.col("positive").cum_sum().over("user").cast(pl.Int64))
     shown = counted.filter(~pl.col("positive") & (pl.col("split") == "train"))
-    train = answers.filter(pl.col("split") == "train")
-    return shown.join(train.select("user", "number", "id"), on=["user", "number"]).select(
+    train = queries.filter(pl.col("split") == "train").select("user", "number", "id")
+    return shown.join(train, on=["user", "number"], maintain_order="left").select(
         query_id="id", doc_id="item", relevance=0, split=pl.lit("train")
     )
 
 
-def _seen(rows: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
-    """Label all that the user of a dev or test query met before the first of its answers."""
-    held = answers.filter(pl.col("split").is_in(_HELD)).group_by("user", "id", maintain_order=True)
-    begins = held.agg(begin=pl.col("order").min())
-    met = rows.join(begins, on="user").filter(pl.col("order") < pl.col("begin"))
-    return met.sort("id", "order").select(
+def _seen(rows: pl.DataFrame, queries: pl.DataFrame) -> pl.DataFrame:
+    """Label all that the user of a dev or test query met before it."""
+    held = queries.filter(pl.col("split").is_in(_HELD)).select("user", "id", begin="order")
+    met = held.join(rows.select("user", "item", "order", "positive"), on="user", maintain_order="left_right")
+    return met.filter(pl.col("order") < pl.col("begin")).select(
         query_id="id", doc_id="item", relevance=pl.col("positive").cast(pl.Int32), split=pl.lit(SEEN)
     )
 
@@ -224,7 +230,6 @@ def _count(
 ) -> Counts:
     cold = documents.filter(pl.col("popularity") == 0)["id"]
     held = {split: positives.filter(pl.col("split") == split) for split in _HELD}
-    first = {split: part.group_by("user").agg(pl.col("number").min()) for split, part in held.items()}
     pairs = queries.filter(pl.col("split") == "train").group_by("user").len()["len"]
     return Counts(
         interactions=events.height,
@@ -235,6 +240,6 @@ def _count(
         cold_positives={
             split: float(part["item"].is_in(cold.implode()).mean() or 0.0) for split, part in held.items()  # type: ignore[arg-type]
         },
-        cold_users={split: int((part["number"] == 0).sum()) for split, part in first.items()},
+        first_positives=int((positives["number"] == 0).sum()),
         pairs_per_user=(float(pairs.median() or 0), int(pairs.max() or 0)),  # type: ignore[arg-type]
     )

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from hardneg.data.dataset import Dataset
-from hardneg.data.interactions import ID_MARK
+from hardneg.data.interactions import ID_MARK, TAKEN_MARK
 from hardneg.errors import DatasetError
 from hardneg.files import replacing_folder
 
@@ -60,7 +60,8 @@ def _vocabulary(dataset: Dataset, *, min_items: int) -> dict[str, int]:
     words = texts.str.extract_all(r"\S+").list.unique().explode()
     counts = words.value_counts(name="items").rename({words.name: "word"}).sort("word")
     kept = counts.filter(pl.col("word").str.starts_with(ID_MARK) | (pl.col("items") >= min_items))["word"]
-    return {word: number for number, word in enumerate([_UNKNOWN, *kept])}
+    taken = kept.filter(kept.str.starts_with(ID_MARK)).str.replace(ID_MARK, TAKEN_MARK, literal=True)
+    return {word: number for number, word in enumerate([_UNKNOWN, *kept, *taken])}
 
 
 def _tokenizer(vocabulary: dict[str, int]) -> "tokenizers.Tokenizer":
