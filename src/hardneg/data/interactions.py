@@ -168,7 +168,7 @@ def _histories(
 ) -> pl.DataFrame:
     """Write each query's history, the newest first: ids, and the text of items that the train split does not know."""
     words = [name for name in ("title", "text") if name in documents.columns]
-    text = pl.concat_str(words, separator=" ").str.replace(r"#\S+", "").str.strip_chars()
+    text = pl.concat_str(words, separator=" ").str.replace(r"#\S+ ?", "").str.strip_chars()
     known = pl.col("popularity") > 0
     written = documents.select(
         item="id", taken=pl.when(known).then(pl.concat_str(pl.lit(TAKEN_MARK), _token("id"))).otherwise(text)
