@@ -131,11 +131,11 @@ def sections(
     from hardneg.data.reading import read_dataset
     from hardneg.data.sectioning import by_section
 
-    _refuse_taken(out)
+    refuse_taken(out)
     with progress(quiet=quiet or as_json):
         data = read_dataset(dataset, skip_invalid=skip_invalid)
         data = by_section(data, document=document, section=section, max_words=max_words, overlap=overlap)
-    _written(data, out, as_json=as_json)
+    write_built(data, out, as_json=as_json)
 
 
 @data_app.command("pairs")

@@ -33,7 +33,8 @@ def evaluate(
     exclude: Annotated[
         str | None,
         typer.Option(
-            metavar="SPLIT", help="Leave out of each ranking what this split labels for its query, as `seen` what a user has met."
+            metavar="SPLIT",
+            help="Leave out of each ranking what this split labels for its query, as `seen` what a user has met.",
         ),
     ] = None,
     out: Annotated[
@@ -75,7 +76,9 @@ def evaluate(
     if json:
         from json import dumps
 
-        with_shown = {name: {**figures, "shown": asdict(shown[name])} for name, figures in found.items() if name in shown}
+        with_shown = {
+            name: {**figures, "shown": asdict(shown[name])} for name, figures in found.items() if name in shown
+        }
         typer.echo(dumps(found | with_shown))
     else:
         _show(found)
@@ -126,6 +129,6 @@ def _show(found: "dict[str, dict[str, Figure]]") -> None:
 def _show_catalogue(shown: "dict[str, Shown]") -> None:
     for name, one in shown.items():
         typer.echo(
-            f"{name}: the first 10 show {one.coverage:.1%} of the documents, of mean popularity {one.popularity:.0f}; that "
-            f"of the answers is {one.popularity_of_answers:.0f}"
+            f"{name}: the first 10 show {one.coverage:.1%} of the documents, of mean popularity {one.popularity:.0f}; "
+            f"that of the answers is {one.popularity_of_answers:.0f}"
         )

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 def interactions(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Interactions: user, item, time, perhaps a rating; CSV, TSV, JSONL or Parquet.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="Interactions: user, item, time, perhaps a rating; CSV, TSV, JSONL or Parquet."
+        ),
     ],
     *,
     out: Out,
@@ -26,14 +29,21 @@ def interactions(
     user: Annotated[str | None, typer.Option("--user", help="Column of the user.")] = None,
     item: Annotated[str | None, typer.Option("--item", help="Column of the item's id, in both files.")] = None,
     time: Annotated[str | None, typer.Option("--time", help="Column of the time: a number or an ISO date.")] = None,
-    rating: Annotated[str | None, typer.Option("--rating", help="Column of a rating, or of whether it was clicked.")] = None,
+    rating: Annotated[
+        str | None, typer.Option("--rating", help="Column of a rating, or of whether it was clicked.")
+    ] = None,
     item_text: Annotated[
         list[str] | None,
-        typer.Option("--item-text", help="Column of the items that makes their text. Repeat for more; found by name if not given."),
+        typer.Option(
+            "--item-text",
+            help="Column of the items that makes their text. Repeat for more; found by name if not given.",
+        ),
     ] = None,
     min_rating: Annotated[
         float | None,
-        typer.Option("--min-rating", help="From this rating on an interaction is positive; below, it was shown and not taken."),
+        typer.Option(
+            "--min-rating", help="From this rating on an interaction is positive; below, it was shown and not taken."
+        ),
     ] = None,
     split: Annotated[
         str, typer.Option("--split", help="leave-last-out (each user's last positive), or time (one moment for all).")
@@ -44,14 +54,20 @@ def interactions(
     dev_share: Annotated[
         float, typer.Option("--dev-share", min=0, max=1, help="With --split time, share of the positives before that.")
     ] = 0.1,
-    history: Annotated[int, typer.Option("--history", min=1, help="Longest history of a query: its newest items.")] = 50,
+    history: Annotated[
+        int, typer.Option("--history", min=1, help="Longest history of a query: its newest items.")
+    ] = 50,
     queries_per_user: Annotated[
         int | None,
-        typer.Option("--queries-per-user", min=1, help="Most queries of a user in each split, the newest; all if not given."),
+        typer.Option(
+            "--queries-per-user", min=1, help="Most queries of a user in each split, the newest; all if not given."
+        ),
     ] = None,
     model: Annotated[
         Path | None,
-        typer.Option("--model", metavar="FOLDER", help="Also make an untrained model there, a vector for each item id and word."),
+        typer.Option(
+            "--model", metavar="FOLDER", help="Also make an untrained model there, a vector for each item id and word."
+        ),
     ] = None,
     dimension: Annotated[int, typer.Option("--dimension", min=1, help="Length of that model's vectors.")] = 64,
     seed: Seed = None,

@@ -239,7 +239,9 @@ class Dataset:
             self.document_texts,
             self.qrels.select(pl.concat_str(pl.all(), separator=" "))["query"],
         ]
-        columns += [self.queries[HISTORY_OF].cast(pl.String).fill_null("")] if HISTORY_OF in self.queries.columns else []
+        columns += (
+            [self.queries[HISTORY_OF].cast(pl.String).fill_null("")] if HISTORY_OF in self.queries.columns else []
+        )
         return digest(pl.Series([digest(column) for column in columns]))
 
     def write(self, path: Path | str) -> Path:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import polars as pl
 
 from hardneg.data.dataset import HISTORY_OF, SEEN, Dataset
@@ -22,8 +23,8 @@ class Splits:
 
     Args:
         by: "leave-last-out" tests on each user's last positive and develops on the one before, for users with three or
-            more; "time" tests on all that was taken after one moment and develops on a window before it, the same for all
-            users.
+            more; "time" tests on all that was taken after one moment and develops on a window before it, the same for
+            all users.
         test_share: With "time", share of the positives that are tested on, in (0, 1).
         dev_share: Likewise for development, in [0, 1 - test_share).
     """
@@ -130,14 +131,18 @@ def _with_splits(rows: pl.DataFrame, splits: Splits) -> pl.DataFrame:
     """Name the split of each interaction; what is not positive goes with the user's next positive."""
     if splits.by == "time":
         times = rows.filter("positive")["time"]
-        cuts = [times.quantile(1 - share, "nearest") for share in (splits.test_share + splits.dev_share, splits.test_share)]
-        split = pl.when(pl.col("time") >= cuts[1]).then(pl.lit("test")).when(pl.col("time") >= cuts[0])
-        return rows.with_columns(split=split.then(pl.lit("dev")).otherwise(pl.lit("train")))
+        cuts = [
+            times.quantile(1 - share, "nearest") for share in (splits.test_share + splits.dev_share, splits.test_share)
+        ]
+        is_test, is_dev = (pl.col("time") >= cut for cut in reversed(cuts))
+        split = pl.when(is_test).then(pl.lit("test")).when(is_dev).then(pl.lit("dev")).otherwise(pl.lit("train"))
+        return rows.with_columns(split=split)
     left = pl.col("positive").sum().over("user") - pl.col("positive").cum_sum().over("user")
     left = left.cast(pl.Int64) + pl.when("positive").then(1).otherwise(0)
     is_held = pl.col("positive").sum().over("user") >= _LEAST_POSITIVES
-    split = pl.when(is_held & (left == 1)).then(pl.lit("test")).when(is_held & (left == 2)).then(pl.lit("dev"))
-    return rows.with_columns(split=split.when(is_held & (left == 0)).then(pl.lit("after")).otherwise(pl.lit("train")))
+    place = pl.when(is_held).then(left)
+    names = {0: "after", 1: "test", 2: "dev"}
+    return rows.with_columns(split=place.replace_strict(names, default="train", return_dtype=pl.String))
 
 
 def _numbered(positives: pl.DataFrame) -> pl.DataFrame:
@@ -195,10 +200,16 @@ def _documents(rows: pl.DataFrame, items: pl.DataFrame | None, positives: pl.Dat
     documents = known.with_columns(text=pl.lit("")) if items is None else items
     missing = known.join(documents, on="id", how="anti", maintain_order="left")
     documents = pl.concat([documents, missing], how="diagonal").with_columns(pl.col("text").fill_null(""))
-    popularity = positives.filter(pl.col("split") == "train").group_by(id="item").agg(popularity=pl.len().cast(pl.Int32))
-    return documents.drop("popularity", strict=False).join(popularity, on="id", how="left", maintain_order="left").with_columns(
-        pl.col("popularity").fill_null(0),
-        text=pl.concat_str(pl.lit(ID_MARK), _token("id"), pl.lit(" "), "text").str.strip_chars(),
+    popularity = (
+        positives.filter(pl.col("split") == "train").group_by(id="item").agg(popularity=pl.len().cast(pl.Int32))
+    )
+    return (
+        documents.drop("popularity", strict=False)
+        .join(popularity, on="id", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("popularity").fill_null(0),
+            text=pl.concat_str(pl.lit(ID_MARK), _token("id"), pl.lit(" "), "text").str.strip_chars(),
+        )
     )
 
 
@@ -237,9 +248,11 @@ def _count(
         users=rows["user"].n_unique(),
         items=documents.height,
         cold_items=len(cold),
-        cold_positives={
-            split: float(part["item"].is_in(cold.implode()).mean() or 0.0) for split, part in held.items()  # type: ignore[arg-type]
-        },
+        cold_positives={split: _share(part["item"].is_in(cold.implode())) for split, part in held.items()},
         first_positives=int((positives["number"] == 0).sum()),
-        pairs_per_user=(float(pairs.median() or 0), int(pairs.max() or 0)),  # type: ignore[arg-type]
+        pairs_per_user=(float(np.median(pairs)), int(np.max(pairs))),
     )
+
+
+def _share(marked: pl.Series) -> float:
+    return float(marked.sum() / max(1, len(marked)))

@@ -72,7 +72,9 @@ def tokenise(model: SentenceTransformer, texts: list[str], *, kind: Kind, prompt
     Returns:
         The features, or None if the model's input is not one padded row a text (static embeddings).
     """
-    if isinstance(model.tokenizer, Tokenizer):  # of static embeddings; to tokenise what is thrown away takes half a step
+    if isinstance(
+        model.tokenizer, Tokenizer
+    ):  # of static embeddings; to tokenise what is thrown away takes half a step
         return None
     raw = model.preprocess(texts, prompt=prompt, task=kind)
     tensors = {k: v for k, v in raw.items() if isinstance(v, torch.Tensor) and v.shape[:1] == (len(texts),)}

@@ -23,8 +23,8 @@ class Random:
 
     Args:
         seed: Seed of the draws, from 0 and below 2^64.
-        weights: Metadata column of numbers, such as `popularity`: a document is drawn in proportion to its number, never
-            with 0. None draws uniformly. With weights the work for a query grows with the number of documents.
+        weights: Metadata column of numbers, such as `popularity`: a document is drawn in proportion to its number,
+            never with 0. None draws uniformly. With weights the work for a query grows with the number of documents.
         power: Exponent of the weights, above 0; below 1 draws the popular less often than they are.
         name: Suffix of its columns.
 
@@ -95,11 +95,11 @@ def _weights(dataset: Dataset, column: str) -> Float64[np.ndarray, " documents"]
     """Read a column of weights; a RecipeError or DatasetError says what is wrong with it."""
     required_column(dataset, column, asked_by="random: weights", plain=True, allow_missing=False)
     numbers = dataset.documents[column].cast(pl.Float64, strict=False)
-    wrong = dataset.documents["id"].filter((numbers.is_null() | ~numbers.is_finite() | (numbers < 0)))
+    wrong = dataset.documents["id"].filter(numbers.is_null() | ~numbers.is_finite() | (numbers < 0))
     if len(wrong):
         raise DatasetError(
-            f"random: weights: {len(wrong):,} of {dataset.n_documents:,} documents of {dataset.name} have no number from 0 "
-            f"in {column!r}, the first: {wrong[0]!r}"
+            f"random: weights: {len(wrong):,} of {dataset.n_documents:,} documents of {dataset.name} have no number "
+            f"from 0 in {column!r}, the first: {wrong[0]!r}"
         )
     return numbers.to_numpy()
 

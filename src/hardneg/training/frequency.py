@@ -25,9 +25,9 @@ class Frequency(Protocol):
 class Counted:
     """Chances from the counts of pairs and of mined negatives.
 
-    A row brings in its positive, and each negative of its query with the share of turns that it has. If r is the mean of
-    that over all rows, `batch_size` rows bring a document in with chance `1 - (1 - r)^batch_size`. So with negatives
-    that were drawn uniformly, r is the mixture of both distributions (mixed negative sampling).
+    A row brings in its positive, and each negative of its query with the share of turns that it has. If r is the mean
+    of that over all rows, `batch_size` rows bring a document in with chance `1 - (1 - r)^batch_size`. So with
+    negatives that were drawn uniformly, r is the mixture of both distributions (mixed negative sampling).
 
     Args:
         dataset: Decides which texts are equal.
@@ -71,10 +71,10 @@ class Counted:
 class Streaming:
     """Chances from the gaps between the steps in which a document is seen.
 
-    For each document, array A keeps the step in which it was seen last and array B a moving average of the steps between
-    two sights, under hashed positions in several tables. Two documents with one position look more frequent than they
-    are, so of the tables the largest B is right, and the chance is its inverse. The first gap of a position is taken as
-    it is, where the paper's zeros would call every new document frequent.
+    For each document, array A keeps the step in which it was seen last and array B a moving average of the steps
+    between two sights, under hashed positions in several tables. Two documents with one position look more frequent
+    than they are, so of the tables the largest B is right, and the chance is its inverse. The first gap of a position
+    is taken as it is, where the paper's zeros would call every new document frequent.
 
     Args:
         rate: How much the newest gap counts, above 0 and below 1.

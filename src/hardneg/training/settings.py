@@ -4,10 +4,10 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from hardneg.errors import RecipeError
+from hardneg.losses import takes_log_q
 from hardneg.losses.info_nce import InfoNCE
 from hardneg.losses.protocol import Loss
 from hardneg.models.formats import Precision
-from hardneg.losses import takes_log_q
 from hardneg.training.curriculum import Curriculum
 from hardneg.training.log_q import LogQ
 from hardneg.training.lora import LoRA
@@ -65,9 +65,9 @@ class TrainSettings:
         query_prompt: Text before each query; None takes the model's own. It is saved with the model.
         document_prompt: The same for documents.
         negatives_per_row: Mined negatives of each pair in a batch; None takes all.
-        repeat_documents: Whether a document may be the positive of several rows of a batch. It is one column of the pool
-            either way. Where few documents answer many queries, as in recommenders, only then are batches drawn as the
-            pairs are; without it the popular ones wait for batches of their own.
+        repeat_documents: Whether a document may be the positive of several rows of a batch. It is one column of the
+            pool either way. Where few documents answer many queries, as in recommenders, only then are batches drawn
+            as the pairs are; without it the popular ones wait for batches of their own.
         in_batch: Whether the positives of other rows are negatives too. Without them and without `shared_negatives` a
             query meets its own mined negatives alone.
         shared_negatives: Whether a mined negative serves all rows of its batch, or only its own.
@@ -174,7 +174,9 @@ class TrainSettings:
         if not takes_log_q(self.loss):
             raise RecipeError(f"training: {self.loss} cannot be corrected by log_q; take info_nce or leave log_q out")
         if not (self.in_batch and self.repeat_documents):
-            raise RecipeError("training: log_q needs in_batch = true and repeat_documents = true: batches drawn as pairs are")
+            raise RecipeError(
+                "training: log_q needs in_batch = true and repeat_documents = true: batches drawn as pairs are"
+            )
         if self.queue is not None:
             raise RecipeError("training: log_q knows nothing of how a document stays in a queue; leave one of them out")
         if self.log_q.estimate == "counts" and (self.curriculum or self.replacement):

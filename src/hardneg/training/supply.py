@@ -9,8 +9,8 @@ from pathlib import Path
 import polars as pl
 
 from hardneg.models.token_limit import set_token_limit, token_limit
-from hardneg.training.chances import counted
 from hardneg.training.background import Miner
+from hardneg.training.chances import counted
 from hardneg.training.mining_again import Job, keep_first_candidates, mine_round, rescore_round
 from hardneg.training.plan import Step, TrainingData
 from hardneg.training.refresh import Work

@@ -79,7 +79,8 @@ def test_a_split_by_time_trains_on_nothing_after_its_moment():
 
 
 def test_what_was_shown_and_not_taken_is_judged_for_the_next_positive():
-    rows = [("u", item, float(at), rating) for at, (item, rating) in enumerate(zip("abxcyde", [5, 5, 1, 5, 2, 5, 5]))]
+    ratings = [5.0, 5.0, 1.0, 5.0, 2.0, 5.0, 5.0]
+    rows = [("u", item, float(at), rating) for at, (item, rating) in enumerate(zip("abxcyde", ratings, strict=True))]
     dataset, counts = interactions_dataset(events(rows), min_rating=4)
     assert labels(dataset, "train") == {("u@1", "b", 1), ("u@2", "c", 1), ("u@2", "x", 0)}
     assert labels(dataset, "seen") >= {("u@3", "x", 0), ("u@3", "y", 0), ("u@3", "a", 1), ("u@4", "d", 1)}
@@ -171,13 +172,15 @@ def test_a_row_without_a_time_is_named_by_its_line(tmp_path):
 def test_a_missing_column_names_the_option(tmp_path):
     file = tmp_path / "r.csv"
     file.write_text("who,item,time\nu,a,1\n")
-    with pytest.raises(DatasetError, match="for the user .*name it with --user"):
+    with pytest.raises(DatasetError, match=r"for the user .*name it with --user"):
         read_interactions(file, columns=InteractionColumns(), rejections=STRICT)
 
 
 def test_items_keep_their_columns_and_lists(tmp_path):
     file = tmp_path / "movies.csv"
-    file.write_text('movieId,title,genres,year\n1,"Toy, Story",Comedy|Kids,1995\n1,Other,Drama,1996\n2,Heat,Action,1995\n')
+    file.write_text(
+        'movieId,title,genres,year\n1,"Toy, Story",Comedy|Kids,1995\n1,Other,Drama,1996\n2,Heat,Action,1995\n'
+    )
     found = read_items(file, columns=InteractionColumns(), rejections=STRICT)
     assert found["id"].to_list() == ["1", "2"]
     assert found["genres"].to_list() == [["Comedy", "Kids"], ["Action"]]
