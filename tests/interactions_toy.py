@@ -27,6 +27,6 @@ def toy_items(*, n_items=30):
             "id": [f"i{item}" for item in range(n_items)],
             "title": [f"Film {item % 7} of {item}" for item in range(n_items)],
             "text": [kinds[item % 3] for item in range(n_items)],
-            "genres": [[kinds[item % 3]] for item in range(n_items)],
+            "category": [[kinds[item % 3]] for item in range(n_items)],
         }
     )

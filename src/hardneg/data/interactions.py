@@ -241,7 +241,7 @@ def _count(
 ) -> Counts:
     cold = documents.filter(pl.col("popularity") == 0)["id"]
     held = {split: positives.filter(pl.col("split") == split) for split in _HELD}
-    pairs = queries.filter(pl.col("split") == "train").group_by("user").len()["len"]
+    pairs = queries.filter(pl.col("split") == "train").group_by("user").len()["len"].to_numpy()
     return Counts(
         interactions=events.height,
         positives=positives.height,
@@ -250,7 +250,7 @@ def _count(
         cold_items=len(cold),
         cold_positives={split: _share(part["item"].is_in(cold.implode())) for split, part in held.items()},
         first_positives=int((positives["number"] == 0).sum()),
-        pairs_per_user=(float(np.median(pairs)), int(np.max(pairs))),
+        pairs_per_user=(float(np.median(pairs)), int(pairs.max())),
     )
 
 

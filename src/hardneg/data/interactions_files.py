@@ -17,6 +17,7 @@ _COMMON = {
     "rating": ("rating", "stars", "score", "clicked", "click"),
 }
 _TEXTS = ("title", "name", "genres", "genre", "category", "categories", "brand", "author", "description", "text")
+_CATEGORIES = ("category", "categories", "genres", "genre")
 _LISTED = "|"  # MovieLens writes lists of genres as "Comedy|Drama"
 
 
@@ -82,8 +83,8 @@ def read_items(path: Path, *, columns: InteractionColumns, rejections: Rejection
 
     Returns:
         Columns `id`, `title` (if the file has a title or a name), `text` (the other columns of text; may be empty), and
-        the other columns of the file. Columns of texts like `Comedy|Drama` become lists. Of rows that repeat an id, the
-        first counts.
+        the other columns of the file. Columns of texts like `Comedy|Drama` become lists, and the first column of
+        categories or genres is called `category`. Of rows that repeat an id, the first counts.
 
     Raises:
         DatasetError: A column is missing, or a row has no id and is not to be skipped.
@@ -102,6 +103,8 @@ def read_items(path: Path, *, columns: InteractionColumns, rejections: Rejection
     title_column = [pl.col(title).fill_null("").alias("title")] if title else []
     rest = [name for name in rows.columns if name not in (key, title, "id", "text", "title")]
     items = rows.select(_text(pl.col(key)).alias("id"), *title_column, text.alias("text"), *rest)
+    category = next((name for name in _CATEGORIES if name in rest), None)
+    items = items if category is None else items.rename({category: "category"})
     for row in items.with_row_index("row").filter(pl.col("id").is_null())["row"]:
         rejections.reject("item without id", f"no id (row {row + 1})", path=path, line=line_of_row(path, row))
     return items.filter(pl.col("id").is_not_null()).unique("id", keep="first", maintain_order=True)

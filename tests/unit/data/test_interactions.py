@@ -183,7 +183,7 @@ def test_items_keep_their_columns_and_lists(tmp_path):
     )
     found = read_items(file, columns=InteractionColumns(), rejections=STRICT)
     assert found["id"].to_list() == ["1", "2"]
-    assert found["genres"].to_list() == [["Comedy", "Kids"], ["Action"]]
+    assert found["category"].to_list() == [["Comedy", "Kids"], ["Action"]]
     assert found["text"].to_list() == ["Comedy Kids", "Action"]
     assert found["title"].to_list() == ["Toy, Story", "Heat"]
     assert found["year"].to_list() == ["1995", "1995"]
