@@ -13,6 +13,7 @@ from hardneg.cli.compare import compare
 from hardneg.cli.data import data_app
 from hardneg.cli.evaluate import evaluate
 from hardneg.cli.export import export
+from hardneg.cli.interactions import interactions
 from hardneg.cli.ladder import ladder
 from hardneg.cli.mine import mine
 from hardneg.cli.plan import plan
@@ -34,6 +35,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+data_app.command("interactions")(interactions)
 app.add_typer(data_app, name="data")
 app.add_typer(teacher_app, name="teacher")
 for command in (

@@ -1,18 +1,17 @@
 """`hardneg data`: build and check datasets."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hardneg.cli.built import refuse_taken, write_built
 from hardneg.cli.display import progress
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid
-from hardneg.errors import DatasetError
 
 if TYPE_CHECKING:
-    from hardneg.data.dataset import Dataset
     from hardneg.data.findings import Check, Lengths
 
 Name = Annotated[str | None, typer.Option("--name", help="Name of the dataset; by default that of OUT.")]
@@ -99,7 +98,7 @@ def python(
     """Build a code-search dataset from Python source: docstring → function, split by file."""
     from hardneg.recipe.settings import FromPython
 
-    _refuse_taken(out)
+    refuse_taken(out)
     settings = FromPython(
         python=tuple(paths),
         split_seed=seed or 0,
@@ -110,7 +109,7 @@ def python(
     )
     with progress(quiet=quiet):
         data = settings.read()
-    _written(replace(data, name=name or out.name), out, as_json=as_json)
+    write_built(replace(data, name=name or out.name), out, as_json=as_json)
 
 
 @data_app.command("code")
@@ -148,7 +147,7 @@ def code(
     from hardneg.data.code.languages import LANGUAGES
     from hardneg.data.code.source import code_source
 
-    _refuse_taken(out)
+    refuse_taken(out)
     with progress(quiet=quiet):
         data = code_source(
             paths,
@@ -163,7 +162,7 @@ def code(
             masks_names=mask_names,
             labels_clones=label_clones,
         )
-    _written(data, out, as_json=as_json)
+    write_built(data, out, as_json=as_json)
 
 
 @data_app.command("sections")
@@ -191,11 +190,11 @@ def sections(
     from hardneg.data.reading import read_dataset
     from hardneg.data.sectioning import by_section
 
-    _refuse_taken(out)
+    refuse_taken(out)
     with progress(quiet=quiet or as_json):
         data = read_dataset(dataset, skip_invalid=skip_invalid)
         data = by_section(data, document=document, section=section, max_words=max_words, overlap=overlap)
-    _written(data, out, as_json=as_json)
+    write_built(data, out, as_json=as_json)
 
 
 @data_app.command("pairs")
@@ -220,13 +219,13 @@ def pairs(
     from hardneg.data.rejections import Rejections
     from hardneg.data.splitting import held_out
 
-    _refuse_taken(out)
+    refuse_taken(out)
     columns = PairColumns(query=query, positive=positive, negative=negative)
     with progress(quiet=quiet):
         data = read_pairs(file, columns=columns, rejections=Rejections(skip=skip_invalid))
         if test_share:
             data = held_out(data, test_share=test_share, seed=seed or 0)
-    _written(data, out, as_json=as_json)
+    write_built(data, out, as_json=as_json)
 
 
 @data_app.command("conversations")
@@ -272,7 +271,7 @@ def conversations(
     from hardneg.data.reading import read_dataset
     from hardneg.data.rejections import Rejections
 
-    _refuse_taken(out)
+    refuse_taken(out)
     with progress(quiet=quiet):
         if len(files) == 1 and not is_conversation_file(Path(files[0])):
             data = in_conversation_form(read_dataset(files[0], skip_invalid=skip_invalid), form or DEFAULT_FORM)
@@ -287,36 +286,7 @@ def conversations(
                 dev_share=dev_share,
                 rejections=Rejections(skip=skip_invalid),
             )
-    _written(data, out, as_json=as_json)
-
-
-def _refuse_taken(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise DatasetError("is a file; -o names the folder to write to", path=out)
-    if (out / "documents.parquet").exists():
-        raise DatasetError("already holds a dataset; name another folder with -o, or delete this one", path=out)
-
-
-def _written(data: "Dataset", out: Path, *, as_json: bool) -> None:
-    from hardneg.data.checks import split_counts
-
-    data.write(out)
-    counts = {split: split_counts(data, split) for split in data.splits}
-    if as_json:
-        summary = {
-            "path": str(out),
-            "n_queries": data.n_queries,
-            "n_documents": data.n_documents,
-            "splits": {split: asdict(count) for split, count in counts.items()},
-            "skipped": dict(data.skipped),
-        }
-        typer.echo(json.dumps(summary, ensure_ascii=False))
-        return
-    typer.echo(f"{out}: {data.n_queries:,} queries, {data.n_documents:,} documents")
-    for split, count in counts.items():
-        typer.echo(f"  {split}: {count.queries:,} queries, {count.positives:,} positives")
-    for reason, n in data.skipped.items():
-        typer.echo(f"  skipped: {n:,} ({reason})")
+    write_built(data, out, as_json=as_json)
 
 
 def _show(result: "Check") -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from hardneg.cli.options import DatasetPath, Json, Quiet, Seed, SkipInvalid
 
 if TYPE_CHECKING:
     from hardneg.evaluation.retrieval import Figure
+    from hardneg.evaluation.shown import Shown
 
 _LONGEST_NAME = 100  # characters; file systems allow 255 bytes
 
@@ -27,6 +29,13 @@ def evaluate(
     depth: Annotated[int, typer.Option(min=10, help="Documents retrieved for each query.")] = 100,
     max_tokens: Annotated[
         int | None, typer.Option(min=4, help="Cut texts there; the model's own limit if not given.")
+    ] = None,
+    exclude: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPLIT",
+            help="Leave out of each ranking what this split labels for its query, as `seen` what a user has met.",
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -54,20 +63,26 @@ def evaluate(
         raise InputError("name what to evaluate: --model NAME, --bm25 ANALYZER, or both")
     _check(model or [], [system.name for system in systems])
     data = read_dataset(dataset, skip_invalid=skip_invalid)
-    found = {}
+    found, shown = {}, {}
     folders = _folders([system.name for system in systems])
     with progress(quiet=quiet or json), recording(out, "evaluate"):
         for system in systems:
-            evaluation = measure(data, system, split=split, depth=depth)
+            evaluation = measure(data, system, split=split, depth=depth, exclude=exclude)
             found[system.name] = evaluation.figures(seed=seed or 0)
+            if evaluation.shown is not None:
+                shown[system.name] = evaluation.shown
             if out is not None:
                 evaluation.write(out if len(systems) == 1 else out / folders[system.name])
     if json:
         from json import dumps
 
-        typer.echo(dumps(found))
+        with_shown = {
+            name: {**figures, "shown": asdict(shown[name])} for name, figures in found.items() if name in shown
+        }
+        typer.echo(dumps(found | with_shown))
     else:
         _show(found)
+        _show_catalogue(shown)
 
 
 def _check(models: list[str], names: list[str]) -> None:
@@ -109,3 +124,11 @@ def _show(found: "dict[str, dict[str, Figure]]") -> None:
         cells = [f"{one['value']:.4f} [{one['low']:.3f}, {one['high']:.3f}]" for one in figures.values()]
         table.add_row(name, *cells)
     Console().print(table)
+
+
+def _show_catalogue(shown: "dict[str, Shown]") -> None:
+    for name, one in shown.items():
+        typer.echo(
+            f"{name}: the first 10 show {one.coverage:.1%} of the documents, of mean popularity {one.popularity:.0f}; "
+            f"that of the answers is {one.popularity_of_answers:.0f}"
+        )

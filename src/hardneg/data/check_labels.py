@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from hardneg.data.dataset import Dataset
+from hardneg.data.dataset import SEEN, Dataset
 from hardneg.data.findings import N_EXAMPLES, Finding
 
 SPARSE_SHARE = 0.10
@@ -11,7 +11,7 @@ SPARSE_SHARE = 0.10
 
 def queries_shared_between_splits(dataset: Dataset) -> Finding | None:
     """HN003: queries that are in several splits, by id or by normalised text."""
-    rows = _positive_rows(dataset).select("query", "split").unique(maintain_order=True)
+    rows = _used_positives(dataset).select("query", "split").unique(maintain_order=True)
     rows = rows.with_columns(group=pl.Series(dataset.query_text_group[rows["query"].to_numpy()]))
     shared = rows.filter(pl.col("split").n_unique().over("group") > 1)
     if shared.is_empty():
@@ -30,7 +30,7 @@ def queries_shared_between_splits(dataset: Dataset) -> Finding | None:
 
 def positives_shared_between_splits(dataset: Dataset) -> Finding | None:
     """HN016: documents, by normalised text, that are positives in several splits."""
-    rows = _positive_rows(dataset).select("document", "split").unique(maintain_order=True)
+    rows = _used_positives(dataset).select("document", "split").unique(maintain_order=True)
     rows = rows.with_columns(group=pl.Series(dataset.text_group[rows["document"].to_numpy()]))
     shared = rows.filter(pl.col("split").n_unique().over("group") > 1)
     if shared.is_empty():
@@ -148,6 +148,11 @@ def no_positives(dataset: Dataset) -> Finding | None:
 
 def _positive_rows(dataset: Dataset) -> pl.DataFrame:
     return dataset.qrels.filter(pl.col("relevance") > 0)
+
+
+def _used_positives(dataset: Dataset) -> pl.DataFrame:
+    """Leave out the split that nothing is trained or measured on."""
+    return _positive_rows(dataset).filter(pl.col("split") != SEEN)
 
 
 def _split_names() -> pl.Expr:

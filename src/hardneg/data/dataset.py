@@ -14,6 +14,10 @@ from hardneg.data.text import digest, normalised
 from hardneg.errors import DatasetError
 from hardneg.files import replacing
 
+# Metadata column of the queries that names whose history each of them is.
+HISTORY_OF = "history_of"
+# A split of labels that nothing is trained or measured on: what the user of a query met before.
+SEEN = "seen"
 QRELS_SCHEMA = {"query": pl.Int32, "document": pl.Int32, "relevance": pl.Int32, "split": pl.String}
 
 
@@ -138,13 +142,37 @@ class Dataset:
             self.query_text_group[query], self.text_group[document], width=int(self.text_group.max()) + 1
         )
 
+    @cached_property
+    def asker(self) -> Int32[np.ndarray, " queries"]:
+        """A number for each query, shared by those of one user that belong to one split; -1 where no user is known.
+
+        The column `history_of` of the queries names the user. A split counts because labels of the test split must not
+        keep documents from a user's training queries.
+        """
+        if HISTORY_OF not in self.queries.columns:
+            return np.full(self.n_queries, -1, dtype=np.int32)
+        asked = self.queries.select(pl.col(HISTORY_OF).cast(pl.String), split=pl.Series(self.query_split))
+        number = asked.select(pl.when(pl.col(HISTORY_OF).is_not_null()).then(pl.struct(pl.all()).rank("dense")))
+        return number.to_series().cast(pl.Int32).fill_null(0).to_numpy() - np.int32(1)
+
+    @cached_property
+    def answers_of_asker(self) -> PairSet:
+        """Every (asker, document text group) with a positive: the queries of a user share what the user took."""
+        split = pl.Series(self.splits, dtype=pl.String)
+        labels = self.qrels.filter(pl.col("relevance") > 0)
+        own = split.gather(pl.Series(self.query_split).gather(labels["query"]))
+        labels = labels.filter((labels["split"] == own) & pl.Series(self.asker >= 0).gather(labels["query"]))
+        query, document = labels["query"].to_numpy(), labels["document"].to_numpy()
+        return PairSet.build(self.asker[query], self.text_group[document], width=int(self.text_group.max()) + 1)
+
     def is_answer(
         self, query: Integer[np.ndarray, " rows"], document: Integer[np.ndarray, " rows"]
     ) -> Bool[np.ndarray, " rows"]:
         """Mark pairs that must never serve as a negative.
 
         A document is an answer if the labels of any split call it relevant to the query or to a query of the
-        same text, or if its normalised text equals that of such a document, under any id.
+        same text, or if its normalised text equals that of such a document, under any id. A query that is the history
+        of a user (`asker`) has the answers of that user's other queries of its split too.
 
         Args:
             query: Positions of queries.
@@ -153,7 +181,10 @@ class Dataset:
         Returns:
             `True` where the document answers the query.
         """
-        return self.answers.contains(self.query_text_group[query], self.text_group[document])
+        group = self.text_group[document]
+        by_text = self.answers.contains(self.query_text_group[query], group)
+        asker = self.asker[query]
+        return by_text | ((asker >= 0) & self.answers_of_asker.contains(np.maximum(asker, 0), group))
 
     @cached_property
     def query_split(self) -> Int32[np.ndarray, " queries"]:
@@ -212,6 +243,9 @@ class Dataset:
             self.qrels.select(pl.concat_str(pl.all(), separator=" "))["query"],
             *(self._as_texts(name) for name in ("turn_text", "history", "rewrite") if name in self.queries.columns),
         ]
+        columns += (
+            [self.queries[HISTORY_OF].cast(pl.String).fill_null("")] if HISTORY_OF in self.queries.columns else []
+        )
         return digest(pl.Series([digest(column) for column in columns]))
 
     def write(self, path: Path | str) -> Path:

@@ -7,7 +7,7 @@ Nothing here leaves a tie to them: they are given minus the rank as the score, s
 
 import ir_measures
 import polars as pl
-from ir_measures import AP, RR, R, nDCG
+from ir_measures import AP, RR, R, Success, nDCG
 
 MEASURES: dict[str, ir_measures.Measure] = {
     "nDCG@10": nDCG @ 10,
@@ -16,6 +16,8 @@ MEASURES: dict[str, ir_measures.Measure] = {
     "Recall@100": R @ 100,
     "MAP@100": AP @ 100,
 }
+# Where documents are items that were taken more or less often: the share of queries with a hit.
+ITEM_MEASURES: dict[str, ir_measures.Measure] = {"HR@10": Success @ 10}
 
 
 def measures_within(depth: int) -> list[str]:
@@ -45,12 +47,12 @@ def measure(qrels: pl.DataFrame, run: pl.DataFrame, *, names: list[str] | None =
         qrels: Columns `query_id`, `doc_id` (strings) and `relevance` (integers; 0 and below: not relevant).
             If a pair is repeated, its highest relevance counts.
         run: Columns `query_id`, `doc_id` and `rank` (from 1; no two documents of a query share one).
-        names: Keys of `MEASURES`; all of them if None.
+        names: Keys of `MEASURES` or `ITEM_MEASURES`; all of the former if None.
 
     Returns:
         Columns `query_id` and one float column for each measure, sorted by `query_id`.
     """
-    chosen = {name: MEASURES[name] for name in (MEASURES if names is None else names)}
+    chosen = {name: (MEASURES | ITEM_MEASURES)[name] for name in (MEASURES if names is None else names)}
     judged = qrels.group_by("query_id", "doc_id").agg(pl.col("relevance").max().clip(lower_bound=0))
     answered = judged.filter(pl.col("relevance").max().over("query_id") > 0)
     labels = _by_query(answered, "relevance", pl.Int64)

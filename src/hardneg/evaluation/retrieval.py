@@ -1,14 +1,16 @@
 """Search the whole corpus for the queries of a split and measure what comes back."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypedDict
 
 import polars as pl
 
 from hardneg.data.dataset import Dataset
-from hardneg.evaluation.metrics import means, measure, measures_within
+from hardneg.evaluation.excluding import labelled_in, retrieve_without
+from hardneg.evaluation.metrics import ITEM_MEASURES, means, measure, measures_within
+from hardneg.evaluation.shown import POPULARITY, Shown, measure_shown
 from hardneg.evaluation.significance import mean_interval
 from hardneg.evaluation.trec import write_qrels, write_run
 from hardneg.files import replacing
@@ -37,6 +39,7 @@ class Evaluation:
         per_query: Columns `query_id` and one for each measure, sorted by `query_id`.
         run: Columns `query_id`, `doc_id`, `rank`, `score`.
         qrels: Columns `query_id`, `doc_id`, `relevance`: the labels of the split.
+        shown: What the rankings show of the catalogue; None where documents have no popularity.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Evaluation:
     per_query: pl.DataFrame
     run: pl.DataFrame
     qrels: pl.DataFrame
+    shown: Shown | None = None
 
     def figures(self, *, seed: int = 0) -> dict[str, Figure]:
         """Give each mean with its interval and the number of queries."""
@@ -77,6 +81,7 @@ class Evaluation:
         write_run(self.run, folder / "run.trec", tag=self.name)
         write_qrels(self.qrels, folder / "qrels.trec")
         summary = {"name": self.name, "split": self.split, "depth": self.depth, "metrics": self.figures()}
+        summary |= {} if self.shown is None else {"shown": asdict(self.shown)}
         with replacing(folder / "metrics.json") as temporary:
             temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         return folder
@@ -90,10 +95,11 @@ def evaluate(
     depth: int = 100,
     block_size: int = 4096,
     name: str | None = None,
+    exclude: str | None = None,
 ) -> Evaluation:
     """Retrieve from the whole corpus for every query with a positive in a split, and measure the result.
 
-    No document is excluded: not the query's own text, not documents that another split labels.
+    No document is excluded, not even the query's own text, but for those that the split `exclude` labels for the query.
 
     Args:
         dataset: Queries, documents and labels.
@@ -102,29 +108,34 @@ def evaluate(
         depth: Documents to ask for, at least 1. Measures with a larger cut-off are left out.
         block_size: Queries to search for at once, at least 1.
         name: What to call the result; the retriever's own name if None.
+        exclude: A split; documents that it labels for a query, relevant or not, are left out of the query's ranking, as
+            a recommender leaves out what its user has seen. None leaves nothing out.
 
     Returns:
         Means and per-query values of the measures, with the rankings and the labels that they come from.
 
     Raises:
-        DatasetError: The split does not exist or has no positive.
+        DatasetError: The split does not exist or has no positive, there is no split `exclude`, or it labels an answer.
         ValueError: `depth` or `block_size` is below 1.
     """
     if depth < 1 or block_size < 1:
         raise ValueError(f"depth and block_size must be at least 1, not {depth} and {block_size}")
     queries = dataset.queries_of(split)
+    excluded = None if exclude is None else labelled_in(dataset, exclude, but=split)
     found = []
     with task(f"searching with {name or retriever.name}", total=len(queries), unit="queries") as advance:
         for start in range(0, len(queries), block_size):
             block = queries[start : start + block_size]
-            found.append(retriever.retrieve(dataset, block, depth))
+            found.append(retrieve_without(excluded, retriever, dataset, block, depth))
             advance(len(block))
     run = _with_ids(dataset, pl.concat(found), "rank", "score").sort("query", "rank").drop("query")
     labels = dataset.qrels.filter((pl.col("split") == split) & pl.col("query").is_in(queries))
     labels = labels.group_by("query", "document").agg(pl.col("relevance").max().clip(lower_bound=0))
     qrels = _with_ids(dataset, labels.sort("query", "document"), "relevance").drop("query")
-    per_query = measure(qrels, run, names=measures_within(depth))
-    return Evaluation(name or retriever.name, split, depth, means(per_query), per_query, run, qrels)
+    of_items = POPULARITY in dataset.documents.columns
+    per_query = measure(qrels, run, names=[*measures_within(depth), *(ITEM_MEASURES if of_items else ())])
+    shown = measure_shown(run, qrels, dataset.documents) if of_items else None
+    return Evaluation(name or retriever.name, split, depth, means(per_query), per_query, run, qrels, shown)
 
 
 def _with_ids(dataset: Dataset, rows: pl.DataFrame, *columns: str) -> pl.DataFrame:

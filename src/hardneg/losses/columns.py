@@ -1,6 +1,7 @@
 """Logits of the negatives, weights included, and the softmax over them and the positive.
 
-A weight w multiplies the exponential of a negative, which adds log w to its logit.
+A weight w multiplies the exponential of a negative, which adds log w to its logit. A document that came into the pool
+with chance q counts 1 / q times, for all those that were not drawn, which takes log q from its logit.
 """
 
 import math
@@ -12,9 +13,19 @@ from torch.nn import functional
 from hardneg.losses.score_matrix import ScoreMatrix
 
 
+def positive_logits(matrix: ScoreMatrix, temperature: float, *, margin: float = 0.0) -> Float[Tensor, " queries"]:
+    """Divide the scores of the targets, less a margin, by a temperature and take what `log_q` says from them."""
+    logits = (matrix.positive - margin) / temperature
+    if matrix.log_q is not None:
+        logits = logits - matrix.log_q.gather(1, matrix.target.unsqueeze(1)).squeeze(1)
+    return logits
+
+
 def negative_logits(matrix: ScoreMatrix, temperature: float) -> Float[Tensor, "queries pool"]:
-    """Divide scores by a temperature and add log-weights; minus infinity where a column is no negative."""
+    """Divide scores by a temperature, add log-weights and take log-chances; minus infinity where no negative is."""
     logits = matrix.scores / temperature
+    if matrix.log_q is not None:
+        logits = logits - matrix.log_q
     if matrix.weight is not None:
         logits = logits + matrix.weight.log()
     return logits.masked_fill(~matrix.is_negative, -math.inf)

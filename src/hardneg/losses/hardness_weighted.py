@@ -40,8 +40,8 @@ class HardnessWeighted:
 
     def __call__(self, matrix: "hardneg.losses.score_matrix.ScoreMatrix") -> "torch.Tensor":
         """Compute the mean loss of the queries."""
-        from hardneg.losses.columns import cross_entropy, negative_logits
+        from hardneg.losses.columns import cross_entropy, negative_logits, positive_logits
 
         hardness = self.alpha * matrix.scores.detach()
         negative = negative_logits(matrix, self.temperature) + hardness
-        return cross_entropy(matrix, matrix.positive / self.temperature, negative).mean()
+        return cross_entropy(matrix, positive_logits(matrix, self.temperature), negative).mean()

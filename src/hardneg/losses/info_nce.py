@@ -38,7 +38,7 @@ class InfoNCE:
 
     def __call__(self, matrix: "hardneg.losses.score_matrix.ScoreMatrix") -> "torch.Tensor":
         """Compute the mean loss of the queries."""
-        from hardneg.losses.columns import cross_entropy, negative_logits
+        from hardneg.losses.columns import cross_entropy, negative_logits, positive_logits
 
-        positive = matrix.positive / self.temperature
+        positive = positive_logits(matrix, self.temperature)
         return cross_entropy(matrix, positive, negative_logits(matrix, self.temperature)).mean()

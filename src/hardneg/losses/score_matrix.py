@@ -16,7 +16,9 @@ class ScoreMatrix:
         allowed: `True` where the document may be a negative of the query, or is its target. A document that
             answers the query by another label, or repeats the text of one that does, is not allowed.
         teacher: Scores of a teacher for the same pairs, not a number where it gave none; None without one.
-        log_q: Logarithm of the chance with which each document came into the pool; None if it is not known.
+        log_q: Logarithm of the chance with which each document came into each query's pool, at most 0; 0 is a
+            document that is there by choice and not by chance. What it says of a target is taken from the logit of that
+            target. None corrects nothing.
         weight: How much each document counts as a negative, in [0, 1]; 0 is as good as not allowed. What it
             says of targets is not looked at. None weighs all 1.
     """
@@ -25,7 +27,7 @@ class ScoreMatrix:
     target: Int64[Tensor, " queries"]
     allowed: Bool[Tensor, "queries pool"]
     teacher: Float[Tensor, "queries pool"] | None = None
-    log_q: Float[Tensor, " pool"] | None = None
+    log_q: Float[Tensor, "queries pool"] | None = None
     weight: Float[Tensor, "queries pool"] | None = None
 
     @property

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Int64
 from sentence_transformers import SentenceTransformer
+from tokenizers import Tokenizer
 
 Kind = Literal["query", "document"]
 
@@ -71,6 +72,10 @@ def tokenise(model: SentenceTransformer, texts: list[str], *, kind: Kind, prompt
     Returns:
         The features, or None if the model's input is not one padded row a text (static embeddings).
     """
+    if isinstance(
+        model.tokenizer, Tokenizer
+    ):  # of static embeddings; to tokenise what is thrown away takes half a step
+        return None
     raw = model.preprocess(texts, prompt=prompt, task=kind)
     tensors = {k: v for k, v in raw.items() if isinstance(v, torch.Tensor) and v.shape[:1] == (len(texts),)}
     mask = tensors.get("attention_mask")

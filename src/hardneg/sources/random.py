@@ -1,41 +1,74 @@
 """Documents drawn at random: easy negatives, and a baseline for all others."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from jaxtyping import Int32
+from jaxtyping import Float64, Int32
 
 from hardneg.data.dataset import Dataset
-from hardneg.errors import RecipeError
+from hardneg.data.metadata import columns_digest, required_column
+from hardneg.errors import DatasetError, RecipeError
 from hardneg.randomness import permutation, uniform
 from hardneg.sources.retrieval import checked_name, retrieval_table
 
 _QUERIES = 1_024
+_NUMBERS = 4_000_000  # drawn at once with weights
 
 
 @dataclass(frozen=True)
 class Random:
-    """Documents drawn uniformly without replacement, for each query by itself; rank is the order of drawing.
+    """Documents drawn without replacement, for each query by itself; rank is the order of drawing.
 
     Args:
         seed: Seed of the draws, from 0 and below 2^64.
+        weights: Metadata column of numbers, such as `popularity`: a document is drawn in proportion to its number,
+            never with 0. None draws uniformly. With weights the work for a query grows with the number of documents.
+        power: Exponent of the weights, above 0; below 1 draws the popular less often than they are.
         name: Suffix of its columns.
 
     Raises:
-        RecipeError: The seed is out of range.
+        RecipeError: A value is out of range.
+
+    References:
+        Power 0.75 for words: Mikolov et al. (2013), arXiv:1310.4546.
     """
 
     seed: int = 0
+    weights: str | None = None
+    power: float = 1.0
     name: str = "random"
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**64:
             raise RecipeError(f"random: seed is {self.seed}; set it to 0 or more, below 2^64")
+        if not (math.isfinite(self.power) and self.power > 0):
+            raise RecipeError(f"random: power must be above 0, not {self.power}")
         checked_name(self.name, kind="random")
+
+    def metadata_digest(self, dataset: Dataset) -> str:
+        """Hash the column of weights; it is the same for all datasets if there is none.
+
+        Args:
+            dataset: What will be searched.
+
+        Returns:
+            The hash.
+
+        Raises:
+            RecipeError: The documents have no such column.
+            DatasetError: Documents have no number there, or one below 0.
+        """
+        if self.weights is None:
+            return ""
+        _weights(dataset, self.weights)
+        return columns_digest(dataset.documents, [self.weights])
 
     def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
         """Draw documents; a larger depth draws the same ones first."""
+        if self.weights is not None:
+            return self._weighted(dataset, block, depth)
         depth = min(depth, dataset.n_documents)
         draw = _shuffled if 2 * depth > dataset.n_documents else _rejecting_repeats
         parts = [
@@ -43,6 +76,32 @@ class Random:
             for start in range(0, len(block), _QUERIES)
         ]
         return retrieval_table(block, np.concatenate([np.empty((0, depth), np.int32), *parts]))
+
+    def _weighted(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
+        """Let a clock of each document's rate ring at random, and take those that ring first."""
+        weights = _weights(dataset, str(self.weights)) ** self.power
+        drawable = np.flatnonzero(weights > 0)
+        depth = min(depth, len(drawable))
+        parts = [np.empty((0, depth), np.int32)]
+        size = max(1, _NUMBERS // len(drawable)) if len(drawable) else len(block)
+        for start in range(0, len(block), size):
+            draw = uniform(self.seed, block[start : start + size, None], drawable[None])
+            order = np.argsort(-np.log(draw) / weights[drawable], axis=1, kind="stable")[:, :depth]
+            parts.append(drawable[order].astype(np.int32))
+        return retrieval_table(block, np.concatenate(parts))
+
+
+def _weights(dataset: Dataset, column: str) -> Float64[np.ndarray, " documents"]:
+    """Read a column of weights; a RecipeError or DatasetError says what is wrong with it."""
+    required_column(dataset, column, asked_by="random: weights", plain=True, allow_missing=False)
+    numbers = dataset.documents[column].cast(pl.Float64, strict=False)
+    wrong = dataset.documents["id"].filter(numbers.is_null() | ~numbers.is_finite() | (numbers < 0))
+    if len(wrong):
+        raise DatasetError(
+            f"random: weights: {len(wrong):,} of {dataset.n_documents:,} documents of {dataset.name} have no number "
+            f"from 0 in {column!r}, the first: {wrong[0]!r}"
+        )
+    return numbers.to_numpy()
 
 
 def _shuffled(

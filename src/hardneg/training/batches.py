@@ -48,11 +48,13 @@ def epoch_batches(
     batch_size: int,
     epoch: int,
     seed: int,
+    repeat_documents: bool = False,
 ) -> list[Int64[np.ndarray, " rows"]]:
     """Cut pairs into batches in which no query and no document occurs twice, texts compared.
 
     Pairs are placed in a seeded order, each into the first batch that has room and neither its query nor its
-    document. Every pair is placed exactly once, so some batches stay smaller; the batches are then shuffled.
+    document. Every pair is placed exactly once, so some batches stay smaller; the batches are then shuffled. With
+    `repeat_documents` the seeded order is cut as it is, and nothing is kept from occurring twice.
 
     Args:
         dataset: Decides which texts are equal.
@@ -61,11 +63,14 @@ def epoch_batches(
         batch_size: Most pairs of a batch.
         epoch: From 0; each has its own order.
         seed: Any integer from 0.
+        repeat_documents: Whether a batch may hold a document, or a query, twice.
 
     Returns:
         Pair numbers of each batch.
     """
     order = permutation(seed, _ORDER, epoch, size=len(query))
+    if repeat_documents:
+        return [order[at : at + batch_size] for at in range(0, len(order), batch_size)]
     batch_of = _place(
         dataset.query_text_group[query][order], dataset.text_group[document][order], batch_size=batch_size
     )

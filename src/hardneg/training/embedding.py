@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from sentence_transformers import SentenceTransformer
+from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -148,7 +149,9 @@ def embed(
     """
     features = texts if isinstance(texts, Features) else tokenise(model, texts, kind=kind, prompt=prompt)
     if features is None:
-        return _forward(model, model.preprocess(texts, prompt=prompt, task=kind), kind)
+        # The model's own `preprocess` first asks of every text what it is, which takes as long as to tokenise it.
+        first = model[0] if isinstance(model.tokenizer, Tokenizer) else model
+        return _forward(model, first.preprocess(texts, prompt=prompt, task=kind), kind)
     chunks = list(features.batches(chunk_tokens))
     vectors = torch.cat([_forward(model, features.rows(rows), kind) for rows in chunks])
     back = torch.cat([torch.from_numpy(rows) for rows in chunks]).argsort()

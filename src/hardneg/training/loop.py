@@ -21,8 +21,10 @@ from hardneg.models.token_limit import token_limit
 from hardneg.negatives.mining import Plan
 from hardneg.progress import task
 from hardneg.training.batches import training_pairs
+from hardneg.training.chances import counted
 from hardneg.training.embedding import TwoTowers, cutting_texts
 from hardneg.training.folder import TrainingFolder
+from hardneg.training.frequency import Streaming
 from hardneg.training.inputs import (
     check_negatives,
     check_query_form,
@@ -154,6 +156,9 @@ def train(
             document_prompt=prompt_of(loaded, "document"),
             bf16=precision == "bf16",
         )
+        data = counted(data, settings)
+        if isinstance(data.frequency, Streaming):
+            accelerator.register_for_checkpointing(data.frequency)
         steps = plan_steps(data, settings)
         check_plan(steps, data, settings)
         if isinstance(data.negatives, ReplacedNegatives):

@@ -9,6 +9,7 @@ from jaxtyping import Int32, Int64
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
 from hardneg.training.batches import Negatives, assemble, epoch_batches
+from hardneg.training.frequency import Frequency
 from hardneg.training.pool import Batch, Pool, build_pool
 from hardneg.training.settings import TrainSettings
 from hardneg.training.teacher_scores import TeacherScores
@@ -24,6 +25,7 @@ class TrainingData:
         document: Its positive.
         negatives: Mined negatives of each query.
         teacher: Scores of a teacher; None without one.
+        frequency: How often documents come into the pool; None if nobody asks.
     """
 
     dataset: Dataset
@@ -31,6 +33,7 @@ class TrainingData:
     document: Int32[np.ndarray, " pairs"]
     negatives: Negatives
     teacher: TeacherScores | None = None
+    frequency: Frequency | None = None
 
     def at(self, progress: float) -> "TrainingData":
         """Give the data with the negatives as they are drawn at a moment of the run, from 0 to 1."""
@@ -86,6 +89,7 @@ def plan_steps(data: TrainingData, settings: TrainSettings) -> list[Step]:
             batch_size=settings.batch_size,
             epoch=epoch,
             seed=settings.seed,
+            repeat_documents=settings.repeat_documents,
         )
         steps += [
             Step(epoch, batches[at : at + settings.accumulate]) for at in range(0, len(batches), settings.accumulate)

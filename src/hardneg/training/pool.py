@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32, Int64
 
 from hardneg.data.dataset import Dataset
+from hardneg.data.labels import PairSet
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,9 +124,19 @@ def find_answers(
     Returns:
         `True` where the column's text answers the row's query.
     """
-    text = dataset.query_text_group[query]
-    distinct, row_of = np.unique(text, return_inverse=True)
-    owner, group = dataset.answers.among(distinct)
+    marked = _members(dataset.answers, dataset.query_text_group[query], groups)
+    asker = dataset.asker[query]
+    if (asker >= 0).any():
+        marked |= _members(dataset.answers_of_asker, asker, groups)
+    return marked
+
+
+def _members(
+    pairs: PairSet, key: Int32[np.ndarray, " rows"], groups: Int32[np.ndarray, " pool"]
+) -> Bool[np.ndarray, "rows pool"]:
+    """Mark the columns that are paired with the key of a row; -1 is paired with nothing."""
+    distinct, row_of = np.unique(key, return_inverse=True)
+    owner, group = pairs.among(distinct[distinct >= 0])
     pair, column = _cells(group, groups)
     marked = np.zeros((len(distinct), len(groups)), dtype=bool)
     marked[np.searchsorted(distinct, owner[pair]), column] = True

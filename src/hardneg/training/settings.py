@@ -4,10 +4,12 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from hardneg.errors import RecipeError
+from hardneg.losses import takes_log_q
 from hardneg.losses.info_nce import InfoNCE
 from hardneg.losses.protocol import Loss
 from hardneg.models.formats import Precision
 from hardneg.training.curriculum import Curriculum
+from hardneg.training.log_q import LogQ
 from hardneg.training.lora import LoRA
 from hardneg.training.masking import Mask
 from hardneg.training.queue import Queue
@@ -31,6 +33,8 @@ LATER_SETTINGS = (
     "matryoshka",
     "cache_tokens",
     "max_steps",
+    "repeat_documents",
+    "log_q",
 )
 
 
@@ -61,9 +65,13 @@ class TrainSettings:
         query_prompt: Text before each query; None takes the model's own. It is saved with the model.
         document_prompt: The same for documents.
         negatives_per_row: Mined negatives of each pair in a batch; None takes all.
+        repeat_documents: Whether a document may be the positive of several rows of a batch. It is one column of the
+            pool either way. Where few documents answer many queries, as in recommenders, only then are batches drawn
+            as the pairs are; without it the popular ones wait for batches of their own.
         in_batch: Whether the positives of other rows are negatives too. Without them and without `shared_negatives` a
             query meets its own mined negatives alone.
         shared_negatives: Whether a mined negative serves all rows of its batch, or only its own.
+        log_q: Correction for how documents are sampled into the pool; None corrects nothing.
         curriculum: Which mined negatives are drawn when; None gives each of them its turn.
         refresh: When negatives are mined again with the current weights; None keeps those that training began with.
         replacement: When a negative that has become too easy makes room for the query's next; None keeps all.
@@ -100,8 +108,10 @@ class TrainSettings:
     query_prompt: str | None = None
     document_prompt: str | None = None
     negatives_per_row: int | None = None
+    repeat_documents: bool = False
     in_batch: bool = True
     shared_negatives: bool = True
+    log_q: LogQ | None = None
     curriculum: Curriculum | None = None
     refresh: Refresh | None = None
     replacement: Replacement | None = None
@@ -143,6 +153,7 @@ class TrainSettings:
         if min(self.matryoshka, default=1) < 1 or len(set(self.matryoshka)) < len(self.matryoshka):
             raise RecipeError(f"training: matryoshka must be numbers of dimensions, each once, not {self.matryoshka}")
         self._check_choosers()
+        self._check_log_q()
         choices = [("schedule", self.schedule, Schedule), ("precision", self.precision, Precision)]
         for name, given, known in [*choices, *(("trackers", tracker, Tracker) for tracker in self.trackers)]:
             if given not in get_args(known):
@@ -155,6 +166,24 @@ class TrainSettings:
                 raise RecipeError(f"training: a {name} needs negatives_per_row, how many each row gets, at least 1")
         if self.curriculum is not None and self.replacement is not None:
             raise RecipeError("training: curriculum and replacement both choose a row's negatives; leave one out")
+
+    def _check_log_q(self) -> None:
+        """Make sure that the chance of a document in the pool is known, and means something to the loss."""
+        if self.log_q is None:
+            return
+        if not takes_log_q(self.loss):
+            raise RecipeError(f"training: {self.loss} cannot be corrected by log_q; take info_nce or leave log_q out")
+        if not (self.in_batch and self.repeat_documents):
+            raise RecipeError(
+                "training: log_q needs in_batch = true and repeat_documents = true: batches drawn as pairs are"
+            )
+        if self.queue is not None:
+            raise RecipeError("training: log_q knows nothing of how a document stays in a queue; leave one of them out")
+        if self.log_q.estimate == "counts" and (self.curriculum or self.replacement):
+            raise RecipeError(
+                "training: a curriculum or a replacement changes what is drawn, which no count beforehand knows; set "
+                'log_q.estimate = "streaming"'
+            )
 
 
 def uncounted(settings: TrainSettings) -> frozenset[str]:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from hardneg.data.dataset import Dataset
 from hardneg.losses.score_matrix import ScoreMatrix
+from hardneg.training.chances import with_chances
 from hardneg.training.gather import Pass, gather_vectors
 from hardneg.training.gradient_cache import CachedPass
 from hardneg.training.masking import Cells, narrow
@@ -84,6 +85,7 @@ def compute_gradient(
                 wide, columns = widen(pool, queued, dataset=data.dataset, batch=batch), [keys, queued.vectors]
         cells = Cells(data.dataset, batch.query, wide.document)
         whole = with_teacher(_score_matrix(queries, columns, wide), data.teacher, cells)
+        whole = with_chances(whole, data, batch, pool, settings)
         matrix = whole if settings.mask is None else narrow(whole, settings.mask, cells)
         part = _loss(matrix, queries, columns, own, settings)
         if wide is not pool:
@@ -172,7 +174,7 @@ def _of_pool(
         scores=score_columns(queries, [documents]),
         allowed=matrix.allowed[:, :n_pool],
         teacher=None if matrix.teacher is None else matrix.teacher[:, :n_pool],
-        log_q=None if matrix.log_q is None else matrix.log_q[:n_pool],
+        log_q=None if matrix.log_q is None else matrix.log_q[:, :n_pool],
         weight=None if matrix.weight is None else matrix.weight[:, :n_pool],
     )
 

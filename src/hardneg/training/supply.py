@@ -10,6 +10,7 @@ import polars as pl
 
 from hardneg.models.token_limit import set_token_limit, token_limit
 from hardneg.training.background import Miner
+from hardneg.training.chances import counted
 from hardneg.training.mining_again import Job, keep_first_candidates, mine_round, rescore_round
 from hardneg.training.plan import Step, TrainingData
 from hardneg.training.refresh import Work
@@ -146,7 +147,7 @@ class Supply:
             enter(self._session, self.data)
         else:
             served = serve(table, self._session.settings, n_queries=job.dataset.n_queries)
-            self.data = replace(self.data, negatives=served)
+            self.data = counted(replace(self.data, negatives=served), self._session.settings)
 
     def _tidy(self, job: Job) -> None:
         """Remove rounds that neither the run nor its latest checkpoint needs."""

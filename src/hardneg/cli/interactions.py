@@ -1,0 +1,119 @@
+"""`hardneg data interactions`: a recommender's dataset from who did what when."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hardneg.cli.built import refuse_taken, write_built
+from hardneg.cli.display import progress
+from hardneg.cli.options import Json, Out, Quiet, Seed, SkipInvalid
+
+if TYPE_CHECKING:
+    from hardneg.data.interactions import Counts
+
+
+def interactions(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="Interactions: user, item, time, perhaps a rating; CSV, TSV, JSONL or Parquet."
+        ),
+    ],
+    *,
+    out: Out,
+    items: Annotated[
+        Path | None, typer.Option("--items", help="File of the items: their id, title, genres and other columns.")
+    ] = None,
+    user: Annotated[str | None, typer.Option("--user", help="Column of the user.")] = None,
+    item: Annotated[str | None, typer.Option("--item", help="Column of the item's id, in both files.")] = None,
+    time: Annotated[str | None, typer.Option("--time", help="Column of the time: a number or an ISO date.")] = None,
+    rating: Annotated[
+        str | None, typer.Option("--rating", help="Column of a rating, or of whether it was clicked.")
+    ] = None,
+    item_text: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--item-text",
+            help="Column of the items that makes their text. Repeat for more; found by name if not given.",
+        ),
+    ] = None,
+    min_rating: Annotated[
+        float | None,
+        typer.Option(
+            "--min-rating", help="From this rating on an interaction is positive; below, it was shown and not taken."
+        ),
+    ] = None,
+    split: Annotated[
+        str, typer.Option("--split", help="leave-last-out (each user's last positive), or time (one moment for all).")
+    ] = "leave-last-out",
+    test_share: Annotated[
+        float, typer.Option("--test-share", min=0, max=1, help="With --split time, share of the positives to test on.")
+    ] = 0.1,
+    dev_share: Annotated[
+        float, typer.Option("--dev-share", min=0, max=1, help="With --split time, share of the positives before that.")
+    ] = 0.1,
+    history: Annotated[
+        int, typer.Option("--history", min=1, help="Longest history of a query: its newest items.")
+    ] = 50,
+    queries_per_user: Annotated[
+        int | None,
+        typer.Option(
+            "--queries-per-user", min=1, help="Most queries of a user in each split, the newest; all if not given."
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model", metavar="FOLDER", help="Also make an untrained model there, a vector for each item id and word."
+        ),
+    ] = None,
+    dimension: Annotated[int, typer.Option("--dimension", min=1, help="Length of that model's vectors.")] = 64,
+    seed: Seed = None,
+    skip_invalid: SkipInvalid = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Build a recommender's dataset: a user's history asks, the item taken next answers."""
+    from hardneg.data.interactions import Splits, interactions_dataset
+    from hardneg.data.interactions_files import InteractionColumns, read_interactions, read_items
+    from hardneg.data.rejections import Rejections
+    from hardneg.models.installed import check_installed
+
+    refuse_taken(out)
+    if model is not None:
+        check_installed("making a model")
+    splits = Splits(by=split, test_share=test_share, dev_share=dev_share)  # type: ignore[arg-type]
+    columns = InteractionColumns(user=user, item=item, time=time, rating=rating, item_text=tuple(item_text or ()))
+    rejections = Rejections(skip=skip_invalid)
+    with progress(quiet=quiet):
+        events = read_interactions(file, columns=columns, rejections=rejections)
+        known = None if items is None else read_items(items, columns=columns, rejections=rejections)
+        data, counts = interactions_dataset(
+            events,
+            known,
+            name=out.name,
+            min_rating=min_rating,
+            splits=splits,
+            history=history,
+            queries_per_user=queries_per_user,
+        )
+        data = replace(data, skipped=dict(rejections.counts))
+        if model is not None:
+            from hardneg.models.items import build_item_model
+
+            build_item_model(data, model, dimension=dimension, seed=seed or 0)
+    write_built(data, out, as_json=as_json, more={"interactions": asdict(counts)}, lines=_lines(counts, model))
+
+
+def _lines(counts: "Counts", model: Path | None) -> list[str]:
+    cold = ", ".join(f"{share:.1%} of the answers of {split}" for split, share in counts.cold_positives.items())
+    median, most = counts.pairs_per_user
+    lines = [
+        f"{counts.interactions:,} interactions of {counts.users:,} users; {counts.positives:,} positives",
+        f"cold items: {counts.cold_items:,} of {counts.items:,}, {cold}",
+        f"training pairs a user: {median:,.0f} at the median, {most:,} at most",
+    ]
+    lines.append(f"first positives of their user, without a history to ask with: {counts.first_positives:,}")
+    return lines + ([f"untrained model: {model}"] if model else [])
