@@ -32,6 +32,7 @@ COMMANDS = (
     ("data", "sections"),
     ("data", "pairs"),
     ("data", "conversations"),
+    ("data", "interactions"),
 )
 HEAD = """# Command line
 
