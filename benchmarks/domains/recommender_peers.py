@@ -1,9 +1,9 @@
-"""Most popular, item-kNN, iALS and BPR of the package `implicit`, tuned on dev; `recommender.py` runs it in their Python.
+"""Most popular, item-kNN, iALS and BPR of the package `implicit`, tuned on dev; `recommender.py` runs it.
 
     python recommender_peers.py INPUT.npz OUT --seeds 3
 
-Writes OUT/NAME-seedN.trec, rankings of the test queries without what they have seen, and prints JSON: the setting that dev
-chose for each peer, and its nDCG@10 there. For the test each is fitted again with the positives of dev.
+Writes OUT/NAME-seedN.trec, rankings of the test queries without what they have seen, and prints JSON: the setting that
+dev chose for each peer, and its nDCG@10 there. For the test each is fitted again with the positives of dev.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def rank(found: np.ndarray, user: np.ndarray, seen: list[np.ndarray], depth: int
 
 def ndcg(ranked: np.ndarray, answer: np.ndarray) -> float:
     """Mean nDCG@10 with one answer a query."""
-    row, at = np.nonzero(ranked[:, :10] == answer[:, None])
+    _, at = np.nonzero(ranked[:, :10] == answer[:, None])
     return float((1 / np.log2(at + 2)).sum() / len(answer))
 
 
