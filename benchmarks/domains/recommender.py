@@ -156,7 +156,7 @@ def _trained(name: str, dataset: Dataset, runs: Path, seed: int) -> tuple[Path, 
 
 
 def _negatives(name: str, dataset: Dataset, runs: Path) -> pl.DataFrame:
-    """Mine the negatives of an arm, the same for all seeds, with seed 0 of the arm `in_batch_log_q` where a model mines."""
+    """Mine an arm's negatives, the same for all seeds, with seed 0 of `in_batch_log_q` where a model mines."""
     out, select = runs / "mined" / name, Selection(per_query=4)
     if name == "mixed":
         return mine(dataset, sources=[Random()], filters=[], select=select, depth=16, out=out).negatives
