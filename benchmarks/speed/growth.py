@@ -122,7 +122,8 @@ def mine(given: dict) -> dict:
     seconds = time.perf_counter() - started
     if code:
         raise SystemExit(f"hardneg mine ended with {code}: {shown.getvalue()}")
-    first = pl.read_parquet(f"{given['out']}/candidates/*.parquet").filter(pl.col("query_id").is_in(["q0", "q1", "q2"]))
+    first = pl.read_parquet(f"{given['out']}/candidates/part-00000.parquet")
+    first = first.filter(pl.col("query_id").is_in(["q0", "q1", "q2"]))
     files = Path(given["dataset"]).glob("*_vectors.npy") if given["source"] == "vectors" else ()
     return {
         "seconds": seconds,
