@@ -65,3 +65,24 @@ def test_the_preset_names_the_column_that_items_lack(files, tmp_path, capsys):
     assert main(["mine", "bare", "-o", "mined", "--preset", "recommender", "--model", "m"]) == 2
     shown = capsys.readouterr()
     assert "names the column 'category', which the documents of bare do not have" in shown.err
+
+
+def test_a_recipe_leaves_out_what_was_seen_and_names_a_split_that_is_not_there(files, tmp_path, capsys):
+    assert main([*files, "--min-rating", "2", "--model", "items", "--dimension", "8", "--quiet"]) == 0
+    lines = ['dataset = "data"', 'model = "items"', "sources = []", "[train]", "max_steps = 2"]
+    recipe = "\n".join([*lines, "[evaluate]", 'rows = ["zero_shot"]', "depth = 10", ""])
+    (tmp_path / "recipe.toml").write_text(recipe + 'exclude = "seen"\n')
+    assert main(["run", "recipe.toml", "--out", "run", "--quiet"]) == 0
+    data = read_dataset("data")
+    seen = data.qrels.filter(data.qrels["split"] == "seen")
+    pairs = set(
+        zip(data.queries["id"].gather(seen["query"]), data.documents["id"].gather(seen["document"]), strict=True)
+    )
+    runs = sorted((tmp_path / "run" / "evaluation").glob("*/run.trec"))
+    shown = {tuple(line.split()[::2][:2]) for file in runs for line in file.read_text().splitlines()}
+    assert len(runs) == 2
+    assert not shown & pairs
+    (tmp_path / "recipe.toml").write_text(recipe + 'exclude = "sene"\n')
+    capsys.readouterr()
+    assert main(["run", "recipe.toml", "--out", "other", "--quiet"]) == 2
+    assert "no split 'sene' to exclude; it has: train, dev, test, seen" in capsys.readouterr().err

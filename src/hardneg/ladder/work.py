@@ -244,7 +244,8 @@ def _measure(
     name = rung.name if seed is None else f"{rung.name}-seed{seed}"
     aside = nullcontext() if seed is None else new_vectors_in(_vectors(place, seed), keep=True)
     with aside:
-        evaluate(dataset, system, split=split, depth=rung.recipe.evaluate.depth, name=name).write(target)
+        settings = rung.recipe.evaluate
+        evaluate(dataset, system, split=split, depth=settings.depth, name=name, exclude=settings.exclude).write(target)
 
 
 def _vectors(place: Path, seed: int) -> Path:

@@ -154,7 +154,9 @@ def _measured(name: str, system: Source, recipe: Recipe, dataset: Dataset, folde
     if not (place / "metrics.json").exists():
         with folder.stage(f"evaluate {name}"):
             settings = recipe.evaluate
-            evaluate(dataset, system, split=settings.split, depth=settings.depth, name=name).write(place)
+            evaluate(
+                dataset, system, split=settings.split, depth=settings.depth, name=name, exclude=settings.exclude
+            ).write(place)
     return read_table(place / "per_query.parquet")
 
 

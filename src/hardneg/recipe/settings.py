@@ -186,6 +186,7 @@ class EvaluateSettings:
             training; "in_batch", a second model trained in the same way but without mined negatives.
         max_tokens: Texts are cut there, at least 4, for the model before and after training alike; None takes
             the model's own limit.
+        exclude: A split; what it labels for a query is left out of the query's ranking, as `seen` of a recommender.
 
     Raises:
         RecipeError: A number is out of range.
@@ -195,6 +196,7 @@ class EvaluateSettings:
     depth: int = 100
     rows: tuple[Row, ...] = ("bm25", "zero_shot")
     max_tokens: int | None = None
+    exclude: str | None = None
 
     def __post_init__(self) -> None:
         if self.depth < 10:
