@@ -9,6 +9,7 @@ import typer
 from hardneg import __version__
 from hardneg.cli.audit import audit
 from hardneg.cli.calibrate import calibrate
+from hardneg.cli.code import code, python
 from hardneg.cli.compare import compare
 from hardneg.cli.data import data_app
 from hardneg.cli.evaluate import evaluate
@@ -35,7 +36,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-data_app.command("interactions")(interactions)
+for builder in (python, code, interactions):
+    data_app.command()(builder)
 app.add_typer(data_app, name="data")
 app.add_typer(teacher_app, name="teacher")
 for command in (
