@@ -3,8 +3,9 @@
 import inspect
 import itertools
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
@@ -15,6 +16,8 @@ import numpy.typing as npt
 from hardneg.progress import Advance
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 Part = tuple[int, int]
 
 _MIN_ROWS = 8
@@ -50,6 +53,26 @@ def in_threads(n_rows: int, run: Callable[[Part], object], *, advance: Advance |
         for (start, stop), _ in zip(parts, done, strict=True):
             if advance is not None:
                 advance(stop - start)
+
+
+def ahead(items: Iterable[Item], work: Callable[[Item], Result]) -> Iterator[Result]:
+    """Yield what `work` makes of each item, in order, while threads are already at the next few.
+
+    Args:
+        items: The items; as many are held as there are cores.
+        work: Work on one item.
+
+    Yields:
+        What came of each item.
+    """
+    with ThreadPoolExecutor(n_cores()) as pool:
+        begun: deque[Future[Result]] = deque()
+        for item in items:
+            begun.append(pool.submit(work, item))
+            if len(begun) > n_cores():
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
 
 
 def n_cores() -> int:

@@ -31,29 +31,56 @@ class QueryTerms(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """How often each term stands in each document of a slice, ordered by document, then term."""
+    """How often each term stands in each document of a slice, ordered by document, then by first occurrence."""
 
-    document: Int32[np.ndarray, " pairs"]
     term: Int32[np.ndarray, " pairs"]
     tf: Int32[np.ndarray, " pairs"]
+    n_terms: Int64[np.ndarray, " documents"]  # different ones
     length: Int64[np.ndarray, " documents"]
 
 
 @compiled
-def fill(
+def count(
+    term: Int32[np.ndarray, " terms"], text: Int64[np.ndarray, " terms"], n_texts: int, n_vocabulary: int
+) -> Counts:
+    """Count the terms of each document of a slice."""
+    place = np.full(n_vocabulary, -1, np.int64)  # the last pair with this term
+    pair_term, tf = np.empty(len(term), np.int32), np.empty(len(term), np.int32)
+    n_terms, length = np.zeros(n_texts, np.int64), np.zeros(n_texts, np.int64)
+    n = at = 0
+    for document in range(n_texts):
+        begin, start = n, at
+        while at < len(term) and text[at] == document:
+            if place[term[at]] < begin:
+                place[term[at]] = n
+                pair_term[n], tf[n] = term[at], 0
+                n += 1
+            tf[place[term[at]]] += 1
+            at += 1
+        n_terms[document], length[document] = n - begin, at - start
+    return Counts(pair_term[:n].copy(), tf[:n].copy(), n_terms, length)
+
+
+@compiled
+def fill(  # noqa: PLR0917 - an inner loop
     counts: Counts,
     idf: Float64[np.ndarray, " terms"],
     held_back: Float64[np.ndarray, " documents"],
     free: Int64[np.ndarray, " terms"],
     postings: Postings,
+    first_document: int,
 ) -> None:
     """Write the counts of a slice of documents to the next free places of their terms."""
-    for i in range(len(counts.document)):
-        document, term, tf = counts.document[i], counts.term[i], np.float64(counts.tf[i])
-        at = free[term]
-        free[term] += 1
-        postings.document[at] = document
-        postings.impact[at] = idf[term] * (tf / (tf + held_back[document]))
+    i = 0
+    for document in range(len(counts.n_terms)):
+        held = held_back[first_document + document]
+        for _ in range(counts.n_terms[document]):
+            term, tf = counts.term[i], np.float64(counts.tf[i])
+            at = free[term]
+            free[term] += 1
+            postings.document[at] = first_document + document
+            postings.impact[at] = idf[term] * (tf / (tf + held))
+            i += 1
 
 
 @compiled

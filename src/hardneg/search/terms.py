@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import polars as pl
@@ -9,8 +10,11 @@ from jaxtyping import Int32, Int64
 
 from hardneg.progress import Advance
 from hardneg.search.analyzers import Analyzer
+from hardneg.search.compiled import ahead, compiled, frozen
+from hardneg.search.words import Words, cut
 
-_SLICE = 16_384
+_SLICE = 8_192
+_REMEMBERED = 1 << 20  # words, so that long work over ever new words stays within memory
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,8 @@ class Terms:
 def number_terms(texts: pl.Series, analyzer: Analyzer, vocabulary: dict[str, int], *, grow: bool) -> Iterator[Terms]:
     """Cut texts into numbered terms.
 
-    Words are found and counted in columns; only the distinct words of a slice become Python strings.
+    Words are found in machine code, in threads that run ahead; only the distinct words of a slice become Python
+    strings, and only those not met before are stemmed.
 
     Args:
         texts: The texts; null counts as empty.
@@ -42,14 +47,14 @@ def number_terms(texts: pl.Series, analyzer: Analyzer, vocabulary: dict[str, int
     Yields:
         The terms of each slice of texts.
     """
-    for start in range(0, len(texts), _SLICE):
-        words = texts.slice(start, _SLICE).fill_null("").alias("word").str.extract_all(analyzer.pattern)
-        text = np.repeat(np.arange(len(words)), words.list.len().to_numpy())
-        flat = words.explode(empty_as_null=False).to_frame()
-        distinct = flat.unique(maintain_order=True).with_row_index("number")
-        number = flat.join(distinct, on="word", how="left", maintain_order="left")["number"].to_numpy()
-        first, term = _numbers(analyzer.terms(distinct["word"].to_list()), vocabulary, grow)
-        yield _expand(number, text, first, term, len(words))
+    slices = (texts.slice(start, _SLICE).fill_null("") for start in range(0, len(texts), _SLICE))
+    remembered: dict[str, list[int]] = {}
+    for words in ahead(slices, lambda part: cut(part, analyzer.characters)):
+        if len(remembered) > _REMEMBERED:
+            remembered.clear()
+        new = [word for word in words.distinct if word not in remembered]
+        remembered.update(zip(new, _numbers(analyzer.terms(new), vocabulary, grow), strict=True))
+        yield _spelled_out(words, [remembered[word] for word in words.distinct])
 
 
 def shown(slices: Iterable[Terms], advance: Advance) -> Iterator[Terms]:
@@ -59,28 +64,39 @@ def shown(slices: Iterable[Terms], advance: Advance) -> Iterator[Terms]:
         advance(terms.n_texts)
 
 
-def _numbers(
-    terms: list[list[str]], vocabulary: dict[str, int], grow: bool
-) -> tuple[Int64[np.ndarray, " words_and_one"], Int32[np.ndarray, " terms"]]:
-    """Number the terms of each word; word `w` has `term[first[w] : first[w + 1]]`."""
+def _numbers(terms: list[list[str]], vocabulary: dict[str, int], grow: bool) -> list[list[int]]:
+    """Number the terms of each word."""
     if grow:
-        for of_word in terms:
-            for term in of_word:
-                vocabulary.setdefault(term, len(vocabulary))
-    first = np.concatenate([[0], np.cumsum([len(of_word) for of_word in terms])]).astype(np.int64)
-    numbers = [vocabulary.get(term, -1) for of_word in terms for term in of_word]
-    return first, np.array(numbers, dtype=np.int32)
+        for term in chain.from_iterable(terms):
+            vocabulary.setdefault(term, len(vocabulary))
+    return [[vocabulary.get(term, -1) for term in of_word] for of_word in terms]
 
 
-def _expand(
-    word: np.ndarray,
-    text: Int64[np.ndarray, " words"],
+def _spelled_out(words: Words, terms: list[list[int]]) -> Terms:
+    """Put the terms of each distinct word wherever it stands."""
+    n_terms = np.fromiter(map(len, terms), np.int64, len(terms))
+    first = np.concatenate([np.zeros(1, np.int64), np.cumsum(n_terms)])
+    term = np.fromiter(chain.from_iterable(terms), np.int32, int(first[-1]))
+    n = int(n_terms[words.word].sum())
+    found = Terms(np.empty(n, np.int32), np.empty(n, np.int64), len(words.per_text))
+    spell_out(words.word, words.per_text, frozen(first), frozen(term), found.term, found.text)
+    return found
+
+
+@compiled
+def spell_out(  # noqa: PLR0917 - an inner loop
+    word: Int32[np.ndarray, " words"],
+    per_text: Int64[np.ndarray, " texts"],
     first: Int64[np.ndarray, " distinct_and_one"],
-    term: Int32[np.ndarray, " terms"],
-    n_texts: int,
-) -> Terms:
-    word = word.astype(np.int64)
-    length = first[word + 1] - first[word]
-    owner = np.repeat(np.arange(len(word)), length)
-    within = np.arange(len(owner)) - np.repeat(np.cumsum(length) - length, length)
-    return Terms(term[first[word[owner]] + within], text[owner], n_texts)
+    term: Int32[np.ndarray, " numbers"],
+    found: Int32[np.ndarray, " terms"],
+    text: Int64[np.ndarray, " terms"],
+) -> None:
+    """Write the terms `term[first[w] : first[w + 1]]` of each word `w`, and the text in which they stand."""
+    at = n = 0
+    for i in range(len(per_text)):
+        for _ in range(per_text[i]):
+            for j in range(first[word[at]], first[word[at] + 1]):
+                found[n], text[n] = term[j], i
+                n += 1
+            at += 1
