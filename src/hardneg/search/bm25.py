@@ -13,6 +13,8 @@ from hardneg.search.postings import build_postings
 from hardneg.search.postings_kernels import Postings, QueryTerms, pair_rows, search_rows
 from hardneg.search.terms import number_terms, shown
 
+_SHARING = 256  # queries that pass over the postings together
+
 
 @dataclass(frozen=True, eq=False)
 class BM25Index:
@@ -86,6 +88,7 @@ class BM25Index:
                 len(texts),
                 lambda part: search_rows(self.postings, queries, found, score, part),
                 advance=advance,
+                shown_rows=_SHARING,
             )
         order = np.argsort(-score, axis=1, kind="stable")
         padding = ((0, 0), (0, depth - places))

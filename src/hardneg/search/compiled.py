@@ -21,7 +21,6 @@ Result = TypeVar("Result")
 Part = tuple[int, int]
 
 _MIN_ROWS = 8
-_SHOWN_ROWS = 64  # rows of a part at most where somebody watches
 
 
 def compiled(function: Function) -> Function:
@@ -35,7 +34,9 @@ def compiled(function: Function) -> Function:
     return kernel
 
 
-def in_threads(n_rows: int, run: Callable[[Part], object], *, advance: Advance | None = None) -> None:
+def in_threads(
+    n_rows: int, run: Callable[[Part], object], *, advance: Advance | None = None, shown_rows: int = 64
+) -> None:
     """Call `run` on consecutive parts of `range(n_rows)`, on as many threads as there are cores.
 
     Args:
@@ -43,9 +44,10 @@ def in_threads(n_rows: int, run: Callable[[Part], object], *, advance: Advance |
         run: Work on the rows from the first to before the second number of a part; parts must not write to
             shared places.
         advance: Called in this thread with the number of rows of each part that is done; parts are smaller then.
+        shown_rows: Rows of such a part at most.
     """
     n_threads = max(1, min(n_cores(), -(-n_rows // _MIN_ROWS)))
-    n_parts = n_threads if advance is None else max(n_threads, -(-n_rows // _SHOWN_ROWS))
+    n_parts = n_threads if advance is None else max(n_threads, -(-n_rows // shown_rows))
     edges = np.linspace(0, n_rows, n_parts + 1).astype(int).tolist()
     parts = list(itertools.pairwise(edges))
     with ThreadPoolExecutor(n_threads) if n_threads > 1 else nullcontext() as pool:

@@ -8,9 +8,10 @@ from jaxtyping import Float32, Float64, Int32, Int64
 from hardneg.search.compiled import Part, compiled
 from hardneg.search.selecting import places_at, select
 
-# Scores of this many documents stay in a core's own cache while a query's terms are added up.
-_BLOCK = 32_768
+# Scores of this many documents stay in a core's own cache while queries' terms are added up.
+_BLOCK = 8_192
 _CHUNK = 64
+_SPARE = 128  # entries a query beyond the best ones, before these are cut
 
 
 class Postings(NamedTuple):
@@ -28,6 +29,16 @@ class QueryTerms(NamedTuple):
     first: Int64[np.ndarray, " queries_and_one"]
     term: Int32[np.ndarray, " terms"]
     weight: Float64[np.ndarray, " terms"]
+
+
+class Best(NamedTuple):
+    """The best documents of each query so far; the first `n` of each row, in rising position."""
+
+    document: Int32[np.ndarray, "queries capacity"]
+    score: Float64[np.ndarray, "queries capacity"]
+    n: Int64[np.ndarray, " queries"]
+    level: Float64[np.ndarray, " queries"]  # documents that score no more are not among the best
+    depth: int
 
 
 class Counts(NamedTuple):
@@ -91,90 +102,98 @@ def search_rows(
     score: Float64[np.ndarray, "queries depth"],
     part: Part,
 ) -> None:
-    """Find the best documents of a part of the queries, in rising position."""
-    depth = found.shape[1]
-    kept = np.empty(2 * depth + 256, np.int32)
-    kept_score = np.empty(len(kept))
+    """Find the best documents of a part of the queries, in rising position.
+
+    All its queries pass over one block of documents before the next, so that the block's postings stay in the
+    core's own cache, and where a term's postings in the block begin and end is found once for all of them.
+    """
+    rows = part[1] - part[0]
+    of_part = slice(queries.first[part[0]], queries.first[part[1]])
+    terms = np.unique(queries.term[of_part])
+    which = np.searchsorted(terms, queries.term[of_part])
+    start = queries.first[part[0] : part[1] + 1] - queries.first[part[0]]
+    weight = queries.weight[of_part]
+    begin, end = np.empty(len(terms), np.int64), postings.first[terms]
+    best = Best(
+        np.empty((rows, found.shape[1] + _SPARE), np.int32),
+        np.empty((rows, found.shape[1] + _SPARE)),
+        np.zeros(rows, np.int64),
+        np.zeros(rows),
+        found.shape[1],
+    )
     total = np.zeros(_BLOCK)
-    for row in range(part[0], part[1]):
-        terms = queries.term[queries.first[row] : queries.first[row + 1]]
-        weights = queries.weight[queries.first[row] : queries.first[row + 1]]
-        at = postings.first[terms]
-        n_kept = 0
-        level = 0.0
-        for begin in range(0, postings.n_documents, _BLOCK):
-            end = min(begin + _BLOCK, postings.n_documents)
-            if not add_up(postings, terms, weights, at, total[: end - begin], begin):
-                continue
-            for start in range(0, end - begin, _CHUNK):
-                chunk = total[start : min(start + _CHUNK, end - begin)]
-                if any_above(chunk, level):
-                    for j in range(len(chunk)):
-                        if chunk[j] > level:
-                            kept[n_kept] = begin + start + j
-                            kept_score[n_kept] = chunk[j]
-                            n_kept += 1
-                            if n_kept == len(kept):
-                                level = keep_best(kept, kept_score, n_kept, depth)
-                                n_kept = depth
-                chunk[:] = 0.0
-        if n_kept > depth:
-            keep_best(kept, kept_score, n_kept, depth)
-            n_kept = depth
-        found[row, :n_kept] = kept[:n_kept]
-        score[row, :n_kept] = kept_score[:n_kept]
-
-
-@compiled
-def any_above(values: Float64[np.ndarray, " chunk"], level: float) -> bool:
-    """Tell whether any value exceeds `level`; counting, unlike an early exit, runs in vector registers."""
-    count = 0
-    for i in range(len(values)):
-        count += values[i] > level
-    return count > 0
+    for block in range(0, postings.n_documents, _BLOCK):
+        stop = min(block + _BLOCK, postings.n_documents)
+        for i in range(len(terms)):
+            begin[i] = end[i]
+            last = min(begin[i] + _BLOCK, postings.first[terms[i] + 1])
+            end[i] = position(postings.document, stop, begin[i], last)
+        for row in range(rows):
+            touched = 0
+            for i in range(start[row], start[row + 1]):
+                term = which[i]
+                add_up(postings, begin[term], end[term], weight[i], total, block)
+                touched += end[term] - begin[term]
+            if touched > 0:
+                collect(total[: stop - block], block, best, row)
+    for row in range(rows):
+        if best.n[row] > best.depth:
+            keep_best(best, row)
+        n = best.n[row]
+        found[part[0] + row, :n] = best.document[row, :n]
+        score[part[0] + row, :n] = best.score[row, :n]
 
 
 @compiled
 def add_up(  # noqa: PLR0917 - an inner loop
-    postings: Postings,
-    term: Int32[np.ndarray, " terms"],
-    weight: Float64[np.ndarray, " terms"],
-    at: Int64[np.ndarray, " terms"],
-    total: Float64[np.ndarray, " block"],
-    begin: int,
-) -> bool:
-    """Add the terms' impacts on a block of documents that starts at `begin`; tell whether there were any.
-
-    `at` holds how far each term's postings have been read, and moves on.
-    """
-    end = begin + len(total)
-    touched = False
-    for i in range(len(term)):
-        j = at[i]
-        last = postings.first[term[i] + 1]
-        while j < last and postings.document[j] < end:
-            total[postings.document[j] - begin] += weight[i] * postings.impact[j]
-            j += 1
-        touched = touched or j > at[i]
-        at[i] = j
-    return touched
+    postings: Postings, begin: int, end: int, weight: float, total: Float64[np.ndarray, " block"], block: int
+) -> None:
+    """Add the impacts of some of a term's postings to a block of documents; unsigned positions need no checks."""
+    first = np.uint64(block)
+    for j in range(begin, end):
+        total[np.uint64(postings.document[j]) - first] += weight * postings.impact[j]
 
 
 @compiled
-def keep_best(
-    kept: Int32[np.ndarray, " capacity"], kept_score: Float64[np.ndarray, " capacity"], n: int, depth: int
-) -> float:
-    """Cut the first `n` entries to the `depth` best, equal ones by position; return the lowest score left."""
-    last = select(kept_score[:n].copy(), n - depth)
-    places = places_at(kept_score[:n], last, depth)
+def collect(total: Float64[np.ndarray, " block"], block: int, best: Best, row: int) -> None:
+    """Keep the documents of a block that may be among a query's best, and set the block back to 0."""
+    level = best.level[row : row + 1]
+    bits, level_bits = total.view(np.int64), level.view(np.int64)
+    for start in range(0, len(total), _CHUNK):
+        stop = min(start + _CHUNK, len(total))
+        if largest(bits[start:stop]) > level_bits[0]:
+            for i in range(start, stop):
+                if total[i] > level[0]:
+                    best.document[row, best.n[row]] = block + i
+                    best.score[row, best.n[row]] = total[i]
+                    best.n[row] += 1
+                    if best.n[row] == best.score.shape[1]:
+                        keep_best(best, row)
+        total[start:stop] = 0.0
+
+
+@compiled
+def largest(bits: Int64[np.ndarray, " chunk"]) -> int:
+    """Find the largest of some scores by their bits: from 0 up these have the same order and, unlike NaNs, no rules."""
+    most = np.int64(0)
+    for i in range(len(bits)):
+        most = max(most, bits[i])
+    return most
+
+
+@compiled
+def keep_best(best: Best, row: int) -> None:
+    """Cut a query's entries to the `depth` best, equal ones by position, and raise its level to the lowest left."""
+    n, document, score = best.n[row], best.document[row], best.score[row]
+    last = select(score[:n].copy(), n - best.depth)
+    places = places_at(score[:n], last, best.depth)
     left = 0
     for i in range(n):
-        if kept_score[i] > last or (kept_score[i] == last and places > 0):
-            places -= kept_score[i] == last
-            kept[left] = kept[i]
-            kept_score[left] = kept_score[i]
+        if score[i] > last or (score[i] == last and places > 0):
+            places -= score[i] == last
+            document[left], score[left] = document[i], score[i]
             left += 1
-    return last
+    best.n[row], best.level[row] = left, last
 
 
 @compiled

@@ -5,13 +5,13 @@ from functools import lru_cache
 
 import numpy as np
 import polars as pl
-from jaxtyping import Int32, Int64, UInt8, UInt64
+from jaxtyping import Int32, Int64, UInt8
 
 from hardneg.search.compiled import compiled, frozen
 
 # One table for ASCII, one for all that UTF-8 writes in up to three bytes, one for everything.
 _TABLES = {0x80: 0x80, 0xF0: 0x10000, 0x100: 0x110000}
-_SLOTS = 1 << 13
+_WORDS = 1 << 12  # different ones that there is room for at first
 _FNV_START, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 
 
@@ -46,9 +46,8 @@ def cut(texts: pl.Series, characters: tuple[str, ...]) -> Words:
     highest = int(utf8.max()) if len(utf8) else 0
     kinds = _kinds(characters, next(size for byte, size in _TABLES.items() if highest < byte))
     stop = np.cumsum(texts.str.len_bytes().to_numpy().astype(np.int64))
-    word, per_text, first, last = find_words(utf8, frozen(stop), kinds)
-    spans = zip(first.tolist(), last.tolist(), strict=True)
-    return Words(word, per_text, [data[begin:end].decode() for begin, end in spans])
+    word, per_text, known = find_words(utf8, kinds_of(utf8, kinds), frozen(stop))
+    return Words(word, per_text, [data[begin:end].decode() for _, begin, end in known.tolist()])
 
 
 @lru_cache(maxsize=16)
@@ -64,91 +63,82 @@ def _kinds(characters: tuple[str, ...], size: int) -> UInt8[np.ndarray, " points
 
 
 @compiled
+def kinds_of(utf8: UInt8[np.ndarray, " bytes"], kinds: UInt8[np.ndarray, " points"]) -> UInt8[np.ndarray, " bytes"]:
+    """Look up the kind of character of which each byte is a part."""
+    found = np.empty(len(utf8), np.uint8)
+    kind = np.uint8(0)
+    for at in range(len(utf8)):
+        lead = np.int64(utf8[at])
+        if lead < 0x80:
+            kind = kinds[lead]
+        elif lead >= 0xC0:  # other bytes belong to the character before them
+            following = 1 + (lead >= 0xE0) + (lead >= 0xF0)
+            point = lead & (0x3F >> following)
+            for i in range(1, following + 1):
+                point = point << 6 | np.int64(utf8[at + i]) & 0x3F
+            kind = kinds[point]
+        found[at] = kind
+    return found
+
+
+@compiled
 def find_words(
-    utf8: UInt8[np.ndarray, " bytes"], stop: Int64[np.ndarray, " texts"], kinds: UInt8[np.ndarray, " points"]
-) -> tuple[
-    Int32[np.ndarray, " words"],
-    Int64[np.ndarray, " texts"],
-    Int64[np.ndarray, " distinct"],
-    Int64[np.ndarray, " distinct"],
-]:
+    utf8: UInt8[np.ndarray, " bytes"], kind: UInt8[np.ndarray, " bytes"], stop: Int64[np.ndarray, " texts"]
+) -> tuple[Int32[np.ndarray, " words"], Int64[np.ndarray, " texts"], Int64[np.ndarray, "distinct 3"]]:
     """Find the words of texts that stand one after the other, each ending before its `stop`.
 
     Returns:
-        Each word by number, how many there are in each text, and where each distinct word first begins and ends.
+        Each word by number, how many there are in each text, and for each distinct word its code and where it first
+        begins and ends.
     """
     word = np.empty(len(utf8), np.int32)
     per_text = np.zeros(len(stop), np.int64)
-    slots = np.full(_SLOTS, -1, np.int32)
-    known = np.empty(_SLOTS // 2, np.uint64)
-    first, last = np.empty(_SLOTS // 2, np.int64), np.empty(_SLOTS // 2, np.int64)
-    n_words = n_distinct = at = 0
+    slots = np.full(2 * _WORDS, -1, np.int32)
+    known = np.empty((_WORDS, 3), np.int64)
+    n_words = n_known = at = 0
     for text in range(len(stop)):
         n_before = n_words
         while at < stop[text]:
-            kind = kinds[code_point(utf8, at)]
-            begin, code = at, _FNV_START
-            while True:
-                following = at + width(utf8[at])
-                while at < following:
-                    code = (code ^ np.uint64(utf8[at])) * _FNV_PRIME
-                    at += 1
-                if at == stop[text] or kinds[code_point(utf8, at)] != kind:
-                    break
-            if kind == 0:
+            if kind[at] == 0:
+                at += 1
                 continue
-            slot = slot_of(slots, known, first, last, utf8, begin, at, code)
+            begin, code = at, _FNV_START
+            while at < stop[text] and kind[at] == kind[begin]:
+                code = (code ^ np.uint64(utf8[at])) * _FNV_PRIME
+                at += 1
+            slot = slot_of(slots, known, utf8, np.int64(code), begin, at)
             if slots[slot] < 0:
-                slots[slot] = n_distinct
-                known[n_distinct], first[n_distinct], last[n_distinct] = code, begin, at
-                n_distinct += 1
+                slots[slot] = n_known
+                known[n_known, 0], known[n_known, 1], known[n_known, 2] = np.int64(code), begin, at
+                n_known += 1
             word[n_words] = slots[slot]
             n_words += 1
-            if n_distinct == len(known):
-                slots, known = grown(known), doubled(known)
-                first, last = doubled(first), doubled(last)
+            if n_known == len(known):
+                known = doubled(known)
+                slots = spread(known[:n_known, 0], 2 * len(known))
         per_text[text] = n_words - n_before
-    return word[:n_words].copy(), per_text, first[:n_distinct], last[:n_distinct]
-
-
-@compiled
-def width(lead: int) -> int:
-    """Count the bytes of a character by its first one."""
-    return 1 + (lead >= 0xC0) + (lead >= 0xE0) + (lead >= 0xF0)
-
-
-@compiled
-def code_point(utf8: UInt8[np.ndarray, " bytes"], at: int) -> int:
-    """Decode the character that begins at a byte."""
-    lead = np.int64(utf8[at])
-    if lead < 0x80:
-        return lead
-    point = lead & (0x7F >> width(lead))
-    for i in range(1, width(lead)):
-        point = point << 6 | np.int64(utf8[at + i]) & 0x3F
-    return point
+    return word[:n_words].copy(), per_text, known[:n_known].copy()
 
 
 @compiled
 def slot_of(  # noqa: PLR0917 - an inner loop
     slots: Int32[np.ndarray, " slots"],
-    known: UInt64[np.ndarray, " capacity"],
-    first: Int64[np.ndarray, " capacity"],
-    last: Int64[np.ndarray, " capacity"],
+    known: Int64[np.ndarray, "capacity 3"],
     utf8: UInt8[np.ndarray, " bytes"],
+    code: int,
     begin: int,
     end: int,
-    code: int,
 ) -> int:
     """Find the slot of a word, or the free one where it belongs; words are compared byte by byte."""
     slot = home(code, len(slots))
     while slots[slot] >= 0:
         other = slots[slot]
-        if known[other] == code and last[other] - first[other] == end - begin:
-            same = True
-            for i in range(end - begin):
-                same &= utf8[begin + i] == utf8[first[other] + i]
-            if same:
+        first = known[other, 1]
+        if known[other, 0] == code and known[other, 2] - first == end - begin:
+            same = 0
+            while same < end - begin and utf8[begin + same] == utf8[first + same]:
+                same += 1
+            if same == end - begin:
                 return slot
         slot = (slot + 1) & (len(slots) - 1)
     return slot
@@ -157,24 +147,24 @@ def slot_of(  # noqa: PLR0917 - an inner loop
 @compiled
 def home(code: int, n_slots: int) -> int:
     """Say in which of the slots, a power of two, the search for a word starts."""
-    return np.int64((code ^ code >> np.uint64(32)) & np.uint64(n_slots - 1))
+    return (code ^ code >> 32) & (n_slots - 1)
 
 
 @compiled
-def grown(known: UInt64[np.ndarray, " capacity"]) -> Int32[np.ndarray, " slots"]:
-    """Put all words into four times as many slots as there are words."""
-    slots = np.full(len(known) * 4, -1, np.int32)
-    for i in range(len(known)):
-        slot = home(known[i], len(slots))
+def spread(codes: Int64[np.ndarray, " known"], n_slots: int) -> Int32[np.ndarray, " slots"]:
+    """Put known words into new slots."""
+    slots = np.full(n_slots, -1, np.int32)
+    for i in range(len(codes)):
+        slot = home(codes[i], n_slots)
         while slots[slot] >= 0:
-            slot = (slot + 1) & (len(slots) - 1)
+            slot = (slot + 1) & (n_slots - 1)
         slots[slot] = i
     return slots
 
 
 @compiled
-def doubled(values: np.ndarray) -> np.ndarray:
-    """Make room for as many values again."""
-    room = np.empty(2 * len(values), values.dtype)
-    room[: len(values)] = values
+def doubled(known: Int64[np.ndarray, "capacity 3"]) -> Int64[np.ndarray, "double 3"]:
+    """Make room for as many words again."""
+    room = np.empty((2 * len(known), 3), np.int64)
+    room[: len(known)] = known
     return room
