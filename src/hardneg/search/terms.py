@@ -35,7 +35,7 @@ class Terms:
 def number_terms(texts: pl.Series, analyzer: Analyzer, vocabulary: dict[str, int], *, grow: bool) -> Iterator[Terms]:
     """Cut texts into numbered terms.
 
-    Words are found in machine code, in threads that run ahead; only the distinct words of a slice become Python
+    Words are found in threads that run ahead; only the distinct words of a slice become Python
     strings, and only those not met before are stemmed.
 
     Args:
@@ -49,7 +49,7 @@ def number_terms(texts: pl.Series, analyzer: Analyzer, vocabulary: dict[str, int
     """
     slices = (texts.slice(start, _SLICE).fill_null("") for start in range(0, len(texts), _SLICE))
     remembered: dict[str, list[int]] = {}
-    for words in ahead(slices, lambda part: cut(part, analyzer.characters)):
+    for words in ahead(slices, lambda part: cut(part, analyzer.pattern)):
         if len(remembered) > _REMEMBERED:
             remembered.clear()
         new = [word for word in words.distinct if word not in remembered]
