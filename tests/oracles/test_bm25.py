@@ -78,6 +78,28 @@ def test_documents_beyond_one_block_are_found(monkeypatch):
     np.testing.assert_array_equal(score[0], every[found[0]])
 
 
+@given(
+    st.lists(texts, min_size=1, max_size=60),
+    st.lists(texts, min_size=1, max_size=300),
+    st.integers(1, 30),
+    st.sampled_from([1, 3, 16, 1_000]),
+)
+@settings(max_examples=60, deadline=None)
+def test_blocks_and_company_change_nothing(documents, queries, depth, copies):
+    # Copies make ties, also across the cut; enough of them make several blocks of documents.
+    index = BM25Index.build(pl.Series(documents * copies), PLAIN)
+    found, score = index.search(queries[: 300 // copies + 1], depth)
+    every = np.arange(len(documents) * copies)
+    for query, row, row_score in zip(queries, found, score, strict=False):
+        # The scores of pairs are summed one by one in the order of the query's terms.
+        true = index.pair_scores([query], np.zeros(len(every), np.int64), every)
+        best = np.argsort(-true, kind="stable")[:depth]
+        best = best[true[best] > 0]
+        assert row[: len(best)].tolist() == best.tolist()
+        assert (row[len(best) :] == -1).all()
+        np.testing.assert_array_equal(row_score[: len(best)].view(np.int32), true[best].view(np.int32))
+
+
 def test_pair_scores_have_the_bits_of_the_search():
     random = np.random.default_rng(2)
     documents = [" ".join(f"w{w}" for w in random.zipf(1.3, 30) % 500) for _ in range(2_000)]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hardneg.search.compiled import frozen, in_threads, n_cores
+from hardneg.search.compiled import ahead, frozen, in_threads, n_cores
 from hardneg.search.selecting import places_at, select
 
 
@@ -32,6 +32,24 @@ def test_whoever_watches_is_told_of_all_rows_in_parts(n_rows):
 def test_an_error_in_a_thread_reaches_the_caller():
     with pytest.raises(ZeroDivisionError):
         in_threads(100, lambda _: 1 / 0)
+
+
+def test_work_ahead_comes_back_in_order():
+    assert list(ahead(range(50), lambda number: number * number)) == [number * number for number in range(50)]
+    assert list(ahead([], str)) == []
+
+
+def test_work_ahead_takes_no_more_items_than_there_are_cores():
+    taken = []
+    results = ahead((taken.append(number) or number for number in range(100)), str)
+    assert next(results) == "0"
+    assert len(taken) == n_cores() + 1
+    results.close()
+
+
+def test_an_error_in_work_ahead_reaches_the_caller():
+    with pytest.raises(ZeroDivisionError):
+        list(ahead([1, 0], lambda number: 1 / number))
 
 
 def test_frozen_leaves_the_original_writable():
