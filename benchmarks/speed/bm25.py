@@ -5,8 +5,9 @@
 Texts are those of `corpus.py`, kept in the cache folder from one run to the next. Each engine in a process of its own
 indexes the raw texts with English analysis (lower case, stop words, Snowball stems; each has its own list of stop
 words and its own idea of a word) and answers all queries at once on all cores, after a small warm-up that keeps
-compilation out of the figures. bm25s and tantivy also run with the tokens that they make if nobody says otherwise (bm25s: stop words
-but no stems; tantivy: neither). rank_bm25 is so slow that it gets a fiftieth of the documents and a few queries.
+compilation out of the figures. bm25s and tantivy also run with the tokens that they make if nobody says otherwise
+(bm25s: stop words but no stems; tantivy: neither). rank_bm25 is so slow that it gets a fiftieth of the documents and
+a few queries.
 
 Exactness: each engine indexes the same ready terms of the first documents, and its best documents for queries without
 repeated terms are compared with BM25 in float64 by the textbook, ties by position, under the engine's own k1 and b.
