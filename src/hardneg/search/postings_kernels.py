@@ -173,7 +173,7 @@ def collect(total: Float64[np.ndarray, " block"], block: int, best: Best, row: i
 
 
 @compiled
-def largest(bits: Int64[np.ndarray, " chunk"]) -> int:
+def largest(bits: Int64[np.ndarray, " chunk"]) -> np.int64:
     """Find the largest of some scores by their bits: from 0 up these have the same order and, unlike NaNs, no rules."""
     most = np.int64(0)
     for i in range(len(bits)):

@@ -149,10 +149,10 @@ def slot_of(  # noqa: PLR0917 - an inner loop
     slots: Int32[np.ndarray, " slots"],
     known: Int64[np.ndarray, "capacity 3"],
     utf8: UInt8[np.ndarray, " bytes"],
-    code: int,
+    code: int | np.int64,
     begin: int,
     end: int,
-) -> int:
+) -> int | np.int64:
     """Find the slot of a word, or the free one where it belongs; words are compared byte by byte."""
     slot = home(code, len(slots))
     while slots[slot] >= 0:
@@ -169,7 +169,7 @@ def slot_of(  # noqa: PLR0917 - an inner loop
 
 
 @compiled
-def home(code: int, n_slots: int) -> int:
+def home(code: int | np.int64, n_slots: int) -> int | np.int64:
     """Say in which of the slots, a power of two, the search for a word starts."""
     return (code ^ code >> 32) & (n_slots - 1)
 
