@@ -1,7 +1,7 @@
 """From texts to vectors, with a gradient."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,18 +11,15 @@ from jaxtyping import Float, Int64
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from hardneg.models.features import Features, Kind, tokenise
 from hardneg.models.token_limit import limit_tokens, set_token_limit, token_limit
+from hardneg.training.attention import fast_attention
 
 Texts = list[str] | Features
 
 # Padded tokens of one forward pass; measured on a small BERT (docs/training.md).
 _CHUNK_TOKENS = {"cpu": 1_024, "cuda": 65_536}
-# Up to this many tokens, plain attention beats the fused kernel on CPUs, whose backward pass is slow; its
-# memory grows with the square of the length.
-_PLAIN_ATTENTION_TOKENS = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,12 +157,6 @@ def embed(
 
 def _forward(model: SentenceTransformer, features: dict[str, Any], kind: Kind) -> Float[Tensor, "chunk dim"]:
     placed = {name: v.to(model.device) if isinstance(v, Tensor) else v for name, v in features.items()}
-    with _attention(placed, model.device):
+    with fast_attention(model.device):
         vectors: Tensor = model(placed, task=kind)["sentence_embedding"]
     return vectors.float()
-
-
-def _attention(features: dict[str, Any], device: torch.device) -> AbstractContextManager[None]:
-    mask = features.get("attention_mask")
-    short = isinstance(mask, Tensor) and mask.shape[-1] <= _PLAIN_ATTENTION_TOKENS
-    return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" and short else nullcontext()
