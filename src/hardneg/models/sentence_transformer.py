@@ -21,7 +21,9 @@ from hardneg.models.resolve import resolve_model
 from hardneg.models.token_limit import limit_tokens
 
 # Padded tokens of one forward pass. Larger batches spill a CPU's cache, smaller ones leave a GPU idle.
-_BATCH_TOKENS = {"cpu": 8_192, "cuda": 131_072}
+_BATCH_TOKENS = {"cpu": 4_096, "cuda": 131_072}
+# Raised when texts are batched otherwise: that changes the last bits of vectors, so those in the store no longer count.
+_BATCHING = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +49,7 @@ class SentenceTransformerEncoder:
         """Hash of weights, tokenizer, prompts, maximum length and precision; and the form of queries, if it has one."""
         prompts = f"{self._prompt('query')!r} {self._prompt('document')!r}"
         form = "" if self.query_form is None else f"-{self.query_form}"
-        return f"{fingerprint(self.model)}-{self.precision}-{prompts}{form}"
+        return f"{fingerprint(self.model)}-{self.precision}-{prompts}{form}-{_BATCHING}"
 
     def encode_queries(self, texts: list[str]) -> Float32[np.ndarray, "texts dim"]:
         """Turn queries into vectors, in the order given."""
