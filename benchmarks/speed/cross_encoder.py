@@ -11,8 +11,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from measure import HERE, Bar, Figures, Work, alternate, parser, timed, write_result
-from sampling import SPLITS
 from sentence_transformers import CrossEncoder
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
@@ -21,6 +19,8 @@ from hardneg.models.formats import Precision
 from hardneg.models.resolve import resolve_model
 from hardneg.scoring.pair_model import load_pair_model
 from hardneg.sources import BM25
+from measure import HERE, Bar, Figures, Work, alternate, parser, timed, write_result
+from sampling import SPLITS
 
 SETS = ("scifact", "obliqa")
 MAX_TOKENS = 256

@@ -12,8 +12,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from measure import HERE, Bar, Figures, Work, alternate, call, parser, timed, write_result
-from sampling import texts_of
 
 from hardneg.data.reading import read_dataset
 from hardneg.evaluation.retrieval import evaluate
@@ -22,6 +20,8 @@ from hardneg.models.resolve import resolve_model
 from hardneg.models.sentence_transformer import load_encoder
 from hardneg.models.store import BLOCK
 from hardneg.sources import Dense
+from measure import HERE, Bar, Figures, Work, alternate, call, parser, timed, write_result
+from sampling import texts_of
 
 SETS = ("scifact", "obliqa")
 

@@ -13,8 +13,6 @@ import tempfile
 from pathlib import Path
 
 import polars as pl
-from measure import HERE, Bar, Figures, Work, alternate, parser, timed, write_result
-from sampling import SPLITS, write_sample
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
@@ -25,6 +23,8 @@ from hardneg.models.sentence_transformer import load_encoder
 from hardneg.negatives import Selection
 from hardneg.pipeline.mining import Mined, mine
 from hardneg.sources import Dense
+from measure import HERE, Bar, Figures, Work, alternate, parser, timed, write_result
+from sampling import SPLITS, write_sample
 
 OURS = {"hardneg": "mine_auto", "hardneg, float32": "mine_fp32"}
 PEERS = {"mine_hard_negatives": "mine", "with FAISS": "mine_faiss", "with FAISS, bf16": "mine_faiss_bf16"}

@@ -11,11 +11,10 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import torch
 from accelerate import Accelerator
-from measure import HERE, Bar, Figures, Work, alternate, parser, write_result
-from sampling import SPLITS, pairs_of
 
 from hardneg.data.dataset import Dataset
 from hardneg.models.formats import Precision
@@ -25,9 +24,11 @@ from hardneg.models.resolve import resolve_model
 from hardneg.training.batches import MinedNegatives, training_pairs
 from hardneg.training.embedding import TwoTowers, cutting_texts
 from hardneg.training.inputs import load_for_training
-from hardneg.training.plan import Step, TrainingData, plan_steps
+from hardneg.training.plan import Step, TrainingData
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import compute_gradient
+from measure import HERE, Bar, Figures, Work, alternate, parser, write_result
+from sampling import SPLITS, pairs_of
 
 Gradient = dict[str, torch.Tensor]
 
@@ -132,13 +133,13 @@ def _steps(given: Figures, precision: Precision, *, cache: bool, name: str) -> F
         document_prompt=prompt_of(model, "document"),
         bf16=choose_precision(precision, accelerator.device) == "bf16",
     )
-    whole = plan_steps(data, settings)[0]
+    everything = np.arange(len(given["pairs"]))
     with cutting_texts(model, given["max_tokens"]):
-        compute_gradient(Step(0, [whole.batches[0][: given["chunk"]]]), data, towers, accelerator, settings)
+        compute_gradient(Step(0, [everything[: given["chunk"]]]), data, towers, accelerator, settings)
         started = time.perf_counter()
         for _ in range(given["steps"]):
             towers.zero_grad()
-            measured = compute_gradient(whole, data, towers, accelerator, settings)
+            measured = compute_gradient(Step(0, [everything]), data, towers, accelerator, settings)
         seconds = (time.perf_counter() - started) / given["steps"]
     of = {one: weight.grad for one, weight in model.named_parameters() if weight.grad is not None}
     torch.save(of, Path(given["folder"]) / f"{name}.pt")
@@ -147,13 +148,14 @@ def _steps(given: Figures, precision: Precision, *, cache: bool, name: str) -> F
 
 def one_to_one(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Leave pairs in which every query and document comes once, so that no loss has anything to mask."""
-    found: dict[str, str] = {}
+    found: list[tuple[str, str]] = []
     taken: set[str] = set()
-    for query, document in pairs:
-        if query not in found and document not in taken:
-            found[query] = document
-            taken.add(document)
-    return list(found.items())
+    for pair in pairs:
+        texts = {" ".join(text.casefold().split()) for text in pair}
+        if not texts & taken:
+            found.append(pair)
+            taken |= texts
+    return found
 
 
 def _data(pairs: list[tuple[str, str]]) -> TrainingData:

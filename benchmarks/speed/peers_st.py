@@ -11,8 +11,6 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from measure import Figures, timed
-from sampling import corpus_of, pairs_of
 from sentence_transformers import (
     CrossEncoder,
     SentenceTransformer,
@@ -24,6 +22,9 @@ from sentence_transformers.sentence_transformer.losses import (
     MultipleNegativesRankingLoss,
 )
 from sentence_transformers.util import mine_hard_negatives
+
+from measure import Figures, timed
+from sampling import corpus_of, pairs_of
 
 BF16 = {"torch_dtype": torch.bfloat16}
 
