@@ -4,7 +4,7 @@
     python benchmarks/speed/gradient_cache.py --data FOLDER --dataset nl2bash --batch 64 --plain     beside no cache
 
 In-batch steps over pairs of ObliQA without dropout, beside `CachedMultipleNegativesRankingLoss`. Its chunks have so
-many texts; ours as many padded tokens as these have at most.
+many texts; ours are counted in padded tokens, about as many as so many texts of ObliQA have.
 """
 
 import tempfile
@@ -38,12 +38,14 @@ def main(arguments: list[str] | None = None) -> None:
     options.add_argument("--dataset", default="obliqa", choices=list(SPLITS))
     options.add_argument("--batch", type=int, default=1024)
     options.add_argument("--chunk", type=int, default=32)
+    options.add_argument("--cache-tokens", type=int, default=2048)
     options.add_argument("--max-tokens", type=int, default=128)
     options.add_argument("--steps", type=int, default=1, help="steps to measure in a process")
     options.add_argument("--plain", action="store_true", help="beside a step without the cache; peers are left out")
     options = options.parse_args(arguments)
     pairs = one_to_one(pairs_of(options.data / options.dataset, SPLITS[options.dataset]))[: options.batch]
     given: Figures = {"pairs": pairs, "chunk": options.chunk, "steps": options.steps}
+    given["cache_tokens"] = options.cache_tokens
     given |= {"model": resolve_model(options.model), "max_tokens": 64 if options.tiny else options.max_tokens}
     ours = {"hardneg": "cached", "hardneg, float32": "cached_fp32"}
     ours |= {"hardneg, no cache": "plain"} if options.plain else {}
@@ -122,7 +124,7 @@ def _steps(given: Figures, precision: Precision, *, cache: bool, name: str) -> F
     data = _data(given["pairs"])
     settings = TrainSettings(
         batch_size=len(given["pairs"]),
-        cache_tokens=given["chunk"] * given["max_tokens"] if cache else None,
+        cache_tokens=given["cache_tokens"] if cache else None,
         max_grad_norm=None,
     )
     accelerator = Accelerator(cpu=not torch.cuda.is_available())

@@ -54,10 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
             Bar("of the time of an epoch for a full refresh", longest / epoch, 1, at_most=True),
         ],
         checks={
-            f"{name}: every refresh was made": bool(one["refreshes"])
-            and all(r["problem"] is None for r in one["refreshes"])
-            for name, one in measured.items()
-            if name in ("rescore", "full")
+            f"{name}: every refresh was made": _all_made(measured[name]["refreshes"]) for name in ("rescore", "full")
         },
     )
 
