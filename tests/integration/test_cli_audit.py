@@ -64,6 +64,15 @@ def test_tables_say_how_to_read_them(folder, capsys, monkeypatch):
         assert words in shown
 
 
+def test_of_many_groups_the_largest_are_shown(folder, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("hardneg.cli.audit_display._GROUPS", 1)
+    assert main(["audit", str(folder), *map(str, BM25_ONLY), "--group", "subject"]) == 0
+    shown = capsys.readouterr().out
+    assert "By group, the 1 largest; 1 more with --json" in " ".join(shown.split())
+    assert len([line for line in shown.splitlines() if line.startswith(("│ a ", "│ b "))]) == 1
+
+
 def test_fuller_labels_and_columns_judge_too(hardneg, folder, tmp_path):
     qrels = tmp_path / "full.tsv"
     qrels.write_text("".join(f"q{q}\td{(q + j) % 50}\t1\n" for q in range(20) for j in range(6)))

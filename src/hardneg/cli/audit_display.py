@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hardneg.audit.sampled import Judged
     from hardneg.audit.unlabelled import Unlabelled
 
+_GROUPS = 20  # a column such as the user has hundreds
 _SHARES = ("contamination", "leakage", "retrieved", "coverage")
 
 
@@ -65,8 +66,11 @@ def _show_audit(audit: "Audit") -> None:
         filters.add_row(row["filter"], f"{row['hidden_refused']:,}", recall, f"{row['others_refused']:,}")
     tables = [figures, sources, filters]
     if shown["groups"]:
-        groups = _table("By group", "group", "queries", "contamination", "95 %", "leakage", "95 %")
-        for row in shown["groups"]:
+        largest = sorted(shown["groups"], key=lambda row: -row["queries"])[:_GROUPS]
+        rest = len(shown["groups"]) - len(largest)
+        title = f"By group, the {_GROUPS} largest; {rest:,} more with --json" if rest else "By group"
+        groups = _table(title, "group", "queries", "contamination", "95 %", "leakage", "95 %")
+        for row in largest:
             cells = [cell for name in ("contamination", "leakage") for cell in _cells(name, row, prefix=name)]
             groups.add_row(row["group"], f"{row['queries']:,}", *cells)
         tables.append(groups)
