@@ -43,19 +43,21 @@ def tantivy(given: Figures) -> Figures:
     """Index and search with tantivy, an index in memory and as many threads asking as there are cores."""
     import tantivy as library
 
-    kinds = library.Tokenizer
-    builder = library.TextAnalyzerBuilder(kinds.whitespace() if given["ready"] else kinds.simple())
-    if not given["ready"]:
-        builder = builder.filter(library.Filter.lowercase())
+    def analyzer() -> library.TextAnalyzer:
+        kinds = library.Tokenizer
+        if given["ready"]:
+            return library.TextAnalyzerBuilder(kinds.whitespace()).build()
+        builder = library.TextAnalyzerBuilder(kinds.simple()).filter(library.Filter.lowercase())
         if given.get("tokens") != "default":
             builder = builder.filter(library.Filter.stopword("english")).filter(library.Filter.stemmer("english"))
+        return builder.build()
 
     def build(documents: list[str]) -> Search:
         fields = library.SchemaBuilder()
         fields.add_text_field("text", tokenizer_name="own", index_option="freq")
         fields.add_integer_field("position", fast=True)
         index = library.Index(fields.build())
-        index.register_tokenizer("own", builder.build())
+        index.register_tokenizer("own", analyzer())
         writer = index.writer(heap_size=500_000_000)
         for position, text in enumerate(documents):
             writer.add_document(library.Document(text=text, position=position))
