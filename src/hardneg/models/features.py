@@ -31,15 +31,15 @@ class Features:
         return len(self.n_tokens)
 
     def rows(self, rows: Int64[np.ndarray, " chosen"]) -> dict[str, Any]:
-        """Take some texts as one batch, padded to the longest of them."""
-        longest = int(self.n_tokens[rows].max())
+        """Take some texts as one batch, padded to the longest of them, rounded up where there is room."""
+        longest = _rounded(int(self.n_tokens[rows].max()))
         mask = self.tensors["attention_mask"][torch.from_numpy(rows)]
         left_padded = bool((mask[:, 0] == 0).any())
         cut = slice(-longest, None) if left_padded else slice(None, longest)
         return {name: tensor[torch.from_numpy(rows)][:, cut] for name, tensor in self.tensors.items()} | self.extra
 
     def take(self, rows: Int64[np.ndarray, " chosen"]) -> "Features":
-        """Take some texts, padded to the longest of them."""
+        """Take some texts, padded as a batch of them is."""
         cut = {name: value for name, value in self.rows(rows).items() if name in self.tensors}
         return Features(cut, self.extra, self.n_tokens[rows])
 
@@ -55,9 +55,15 @@ class Features:
         order = np.argsort(-self.n_tokens, kind="stable")
         start = 0
         while start < len(order):
-            size = max(1, max_tokens // int(self.n_tokens[order[start]]))
+            size = max(1, max_tokens // _rounded(int(self.n_tokens[order[start]])))
             yield order[start : start + size]
             start += size
+
+
+def _rounded(n_tokens: int) -> int:
+    """Round a length up, so that few shapes occur: a processor's library compiles and keeps its kernels for each."""
+    multiple = 8 if n_tokens <= 64 else 16
+    return -(-n_tokens // multiple) * multiple
 
 
 def tokenise(model: SentenceTransformer, texts: list[str], *, kind: Kind, prompt: str | None) -> Features | None:

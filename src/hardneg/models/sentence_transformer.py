@@ -23,7 +23,7 @@ from hardneg.models.token_limit import limit_tokens
 # Padded tokens of one forward pass. Larger batches spill a CPU's cache, smaller ones leave a GPU idle.
 _BATCH_TOKENS = {"cpu": 4_096, "cuda": 131_072}
 # Raised when texts are batched otherwise: that changes the last bits of vectors, so those in the store no longer count.
-_BATCHING = 2
+_BATCHING = 3
 
 
 @dataclass(frozen=True, eq=False)

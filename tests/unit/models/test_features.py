@@ -23,7 +23,7 @@ def test_batches_hold_every_row_once_and_bound_the_padded_tokens(lengths, max_to
     batches = list(made.batches(max_tokens))
     assert sorted(np.concatenate(batches)) == list(range(len(lengths)))
     for rows in batches:
-        assert len(rows) == 1 or len(rows) * made.n_tokens[rows].max() <= max_tokens
+        assert len(rows) == 1 or len(rows) * -(-made.n_tokens[rows].max() // 8) * 8 <= max_tokens
 
 
 def test_the_longest_texts_come_first_so_that_too_large_a_batch_fails_at_once():
@@ -32,11 +32,18 @@ def test_the_longest_texts_come_first_so_that_too_large_a_batch_fails_at_once():
 
 
 @pytest.mark.parametrize("left", [False, True])
-def test_rows_are_cut_to_the_longest_of_them_on_the_padded_side(left):
-    batch = features([2, 5, 3], left=left).rows(np.array([2, 0]))
-    assert batch["input_ids"].tolist() == [[3, 3, 3], [0, 2, 2] if left else [2, 2, 0]]
-    assert batch["attention_mask"].shape == (2, 3)
+def test_rows_are_cut_on_the_padded_side_to_a_length_that_comes_again(left):
+    batch = features([2, 21, 3], left=left).rows(np.array([2, 0]))
+    short, padding = [[0] * 5 + [3] * 3, [0] * 6 + [2] * 2], batch["input_ids"].tolist()
+    assert padding == (short if left else [row[::-1] for row in short])
+    assert batch["attention_mask"].shape == (2, 8)
     assert batch["prompt_length"] == 3
+
+
+@pytest.mark.parametrize(("longest", "width"), [(1, 8), (8, 8), (9, 16), (64, 64), (65, 80), (81, 90)])
+def test_lengths_are_rounded_up_as_far_as_there_is_room(longest, width):
+    batch = features([longest, 90]).rows(np.array([0]))
+    assert batch["input_ids"].shape == (1, width)
 
 
 def test_tokenise_counts_tokens_without_padding(folder, toy):
