@@ -3,29 +3,29 @@ import pytest
 from hardneg.cli import main
 from hardneg.forecast import Calibration
 
-FOUND = {
-    "mining": {"query_s": 0.01, "query_bytes": 1_000, "block_gb": 0.5, "base_gb": 0.2, "document_s": 0.001},
-    "bm25": {"document_s": 0.002, "query_s": [[100, 0.001]], "memory_gb": [[100, 0.3]], "base_gb": 0.2},
-    "vectors": {"query_s": [[100, 0.01]], "memory_gb": [[100, 0.4]], "base_gb": 0.2},
-}
-SIZE = ("--documents", 1_000, "--queries", 360_000)
+STAGE = {"once_s": 1.0, "block_s": 100.0, "memory_gb": 0.5}
+FOUND = {"start_s": 2.0, "block_bytes": 1_000, "read": STAGE, "bm25": STAGE, "vectors": STAGE, "filters": STAGE}
+SIZE = ("--documents", 1_000, "--queries", 409_600)
 
 
 @pytest.fixture
 def known(monkeypatch):
     """Every trial has been done on this machine."""
-    monkeypatch.setattr(Calibration, "trial", lambda self, name, given: FOUND[name])
+    monkeypatch.setattr(Calibration, "trial", lambda self, name, given: FOUND)
 
 
 def test_plan_says_how_long_how_large_and_how_many_machines(known, hardneg):
     found = hardneg("plan", *SIZE, "--source", "vectors", "--dim", 8, "--hours", 2)
     assert [stage["name"] for stage in found["stages"]] == [
+        "start",
         "read the dataset",
+        "load vectors",
         "search vectors",
+        "prepare filters",
         "filter, choose, write",
     ]
-    assert found["seconds"] == pytest.approx(1 + 36_000 + 3_600)
-    assert (found["hours"], found["machines"]) == (2, 6)
+    assert found["seconds"] == pytest.approx(2 + 3 + 2 * 100 * 409_600 / 4_096)
+    assert (found["hours"], found["machines"]) == (2, 3)
     assert found["work"]["documents"] == 1_000
 
 

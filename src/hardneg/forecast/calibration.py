@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,9 +15,12 @@ from hardneg.files import replacing
 from hardneg.forecast.machine import identity
 from hardneg.forecast.sizes import Sizes
 from hardneg.forecast.texts import Texts
+from hardneg.forecast.trial_data import write_mined
 from hardneg.progress import task
 
 Found = dict[str, Any]
+
+MATERIALS = {"mining": write_mined}  # what is made for a trial outside its process, whose memory it would count for
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,9 @@ class Calibration:
             return dict(json.loads(path.read_text(encoding="utf-8"))["found"])
         with task(f"trying {name}", total=None, unit="trials") as advance:
             found = _in_process(state, self.texts)
+            if found.pop("compiled", False):  # what is compiled once and kept would count as work of each time
+                found = _in_process(state, self.texts)
+                found.pop("compiled")
             advance(1)
         with replacing(path) as temporary:
             temporary.write_text(json.dumps({**known, "found": found}, indent=2), encoding="utf-8")
@@ -67,7 +74,12 @@ def _in_process(state: Found, texts: Texts) -> Found:
     """Run a trial where nothing that was done before counts as its memory."""
     with TemporaryDirectory() as folder:
         asked, answer = Path(folder) / "asked.json", Path(folder) / "answer.json"
-        asked.write_text(json.dumps(state | {"documents": texts.documents, "queries": texts.queries}), encoding="utf-8")
+        make = MATERIALS.get(state["trial"])
+        if make is not None:
+            make(Path(folder), texts, state["given"])
+        sent = {} if make else {"documents": texts.documents, "queries": texts.queries}
+        given = state["given"] | {"folder": folder, "asked_at": time.time()}
+        asked.write_text(json.dumps(state | {"given": given} | sent), encoding="utf-8")
         command = [sys.executable, "-m", "hardneg.forecast.worker", str(asked), str(answer)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode or not answer.exists():

@@ -1,5 +1,6 @@
 """Trials of models: encoding, scoring pairs, training."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,20 +22,22 @@ def encoding(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any
 
     Args:
         texts: What to encode.
-        given: `model` and `max_tokens`.
+        given: `model` and `max_tokens`; `asked_at`.
         sizes: How long.
 
     Returns:
-        `document_s`, `query_s`, `dim`, and `memory_gb` of the process.
+        `start_s`, until the model was loaded; `document_s`, `query_s`, `dim`, and `memory_gb` of the process.
     """
     from hardneg.models.store import BLOCK
     from hardneg.sources import Dense
 
     encoder = Dense(model=given["model"], max_tokens=given["max_tokens"]).encoder()
     dim = encoder.encode_documents(texts.documents[:8]).shape[1]  # the first batch pays for what is prepared once
+    start_s = time.time() - given["asked_at"]
     document_s, memory_gb = _each(texts.documents[:BLOCK], encoder.encode_documents, sizes.seconds)
     query_s, more_gb = _each(texts.queries[:BLOCK], encoder.encode_queries, sizes.seconds)
-    return {"document_s": document_s, "query_s": query_s, "dim": dim, "memory_gb": max(memory_gb, more_gb)}
+    found = {"document_s": document_s, "query_s": query_s, "dim": dim, "memory_gb": max(memory_gb, more_gb)}
+    return {"start_s": start_s, **found}
 
 
 def scoring(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any]:
@@ -42,11 +45,11 @@ def scoring(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any]
 
     Args:
         texts: What to pair.
-        given: `teacher`, a cross-encoder, and `max_tokens`.
+        given: `teacher`, a cross-encoder, and `max_tokens`; `asked_at`.
         sizes: How long.
 
     Returns:
-        `pair_s`, and `memory_gb` of the process.
+        `start_s`, until the model was loaded; `pair_s`, and `memory_gb` of the process.
     """
     from hardneg.models.installed import check_installed
 
@@ -61,8 +64,9 @@ def scoring(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any]
         model.score(list(queries), list(documents))
 
     score(pairs[:8])
+    start_s = time.time() - given["asked_at"]
     pair_s, memory_gb = _each(pairs, score, sizes.seconds)
-    return {"pair_s": pair_s, "memory_gb": memory_gb}
+    return {"start_s": start_s, "pair_s": pair_s, "memory_gb": memory_gb}
 
 
 def training(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any]:
@@ -70,11 +74,11 @@ def training(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any
 
     Args:
         texts: What to train on; pairs are random.
-        given: `model`, `max_tokens`, `batch_size` and `negatives_per_row`.
+        given: `model`, `max_tokens`, `batch_size` and `negatives_per_row`; `asked_at`.
         sizes: How many steps.
 
     Returns:
-        `step_s`; `memory_gb` of the process; `disk_gb` of the trained model.
+        `start_s`, what it takes besides its steps; `step_s`; `memory_gb` of the process; `disk_gb` of the model.
     """
     from hardneg.models.installed import check_installed
 
@@ -97,7 +101,8 @@ def training(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any
             lambda: steps.append(seconds_a_step(given["model"], dataset, negatives, settings=settings, out=out))
         )
         size = sum(path.stat().st_size for path in (out / "model").rglob("*") if path.is_file())
-    return {"step_s": steps[0], "memory_gb": spent.peak_gb, "disk_gb": size / 1e9}
+    start_s = max(time.time() - given["asked_at"] - sizes.steps * steps[0], 0.0)
+    return {"start_s": start_s, "step_s": steps[0], "memory_gb": spent.peak_gb, "disk_gb": size / 1e9}
 
 
 def _each(things: list[Any], work: Callable[[list[Any]], object], seconds: float) -> tuple[float, float]:

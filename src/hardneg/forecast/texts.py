@@ -10,7 +10,8 @@ from hardneg.data.dataset import Dataset
 from hardneg.randomness import permutation
 
 _SEED = 0x9106E
-_DOCUMENTS, _QUERIES = 8_192, 2_048
+_DOCUMENTS, _QUERIES = 131_072, 4_096  # of a dataset, all different, since an index grows with the number of words
+_MADE_DOCUMENTS, _MADE_QUERIES = 8_192, 2_048
 _WORDS_A_TOKEN = 0.87  # of the texts made here, by the word pieces of BERT
 _SPREAD = 0.5  # standard deviation of the logarithm of a text's length
 
@@ -53,8 +54,8 @@ class Texts:
         """
         random = np.random.default_rng(_SEED)
         return cls(
-            _windows(_DOCUMENTS, document_tokens, random),
-            _windows(_QUERIES, query_tokens, random),
+            _windows(_MADE_DOCUMENTS, document_tokens, random),
+            _windows(_MADE_QUERIES, query_tokens, random),
             f"documents of {document_tokens:,} tokens, queries of {query_tokens:,}",
         )
 

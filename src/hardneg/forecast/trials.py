@@ -3,14 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+from hardneg.forecast.mining_trial import mining
 from hardneg.forecast.model_trials import encoding, scoring, training
-from hardneg.forecast.search_trials import bm25, mining, vectors
 from hardneg.forecast.sizes import Sizes
 from hardneg.forecast.texts import Texts
 
 TRIALS: dict[str, Callable[[Texts, dict[str, Any], Sizes], dict[str, Any]]] = {
-    "vectors": vectors,
-    "bm25": bm25,
     "mining": mining,
     "encoding": encoding,
     "scoring": scoring,

@@ -14,11 +14,11 @@ def main(asked: str, answer: str) -> None:
     """Do a trial, and write what it found, or why it was refused.
 
     Args:
-        asked: File with the trial's name, what it needs to know, and texts.
+        asked: File with the trial's name, what it needs to know, and texts if it needs some.
         answer: File for the answer.
     """
     state = json.loads(Path(asked).read_text(encoding="utf-8"))
-    texts, sizes = Texts(state["documents"], state["queries"], ""), Sizes(**state["sizes"])
+    texts, sizes = Texts(state.get("documents", []), state.get("queries", []), ""), Sizes(**state["sizes"])
     try:
         found = TRIALS[state["trial"]](texts, state["given"], sizes)
     except InputError as error:

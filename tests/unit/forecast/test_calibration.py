@@ -4,40 +4,45 @@ from hardneg.errors import InputError, RunError
 from hardneg.forecast import Calibration, Sizes, Texts, calibration
 
 TEXTS = Texts(["one two three", "two four"], ["two", "four three"], "toy")
-TINY = Sizes(queries=8, vectors=1_024, indexed=16, mined=16, seconds=0.01, steps=3)
+TINY = Sizes(documents=16, queries=8, seconds=0.01, steps=3)
+GIVEN = {"sources": ["vectors"], "dim": 8, "depth": 3, "per_query": 1, "products": 0, "queries": 4, "documents": 16}
 
 
 @pytest.fixture
 def here(monkeypatch):
-    """Do trials in this process, and count them."""
-    from hardneg.forecast.trials import TRIALS
-
+    """Count trials instead of doing them; the first one compiles."""
     asked = []
 
     def run(state, texts):
         asked.append(state["trial"])
-        return TRIALS[state["trial"]](texts, state["given"], Sizes(**state["sizes"]))
+        return {"seconds": len(asked), "compiled": len(asked) == 1}
 
     monkeypatch.setattr(calibration, "_in_process", run)
     return asked
 
 
-def test_a_trial_is_done_once(here, tmp_path):
-    given = {"dim": 8, "depth": 3}
-    first = Calibration(tmp_path, TEXTS, sizes=TINY).trial("vectors", given)
-    again = Calibration(tmp_path, TEXTS, sizes=TINY).trial("vectors", given)
-    assert here == ["vectors"]
-    assert [n for n, _ in first["query_s"]] == [n for n, _ in again["query_s"]] == [256, 1_024]
+def test_a_trial_is_done_once_when_all_is_compiled(here, tmp_path):
+    first = Calibration(tmp_path, TEXTS, sizes=TINY).trial("mining", GIVEN)
+    again = Calibration(tmp_path, TEXTS, sizes=TINY).trial("mining", GIVEN)
+    assert here == ["mining"] * 2
+    assert first == again == {"seconds": 2}
 
 
 def test_it_is_done_again_if_asked_or_if_anything_differs(here, tmp_path, monkeypatch):
-    given = {"dim": 8, "depth": 3}
-    Calibration(tmp_path, TEXTS, sizes=TINY).trial("vectors", given)
-    Calibration(tmp_path, TEXTS, sizes=TINY, again=True).trial("vectors", given)
-    Calibration(tmp_path, TEXTS, sizes=TINY).trial("vectors", given | {"depth": 4})
+    here.append("what compiles")
+    Calibration(tmp_path, TEXTS, sizes=TINY).trial("mining", GIVEN)
+    Calibration(tmp_path, TEXTS, sizes=TINY, again=True).trial("mining", GIVEN)
+    Calibration(tmp_path, TEXTS, sizes=TINY).trial("mining", GIVEN | {"depth": 4})
     monkeypatch.setattr(calibration, "identity", lambda: {"cpu": "another"})
-    Calibration(tmp_path, TEXTS, sizes=TINY).trial("vectors", given)
-    assert len(here) == 4
+    Calibration(tmp_path, TEXTS, sizes=TINY).trial("mining", GIVEN)
+    assert len(here) == 5
+
+
+def test_a_trial_of_mining_counts_what_its_own_process_does(tmp_path):
+    found = Calibration(tmp_path, TEXTS, sizes=TINY).trial("mining", GIVEN)
+    assert set(found) == {"start_s", "read", "vectors", "filters", "block_bytes"}
+    assert found["start_s"] > 0
+    assert all(found[stage]["memory_gb"] > 0 for stage in ("read", "vectors", "filters"))
 
 
 def test_a_refusal_in_the_other_process_is_one_here(tmp_path):
@@ -47,5 +52,5 @@ def test_a_refusal_in_the_other_process_is_one_here(tmp_path):
 
 
 def test_a_trial_that_breaks_off_says_why(tmp_path):
-    with pytest.raises(RunError, match="trying vectors broke off: KeyError: 'dim'"):
-        Calibration(tmp_path, TEXTS, sizes=TINY).trial("vectors", {})
+    with pytest.raises(RunError, match="trying scoring broke off: KeyError: 'teacher'"):
+        Calibration(tmp_path, TEXTS, sizes=TINY).trial("scoring", {})
