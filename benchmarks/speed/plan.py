@@ -20,23 +20,27 @@ from hardneg.models.resolve import resolve_model
 from measure import Bar, Figures, parser, write_result
 
 FACTOR = 1.5
-TINY = Sizes(queries=32, vectors=1_024, indexed=256, mined=64, seconds=0.05, steps=3)
+TINY = Sizes(documents=64, queries=32, seconds=0.05, steps=3)
+RATES = ("documents_per_s", "pairs_per_s")  # of which one document or pair is predicted
+Predicted = dict[tuple[str, str], float]  # by contender and figure
 
 
 def main(arguments: list[str] | None = None) -> None:
     options = parser(__doc__).parse_args(arguments)
-    predicted: dict[str, float] = {}
+    predicted: dict[str, Predicted] = {}
     with tempfile.TemporaryDirectory() as folder:
         for row, predict in PREDICTIONS.items():
             # A row that nobody measured needs no prediction; at tiny size one shows that predicting works.
             if (options.results / f"{row}.json").exists() or (options.tiny and row == "growth"):
-                predicted |= {f"{row}/{one}": seconds for one, seconds in predict(options, Path(folder)).items()}
+                predicted[row] = predict(options, Path(folder))
     measured: dict[str, Figures] = {}
-    for name, seconds in predicted.items():
-        found = _measured(name, options.results)
-        if found is not None:
-            off = max(found / seconds, seconds / found)
-            measured[name] = {"seconds": found, "predicted_s": round(seconds, 4), "times_off": round(off, 3)}
+    for row, figures in predicted.items():
+        for (contender, figure), seconds in figures.items():
+            found = _measured(row, contender, figure, options.results)
+            if found is not None:
+                name = f"{row}/{contender}" + ("" if figure == "seconds" else f", {figure}")
+                off = max(found / seconds, seconds / found)
+                measured[name] = {"seconds": found, "predicted_s": round(seconds, 4), "times_off": round(off, 3)}
     write_result(
         options,
         row="plan",
@@ -44,54 +48,93 @@ def main(arguments: list[str] | None = None) -> None:
         work="predictions from trials of some seconds each, against the other rows",
         measured=measured,
         bars=[Bar(f"times off, {name}", one["times_off"], FACTOR, at_most=True) for name, one in measured.items()],
-        checks={"every prediction is a time": all(seconds > 0 for seconds in predicted.values())},
+        checks={"every prediction is a time": all(each > 0 for one in predicted.values() for each in one.values())},
     )
 
 
-def predict_growth(options: argparse.Namespace, folder: Path) -> dict[str, float]:
+def predict_growth(options: argparse.Namespace, folder: Path) -> Predicted:
     """Predict the whole command at each size."""
-    documents, queries = corpus.documents(options.data, 8_192), corpus.queries(options.data, 2_048)
-    tried, found = _calibration(options, folder, documents, queries), {}
+    tried, found = _of_corpus(options, folder), {}
     for source in growth.SOURCES[: 1 if options.tiny else None]:
         for name, (more_queries, more_documents) in growth.SIZES.items():
             work = Workload(
                 queries=growth.QUERIES * more_queries,
                 documents=growth.DOCUMENTS * more_documents,
                 sources=(source,),
-                dim=growth.DIM,
+                dim=growth.DIM if source == "vectors" else None,
                 depth=growth.DEPTH,
             )
-            found[f"{source}, {name}"] = forecast(work, tried).seconds()
+            found[f"{source}, {name}", "seconds"] = forecast(work, tried).seconds()
     return found
 
 
-def predict_dense(options: argparse.Namespace, folder: Path) -> dict[str, float]:
+def predict_dense(options: argparse.Namespace, folder: Path) -> Predicted:
     """Predict the search, and mining from a dataset in memory; texts are ids."""
     import dense
 
     texts = [[f"{kind}{number}" for number in range(8_192)] for kind in "dq"]
-    size = {"queries": dense.QUERIES, "documents": dense.DOCUMENTS, "dim": dense.DIM, "depth": dense.DEPTH}
-    found = forecast(Workload(sources=("vectors",), per_query=3, **size), _calibration(options, folder, *texts))
-    search = _stage(found, "search vectors")
-    return {"search alone": search, "hardneg": search + _stage(found, "filter, choose, write")}
+    found: Predicted = {}
+    for name, queries, documents in (
+        ("hardneg", dense.QUERIES, dense.DOCUMENTS),
+        ("hardneg, fewer", dense.FEW_QUERIES, dense.FEW_DOCUMENTS),
+    ):
+        size = {"queries": queries, "documents": documents, "dim": dense.DIM, "depth": dense.DEPTH}
+        whole = forecast(Workload(sources=("vectors",), per_query=3, **size), _calibration(options, folder, *texts))
+        found[name, "seconds"] = _seconds(whole, without=("start", "read the dataset"))
+        found.setdefault(("search alone", "seconds"), _stage(whole, "search vectors"))
+    return found
 
 
-def predict_encoding(options: argparse.Namespace, folder: Path) -> dict[str, float]:
+def predict_bm25(options: argparse.Namespace, folder: Path) -> Predicted:
+    """Predict indexing and searching."""
+    import bm25
+
+    work = Workload(documents=bm25.DOCUMENTS, queries=bm25.QUERIES, depth=bm25.DEPTH, sources=("bm25",))
+    found = forecast(work, _of_corpus(options, folder))
+    return {
+        ("hardneg", "index_s"): _stage(found, "index for BM25"),
+        ("hardneg", "search_s"): _stage(found, "search with BM25"),
+    }
+
+
+def predict_encoding(options: argparse.Namespace, folder: Path) -> Predicted:
     """Predict a document."""
-    work = Workload(documents=1, queries=1, sources=("dense",), model=resolve_model(options.model), max_tokens=256)
-    return {"hardneg": _stage(forecast(work, _both(options, folder)), "encode documents")}
+    given = {"model": resolve_model(options.model), "max_tokens": 256}
+    return {("hardneg", "documents_per_s"): _both(options, folder).trial("encoding", given)["document_s"]}
 
 
-def predict_cross_encoder(options: argparse.Namespace, folder: Path) -> dict[str, float]:
+def predict_end_to_end(options: argparse.Namespace, folder: Path) -> Predicted:
+    """Predict mining of each sample, from reading to writing; the model is loaded before."""
+    from sampling import SPLITS, write_sample
+
+    found: Predicted = {}
+    for name, split in SPLITS.items():
+        part = folder / f"part-{name}"
+        write_sample(options.data / name, split, part, n_queries=400, n_documents=1_500)
+        data = read_dataset(part)
+        texts = Texts.of(data)
+        work = Workload(
+            documents=data.n_documents,
+            queries=len(data.queries_of("train")),
+            sources=("dense",),
+            model=resolve_model(options.model),
+            max_tokens=256,
+        )
+        whole = forecast(work, _calibration(options, folder, texts.documents, texts.queries))
+        found[f"{name}: hardneg", "seconds"] = _seconds(whole, without=("start",))
+    return found
+
+
+def predict_cross_encoder(options: argparse.Namespace, folder: Path) -> Predicted:
     """Predict a pair."""
     import cross_encoder
 
     cross_encoder.save_cross_encoder(resolve_model(options.model), folder / "teacher")
     work = Workload(documents=1, queries=1, sources=(), teacher=str(folder / "teacher"), score_pairs=1)
-    return {"hardneg": _stage(forecast(work, _both(options, folder)), "score by the teacher")}
+    return {("hardneg", "pairs_per_s"): _stage(forecast(work, _both(options, folder)), "score by the teacher")}
 
 
-def predict_training_step(options: argparse.Namespace, folder: Path) -> dict[str, float]:
+def predict_training_step(options: argparse.Namespace, folder: Path) -> Predicted:
     """Predict a step."""
     texts = Texts.of(read_dataset(options.data / "scifact"))
     work = Workload(
@@ -104,16 +147,25 @@ def predict_training_step(options: argparse.Namespace, folder: Path) -> dict[str
         batch_size=64,
     )
     tried = _calibration(options, folder, texts.documents, texts.queries)
-    return {"hardneg": _stage(forecast(work, tried), "train")}
+    return {("hardneg", "seconds"): _stage(forecast(work, tried), "train")}
 
 
-PREDICTIONS: dict[str, Callable[[argparse.Namespace, Path], dict[str, float]]] = {
+PREDICTIONS: dict[str, Callable[[argparse.Namespace, Path], Predicted]] = {
     "growth": predict_growth,
     "dense": predict_dense,
+    "bm25": predict_bm25,
     "encoding": predict_encoding,
+    "end_to_end": predict_end_to_end,
     "cross_encoder": predict_cross_encoder,
     "training_step": predict_training_step,
 }
+
+
+def _of_corpus(options: argparse.Namespace, folder: Path) -> Calibration:
+    """Calibrate on the texts that the large rows replicate."""
+    n_documents, n_queries = (64, 32) if options.tiny else (131_072, 4_096)
+    documents, queries = corpus.documents(options.data, n_documents), corpus.queries(options.data, n_queries)
+    return _calibration(options, folder, documents, queries)
 
 
 def _both(options: argparse.Namespace, folder: Path) -> Calibration:
@@ -133,17 +185,17 @@ def _stage(found: Forecast, name: str) -> float:
     return next(stage.seconds for stage in found.stages if stage.name == name)
 
 
-def _measured(name: str, results: Path) -> float | None:
+def _seconds(found: Forecast, *, without: tuple[str, ...]) -> float:
+    return found.seconds() - sum(_stage(found, name) for name in without)
+
+
+def _measured(row: str, contender: str, figure: str, results: Path) -> float | None:
     """Look up the seconds of a contender, of one document or pair where the prediction is for one."""
-    row, contender = name.split("/")
     path = results / f"{row}.json"
     if not path.exists():
         return None
-    figures = json.loads(path.read_text(encoding="utf-8"))["measured"][contender]
-    for rate in ("documents_per_s", "pairs_per_s"):
-        if rate in figures:
-            return 1 / figures[rate]
-    return figures["seconds"]
+    found = json.loads(path.read_text(encoding="utf-8"))["measured"][contender][figure]
+    return 1 / found if figure in RATES else found
 
 
 if __name__ == "__main__":
