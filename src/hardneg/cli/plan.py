@@ -131,8 +131,8 @@ def _show(found: "Forecast", hours: float | None, texts: str) -> None:
     for column in ("stage", "work", "time", "memory", "disk"):
         table.add_column(column, justify="left" if column == "stage" else "right", no_wrap=True)
     for stage in found.stages:
-        disk = _gb(stage.disk_gb) if stage.disk_gb else ""
-        table.add_row(stage.name, stage.work, _time(stage.seconds), _gb(stage.memory_gb), disk)
+        memory, disk = (_gb(size) if size else "" for size in (stage.memory_gb, stage.disk_gb))
+        table.add_row(stage.name, stage.work, _time(stage.seconds), memory, disk)
     table.add_section()
     table.add_row("all", "", _time(found.seconds()), _gb(found.memory_gb), _gb(found.disk_gb))
     console = Console()

@@ -41,7 +41,7 @@ def forecast(work: Workload, calibration: Calibration) -> Forecast:
         tried = calibration.trial("training", given)
         starts.append(tried["start_s"])
         stages.append(_training(work, tried, text_gb))
-    start = Stage("start", f"{len(starts)} times", sum(starts), 0.0, spread="on each")
+    start = Stage("start", "", sum(starts), 0.0, spread="on each")
     return Forecast((start, *stages))
 
 

@@ -7,7 +7,6 @@ from hardneg.forecast.workload import Workload
 
 _BEGIN = {"bm25": "index for BM25", "vectors": "load vectors"}
 _SEARCH = {"bm25": "search with BM25", "vectors": "search vectors"}
-_ALWAYS = 10**18  # products: enough for any way to multiply
 _SMALLER = 4  # times fewer documents in the second trial
 
 
@@ -25,9 +24,8 @@ def mining_stages(work: Workload, calibration: Calibration, dim: int | None) -> 
     n_queries = min(work.queries, calibration.sizes.queries)
     sources = ["vectors" if name == "dense" else name for name in work.sources]
     given: Found = {"sources": sources, "dim": dim, "depth": work.depth, "per_query": work.per_query}
-    given |= {"queries": n_queries, "products": 0 if dim is None else n_queries * work.documents * dim}
-    if "dense" in work.sources:
-        given["products"] = _ALWAYS  # the encoder has loaded torch, so that it costs nothing to multiply with it
+    given |= {"queries": n_queries, "products": n_queries * work.documents * (dim or 0)}
+    given |= {"encoded": "dense" in work.sources}
     trials = [(n, calibration.trial("mining", given | {"documents": n})) for n in _sizes(work, calibration, dim)]
 
     def at(stage: str, what: str) -> float:

@@ -24,8 +24,8 @@ def mining(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any]:
 
     Args:
         texts: Not needed.
-        given: `sources`, `dim`, `depth` and `per_query`; `products` of a block of the whole work; `folder`, which
-            holds what `write_mined` made; `asked_at`.
+        given: `sources`, `dim`, `depth` and `per_query`; `products` of a block of the whole work; whether its
+            vectors are `encoded` before; `folder`, which holds what `write_mined` made; `asked_at`.
         sizes: Not needed.
 
     Returns:
@@ -40,6 +40,8 @@ def mining(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any]:
     from hardneg.pipeline.mining import mine
     from hardneg.sources.kept import keeping_retrievals
 
+    if given["encoded"]:
+        import torch  # noqa: F401 - the encoder has loaded it, and search then uses it however little there is
     folder, depth = Path(given["folder"]), given["depth"]
     sources, select = _sources(given, folder), Selection(per_query=given["per_query"])
     filters: list[Filter] = [NearDuplicate(), PositiveMargin(ratio=0.95, score=sources[-1].name)]

@@ -5,7 +5,8 @@ from hardneg.forecast import Calibration, Sizes, Texts, calibration
 
 TEXTS = Texts(["one two three", "two four"], ["two", "four three"], "toy")
 TINY = Sizes(documents=16, queries=8, seconds=0.01, steps=3)
-GIVEN = {"sources": ["vectors"], "dim": 8, "depth": 3, "per_query": 1, "products": 0, "queries": 4, "documents": 16}
+GIVEN = {"sources": ["vectors"], "dim": 8, "depth": 3, "per_query": 1, "queries": 4, "documents": 16}
+GIVEN |= {"products": 0, "encoded": False}
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tiny_model import build_tiny_model
 from toy import toy_dataset
 
 TINY = Sizes(documents=32, queries=8, seconds=0.01, steps=3)
-MINING = {"dim": 8, "depth": 3, "per_query": 2, "documents": 32, "queries": 8, "products": 0}
+MINING = {"dim": 8, "depth": 3, "per_query": 2, "documents": 32, "queries": 8, "products": 0, "encoded": False}
 
 
 @pytest.fixture(scope="module")
