@@ -11,7 +11,7 @@ from jaxtyping import Int64, UInt32
 from hardneg.data.dataset import Dataset
 from hardneg.data.text import normalised
 from hardneg.progress import task
-from hardneg.search.compiled import compiled
+from hardneg.search.compiled import ahead, compiled
 
 _SLICE = 16_384
 
@@ -48,12 +48,11 @@ def document_shingles(dataset: Dataset, size: int) -> Shingles:
     group, document = np.unique(dataset.text_group, return_index=True)
     parts, counts = [np.empty(0, dtype=np.uint32)], [np.zeros(1, dtype=np.int64)]
     with task("shingling documents", total=len(group), unit="documents") as advance:
-        for first in range(0, len(group), _SLICE):
-            texts = dataset.document_texts.gather(document[first : first + _SLICE])
-            hashes, count = shingle(texts, size)
+        slices = (document[first : first + _SLICE] for first in range(0, len(group), _SLICE))
+        for hashes, count in ahead(slices, lambda rows: shingle(dataset.document_texts.gather(rows), size)):
             parts.append(hashes)
             counts.append(count)
-            advance(len(texts))
+            advance(len(count))
     return Shingles(np.concatenate(parts), np.cumsum(np.concatenate(counts)))
 
 
