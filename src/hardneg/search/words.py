@@ -109,7 +109,12 @@ def kinds_of(utf8: UInt8[np.ndarray, " bytes"], kinds: UInt8[np.ndarray, " point
 def find_words(
     utf8: UInt8[np.ndarray, " bytes"], kind: UInt8[np.ndarray, " bytes"], stop: Int64[np.ndarray, " texts"]
 ) -> tuple[Int32[np.ndarray, " words"], Int64[np.ndarray, " texts"], Int64[np.ndarray, "distinct 3"]]:
-    """Find the words of texts that stand one after the other, each ending before its `stop`.
+    """Find the words of texts that stand one after the other.
+
+    Args:
+        utf8: The texts.
+        kind: Of which kind of character each byte is a part; words are runs of one kind, and 0 stands between them.
+        stop: Where each text ends.
 
     Returns:
         Each word by number, how many there are in each text, and for each distinct word its code and where it first
