@@ -4,9 +4,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hardneg.errors import ModelError
-from hardneg.search import exact
+from hardneg.search import exact, first_pass
 from hardneg.search.exact import exact_topk, pair_scores
 from hardneg.search.first_pass import rounding_bound
+from hardneg.search.guess import SHARE, n_groups, sample
 from hardneg.search.products import Brain, Single
 
 
@@ -105,6 +106,72 @@ def test_more_queries_than_a_tile_and_negative_scores():
     queries, documents = np.abs(random_vectors(700, 24)), -np.abs(random_vectors(5_000, 24, seed=1))
     found, _ = exact_topk(queries, documents, 60)
     np.testing.assert_array_equal(found, brute_force(queries, documents, 60)[0])
+
+
+@pytest.fixture
+def searched_again(monkeypatch):
+    """Note how many queries each call of `search_block` gets, the second and later ones being repairs."""
+    n_queries, real = [], first_pass.search_block
+
+    def counting(towers, *arguments, **options):
+        n_queries.append(len(towers.queries))
+        return real(towers, *arguments, **options)
+
+    monkeypatch.setattr(first_pass, "search_block", counting)
+    monkeypatch.setattr(exact, "search_block", counting)
+    return n_queries
+
+
+N_GUESSED = SHARE * n_groups(10) + 77  # documents, enough for a guess at depth 10
+
+
+@pytest.mark.parametrize("shape", ["rising", "falling", "negative", "equal", "few values", "clusters", "zero queries"])
+def test_a_guessed_level_changes_no_result(shape, searched_again):
+    queries, documents = random_vectors(9, 24), random_vectors(N_GUESSED, 24, seed=1)
+    if shape in {"rising", "falling"}:
+        order = np.argsort(documents @ queries[0])
+        documents = documents[order if shape == "rising" else order[::-1]]
+    elif shape == "negative":
+        queries, documents = np.abs(queries), -np.abs(documents)
+    elif shape == "equal":
+        documents = np.repeat(documents[:1], len(documents), axis=0)
+    elif shape == "few values":
+        queries, documents = np.round(queries), np.round(documents)
+    elif shape == "clusters":
+        documents = np.repeat(documents[: len(documents) // 40 + 1], 40, axis=0)[: len(documents)]
+    else:
+        queries[::2] = 0
+    found, _ = exact_topk(queries, documents, 10)
+    if shape in {"few values", "zero queries", "rising", "falling", "negative"}:
+        np.testing.assert_array_equal(found, brute_force(queries, documents, 10)[0])
+    elif shape == "equal":
+        np.testing.assert_array_equal(found, np.tile(np.arange(10), (9, 1)))
+    else:
+        scores = documents[::40].astype(np.float64) @ queries.astype(np.float64).T
+        np.testing.assert_array_equal(found, 40 * scores.argmax(axis=0)[:, None] + np.arange(10))
+    assert searched_again == [9]
+
+
+def test_queries_whose_level_was_guessed_too_high_are_searched_again(searched_again):
+    """All documents that are near query 3 are in the sample, and nothing else reaches what it promises."""
+    queries, documents = random_vectors(9, 24), random_vectors(N_GUESSED, 24, seed=1) / 100
+    rows = sample(len(documents))
+    near = rows[np.random.default_rng(2).permutation(len(rows))[:9]]
+    documents[near] = queries[3] * np.linspace(1, 2, 9, dtype=np.float32)[:, None]
+    found, score = exact_topk(queries, documents, 10)
+    np.testing.assert_array_equal(found, brute_force(queries, documents, 10)[0])
+    assert len(searched_again) == 2
+    assert 1 <= searched_again[1] < len(queries)
+    pairs = pair_scores(queries, documents, np.repeat(np.arange(9), 10), found.ravel())
+    np.testing.assert_array_equal(pairs.view(np.int32), score.ravel().view(np.int32))
+
+
+def test_a_vector_of_the_sample_that_is_not_finite_is_named():
+    documents = random_vectors(N_GUESSED, 4)
+    row = int(sample(N_GUESSED)[5])
+    documents[row, 1] = np.nan
+    with pytest.raises(ModelError, match=f"document {row} "):
+        exact_topk(random_vectors(2, 4, seed=1), documents, 10)
 
 
 def test_a_machine_that_rounds_more_than_it_may_does_not_spoil_the_result(monkeypatch):

@@ -12,13 +12,12 @@ from jaxtyping import Float32, Int32, Integer
 from hardneg.errors import ModelError
 from hardneg.progress import task
 from hardneg.search.compiled import frozen, in_threads
-from hardneg.search.first_pass import not_finite, search_block
+from hardneg.search.first_pass import TILE_DOCUMENTS, not_finite, search_block
 from hardneg.search.kernels import Towers, pair_rows
 from hardneg.search.products import fastest
 
 _QUERIES = 8_192
-_SLAB = 2**25  # numbers of the documents that are rounded at a time
-_FEWEST = 2_048  # documents, where vectors are very long
+_SLAB = 2**24  # numbers of the documents that are rounded at a time; larger memory is taken and cleared anew each time
 
 
 def exact_topk(
@@ -40,7 +39,7 @@ def exact_topk(
         documents: One vector a document; may be a memory map.
         depth: Documents to return for each query, at least 1.
         query_block: Queries searched for at a time, at least 1.
-        document_block: Documents read and rounded at a time, at least 1; None takes 2^25 numbers.
+        document_block: Documents read and rounded at a time, at least 1; None takes about 2^24 numbers.
 
     Returns:
         Documents by position and their scores, the best first, `min(depth, documents)` for each query.
@@ -51,7 +50,7 @@ def exact_topk(
         ValueError: `depth` or a block size is below 1.
     """
     if document_block is None:
-        document_block = max(_FEWEST, _SLAB // max(queries.shape[1], 1))
+        document_block = max(1, _SLAB // (TILE_DOCUMENTS * max(queries.shape[1], 1))) * TILE_DOCUMENTS
     if min(depth, query_block, document_block) < 1:
         raise ValueError(f"depth and blocks must be at least 1, not {depth}, {query_block}, {document_block}")
     _check_dimensions(queries, documents)

@@ -1,6 +1,8 @@
-"""The passes over a block of queries: products in a fast format, then true scores of the few that are left."""
+"""The first pass of exact search over a block of queries: products in a fast format, of which few are kept."""
 
+from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -8,21 +10,44 @@ from jaxtyping import Float32, Float64, Int32
 
 from hardneg.errors import ModelError
 from hardneg.progress import Advance
-from hardneg.search.compiled import in_threads, n_cores
-from hardneg.search.kernels import CHUNK, Best, Place, Survivors, Towers, close_rows, open_rows, scan
+from hardneg.search.compiled import frozen, in_threads, n_cores, on_cache_lines
+from hardneg.search.guess import SHARE, guess_rows, n_groups, raise_peaks, rank_in_sample, sample
+from hardneg.search.kernels import CHUNK, Place, Survivors, Towers, open_rows, scan
 from hardneg.search.products import Format, Side, Single
+from hardneg.search.second_pass import best_of
 
-_QUERIES, _DOCUMENTS = 512, 2_048  # of one product, so that its scores stay in the cache of a core
+TILE_QUERIES, TILE_DOCUMENTS = 1_024, 4_096  # of one product: small ones are slower, large ones leave the cache
 _MAX_SCORE = float(np.finfo(np.float32).max) / 2
 
 
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """A block of queries and what is known of its best documents so far."""
+
+    pool: Executor
+    format: Format
+    towers: Towers
+    queries: Side  # padded with zeros to a multiple of `CHUNK`
+    survivors: Survivors
+    depth: int
+    document_block: int
+
+
 def search_block(
-    towers: Towers, format_: Format, depth: int, *, document_block: int, advance: Advance, first: int
+    towers: Towers,
+    format_: Format,
+    depth: int,
+    *,
+    document_block: int,
+    advance: Advance,
+    first: int,
+    guess: bool = True,
 ) -> tuple[Int32[np.ndarray, "queries depth"], Float32[np.ndarray, "queries depth"]]:
     """Find the best documents of some queries.
 
     The bound on the rounding rests on sums in float32. Each true score is held against it, and should a machine
-    round otherwise, float32 products take the place of its own.
+    round otherwise, float32 products take the place of its own. They also search again, from nothing, for queries
+    whose guessed level was too high.
 
     Args:
         towers: The vectors.
@@ -31,6 +56,7 @@ def search_block(
         document_block: Documents rounded at a time.
         advance: Called with the number of pairs done.
         first: Number of the first query in messages.
+        guess: Whether to start from a level guessed from a sample.
 
     Returns:
         Documents by position and their scores, the best first.
@@ -50,51 +76,70 @@ def search_block(
         level=np.full(places, np.iinfo(format_.scores).max, format_.scores),
         error=np.zeros(places),
     )
-    edges = [*range(0, len(towers.documents), document_block), len(towers.documents)]
     with format_.threads(n_cores()) as pool:
-        for start, stop in pairwise(edges):
-            documents = format_.side(towers.documents[start:stop])
-            _check_finite(documents, "document", start)
-            _check_products(queries, documents, start)
-            error = _error(queries, documents, towers.queries.shape[1])
-            in_threads(n_queries, lambda part, error=error: open_rows(survivors, error, format_.shift, part))  # type: ignore[misc]
-            place = Place(start, 0, depth, format_.shift)
-            _scan(pool, format_, (queries, documents), place=place, towers=towers, survivors=survivors)
-            advance(n_queries * (stop - start))
-    best = Best(
-        document=np.empty((n_queries, depth), np.int32),
-        score=np.empty((n_queries, depth), np.float32),
-        within=np.empty(n_queries, np.bool_),
-    )
-    place = Place(0, 0, depth, format_.shift)
-    in_threads(n_queries, lambda part: close_rows(place, towers, survivors, best, part))
-    if not best.within.all():
-        return search_block(towers, Single(), depth, document_block=document_block, advance=_unseen, first=first)
+        search = _Search(pool, format_, towers, queries, survivors, depth, document_block)
+        if guess and n_groups(depth) * SHARE <= len(towers.documents):
+            _guess_floors(search)
+        _scan_all(search, advance)
+    best = best_of(towers, survivors, Place(0, 0, depth, format_.shift))
+    again = np.flatnonzero(~best.enough) if best.within.all() else np.arange(n_queries)
+    if len(again):
+        some = Towers(frozen(towers.queries[again]), towers.documents)
+        best.document[again], best.score[again] = search_block(
+            some, Single(), depth, document_block=document_block, advance=_unseen, first=first, guess=False
+        )
     return best.document, best.score
 
 
-def _scan(
-    pool: Executor, format_: Format, sides: tuple[Side, Side], *, place: Place, towers: Towers, survivors: Survivors
-) -> None:
-    """Multiply queries and a block of documents tile by tile, and keep what may be among the best."""
-    queries, documents = (side.values for side in sides)
-    width = min(_QUERIES, -(-len(queries) // (n_cores() * CHUNK)) * CHUNK)
+def _guess_floors(search: _Search) -> None:
+    """Give each query a floor that its best documents are likely to reach."""
+    rows, n_queries = sample(len(search.towers.documents)), len(search.queries.length)
+    lowest = np.iinfo(search.format.scores).min
+    peaks = np.full((n_groups(search.depth), n_queries), lowest, search.format.scores)
+    error = np.zeros(n_queries)
+    for start in range(0, len(rows), search.document_block):
+        documents = search.format.side(search.towers.documents[rows[start : start + search.document_block]])
+        error = np.maximum(error, _error(search.queries, documents))
+        _in_tiles(search, documents, start, lambda scores, place: raise_peaks(scores, place, peaks))
+    wanted = Place(0, 0, rank_in_sample(search.depth), search.format.shift)
+    in_threads(len(search.towers.queries), lambda part: guess_rows(peaks, error, wanted, search.survivors, part))
+
+
+def _scan_all(search: _Search, advance: Advance) -> None:
+    """Keep of all documents what may be among the best."""
+    towers, survivors, shift = search.towers, search.survivors, search.format.shift
+    n_queries, n_documents = len(towers.queries), len(towers.documents)
+    for start, stop in pairwise([*range(0, n_documents, search.document_block), n_documents]):
+        documents = search.format.side(towers.documents[start:stop])
+        _check_finite(documents, "document", start)
+        _check_products(search.queries, documents, start)
+        error = _error(search.queries, documents)
+        in_threads(n_queries, lambda part, error=error: open_rows(survivors, error, shift, part))  # type: ignore[misc]
+        _in_tiles(search, documents, start, lambda scores, place: scan(scores, place, towers, survivors))
+        advance(n_queries * (stop - start))
+
+
+def _in_tiles(search: _Search, documents: Side, start: int, look: Callable[[np.ndarray, Place], None]) -> None:
+    """Multiply documents, the first of which is number `start`, and look at the scores tile by tile."""
+    queries = search.queries.values
+    width = min(TILE_QUERIES, -(-len(queries) // (n_cores() * CHUNK)) * CHUNK)
 
     def run(left: int) -> None:
         columns = queries[left : left + width]
-        room: np.ndarray = np.empty(min(_DOCUMENTS, len(documents)) * len(columns), format_.scores)
-        for top in range(0, len(documents), _DOCUMENTS):
-            rows = documents[top : top + _DOCUMENTS]
+        room = on_cache_lines(min(TILE_DOCUMENTS, len(documents.values)) * len(columns), search.format.scores)
+        for top in range(0, len(documents.values), TILE_DOCUMENTS):
+            rows = documents.values[top : top + TILE_DOCUMENTS]
             scores = room[: len(rows) * len(columns)].reshape(len(rows), len(columns))
-            format_.multiply(rows, columns, scores)
-            scan(scores, place._replace(document=place.document + top, query=left), towers, survivors)
+            search.format.multiply(rows, columns, scores)
+            look(scores, Place(start + top, left, search.depth, search.format.shift))
 
-    for _ in pool.map(run, range(0, len(queries), width)):
+    for _ in search.pool.map(run, range(0, len(queries), width)):
         pass
 
 
-def _error(queries: Side, documents: Side, dim: int) -> Float64[np.ndarray, " queries"]:
+def _error(queries: Side, documents: Side) -> Float64[np.ndarray, " queries"]:
     """Bound how far the rounded score of each query and any of the documents is from the true one."""
+    dim = documents.values.shape[1]
     lost, longest = documents.lost.max(), (documents.length + documents.lost).max()
     return (
         queries.length * lost + queries.lost * longest + rounding_bound(dim, (queries.length + queries.lost) * longest)

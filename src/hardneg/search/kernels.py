@@ -7,7 +7,7 @@ negative ones, they have the order of the numbers, and integers of 16 bits are c
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32, Int64, Integer
+from jaxtyping import Float32, Float64, Int32, Int64, Integer
 
 from hardneg.search.compiled import Part, compiled
 from hardneg.search.rounding import dot
@@ -15,7 +15,8 @@ from hardneg.search.selecting import places_at, select
 
 Whole = int | np.signedinteger[Any]
 
-CHUNK = 64  # scores that are looked at together
+CHUNK = 64  # queries are searched for in multiples of it
+_HITS = 4_096  # that are listed before they are kept
 
 
 class Towers(NamedTuple):
@@ -43,14 +44,6 @@ class Survivors(NamedTuple):
     floor: Float64[np.ndarray, " queries"]  # true scores below it are not among the best
     level: Integer[np.ndarray, " queries"]  # rounded scores below it, as integers in order, belong to such
     error: Float64[np.ndarray, " queries"]  # bound on the rounding of any score so far, but for that of its last bits
-
-
-class Best(NamedTuple):
-    """What was found, the best first."""
-
-    document: Int32[np.ndarray, "queries depth"]
-    score: Float32[np.ndarray, "queries depth"]
-    within: Bool[np.ndarray, " queries"]  # whether all rounded scores were as near to the true ones as promised
 
 
 @compiled
@@ -99,50 +92,82 @@ def scan(score: Integer[np.ndarray, "documents queries"], place: Place, towers: 
         survivors: What is kept.
     """
     n_documents, n_queries = score.shape
-    capacity = survivors.document.shape[1]
     level = survivors.level[place.query : place.query + n_queries]
     turned = np.int64(0) if level.min() >= 0 else np.int64(0x7FFFFFFF) >> place.shift
-    for row in range(n_documents):
-        for start in range(0, n_queries, CHUNK):
-            stop = start + CHUNK
-            if not any_reaches(score[row, start:stop], level[start:stop], turned):
-                continue
-            for j in range(start, stop):
-                if reaches(score[row, j], level[j], turned):
-                    query = place.query + j
-                    at = survivors.n_kept[query]
-                    survivors.document[query, at] = place.document + row
-                    survivors.score[query, at] = np.int32(np.int32(score[row, j]) << place.shift).view(np.float32)
-                    survivors.n_kept[query] = at + 1
-                    if at + 1 == capacity:
-                        tighten(place, towers, survivors, query)
-                        level[j] = level_of(survivors.floor[query] - survivors.error[query], place.shift)
+    hits = np.empty((_HITS + n_queries, 2), np.int32)
+    row = 0
+    while row < n_documents:
+        row, n_hits = find(score, row, level, turned, hits)
+        keep(score, hits[:n_hits], place, towers, survivors)
 
 
 @compiled
-def any_reaches(score: Integer[np.ndarray, " chunk"], level: Integer[np.ndarray, " chunk"], turned: Whole) -> bool:
-    """Tell whether any score of a chunk reaches its level.
+def find(
+    score: Integer[np.ndarray, "documents queries"],
+    row: int,
+    level: Integer[np.ndarray, " queries"],
+    turned: Whole,
+    hits: Int32[np.ndarray, "hits 2"],
+) -> tuple[int, int]:
+    """List scores that reach their level, from a row to the last or until the list may be too short for another.
 
-    A fixed number of steps and no early exit keep the loops in vector registers.
+    Many scores are compared at a time, and eight results are looked at together; nothing else is done here, and
+    nothing is called, so that the loops stay in registers.
+
+    Args:
+        score: The bits of the scores.
+        row: Where to begin.
+        level: What a score must reach.
+        turned: The bits to turn over in negative scores; 0 will do where no level is negative, since the bits of a
+            negative score are a negative integer.
+        hits: Receives row and query of each.
+
+    Returns:
+        The row to go on with, and how many were found.
     """
-    found = False
-    if turned:
-        for j in range(CHUNK):
-            found |= reaches(score[j], level[j], turned)
-    else:
-        for j in range(CHUNK):
-            found |= score[j] >= level[j]
-    return found
+    n_documents, n_queries = score.shape
+    reached = np.empty(n_queries, np.uint8)
+    several = reached.view(np.int64)  # nearly always 0
+    n_hits = 0
+    while row < n_documents and n_hits + n_queries < len(hits):
+        if turned:
+            for j in range(n_queries):
+                reached[j] = (score[row, j] ^ turned if score[row, j] < 0 else score[row, j]) >= level[j]
+        else:
+            for j in range(n_queries):
+                reached[j] = score[row, j] >= level[j]
+        for word in range(len(several)):
+            if several[word]:
+                for j in range(word * 8, word * 8 + 8):
+                    hits[n_hits, 0] = row
+                    hits[n_hits, 1] = j
+                    n_hits += reached[j]
+        row += 1
+    return row, n_hits
 
 
 @compiled
-def reaches(bits: Whole, level: Whole, turned: Whole) -> bool:
-    """Compare the bits of a score with a level.
-
-    `turned` has the bits to turn over in negative scores; 0 will do where no level is negative, since the bits of a
-    negative score are a negative integer.
-    """
-    return bool((bits ^ turned if bits < 0 else bits) >= level)
+def keep(
+    score: Integer[np.ndarray, "documents queries"],
+    hits: Int32[np.ndarray, "hits 2"],
+    place: Place,
+    towers: Towers,
+    survivors: Survivors,
+) -> None:
+    """Keep what was found, where the level has not risen since."""
+    for i in range(len(hits)):
+        row, j = hits[i, 0], hits[i, 1]
+        query = place.query + j
+        rounded = np.int32(np.int32(score[row, j]) << place.shift)
+        if in_order(rounded) >> place.shift < survivors.level[query]:
+            continue
+        at = survivors.n_kept[query]
+        survivors.document[query, at] = place.document + row
+        survivors.score[query, at] = rounded.view(np.float32)
+        survivors.n_kept[query] = at + 1
+        if at + 1 == survivors.document.shape[1]:
+            tighten(place, towers, survivors, query)
+            survivors.level[query] = level_of(survivors.floor[query] - survivors.error[query], place.shift)
 
 
 @compiled
@@ -191,24 +216,3 @@ def open_rows(survivors: Survivors, error: Float64[np.ndarray, " queries"], shif
     for row in range(part[0], part[1]):
         survivors.error[row] = max(survivors.error[row], error[row])
         survivors.level[row] = level_of(survivors.floor[row] - survivors.error[row], shift)
-
-
-@compiled
-def close_rows(place: Place, towers: Towers, survivors: Survivors, best: Best, part: Part) -> None:
-    """Put what is left for a part of the queries in the order of the true scores."""
-    room = np.empty(towers.queries.shape[1])
-    for row in range(part[0], part[1]):
-        if survivors.n_kept[row] > place.depth:
-            tighten(place, towers, survivors, row)
-        n = survivors.n_kept[row]
-        true = np.empty(n)
-        best.within[row] = True
-        for i in range(n):
-            true[i] = dot(towers.queries[row], towers.documents[survivors.document[row, i]], room)
-            rounded = np.float64(survivors.score[row, i])
-            allowed = survivors.error[row] + half_of_last_bit(rounded, place.shift)
-            best.within[row] &= abs(true[i] - rounded) <= allowed
-        order = np.argsort(-true, kind="mergesort")
-        for i in range(place.depth):
-            best.document[row, i] = survivors.document[row, order[i]]
-            best.score[row, i] = true[order[i]]

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from jaxtyping import Float32, Float64, Integer
 
-from hardneg.search.compiled import frozen, in_threads
+from hardneg.search.compiled import frozen, in_threads, on_cache_lines
 from hardneg.search.rounding import length_rows, round_rows
 
 _WORTH_TORCH = 10**11  # products below which loading torch takes longer than multiplying without it
@@ -85,7 +85,7 @@ class Brain:
         import torch
 
         rows = frozen(vectors)
-        values = np.empty(rows.shape, np.int16)
+        values = on_cache_lines(rows.size, np.int16).reshape(rows.shape)
         length, lost = np.empty(len(rows)), np.empty(len(rows))
         in_threads(len(rows), lambda part: round_rows(rows, values, length, lost, part))
         return Side(torch.from_numpy(values).view(torch.bfloat16), length, lost)

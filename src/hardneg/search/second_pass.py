@@ -1,0 +1,94 @@
+"""The second pass of exact search: true scores of what the first has left, and the best by them."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int32, Int64
+
+from hardneg.search.compiled import Part, compiled, in_threads
+from hardneg.search.kernels import Place, Survivors, Towers, half_of_last_bit, tighten
+from hardneg.search.rounding import dot
+
+
+class Best(NamedTuple):
+    """What was found, the best first; only where both marks are true is it what was wanted."""
+
+    document: Int32[np.ndarray, "queries depth"]
+    score: Float32[np.ndarray, "queries depth"]
+    within: Bool[np.ndarray, " queries"]  # whether all rounded scores were as near to the true ones as promised
+    enough: Bool[np.ndarray, " queries"]  # whether as many documents as wanted reach the floor: it was not too high
+
+
+class Pairs(NamedTuple):
+    """What is left, query by query."""
+
+    query: Int64[np.ndarray, " pairs"]
+    document: Int32[np.ndarray, " pairs"]
+    score: Float64[np.ndarray, " pairs"]  # true
+    first: Int64[np.ndarray, " queries"]  # where the pairs of each query begin
+
+
+def best_of(towers: Towers, survivors: Survivors, place: Place) -> Best:
+    """Find the best of what is left by their true scores, equal ones by position.
+
+    Pairs are scored in the order of the documents, since memory is read several times faster in its own order.
+
+    Args:
+        towers: The vectors.
+        survivors: What is left; those that are surely not among the best are forgotten here.
+        place: How many are wanted.
+
+    Returns:
+        The best of each query.
+    """
+    n_queries = len(towers.queries)
+    in_threads(n_queries, lambda part: _tighten_rows(place, towers, survivors, part))
+    n_kept = survivors.n_kept[:n_queries]
+    document = np.concatenate([row[:n] for row, n in zip(survivors.document, n_kept, strict=False)])
+    query = np.repeat(np.arange(n_queries), n_kept)
+    pairs = Pairs(query, document, np.empty(len(query)), np.cumsum(n_kept) - n_kept)
+    order = np.argsort(document)
+    in_threads(len(order), lambda part: _score_pairs(towers, pairs, order, part))
+    best = Best(
+        document=np.zeros((n_queries, place.depth), np.int32),
+        score=np.zeros((n_queries, place.depth), np.float32),
+        within=np.empty(n_queries, np.bool_),
+        enough=np.empty(n_queries, np.bool_),
+    )
+    in_threads(n_queries, lambda part: _order_rows(place, survivors, pairs, best, part))
+    return best
+
+
+@compiled
+def _tighten_rows(place: Place, towers: Towers, survivors: Survivors, part: Part) -> None:
+    for row in range(part[0], part[1]):
+        if survivors.n_kept[row] > place.depth:
+            tighten(place, towers, survivors, row)
+
+
+@compiled
+def _score_pairs(towers: Towers, pairs: Pairs, order: Int64[np.ndarray, " pairs"], part: Part) -> None:
+    room = np.empty(towers.queries.shape[1])
+    for i in range(part[0], part[1]):
+        pair = order[i]
+        pairs.score[pair] = dot(towers.queries[pairs.query[pair]], towers.documents[pairs.document[pair]], room)
+
+
+@compiled
+def _order_rows(place: Place, survivors: Survivors, pairs: Pairs, best: Best, part: Part) -> None:
+    """Put what is left for a part of the queries in order, and hold it against what was promised."""
+    for row in range(part[0], part[1]):
+        n = survivors.n_kept[row]
+        true = pairs.score[pairs.first[row] : pairs.first[row] + n]
+        best.within[row] = True
+        n_reached = 0
+        for i in range(n):
+            rounded = np.float64(survivors.score[row, i])
+            allowed = survivors.error[row] + half_of_last_bit(rounded, place.shift)
+            best.within[row] &= abs(true[i] - rounded) <= allowed
+            n_reached += true[i] >= survivors.floor[row]
+        best.enough[row] = n_reached >= place.depth
+        order = np.argsort(-true, kind="mergesort")
+        for i in range(min(place.depth, n)):
+            best.document[row, i] = survivors.document[row, order[i]]
+            best.score[row, i] = true[order[i]]
