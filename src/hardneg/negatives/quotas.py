@@ -43,7 +43,8 @@ def _untaken(rows: pl.DataFrame, taken: list[pl.DataFrame]) -> pl.DataFrame:
 
 def _first(ordered: pl.DataFrame, number: pl.Expr, step: int) -> pl.DataFrame:
     """Take the first few rows of each query, each text once."""
-    once = ordered.unique(["query", "text"], keep="first", maintain_order=True)
+    text = pl.col("query").cast(pl.Int64) * 2**32 + pl.col("text")  # one integer is compared faster than two columns
+    once = ordered.filter(text.is_first_distinct())
     nth = once.with_columns(step=pl.lit(step, dtype=pl.Int32), nth=pl.int_range(pl.len()).over("query"))
     return nth.filter(pl.col("nth") < number)
 

@@ -35,6 +35,14 @@ def compiled(function: Function) -> Function:
     return kernel
 
 
+def compiled_sums(function: Function) -> Function:
+    """Compile a function whose sums may be taken in any order, for figures that nothing exact is made of."""
+    kernel: Function = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc"})(
+        inspect.unwrap(function)
+    )
+    return kernel
+
+
 def in_threads(
     n_rows: int, run: Callable[[Part], object], *, advance: Advance | None = None, shown_rows: int = 64
 ) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float32, Float64, Int16
 
-from hardneg.search.compiled import Part, compiled
+from hardneg.search.compiled import Part, compiled, compiled_sums
 
 
 @compiled
@@ -40,7 +40,7 @@ def length_rows(vectors: Float32[np.ndarray, "rows dim"], length: Float64[np.nda
         length[row] = np.sqrt(dot(vectors[row], vectors[row], room))
 
 
-@compiled
+@compiled_sums
 def round_rows(
     vectors: Float32[np.ndarray, "rows dim"],
     values: Int16[np.ndarray, "rows dim"],
@@ -50,18 +50,19 @@ def round_rows(
 ) -> None:
     """Round vectors to the bits of the nearest bfloat16, ties to even; `lost` is the length of the difference."""
     dim = vectors.shape[1]
-    room = np.empty(dim)
     kept = np.empty(dim, np.int32)
-    rest = np.empty(dim, np.float32)
+    rounded = kept.view(np.float32)
     for row in range(part[0], part[1]):
         bits = vectors[row].view(np.int32)
         for i in range(dim):
             high = (bits[i] + np.int32(0x7FFF) + ((bits[i] >> np.int32(16)) & np.int32(1))) >> np.int32(16)
             values[row, i] = np.int16(high)
             kept[i] = np.int32(high) << np.int32(16)
-        rounded = kept.view(np.float32)
+        squares, squares_lost = 0.0, 0.0
         for i in range(dim):
-            rest[i] = vectors[row, i] - rounded[i]
-        length[row] = np.sqrt(dot(vectors[row], vectors[row], room))
+            rest = np.float64(vectors[row, i] - rounded[i])
+            squares += np.float64(vectors[row, i]) * np.float64(vectors[row, i])
+            squares_lost += rest * rest
+        length[row] = np.sqrt(squares)
         # Processors may take numbers too small for a normal float32 for zero.
-        lost[row] = np.sqrt(dot(rest, rest, room)) + dim * 2.0**-126
+        lost[row] = np.sqrt(squares_lost) + dim * 2.0**-126

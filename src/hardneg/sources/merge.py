@@ -12,7 +12,7 @@ from hardneg.errors import RecipeError
 from hardneg.scoring.protocol import Scorer
 from hardneg.sources.kept import retrieved
 from hardneg.sources.protocol import Source
-from hardneg.sources.retrieval import checked_name, checked_retrieval
+from hardneg.sources.retrieval import checked_name, checked_retrieval, pair
 
 _PAIR = ["query", "document"]
 
@@ -47,13 +47,18 @@ def gather(
     }
     query, document = dataset.positives.among(block)
     positives = pl.DataFrame({"query": query, "document": document}, schema=dict.fromkeys(_PAIR, pl.Int32))
-    rows = pl.concat([positives, *(table.select(_PAIR) for table in found.values())]).unique().sort(_PAIR)
+    number = pair(dataset).alias("pair")
+    rows = pl.concat(table.select(number) for table in (positives, *found.values())).unique().sort("pair")
+    parts = (pl.col("pair") // dataset.n_documents, pl.col("pair") % dataset.n_documents)
+    rows = rows.with_columns(part.cast(pl.Int32).alias(name) for name, part in zip(_PAIR, parts, strict=True))
     for source in sources:
-        own = found[source.name].rename({"rank": f"rank.{source.name}", "score": f"score.{source.name}"})
-        rows = rows.join(own, on=_PAIR, how="left", maintain_order="left")
+        own = found[source.name].select(
+            number, pl.col("rank").alias(f"rank.{source.name}"), pl.col("score").alias(f"score.{source.name}")
+        )
+        rows = rows.join(own, on="pair", how="left", maintain_order="left")
         if isinstance(source, Scorer):
             rows = _fill_scores(rows, source, dataset)
-    return rows
+    return rows.drop("pair")
 
 
 def _fill_scores(rows: pl.DataFrame, scorer: Scorer, dataset: Dataset) -> pl.DataFrame:

@@ -77,11 +77,16 @@ def checked_retrieval(
         wrong = table.filter(~condition.fill_null(False))[column]
         if len(wrong):
             raise RecipeError(f"source {source!r} returned the {column} {wrong[0]}, which {meaning[column]}")
-    repeated = table.filter(pl.struct("query", "document").is_duplicated())
+    repeated = table.filter(pair(dataset).is_duplicated())
     if len(repeated):
         query, document = repeated.select("query", "document").row(0)
         raise RecipeError(f"source {source!r} returned document {document} more than once for query {query}")
     return table.select(list(RETRIEVAL_SCHEMA))
+
+
+def pair(dataset: Dataset) -> pl.Expr:
+    """Number the pairs of a query and a document in their order: one integer is compared faster than two columns."""
+    return pl.col("query").cast(pl.Int64) * dataset.n_documents + pl.col("document")
 
 
 def checked_name(name: str, *, kind: str) -> None:
