@@ -166,11 +166,12 @@ def test_queries_whose_level_was_guessed_too_high_are_searched_again(searched_ag
     np.testing.assert_array_equal(pairs.view(np.int32), score.ravel().view(np.int32))
 
 
-def test_a_vector_of_the_sample_that_is_not_finite_is_named():
+@pytest.mark.parametrize(("value", "meaning"), [(np.nan, "has a value that is NaN"), (3e38, "is so long")])
+def test_a_vector_of_the_sample_that_cannot_be_searched_is_named(value, meaning):
     documents = random_vectors(N_GUESSED, 4)
     row = int(sample(N_GUESSED)[5])
-    documents[row, 1] = np.nan
-    with pytest.raises(ModelError, match=f"document {row} "):
+    documents[row, 1] = value
+    with pytest.raises(ModelError, match=f"document {row} .*{meaning}"):
         exact_topk(random_vectors(2, 4, seed=1), documents, 10)
 
 

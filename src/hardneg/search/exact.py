@@ -1,9 +1,10 @@
 """Exact search over vectors: what a float64 brute force would return, at the speed of a bfloat16 product.
 
 Two passes. The first multiplies blocks in the fastest format that the machine has and keeps every document whose
-rounded score could still belong to the best, given a bound on the rounding. The second computes the scores of
-the few that are left with `dot`, whose order of operations is fixed, so that a pair has the same score to the
-last bit whatever the block and the format it was found in.
+rounded score could still belong to the best, given a bound on the rounding and a guess of what the best will reach.
+The second computes the scores of the few that are left, which also prove the guess. It does so with `dot`, whose
+order of operations is fixed, so that a pair has the same score to the last bit whatever the block and the format it
+was found in.
 """
 
 import numpy as np

@@ -1,12 +1,12 @@
 """The first pass of exact search over a block of queries: products in a fast format, of which few are kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int32
+from jaxtyping import Float32, Float64, Int32, Int64
 
 from hardneg.errors import ModelError
 from hardneg.progress import Advance
@@ -67,7 +67,7 @@ def search_block(
     n_queries, capacity = len(towers.queries), 4 * depth + 64
     places = -(-n_queries // CHUNK) * CHUNK  # what is left over finds nothing
     queries = format_.side(np.pad(towers.queries, ((0, places - n_queries), (0, 0))))
-    _check_finite(queries, "query", first)
+    _check_finite(queries, "query", range(first, first + places))
     survivors = Survivors(
         document=np.empty((places, capacity), np.int32),
         score=np.empty((places, capacity), np.float32),
@@ -98,7 +98,9 @@ def _guess_floors(search: _Search) -> None:
     peaks = np.full((n_groups(search.depth), n_queries), lowest, search.format.scores)
     error = np.zeros(n_queries)
     for start in range(0, len(rows), search.document_block):
-        documents = search.format.side(search.towers.documents[rows[start : start + search.document_block]])
+        numbers = rows[start : start + search.document_block]
+        documents = search.format.side(search.towers.documents[numbers])
+        _check_documents(search.queries, documents, numbers)
         error = np.maximum(error, _error(search.queries, documents))
         _in_tiles(search, documents, start, lambda scores, place: raise_peaks(scores, place, peaks))
     wanted = Place(0, 0, rank_in_sample(search.depth), search.format.shift)
@@ -111,8 +113,7 @@ def _scan_all(search: _Search, advance: Advance) -> None:
     n_queries, n_documents = len(towers.queries), len(towers.documents)
     for start, stop in pairwise([*range(0, n_documents, search.document_block), n_documents]):
         documents = search.format.side(towers.documents[start:stop])
-        _check_finite(documents, "document", start)
-        _check_products(search.queries, documents, start)
+        _check_documents(search.queries, documents, range(start, stop))
         error = _error(search.queries, documents)
         in_threads(n_queries, lambda part, error=error: open_rows(survivors, error, shift, part))  # type: ignore[misc]
         _in_tiles(search, documents, start, lambda scores, place: scan(scores, place, towers, survivors))
@@ -146,16 +147,17 @@ def _error(queries: Side, documents: Side) -> Float64[np.ndarray, " queries"]:
     )
 
 
-def _check_products(queries: Side, documents: Side, first: int) -> None:
+def _check_documents(queries: Side, documents: Side, numbers: Sequence[int] | Int64[np.ndarray, " rows"]) -> None:
+    _check_finite(documents, "document", numbers)
     longest = int(documents.length.argmax())
     if documents.length[longest] * max(float(queries.length.max()), 1.0) > _MAX_SCORE:
-        row = first + longest
+        row = numbers[longest]
         raise ModelError(f"the vector of document {row} is so long that scores exceed float32; scale it down")
 
 
-def _check_finite(side: Side, kind: str, first: int) -> None:
+def _check_finite(side: Side, kind: str, numbers: Sequence[int] | Int64[np.ndarray, " rows"]) -> None:
     if not np.isfinite(side.length).all():
-        raise not_finite(f"{kind} {first + int(np.flatnonzero(~np.isfinite(side.length))[0])}")
+        raise not_finite(f"{kind} {numbers[int(np.flatnonzero(~np.isfinite(side.length))[0])]}")
 
 
 def _unseen(_n: int) -> None:
