@@ -1,6 +1,7 @@
 """Exact dense mining with given vectors, against `mine_hard_negatives` and against the bare matrix product.
 
     python benchmarks/speed/dense.py --data FOLDER --peers PYTHON
+    python benchmarks/speed/dense.py --queries 2000 --documents 5000000 --repeats 1 --results OTHER   ten times as many
 
 Vectors are seeded: 5,000 directions, documents around them, queries around documents, unit length, 384 dimensions.
 Texts are a word with a number, since nothing looks at them here. Both miners search, refuse the positive and what is
@@ -22,9 +23,12 @@ PEER = HERE.with_name("peers_dense.py")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    options = parser(__doc__).parse_args(arguments)
+    options = parser(__doc__)
+    options.add_argument("--queries", type=int, default=QUERIES)
+    options.add_argument("--documents", type=int, default=DOCUMENTS)
+    options = options.parse_args(arguments)
     scale = 200 if options.tiny else 1
-    large = {"queries": QUERIES // scale, "documents": DOCUMENTS // scale}
+    large = {"queries": options.queries // scale, "documents": options.documents // scale}
     small = {"queries": FEW_QUERIES // scale, "documents": FEW_DOCUMENTS // scale}
     with tempfile.TemporaryDirectory() as root:
         measured = {}
@@ -79,14 +83,17 @@ def make(given: dict) -> dict:
     def unit(rows: np.ndarray) -> np.ndarray:
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
+    def noise(rows: int) -> np.ndarray:
+        return random.standard_normal((rows, DIM), dtype=np.float32) / np.float32(DIM**0.5)
+
     centres = unit(random.standard_normal((5_000, DIM), dtype=np.float32))
     chosen = random.integers(0, len(centres), given["documents"])
-    noise = random.standard_normal((given["documents"], DIM), dtype=np.float32)
-    documents = unit(centres[chosen] + noise / np.float32(DIM**0.5))
+    documents = np.lib.format.open_memmap(folder / "documents.npy", "w+", np.float32, (len(chosen), DIM))
+    for start in range(0, len(chosen), 100_000):
+        some = centres[chosen[start : start + 100_000]]
+        documents[start : start + len(some)] = unit(some + noise(len(some)))
     positive = random.permutation(given["documents"])[: given["queries"]]
-    noise = random.standard_normal((given["queries"], DIM), dtype=np.float32)
-    np.save(folder / "queries.npy", unit(documents[positive] + noise / np.float32(DIM**0.5)))
-    np.save(folder / "documents.npy", documents)
+    np.save(folder / "queries.npy", unit(documents[positive] + noise(len(positive))))
     np.save(folder / "positive.npy", positive)
     return {}
 
