@@ -9,6 +9,7 @@ over the seeds, a 95 % bootstrap interval over queries, and the p-value of a pai
 
 import argparse
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,8 @@ def keep(runs: Path, name: str, preset: str) -> None:
     place = RESULTS / name
     place.mkdir(parents=True, exist_ok=True)
     found = json.loads((runs / name / "ladder.json").read_text())
-    (place / "ladder.json").write_text(json.dumps(found | {"folder": name}, indent=1).replace(str(runs), "RUNS") + "\n")
+    text = json.dumps(found | {"folder": name}, indent=1).replace(str(runs), "RUNS")
+    (place / "ladder.json").write_text(re.sub(r'"[^"]*/(benchmarks/domains/)', r'"\1', text) + "\n")
     shutil.copy(runs / name / "per_query.parquet", place)
     for rung in (GENERAL, preset):
         shutil.copy(runs / f"{name}-audit" / rung / "audit.json", place / f"audit_{rung}.json")
