@@ -6,7 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from hardneg.data.pairs_files import SUFFIXES, line_of_row, read_table
+from hardneg.data.layout import NOTHING_SAID
+from hardneg.data.readers.table import SUFFIXES, Table, read_table
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError
 
@@ -55,7 +56,8 @@ def read_interactions(path: Path, *, columns: InteractionColumns, rejections: Re
     Raises:
         DatasetError: A column is missing, or a row cannot be used and is not to be skipped.
     """
-    table = _table(path, rejections=rejections)
+    read = _table(path, rejections=rejections)
+    table = read.frame
     found = {key: _find(key, getattr(columns, key), table, path=path) for key in ("user", "item", "time")}
     has_rating = columns.rating is not None or any(name in table.columns for name in _COMMON["rating"])
     rows = table.select(
@@ -67,7 +69,7 @@ def read_interactions(path: Path, *, columns: InteractionColumns, rejections: Re
     unusable = pl.any_horizontal(pl.col(given).is_null())
     for row in rows.filter(unusable).iter_rows(named=True):
         lacking = " and ".join(key for key in given if row[key] is None)
-        line = None if rejections.counts else line_of_row(path, row["row"])
+        line = read.line_of(row["row"])
         message = f"no usable {lacking} (row {row['row'] + 1}); times are numbers or ISO dates, ratings numbers"
         rejections.reject("incomplete interaction", message, path=path, line=line)
     return rows.filter(~unusable).drop("row").sort("time", maintain_order=True).cast({"rating": pl.Float64})
@@ -89,7 +91,8 @@ def read_items(path: Path, *, columns: InteractionColumns, rejections: Rejection
     Raises:
         DatasetError: A column is missing, or a row has no id and is not to be skipped.
     """
-    table = _table(path, rejections=rejections)
+    read = _table(path, rejections=rejections)
+    table = read.frame
     own = columns.item if columns.item in table.columns else None
     key = _find("item", own, table, path=path)
     chosen = columns.item_text or tuple(name for name in _TEXTS if name in table.columns and name != key)
@@ -106,15 +109,15 @@ def read_items(path: Path, *, columns: InteractionColumns, rejections: Rejection
     category = next((name for name in _CATEGORIES if name in rest), None)
     items = items if category is None else items.rename({category: "category"})
     for row in items.with_row_index("row").filter(pl.col("id").is_null())["row"]:
-        rejections.reject("item without id", f"no id (row {row + 1})", path=path, line=line_of_row(path, row))
+        rejections.reject("item without id", f"no id (row {row + 1})", path=path, line=read.line_of(row))
     return items.filter(pl.col("id").is_not_null()).unique("id", keep="first", maintain_order=True)
 
 
-def _table(path: Path, *, rejections: Rejections) -> pl.DataFrame:
+def _table(path: Path, *, rejections: Rejections) -> Table:
     if not (path.is_file() and path.name.endswith(SUFFIXES)):
         raise DatasetError(f"no such file of interactions or items; expected one of {', '.join(SUFFIXES)}", path=path)
-    table = read_table(path, rejections=rejections)
-    if table.is_empty():
+    table = read_table(path, layout=NOTHING_SAID, rejections=rejections)
+    if table.frame.is_empty():
         raise DatasetError("no rows in it", path=path)
     return table
 
