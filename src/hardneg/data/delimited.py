@@ -119,8 +119,9 @@ def delimited_rows(path: Path, separator: str, *, quotes: bool, begin: int = 1) 
         DatasetError: A quoted field is broken.
     """
     csv.field_size_limit(_MAX_FIELD)
-    with io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline="") as file:
-        if len(separator) > 1 or not quotes:
+    plain = len(separator) > 1 or not quotes
+    with io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline="\n" if plain else "") as file:
+        if plain:
             for number, line in enumerate(file, start=1):
                 text = line.rstrip("\r\n")
                 fields = text.split() if separator == " " else text.split(separator)
