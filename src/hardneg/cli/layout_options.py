@@ -60,7 +60,7 @@ def reads_dataset(command: Callable[..., T]) -> Callable[..., T]:
         return command(*args, layout=Layout.of(said), **values)
 
     hints = typing.get_type_hints(command, include_extras=True) | {each.name: each.annotation for each in added}
-    described.__signature__ = signature.replace(parameters=[*own, *added])
+    described.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
     described.__annotations__ = {name: hint for name, hint in hints.items() if name != "layout"}
-    del described.__wrapped__  # type: ignore[attr-defined]
+    del described.__wrapped__
     return described

@@ -3,14 +3,14 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
 import polars as pl
 
-from hardneg.data.layout import Layout
+from hardneg.data.layout import NOTHING_SAID, Layout
 from hardneg.data.lines import encoding_problem, numbered_lines, open_bytes, raise_encoding_error
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError
@@ -138,6 +138,34 @@ def delimited_rows(path: Path, separator: str, *, quotes: bool, begin: int = 1) 
         except csv.Error as error:
             advice = "a quoted field ends with its quote, and quotes inside it are doubled"
             raise DatasetError(f"broken CSV: {error}; {advice}", path=path, line=start) from error
+
+
+def named_rows(path: Path, *, known: Collection[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Go through the rows of a text file with a header, each with the line on which it starts.
+
+    Args:
+        path: The file, UTF-8.
+        known: Names of columns, which find the separator; a header may write them with other case and blanks.
+
+    Yields:
+        The line, and the fields by name: that in `known` where it is one of them.
+
+    Raises:
+        DatasetError: A quoted field is broken, a name stands twice, or a row has too many fields or too few.
+    """
+    first = _first_line(path)
+    if first is None:
+        return
+    names = {plain_name(name): name for name in known}
+    begin, text, given = first
+    separator = given or _separator(text, path=path, line=begin, known=frozenset(names), is_tsv=".tsv" in path.suffixes)
+    rows = delimited_rows(path, separator, quotes=separator != "\t", begin=begin)
+    line, fields = next(rows)
+    header = [names.get(plain_name(name), name) for name in _header(fields, NOTHING_SAID, path=path, line=line)]
+    for line, fields in rows:
+        if len(fields) != len(header):
+            raise DatasetError(f"{_counted(len(fields))} where the header has {len(header)}", path=path, line=line)
+        yield line, dict(zip(header, fields, strict=True))
 
 
 def _first_line(path: Path) -> tuple[int, str, str | None] | None:
