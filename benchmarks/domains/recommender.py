@@ -82,8 +82,8 @@ def _dataset(data: Path, runs: Path) -> Dataset:
     place = runs / "dataset"
     if not (place / "qrels.parquet").exists():
         strict, columns = Rejections(skip=False), InteractionColumns()
-        events = read_interactions(data / "ratings.csv", columns=columns, rejections=strict)
-        items = read_items(data / "movies.csv", columns=columns, rejections=strict)
+        events, _ = read_interactions(data / "ratings.csv", columns=columns, rejections=strict)
+        items, _ = read_items(data / "movies.csv", columns=columns, rejections=strict)
         dataset, counts = interactions_dataset(events, items, min_rating=4, history=20, queries_per_user=100)
         dataset.write(place)
         (runs / "counts.json").write_text(json.dumps(vars(counts)) + "\n")

@@ -45,7 +45,7 @@ def test_what_was_built_is_told_in_words(files, capsys):
     ("arguments", "message"),
     [
         (["--user", "who"], "ratings.csv: no column 'who'; it has: user, item, time, rating; name it with --user"),
-        (["--split", "randomly"], "no split by 'randomly'; take leave-last-out or time"),
+        (["--split", "randomly"], "no split by 'randomly'; take leave-last-out, time or random"),
         (["--item-text", "plot"], "items.csv: no column 'plot' for the text"),
         (["--split", "time", "--test-share", "0.7", "--dev-share", "0.5"], "their sum below 1"),
     ],
@@ -60,7 +60,24 @@ def test_bad_input_is_one_message_and_leaves_nothing(files, arguments, message, 
 
 def test_the_preset_names_the_column_that_items_lack(files, tmp_path, capsys):
     toy_items().drop("category").write_csv("bare.csv")
-    assert main(["data", "interactions", "ratings.csv", "--items", "bare.csv", "-o", "bare", "--model", "m"]) == 0
+    assert (
+        main(
+            [
+                "data",
+                "interactions",
+                "ratings.csv",
+                "--items",
+                "bare.csv",
+                "-o",
+                "bare",
+                "--model",
+                "m",
+                "--min-rating",
+                "1",
+            ]
+        )
+        == 0
+    )
     capsys.readouterr()
     assert main(["mine", "bare", "-o", "mined", "--preset", "recommender", "--model", "m"]) == 2
     shown = capsys.readouterr()

@@ -1,35 +1,46 @@
 """Files of interactions and of items into two tables with known columns."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
-from hardneg.data.pairs_files import SUFFIXES, line_of_row, read_table
+from hardneg.data.interactions_columns import FileMapping, find_column, find_rating, matching, names_columns, plain
+from hardneg.data.interactions_layouts import NamedLayout, layout_of, typed_names
+from hardneg.data.interactions_text import TextForm, TextTable, read_bytes, read_text
+from hardneg.data.jsonl import read_jsonl
+from hardneg.data.metadata import settled
+from hardneg.data.pairs_files import line_of_row
+from hardneg.data.parquet import read_parquet
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError
 
-_COMMON = {
-    "user": ("user", "user_id", "userId", "userid", "uid", "visitor_id", "customer_id"),
-    "item": ("item", "item_id", "itemId", "itemid", "movieId", "movie_id", "product_id", "parent_asin", "asin", "id"),
-    "time": ("time", "timestamp", "ts", "date", "datetime"),
-    "rating": ("rating", "stars", "score", "clicked", "click"),
-}
-_TEXTS = ("title", "name", "genres", "genre", "category", "categories", "brand", "author", "description", "text")
-_CATEGORIES = ("category", "categories", "genres", "genre")
+Order = Literal["time", "rows", "none"]
+
+_TITLES = ("title", "name", "movietitle", "booktitle", "itemtitle", "producttitle", "itemname", "productname")
+_TEXTS = ("genres", "genre", "category", "categories", "class", "brand", "author", "description", "text")
+_CATEGORIES = ("category", "categories", "genres", "genre", "class")
 _LISTED = "|"  # MovieLens writes lists of genres as "Comedy|Drama"
+_SHOWN = 5
+_ANY = TextForm()
+_NO_TIME = (
+    ". Or, without times: --order where the rows of each user stand in the order in which things were taken; "
+    "--split random, which holds out items of each user at random"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class InteractionColumns:
-    """Which column holds what; None means to look for a common name.
+    """Which column holds what; None means to look for a common name, without regard to case, blanks, `-` and `_`.
 
     Args:
         user: Who.
         item: What; also the column of its id in the file of items, if that has one of the name.
         time: When: a number, or a date as ISO 8601 writes it.
-        rating: How much it was liked, or whether a shown item was taken; a file without one holds only what was taken.
+        rating: How much it was liked, how often it was taken, or whether a shown item was taken; a file without one
+            holds only what was taken.
+        ignore_rating: Take every row as positive, whatever its rating.
         item_text: Columns of the file of items that make an item's text, in this order.
     """
 
@@ -37,95 +48,257 @@ class InteractionColumns:
     item: str | None = None
     time: str | None = None
     rating: str | None = None
+    ignore_rating: bool = False
     item_text: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.ignore_rating and self.rating is not None:
+            raise DatasetError(f"a rating {self.rating!r} is named and to be ignored too; leave one of them out")
 
-def read_interactions(path: Path, *, columns: InteractionColumns, rejections: Rejections) -> pl.DataFrame:
+
+@dataclass(frozen=True)
+class _File:
+    """A table, how it was written, and the line of each row where that is known."""
+
+    table: pl.DataFrame
+    mapping: FileMapping
+    lines: pl.Series | None = None
+    layout: NamedLayout | None = None
+    types: tuple[tuple[str, str], ...] = ()
+
+    def line(self, row: int) -> int | None:
+        """Find the line of a row, from 0."""
+        if self.lines is not None:
+            return int(self.lines[row])
+        return line_of_row(Path(self.mapping.file), row) if self.mapping.kind == "JSON Lines" else None
+
+    def named(self, column: str) -> str:
+        """Name a column for people: by its place where the file itself has no names."""
+        return f"column {self.table.columns.index(column) + 1}" if self.mapping.header is False else column
+
+
+def read_interactions(
+    path: Path,
+    *,
+    columns: InteractionColumns = InteractionColumns(),
+    form: TextForm = _ANY,
+    order: Order = "time",
+    rejections: Rejections,
+) -> tuple[pl.DataFrame, FileMapping]:
     """Read who did what when.
 
     Args:
-        path: CSV, TSV, JSON Lines or Parquet.
+        path: A text file of any ending and separator, RecBole's and MovieLens' among them, JSON Lines or Parquet.
         columns: Which column holds what.
+        form: How a text file is written.
+        order: What tells which of a user's rows came first: "time", their times; "rows", their order in the file;
+            "none", nothing does.
         rejections: What to do with a row that lacks a user, an item or a time.
 
     Returns:
-        Columns `user`, `item` (strings), `time` (float) and `rating` (float, null where the file has none), ordered by
-        time; rows of one time stay as in the file.
+        Columns `user`, `item` (strings), `time` (float, null unless the order is that of time) and `rating` (float,
+        null where the file has none), in order of time, rows of one time as in the file; and how the file was read.
 
     Raises:
-        DatasetError: A column is missing, or a row cannot be used and is not to be skipped.
+        DatasetError: A column is missing or could be several, or a row cannot be used and is not to be skipped.
     """
-    table = _table(path, rejections=rejections)
-    found = {key: _find(key, getattr(columns, key), table, path=path) for key in ("user", "item", "time")}
-    has_rating = columns.rating is not None or any(name in table.columns for name in _COMMON["rating"])
+    given = (columns.user, columns.item, columns.time, columns.rating)
+    wanted = (
+        "if it is a header, name its columns with --user, --item, --time and --rating; if the file has none, name them "
+        "in order: --columns user,item,rating,time"
+    )
+    file = _read(path, form, given=given, wanted=wanted, rejections=rejections)
+    names = file.table.columns
+    found = {role: find_column(role, getattr(columns, role), names, path=path) for role in ("user", "item")}
+    if found["user"] == found["item"]:
+        raise DatasetError(f"column {found['user']!r} cannot be the user and the item; name the other one", path=path)
+    if order == "time":
+        found["time"] = find_column("time", columns.time, names, path=path, advice=_NO_TIME)
+    times = matching("time", columns.time, names, path=path)
+    if not columns.ignore_rating:
+        rating = find_rating(columns.rating, file.table, [*found.values(), *times], path=path)
+        found |= {} if rating is None else {"rating": rating}
+    rows = _usable(file, found, rejections)
+    mapping = replace(
+        file.mapping,
+        columns={role: file.named(column) for role, column in found.items()},
+        ignored=tuple(file.named(name) for name in names if name not in found.values()),
+        notes=_order_notes(order),
+    )
+    return rows.sort("time", maintain_order=True) if order == "time" else rows, mapping
+
+
+def _order_notes(order: Order) -> tuple[str, ...]:
+    said = {
+        "time": "",
+        "rows": "the order of rows is taken as the order of time, as you said",
+        "none": "no order: what a user took is put in a random one",
+    }[order]
+    return (said,) if said else ()
+
+
+def _usable(file: _File, found: dict[str, str], rejections: Rejections) -> pl.DataFrame:
+    table = file.table
+    nothing = pl.lit(None, pl.Float64)
     rows = table.select(
-        **{key: _text(pl.col(found[key])) for key in ("user", "item")},
-        time=_moment(table[found["time"]]),
-        rating=_number(table[_find("rating", columns.rating, table, path=path)]) if has_rating else None,
+        **{role: _text(pl.col(found[role])) for role in ("user", "item")},
+        time=_moment(table[found["time"]]) if "time" in found else nothing,
+        rating=_number(table[found["rating"]]) if "rating" in found else nothing,
     ).with_row_index("row")
-    given = ("user", "item", "time", "rating") if has_rating else ("user", "item", "time")
-    unusable = pl.any_horizontal(pl.col(given).is_null())
+    if "rating" in found and rows["rating"].is_null().all():
+        shown = ", ".join(map(repr, table[found["rating"]].cast(pl.String).unique(maintain_order=True).head(_SHOWN)))
+        raise DatasetError(
+            f"the rating column {file.named(found['rating'])!r} holds no number, but {shown}; write numbers (1 taken, "
+            "0 not), name another column with --rating, or take all rows as positive with --ignore-rating",
+            path=file.mapping.file,
+        )
+    unusable = pl.any_horizontal(pl.col(list(found)).is_null())
     for row in rows.filter(unusable).iter_rows(named=True):
-        lacking = " and ".join(key for key in given if row[key] is None)
-        line = None if rejections.counts else line_of_row(path, row["row"])
+        lacking = " and ".join(role for role in found if row[role] is None)
         message = f"no usable {lacking} (row {row['row'] + 1}); times are numbers or ISO dates, ratings numbers"
-        rejections.reject("incomplete interaction", message, path=path, line=line)
-    return rows.filter(~unusable).drop("row").sort("time", maintain_order=True).cast({"rating": pl.Float64})
+        if row["row"] == 0 and file.mapping.header is False:
+            message += f"; if this is a header, leave out --columns and --no-header: {_first(table)}"
+        line = None if rejections.counts else file.line(row["row"])
+        rejections.reject("incomplete interaction", message, path=file.mapping.file, line=line)
+    return rows.filter(~unusable).drop("row").cast({"time": pl.Float64, "rating": pl.Float64})
 
 
-def read_items(path: Path, *, columns: InteractionColumns, rejections: Rejections) -> pl.DataFrame:
+def _first(table: pl.DataFrame) -> str:
+    return ", ".join(map(repr, table.row(0)))
+
+
+def read_items(
+    path: Path,
+    *,
+    columns: InteractionColumns = InteractionColumns(),
+    form: TextForm = _ANY,
+    rejections: Rejections,
+) -> tuple[pl.DataFrame, FileMapping]:
     """Read what is known of the items.
 
     Args:
-        path: CSV, TSV, JSON Lines or Parquet.
+        path: As for `read_interactions`.
         columns: Which column is the id, and which make the text.
+        form: How a text file is written.
         rejections: What to do with a row without id.
 
     Returns:
         Columns `id`, `title` (if the file has a title or a name), `text` (the other columns of text; may be empty), and
-        the other columns of the file. Columns of texts like `Comedy|Drama` become lists, and the first column of
-        categories or genres is called `category`. Of rows that repeat an id, the first counts.
+        the other columns of the file; and how the file was read. Columns of texts like `Comedy|Drama` become lists, and
+        the first column of categories or genres is called `category`. Of rows that repeat an id, the first counts.
 
     Raises:
         DatasetError: A column is missing, or a row has no id and is not to be skipped.
     """
-    table = _table(path, rejections=rejections)
-    own = columns.item if columns.item in table.columns else None
-    key = _find("item", own, table, path=path)
-    chosen = columns.item_text or tuple(name for name in _TEXTS if name in table.columns and name != key)
-    for name in chosen:
-        if name not in table.columns:
-            raise DatasetError(f"no column {name!r} for the text; it has: {', '.join(table.columns)}", path=path)
-    title = next((name for name in ("title", "name") if name in chosen), None)
-    rows = table.with_columns(_listed(table[name]) for name in table.columns if name not in (key, title))
+    wanted = (
+        "if it is a header, name the column of the id with --item; if the file has none, name its columns in order: "
+        "--item-columns id,title,genres"
+    )
+    given = (columns.item, *columns.item_text, "title")
+    file = _read(path, form, given=given, wanted=wanted, rejections=rejections)
+    table = _gathered(file)
+    own = columns.item if columns.item is not None and plain(columns.item) in map(plain, table.columns) else None
+    key = find_column("item", own, table.columns, path=path)
+    title, chosen = _texts_of(table, columns, key=key, path=path)
+    types = dict(file.types)
+    rows = table.with_columns(
+        _listed(table[name], types.get(name)) for name in table.columns if name not in (key, title)
+    )
     texts = [_joined(rows[name]) for name in chosen if name != title]
     text = pl.concat_str(texts, separator=" ").str.strip_chars() if texts else pl.lit("")
     title_column = [pl.col(title).fill_null("").alias("title")] if title else []
     rest = [name for name in rows.columns if name not in (key, title, "id", "text", "title")]
     items = rows.select(_text(pl.col(key)).alias("id"), *title_column, text.alias("text"), *rest)
-    category = next((name for name in _CATEGORIES if name in rest), None)
+    category = next((name for known in _CATEGORIES for name in rest if plain(name) == known), None)
     items = items if category is None else items.rename({category: "category"})
     for row in items.with_row_index("row").filter(pl.col("id").is_null())["row"]:
-        rejections.reject("item without id", f"no id (row {row + 1})", path=path, line=line_of_row(path, row))
-    return items.filter(pl.col("id").is_not_null()).unique("id", keep="first", maintain_order=True)
+        rejections.reject("item without id", f"no id (row {row + 1})", path=path, line=file.line(row))
+    roles = {"id": key, "title": title, "text": "+".join(chosen) if title is None else _plus(chosen, title)}
+    roles["category"] = category
+    found = {role: column for role, column in roles.items() if column}
+    kept = [name for name in rest if name != category and name not in chosen]
+    note = (f"kept beside: {', '.join(kept)}",) if kept else ()
+    known = items.filter(pl.col("id").is_not_null()).unique("id", keep="first", maintain_order=True)
+    return known, replace(file.mapping, columns=found, notes=note)
 
 
-def _table(path: Path, *, rejections: Rejections) -> pl.DataFrame:
-    if not (path.is_file() and path.name.endswith(SUFFIXES)):
-        raise DatasetError(f"no such file of interactions or items; expected one of {', '.join(SUFFIXES)}", path=path)
-    table = read_table(path, rejections=rejections)
+def _plus(chosen: tuple[str, ...], title: str) -> str:
+    return "+".join(name for name in chosen if name != title)
+
+
+def _texts_of(
+    table: pl.DataFrame, columns: InteractionColumns, *, key: str, path: Path
+) -> tuple[str | None, tuple[str, ...]]:
+    """Find the title and all columns that make an item's text."""
+    for name in columns.item_text:
+        if name not in table.columns:
+            raise DatasetError(f"no column {name!r} for the text; it has: {', '.join(table.columns)}", path=path)
+    others = [name for name in table.columns if name != key]
+    known = tuple(name for each in (*_TITLES, *_TEXTS) for name in others if plain(name) == each)
+    chosen = columns.item_text or known
+    title = next((name for each in _TITLES for name in chosen if plain(name) == each), None)
+    return title, chosen
+
+
+def _gathered(file: _File) -> pl.DataFrame:
+    """Make one column of lists from columns of 0 and 1."""
+    if file.layout is None or file.layout.flags is None:
+        return file.table
+    name, flags = file.layout.flags
+    lists = pl.concat_list(pl.when(pl.col(flag) == "1").then(pl.lit(flag)) for flag in flags).list.drop_nulls()
+    return file.table.with_columns(lists.alias(name)).drop(flags)
+
+
+def _read(path: Path, form: TextForm, *, given: tuple[str | None, ...], wanted: str, rejections: Rejections) -> _File:
+    """Read a file of rows by what it holds, whatever its ending."""
+    if path.is_dir():
+        files = ", ".join(sorted(each.name for each in path.iterdir() if each.is_file())[:_SHOWN])
+        raise DatasetError(f"is a folder; name the file in it (it has: {files or 'no file'})", path=path)
+    if not path.exists():
+        raise DatasetError("no such file", path=path)
+    start = b"PAR1" if path.suffix == ".parquet" else read_bytes(path, 1_000)
+    if start.startswith(b"PAR1") or start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
+        return _read_named(path, form, is_parquet=start.startswith(b"PAR1"), rejections=rejections)
+
+    def is_header(fields: object) -> bool:
+        return names_columns(fields, given)  # type: ignore[arg-type]
+
+    text = read_text(path, form, is_header=is_header, layout=layout_of(path.name), wanted=wanted, rejections=rejections)
+    if text.table.is_empty():
+        raise DatasetError("no usable rows in it", path=path)
+    types = typed_names(text.table.columns) if text.has_header else {}
+    table = text.table.rename({f"{name}:{kind}": name for name, kind in types.items()})
+    return _File(table, _mapping_of(path, text, types), text.lines, text.layout, tuple(types.items()))
+
+
+def _mapping_of(path: Path, text: TextTable, types: dict[str, str]) -> FileMapping:
+    layout = "RecBole" if types else text.layout.name if text.layout else None
+    return FileMapping(
+        file=str(path),
+        kind="text",
+        columns={},
+        layout=layout,
+        separator=text.separator,
+        header=text.has_header,
+        encoding=text.encoding,
+    )
+
+
+def _read_named(path: Path, form: TextForm, *, is_parquet: bool, rejections: Rejections) -> _File:
+    """Read JSON Lines or Parquet, whose fields have names."""
+    kind = "Parquet" if is_parquet else "JSON Lines"
+    if form.columns or form.no_header or form.separator:
+        raise DatasetError(
+            f"is {kind}, whose fields have names of their own: leave out --columns, --no-header and --separator, and "
+            "name columns with --user, --item, --time and --rating",
+            path=path,
+        )
+    table = (
+        read_parquet(path) if is_parquet else settled(read_jsonl(path, texts=(), required=(), rejections=rejections))
+    )
     if table.is_empty():
         raise DatasetError("no rows in it", path=path)
-    return table
-
-
-def _find(key: str, given: str | None, table: pl.DataFrame, *, path: Path) -> str:
-    names: Sequence[str] = _COMMON[key] if given is None else (given,)
-    found = [name for name in names if name in table.columns]
-    if found:
-        return found[0]
-    looked_for = f"{given!r}" if given is not None else f"for the {key} (tried {', '.join(names)})"
-    raise DatasetError(f"no column {looked_for}; it has: {', '.join(table.columns)}; name it with --{key}", path=path)
+    return _File(table, FileMapping(file=str(path), kind=kind, columns={}))
 
 
 def _text(column: pl.Expr) -> pl.Expr:
@@ -134,7 +307,12 @@ def _text(column: pl.Expr) -> pl.Expr:
 
 
 def _number(values: pl.Series) -> pl.Series:
-    return values.cast(pl.Float64, strict=False)
+    """Give numbers, and `true` and `false` as 1 and 0; what is neither, not finite or missing is null."""
+    if values.dtype == pl.String:
+        text = values.str.strip_chars().str.to_lowercase()
+        values = text.replace({"true": "1", "false": "0"})
+    number = values.cast(pl.Float64, strict=False)
+    return number.to_frame().select(pl.when(pl.first().is_finite()).then(pl.first()))[number.name]
 
 
 def _moment(values: pl.Series) -> pl.Series:
@@ -144,15 +322,17 @@ def _moment(values: pl.Series) -> pl.Series:
     number = _number(values)
     if values.dtype != pl.String or number.null_count() == values.null_count():
         return number
-    dates = values.str.replace(r"Z$|\+00:00$", "").str.replace("T", " ")
+    dates = values.str.replace(r"(Z|\+00:00| ?UTC)$", "").str.replace("T", " ")
     parsed = dates.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
     days = dates.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
     seconds = parsed.fill_null(days).cast(pl.Float64) / 1e6
     return number.fill_null(seconds)
 
 
-def _listed(values: pl.Series) -> pl.Series:
+def _listed(values: pl.Series, kind: str | None = None) -> pl.Series:
     """Turn texts of which one names several into lists."""
+    if kind == "token_seq":
+        return values.str.strip_chars().str.split(" ")
     if values.dtype == pl.String and values.str.contains(_LISTED, literal=True).any():
         return values.str.split(_LISTED)
     return values

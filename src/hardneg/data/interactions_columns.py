@@ -1,0 +1,185 @@
+"""Which column of a file of interactions or items holds what."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from hardneg.data.interactions_layouts import typed_names
+from hardneg.data.interactions_separator import shown_separator
+from hardneg.errors import DatasetError
+
+# Names as people write them, without case, blanks, `-` and `_`; the first that a file has counts.
+_KNOWN = {
+    "user": ("user", "userid", "uid", "username", "visitorid", "customerid", "reviewerid", "sessionid"),
+    "item": (
+        *("item", "itemid", "iid", "movieid", "productid", "parentasin", "asin", "isbn", "artistid", "trackid"),
+        *("songid", "bookid", "gameid", "articleid", "newsid", "videoid", "businessid", "recipeid", "id"),
+    ),
+    "time": ("time", "timestamp", "ts", "unixtime", "unixreviewtime", "datetime", "date", "createdat"),
+    "rating": (
+        *("rating", "ratings", "stars", "score", "overall", "bookrating", "preference", "label", "relevance"),
+        *("clicked", "click", "isclick", "clicks", "liked", "like", "islike", "purchased", "watched"),
+        *("plays", "playcount", "listens", "listencount", "count", "weight"),
+        *("event", "eventtype", "behavior", "behaviortype", "action"),
+    ),
+}
+_BINARY = ("0", "1", "0.0", "1.0", "true", "false")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileMapping:
+    """How a file was read.
+
+    Args:
+        file: The file.
+        kind: "text", "JSON Lines" or "Parquet".
+        columns: Which column holds what, by what it holds ("user", "item", "time", "rating", "id", "title", …).
+        ignored: Columns that were not used.
+        layout: The known layout that settled it; None if names did.
+        separator: What stands between the fields of a text.
+        header: Whether a text has one.
+        encoding: That of a text.
+        notes: What else was taken to be so.
+    """
+
+    file: str
+    kind: str
+    columns: dict[str, str]
+    ignored: tuple[str, ...] = ()
+    layout: str | None = None
+    separator: str | None = None
+    header: bool | None = None
+    encoding: str | None = None
+    notes: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as JSON can hold it."""
+        return asdict(self) | {"ignored": list(self.ignored), "notes": list(self.notes)}
+
+    def lines(self) -> list[str]:
+        """Say it in a few lines."""
+        written = [self.kind]
+        if self.separator is not None:
+            written += [f"fields between {shown_separator(self.separator)}", "a header" if self.header else "no header"]
+        written += [self.encoding] if self.encoding not in (None, "UTF-8") else []
+        written += [self.layout] if self.layout else []
+        roles = ", ".join(f"{role} = {column}" for role, column in self.columns.items())
+        said = [f"read {self.file}: {', '.join(map(str, written))}", f"  {roles}"]
+        said += [f"  not used: {', '.join(self.ignored)}"] if self.ignored else []
+        return said + [f"  {note}" for note in self.notes]
+
+
+def plain(name: str) -> str:
+    """Write a name of a column without what people vary: case, blanks, `-` and `_`.
+
+    Example:
+        >>> plain("User-ID") == plain("user_id") == "userid"
+        True
+    """
+    return "".join(name.split()).replace("-", "").replace("_", "").casefold()
+
+
+def names_columns(fields: Sequence[str], given: Sequence[str | None]) -> bool:
+    """Tell whether the first line of a file is a header.
+
+    Args:
+        fields: The line's fields.
+        given: Names that the user says are there.
+
+    Returns:
+        Whether it names a user or an item, a name that the user gave, or types as RecBole does.
+    """
+    names = {plain(name) for name in fields}
+    wanted = {*_KNOWN["user"], *_KNOWN["item"], *(plain(name) for name in given if name)}
+    return bool(names & wanted) or bool(typed_names(fields))
+
+
+def find_column(role: str, given: str | None, names: Sequence[str], *, path: Path, advice: str = "") -> str:
+    """Find the column for a role.
+
+    Args:
+        role: "user", "item", "time" or "rating".
+        given: The name that the user gave; None to look for a known one.
+        names: The file's columns.
+        path: The file, for messages.
+        advice: Further ways out.
+
+    Returns:
+        The column's name as the file has it.
+
+    Raises:
+        DatasetError: There is none, or two have the name.
+    """
+    found = matching(role, given, names, path=path)
+    if found:
+        return found[0]
+    tried = repr(given) if given is not None else f"for the {role} (tried {', '.join(_KNOWN[role][:8])}, …)"
+    raise DatasetError(
+        f"no column {tried}; it has: {', '.join(names)}; name it with --{role}{advice}",
+        path=path,
+    )
+
+
+def matching(role: str, given: str | None, names: Sequence[str], *, path: Path) -> list[str]:
+    """List the columns that could have a role, the likeliest first.
+
+    Raises:
+        DatasetError: Two columns differ only in case, blanks, `-` or `_`.
+    """
+    if given is not None and given in names:
+        return [given]
+    found = []
+    for known in _KNOWN[role] if given is None else (plain(given),):
+        alike = [name for name in names if plain(name) == known]
+        if len(alike) > 1:
+            shown = " and ".join(map(repr, alike))
+            raise DatasetError(f"both {shown} could be the {role}; name one with --{role}", path=path)
+        found += alike
+    return found
+
+
+def find_rating(given: str | None, table: pl.DataFrame, used: Sequence[str], *, path: Path) -> str | None:
+    """Find the column of the rating, and refuse to overlook one.
+
+    Args:
+        given: The name that the user gave; None to look for a known one.
+        table: The file's columns.
+        used: Those that hold something else.
+        path: The file, for messages.
+
+    Returns:
+        The column's name; None if there is none.
+
+    Raises:
+        DatasetError: Several could be it, or an unknown column holds only 0 and 1.
+    """
+    if given is not None:
+        return find_column("rating", given, table.columns, path=path)
+    free = [name for name in table.columns if name not in used]
+    found = matching("rating", None, free, path=path)
+    if len(found) > 1:
+        raise DatasetError(
+            f"{' and '.join(map(repr, found))} could each be the rating; name one with --rating, or take all as "
+            "positive with --ignore-rating",
+            path=path,
+        )
+    if found:
+        return found[0]
+    for name in free:
+        if _is_binary(table[name]):
+            raise DatasetError(
+                f"column {name!r} holds only 0 and 1: if it says what was taken, name it with --rating {name!r}; "
+                "if not, take all rows as positive with --ignore-rating",
+                path=path,
+            )
+    return None
+
+
+def _is_binary(values: pl.Series) -> bool:
+    if values.dtype.is_nested():
+        return False
+    texts = values.drop_nulls().cast(pl.String, strict=False).str.strip_chars().str.to_lowercase().unique()
+    return len(texts) > 1 and bool(texts.is_in(_BINARY).all())
