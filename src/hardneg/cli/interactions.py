@@ -146,6 +146,7 @@ def interactions(
             history=history,
             queries_per_user=queries_per_user,
         )
+        mappings["interactions"] = mapping.more(notes=[counts.positive])
         data = replace(data, skipped=dict(rejections.counts))
         if model is not None:
             from hardneg.models.items import build_item_model
@@ -164,7 +165,6 @@ def _lines(counts: "Counts", model: Path | None) -> list[str]:
     cold = ", ".join(f"{share:.1%} of the answers of {split}" for split, share in counts.cold_positives.items())
     median, most = counts.pairs_per_user
     lines = [
-        f"  {counts.positive}",
         f"{counts.interactions:,} interactions of {counts.users:,} users; {counts.positives:,} positives",
         f"cold items: {counts.cold_items:,} of {counts.items:,}, {cold}",
         f"training pairs a user: {median:,.0f} at the median, {most:,} at most",

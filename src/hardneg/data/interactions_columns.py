@@ -1,14 +1,12 @@
 """Which column of a file of interactions or items holds what."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
+from hardneg.data.delimited import plain_name
 from hardneg.data.interactions_layouts import typed_names
-from hardneg.data.interactions_separator import shown_separator
 from hardneg.errors import DatasetError
 
 # Names as people write them, without case, blanks, `-` and `_`; the first that a file has counts.
@@ -29,59 +27,6 @@ _KNOWN = {
 _BINARY = ("0", "1", "0.0", "1.0", "true", "false")
 
 
-@dataclass(frozen=True, kw_only=True)
-class FileMapping:
-    """How a file was read.
-
-    Args:
-        file: The file.
-        kind: "text", "JSON Lines" or "Parquet".
-        columns: Which column holds what, by what it holds ("user", "item", "time", "rating", "id", "title", …).
-        ignored: Columns that were not used.
-        layout: The known layout that settled it; None if names did.
-        separator: What stands between the fields of a text.
-        header: Whether a text has one.
-        encoding: That of a text.
-        notes: What else was taken to be so.
-    """
-
-    file: str
-    kind: str
-    columns: dict[str, str]
-    ignored: tuple[str, ...] = ()
-    layout: str | None = None
-    separator: str | None = None
-    header: bool | None = None
-    encoding: str | None = None
-    notes: tuple[str, ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """Give it as JSON can hold it."""
-        return asdict(self) | {"ignored": list(self.ignored), "notes": list(self.notes)}
-
-    def lines(self) -> list[str]:
-        """Say it in a few lines."""
-        written = [self.kind]
-        if self.separator is not None:
-            written += [f"fields between {shown_separator(self.separator)}", "a header" if self.header else "no header"]
-        written += [self.encoding] if self.encoding not in (None, "UTF-8") else []
-        written += [self.layout] if self.layout else []
-        roles = ", ".join(f"{role} = {column}" for role, column in self.columns.items())
-        said = [f"read {self.file}: {', '.join(map(str, written))}", f"  {roles}"]
-        said += [f"  not used: {', '.join(self.ignored)}"] if self.ignored else []
-        return said + [f"  {note}" for note in self.notes]
-
-
-def plain(name: str) -> str:
-    """Write a name of a column without what people vary: case, blanks, `-` and `_`.
-
-    Example:
-        >>> plain("User-ID") == plain("user_id") == "userid"
-        True
-    """
-    return "".join(name.split()).replace("-", "").replace("_", "").casefold()
-
-
 def names_columns(fields: Sequence[str], given: Sequence[str | None]) -> bool:
     """Tell whether the first line of a file is a header.
 
@@ -92,8 +37,8 @@ def names_columns(fields: Sequence[str], given: Sequence[str | None]) -> bool:
     Returns:
         Whether it names a user or an item, a name that the user gave, or types as RecBole does.
     """
-    names = {plain(name) for name in fields}
-    wanted = {*_KNOWN["user"], *_KNOWN["item"], *(plain(name) for name in given if name)}
+    names = {plain_name(name) for name in fields}
+    wanted = {*_KNOWN["user"], *_KNOWN["item"], *(plain_name(name) for name in given if name)}
     return bool(names & wanted) or bool(typed_names(fields))
 
 
@@ -132,8 +77,8 @@ def matching(role: str, given: str | None, names: Sequence[str], *, path: Path) 
     if given is not None and given in names:
         return [given]
     found = []
-    for known in _KNOWN[role] if given is None else (plain(given),):
-        alike = [name for name in names if plain(name) == known]
+    for known in _KNOWN[role] if given is None else (plain_name(given),):
+        alike = [name for name in names if plain_name(name) == known]
         if len(alike) > 1:
             shown = " and ".join(map(repr, alike))
             raise DatasetError(f"both {shown} could be the {role}; name one with --{role}", path=path)

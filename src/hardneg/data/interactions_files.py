@@ -1,13 +1,16 @@
 """Files of interactions and of items into two tables with known columns."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
-from hardneg.data.interactions_columns import FileMapping, find_column, find_rating, matching, names_columns, plain
-from hardneg.data.interactions_layouts import NamedLayout, layout_of, typed_names
+from hardneg.data.delimited import named_separator, plain_name
+from hardneg.data.field_mapping import FieldMapping
+from hardneg.data.interactions_columns import find_column, find_rating, matching, names_columns
+from hardneg.data.interactions_layouts import layout_of, typed_names
 from hardneg.data.interactions_text import TextForm, TextTable, read_bytes, read_text
 from hardneg.data.jsonl import read_jsonl
 from hardneg.data.metadata import settled
@@ -58,23 +61,51 @@ class InteractionColumns:
 
 @dataclass(frozen=True)
 class _File:
-    """A table, how it was written, and the line of each row where that is known."""
+    """A table and where it comes from.
 
+    Args:
+        path: The file.
+        table: Its columns.
+        kind: "text", "JSON Lines" or "Parquet".
+        text: How a text was read.
+        types: Type of each column, where the header gives it.
+    """
+
+    path: Path
     table: pl.DataFrame
-    mapping: FileMapping
-    lines: pl.Series | None = None
-    layout: NamedLayout | None = None
-    types: tuple[tuple[str, str], ...] = ()
+    kind: str
+    text: TextTable | None = None
+    types: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def has_names(self) -> bool:
+        """Whether the file itself names its columns."""
+        return self.text is None or self.text.has_header
 
     def line(self, row: int) -> int | None:
         """Find the line of a row, from 0."""
-        if self.lines is not None:
-            return int(self.lines[row])
-        return line_of_row(Path(self.mapping.file), row) if self.mapping.kind == "JSON Lines" else None
+        if self.text is not None:
+            return int(self.text.lines[row])
+        return line_of_row(self.path, row) if self.kind == "JSON Lines" else None
 
     def named(self, column: str) -> str:
-        """Name a column for people: by its place where the file itself has no names."""
-        return f"column {self.table.columns.index(column) + 1}" if self.mapping.header is False else column
+        """Name a column for people: by its place where the file has no names."""
+        return column if self.has_names else f"column {self.table.columns.index(column) + 1}"
+
+    def mapping(
+        self, what: str, fields: Mapping[str, str | None], *, ignored: Sequence[str] = (), notes: Sequence[str] = ()
+    ) -> FieldMapping:
+        """Say what became of the file."""
+        layout = f"{what} in {self.kind}"
+        if self.text is not None:
+            known = "RecBole" if self.types else self.text.layout.name if self.text.layout else None
+            layout = known or layout
+            header = "a header" if self.text.has_header else "no header"
+            written = f"{self.path.name} is {self.text.encoding}, {named_separator(self.text.separator)} between fields"
+            notes = (f"{written}, {header}", *notes)
+        return FieldMapping(
+            layout, tuple((role, name) for role, name in fields.items() if name), tuple(ignored), tuple(notes)
+        )
 
 
 def read_interactions(
@@ -84,7 +115,7 @@ def read_interactions(
     form: TextForm = _ANY,
     order: Order = "time",
     rejections: Rejections,
-) -> tuple[pl.DataFrame, FileMapping]:
+) -> tuple[pl.DataFrame, FieldMapping]:
     """Read who did what when.
 
     Args:
@@ -119,10 +150,10 @@ def read_interactions(
         rating = find_rating(columns.rating, file.table, [*found.values(), *times], path=path)
         found |= {} if rating is None else {"rating": rating}
     rows = _usable(file, found, rejections)
-    mapping = replace(
-        file.mapping,
-        columns={role: file.named(column) for role, column in found.items()},
-        ignored=tuple(file.named(name) for name in names if name not in found.values()),
+    mapping = file.mapping(
+        "interactions",
+        {role: file.named(column) for role, column in found.items()},
+        ignored=[file.named(name) for name in names if name not in found.values()],
         notes=_order_notes(order),
     )
     return rows.sort("time", maintain_order=True) if order == "time" else rows, mapping
@@ -140,6 +171,10 @@ def _order_notes(order: Order) -> tuple[str, ...]:
 def _usable(file: _File, found: dict[str, str], rejections: Rejections) -> pl.DataFrame:
     table = file.table
     nothing = pl.lit(None, pl.Float64)
+    if any(table.schema[column].is_nested() for column in found.values()):
+        raise DatasetError(
+            "a user, an item, a time or a rating is a list or an object; each row needs one of each", path=file.path
+        )
     rows = table.select(
         **{role: _text(pl.col(found[role])) for role in ("user", "item")},
         time=_moment(table[found["time"]]) if "time" in found else nothing,
@@ -150,16 +185,16 @@ def _usable(file: _File, found: dict[str, str], rejections: Rejections) -> pl.Da
         raise DatasetError(
             f"the rating column {file.named(found['rating'])!r} holds no number, but {shown}; write numbers (1 taken, "
             "0 not), name another column with --rating, or take all rows as positive with --ignore-rating",
-            path=file.mapping.file,
+            path=file.path,
         )
     unusable = pl.any_horizontal(pl.col(list(found)).is_null())
     for row in rows.filter(unusable).iter_rows(named=True):
         lacking = " and ".join(role for role in found if row[role] is None)
         message = f"no usable {lacking} (row {row['row'] + 1}); times are numbers or ISO dates, ratings numbers"
-        if row["row"] == 0 and file.mapping.header is False:
+        if row["row"] == 0 and not file.has_names:
             message += f"; if this is a header, leave out --columns and --no-header: {_first(table)}"
         line = None if rejections.counts else file.line(row["row"])
-        rejections.reject("incomplete interaction", message, path=file.mapping.file, line=line)
+        rejections.reject("incomplete interaction", message, path=file.path, line=line)
     return rows.filter(~unusable).drop("row").cast({"time": pl.Float64, "rating": pl.Float64})
 
 
@@ -173,7 +208,7 @@ def read_items(
     columns: InteractionColumns = InteractionColumns(),
     form: TextForm = _ANY,
     rejections: Rejections,
-) -> tuple[pl.DataFrame, FileMapping]:
+) -> tuple[pl.DataFrame, FieldMapping]:
     """Read what is known of the items.
 
     Args:
@@ -197,10 +232,14 @@ def read_items(
     given = (columns.item, *columns.item_text, "title")
     file = _read(path, form, given=given, wanted=wanted, rejections=rejections)
     table = _gathered(file)
-    own = columns.item if columns.item is not None and plain(columns.item) in map(plain, table.columns) else None
+    own = (
+        columns.item
+        if columns.item is not None and plain_name(columns.item) in map(plain_name, table.columns)
+        else None
+    )
     key = find_column("item", own, table.columns, path=path)
     title, chosen = _texts_of(table, columns, key=key, path=path)
-    types = dict(file.types)
+    types = file.types
     rows = table.with_columns(
         _listed(table[name], types.get(name)) for name in table.columns if name not in (key, title)
     )
@@ -209,21 +248,18 @@ def read_items(
     title_column = [pl.col(title).fill_null("").alias("title")] if title else []
     rest = [name for name in rows.columns if name not in (key, title, "id", "text", "title")]
     items = rows.select(_text(pl.col(key)).alias("id"), *title_column, text.alias("text"), *rest)
-    category = next((name for known in _CATEGORIES for name in rest if plain(name) == known), None)
+    category = next((name for known in _CATEGORIES for name in rest if plain_name(name) == known), None)
     items = items if category is None else items.rename({category: "category"})
     for row in items.with_row_index("row").filter(pl.col("id").is_null())["row"]:
         rejections.reject("item without id", f"no id (row {row + 1})", path=path, line=file.line(row))
-    roles = {"id": key, "title": title, "text": "+".join(chosen) if title is None else _plus(chosen, title)}
-    roles["category"] = category
-    found = {role: column for role, column in roles.items() if column}
+    texts_from = "+".join(name for name in chosen if name != title)
     kept = [name for name in rest if name != category and name not in chosen]
-    note = (f"kept beside: {', '.join(kept)}",) if kept else ()
-    known = items.filter(pl.col("id").is_not_null()).unique("id", keep="first", maintain_order=True)
-    return known, replace(file.mapping, columns=found, notes=note)
-
-
-def _plus(chosen: tuple[str, ...], title: str) -> str:
-    return "+".join(name for name in chosen if name != title)
+    mapping = file.mapping(
+        "items",
+        {"id": key, "title": title, "text": texts_from, "category": category},
+        notes=[f"kept beside: {', '.join(kept)}"] if kept else [],
+    )
+    return items.filter(pl.col("id").is_not_null()).unique("id", keep="first", maintain_order=True), mapping
 
 
 def _texts_of(
@@ -234,17 +270,18 @@ def _texts_of(
         if name not in table.columns:
             raise DatasetError(f"no column {name!r} for the text; it has: {', '.join(table.columns)}", path=path)
     others = [name for name in table.columns if name != key]
-    known = tuple(name for each in (*_TITLES, *_TEXTS) for name in others if plain(name) == each)
+    known = tuple(name for each in (*_TITLES, *_TEXTS) for name in others if plain_name(name) == each)
     chosen = columns.item_text or known
-    title = next((name for each in _TITLES for name in chosen if plain(name) == each), None)
+    title = next((name for each in _TITLES for name in chosen if plain_name(name) == each), None)
     return title, chosen
 
 
 def _gathered(file: _File) -> pl.DataFrame:
     """Make one column of lists from columns of 0 and 1."""
-    if file.layout is None or file.layout.flags is None:
+    layout = file.text.layout if file.text else None
+    if layout is None or layout.flags is None:
         return file.table
-    name, flags = file.layout.flags
+    name, flags = layout.flags
     lists = pl.concat_list(pl.when(pl.col(flag) == "1").then(pl.lit(flag)) for flag in flags).list.drop_nulls()
     return file.table.with_columns(lists.alias(name)).drop(flags)
 
@@ -268,20 +305,7 @@ def _read(path: Path, form: TextForm, *, given: tuple[str | None, ...], wanted: 
         raise DatasetError("no usable rows in it", path=path)
     types = typed_names(text.table.columns) if text.has_header else {}
     table = text.table.rename({f"{name}:{kind}": name for name, kind in types.items()})
-    return _File(table, _mapping_of(path, text, types), text.lines, text.layout, tuple(types.items()))
-
-
-def _mapping_of(path: Path, text: TextTable, types: dict[str, str]) -> FileMapping:
-    layout = "RecBole" if types else text.layout.name if text.layout else None
-    return FileMapping(
-        file=str(path),
-        kind="text",
-        columns={},
-        layout=layout,
-        separator=text.separator,
-        header=text.has_header,
-        encoding=text.encoding,
-    )
+    return _File(path, table, "text", text, types)
 
 
 def _read_named(path: Path, form: TextForm, *, is_parquet: bool, rejections: Rejections) -> _File:
@@ -298,7 +322,7 @@ def _read_named(path: Path, form: TextForm, *, is_parquet: bool, rejections: Rej
     )
     if table.is_empty():
         raise DatasetError("no rows in it", path=path)
-    return _File(table, FileMapping(file=str(path), kind=kind, columns={}))
+    return _File(path, table, kind)
 
 
 def _text(column: pl.Expr) -> pl.Expr:

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from hardneg.data.delimited import named_separator
 from hardneg.errors import DatasetError
 
 BLANKS = " "  # any run of blanks and tabs
@@ -18,7 +19,6 @@ _SPELLED = {
     "blanks": BLANKS,
     "space": BLANKS,
 }
-_NAMES = {"\t": "tabs", BLANKS: "blanks"}
 
 
 def find_separator(
@@ -60,7 +60,7 @@ def find_separator(
     best = max(map(fineness, pool))
     found = [each for each in pool if fineness(each) == best]
     if len(found) > 1:
-        shown = " or ".join(map(shown_separator, found))
+        shown = " or ".join(map(named_separator, found))
         raise DatasetError(f"fields may be separated by {shown}; say which with --separator", path=path, line=line)
     return found[0]
 
@@ -94,8 +94,3 @@ def fields_of(lines: Sequence[str], separator: str) -> Iterator[list[str]]:
             yield next(csv.reader([line], delimiter=separator), [line])
         else:
             yield line.split(separator)
-
-
-def shown_separator(separator: str) -> str:
-    """Name a separator in a sentence."""
-    return _NAMES.get(separator, repr(separator))
