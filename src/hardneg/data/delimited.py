@@ -77,7 +77,9 @@ def read_delimited(
     header: Sequence[str] | None = layout.columns if layout.no_header else None
     if layout.no_header and not header:
         if default_names is None:
-            raise DatasetError("the file has no header; name its columns in order with --columns", path=path, line=start)
+            raise DatasetError(
+                "the file has no header; name its columns in order with --columns", path=path, line=start
+            )
         n_fields = len(next(delimited_rows(path, separator, quotes=quotes, begin=start))[1])
         header = default_names(n_fields)
     plain = start == 1 and given is None and len(separator) == 1 and separator != " " and not layout.columns

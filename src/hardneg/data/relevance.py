@@ -115,7 +115,5 @@ def _as_text(values: pl.Series) -> pl.Series:
         is_whole = (whole == whole.round()) & (whole.abs() < 2**53)
         table = pl.DataFrame({"value": whole, "is_whole": is_whole.fill_null(value=False)})
         as_integer = pl.col("value").cast(pl.Int64, strict=False).cast(pl.String)
-        return table.select(
-            pl.when("is_whole").then(as_integer).otherwise(pl.col("value").cast(pl.String))
-        ).to_series()
+        return table.select(pl.when("is_whole").then(as_integer).otherwise(pl.col("value").cast(pl.String))).to_series()
     return values.cast(pl.String).str.strip_chars()
