@@ -9,7 +9,6 @@ from typing import Any
 
 import polars as pl
 
-from hardneg.data.beir import read_records
 from hardneg.data.conversation_files import SUFFIXES, At, numbered_records, read_value
 from hardneg.data.conversation_logs import part_of, read_knowledge, read_logs
 from hardneg.data.conversation_messages import read_messages
@@ -19,6 +18,7 @@ from hardneg.data.conversation_turns import Documents, Question
 from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.query_form import QueryForm, in_form
+from hardneg.data.readers.beir import read_records
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError
 

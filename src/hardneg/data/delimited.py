@@ -82,10 +82,11 @@ def read_delimited(
             )
         n_fields = len(next(delimited_rows(path, separator, quotes=quotes, begin=start))[1])
         header = default_names(n_fields)
-    plain = start == 1 and given is None and len(separator) == 1 and separator != " " and not layout.columns
-    fast = _read_fast(path, separator, quotes=quotes) if plain and not layout.no_header else None
+    renamed = bool(layout.columns) and not layout.no_header
+    plain = start == 1 and given is None and len(separator) == 1 and separator != " " and not renamed
+    fast = _read_fast(path, separator, quotes=quotes, names=header) if plain else None
     if fast is not None:
-        return Delimited(fast, separator, has_header=True)
+        return Delimited(fast, separator, has_header=header is None)
     table, lines = _read_carefully(
         path, separator, quotes=quotes, header=header, layout=layout, begin=start, rejections=rejections
     )
@@ -175,8 +176,8 @@ def _fields(text: str, separator: str) -> list[str]:
         return text.split(separator)
 
 
-def _read_fast(path: Path, separator: str, *, quotes: bool) -> pl.DataFrame | None:
-    """Read a sound file with a header; None where it has to be looked at row by row."""
+def _read_fast(path: Path, separator: str, *, quotes: bool, names: Sequence[str] | None) -> pl.DataFrame | None:
+    """Read a sound file, with a header unless names are given; None where it has to be looked at row by row."""
     try:
         table = pl.read_csv(
             path,
@@ -184,13 +185,18 @@ def _read_fast(path: Path, separator: str, *, quotes: bool) -> pl.DataFrame | No
             quote_char='"' if quotes else None,
             infer_schema=False,
             empty_string_is_null=False,
+            has_header=names is None,
         )
     except (pl.exceptions.PolarsError, OSError):
         return None
+    if names is not None:
+        if table.width != len(names):
+            return None
+        table.columns = list(names)
     # Polars fills blank lines and short rows with empty texts: rows that end in one may be such.
     may_be_short = (table.to_series(-1).str.strip_chars().fill_null("") == "").any()
     was_renamed = any("_duplicated_" in name or not name.strip() for name in table.columns)
-    has_carriage_returns = table.width > 0 and table.to_series(-1).str.contains("\r", literal=True).any()
+    has_carriage_returns = table.to_series(-1).str.contains("\r", literal=True).any()
     return None if may_be_short or was_renamed or has_carriage_returns else table.fill_null("")
 
 

@@ -1,6 +1,6 @@
 """Files of interactions and of items into two tables with known columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -13,9 +13,11 @@ from hardneg.data.interactions_columns import find_column, find_rating, matching
 from hardneg.data.interactions_layouts import layout_of, typed_names
 from hardneg.data.interactions_text import TextForm, TextTable, read_bytes, read_text
 from hardneg.data.jsonl import read_jsonl
+from hardneg.data.layout import NOTHING_SAID
+from hardneg.data.lines import numbered_lines
 from hardneg.data.metadata import settled
-from hardneg.data.pairs_files import line_of_row
 from hardneg.data.parquet import read_parquet
+from hardneg.data.readers.table import read_table
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError
 
@@ -69,6 +71,7 @@ class _File:
         kind: "text", "JSON Lines" or "Parquet".
         text: How a text was read.
         types: Type of each column, where the header gives it.
+        line_of: Gives the line of a row of another file than a text; None where there are no lines.
     """
 
     path: Path
@@ -76,6 +79,7 @@ class _File:
     kind: str
     text: TextTable | None = None
     types: Mapping[str, str] = field(default_factory=dict)
+    line_of: Callable[[int], int | None] = lambda _: None
 
     @property
     def has_names(self) -> bool:
@@ -86,7 +90,7 @@ class _File:
         """Find the line of a row, from 0."""
         if self.text is not None:
             return int(self.text.lines[row])
-        return line_of_row(self.path, row) if self.kind == "JSON Lines" else None
+        return self.line_of(row)
 
     def named(self, column: str) -> str:
         """Name a column for people: by its place where the file has no names."""
@@ -294,8 +298,9 @@ def _read(path: Path, form: TextForm, *, given: tuple[str | None, ...], wanted: 
     if not path.exists():
         raise DatasetError("no such file", path=path)
     start = b"PAR1" if path.suffix == ".parquet" else read_bytes(path, 1_000)
-    if start.startswith(b"PAR1") or start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
-        return _read_named(path, form, is_parquet=start.startswith(b"PAR1"), rejections=rejections)
+    is_json = start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") or ".json" in path.suffixes
+    if is_json or start.startswith(b"PAR1"):
+        return _read_named(path, form, is_json=is_json, rejections=rejections)
 
     def is_header(fields: object) -> bool:
         return names_columns(fields, given)  # type: ignore[arg-type]
@@ -308,21 +313,26 @@ def _read(path: Path, form: TextForm, *, given: tuple[str | None, ...], wanted: 
     return _File(path, table, "text", text, types)
 
 
-def _read_named(path: Path, form: TextForm, *, is_parquet: bool, rejections: Rejections) -> _File:
-    """Read JSON Lines or Parquet, whose fields have names."""
-    kind = "Parquet" if is_parquet else "JSON Lines"
+def _read_named(path: Path, form: TextForm, *, is_json: bool, rejections: Rejections) -> _File:
+    """Read JSON or Parquet, whose fields have names."""
     if form.columns or form.no_header or form.separator:
         raise DatasetError(
-            f"is {kind}, whose fields have names of their own: leave out --columns, --no-header and --separator, and "
-            "name columns with --user, --item, --time and --rating",
+            f"is {'JSON' if is_json else 'Parquet'}, whose fields have names of their own: leave out --columns, "
+            "--no-header and --separator, and name columns with --user, --item, --time and --rating",
             path=path,
         )
-    table = (
-        read_parquet(path) if is_parquet else settled(read_jsonl(path, texts=(), required=(), rejections=rejections))
-    )
-    if table.is_empty():
+    if not is_json:
+        file = _File(path, read_parquet(path), "Parquet")
+    elif ".json" in path.suffixes:  # one list, or lines after all
+        table = read_table(path, layout=NOTHING_SAID, rejections=rejections)
+        file = _File(path, table.frame, table.kind, line_of=table.line_of)
+    else:
+        read = read_jsonl(path, texts=(), required=(), rejections=rejections)
+        lines = read.lines or [number for number, _, _ in numbered_lines(path)]
+        file = _File(path, settled(read.table), "JSON Lines", line_of=lambda row: lines[row])
+    if file.table.is_empty():
         raise DatasetError("no rows in it", path=path)
-    return _File(path, table, kind)
+    return file
 
 
 def _text(column: pl.Expr) -> pl.Expr:

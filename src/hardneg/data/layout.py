@@ -119,21 +119,29 @@ _TEXTS = ("query", "positive", "label", "split_column", "separator")
 
 def _fitting(name: str, value: Any) -> Any:  # noqa: ANN401 - a field of any type
     """Bring a value to the type of its field."""
-    if value is None:
-        return () if name in _SEVERAL else None
-    if name == "relevance" and isinstance(value, Mapping):
-        return tuple(f"{key}={int(grade)}" for key, grade in value.items())
-    if name in ("relevance", "columns") and isinstance(value, str):
-        return tuple(part.strip() for part in value.split(","))
     if name in _SEVERAL:
-        values = (value,) if isinstance(value, str) else value
-        if not isinstance(values, list | tuple) or not all(isinstance(each, str) for each in values):
-            raise DatasetError(f"{name} is {value!r}; give a text or a list of texts")
-        return tuple(values)
+        return _several(name, value)
+    if value is None:
+        return None
     if name == "documents":
         return Path(value)
-    if name in _TEXTS and not isinstance(value, str):
-        raise DatasetError(f"{name} is {value!r}; give a text")
     if name == "min_relevance":
         return float(value)
+    if name in _TEXTS and not isinstance(value, str):
+        raise DatasetError(f"{name} is {value!r}; give a text")
     return value
+
+
+def _several(name: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401
+    if value is None:
+        return ()
+    if name == "relevance" and isinstance(value, Mapping):
+        return tuple(f"{key}={int(grade)}" for key, grade in value.items())
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",")) if name in ("relevance", "columns") else (value,)
+    if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
+        raise DatasetError(f"{name} is {value!r}; give a text or a list of texts")
+    return tuple(value)
+
+
+NOTHING_SAID = Layout()

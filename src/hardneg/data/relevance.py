@@ -61,7 +61,7 @@ def read_grades(values: pl.Series, layout: Layout, *, name: str = "relevance") -
         reaches = pl.col("number") >= layout.min_relevance
         relevant = pl.max_horizontal(pl.lit(1), pl.col("whole").fill_null(1))
         below = pl.min_horizontal(pl.lit(0), pl.col("whole").fill_null(0))
-        read = pl.when(pl.col("number").is_not_null()).then(pl.when(reaches).then(relevant).otherwise(below))
+        read: pl.Expr = pl.when(pl.col("number").is_not_null()).then(pl.when(reaches).then(relevant).otherwise(below))
     else:
         read = pl.col("whole")
     frame = frame.with_columns(grade=pl.coalesce("given", read))
@@ -78,14 +78,14 @@ def read_grades(values: pl.Series, layout: Layout, *, name: str = "relevance") -
         .then(
             pl.format(
                 f"{name} {{}} is a fraction, which is neither kept nor cut; say from which value on a document is "
-                "relevant, as in --min-relevance 0.5, or what each value means, as in --relevance '{}=1'",
+                "relevant, as in --min-relevance 0.5, or what each value means, as in --relevance '{}=GRADE'",
                 "text",
                 "text",
             )
         )
         .otherwise(
             pl.format(
-                f"{name} '{{}}' is no whole number; {way_out}. Say what such values mean, as in --relevance '{{}}=1'",
+                f"{name} '{{}}' is no whole number; {way_out}. Say what it means, as in --relevance '{{}}=GRADE'",
                 "text",
                 "text",
             )
