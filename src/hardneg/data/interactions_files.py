@@ -94,7 +94,8 @@ class _File:
 
     def named(self, column: str) -> str:
         """Name a column for people: by its place where the file has no names."""
-        return column if self.has_names else f"column {self.table.columns.index(column) + 1}"
+        is_named = self.has_names or column not in self.table.columns
+        return column if is_named else f"column {self.table.columns.index(column) + 1}"
 
     def mapping(
         self, what: str, fields: Mapping[str, str | None], *, ignored: Sequence[str] = (), notes: Sequence[str] = ()
@@ -256,12 +257,13 @@ def read_items(
     items = items if category is None else items.rename({category: "category"})
     for row in items.with_row_index("row").filter(pl.col("id").is_null())["row"]:
         rejections.reject("item without id", f"no id (row {row + 1})", path=path, line=file.line(row))
-    texts_from = "+".join(name for name in chosen if name != title)
+    texts_from = "+".join(file.named(name) for name in chosen if name != title)
     kept = [name for name in rest if name != category and name not in chosen]
+    roles = {"id": key, "title": title, "text": None, "category": category}
     mapping = file.mapping(
         "items",
-        {"id": key, "title": title, "text": texts_from, "category": category},
-        notes=[f"kept beside: {', '.join(kept)}"] if kept else [],
+        {role: name and file.named(name) for role, name in roles.items()} | {"text": texts_from},
+        notes=[f"kept beside: {', '.join(map(file.named, kept))}"] if kept else [],
     )
     return items.filter(pl.col("id").is_not_null()).unique("id", keep="first", maintain_order=True), mapping
 
