@@ -36,12 +36,12 @@ def with_speakers(history: pl.Series, turns: pl.Series) -> tuple[pl.Series, str]
         >>> written.to_list()
         [['user: Who built the bridge?', 'assistant: An engineer.']]
     """
-    lists: list[list[Any]] = history.fill_null([]).to_list()
-    if lists and not isinstance(history.dtype, pl.List):
+    if not isinstance(history.dtype, pl.List):
         raise DatasetError(f"the column 'history' holds {history.dtype}, not lists of texts, the oldest turn first")
-    if isinstance(history.dtype, pl.List) and isinstance(history.dtype.inner, pl.List):
+    lists: list[list[Any]] = [each or [] for each in history.to_list()]
+    if isinstance(history.dtype.inner, pl.List):
         lists = [[text for pair in each for text in pair or (None,)] for each in lists]
-    if isinstance(history.dtype, pl.List) and isinstance(history.dtype.inner, pl.Struct):
+    if isinstance(history.dtype.inner, pl.Struct):
         return _series([[_message(message) for message in each] for each in lists]), "named at each message"
     texts = [[None if text is None or not str(text).strip() else str(text) for text in each] for each in lists]
     said = [text for each in texts for text in each if text is not None]
