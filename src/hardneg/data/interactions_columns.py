@@ -24,6 +24,7 @@ _KNOWN = {
         *("event", "eventtype", "behavior", "behaviortype", "action"),
     ),
 }
+_SHOWN = 6
 _BINARY = ("0", "1", "0.0", "1.0", "true", "false")
 
 
@@ -61,7 +62,8 @@ def find_column(role: str, given: str | None, names: Sequence[str], *, path: Pat
     found = matching(role, given, names, path=path)
     if found:
         return found[0]
-    tried = repr(given) if given is not None else f"for the {role} (tried {', '.join(_KNOWN[role][:8])}, …)"
+    known = ", ".join(_KNOWN[role][:_SHOWN])
+    tried = repr(given) if given is not None else f"for the {role} (tried {known}, …)"
     raise DatasetError(
         f"no column {tried}; it has: {', '.join(names)}; name it with --{role}{advice}",
         path=path,
