@@ -33,6 +33,10 @@ _NO_TIME = (
     ". Or, without times: --order where the rows of each user stand in the order in which things were taken; "
     "--split random, which holds out items of each user at random"
 )
+_UNTIMED = {
+    "rows": "the order of rows is taken as the order of time, as you said",
+    "none": "no order: what a user took is put in a random one",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,22 +159,25 @@ def read_interactions(
         rating = find_rating(columns.rating, file.table, [*found.values(), *times], path=path)
         found |= {} if rating is None else {"rating": rating}
     rows = _usable(file, found, rejections)
+    notes = _time_notes(rows, path=path) if order == "time" else [_UNTIMED[order]]
     mapping = file.mapping(
         "interactions",
         {role: file.named(column) for role, column in found.items()},
         ignored=[file.named(name) for name in names if name not in found.values()],
-        notes=_order_notes(order),
+        notes=notes,
     )
     return rows.sort("time", maintain_order=True) if order == "time" else rows, mapping
 
 
-def _order_notes(order: Order) -> tuple[str, ...]:
-    said = {
-        "time": "",
-        "rows": "the order of rows is taken as the order of time, as you said",
-        "none": "no order: what a user took is put in a random one",
-    }[order]
-    return (said,) if said else ()
+def _time_notes(rows: pl.DataFrame, *, path: Path) -> list[str]:
+    """Say where times leave the order open; refuse times that tell none."""
+    if rows.height > 1 and rows["time"].n_unique() == 1:
+        raise DatasetError(
+            f"every time is the same ({rows['time'][0]:g}), which tells no order{_NO_TIME}",
+            path=path,
+        )
+    tied = rows.select("user", "time").is_duplicated().sum()
+    return [f"{tied:,} of {rows.height:,} have a time of their user's others: in the order of rows"] if tied else []
 
 
 def _usable(file: _File, found: dict[str, str], rejections: Rejections) -> pl.DataFrame:
@@ -189,7 +196,8 @@ def _usable(file: _File, found: dict[str, str], rejections: Rejections) -> pl.Da
         shown = ", ".join(map(repr, table[found["rating"]].cast(pl.String).unique(maintain_order=True).head(_SHOWN)))
         raise DatasetError(
             f"the rating column {file.named(found['rating'])!r} holds no number, but {shown}; write numbers (1 taken, "
-            "0 not), name another column with --rating, or take all rows as positive with --ignore-rating",
+            "0 not; decimals with a point), name another column with --rating, or take all rows as positive with "
+            "--ignore-rating",
             path=file.path,
         )
     unusable = pl.any_horizontal(pl.col(list(found)).is_null())

@@ -45,6 +45,11 @@ def least_positive(rating: pl.Series, min_rating: float | None) -> tuple[float |
         return 1.0, f"positive is 1, a click; 0 is an exposure without a click ({ones:,} of {len(values):,})"
     if low == high and low > 0:
         return None, f"positive is every interaction: each has the rating {low:g}"
+    if low == high == 0:
+        raise DatasetError(
+            "each rating is 0, so nothing was taken; name another column with --rating, or take all rows as positive "
+            "with --ignore-rating"
+        )
     raise DatasetError(_ask(values, low, high))
 
 

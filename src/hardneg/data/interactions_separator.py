@@ -77,8 +77,29 @@ def spelled(separator: str) -> str:
     return _SPELLED.get(separator.lower(), separator)
 
 
+def has_quotes(line: str, separator: str) -> bool:
+    """Tell whether quotes around fields are no part of them.
+
+    Args:
+        line: The first line of a file.
+        separator: What stands between its fields.
+
+    Returns:
+        Whether the separator is one of CSV, or every field of the line stands in quotes.
+
+    Example:
+        >>> has_quotes('"user"|"item"', "|"), has_quotes('12|"Heat" (1995)', "|")
+        (True, False)
+    """
+    if separator in QUOTED:
+        return True
+    fields = line.split(separator)
+    is_one = len(separator) == 1 and separator != BLANKS
+    return is_one and all(len(field) > 1 and field[0] == field[-1] == '"' for field in map(str.strip, fields))
+
+
 def fields_of(lines: Sequence[str], separator: str) -> Iterator[list[str]]:
-    """Part lines into fields; quotes count only where CSV has them, and only within a line.
+    """Part lines into fields, each line by itself.
 
     Args:
         lines: Lines without their ends.
@@ -87,10 +108,11 @@ def fields_of(lines: Sequence[str], separator: str) -> Iterator[list[str]]:
     Yields:
         The fields of each line.
     """
+    quotes = bool(lines) and has_quotes(lines[0], separator)
     for line in lines:
         if separator == BLANKS:
             yield line.split()
-        elif separator in QUOTED and '"' in line:
+        elif quotes and '"' in line:
             yield next(csv.reader([line], delimiter=separator), [line])
         else:
             yield line.split(separator)

@@ -3,20 +3,21 @@
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import polars as pl
 
 from hardneg.data.interactions_layouts import NamedLayout
-from hardneg.data.interactions_separator import BLANKS, QUOTED, fields_of, find_separator, spelled
+from hardneg.data.interactions_separator import BLANKS, find_separator, has_quotes, spelled
 from hardneg.data.lines import open_bytes
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError
 
+_EXCEL = re.compile(r'"?sep=(.)"?\r?(?=\n)', re.IGNORECASE)
 _WIDE = (b"\xff\xfe", b"\xfe\xff")  # byte order marks of UTF-16
 _SAMPLE = 50  # lines that the separator is found from
 _LATIN = "latin-1"
@@ -86,31 +87,35 @@ def read_text(
         DatasetError: It cannot be decoded, or it is not clear how its fields are separated or called.
     """
     text, encoding = _decoded(read_bytes(path), form.encoding or (layout.encoding if layout else None), path=path)
+    text, told = _told(text)
     lines = _lines(text)
     if lines.is_empty():
         raise DatasetError("no rows in it", path=path)
     head: list[str] = lines["line"].head(_SAMPLE).to_list()
-    first = int(lines["number"][0])
-    if layout is not None and (form.columns or form.no_header or form.separator or not layout.fits(head[0])):
-        layout = layout if form.no_header and not form.columns and layout.fits(head[0]) else None
-    if layout is not None:
-        separator = layout.separator
-    elif form.separator is not None:
-        separator = spelled(form.separator)
-    else:
-        separator = find_separator(head, is_header=is_header, n_columns=len(form.columns), at=(path, first))
-    rows = _quoted_rows(text, path) if separator in QUOTED and '"' in text else None
-    fields = next(islice(fields_of(head, separator), 1)) if rows is None else next(rows(separator))[1]
+    at = (path, int(lines["number"][0]))
+    layout = layout if layout is not None and _is_meant(layout, form, head[0], is_header) else None
+    given = layout.separator if layout else told if form.separator is None else spelled(form.separator)
+    separator = given or find_separator(head, is_header=is_header, n_columns=len(form.columns), at=at)
+    rows, numbers = _rows(text, lines, separator, path=path)
+    fields = rows[0].to_list()
     has_header = not form.no_header and layout is None and is_header(fields)
-    names = _names(fields, form, layout, has_header=has_header, wanted=wanted, at=(path, first))
-    if rows is None:
-        split, numbers = _split(lines, separator)
-    else:
-        found = list(rows(separator))
-        split, numbers = pl.Series([each for _, each in found]), pl.Series([number for number, _ in found])
+    names = _names(fields, form, layout, has_header=has_header, wanted=wanted, at=at)
     begin = int(has_header)
-    table, kept = _sound(split[begin:], numbers[begin:], names, has_header=has_header, path=path, rejections=rejections)
+    table, kept = _sound(rows[begin:], numbers[begin:], names, has_header=has_header, path=path, rejections=rejections)
     return TextTable(table, kept, separator, has_header, encoding, layout)
+
+
+def _is_meant(layout: NamedLayout, form: TextForm, line: str, is_header: Callable[[Sequence[str]], bool]) -> bool:
+    """Tell whether a file is what its name says: the user says nothing else, and its first line is like that."""
+    if form.columns or form.separator is not None or not layout.fits(line):
+        return False
+    return form.no_header or not is_header(line.split(layout.separator))
+
+
+def _told(text: str) -> tuple[str, str | None]:
+    """Take the separator from a first line such as `sep=;`, which Excel writes; the line is blank then."""
+    found = _EXCEL.match(text)
+    return (text, None) if found is None else (text[found.end() :], found[1])
 
 
 def read_bytes(path: Path, limit: int = -1) -> bytes:
@@ -187,28 +192,29 @@ def _lines(text: str) -> pl.DataFrame:
     return lines.filter(pl.col("line").str.contains(r"[^\s,;|:\"]"))
 
 
-def _quoted_rows(text: str, path: Path) -> Callable[[str], Iterator[tuple[int, list[str]]]]:
-    def rows(separator: str) -> Iterator[tuple[int, list[str]]]:
-        csv.field_size_limit(2**31 - 1)
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-        start = 1
-        try:
-            for fields in reader:
-                if any(field.strip() for field in fields):
-                    yield start, fields
-                start = reader.line_num + 1
-        except csv.Error as error:
-            advice = "a quoted field ends with its quote, and quotes inside it are doubled"
-            raise DatasetError(f"broken CSV: {error}; {advice}", path=path, line=start) from error
-
-    return rows
-
-
-def _split(lines: pl.DataFrame, separator: str) -> tuple[pl.Series, pl.Series]:
+def _rows(text: str, lines: pl.DataFrame, separator: str, *, path: Path) -> tuple[pl.Series, pl.Series]:
+    """Part all lines into fields, and number them; a quoted field may hold separators and line ends."""
+    if '"' in text and has_quotes(lines["line"][0], separator):
+        found = list(_quoted_rows(text, separator, path))
+        return pl.Series([fields for _, fields in found]), pl.Series([number for number, _ in found])
     line = pl.col("line")
     if separator == BLANKS:
-        line, separator = line.str.strip_chars().str.replace_all(r"\s+", BLANKS), BLANKS
+        line = line.str.strip_chars().str.replace_all(r"\s+", BLANKS)
     return lines.select(line.str.split(separator).alias("fields"))["fields"], lines["number"]
+
+
+def _quoted_rows(text: str, separator: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+    csv.field_size_limit(2**31 - 1)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    start = 1
+    try:
+        for fields in reader:
+            if any(field.strip() for field in fields):
+                yield start, fields
+            start = reader.line_num + 1
+    except csv.Error as error:
+        advice = "a quoted field ends with its quote, and quotes inside it are doubled"
+        raise DatasetError(f"broken CSV: {error}; {advice}", path=path, line=start) from error
 
 
 def _names(

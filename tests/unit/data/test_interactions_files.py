@@ -143,6 +143,36 @@ def test_quotes_hold_separators_line_ends_and_quotes(tmp_path):
     assert found.select("user", "item").rows() == [("a;b", "i\n1"), ("c", 'say "x"')]
 
 
+@pytest.mark.parametrize(
+    "content",
+    ['"user"\t"item"\t"time"\n"u"\t"a\tb"\t"1"\n"v"\t"c"\t"2"\n', "sep=;\nuser;item;time\nu;a\tb;1\nv;c;2\n"],
+)
+def test_habits_of_other_programs_are_understood(tmp_path, content):
+    (tmp_path / "r.tsv").write_text(content)
+    found, _ = read(tmp_path / "r.tsv")
+    assert found.select("user", "item").rows() == [("u", "a\tb"), ("v", "c")]
+    (tmp_path / "r.tsv").write_text(content + "x\n")
+    with pytest.raises(DatasetError, match=rf":{content.count(chr(10)) + 1}: 1 field where the header has 3"):
+        read(tmp_path / "r.tsv")
+
+
+def test_times_that_leave_the_order_open_are_counted_and_those_that_tell_none_refused(tmp_path):
+    path = written(
+        tmp_path / "r.csv", [("user", "item", "time"), ("u", "a", "5"), ("u", "b", "5"), ("v", "a", "6")], ","
+    )
+    assert read(path)[1].notes[-1] == "2 of 3 have a time of their user's others: in the order of rows"
+    path = written(tmp_path / "r.csv", [("user", "item", "time"), ("u", "a", "0"), ("u", "b", "0")], ",")
+    with pytest.raises(DatasetError, match=r"every time is the same \(0\), which tells no order.*--split random"):
+        read(path)
+
+
+def test_a_known_name_with_a_header_has_one(tmp_path):
+    rows = [("movieId", "title", "genres"), ("1", "Heat", "Action")]
+    found, mapping = items(written(tmp_path / "movies.dat", rows, "::"))
+    assert found["id"].to_list() == ["1"]
+    assert mapping.layout == "items in text"
+
+
 @pytest.mark.parametrize("ending", ["jsonl", "json", "log"])
 def test_json_objects_are_read_whatever_the_ending(tmp_path, ending):
     path = tmp_path / f"r.{ending}"

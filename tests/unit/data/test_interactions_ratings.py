@@ -30,7 +30,7 @@ def test_a_rating_is_positive_where_its_meaning_is_plain_or_said(values, min_rat
     [
         ((1, 2, 3, 4, 4, 5), r"go from 1 to 5 \(1: 1, 2: 1, 3: 1, 4: 2, 5: 1\).*--min-rating 4 \(3 of 6\).*--ignore-"),
         ((-1, 1), r"go from -1 to 1 .*--min-rating 1 \(1 of 2\)"),
-        ((0, 0), "go from 0 to 0"),
+        ((0, 0), "each rating is 0, so nothing was taken; name another"),
         ((0.0, 0.5, 1.0), r"go from 0 to 1"),
         (tuple(range(1, 100)), r"go from 1 to 99 \(median 50\).*--min-rating 50 \(50 of 99\)"),
     ],
