@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from hardneg.data.field_mapping import FieldMapping
+
 Severity = Literal["error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 N_EXAMPLES = 5
@@ -88,6 +90,7 @@ class Check:
         document_lengths: How long the documents are, titles included.
         skipped: Rows left out on reading, by reason.
         findings: Findings, errors first, then by code.
+        mapping: Which column, field or file became what; None for a dataset that was not read.
     """
 
     dataset: str
@@ -100,6 +103,7 @@ class Check:
     document_lengths: Lengths
     skipped: Mapping[str, int]
     findings: tuple[Finding, ...]
+    mapping: FieldMapping | None = None
 
     @property
     def has_errors(self) -> bool:
@@ -108,7 +112,7 @@ class Check:
 
     def as_dict(self) -> dict[str, object]:
         """Give everything as plain values, for JSON."""
-        return asdict(self)
+        return asdict(self) | {"mapping": self.mapping and self.mapping.as_dict()}
 
 
 def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:
