@@ -21,7 +21,9 @@ import polars as pl
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.interactions import interactions_dataset
-from hardneg.data.interactions_files import InteractionColumns, read_interactions, read_items
+from hardneg.data.interactions_columns import InteractionColumns
+from hardneg.data.interactions_files import read_interactions
+from hardneg.data.interactions_items import read_items
 from hardneg.data.reading import read_dataset
 from hardneg.data.rejections import Rejections
 from hardneg.evaluation.retrieval import Evaluation, evaluate

@@ -112,7 +112,9 @@ def interactions(
 ) -> None:
     """Build a recommender's dataset: a user's history asks, the item taken next answers."""
     from hardneg.data.interactions import interactions_dataset
-    from hardneg.data.interactions_files import InteractionColumns, Order, read_interactions, read_items
+    from hardneg.data.interactions_columns import InteractionColumns
+    from hardneg.data.interactions_files import Order, read_interactions
+    from hardneg.data.interactions_items import read_items
     from hardneg.data.interactions_splits import Splits
     from hardneg.data.interactions_text import TextForm
     from hardneg.data.rejections import Rejections

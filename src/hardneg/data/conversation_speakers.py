@@ -58,6 +58,12 @@ def with_speakers(history: pl.Series, turns: pl.Series) -> tuple[pl.Series, str]
 def bare(turn: str) -> str:
     """Leave out the speaker, if it is one of the usual ones.
 
+    Args:
+        turn: What is said, perhaps with a speaker.
+
+    Returns:
+        What is said.
+
     Example:
         >>> bare("User: How long is it?"), bare("Note: it is long.")
         ('How long is it?', 'Note: it is long.')

@@ -1,6 +1,7 @@
 """Which column of a file of interactions or items holds what."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -26,6 +27,32 @@ _KNOWN = {
 }
 _SHOWN = 6
 _BINARY = ("0", "1", "0.0", "1.0", "true", "false")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InteractionColumns:
+    """Which column holds what; None means to look for a common name, without regard to case, blanks, `-` and `_`.
+
+    Args:
+        user: Who.
+        item: What; also the column of its id in the file of items, if that has one of the name.
+        time: When: a number, or a date as ISO 8601 writes it.
+        rating: How much it was liked, how often it was taken, or whether a shown item was taken; a file without one
+            holds only what was taken.
+        ignore_rating: Take every row as positive, whatever its rating.
+        item_text: Columns of the file of items that make an item's text, in this order.
+    """
+
+    user: str | None = None
+    item: str | None = None
+    time: str | None = None
+    rating: str | None = None
+    ignore_rating: bool = False
+    item_text: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.ignore_rating and self.rating is not None:
+            raise DatasetError(f"a rating {self.rating!r} is named and to be ignored too; leave one of them out")
 
 
 def names_columns(fields: Sequence[str], given: Sequence[str | None]) -> bool:
@@ -72,6 +99,15 @@ def find_column(role: str, given: str | None, names: Sequence[str], *, path: Pat
 
 def matching(role: str, given: str | None, names: Sequence[str], *, path: Path) -> list[str]:
     """List the columns that could have a role, the likeliest first.
+
+    Args:
+        role: "user", "item", "time" or "rating".
+        given: The name that the user gave; None to look for known ones.
+        names: The file's columns.
+        path: The file, for messages.
+
+    Returns:
+        The columns' names as the file has them.
 
     Raises:
         DatasetError: Two columns differ only in case, blanks, `-` or `_`.

@@ -68,6 +68,15 @@ def find_separator(
 def spelled(separator: str) -> str:
     """Give the separator that a user means: some cannot be typed.
 
+    Args:
+        separator: As typed.
+
+    Returns:
+        What stands between fields.
+
+    Raises:
+        DatasetError: It is empty.
+
     Example:
         >>> spelled("tab") == chr(9), spelled("::")
         (True, '::')
@@ -113,6 +122,13 @@ def fields_of(lines: Sequence[str], separator: str) -> Iterator[list[str]]:
         if separator == BLANKS:
             yield line.split()
         elif quotes and '"' in line:
-            yield next(csv.reader([line], delimiter=separator), [line])
+            yield _unquoted(line, separator)
         else:
             yield line.split(separator)
+
+
+def _unquoted(line: str, separator: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=separator), [line])
+    except csv.Error:
+        return line.split(separator)

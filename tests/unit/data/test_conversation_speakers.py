@@ -32,6 +32,11 @@ def test_a_colon_in_a_plain_text_is_no_speaker():
     assert spoken([["Who?", "Note: nobody knows."]])[0] == [["user: Who?", "assistant: Note: nobody knows."]]
 
 
+def test_histories_that_are_all_empty_or_missing_are_lists_of_texts():
+    for history in ([[], []], [[], None]):
+        assert with_speakers(pl.Series("history", history), pl.Series(["a", "b"]))[0].to_list() == [[], []]
+
+
 def test_an_answer_that_is_missing_keeps_its_place():
     assert spoken([["Who?", "", "When?", None]])[0] == [["user: Who?", None, "user: When?", None]]
 

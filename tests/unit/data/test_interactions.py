@@ -4,7 +4,8 @@ import pytest
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.interactions import interactions_dataset
-from hardneg.data.interactions_files import read_interactions, read_items
+from hardneg.data.interactions_files import read_interactions
+from hardneg.data.interactions_items import read_items
 from hardneg.data.interactions_splits import Splits
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError

@@ -1,13 +1,16 @@
 import codecs
 import gzip
 import json
+from contextlib import suppress
 
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardneg.data.interactions_files import InteractionColumns, read_interactions, read_items
+from hardneg.data.interactions_columns import InteractionColumns
+from hardneg.data.interactions_files import read_interactions
+from hardneg.data.interactions_items import read_items
 from hardneg.data.interactions_text import TextForm
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError
@@ -317,3 +320,43 @@ def test_items_without_header_are_read_by_the_names_of_their_columns(tmp_path):
     found, mapping = items(path, columns=("id", "title", "author"))
     assert found.select("id", "title", "text").rows() == [("7", "Ubik", "Dick"), ("8", "Solaris", "Lem")]
     assert mapping.fields[:2] == (("id", "column 1"), ("title", "column 2"))
+
+
+PIECES = [
+    "user",
+    "item",
+    "time",
+    "user_id:token",
+    "::",
+    "\t",
+    ",",
+    ";",
+    "|",
+    " ",
+    '"',
+    "\n",
+    "\r",
+    "1",
+    "é",
+    "\x00",
+    "{",
+    "u",
+]
+
+
+@given(
+    pieces=st.lists(st.sampled_from(PIECES), max_size=40),
+    name=st.sampled_from(["u.data", "movies.dat", "u.item", "x.csv", "x.json", "x.jsonl", "x"]),
+    encoding=st.sampled_from(["utf-8", "latin-1", "utf-16"]),
+    columns=st.sampled_from([(), ("user", "item"), ("user", "item", "_", "time")]),
+    skip=st.booleans(),
+)
+def test_whatever_a_file_holds_it_is_read_or_refused(tmp_path_factory, pieces, name, encoding, columns, skip):
+    path = tmp_path_factory.mktemp("any") / name
+    path.write_bytes("".join(pieces).encode(encoding))
+    form, rejections = TextForm(columns=columns), Rejections(skip=skip)
+    for reader in (read_interactions, read_items):
+        with suppress(DatasetError):
+            found, mapping = reader(path, form=form, rejections=rejections)
+            assert found[found.columns[0]].null_count() == 0
+            assert mapping.lines()
