@@ -180,9 +180,12 @@ def conversations(
     from hardneg.data.rejections import Rejections
 
     refuse_taken(out)
+    mapping = None
     with progress(quiet=quiet):
         if len(files) == 1 and not is_conversation_file(Path(files[0])):
-            data = in_conversation_form(read_dataset(files[0], skip_invalid=skip_invalid), form or DEFAULT_FORM)
+            data, mapping = in_conversation_form(
+                read_dataset(files[0], skip_invalid=skip_invalid), form or DEFAULT_FORM
+            )
         else:
             data = read_conversations(
                 files,
@@ -194,7 +197,8 @@ def conversations(
                 dev_share=dev_share,
                 rejections=Rejections(skip=skip_invalid),
             )
-    write_built(data, out, as_json=as_json)
+    more = None if mapping is None else {"mapping": mapping.as_dict()}
+    write_built(data, out, as_json=as_json, more=more, lines=() if mapping is None else mapping.lines())
 
 
 def _show_unreadable(error: "DatasetError", rejections: "Rejections", *, as_json: bool) -> None:
