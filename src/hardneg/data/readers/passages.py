@@ -120,6 +120,8 @@ def _labels(table: Table, column: str, *, relevance: int) -> tuple[pl.DataFrame,
     frame = frame.filter(pl.col("item").is_not_null())
     kind = frame.schema["item"]
     nothing = pl.lit(None, pl.String)
+    if frame.is_empty():
+        return pl.DataFrame(schema=LABELS), " (none in any record)", []
     if not isinstance(kind, pl.Struct):
         by_id = plain_name(column).endswith("ids")
         values = as_ids(frame["item"], path=table.place, column=column)

@@ -89,8 +89,10 @@ def texts_of_table(table: Table, *, rejections: Rejections, has_title: bool = Tr
     if title and bool((result["title"].fill_null("") == "").all()):
         result = result.drop("title")
     parts = [f"id {key!r}", *([f"title {title!r}"] if title else []), f"text {text!r}"]
+    header = " (without header)" if table.kind.endswith("without header") else ""
     return Texts(
-        result, f"{path.name}: {', '.join(parts)}" + (f"; metadata {', '.join(map(repr, rest))}" if rest else "")
+        result,
+        f"{path.name}{header}: {', '.join(parts)}" + (f"; metadata {', '.join(map(repr, rest))}" if rest else ""),
     )
 
 
