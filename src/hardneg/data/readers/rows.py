@@ -108,6 +108,8 @@ def _without_blank(labels: pl.DataFrame) -> pl.DataFrame:
 
 def _with_doc_ids(labels: pl.DataFrame, pool: Pool | None) -> pl.DataFrame:
     """Give each label without a document's id that of a known document of its text, or a hash of the text."""
+    if pool is None and _are_plain(labels):
+        return labels.with_columns(doc_id=_ids_of(labels["text"], prefix="d"))
     shown = pl.concat_str(pl.col("title").fill_null(""), pl.col("text").fill_null(""), separator=" ").str.strip_chars()
     hashed = (
         pl.when(pl.col("title").is_null())
@@ -130,9 +132,16 @@ def _with_doc_ids(labels: pl.DataFrame, pool: Pool | None) -> pl.DataFrame:
     )
 
 
+def _are_plain(labels: pl.DataFrame) -> bool:
+    """Tell whether texts are all that is known of documents."""
+    return labels["doc_id"].null_count() == labels["title"].null_count() == labels.height
+
+
 def _without_unknown(labels: pl.DataFrame, pool: Pool | None, *, table: Table, rejections: Rejections) -> pl.DataFrame:
     """Refuse labels that have an id only, which no document has."""
     only_id = pl.col("text").is_null() & pl.col("title").is_null()
+    if not labels.select(only_id.any()).item():
+        return labels
     if pool is None:
         ids = labels.filter(~only_id)["doc_id"]
         where = "documents are needed beside this file: --documents CORPUS"
