@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hardneg.cli.consent import consent
-from hardneg.cli.display import progress, warn_if_nothing_mined
+from hardneg.cli.display import own_negatives_line, progress, show_findings, warn_if_nothing_mined
 from hardneg.cli.options import Json, Preset, Quiet, Yes, from_here, given
 
 if TYPE_CHECKING:
@@ -52,8 +52,20 @@ def run(
         typer.echo(dumps(result.as_dict()))
     else:
         _show(result)
+    if not json:
+        _show_noticed(result)
     if "funnel" in result.manifest:
         warn_if_nothing_mined(result.manifest["funnel"])
+
+
+def _show_noticed(result: "Result") -> None:
+    """Say on stderr what the trainings found, each finding once, and which of them took the dataset's own negatives."""
+    from hardneg.pipeline.run_contents import read_trained
+
+    for row, n_own in result.manifest.get("own_negatives", {}).items():
+        typer.echo(f"hardneg: {row} was {own_negatives_line(n_own)}; own_negatives = false leaves them out", err=True)
+    found = [finding for training in read_trained(result.folder) for finding in training.findings]
+    show_findings(list({(one.code, one.title): one for one in reversed(found)}.values())[::-1])
 
 
 def _bills(dataset: "Dataset", recipe: "Recipe") -> "list[Bill]":

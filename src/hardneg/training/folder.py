@@ -20,6 +20,8 @@ from hardneg.data.findings import Finding
 from hardneg.errors import RunError
 from hardneg.files import replacing
 
+_LAST = 10  # steps that the reported loss is the mean of, at least
+
 
 @dataclass(frozen=True)
 class TrainingFolder:
@@ -118,9 +120,9 @@ class TrainingFolder:
         return tuple(Finding(**one | {"examples": tuple(one["examples"])}) for one in found)
 
     def final_loss(self) -> float:
-        """Average the loss over the last tenth of the steps, at least one."""
+        """Average the loss over the last tenth of the steps, at least ten of them: single batches differ by a third."""
         losses = [json.loads(line)["loss"] for line in self.losses.read_text().splitlines()]
-        last = losses[-max(1, len(losses) // 10) :]
+        last = losses[-max(_LAST, len(losses) // 10) :]
         return sum(last) / len(last)
 
     def _state(self) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 import atexit
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from hardneg.models.precision import choose_precision
 from hardneg.models.prompts import prompt_of
 from hardneg.models.token_limit import token_limit
 from hardneg.negatives.mining import Plan
+from hardneg.negatives.own import own_negatives
 from hardneg.progress import task
 from hardneg.training.batches import training_pairs
 from hardneg.training.chances import counted
@@ -35,6 +36,7 @@ from hardneg.training.inputs import (
 from hardneg.training.interruption import noticing_signals
 from hardneg.training.lora import check_peft
 from hardneg.training.mining_again import Job, check_refresh, describe_plan
+from hardneg.training.noticed import notice
 from hardneg.training.optimisation import learning_rate
 from hardneg.training.plan import Step, TrainingData, check_plan, plan_steps
 from hardneg.training.probe import Probe, choose_probe, measure_conflict, probe_steps
@@ -57,10 +59,12 @@ class Trained:
         path: Folder of the trained model, for `SentenceTransformer(path)`.
         n_steps: Times the weights were moved.
         n_pairs: Pairs of an epoch.
-        loss: Mean loss of the last tenth of the steps.
+        loss: Mean loss of the last tenth of the steps, of at least ten if there are as many.
         seconds: Time spent in steps, earlier sessions included.
         findings: What the run showed that its owner should know; docs/symptoms.md explains each.
         refreshes: Each refresh of the negatives, in order.
+        own_negatives: Negatives that the labels of the dataset name and that were trained on, since no mined ones
+            were given.
     """
 
     path: Path
@@ -70,6 +74,7 @@ class Trained:
     seconds: float
     findings: tuple[Finding, ...] = ()
     refreshes: tuple[Refreshed, ...] = ()
+    own_negatives: int = 0
 
 
 def train(
@@ -91,8 +96,8 @@ def train(
     Args:
         model: Hub id, folder, or `package:NAME/FOLDER` of the model to start from.
         dataset: Texts and labels; labels of all splits keep answers out of the negatives.
-        negatives: Table with columns `query`, `document` (positions) and, if wanted, `weight` in [0, 1]; None
-            trains in-batch only.
+        negatives: Table with columns `query`, `document` (positions) and, if wanted, `weight` in [0, 1]. None takes
+            those that the labels of the dataset name (`own_negatives`), and without any trains in-batch only.
         scores: Teacher scores for a loss that learns from them: columns `query`, `document` (positions), `teacher` and
             `score`, as `hardneg score` makes them; several teachers are averaged.
         settings: How to train; None takes the defaults.
@@ -113,7 +118,10 @@ def train(
         MissingExtraError: A tracker, or PEFT for adapters, is not installed.
         Interrupted: SIGINT or SIGTERM came; a checkpoint was saved.
     """
-    settings = settings or TrainSettings()
+    settings, mined = settings or TrainSettings(), negatives
+    if mined is None and settings.own_negatives:
+        own = own_negatives(dataset, split)
+        negatives = own if own.height else None
     check_trackers(settings)
     check_peft(settings.lora)
     check_negatives(negatives, dataset)
@@ -167,6 +175,8 @@ def train(
         with cutting_texts(loaded, settings.max_tokens):
             session = open_session(towers, accelerator, folder, settings, inputs=inputs)
             probe = choose_probe(data, negatives, seed=settings.seed)
+            noticed = notice(dataset, mined, steps, settings=settings, teacher=teacher, split=split)
+            session = replace(session, noticed=tuple(noticed))
             with supplying(session, data, steps, negatives, job=job, max_tokens=own_limit) as supply:
                 seconds = _work(session, supply, steps, probe)
         result = {
@@ -174,6 +184,7 @@ def train(
             "n_pairs": len(query),
             "loss": folder.final_loss(),
             "seconds": seconds,
+            "own_negatives": negatives.height if mined is None and negatives is not None else 0,
         }
         close_session(session, towers, inputs=inputs, result=result, query_form=query_form)
     refreshes = tuple(Rounds(folder.path).records())

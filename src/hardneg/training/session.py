@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.utils import set_seed
 
+from hardneg.data.findings import Finding, in_order
 from hardneg.errors import Interrupted, RunError
 from hardneg.files import replacing_folder
 from hardneg.models.query_form import write_query_form
@@ -38,6 +39,7 @@ class Session:
         done: Steps that earlier sessions have done.
         seconds: Time they took.
         queue: Documents of earlier steps; None without a queue.
+        noticed: What was to be said before the first step.
     """
 
     towers: torch.nn.Module
@@ -48,6 +50,7 @@ class Session:
     done: int
     seconds: float
     queue: QueueState | None = None
+    noticed: tuple[Finding, ...] = ()
 
 
 def open_session(
@@ -175,7 +178,7 @@ def _write_findings(session: Session, *more: Mapping[str, float | None]) -> None
     if session.accelerator.is_main_process:
         found = symptoms([*session.folder.records(), *more], session.settings)
         failed = failed_refreshes(Rounds(session.folder.path).records())
-        session.folder.write_findings([*found, *([] if failed is None else [failed])])
+        session.folder.write_findings(in_order([*session.noticed, *found, *([] if failed is None else [failed])]))
 
 
 def _save_checkpoint(session: Session, step: int) -> None:

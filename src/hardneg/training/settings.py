@@ -25,6 +25,7 @@ OBSERVATION_SETTINGS = ("checkpoint_every", "trackers", "log_every")
 # Settings that older folders of runs know nothing of: at their default they do not count when runs are told apart.
 LATER_SETTINGS = (
     "lora",
+    "own_negatives",
     "in_batch",
     "curriculum",
     "refresh",
@@ -68,6 +69,8 @@ class TrainSettings:
         repeat_documents: Whether a document may be the positive of several rows of a batch. It is one column of the
             pool either way. Where few documents answer many queries, as in recommenders, only then are batches drawn
             as the pairs are; without it the popular ones wait for batches of their own.
+        own_negatives: Whether a dataset's own negatives, documents that its labels call not relevant to a query, are
+            trained on where no mined ones are given.
         in_batch: Whether the positives of other rows are negatives too. Without them and without `shared_negatives` a
             query meets its own mined negatives alone.
         shared_negatives: Whether a mined negative serves all rows of its batch, or only its own.
@@ -109,6 +112,7 @@ class TrainSettings:
     document_prompt: str | None = None
     negatives_per_row: int | None = None
     repeat_documents: bool = False
+    own_negatives: bool = True
     in_batch: bool = True
     shared_negatives: bool = True
     log_q: LogQ | None = None
