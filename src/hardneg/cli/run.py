@@ -1,5 +1,6 @@
 """`hardneg run`: every stage of a recipe."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from hardneg.pipeline.asking import Bill
     from hardneg.pipeline.run import Result
     from hardneg.recipe import Recipe
+    from hardneg.scoring import Scorer
 
 _SHOWN = ("nDCG@10", "MRR@10", "Recall@100")
 
@@ -53,18 +55,22 @@ def run(
     else:
         _show(result)
     if not json:
-        _show_noticed(result)
+        _show_noticed(result, loaded.teachers)
     if "funnel" in result.manifest:
         warn_if_nothing_mined(result.manifest["funnel"])
 
 
-def _show_noticed(result: "Result") -> None:
-    """Say on stderr what the trainings found, each finding once, and which of them took the dataset's own negatives."""
+def _show_noticed(result: "Result", teachers: "Sequence[Scorer]") -> None:
+    """Say on stderr what mining and the trainings found, each finding once, and which of them took the dataset's own negatives."""
+    from hardneg.data.findings import read_findings
     from hardneg.pipeline.run_contents import read_trained
+    from hardneg.scoring.weak_teachers import weak_teachers
 
     for row, n_own in result.manifest.get("own_negatives", {}).items():
         typer.echo(f"hardneg: {row} was {own_negatives_line(n_own)}; own_negatives = false leaves them out", err=True)
-    found = [finding for training in read_trained(result.folder) for finding in training.findings]
+    places = (result.folder, *sorted(result.folder.glob("stages/*")))
+    found = [*(one for place in places for one in read_findings(place)), *weak_teachers(teachers)]
+    found += [finding for training in read_trained(result.folder) for finding in training.findings]
     show_findings(list({(one.code, one.title): one for one in reversed(found)}.values())[::-1])
 
 

@@ -14,6 +14,7 @@ from jaxtyping import Int32
 
 from hardneg.audit.fitting import fit_filters
 from hardneg.data.dataset import Dataset
+from hardneg.data.findings import Finding, write_findings
 from hardneg.errors import InputError, RunError
 from hardneg.files import replacing
 from hardneg.filters import Filter, Learned
@@ -27,6 +28,7 @@ from hardneg.pipeline.state import read_state
 from hardneg.pipeline.verdicts import Used, judged_answers, use_verdicts, verdicts_digest, with_verdicts
 from hardneg.progress import task
 from hardneg.recipe.defaults import default_filters, default_sources
+from hardneg.scoring.weak_teachers import weak_teachers
 from hardneg.sources import Source
 from hardneg.sources.merge import check_names
 
@@ -44,6 +46,7 @@ class Mined:
             `found_by`, and what is known of them (`teacher_score`, `p_positive`); empty without such a filter.
         plan: What they were mined with, its filters fitted; training refreshes negatives by it.
         verdicts: What became of the verdicts that were taken for labels; None if there were none.
+        findings: What is to be said of the judges that filtered.
     """
 
     negatives: pl.DataFrame
@@ -51,6 +54,7 @@ class Mined:
     found: pl.DataFrame
     plan: Plan
     verdicts: Used | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 def mine(
@@ -136,7 +140,10 @@ def mine_plan(
         mined = _mine_in_memory(labelled, plan, block_size, used)
     else:
         mined = _mine_to(Path(out), labelled, plan, block_size, used, fingerprint=dataset.fingerprint)
-    return replace(mined, verdicts=became)
+    noticed = tuple(weak_teachers(plan.filters))
+    if out is not None and noticed:
+        write_findings(Path(out), noticed)
+    return replace(mined, verdicts=became, findings=noticed)
 
 
 def _mine_in_memory(dataset: Dataset, plan: Plan, block_size: int, used: pl.DataFrame | None) -> Mined:
