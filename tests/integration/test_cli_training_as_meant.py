@@ -1,5 +1,6 @@
 """What `hardneg train` does with labels, batches and losses that teach otherwise than their owner may think."""
 
+import importlib.util
 import json
 
 import polars as pl
@@ -142,3 +143,24 @@ def test_squashed_scores_at_a_teacher_temperature_of_one_are_a_finding(own, tmp_
     loss = f"loss={{'use': 'kl', 'teacher_temperature': {temperature}}}"
     assert train(own, own / "own.jsonl", tmp_path / "t", "--scores", tmp_path / "scores.parquet", "--set", loss) == 0
     assert ("HN042: the teacher's softmax is all but even" in capsys.readouterr().err) == said
+
+
+def test_a_tracker_without_a_key_is_one_message(own, tmp_path, capfd, monkeypatch):
+    pytest.importorskip("wandb")
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "NETRC"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    assert train(own, own / "own.jsonl", tmp_path / "t", "--set", "trackers=['wandb']") == 2
+    shown = capfd.readouterr().err
+    assert "Traceback" not in shown
+    assert "hardneg: the tracker 'wandb' cannot be started: " in shown
+    assert "WANDB_API_KEY" in shown
+
+
+def test_a_tracker_that_is_not_installed_is_named_with_its_extra(own, tmp_path, refusal, monkeypatch):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "wandb" else real(name, *rest))
+    command = ["train", own / "own.jsonl", "-o", tmp_path / "t", "--model", own / "tiny", "--set", "trackers=['wandb']"]
+    assert "the tracker 'wandb' needs wandb: pip install 'hardneg[wandb]'" in refusal(*command)

@@ -61,7 +61,7 @@ def run(
 
 
 def _show_noticed(result: "Result", teachers: "Sequence[Scorer]") -> None:
-    """Say on stderr what mining and the trainings found, each finding once, and which of them took the dataset's own negatives."""
+    """Say on stderr what mining and training found, each finding once, and where the dataset's own negatives served."""
     from hardneg.data.findings import read_findings
     from hardneg.pipeline.run_contents import read_trained
     from hardneg.scoring.weak_teachers import weak_teachers

@@ -25,6 +25,9 @@ from hardneg.training.settings import TrainSettings
 from hardneg.training.step import Measured
 from hardneg.training.symptoms import symptoms
 
+_KEY = "give wandb a key (`wandb login`, or WANDB_API_KEY), or set WANDB_MODE=offline"
+_ROOM = "install it anew, and make sure that the run's folder can be written to"
+
 
 @dataclass(frozen=True, eq=False)
 class Session:
@@ -82,13 +85,26 @@ def open_session(
         accelerator.register_for_checkpointing(queue)
     prepared, optimizer = accelerator.prepare(towers, build_optimizer(towers, settings))
     if settings.trackers:
-        accelerator.init_trackers("hardneg", config={name: str(value) for name, value in inputs.items()})
+        _start_trackers(accelerator, settings, {name: str(value) for name, value in inputs.items()})
     done = folder.latest() or 0
     if done:
         accelerator.load_state(str(folder.checkpoint(done)))
     seconds = folder.cut_losses(done) if accelerator.is_main_process else 0.0
     accelerator.wait_for_everyone()
     return Session(prepared, optimizer, accelerator, folder, settings, done, seconds, queue)
+
+
+def _start_trackers(accelerator: Accelerator, settings: TrainSettings, config: dict[str, str]) -> None:
+    """Start the trackers, or say in one message which of them would not start, and why."""
+    try:
+        accelerator.init_trackers("hardneg", config=config)
+    except Exception as error:  # each tracker has errors of its own: no key, no network, no such project
+        named = " and ".join(map(repr, settings.trackers))
+        said = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise RunError(
+            f"the tracker {named} cannot be started: {said}; {_KEY if 'wandb' in settings.trackers else _ROOM}, or "
+            "leave the setting 'trackers' out: loss.jsonl in the run's folder has every step anyway"
+        ) from error
 
 
 def record(
