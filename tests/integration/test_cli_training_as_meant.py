@@ -6,6 +6,8 @@ import json
 import polars as pl
 import pytest
 
+import hardneg as hn
+from hardneg.audit.verdicts import VERDICTS_SCHEMA
 from hardneg.cli import main
 from hardneg.data.reading import read_dataset
 from tiny_model import build_tiny_model
@@ -164,3 +166,22 @@ def test_a_tracker_that_is_not_installed_is_named_with_its_extra(own, tmp_path, 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "wandb" else real(name, *rest))
     command = ["train", own / "own.jsonl", "-o", tmp_path / "t", "--model", own / "tiny", "--set", "trackers=['wandb']"]
     assert "the tracker 'wandb' needs wandb: pip install 'hardneg[wandb]'" in refusal(*command)
+
+
+def test_python_trains_on_the_labels_that_the_command_trains_on(bench, tmp_path):
+    data = read_dataset(bench / "data")
+    first = hn.mine(data, sources=["bm25(analyzer='plain')"], filters=[], depth=9)
+    query, document = first.negatives.select("query", "document").row(0)
+    verdicts = pl.DataFrame([(query, document, True, True)], schema=VERDICTS_SCHEMA, orient="row")
+    out, settings = tmp_path / "run", hn.TrainSettings(batch_size=8, precision="fp32")
+    mined = hn.mine(data, sources=["bm25(analyzer='plain')"], filters=[], depth=9, verdicts=verdicts, out=out)
+    assert mined.found.height == 1
+    hn.train(bench / "tiny", data, mined, settings=settings, out=tmp_path / "python")
+    hn.train(bench / "tiny", data, mined.negatives, settings=settings, out=tmp_path / "table")
+    command = ["train", bench / "data", "--model", bench / "tiny", "--negatives", out, "-o", tmp_path / "command"]
+    command += ["--set", "batch_size=8", "--set", "precision=fp32", "--quiet"]
+    assert main([*map(str, command)]) == 0
+    assert inputs(tmp_path / "python") == inputs(tmp_path / "command")
+    assert inputs(tmp_path / "table")["dataset"] == data.fingerprint != inputs(tmp_path / "python")["dataset"]
+    models = [(tmp_path / name / "model" / "model.safetensors").read_bytes() for name in ("python", "command", "table")]
+    assert models[0] == models[1] != models[2]

@@ -1,23 +1,29 @@
 """Everything that steers training; the defaults and their sources are in docs/training.md."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal, get_args
 
+from hardneg.components import Room, settle
 from hardneg.errors import RecipeError
-from hardneg.losses import takes_log_q
+from hardneg.losses import LOSSES, WeightedSum, takes_log_q
 from hardneg.losses.info_nce import InfoNCE
 from hardneg.losses.protocol import Loss
 from hardneg.models.formats import Precision
+from hardneg.place import Place
 from hardneg.training.curriculum import Curriculum
 from hardneg.training.log_q import LogQ
 from hardneg.training.lora import LoRA
 from hardneg.training.masking import Mask
+from hardneg.training.masks import MASKS
 from hardneg.training.queue import Queue
 from hardneg.training.refresh import Refresh
 from hardneg.training.replacement import Replacement
 
 Schedule = Literal["linear", "cosine", "constant"]
 Tracker = Literal["tensorboard", "wandb"]
+
+_ROOMS = {"loss": Room("loss", LOSSES, Loss, total=WeightedSum), "mask": Room("mask", MASKS, Mask)}
 
 # Settings that say how a run is watched and kept, not what comes out of it: they may change on resume.
 OBSERVATION_SETTINGS = ("checkpoint_every", "trackers", "log_every")
@@ -44,8 +50,9 @@ class TrainSettings:
     """How a model is trained.
 
     Args:
-        loss: Function of the score matrix. An array of tables, each with a `weight`, is their weighted sum.
-        mask: Decides in each step which negatives are left out as likely answers; None leaves none out.
+        loss: Function of the score matrix, or its name ("kl(teacher_temperature=0.05)"). An array of tables, each with
+            a `weight`, is their weighted sum.
+        mask: Decides in each step which negatives are left out as likely answers, or its name; None leaves none out.
         epochs: Times every pair is seen.
         max_steps: Steps of the whole run, over as many epochs as they take; None takes `epochs` whole epochs. The
             schedules of the learning rate and of a curriculum span these steps.
@@ -134,6 +141,7 @@ class TrainSettings:
         return replace(self, curriculum=None, refresh=None, replacement=None)
 
     def __post_init__(self) -> None:
+        settle(self, Place(Path("training")), rooms=_ROOMS)
         least = {
             "epochs": 1,
             "batch_size": 2,
