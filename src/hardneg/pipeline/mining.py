@@ -112,9 +112,10 @@ def mine(
     refusing = default_filters(chosen)
     if filters is not None:
         refusing = picked(FILTER, filters, place.at("filters"), fallbacks={"seed": seed})
-    if not isinstance(select, Selection):
-        select = build(Selection, {} if select is None else select, place.at("select"), rooms=SELECT)
-    plan = Plan(split, chosen, refusing, select, depth, seed)
+    picking: Selection = (
+        select if isinstance(select, Selection) else build(Selection, select or {}, place.at("select"), rooms=SELECT)
+    )
+    plan = Plan(split, chosen, refusing, picking, depth, seed)
     return mine_plan(dataset, plan, block_size=block_size, verdicts=verdicts, out=out)
 
 
