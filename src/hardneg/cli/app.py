@@ -30,7 +30,10 @@ from hardneg.errors import InputError, Interrupted
 
 _INTERRUPTED_BY_KEYBOARD = 130
 
-EXIT_CODES = "Exit codes: 0 done, 1 findings (data check found an error), 2 bad input, 3 interrupted and resumable."
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 findings (data check found an error, a rung of a ladder failed), 2 bad input, "
+    "3 interrupted and resumable."
+)
 
 _PANIC = (
     "polars gave up on a table: {}; usually a file is damaged, or too large for memory: check it with "

@@ -75,17 +75,12 @@ def _show_noticed(result: "Result", teachers: "Sequence[Scorer]") -> None:
 
 
 def _bills(dataset: "Dataset", recipe: "Recipe") -> "list[Bill]":
-    """Estimate what the judges of all stages will cost; where a stage needs the model of another, nobody knows yet."""
-    from hardneg.pipeline.asking import mining_bills
+    """Estimate what the judges of all stages will cost, as filters and as teachers, equal bills once."""
+    from hardneg.pipeline.asking import stage_bills
     from hardneg.pipeline.verdicts import labelled_for
-    from hardneg.recipe.plan import plan_of
 
-    known = [stage for stage in recipe.stages if stage.sources and not stage.needs]
-    return [
-        bill
-        for stage in known
-        for bill in mining_bills(labelled_for(stage.mine, dataset), plan_of(stage, seed=recipe.seed))
-    ]
+    bills = [bill for stage in recipe.stages for bill in stage_bills(recipe, stage, labelled_for(stage.mine, dataset))]
+    return list({str(bill): bill for bill in bills}.values())
 
 
 def _show(result: "Result") -> None:
