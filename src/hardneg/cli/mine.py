@@ -86,7 +86,11 @@ def mine(
         from dataclasses import asdict
         from json import dumps
 
-        more = {"found_positives": mined.found.height, "learned": fits, "findings": [asdict(each) for each in findings]}
+        more = {
+            "found_positives": mined.found.height,
+            "learned": [_finite(fit) for fit in fits],
+            "findings": [asdict(each) for each in findings],
+        }
         more |= {} if mined.verdicts is None else {"verdicts": mined.verdicts.as_dict()}
         typer.echo(dumps({"folder": str(out), **mined.funnel, **more}))
     else:
@@ -96,6 +100,11 @@ def mine(
         _show_found(mined.found.height, fits, str(out))
         show_findings(findings)
     warn_if_nothing_mined(mined.funnel)
+
+
+def _finite(fit: dict[str, Any]) -> dict[str, Any]:
+    """Write a threshold that refuses nothing as null: JSON has no infinity."""
+    return {key: None if value == float("inf") else value for key, value in fit.items()}
 
 
 def _show_found(n_found: int, fits: list[dict[str, Any]], out: str) -> None:
