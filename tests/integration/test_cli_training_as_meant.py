@@ -77,6 +77,15 @@ def test_a_run_without_sources_trains_on_the_datasets_own_negatives_too(own, tmp
     assert json.loads((tmp_path / "run" / "manifest.json").read_text())["own_negatives"] == {"in_batch-seed0": 5}
 
 
+def test_of_many_judged_negatives_a_row_gets_eight_unless_told_otherwise(own, tmp_path):
+    rows = [OWN[0] | {"negatives": [f"The bridge is {number} meters long." for number in range(30)]}, *OWN[1:]]
+    (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert train(own, tmp_path / "own.jsonl", tmp_path / "turns") == 0
+    assert train(own, tmp_path / "own.jsonl", tmp_path / "two", "--set", "negatives_per_row=2") == 0
+    pools = [json.loads((tmp_path / name / "loss.jsonl").read_text())["n_pool"] for name in ("turns", "two")]
+    assert pools == [3 + 8 + 1 + 2, 3 + 2 + 1 + 2]
+
+
 @pytest.mark.parametrize(("sources", "said"), [(["bm25"], True), (["bm25", "judged"], False)])
 def test_judged_negatives_that_mining_left_aside_are_a_finding(own, tmp_path, capsys, sources, said):
     options = [word for source in sources for word in ("--source", source)]

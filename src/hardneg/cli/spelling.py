@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 # What stands before a name that belongs to a component, a recipe or a filter, and not to the command.
@@ -30,11 +31,11 @@ def as_typed(message: str, program: Any, arguments: Sequence[str]) -> str:  # no
             continue
         value = r"(?: ?= ?[Tt]rue)?" if getattr(parameter, "is_flag", False) else r"(?: ?= ?(?=[\w.\"]))?"
         pattern = re.compile(rf"{_OF_OTHERS}(?<!filter's ){name}\b(?!\.){value}")
-        message = pattern.sub(lambda found, typed=typed: _replaced(found, typed, path), message)
+        message = pattern.sub(partial(_replaced, typed=typed, path=path), message)
     return message
 
 
-def _replaced(found: re.Match[str], typed: str, path: Sequence[str]) -> str:
+def _replaced(found: re.Match[str], *, typed: str, path: Sequence[str]) -> str:
     """Give the option in place of what was found, unless it is a key of something with a name."""
     owner = re.search(r"(\w+): (?:[\w ]+ and )?$", found.string[: found.start()])
     if owner is not None and owner[1] not in path:
@@ -44,7 +45,7 @@ def _replaced(found: re.Match[str], typed: str, path: Sequence[str]) -> str:
 
 def _command(program: Any, arguments: Sequence[str]) -> tuple[Any, list[str]]:  # noqa: ANN401
     """Find the command that was typed, and the names that lead to it."""
-    command, path = program, []
+    command, path = program, list[str]()
     for word in arguments:
         inner = getattr(command, "commands", {}).get(word)
         if inner is not None:

@@ -70,12 +70,12 @@ def train(
     else:
         typer.echo(
             f"{trained.n_steps:,} steps over {trained.n_pairs:,} pairs in {trained.seconds:,.0f} s, "
-            f"final loss {trained.loss:.4f} (mean of the last steps); the model is {trained.path}"
+            f"final loss {trained.loss:.4g} (mean of the last steps); the model is {trained.path}"
         )
-    if trained.own_negatives and not (json or quiet):
+    if trained.own_negatives and not json:
         typer.echo(
             f"hardneg: {own_negatives_line(trained.own_negatives)}; --set own_negatives=false leaves them out",
             err=True,
         )
-    if not (json or quiet):
+    if not json:
         show_findings(trained.findings)

@@ -51,6 +51,9 @@ from hardneg.training.teacher_scores import TeacherScores
 from hardneg.training.teaching_checks import check_taught
 
 
+_OWN_PER_ROW = 8  # as many as most files that bring negatives have for a query; the others have their turn
+
+
 @dataclass(frozen=True)
 class Trained:
     """A finished training run.
@@ -122,6 +125,7 @@ def train(
     if mined is None and settings.own_negatives:
         own = own_negatives(dataset, split)
         negatives = own if own.height else None
+        settings = _in_turn(own, settings)
     check_trackers(settings)
     check_peft(settings.lora)
     check_negatives(negatives, dataset)
@@ -189,6 +193,14 @@ def train(
         close_session(session, towers, inputs=inputs, result=result, query_form=query_form)
     refreshes = tuple(Rounds(folder.path).records())
     return Trained(path=folder.model, **result, findings=folder.findings(), refreshes=refreshes)
+
+
+def _in_turn(own: pl.DataFrame, settings: TrainSettings) -> TrainSettings:
+    """Bound what a row gets of a dataset's own negatives: a query may have hundreds, and each of them is encoded."""
+    most = own.group_by("query").len()["len"].max() if own.height else 0
+    if settings.negatives_per_row is not None or not isinstance(most, int) or most <= _OWN_PER_ROW:
+        return settings
+    return replace(settings, negatives_per_row=_OWN_PER_ROW)
 
 
 def _start_accelerator(settings: TrainSettings, folder: TrainingFolder) -> Accelerator:
