@@ -106,12 +106,14 @@ def dealt_batches(
         Pair numbers of each batch; every pair is in one, and sizes differ by at most 1.
     """
     order = permutation(seed, _ORDER, epoch, size=len(query))
-    groups = dataset.query_text_group[query][order], dataset.text_group[document][order]
-    asked, answered = (np.unique(group, return_inverse=True, return_counts=True)[1:] for group in groups)
-    times = np.stack([asked[1][asked[0]], answered[1][answered[0]]])
-    by_document = times[1] > times[0]
-    shared = np.where(by_document, groups[1], groups[0])  # what the pair has in common with most others
-    dealt = order[np.lexsort((shared, by_document, -times.max(axis=0)))]
+    asked, answered = dataset.query_text_group[query][order], dataset.text_group[document][order]
+    times = np.stack(
+        [np.unique_counts(each).counts[np.unique_inverse(each).inverse_indices] for each in (asked, answered)]
+    )
+    # What a pair has in common with most others, and when the first of these comes in the seeded order.
+    common = np.where(times[1] > times[0], -1 - answered, asked)
+    _, first, group = np.unique(common, return_index=True, return_inverse=True)
+    dealt = order[np.lexsort((first[group], -times.max(axis=0)))]
     n_batches = len(even_sizes(len(order), batch_size))
     return [dealt[at::n_batches] for at in permutation(seed, _BATCHES, epoch, size=n_batches)]
 

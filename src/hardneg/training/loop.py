@@ -15,6 +15,7 @@ from torch import distributed
 from hardneg.data.dataset import Dataset
 from hardneg.data.findings import Finding
 from hardneg.errors import RunError
+from hardneg.live.log import event
 from hardneg.models.precision import choose_precision
 from hardneg.models.prompts import prompt_of
 from hardneg.models.token_limit import token_limit
@@ -49,7 +50,6 @@ from hardneg.training.step import compute_gradient
 from hardneg.training.supply import Supply, supplying
 from hardneg.training.teacher_scores import TeacherScores
 from hardneg.training.teaching_checks import check_taught
-
 
 _OWN_PER_ROW = 8  # as many as most files that bring negatives have for a query; the others have their turn
 
@@ -123,9 +123,8 @@ def train(
     """
     settings, mined = settings or TrainSettings(), negatives
     if mined is None and settings.own_negatives:
-        own = own_negatives(dataset, split)
-        negatives = own if own.height else None
-        settings = _in_turn(own, settings)
+        negatives, settings = _own(dataset, split, settings)
+        event("own_negatives", count=0 if negatives is None else negatives.height)
     check_trackers(settings)
     check_peft(settings.lora)
     check_negatives(negatives, dataset)
@@ -180,7 +179,7 @@ def train(
             session = open_session(towers, accelerator, folder, settings, inputs=inputs)
             probe = choose_probe(data, negatives, seed=settings.seed)
             noticed = notice(dataset, mined, steps, settings=settings, teacher=teacher, split=split)
-            session = replace(session, noticed=tuple(noticed))
+            session = replace(session, noticed=noticed)
             with supplying(session, data, steps, negatives, job=job, max_tokens=own_limit) as supply:
                 seconds = _work(session, supply, steps, probe)
         result = {
@@ -195,12 +194,14 @@ def train(
     return Trained(path=folder.model, **result, findings=folder.findings(), refreshes=refreshes)
 
 
-def _in_turn(own: pl.DataFrame, settings: TrainSettings) -> TrainSettings:
-    """Bound what a row gets of a dataset's own negatives: a query may have hundreds, and each of them is encoded."""
-    most = own.group_by("query").len()["len"].max() if own.height else 0
-    if settings.negatives_per_row is not None or not isinstance(most, int) or most <= _OWN_PER_ROW:
-        return settings
-    return replace(settings, negatives_per_row=_OWN_PER_ROW)
+def _own(dataset: Dataset, split: str, settings: TrainSettings) -> tuple[pl.DataFrame | None, TrainSettings]:
+    """Take a dataset's own negatives, if it has any, and bound what a row gets of them: a query may have hundreds."""
+    own = own_negatives(dataset, split)
+    if own.is_empty():
+        return None, settings
+    if settings.negatives_per_row is None and int(own["query"].unique_counts().max()) > _OWN_PER_ROW:  # type: ignore[arg-type]
+        settings = replace(settings, negatives_per_row=_OWN_PER_ROW)
+    return own, settings
 
 
 def _start_accelerator(settings: TrainSettings, folder: TrainingFolder) -> Accelerator:

@@ -27,7 +27,7 @@ def notice(
     settings: TrainSettings,
     teacher: TeacherScores | None,
     split: str,
-) -> list[Finding]:
+) -> tuple[Finding, ...]:
     """Look at what goes into a run for what its owner may not have meant.
 
     Args:
@@ -46,7 +46,7 @@ def notice(
         _left_out(steps),
         _even_teacher(settings.loss, teacher),
     ]
-    return [each for each in found if each is not None]
+    return tuple(each for each in found if each is not None)
 
 
 def _unused(dataset: Dataset, negatives: pl.DataFrame | None, split: str) -> Finding | None:

@@ -77,7 +77,7 @@ class TrainSettings:
             pool either way. Where few documents answer many queries, as in recommenders, only then are batches drawn
             as the pairs are; without it the popular ones wait for batches of their own.
         own_negatives: Whether a dataset's own negatives, documents that its labels call not relevant to a query, are
-            trained on where no mined ones are given; at most 8 a row, in turn, unless `negatives_per_row` says otherwise.
+            trained on where no mined ones are given; a row gets at most 8, in turn, unless `negatives_per_row` is set.
         in_batch: Whether the positives of other rows are negatives too. Without them and without `shared_negatives` a
             query meets its own mined negatives alone.
         shared_negatives: Whether a mined negative serves all rows of its batch, or only its own.

@@ -82,6 +82,19 @@ def test_a_query_with_most_of_the_pairs_is_dealt_evenly_among_the_others():
     assert sorted(np.concatenate(batches).tolist()) == list(range(100))
     assert [len(rows) for rows in batches] == [10] * 10
     assert [int((query[rows] == 0).sum()) for rows in batches] == [8] * 10
+    later = dealt_batches(dataset, query, document, batch_size=10, epoch=1, seed=0)
+    together = [{tuple(sorted(query[rows][query[rows] > 0])) for rows in each} for each in (batches, later)]
+    assert together[0] != together[1]
+    again = dealt_batches(dataset, query, document, batch_size=10, epoch=0, seed=0)
+    assert all((a == b).all() for a, b in zip(batches, again, strict=True))
+
+
+def test_a_document_with_most_of_the_pairs_is_dealt_evenly_too():
+    pairs = [(i, 0) for i in range(80)] + [(80 + i, i) for i in range(1, 21)]
+    dataset = dataset_of(pairs, 101, 21)
+    query, document = training_pairs(dataset, "train")
+    batches = dealt_batches(dataset, query, document, batch_size=10, epoch=0, seed=0)
+    assert [int((document[rows] == 0).sum()) for rows in batches] == [8] * 10
 
 
 def test_a_document_that_answers_everything_makes_a_batch_for_each_of_its_pairs():
