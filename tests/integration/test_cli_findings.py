@@ -181,6 +181,7 @@ class CrashTheMiner:
         while self.steps == 4 and "crashed" not in (self.log.read_text() if self.log.exists() else ""):
             assert time.monotonic() < deadline
             time.sleep(0.05)
+        time.sleep(0.3 * (self.steps == 4))  # the process is gone a moment after its last words
 
 
 def test_a_run_whose_second_process_dies_reports_it(words, tmp_path, capsys):

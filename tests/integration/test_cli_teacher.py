@@ -69,7 +69,7 @@ def test_refusals_say_what_to_do(bench, mined, tmp_path, refusal):
     assert "hardneg mine --split test" in refused("--split", "test")
     assert "take fewer folds, another seed or more queries" in refused("--folds", 40)
     assert "no column 'chat' to group by; they have: id, text" in refused("--group", "chat")
-    assert "learning_rate must be above 0" in refused("--learning-rate", 0)
+    assert "--learning-rate must be above 0" in refused("--learning-rate", 0)
     assert "unknown source 'bm52'" in refused("--first-stage", "bm52")
     assert not (tmp_path / "teacher").exists()
 
