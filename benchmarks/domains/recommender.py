@@ -21,7 +21,9 @@ import polars as pl
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.interactions import interactions_dataset
-from hardneg.data.interactions_files import InteractionColumns, read_interactions, read_items
+from hardneg.data.interactions_columns import InteractionColumns
+from hardneg.data.interactions_files import read_interactions
+from hardneg.data.interactions_items import read_items
 from hardneg.data.reading import read_dataset
 from hardneg.data.rejections import Rejections
 from hardneg.evaluation.retrieval import Evaluation, evaluate
@@ -82,8 +84,8 @@ def _dataset(data: Path, runs: Path) -> Dataset:
     place = runs / "dataset"
     if not (place / "qrels.parquet").exists():
         strict, columns = Rejections(skip=False), InteractionColumns()
-        events = read_interactions(data / "ratings.csv", columns=columns, rejections=strict)
-        items = read_items(data / "movies.csv", columns=columns, rejections=strict)
+        events, _ = read_interactions(data / "ratings.csv", columns=columns, rejections=strict)
+        items, _ = read_items(data / "movies.csv", columns=columns, rejections=strict)
         dataset, counts = interactions_dataset(events, items, min_rating=4, history=20, queries_per_user=100)
         dataset.write(place)
         (runs / "counts.json").write_text(json.dumps(vars(counts)) + "\n")

@@ -87,7 +87,7 @@ def test_check_exits_with_1_on_errors_and_0_where_they_are_tolerated(tiny, tmp_p
     ("arguments", "message"),
     [
         (["check", "nowhere"], "nowhere: no such file or folder"),
-        (["pairs", "nowhere.csv", "-o", "out"], "nowhere.csv: no such file of pairs"),
+        (["pairs", "nowhere.csv", "-o", "out"], "nowhere.csv: no such file or folder"),
         (["python", "no_such_package", "-o", "out"], "no_such_package: neither a folder"),
         (["python", "json", "-o", "taken"], "taken: is a file"),
     ],

@@ -45,7 +45,7 @@ def test_what_was_built_is_told_in_words(files, capsys):
     ("arguments", "message"),
     [
         (["--user", "who"], "ratings.csv: no column 'who'; it has: user, item, time, rating; name it with --user"),
-        (["--split", "randomly"], "no split by 'randomly'; take leave-last-out or time"),
+        (["--split", "randomly"], "no split by 'randomly'; take leave-last-out, time or random"),
         (["--item-text", "plot"], "items.csv: no column 'plot' for the text"),
         (["--split", "time", "--test-share", "0.7", "--dev-share", "0.5"], "their sum below 1"),
     ],
@@ -60,7 +60,24 @@ def test_bad_input_is_one_message_and_leaves_nothing(files, arguments, message, 
 
 def test_the_preset_names_the_column_that_items_lack(files, tmp_path, capsys):
     toy_items().drop("category").write_csv("bare.csv")
-    assert main(["data", "interactions", "ratings.csv", "--items", "bare.csv", "-o", "bare", "--model", "m"]) == 0
+    assert (
+        main(
+            [
+                "data",
+                "interactions",
+                "ratings.csv",
+                "--items",
+                "bare.csv",
+                "-o",
+                "bare",
+                "--model",
+                "m",
+                "--min-rating",
+                "1",
+            ]
+        )
+        == 0
+    )
     capsys.readouterr()
     assert main(["mine", "bare", "-o", "mined", "--preset", "recommender", "--model", "m"]) == 2
     shown = capsys.readouterr()
@@ -86,3 +103,68 @@ def test_a_recipe_leaves_out_what_was_seen_and_names_a_split_that_is_not_there(f
     capsys.readouterr()
     assert main(["run", "recipe.toml", "--out", "other", "--quiet"]) == 2
     assert "no split 'sene' to exclude; it has: train, dev, test, seen" in capsys.readouterr().err
+
+
+CLICKS = [("u0", "i2", 1), ("u0", "i9", 0), ("u0", "i1", 1), ("u0", "i4", 0), ("u0", "i10", 1), ("u1", "i7", 1)]
+CLICKS += [("u1", "i11", 0), ("u1", "i10", 1), ("u1", "i6", 1), ("u1", "i3", 0)]
+
+
+def test_clicks_of_0_are_never_positives(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    lines = [f"{user},{item},{time},{click}" for time, (user, item, click) in enumerate(CLICKS)]
+    (tmp_path / "click.csv").write_text("\n".join(["user_id,item_id,timestamp,click", *lines]))
+    for split in ("leave-last-out", "random"):
+        assert main(["data", "interactions", "click.csv", "-o", split, "--split", split, "--json"]) == 0
+        built = json.loads(capsys.readouterr().out)
+        assert built["interactions"]["positives"] == 6
+        notes = built["mapping"]["interactions"]["notes"]
+        assert "positive is 1, a click; 0 is an exposure without a click (6 of 10)" in notes
+        data = read_dataset(split)
+        labels = data.qrels.filter(data.qrels["relevance"] > 0)["document"]
+        taken = set(data.documents["id"].gather(labels))
+        assert taken <= {item for _, item, click in CLICKS if click}
+
+
+def test_a_file_without_header_or_times_is_built_and_says_how_it_was_read(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    toy = toy_events().select("user", "item", "rating")
+    (tmp_path / "plays.dat").write_text("".join("::".join(map(str, row)) + "\n" for row in toy.iter_rows()))
+    (tmp_path / "names.txt").write_text("".join(f"i{n}|Film {n}|Drama\n" for n in range(30)))
+    command = ["data", "interactions", "plays.dat", "-o", "out", "--items", "names.txt"]
+    assert main(command) == 2
+    assert "--columns user,item,rating,time" in capsys.readouterr().err
+    command += ["--columns", "user,item,rating", "--item-columns", "id,title,genres"]
+    assert main(command) == 2
+    assert "--split random" in capsys.readouterr().err
+    command += ["--split", "random"]
+    assert main(command) == 2
+    assert "--min-rating 4" in capsys.readouterr().err
+    assert main([*command, "--min-rating", "4"]) == 0
+    shown = capsys.readouterr().out
+    assert "user    ← column 1" in shown
+    assert "plays.dat is UTF-8, '::' between fields, no header" in shown
+    assert "title     ← column 2" in shown
+    assert read_dataset("out").document_texts.to_list()[0].startswith("Film ")
+
+
+def test_items_of_other_ids_are_refused_and_those_that_lack_counted(files, tmp_path, capsys):
+    toy_items().with_columns(id="id" + toy_items()["id"]).drop("category").write_csv("other.csv")
+    asked = ["data", "interactions", "ratings.csv", "--min-rating", "2", "-o", "out"]
+    assert main([*asked, "--items", "other.csv"]) == 2
+    assert "is in the file of items ('idi0', 'idi1', 'idi2', …)" in capsys.readouterr().err
+    toy_items().head(20).drop("category").write_csv("some.csv")
+    assert main([*asked, "--items", "some.csv"]) == 0
+    assert "items that the file of items lacks: 9" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("split", ["random", "time"])
+def test_the_order_of_rows_is_for_the_split_that_reads_one(files, split, capsys):
+    assert main([*files, "--order", "--split", split]) == 2
+    assert "--order is for --split leave-last-out" in capsys.readouterr().err
+
+
+def test_the_order_of_rows_is_taken_where_the_user_says_so(files, capsys):
+    assert main([*files, "--order", "--ignore-rating", "--json"]) == 0
+    mapping = json.loads(capsys.readouterr().out)["mapping"]["interactions"]
+    assert mapping["ignored"] == ["time", "rating"]
+    assert "the order of rows is taken as the order of time, as you said" in mapping["notes"]

@@ -50,7 +50,7 @@ def fuller_labels(dataset: Dataset, path: Path | str) -> Truth:
         DatasetError: A row is broken or names an unknown id; the message has its line.
     """
     file = Path(path)
-    rows = read_qrels(file, split="judged", rejections=Rejections())
+    rows = read_qrels(file, split="judged", rejections=Rejections()).rows
     for column, table, kind in (("query", dataset.queries, "query"), ("document", dataset.documents, "document")):
         id_column = "query_id" if kind == "query" else "doc_id"
         known = table.select(pl.col("id").alias(id_column)).with_row_index(column).cast({column: pl.Int32})

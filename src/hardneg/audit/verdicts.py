@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from hardneg.data.dataset import Dataset
+from hardneg.data.delimited import named_rows
 from hardneg.data.lines import numbered_lines, parse_record, raise_encoding_error
 from hardneg.errors import DatasetError
 from hardneg.files import replacing
@@ -18,8 +19,8 @@ SUFFIXES = (".csv", ".jsonl")
 
 _COLUMNS = ("query_id", "doc_id", "query", "document", "positives", "answer")
 _NEEDED = ("query_id", "doc_id", "answer")
+_READ = (*_COLUMNS, "drawn")
 _YES, _NO = ("yes", "y", "1", "true"), ("no", "n", "0", "false")
-_MAX_FIELD = 2**31 - 1
 _JOINT = "\n---\n"
 
 
@@ -107,7 +108,7 @@ def _row(dataset: Dataset, pair: dict[str, Any]) -> dict[str, Any]:
 def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield each record with the line on which it starts; all have what is needed."""
     raise_encoding_error(path)
-    for line, record in _lines(path) if path.suffix == ".jsonl" else _table_rows(path):
+    for line, record in _lines(path) if path.suffix == ".jsonl" else named_rows(path, known=_READ):
         for name in _NEEDED:
             if name not in record:
                 raise DatasetError(f"{name!r} is missing; it needs {', '.join(_NEEDED)}", path=path, line=line)
@@ -120,24 +121,6 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if isinstance(record, str):
             raise DatasetError(record, path=path, line=number)
         yield number, record
-
-
-def _table_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    csv.field_size_limit(_MAX_FIELD)
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file, strict=True)
-        header, start = next(reader, []), 1
-        try:
-            start = reader.line_num + 1
-            for fields in reader:
-                if any(field.strip() for field in fields):
-                    if len(fields) != len(header):
-                        problem = f"{len(fields)} fields where the header has {len(header)}"
-                        raise DatasetError(problem, path=path, line=start)
-                    yield start, dict(zip(header, fields, strict=True))
-                start = reader.line_num + 1
-        except csv.Error as error:
-            raise DatasetError(f"broken CSV: {error}", path=path, line=start) from error
 
 
 def _truth(value: object, name: str, path: Path, line: int) -> bool | None:

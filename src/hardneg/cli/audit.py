@@ -11,8 +11,10 @@ import typer
 
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress
+from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Preset, Quiet, ResultsIn, Seed, SkipInvalid, Yes
 from hardneg.cli.planning import check_floor, read_recipe, read_scorer
+from hardneg.data.layout import Layout
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from hardneg.scoring import Scorer
 
 
+@reads_dataset
 def audit(
     dataset: DatasetPath,
     split: Annotated[
@@ -77,6 +80,8 @@ def audit(
     yes: Yes = False,
     json: Json = False,
     quiet: Quiet = False,
+    *,
+    layout: Layout,
 ) -> None:
     """Measure how many answers a way of mining hands out as negatives, before any training.
 
@@ -128,7 +133,7 @@ def audit(
     judge = None if scorer is None else read_scorer(scorer)
     with progress(quiet=quiet or json) as pause, _fitting() as fit, recording(out, "audit"):
         agree = partial(consent, yes=yes, pause=pause)
-        data = read_dataset(dataset, skip_invalid=skip_invalid)
+        data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
         options: dict[str, Any] = {"group": group, "score": score, "block_size": size, "fit": fit}
         options["permit"] = lambda plans, plantings: agree(audit_bills(plans, plantings))
         planting = {"share": share, "seeds": range(plan.seed, plan.seed + audit_seeds), "max_queries": max_queries}

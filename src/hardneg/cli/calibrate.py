@@ -8,13 +8,16 @@ import typer
 from hardneg.cli.audit_display import said
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress
+from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Preset, Quiet, ResultsIn, Seed, SkipInvalid, Yes
 from hardneg.cli.planning import check_floor, read_recipe, read_scorer
+from hardneg.data.layout import Layout
 
 if TYPE_CHECKING:
     from hardneg.audit.calibrate import Calibration
 
 
+@reads_dataset
 def calibrate(
     dataset: DatasetPath,
     budget: Annotated[
@@ -40,6 +43,8 @@ def calibrate(
     yes: Yes = False,
     json: Json = False,
     quiet: Quiet = False,
+    *,
+    layout: Layout,
 ) -> None:
     """Find the filter that gives the hardest negatives for the share of answers that you accept among them.
 
@@ -74,7 +79,7 @@ def calibrate(
     teacher = None if scorer is None else read_scorer(scorer)
     with progress(quiet=quiet or json) as pause, recording(out, "calibrate"):
         found = find(
-            read_dataset(dataset, skip_invalid=skip_invalid),
+            read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid),
             plan,
             budget=budget,
             teacher=teacher,

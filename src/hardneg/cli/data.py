@@ -8,15 +8,20 @@ import typer
 
 from hardneg.cli.built import refuse_taken, write_built
 from hardneg.cli.display import progress
+from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid
+from hardneg.data.layout import Layout
 
 if TYPE_CHECKING:
     from hardneg.data.findings import Check, Lengths
+    from hardneg.data.rejections import Rejections
+    from hardneg.errors import DatasetError
 
 data_app = typer.Typer(help="Build and check datasets.", no_args_is_help=True)
 
 
 @data_app.command("check")
+@reads_dataset
 def check(
     dataset: DatasetPath,
     *,
@@ -29,6 +34,7 @@ def check(
     skip_invalid: SkipInvalid = False,
     as_json: Json = False,
     quiet: Quiet = False,
+    layout: Layout,
 ) -> None:
     """Report counts and findings of a dataset; exit with 1 if some finding is an error.
 
@@ -38,12 +44,17 @@ def check(
     from hardneg.data.reading import read_reporting
     from hardneg.data.rejections import Rejections
     from hardneg.data.token_lengths import token_lengths
+    from hardneg.errors import DatasetError
     from hardneg.models.resolve import resolve_model
 
     place = None if model is None else resolve_model(model)
     rejections = Rejections(skip=True)
     with progress(quiet=quiet):
-        data = read_reporting(dataset, rejections)
+        try:
+            data = read_reporting(dataset, rejections, layout=layout)
+        except DatasetError as error:
+            _show_unreadable(error, rejections, as_json=as_json)
+            raise typer.Exit(2) from error
         lengths = place and (
             token_lengths(data.query_texts, place),
             token_lengths(data.document_texts, place),
@@ -64,6 +75,7 @@ def check(
 
 
 @data_app.command("sections")
+@reads_dataset
 def sections(
     dataset: DatasetPath,
     *,
@@ -83,6 +95,7 @@ def sections(
     skip_invalid: SkipInvalid = False,
     as_json: Json = False,
     quiet: Quiet = False,
+    layout: Layout,
 ) -> None:
     """Cut legal documents into sections that know their document, path, parent and defined terms."""
     from hardneg.data.reading import read_dataset
@@ -90,19 +103,17 @@ def sections(
 
     refuse_taken(out)
     with progress(quiet=quiet or as_json):
-        data = read_dataset(dataset, skip_invalid=skip_invalid)
+        data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
         data = by_section(data, document=document, section=section, max_words=max_words, overlap=overlap)
     write_built(data, out, as_json=as_json)
 
 
 @data_app.command("pairs")
+@reads_dataset
 def pairs(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Pairs or triples: JSONL, CSV, TSV or Parquet.")],
     *,
     out: Out,
-    query: Annotated[str | None, typer.Option("--query", help="Column of the query.")] = None,
-    positive: Annotated[str | None, typer.Option("--positive", help="Column of the text that answers it.")] = None,
-    negative: Annotated[str | None, typer.Option("--negative", help="Column of a text judged not to answer.")] = None,
     test_share: Annotated[
         float | None,
         typer.Option("--test-share", min=0, max=1, help="Share of the queries kept for testing."),
@@ -111,16 +122,15 @@ def pairs(
     skip_invalid: SkipInvalid = False,
     as_json: Json = False,
     quiet: Quiet = False,
+    layout: Layout,
 ) -> None:
     """Build a dataset from pairs or triples; ids are hashes of the texts."""
-    from hardneg.data.pairs import PairColumns, read_pairs
-    from hardneg.data.rejections import Rejections
+    from hardneg.data.reading import read_dataset
     from hardneg.data.splitting import held_out
 
     refuse_taken(out)
-    columns = PairColumns(query=query, positive=positive, negative=negative)
     with progress(quiet=quiet):
-        data = read_pairs(file, columns=columns, rejections=Rejections(skip=skip_invalid))
+        data = read_dataset(file, mapping=layout, skip_invalid=skip_invalid)
         if test_share:
             data = held_out(data, test_share=test_share, seed=seed or 0)
     write_built(data, out, as_json=as_json)
@@ -170,9 +180,12 @@ def conversations(
     from hardneg.data.rejections import Rejections
 
     refuse_taken(out)
+    mapping = None
     with progress(quiet=quiet):
         if len(files) == 1 and not is_conversation_file(Path(files[0])):
-            data = in_conversation_form(read_dataset(files[0], skip_invalid=skip_invalid), form or DEFAULT_FORM)
+            data, mapping = in_conversation_form(
+                read_dataset(files[0], skip_invalid=skip_invalid), form or DEFAULT_FORM
+            )
         else:
             data = read_conversations(
                 files,
@@ -184,7 +197,20 @@ def conversations(
                 dev_share=dev_share,
                 rejections=Rejections(skip=skip_invalid),
             )
-    write_built(data, out, as_json=as_json)
+    more = None if mapping is None else {"mapping": mapping.as_dict()}
+    write_built(data, out, as_json=as_json, more=more, lines=() if mapping is None else mapping.lines())
+
+
+def _show_unreadable(error: "DatasetError", rejections: "Rejections", *, as_json: bool) -> None:
+    """Say why nothing could be read, after all that could not be used on the way there."""
+    counts, examples = dict(rejections.counts), dict(rejections.examples)
+    if as_json:
+        typer.echo(json.dumps({"error": str(error), "skipped": counts, "examples": examples}, ensure_ascii=False))
+    for reason, count in counts.items():
+        typer.echo(f"hardneg: {reason}: {count:,}", err=True)
+        for example in examples.get(reason, []):
+            typer.echo(f"    {example}", err=True)
+    typer.echo(f"hardneg: {error}", err=True)
 
 
 def _show(result: "Check") -> None:
@@ -201,6 +227,8 @@ def _show(result: "Check") -> None:
         numbers = (f"{count.queries:,}", f"{count.positives:,}", f"{count.judged_negatives:,}")
         table.add_row(escape(split), *numbers, f"{count.mean_positives:.2f}", f"{count.most_positives:,}")
     console.print(table)
+    for line in result.mapping.lines() if result.mapping else []:
+        console.print(escape(line), highlight=False, soft_wrap=True)
     console.print(f"length of queries: {_length(result.query_lengths)}")
     console.print(f"length of documents: {_length(result.document_lengths)}")
     colours = {"error": "red", "warning": "yellow", "info": "cyan"}

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hardneg.cli.display import progress
+from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Quiet, Seed, SkipInvalid
+from hardneg.data.layout import Layout
 
 if TYPE_CHECKING:
     from hardneg.evaluation.retrieval import Figure
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 _LONGEST_NAME = 100  # characters; file systems allow 255 bytes
 
 
+@reads_dataset
 def evaluate(
     dataset: DatasetPath,
     model: Annotated[
@@ -49,6 +52,8 @@ def evaluate(
     skip_invalid: SkipInvalid = False,
     json: Json = False,
     quiet: Quiet = False,
+    *,
+    layout: Layout,
 ) -> None:
     """Measure models, and BM25 beside them, on the labelled queries of a split."""
     from hardneg.data.reading import read_dataset
@@ -62,7 +67,7 @@ def evaluate(
     if not systems:
         raise InputError("name what to evaluate: --model NAME, --bm25 ANALYZER, or both")
     _check(model or [], [system.name for system in systems])
-    data = read_dataset(dataset, skip_invalid=skip_invalid)
+    data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
     found, shown = {}, {}
     folders = _folders([system.name for system in systems])
     with progress(quiet=quiet or json), recording(out, "evaluate"):

@@ -6,9 +6,12 @@ from typing import Annotated
 import typer
 
 from hardneg.cli.display import progress
+from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Quiet, SkipInvalid
+from hardneg.data.layout import Layout
 
 
+@reads_dataset
 def export(
     dataset: DatasetPath,
     negatives: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, or a Parquet file of negatives.")],
@@ -21,6 +24,8 @@ def export(
     skip_invalid: SkipInvalid = False,
     json: Json = False,
     quiet: Quiet = False,
+    *,
+    layout: Layout,
 ) -> None:
     """Write mined negatives in a form that sentence-transformers trains on.
 
@@ -32,7 +37,7 @@ def export(
     from hardneg.pipeline.parts import read_negatives
 
     with progress(quiet=quiet or json):
-        data = read_dataset(dataset, skip_invalid=skip_invalid)
+        data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
         mined = read_negatives(negatives, data)
         found = found_of(negatives, data, split=split).join(mined, on="query", how="semi", maintain_order="left")
         table = write(

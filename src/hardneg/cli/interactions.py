@@ -18,7 +18,8 @@ def interactions(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help="Interactions: user, item, time, perhaps a rating; CSV, TSV, JSONL or Parquet."
+            metavar="FILE",
+            help="Interactions: user, item, time, perhaps a rating; a text file of any ending, JSONL or Parquet.",
         ),
     ],
     *,
@@ -32,6 +33,35 @@ def interactions(
     rating: Annotated[
         str | None, typer.Option("--rating", help="Column of a rating, or of whether it was clicked.")
     ] = None,
+    ignore_rating: Annotated[
+        bool, typer.Option("--ignore-rating", help="Take every row as positive, whatever its rating.")
+    ] = False,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            "--columns",
+            help="Names of a file's columns in order, if it has no header: user,item,rating,time; _ for none.",
+        ),
+    ] = None,
+    no_header: Annotated[
+        bool, typer.Option("--no-header", help="The first line is data, even if it looks like a header.")
+    ] = False,
+    separator: Annotated[
+        str | None,
+        typer.Option("--separator", help="What stands between fields: '::', tab, blanks, …; found if not given."),
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option("--encoding", help="Of a file that is not UTF-8, such as latin-1.")
+    ] = None,
+    order: Annotated[
+        bool, typer.Option("--order", help="The order of rows is that of time; for a file without times.")
+    ] = False,
+    item_columns: Annotated[
+        str | None, typer.Option("--item-columns", help="As --columns, for the file of items: id,title,genres.")
+    ] = None,
+    item_separator: Annotated[
+        str | None, typer.Option("--item-separator", help="As --separator, for the file of items.")
+    ] = None,
     item_text: Annotated[
         list[str] | None,
         typer.Option(
@@ -42,11 +72,16 @@ def interactions(
     min_rating: Annotated[
         float | None,
         typer.Option(
-            "--min-rating", help="From this rating on an interaction is positive; below, it was shown and not taken."
+            "--min-rating",
+            help="From this rating on an interaction is positive; below, it was shown and not taken. 1 of 0 and 1.",
         ),
     ] = None,
     split: Annotated[
-        str, typer.Option("--split", help="leave-last-out (each user's last positive), or time (one moment for all).")
+        str,
+        typer.Option(
+            "--split",
+            help="leave-last-out (each user's last positive), time (one moment for all), or random (one of each user).",
+        ),
     ] = "leave-last-out",
     test_share: Annotated[
         float, typer.Option("--test-share", min=0, max=1, help="With --split time, share of the positives to test on.")
@@ -76,20 +111,34 @@ def interactions(
     quiet: Quiet = False,
 ) -> None:
     """Build a recommender's dataset: a user's history asks, the item taken next answers."""
-    from hardneg.data.interactions import Splits, interactions_dataset
-    from hardneg.data.interactions_files import InteractionColumns, read_interactions, read_items
+    from hardneg.data.interactions import interactions_dataset
+    from hardneg.data.interactions_columns import InteractionColumns
+    from hardneg.data.interactions_files import Order, read_interactions
+    from hardneg.data.interactions_items import read_items
+    from hardneg.data.interactions_splits import Splits
+    from hardneg.data.interactions_text import TextForm
     from hardneg.data.rejections import Rejections
+    from hardneg.errors import DatasetError
     from hardneg.models.installed import check_installed
 
     refuse_taken(out)
     if model is not None:
         check_installed("making a model")
-    splits = Splits(by=split, test_share=test_share, dev_share=dev_share)  # type: ignore[arg-type]
-    columns = InteractionColumns(user=user, item=item, time=time, rating=rating, item_text=tuple(item_text or ()))
+    splits = Splits(by=split, test_share=test_share, dev_share=dev_share, seed=seed or 0)  # type: ignore[arg-type]
+    if order and split != "leave-last-out":
+        raise DatasetError(f"--order is for --split leave-last-out; --split {split} takes no order from the rows")
+    roles = InteractionColumns(
+        user=user, item=item, time=time, rating=rating, ignore_rating=ignore_rating, item_text=tuple(item_text or ())
+    )
+    form = TextForm(separator=separator, columns=_named(columns), no_header=no_header, encoding=encoding)
+    item_form = TextForm(separator=item_separator, columns=_named(item_columns), encoding=encoding)
+    by: Order = "rows" if order else "none" if split == "random" else "time"
     rejections = Rejections(skip=skip_invalid)
     with progress(quiet=quiet):
-        events = read_interactions(file, columns=columns, rejections=rejections)
-        known = None if items is None else read_items(items, columns=columns, rejections=rejections)
+        events, mapping = read_interactions(file, columns=roles, form=form, order=by, rejections=rejections)
+        mappings, known = {"interactions": mapping}, None
+        if items is not None:
+            known, mappings["items"] = read_items(items, columns=roles, form=item_form, rejections=rejections)
         data, counts = interactions_dataset(
             events,
             known,
@@ -99,12 +148,19 @@ def interactions(
             history=history,
             queries_per_user=queries_per_user,
         )
+        mappings["interactions"] = mapping.more(notes=[counts.positive])
         data = replace(data, skipped=dict(rejections.counts))
         if model is not None:
             from hardneg.models.items import build_item_model
 
             build_item_model(data, model, dimension=dimension, seed=seed or 0)
-    write_built(data, out, as_json=as_json, more={"interactions": asdict(counts)}, lines=_lines(counts, model))
+    more = {"interactions": asdict(counts), "mapping": {name: each.as_dict() for name, each in mappings.items()}}
+    lines = [line for each in mappings.values() for line in each.lines()] + _lines(counts, model)
+    write_built(data, out, as_json=as_json, more=more, lines=lines)
+
+
+def _named(columns: str | None) -> tuple[str, ...]:
+    return () if columns is None else tuple(name.strip() for name in columns.split(","))
 
 
 def _lines(counts: "Counts", model: Path | None) -> list[str]:
@@ -116,4 +172,6 @@ def _lines(counts: "Counts", model: Path | None) -> list[str]:
         f"training pairs a user: {median:,.0f} at the median, {most:,} at most",
     ]
     lines.append(f"first positives of their user, without a history to ask with: {counts.first_positives:,}")
+    if counts.undescribed_items:
+        lines.append(f"items that the file of items lacks: {counts.undescribed_items:,}")
     return lines + ([f"untrained model: {model}"] if model else [])

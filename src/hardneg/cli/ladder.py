@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hardneg.cli.display import progress
+from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Quiet, SkipInvalid, from_here, given
+from hardneg.data.layout import Layout
 
 if TYPE_CHECKING:
     from hardneg.ladder.rungs import Shared
 
 
+@reads_dataset
 def ladder(
     dataset: DatasetPath,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the ladder.")] = Path("runs/ladder"),
@@ -67,6 +70,8 @@ def ladder(
     skip_invalid: SkipInvalid = False,
     json: Json = False,
     quiet: Quiet = False,
+    *,
+    layout: Layout,
 ) -> None:
     """Climb from BM25 to distillation, rung by rung, and say what each gained and cost on this dataset.
 
@@ -111,10 +116,11 @@ def ladder(
         tune=_choices(tune or []),
         skip_invalid=skip_invalid,
         allow_shared_queries=allow_shared_queries,
+        layout=layout.said,
     )
     still = quiet or json
     with progress(quiet=still):
-        data = read_dataset(dataset, skip_invalid=skip_invalid)
+        data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
     planned = draft(wanted, data, choose_splits(data, train=split, dev=dev, test=test))
     work = in_process(["-m", "hardneg.cli.ladder_worker", *(["--quiet"] if still else [])])
     out.mkdir(parents=True, exist_ok=True)
@@ -124,7 +130,7 @@ def ladder(
             if not was_agreed(ready, out):
                 agree(ready, judge_bills(ready, data), yes=yes, quiet=still)
                 write_agreed(ready, out)
-            with recording(out, "ladder", dataset=shared.dataset):
+            with recording(out, "ladder", dataset=shared.dataset, layout=layout.said):
                 records = climb(ready, out, work=work, announce=announce(quiet=still))
                 found = summarise(ready, records, out, data)
                 write_report(out, dataset=data)

@@ -7,10 +7,13 @@ import typer
 
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, show_findings, warn_if_nothing_mined
-from hardneg.cli.options import DatasetPath, Json, Out, Preset, Quiet, Seed, SkipInvalid, Yes, from_here
+from hardneg.cli.layout_options import reads_dataset
+from hardneg.cli.options import DatasetPath, Json, Out, Preset, Quiet, Seed, SkipInvalid, Yes, from_here, said_of
 from hardneg.cli.planning import read_recipe
+from hardneg.data.layout import Layout
 
 
+@reads_dataset
 def mine(
     dataset: DatasetPath,
     out: Out,
@@ -45,6 +48,8 @@ def mine(
     yes: Yes = False,
     json: Json = False,
     quiet: Quiet = False,
+    *,
+    layout: Layout,
 ) -> None:
     """Mine hard negatives and keep labelled and likely answers out of them."""
     from hardneg.audit.fit_findings import fit_findings, read_fits
@@ -71,14 +76,14 @@ def mine(
     )
     plan = plan_of(whole, seed=whole.seed)
     with progress(quiet=quiet or json) as pause:
-        data = read_dataset(dataset, skip_invalid=skip_invalid)
+        data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
         place = verdicts or whole.mine.verdicts
         judged, labelled = None, data
         if place is not None:
             judged = read_judged(place, data)
             labelled = with_verdicts(data, use_verdicts(data, judged, split=plan.split)[0], split=plan.split)
         consent(mining_bills(labelled, plan), yes=yes, pause=pause)
-        with recording(out, "mine", dataset=from_here(dataset)):
+        with recording(out, "mine", dataset=from_here(dataset), layout=said_of(layout, skip_invalid)):
             mined = mine_plan(data, plan, block_size=whole.mine.block_size, verdicts=judged, out=out)
     fits = read_fits(out)
     findings = [*(finding for fit in fits for finding in fit_findings(fit)), *mined.findings]

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from hardneg.data.layout import Layout
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress bars.")]
 Seed = Annotated[
@@ -41,3 +43,8 @@ def from_here(name: str) -> str:
 def given(**options: Any) -> dict[str, Any]:  # noqa: ANN401 - options of any type pass through
     """Keep the options that were typed, so that those left out do not replace what a recipe says."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+def said_of(layout: Layout, skip_invalid: bool) -> dict[str, Any]:
+    """Give what was said of a dataset beside its path, as `[dataset]` of a recipe holds it."""
+    return layout.said | ({"skip_invalid": True} if skip_invalid else {})

@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hardneg.cli.display import progress
+from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import Json, Quiet, SkipInvalid, from_here
+from hardneg.data.layout import Layout
 
 if TYPE_CHECKING:
     from hardneg.forecast import Forecast, Texts, Workload
 
 
+@reads_dataset
 def plan(
     dataset: Annotated[
         str | None,
@@ -51,6 +54,8 @@ def plan(
     skip_invalid: SkipInvalid = False,
     json: Json = False,
     quiet: Quiet = False,
+    *,
+    layout: Layout,
 ) -> None:
     """Predict time, memory, disk and number of machines from short trials on this machine."""
     from hardneg.errors import RecipeError
@@ -60,7 +65,7 @@ def plan(
     if hours is not None and not hours > 0:
         raise RecipeError(f"plan: --hours is {hours:g}; set it above 0")
     with progress(quiet=quiet or json):
-        texts, counts = _texts(dataset, document_tokens, query_tokens, skip_invalid=skip_invalid)
+        texts, counts = _texts(dataset, document_tokens, query_tokens, layout=layout, skip_invalid=skip_invalid)
         missing = [f"--{name}" for name, given in (("documents", documents), ("queries", queries)) if given is None]
         if missing and dataset is None:
             raise RecipeError(f"plan: how much work is it? Give {' and '.join(missing)}, or a dataset")
@@ -87,7 +92,7 @@ def plan(
 
 
 def _texts(
-    dataset: str | None, document_tokens: int | None, query_tokens: int | None, *, skip_invalid: bool
+    dataset: str | None, document_tokens: int | None, query_tokens: int | None, *, layout: Layout, skip_invalid: bool
 ) -> "tuple[Texts, tuple[int, int]]":
     from hardneg.data.reading import read_dataset
     from hardneg.errors import RecipeError
@@ -99,7 +104,7 @@ def _texts(
         raise RecipeError(
             "plan: DATASET's texts have their own lengths: leave --document-tokens and --query-tokens out"
         )
-    data = read_dataset(dataset, skip_invalid=skip_invalid)
+    data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
     return Texts.of(data), (data.n_documents, data.n_queries)
 
 

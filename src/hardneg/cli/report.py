@@ -6,9 +6,12 @@ from typing import Annotated
 import typer
 
 from hardneg.cli.display import progress
+from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import Json, Quiet, Seed, SkipInvalid
+from hardneg.data.layout import Layout
 
 
+@reads_dataset
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or of what one command wrote.")],
     dataset: Annotated[str | None, typer.Option(help="The dataset, for its texts; the recipe's if not given.")] = None,
@@ -20,6 +23,8 @@ def report(
     skip_invalid: SkipInvalid = False,
     json: Json = False,
     quiet: Quiet = False,
+    *,
+    layout: Layout,
 ) -> None:
     """Write one page that shows what was mined, what was refused and why, and what it did to the model."""
     from hardneg.data.reading import read_dataset
@@ -29,7 +34,7 @@ def report(
     from hardneg.report.examples import Caps
 
     with progress(quiet=quiet or json):
-        data = None if dataset is None else read_dataset(dataset, skip_invalid=skip_invalid)
+        data = None if dataset is None else read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
         hardest = -(-examples // 4)
         caps = Caps(sampled=examples - hardest, hardest=hardest)
         place = write_report(run, dataset=data, out=out, seed=seed or 0, caps=caps)

@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import Json, Seed, SkipInvalid, given
+from hardneg.data.layout import Layout
 
 if TYPE_CHECKING:
     from hardneg.review.figures import Figures
 
 
+@reads_dataset
 def review(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of `hardneg mine` or `hardneg run`.")],
     dataset: Annotated[
@@ -42,6 +45,8 @@ def review(
     seed: Seed = None,
     skip_invalid: SkipInvalid = False,
     json: Json = False,
+    *,
+    layout: Layout,
 ) -> None:
     """Judge suspected false negatives on a page that only this machine can open."""
     from hardneg.data.reading import read_dataset
@@ -56,7 +61,10 @@ def review(
         check_installed()
     else:
         _check_export(export)
-    data = read_dataset(dataset or dataset_of(run), skip_invalid=skip_invalid)
+    if dataset is None and not layout.said:
+        data = dataset_of(run).read()
+    else:
+        data = read_dataset(dataset or dataset_of(run).path, mapping=layout, skip_invalid=skip_invalid)
     if verdicts is not None:
         split = split_of(run)
         data = with_verdicts(data, use_verdicts(data, read_judged(verdicts, data), split=split)[0], split=split)

@@ -10,7 +10,9 @@ from rich.table import Table
 
 from hardneg.cli.consent import consent
 from hardneg.cli.display import own_negatives_line, progress, show_findings, warn_if_nothing_mined
+from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import Json, Preset, Quiet, Yes, from_here, given
+from hardneg.data.layout import Layout
 
 if TYPE_CHECKING:
     from hardneg.data.dataset import Dataset
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 _SHOWN = ("nDCG@10", "MRR@10", "Recall@100")
 
 
+@reads_dataset
 def run(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A TOML file, or a recipe that hardneg ships.")],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Run folder; runs/NAME if not given.")] = None,
@@ -32,6 +35,8 @@ def run(
     yes: Yes = False,
     json: Json = False,
     quiet: Quiet = False,
+    *,
+    layout: Layout,
 ) -> None:
     """Mine, train and measure as a recipe says; a run that was interrupted goes on where it stopped."""
     from hardneg.live.record import recording
@@ -40,6 +45,8 @@ def run(
 
     changes: dict[str, Any] = given(seed=seed, preset=preset)
     changes |= {key: from_here(name) for key, name in (("dataset", dataset), ("model", model)) if name is not None}
+    if layout.said:
+        changes["dataset"] = {**({"path": changes["dataset"]} if dataset is not None else {}), **layout.said}
     loaded = Recipe.load(recipe, changes=changes)
     place = out or Path("runs") / loaded.name
     with progress(quiet=quiet or json) as pause, recording(place, "run"):

@@ -7,14 +7,17 @@ import typer
 
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, show_findings
+from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Quiet, SkipInvalid, Yes
 from hardneg.cli.planning import read_scorer
+from hardneg.data.layout import Layout
 
 if TYPE_CHECKING:
     from hardneg.pipeline.scores import Scored
     from hardneg.scoring import Scorer
 
 
+@reads_dataset
 def score(
     dataset: DatasetPath,
     negatives: Annotated[Path, typer.Option(help="Folder of `hardneg mine`, or a Parquet file.")],
@@ -34,6 +37,8 @@ def score(
     skip_invalid: SkipInvalid = False,
     json: Json = False,
     quiet: Quiet = False,
+    *,
+    layout: Layout,
 ) -> None:
     """Score positives and mined negatives with a teacher, for `hardneg train --scores`.
 
@@ -52,7 +57,7 @@ def score(
 
     scorers = [read_scorer(text, fallbacks=TEACHER_FALLBACKS) for text in scorer]
     files = _files(scorers, negatives, out)
-    data = read_dataset(dataset, skip_invalid=skip_invalid)
+    data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
     mined = read_negatives(negatives, data)
     if candidates:
         mined = read_parts(negatives / "candidates", data)

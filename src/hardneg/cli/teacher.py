@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hardneg.cli.display import progress, show_findings
+from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, SkipInvalid, from_here, given
+from hardneg.data.layout import Layout
 
 if TYPE_CHECKING:
     from hardneg.sources import Source
@@ -17,6 +19,7 @@ teacher_app = typer.Typer(help="Train a cross-encoder that judges what was mined
 
 
 @teacher_app.command("train")
+@reads_dataset
 def train(
     dataset: DatasetPath,
     out: Out,
@@ -56,6 +59,8 @@ def train(
     skip_invalid: SkipInvalid = False,
     json: Json = False,
     quiet: Quiet = False,
+    *,
+    layout: Layout,
 ) -> None:
     """Train cross-encoders on the labels and mined negatives, and measure them on queries they never saw.
 
@@ -77,7 +82,7 @@ def train(
     options |= given(random_per_query=random_per_query)
     settings = TeacherSettings(**options, **given(precision=precision), seed=seed)
     source = _source(dataset, first_stage) if evaluate else None
-    data = read_dataset(dataset, skip_invalid=skip_invalid)
+    data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
     mined = read_negatives(negatives, data)
     with progress(quiet=quiet or json), recording(out, "teacher train", dataset=from_here(dataset)):
         taught = train_teacher(from_here(model), data, mined, settings=settings, split=split, out=out)

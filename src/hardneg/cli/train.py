@@ -7,9 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from hardneg.cli.display import own_negatives_line, progress, show_findings
-from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, from_here, given
+from hardneg.cli.layout_options import reads_dataset
+from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, from_here, given, said_of
+from hardneg.data.layout import Layout
 
 
+@reads_dataset
 def train(
     dataset: DatasetPath,
     out: Out,
@@ -33,6 +36,8 @@ def train(
     skip_invalid: SkipInvalid = False,
     json: Json = False,
     quiet: Quiet = False,
+    *,
+    layout: Layout,
 ) -> None:
     """Train a two-tower model; the result is a plain sentence-transformers folder."""
     from hardneg.models.installed import check_installed
@@ -51,7 +56,7 @@ def train(
     changes |= {"model": from_here(model)} if model else {}
     changes |= {"train": {**parse_settings(set_ or []), **given(seed=seed)}}
     plan = Recipe.load(recipe, changes=changes) if recipe else Recipe.from_table(changes)
-    data = read_dataset(dataset, skip_invalid=skip_invalid)
+    data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
     mined = None if negatives is None else read_negatives(negatives, data)
     if negatives is not None and negatives.is_dir():
         found = read_found(negatives, data)
@@ -59,7 +64,10 @@ def train(
         if found.height and not (json or quiet):
             typer.echo(f"hardneg: {found.height:,} found positives of {negatives} are taken for labels", err=True)
     taught = None if scores is None else read_scores(scores, data)
-    with progress(quiet=quiet or json), recording(out, "train", dataset=from_here(dataset)):
+    with (
+        progress(quiet=quiet or json),
+        recording(out, "train", dataset=from_here(dataset), layout=said_of(layout, skip_invalid)),
+    ):
         trained = train_model(
             plan.model, data, mined, scores=taught, settings=plan.train, split=plan.mine.split, out=out
         )

@@ -83,6 +83,7 @@ def check_dataset(
         document_lengths=summaries[1],
         skipped=dict(left_out.counts),
         findings=in_order(found),
+        mapping=dataset.mapping,
     )
 
 

@@ -9,14 +9,16 @@ from typing import Any
 
 import polars as pl
 
-from hardneg.data.beir import read_records
-from hardneg.data.conversation_columns import CONVERSATION, TURN
 from hardneg.data.conversation_files import SUFFIXES, At, numbered_records, read_value
 from hardneg.data.conversation_logs import part_of, read_knowledge, read_logs
 from hardneg.data.conversation_messages import read_messages
-from hardneg.data.conversation_turns import Documents, Question, conversation_of, spoken
+from hardneg.data.conversation_places import placed
+from hardneg.data.conversation_speakers import with_speakers
+from hardneg.data.conversation_turns import Documents, Question
 from hardneg.data.dataset import Dataset
+from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.query_form import QueryForm, in_form
+from hardneg.data.readers.beir import read_records
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError
 
@@ -84,7 +86,7 @@ def read_conversations(
     return in_form(_dataset(questions, splits, found, name=name, skipped=dict(rejections.counts)), form)
 
 
-def in_conversation_form(dataset: Dataset, form: str) -> Dataset:
+def in_conversation_form(dataset: Dataset, form: str) -> tuple[Dataset, FieldMapping]:
     """Write the queries of a dataset that has a history in a form, and fill in what other formats leave out.
 
     Args:
@@ -92,21 +94,22 @@ def in_conversation_form(dataset: Dataset, form: str) -> Dataset:
         form: The form.
 
     Returns:
-        The dataset in the form. Where queries have no `conversation_id` and `turn`, these come from the history: the
-        first turn names the conversation. Documents without `entity` are about what their title names.
+        The dataset in the form, and where the rest comes from. Turns of the history without a speaker get one
+        (`with_speakers`). Where queries have no `conversation_id` and `turn`, these come from ids and histories
+        (`placed`). Documents without `entity` are about what their title names.
 
     Raises:
         DatasetError: There is no such form, or the dataset lacks what it needs.
     """
-    written = in_form(dataset, form)
-    queries = written.queries
-    if "history" in queries.columns and not {CONVERSATION, TURN} & set(queries.columns):
-        earlier = queries["history"].fill_null([]).to_list()
-        turns = [[*before, spoken("user", text)] for before, text in zip(earlier, queries["turn_text"], strict=True)]
-        queries = queries.with_columns(
-            pl.Series(CONVERSATION, list(map(conversation_of, turns))), pl.Series(TURN, list(map(len, turns)), pl.Int32)
-        )
-    return replace(written, queries=queries, documents=_with_entity(written.documents))
+    QueryForm.parse(form)
+    queries, mapping = dataset.queries, FieldMapping("queries with a rewrite")
+    if "history" in queries.columns:
+        turns = queries["turn_text" if "turn_text" in queries.columns else "text"]
+        history, speakers = with_speakers(queries["history"], turns)
+        queries, mapping = placed(queries.with_columns(history))
+        mapping = mapping.more(fields=[("speakers", speakers)])
+    written = in_form(replace(dataset, queries=queries), form)
+    return replace(written, documents=_with_entity(written.documents)), mapping
 
 
 def _with_entity(documents: pl.DataFrame) -> pl.DataFrame:

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Int32, Integer
 
+from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.labels import PairSet
 from hardneg.data.text import digest, normalised
 from hardneg.errors import DatasetError
@@ -34,6 +35,7 @@ class Dataset:
             0 or below means judged not relevant) and `split`.
         name: What to call it in reports.
         skipped: Rows that the reader left out, by reason.
+        mapping: Which column, field or file became what; None for a dataset that was not read.
     """
 
     queries: pl.DataFrame
@@ -41,6 +43,7 @@ class Dataset:
     qrels: pl.DataFrame
     name: str = "dataset"
     skipped: Mapping[str, int] = field(default_factory=dict)
+    mapping: FieldMapping | None = None
 
     @classmethod
     def from_tables(

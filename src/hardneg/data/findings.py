@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from hardneg.data.field_mapping import FieldMapping
 from hardneg.files import replacing
 
 Severity = Literal["error", "warning", "info"]
@@ -93,6 +94,7 @@ class Check:
         document_lengths: How long the documents are, titles included.
         skipped: Rows left out on reading, by reason.
         findings: Findings, errors first, then by code.
+        mapping: Which column, field or file became what; None for a dataset that was not read.
     """
 
     dataset: str
@@ -105,6 +107,7 @@ class Check:
     document_lengths: Lengths
     skipped: Mapping[str, int]
     findings: tuple[Finding, ...]
+    mapping: FieldMapping | None = None
 
     @property
     def has_errors(self) -> bool:
@@ -113,7 +116,7 @@ class Check:
 
     def as_dict(self) -> dict[str, object]:
         """Give everything as plain values, for JSON."""
-        return asdict(self)
+        return asdict(self) | {"mapping": self.mapping and self.mapping.as_dict()}
 
 
 def write_findings(folder: Path, findings: Sequence[Finding]) -> None:

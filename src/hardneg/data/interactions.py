@@ -1,46 +1,20 @@
 """A recommender's dataset from interactions: a user's history asks, the item taken next answers."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
 from hardneg.data.dataset import HISTORY_OF, SEEN, Dataset
+from hardneg.data.interactions_ratings import least_positive
+from hardneg.data.interactions_splits import Splits, with_order, with_splits
 from hardneg.errors import DatasetError
-
-Splitting = Literal["leave-last-out", "time"]
 
 ID_MARK = "#"  # before the id of an item that may be taken
 TAKEN_MARK = "@"  # before the id of one that was
 _HELD = ("dev", "test")
-_LEAST_POSITIVES = 3  # of a user whose last two are held out: one is left to be the history
-
-
-@dataclass(frozen=True, kw_only=True)
-class Splits:
-    """Which positives are held out.
-
-    Args:
-        by: "leave-last-out" tests on each user's last positive and develops on the one before, for users with three or
-            more; "time" tests on all that was taken after one moment and develops on a window before it, the same for
-            all users.
-        test_share: With "time", share of the positives that are tested on, in (0, 1).
-        dev_share: Likewise for development, in [0, 1 - test_share).
-    """
-
-    by: Splitting = "leave-last-out"
-    test_share: float = 0.1
-    dev_share: float = 0.1
-
-    def __post_init__(self) -> None:
-        if self.by not in ("leave-last-out", "time"):
-            raise DatasetError(f"no split by {self.by!r}; take leave-last-out or time")
-        if not 0 < self.test_share < 1 or not 0 <= self.dev_share < 1 - self.test_share:
-            raise DatasetError(
-                f"test_share {self.test_share} must be above 0, dev_share {self.dev_share} at least 0, and their sum "
-                "below 1"
-            )
+_SHOWN = 3
+_LAST_OUT = Splits()
 
 
 @dataclass(frozen=True)
@@ -56,6 +30,8 @@ class Counts:
         cold_positives: Share of the positives of dev and of test that are cold items.
         first_positives: Positives without another of their user before them; there is no history to ask with.
         pairs_per_user: Training pairs of the median user and of the one with most.
+        positive: What made an interaction positive, in words.
+        undescribed_items: Items of the interactions that the file of items lacks; None without such a file.
     """
 
     interactions: int
@@ -66,6 +42,8 @@ class Counts:
     cold_positives: dict[str, float]
     first_positives: int
     pairs_per_user: tuple[float, int]
+    positive: str = ""
+    undescribed_items: int | None = None
 
 
 def interactions_dataset(
@@ -74,7 +52,7 @@ def interactions_dataset(
     *,
     name: str = "interactions",
     min_rating: float | None = None,
-    splits: Splits = Splits(),
+    splits: Splits = _LAST_OUT,
     history: int = 50,
     queries_per_user: int | None = None,
 ) -> tuple[Dataset, Counts]:
@@ -92,11 +70,16 @@ def interactions_dataset(
     Interactions below the threshold were shown and not taken: they become judged negatives (relevance 0) of the
     training query of the user's next positive.
 
+    With a random split, "before" means an order that the seed drew for each user: without times, no history can do
+    without the future.
+
     Args:
-        events: Columns `user`, `item`, `time` and `rating`, ordered by time (`read_interactions`).
+        events: Columns `user`, `item`, `time` (null where there is none) and `rating`, in the order in which they were
+            taken (`read_interactions`).
         items: Columns `id`, `text`, optional `title` and any others (`read_items`); None knows items by their id alone.
         name: What to call the dataset.
-        min_rating: An interaction is positive from this rating on; None takes all.
+        min_rating: An interaction is positive from this rating on. None takes all where there is no rating, or all have
+            the same, and 1 where they are 0 and 1; other ratings are refused then.
         splits: Which positives are held out.
         history: Longest history of a query, the newest items, at least 1.
         queries_per_user: Take only the newest queries of each user in each split; None takes all.
@@ -106,14 +89,17 @@ def interactions_dataset(
         split.
 
     Raises:
-        DatasetError: Ratings are missing, or too few interactions are left for a split.
+        DatasetError: It is not clear which ratings are positive, no item is in the file of items, or too few
+            interactions are left for a split.
     """
-    if min_rating is not None and events["rating"].is_null().all():
-        raise DatasetError("a least rating is given, but the interactions have no rating; name its column")
-    liked = pl.lit(value=True) if min_rating is None else pl.col("rating") >= min_rating
-    rows = events.with_row_index("order").with_columns(positive=liked)
-    rows = rows.sort("positive", descending=True, maintain_order=True).unique(["user", "item"], keep="first")
-    rows = _with_splits(rows.sort("order"), splits)
+    least, rule = least_positive(events["rating"], min_rating)
+    undescribed = None if items is None else _undescribed(events, items)
+    liked = pl.lit(value=True) if least is None else pl.col("rating") >= least
+    rows = events.with_row_index("row").with_columns(positive=liked)
+    rows = rows.sort("positive", descending=True, maintain_order=True).unique(
+        ["user", "item"], keep="first", maintain_order=True
+    )
+    rows = with_splits(with_order(rows, splits), splits)
     positives = _numbered(rows.filter("positive"))
     queries = _queries(positives, queries_per_user=queries_per_user)
     documents = _documents(rows, items, positives)
@@ -124,25 +110,21 @@ def interactions_dataset(
     ]
     texts = _histories(queries, positives, documents, history=history)
     dataset = Dataset.from_tables(texts, documents, pl.concat(qrels, how="vertical_relaxed"), name=name)
-    return dataset, _count(events, rows, positives, queries, documents)
+    counts = _count(events, rows, positives, queries, documents)
+    return dataset, replace(counts, positive=rule, undescribed_items=undescribed)
 
 
-def _with_splits(rows: pl.DataFrame, splits: Splits) -> pl.DataFrame:
-    """Name the split of each interaction; what is not positive goes with the user's next positive."""
-    if splits.by == "time":
-        times = rows.filter("positive")["time"]
-        cuts = [
-            times.quantile(1 - share, "nearest") for share in (splits.test_share + splits.dev_share, splits.test_share)
-        ]
-        is_test, is_dev = (pl.col("time") >= cut for cut in reversed(cuts))
-        split = pl.when(is_test).then(pl.lit("test")).when(is_dev).then(pl.lit("dev")).otherwise(pl.lit("train"))
-        return rows.with_columns(split=split)
-    left = pl.col("positive").sum().over("user") - pl.col("positive").cum_sum().over("user")
-    left = left.cast(pl.Int64) + pl.when("positive").then(1).otherwise(0)
-    is_held = pl.col("positive").sum().over("user") >= _LEAST_POSITIVES
-    place = pl.when(is_held).then(left)
-    names = {0: "after", 1: "test", 2: "dev"}
-    return rows.with_columns(split=place.replace_strict(names, default="train", return_dtype=pl.String))
+def _undescribed(events: pl.DataFrame, items: pl.DataFrame) -> int:
+    """Count the items that the file of items lacks; if it lacks all, the ids are not of one kind."""
+    named = events["item"].unique(maintain_order=True)
+    lacking = int((~named.is_in(items["id"].implode())).sum())
+    if lacking == len(named):
+        taken, known = (", ".join(map(repr, ids.head(_SHOWN))) for ids in (named, items["id"]))
+        raise DatasetError(
+            f"none of the items of the interactions ({taken}, …) is in the file of items ({known}, …); name the column "
+            "of the id, the same in both, with --item"
+        )
+    return lacking
 
 
 def _numbered(positives: pl.DataFrame) -> pl.DataFrame:
@@ -159,8 +141,8 @@ def _queries(positives: pl.DataFrame, *, queries_per_user: int | None) -> pl.Dat
     for split in ("train", "test"):
         if split not in asked["split"]:
             raise DatasetError(
-                f"no positive with a history before it is left for {split}: leave-last-out needs users with three "
-                "positives, a split by time users with two"
+                f"no positive with a history before it is left for {split}: a split by time needs users with two "
+                "positives, the others users with three"
             )
     place = pl.col("split").replace_strict({"train": 0, "dev": 1, "test": 2}, return_dtype=pl.Int32)
     return asked.sort(place, maintain_order=True).with_columns(
@@ -184,9 +166,8 @@ def _histories(
         begin=(pl.col("number") - history).clip(lower_bound=0)
     )
     newest = pl.col("taken").list.slice(pl.col("begin"), pl.col("number") - pl.col("begin")).list.reverse()
-    return joined.select("id", pl.col("user").alias(HISTORY_OF), "time", text=newest.list.join(" ")).select(
-        "id", "text", HISTORY_OF, "time"
-    )
+    texts = joined.select("id", newest.list.join(" ").alias("text"), pl.col("user").alias(HISTORY_OF), "time")
+    return texts.drop("time") if texts["time"].is_null().all() else texts
 
 
 def _token(column: str) -> pl.Expr:

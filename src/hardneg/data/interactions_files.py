@@ -1,140 +1,137 @@
-"""Files of interactions and of items into two tables with known columns."""
+"""Files of interactions: who did what when."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
-from hardneg.data.pairs_files import SUFFIXES, line_of_row, read_table
+from hardneg.data.field_mapping import FieldMapping
+from hardneg.data.interactions_columns import InteractionColumns, find_column, find_rating, matching
+from hardneg.data.interactions_source import Source, id_text, open_source
+from hardneg.data.interactions_text import TextForm
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError
 
-_COMMON = {
-    "user": ("user", "user_id", "userId", "userid", "uid", "visitor_id", "customer_id"),
-    "item": ("item", "item_id", "itemId", "itemid", "movieId", "movie_id", "product_id", "parent_asin", "asin", "id"),
-    "time": ("time", "timestamp", "ts", "date", "datetime"),
-    "rating": ("rating", "stars", "score", "clicked", "click"),
+Order = Literal["time", "rows", "none"]
+
+_SHOWN = 5
+_ANY = TextForm()
+_NO_TIME = (
+    ". Or, without times: --order where the rows of each user stand in the order in which things were taken; "
+    "--split random, which holds out items of each user at random"
+)
+_UNTIMED = {
+    "rows": "the order of rows is taken as the order of time, as you said",
+    "none": "no order: what a user took is put in a random one",
 }
-_TEXTS = ("title", "name", "genres", "genre", "category", "categories", "brand", "author", "description", "text")
-_CATEGORIES = ("category", "categories", "genres", "genre")
-_LISTED = "|"  # MovieLens writes lists of genres as "Comedy|Drama"
+_FOUND = InteractionColumns()
 
 
-@dataclass(frozen=True, kw_only=True)
-class InteractionColumns:
-    """Which column holds what; None means to look for a common name.
-
-    Args:
-        user: Who.
-        item: What; also the column of its id in the file of items, if that has one of the name.
-        time: When: a number, or a date as ISO 8601 writes it.
-        rating: How much it was liked, or whether a shown item was taken; a file without one holds only what was taken.
-        item_text: Columns of the file of items that make an item's text, in this order.
-    """
-
-    user: str | None = None
-    item: str | None = None
-    time: str | None = None
-    rating: str | None = None
-    item_text: tuple[str, ...] = ()
-
-
-def read_interactions(path: Path, *, columns: InteractionColumns, rejections: Rejections) -> pl.DataFrame:
+def read_interactions(
+    path: Path,
+    *,
+    columns: InteractionColumns = _FOUND,
+    form: TextForm = _ANY,
+    order: Order = "time",
+    rejections: Rejections,
+) -> tuple[pl.DataFrame, FieldMapping]:
     """Read who did what when.
 
     Args:
-        path: CSV, TSV, JSON Lines or Parquet.
+        path: A text file of any ending and separator, RecBole's and MovieLens' among them, JSON Lines or Parquet.
         columns: Which column holds what.
+        form: How a text file is written.
+        order: What tells which of a user's rows came first: "time", their times; "rows", their order in the file;
+            "none", nothing does.
         rejections: What to do with a row that lacks a user, an item or a time.
 
     Returns:
-        Columns `user`, `item` (strings), `time` (float) and `rating` (float, null where the file has none), ordered by
-        time; rows of one time stay as in the file.
+        Columns `user`, `item` (strings), `time` (float, null unless the order is that of time) and `rating` (float,
+        null where the file has none), in order of time, rows of one time as in the file; and how the file was read.
 
     Raises:
-        DatasetError: A column is missing, or a row cannot be used and is not to be skipped.
+        DatasetError: A column is missing or could be several, or a row cannot be used and is not to be skipped.
     """
-    table = _table(path, rejections=rejections)
-    found = {key: _find(key, getattr(columns, key), table, path=path) for key in ("user", "item", "time")}
-    has_rating = columns.rating is not None or any(name in table.columns for name in _COMMON["rating"])
+    given = (columns.user, columns.item, columns.time, columns.rating)
+    wanted = (
+        "if it is a header, name its columns with --user, --item, --time and --rating; if the file has none, name them "
+        "in order: --columns user,item,rating,time"
+    )
+    file = open_source(path, form, given=given, wanted=wanted, rejections=rejections)
+    names = file.table.columns
+    found = {role: find_column(role, getattr(columns, role), names, path=path) for role in ("user", "item")}
+    if found["user"] == found["item"]:
+        raise DatasetError(f"column {found['user']!r} cannot be the user and the item; name the other one", path=path)
+    if order == "time":
+        found["time"] = find_column("time", columns.time, names, path=path, advice=_NO_TIME)
+    times = matching("time", columns.time, names, path=path)
+    if not columns.ignore_rating:
+        rating = find_rating(columns.rating, file.table, [*found.values(), *times], path=path)
+        found |= {} if rating is None else {"rating": rating}
+    rows = _usable(file, found, rejections)
+    notes = _time_notes(rows, path=path) if order == "time" else [_UNTIMED[order]]
+    mapping = file.mapping(
+        "interactions",
+        {role: file.named(column) for role, column in found.items()},
+        ignored=[file.named(name) for name in names if name not in found.values()],
+        notes=notes,
+    )
+    return rows.sort("time", maintain_order=True) if order == "time" else rows, mapping
+
+
+def _time_notes(rows: pl.DataFrame, *, path: Path) -> list[str]:
+    """Say where times leave the order open; refuse times that tell none."""
+    if rows.height > 1 and rows["time"].n_unique() == 1:
+        raise DatasetError(
+            f"every time is the same ({rows['time'][0]:g}), which tells no order{_NO_TIME}",
+            path=path,
+        )
+    tied = rows.select("user", "time").is_duplicated().sum()
+    return [f"{tied:,} of {rows.height:,} have a time of their user's others: in the order of rows"] if tied else []
+
+
+def _usable(file: Source, found: dict[str, str], rejections: Rejections) -> pl.DataFrame:
+    table = file.table
+    nothing = pl.lit(None, pl.Float64)
+    if any(table.schema[column].is_nested() for column in found.values()):
+        raise DatasetError(
+            "a user, an item, a time or a rating is a list or an object; each row needs one of each", path=file.path
+        )
     rows = table.select(
-        **{key: _text(pl.col(found[key])) for key in ("user", "item")},
-        time=_moment(table[found["time"]]),
-        rating=_number(table[_find("rating", columns.rating, table, path=path)]) if has_rating else None,
+        **{role: id_text(pl.col(found[role])) for role in ("user", "item")},
+        time=_moment(table[found["time"]]) if "time" in found else nothing,
+        rating=_number(table[found["rating"]]) if "rating" in found else nothing,
     ).with_row_index("row")
-    given = ("user", "item", "time", "rating") if has_rating else ("user", "item", "time")
-    unusable = pl.any_horizontal(pl.col(given).is_null())
+    if "rating" in found and rows["rating"].is_null().all():
+        shown = ", ".join(map(repr, table[found["rating"]].cast(pl.String).unique(maintain_order=True).head(_SHOWN)))
+        raise DatasetError(
+            f"the rating column {file.named(found['rating'])!r} holds no number, but {shown}; write numbers (1 taken, "
+            "0 not; decimals with a point), name another column with --rating, or take all rows as positive with "
+            "--ignore-rating",
+            path=file.path,
+        )
+    unusable = pl.any_horizontal(pl.col(list(found)).is_null())
     for row in rows.filter(unusable).iter_rows(named=True):
-        lacking = " and ".join(key for key in given if row[key] is None)
-        line = None if rejections.counts else line_of_row(path, row["row"])
+        lacking = " and ".join(role for role in found if row[role] is None)
         message = f"no usable {lacking} (row {row['row'] + 1}); times are numbers or ISO dates, ratings numbers"
-        rejections.reject("incomplete interaction", message, path=path, line=line)
-    return rows.filter(~unusable).drop("row").sort("time", maintain_order=True).cast({"rating": pl.Float64})
+        if row["row"] == 0 and not file.has_names:
+            message += f"; if this is a header, leave out --columns and --no-header: {_first(table)}"
+        line = None if rejections.counts else file.line(row["row"])
+        rejections.reject("incomplete interaction", message, path=file.path, line=line)
+    return rows.filter(~unusable).drop("row").cast({"time": pl.Float64, "rating": pl.Float64})
 
 
-def read_items(path: Path, *, columns: InteractionColumns, rejections: Rejections) -> pl.DataFrame:
-    """Read what is known of the items.
-
-    Args:
-        path: CSV, TSV, JSON Lines or Parquet.
-        columns: Which column is the id, and which make the text.
-        rejections: What to do with a row without id.
-
-    Returns:
-        Columns `id`, `title` (if the file has a title or a name), `text` (the other columns of text; may be empty), and
-        the other columns of the file. Columns of texts like `Comedy|Drama` become lists, and the first column of
-        categories or genres is called `category`. Of rows that repeat an id, the first counts.
-
-    Raises:
-        DatasetError: A column is missing, or a row has no id and is not to be skipped.
-    """
-    table = _table(path, rejections=rejections)
-    own = columns.item if columns.item in table.columns else None
-    key = _find("item", own, table, path=path)
-    chosen = columns.item_text or tuple(name for name in _TEXTS if name in table.columns and name != key)
-    for name in chosen:
-        if name not in table.columns:
-            raise DatasetError(f"no column {name!r} for the text; it has: {', '.join(table.columns)}", path=path)
-    title = next((name for name in ("title", "name") if name in chosen), None)
-    rows = table.with_columns(_listed(table[name]) for name in table.columns if name not in (key, title))
-    texts = [_joined(rows[name]) for name in chosen if name != title]
-    text = pl.concat_str(texts, separator=" ").str.strip_chars() if texts else pl.lit("")
-    title_column = [pl.col(title).fill_null("").alias("title")] if title else []
-    rest = [name for name in rows.columns if name not in (key, title, "id", "text", "title")]
-    items = rows.select(_text(pl.col(key)).alias("id"), *title_column, text.alias("text"), *rest)
-    category = next((name for name in _CATEGORIES if name in rest), None)
-    items = items if category is None else items.rename({category: "category"})
-    for row in items.with_row_index("row").filter(pl.col("id").is_null())["row"]:
-        rejections.reject("item without id", f"no id (row {row + 1})", path=path, line=line_of_row(path, row))
-    return items.filter(pl.col("id").is_not_null()).unique("id", keep="first", maintain_order=True)
-
-
-def _table(path: Path, *, rejections: Rejections) -> pl.DataFrame:
-    if not (path.is_file() and path.name.endswith(SUFFIXES)):
-        raise DatasetError(f"no such file of interactions or items; expected one of {', '.join(SUFFIXES)}", path=path)
-    table = read_table(path, rejections=rejections)
-    if table.is_empty():
-        raise DatasetError("no rows in it", path=path)
-    return table
-
-
-def _find(key: str, given: str | None, table: pl.DataFrame, *, path: Path) -> str:
-    names: Sequence[str] = _COMMON[key] if given is None else (given,)
-    found = [name for name in names if name in table.columns]
-    if found:
-        return found[0]
-    looked_for = f"{given!r}" if given is not None else f"for the {key} (tried {', '.join(names)})"
-    raise DatasetError(f"no column {looked_for}; it has: {', '.join(table.columns)}; name it with --{key}", path=path)
-
-
-def _text(column: pl.Expr) -> pl.Expr:
-    text = column.cast(pl.String).str.strip_chars()
-    return pl.when(text != "").then(text)
+def _first(table: pl.DataFrame) -> str:
+    return ", ".join(map(repr, table.row(0)))
 
 
 def _number(values: pl.Series) -> pl.Series:
-    return values.cast(pl.Float64, strict=False)
+    """Give numbers, and `true` and `false` as 1 and 0; what is neither, not finite or missing is null."""
+    if values.dtype == pl.String:
+        text = values.str.strip_chars().str.to_lowercase()
+        values = text.replace({"true": "1", "false": "0"})
+    number = values.cast(pl.Float64, strict=False)
+    return number.to_frame().select(pl.when(pl.first().is_finite()).then(pl.first()))[number.name]
 
 
 def _moment(values: pl.Series) -> pl.Series:
@@ -144,21 +141,8 @@ def _moment(values: pl.Series) -> pl.Series:
     number = _number(values)
     if values.dtype != pl.String or number.null_count() == values.null_count():
         return number
-    dates = values.str.replace(r"Z$|\+00:00$", "").str.replace("T", " ")
+    dates = values.str.replace(r"(Z|\+00:00| ?UTC)$", "").str.replace("T", " ")
     parsed = dates.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
     days = dates.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
     seconds = parsed.fill_null(days).cast(pl.Float64) / 1e6
     return number.fill_null(seconds)
-
-
-def _listed(values: pl.Series) -> pl.Series:
-    """Turn texts of which one names several into lists."""
-    if values.dtype == pl.String and values.str.contains(_LISTED, literal=True).any():
-        return values.str.split(_LISTED)
-    return values
-
-
-def _joined(values: pl.Series) -> pl.Series:
-    is_list = isinstance(values.dtype, pl.List)
-    text = values.cast(pl.List(pl.String)).list.join(" ") if is_list else values.cast(pl.String)
-    return text.fill_null("")

@@ -2,22 +2,34 @@
 
 import io
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from hardneg.data.lines import Record, encoding_problem, head_records, numbered_lines, parse_record
+from hardneg.data.lines import Record, begins_with_mark, encoding_problem, head_records, numbered_lines, parse_record
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError
 
 Schema = dict[str, pl.DataType | type[pl.DataType]]
 
 
-def read_jsonl(
-    path: Path, *, texts: Collection[str], required: Collection[str], rejections: Rejections
-) -> pl.DataFrame:
+@dataclass(frozen=True)
+class JsonLines:
+    """What was read from a JSON Lines file.
+
+    Args:
+        table: One row a record.
+        lines: The line of each row, from 1; None where every line that is not blank is a row.
+    """
+
+    table: pl.DataFrame
+    lines: Sequence[int] | None = None
+
+
+def read_jsonl(path: Path, *, texts: Collection[str], required: Collection[str], rejections: Rejections) -> JsonLines:
     """Read a JSON Lines file, plain or gzipped.
 
     Where the first thousand records have only the keys named in `texts`, further keys are not looked for:
@@ -31,7 +43,7 @@ def read_jsonl(
 
     Returns:
         One row a record, in the order of the file: the columns `texts`, then a column for each other key,
-        with the type that fits all its values.
+        with the type that fits all its values. A byte order mark makes no difference.
 
     Raises:
         DatasetError: A line is broken, not UTF-8 or lacks a required key, and is not to be skipped.
@@ -40,6 +52,7 @@ def read_jsonl(
     records = [record for record in head if isinstance(record, dict)]
     has_others = any(key not in texts for record in records for key in record)
     looks_sound = len(records) == len(head) and not any(_record_problem(each, texts, required) for each in records)
+    looks_sound &= not begins_with_mark(path)
     if looks_sound:
         try:
             table = _scan(path, texts, others=has_others)
@@ -47,7 +60,29 @@ def read_jsonl(
             looks_sound = False
         else:
             looks_sound = not any(_is_missing(table[key], key) for key in required)
-    return table if looks_sound else _read_carefully(path, texts, required=required, rejections=rejections)
+    if looks_sound:
+        return JsonLines(table)
+    return _read_carefully(path, texts, required=required, rejections=rejections)
+
+
+def scan_records(source: io.BytesIO, texts: Collection[str], *, path: Path) -> pl.DataFrame:
+    """Read sound JSON Lines from memory; keys whose values are of unlike types become JSON text.
+
+    Args:
+        source: The lines.
+        texts: Keys to read as strings.
+        path: Where they come from, for messages.
+
+    Returns:
+        One row a record.
+
+    Raises:
+        DatasetError: They cannot be read.
+    """
+    try:
+        return _scan(source, texts, others=True)
+    except pl.exceptions.PolarsError:
+        return _read_mixed(source.getvalue(), texts, path=path)
 
 
 def _scan(source: Path | io.BytesIO, texts: Collection[str], *, others: bool) -> pl.DataFrame:
@@ -64,23 +99,21 @@ def _is_missing(column: pl.Series, key: str) -> bool:
 
 def _read_carefully(
     path: Path, texts: Collection[str], *, required: Collection[str], rejections: Rejections
-) -> pl.DataFrame:
+) -> JsonLines:
     """Go through the lines to find the bad ones, then read the others."""
-    sound = io.BytesIO()
+    sound, lines = io.BytesIO(), []
     for number, offset, line in numbered_lines(path):
         record = encoding_problem(line, offset) or parse_record(line)
         problem = record if isinstance(record, str) else _record_problem(record, texts, required)
         if problem is None:
             sound.write(line.strip() + b"\n")
+            lines.append(number)
         else:
             rejections.reject("broken line", problem, path=path, line=number)
     if sound.tell() == 0:
-        return pl.DataFrame(schema=dict.fromkeys(texts, pl.String))
+        return JsonLines(pl.DataFrame(schema=dict.fromkeys(texts, pl.String)), lines)
     sound.seek(0)
-    try:
-        return _scan(sound, texts, others=True)
-    except pl.exceptions.PolarsError:
-        return _read_mixed(sound.getvalue(), texts, path=path)
+    return JsonLines(scan_records(sound, texts, path=path), lines)
 
 
 def _read_mixed(source: bytes, texts: Collection[str], *, path: Path) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from typing import IO, Any, cast
 from hardneg.errors import DatasetError
 
 Record = dict[str, Any]
+_MARK = b"\xef\xbb\xbf"
 
 
 def open_bytes(path: Path) -> IO[bytes]:
@@ -29,7 +30,7 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
         path: The file, plain or gzipped.
 
     Yields:
-        Line number from 1, byte offset of the line, and its bytes.
+        Line number from 1, byte offset of the line, and its bytes, without a byte order mark.
 
     Raises:
         DatasetError: The file cannot be opened, or its compression is damaged.
@@ -38,13 +39,20 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
     try:
         with open_bytes(path) as file:
             for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield number, offset, line
+                text = line.removeprefix(_MARK) if number == 1 else line
+                if text.strip():
+                    yield number, offset + len(line) - len(text), text
                 offset += len(line)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DatasetError(f"damaged gzip file ({error}); make it anew", path=path, line=number + 1) from error
     except OSError as error:
         raise DatasetError(f"cannot be read: {error.strerror or error}", path=path) from error
+
+
+def begins_with_mark(path: Path) -> bool:
+    """Tell whether a file begins with a byte order mark."""
+    with open_bytes(path) as file:
+        return file.read(len(_MARK)) == _MARK
 
 
 def encoding_problem(line: bytes, offset: int) -> str | None:
@@ -59,8 +67,6 @@ def encoding_problem(line: bytes, offset: int) -> str | None:
 
 def parse_record(line: bytes) -> Record | str:
     """Parse one JSON object; where that fails, say what is wrong instead."""
-    if line.startswith(b"\xef\xbb\xbf"):
-        return "starts with a byte order mark; save the file as UTF-8 without it"
     try:
         record = json.loads(line.strip(), parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:

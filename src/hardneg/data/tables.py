@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from hardneg.data.dataset import Dataset
+from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.lines import lines_of_id
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError
@@ -19,6 +20,7 @@ def assemble(
     paths: tuple[Path, Path],
     name: str,
     rejections: Rejections,
+    mapping: FieldMapping | None = None,
 ) -> Dataset:
     """Merge repeated records, refuse rows that name unknown ids, and build the dataset.
 
@@ -30,6 +32,7 @@ def assemble(
         paths: The files of the queries and of the documents, for messages.
         name: What to call the dataset.
         rejections: What to do with rows that name an unknown id.
+        mapping: What became what.
 
     Returns:
         The dataset, with the counts of what was skipped.
@@ -50,7 +53,7 @@ def assemble(
         where = qrels[0][0] if len(qrels) == 1 else qrels[0][0].parent
         raise DatasetError("no usable label in it; a dataset needs at least one qrels row", path=where)
     dataset = Dataset.from_tables(queries, documents, merged.unique(maintain_order=True), name=name)
-    return replace(dataset, skipped=dict(rejections.counts))
+    return replace(dataset, skipped=dict(rejections.counts), mapping=mapping)
 
 
 def merge_repeated(table: pl.DataFrame, *, path: Path) -> pl.DataFrame:

@@ -81,6 +81,7 @@ class LadderPlan:
         shared_queries: Number of test queries that another split has, by split, if that was allowed.
         estimates: Seconds that each task is expected to take, by its id.
         probe: What the estimates rest on.
+        layout: What was said of the dataset's layout.
     """
 
     dataset: str
@@ -96,6 +97,7 @@ class LadderPlan:
     shared_queries: Mapping[str, int] = field(default_factory=dict)
     estimates: Mapping[str, float] = field(default_factory=dict)
     probe: Mapping[str, Any] = field(default_factory=dict)
+    layout: Mapping[str, Any] = field(default_factory=dict)
 
     def rung(self, name: str) -> Rung:
         """Find a rung by name."""

@@ -1,7 +1,7 @@
 """From what was asked for to a plan with steps and times, before anything long is done."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Wanted:
         tune: Values to choose among on the development split, by key of `[train]`.
         skip_invalid: Whether rows of the dataset that cannot be used are left out.
         allow_shared_queries: Whether test queries may be in other splits too.
+        layout: What is said of the dataset's layout.
     """
 
     shared: Shared
@@ -39,6 +40,7 @@ class Wanted:
     tune: Mapping[str, tuple[Any, ...]]
     skip_invalid: bool = False
     allow_shared_queries: bool = False
+    layout: Mapping[str, Any] = field(default_factory=dict)
 
 
 def draft(wanted: Wanted, dataset: Dataset, splits: Splits) -> LadderPlan:
@@ -86,6 +88,7 @@ def draft(wanted: Wanted, dataset: Dataset, splits: Splits) -> LadderPlan:
         training=training,
         budget=wanted.budget,
         tune=wanted.tune,
+        layout=wanted.layout,
         shared_queries={split: len(ids) for split, ids in shared_ids.items()},
     )
 

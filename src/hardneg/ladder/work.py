@@ -88,7 +88,7 @@ def do_task(folder: Path, task_id: str) -> Record:
 
 
 def _dataset(plan: LadderPlan) -> Dataset:
-    dataset = read_dataset(plan.dataset, skip_invalid=plan.skip_invalid)
+    dataset = read_dataset(plan.dataset, mapping=plan.layout, skip_invalid=plan.skip_invalid)
     if dataset.fingerprint != plan.fingerprint:
         raise RunError(f"{plan.dataset} has changed since the ladder was planned; climb into another folder")
     return dataset

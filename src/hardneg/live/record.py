@@ -10,7 +10,7 @@ import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -66,6 +66,7 @@ class Record:
         started: Seconds since 1970.
         updated: When this was written.
         tasks: Its tasks, in the order in which they were begun, the earliest of many left out.
+        layout: What was said of the dataset's layout, and whether its bad rows are skipped.
     """
 
     command: str
@@ -76,6 +77,7 @@ class Record:
     started: float
     updated: float
     tasks: tuple[TaskState, ...] = ()
+    layout: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_record(folder: Path) -> Record | None:
@@ -99,7 +101,9 @@ def read_record(folder: Path) -> Record | None:
 
 
 @contextmanager
-def recording(folder: Path | None, command: str, *, dataset: str | None = None) -> Iterator[None]:
+def recording(
+    folder: Path | None, command: str, *, dataset: str | None = None, layout: Mapping[str, Any] | None = None
+) -> Iterator[None]:
     """Write down in a folder what is being done inside the block, for `hardneg status` to read.
 
     Tasks are shown on the display that was there before as well. A second command in the same folder records nothing,
@@ -109,6 +113,7 @@ def recording(folder: Path | None, command: str, *, dataset: str | None = None) 
         folder: Folder of the run; made if missing. None records nothing.
         command: What is done, for people.
         dataset: The dataset that the folder is made from; None leaves what an earlier command said.
+        layout: What was said of its layout; it goes with `dataset`.
 
     Yields:
         Nothing.
@@ -125,7 +130,8 @@ def recording(folder: Path | None, command: str, *, dataset: str | None = None) 
         yield
         return
     before = read_record(folder) if dataset is None else None
-    recorder = _Recorder(folder, command, before.dataset if before else dataset, current())
+    kept = (before.dataset, before.layout) if before else (dataset, layout or {})
+    recorder = _Recorder(folder, command, kept, current())
     try:
         with recorder.writing(), showing(recorder):
             yield
@@ -164,8 +170,11 @@ class _Task:
 class _Recorder:
     """A display that writes a file once a second, and hands everything on to another display."""
 
-    def __init__(self, folder: Path, command: str, dataset: str | None, inner: Display) -> None:
-        self.folder, self.command, self.dataset, self.inner = folder, command, dataset, inner
+    def __init__(
+        self, folder: Path, command: str, dataset: tuple[str | None, Mapping[str, Any]], inner: Display
+    ) -> None:
+        self.folder, self.command, self.inner = folder, command, inner
+        self.dataset, self.layout = dataset
         self.started = time.time()
         self.tasks: deque[_Task] = deque()
         self.lock = threading.Lock()
@@ -220,7 +229,7 @@ class _Recorder:
         now = time.time()
         with self.lock:
             tasks = tuple(task.state(now) for task in self.tasks)
-        record = Record(self.command, self.dataset, state, problem, os.getpid(), self.started, now, tasks)
+        record = Record(self.command, self.dataset, state, problem, os.getpid(), self.started, now, tasks, self.layout)
         told: dict[str, Any] = asdict(record)
         with suppress(OSError), replacing(self.folder / _RECORD) as temporary:  # the work matters more than its record
             temporary.write_text(json.dumps(told), encoding="utf-8")

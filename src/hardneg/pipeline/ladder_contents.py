@@ -138,7 +138,9 @@ def read_ladder_trained(folder: Path) -> Iterator["Training"]:
 def read_ladder_dataset(folder: Path) -> dict[str, Any]:
     """Say what a ladder was climbed with, as the table `[dataset]` of a recipe."""
     plan = read_state(folder / "plan.json", keys=())
-    return {"path": plan["dataset"], "skip_invalid": plan.get("skip_invalid", False)} if "dataset" in plan else {}
+    if "dataset" not in plan:
+        return {}
+    return {"path": plan["dataset"], "skip_invalid": plan.get("skip_invalid", False), **plan.get("layout", {})}
 
 
 def _places(folder: Path) -> list[tuple[str, Path]]:

@@ -2,21 +2,25 @@
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
+from hardneg.components import build
 from hardneg.data.parquet import is_parquet_folder
 from hardneg.errors import RunError
 from hardneg.live.record import read_record
 from hardneg.pipeline.state import read_state
+from hardneg.place import Place
+from hardneg.recipe import FromPath
 
 
-def dataset_of(run: Path) -> str:
-    """Find the dataset that a run mined.
+def dataset_of(run: Path) -> FromPath:
+    """Find the dataset that a run mined, and how it was read.
 
     Args:
         run: Folder of `hardneg mine` or `hardneg run`, or that of a stage inside the latter.
 
     Returns:
-        What to give to `read_dataset`.
+        Where the dataset is and what was said of its layout.
 
     Raises:
         RunError: The folder does not exist, or does not say.
@@ -24,23 +28,25 @@ def dataset_of(run: Path) -> str:
     if not run.is_dir():
         raise RunError(f"{run} is no folder; name the folder of a run")
     places = [run.parents[1]] if run.parent.name == "stages" else []
-    found = next((said for place in (run, *places) if (said := _said(place)) is not None), None)
+    found = next((said for place in (run, *places) if (said := dataset_settings(place))), None)
     if found is None:
         raise RunError(f"{run} does not say which dataset was mined; name it with --dataset")
-    return found
+    settings: FromPath = build(FromPath, found, Place(run / "recipe.toml", "dataset"))
+    return settings
 
 
-def _said(run: Path) -> str | None:
+def dataset_settings(run: Path) -> dict[str, Any]:
+    """Give what a folder says of its dataset, as the table `[dataset]` of a recipe; empty if it says nothing."""
     built = run / "dataset"
     if built.is_dir() and is_parquet_folder(built):
-        return str(built)
+        return {"path": str(built)}
     recipe = run / "recipe.toml"
     if recipe.exists():
         said = tomllib.loads(recipe.read_text(encoding="utf-8")).get("dataset")
         if isinstance(said, dict) and "path" in said:
-            return str(said["path"])
+            return said
     record = read_record(run)
-    return None if record is None else record.dataset
+    return {} if record is None or record.dataset is None else {"path": record.dataset, **record.layout}
 
 
 def split_of(run: Path) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from hardneg.data.dataset import Dataset
+from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.reading import read_dataset
 from hardneg.errors import DatasetError, MissingExtraError, RunError
 from hardneg.files import replacing
@@ -20,6 +21,7 @@ from hardneg.pipeline.ladder_contents import (
     read_ladder_placed,
     read_ladder_trained,
 )
+from hardneg.pipeline.origin import dataset_settings
 from hardneg.pipeline.parts import readable
 from hardneg.pipeline.run_contents import read_audited, read_mined, read_placed, read_rows, read_trained
 from hardneg.pipeline.state import read_state
@@ -110,7 +112,7 @@ def _of_run(folder: Path, dataset: Dataset | None) -> "Contents":
     manifest, recipe = read_state(folder / "manifest.json", keys=("recipe", "stages")), _recipe(folder)
     mined, unfinished = read_mined(folder)
     rows = read_rows(folder, manifest.get("chain", []))
-    data, why_not = _dataset(folder, dataset, recipe.get("dataset", {})) if mined or rows else (None, [])
+    data, why_not = _dataset(folder, dataset, dataset_settings(folder)) if mined or rows else (None, [])
     return Contents(
         name=recipe.get("name") or folder.resolve().name,
         facts=_facts(manifest, recipe, data),
@@ -166,16 +168,28 @@ def _dataset(folder: Path, given: Dataset | None, settings: Mapping[str, Any]) -
         if expected and given.fingerprint not in expected:
             raise RunError(f"{given.name} is not the dataset that was mined into {folder}; name the one that was")
         return given, []
-    place = folder / "dataset" if (folder / "dataset" / "qrels.parquet").exists() else settings.get("path")
+    place = settings.get("path")
     if place is None or str(place).startswith("hf:"):
         return None, [_NO_TEXTS]
     try:
-        found = read_dataset(place, skip_invalid=settings.get("skip_invalid", False))
+        layout = {key: value for key, value in settings.items() if key not in ("path", "skip_invalid")}
+        found = read_dataset(place, mapping=layout, skip_invalid=settings.get("skip_invalid", False))
     except (DatasetError, OSError):
         return None, [_NO_TEXTS]
     if expected and found.fingerprint not in expected:
         return None, [f"{place} has changed since it was mined, so queries and documents are shown by id."]
     return found, []
+
+
+def _read_as(manifest: Mapping[str, Any], data: Dataset | None) -> dict[str, str]:
+    """Say which column, field or file became what."""
+    known = data.mapping if data is not None and data.mapping is not None else None
+    if known is None and "mapping" in manifest:
+        known = FieldMapping.from_dict(manifest["mapping"])
+    if known is None:
+        return {}
+    fields = "; ".join(f"{role} ← {source}" for role, source in known.fields)
+    return {"read as": known.layout, "fields": fields, "ignored fields": "; ".join(known.ignored)}
 
 
 def _facts(manifest: Mapping[str, Any], recipe: Mapping[str, Any], data: Dataset | None) -> list[tuple[str, str]]:
@@ -188,5 +202,6 @@ def _facts(manifest: Mapping[str, Any], recipe: Mapping[str, Any], data: Dataset
         "test queries": f"{counts['test_queries']:,}" if counts else "",
         "seeds": ", ".join(map(str, recipe.get("seeds") or [manifest["seed"]])) if "seed" in manifest else "",
         "hardneg": versions.get("hardneg", ""),
+        **_read_as(manifest, data),
     }
     return [(name, value) for name, value in said.items() if value]

@@ -93,6 +93,8 @@ def _dataset(recipe: Recipe, folder: RunFolder) -> Dataset:
     with folder.stage("dataset"):
         dataset = recipe.dataset.read() if isinstance(recipe.dataset, FromPath) else _built(recipe.dataset, folder)
     folder.pin("dataset", dataset.fingerprint)
+    if dataset.mapping is not None:
+        folder.manifest["mapping"] = dataset.mapping.as_dict()
     for stage in recipe.stages:
         if stage.mine.verdicts is not None:
             name = f"file of verdicts for {stage.name!r}" if recipe.stage else "file of verdicts"

@@ -54,7 +54,11 @@ def with_preset(table: Mapping[str, Any], place: Place) -> dict[str, Any]:
 
 
 def merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Change keys of a recipe; where both have a table, key by key."""
+    """Change keys of a recipe; where both have a table, key by key. Another dataset takes nothing over."""
+    dataset, new = table.get("dataset"), changes.get("dataset")
+    if isinstance(new, Mapping):
+        named = {"path": dataset} if isinstance(dataset, str) else dataset
+        table = {**table, "dataset": None if "path" in new else named}
     tables = {key: {**table[key], **new} for key, new in changes.items() if _are_tables(table.get(key), new)}
     return {**table, **changes, **tables}
 

@@ -9,6 +9,7 @@ from hardneg.data.code.definition import KINDS
 from hardneg.data.code.languages import LANGUAGES
 from hardneg.data.code.source import code_source
 from hardneg.data.dataset import Dataset
+from hardneg.data.layout import Layout
 from hardneg.data.reading import read_dataset
 from hardneg.errors import RecipeError
 
@@ -16,16 +17,33 @@ Row = Literal["bm25", "zero_shot", "in_batch"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FromPath:
-    """A dataset that is read.
+class FromPath(Layout):
+    """A dataset that is read, as its layout says.
 
     Args:
         path: Whatever `read_dataset` takes: a folder, a file of pairs, or `hf:NAME`.
         skip_invalid: Whether rows that cannot be used are left out and counted, where that is safe.
+        query: Column with the text of the query; found by its name if not given, as the others.
+        positive: Column with the text, or list of texts, that answers it.
+        negative: Columns with texts judged not to answer it.
+        label: Column that says how relevant a pair is, or whether it is an answer at all.
+        ignore: Columns to leave out.
+        relevance: What values of the relevance mean, each as "VALUE=GRADE": ["E=1", "S=0"].
+        min_relevance: What has at least this value is relevant, the rest is judged not relevant.
+        documents: File with further documents: JSON Lines, CSV, TSV, Parquet, or plain text with one a line.
+        split_column: Column that names the split of each row.
+        separator: What stands between the fields of a text file; found from its first line if not given.
+        no_header: Whether the first line of a text file is data already.
+        columns: Names of the columns in order, for files without a header, or in place of the header's.
     """
 
     path: str
     skip_invalid: bool = False
+
+    @property
+    def layout(self) -> Layout:
+        """What is said of the layout."""
+        return Layout.of(self.said)
 
     def read(self) -> Dataset:
         """Read the dataset.
@@ -36,7 +54,7 @@ class FromPath:
         Raises:
             DatasetError: Nothing is there, or something in it is wrong.
         """
-        return read_dataset(self.path, skip_invalid=self.skip_invalid)
+        return read_dataset(self.path, mapping=self.layout, skip_invalid=self.skip_invalid)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,10 @@ import polars as pl
 import pytest
 
 from hardneg.data.dataset import Dataset
-from hardneg.data.interactions import Splits, interactions_dataset
-from hardneg.data.interactions_files import InteractionColumns, read_interactions, read_items
+from hardneg.data.interactions import interactions_dataset
+from hardneg.data.interactions_files import read_interactions
+from hardneg.data.interactions_items import read_items
+from hardneg.data.interactions_splits import Splits
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError
 from interactions_toy import toy_events, toy_items
@@ -63,7 +65,7 @@ def test_no_query_knows_the_future_of_its_user(by):
 
 def test_a_split_by_time_trains_on_nothing_after_its_moment():
     given = toy_events()
-    dataset, _ = interactions_dataset(given, splits=Splits(by="time", test_share=0.2, dev_share=0.2))
+    dataset, _ = interactions_dataset(given, min_rating=1, splits=Splits(by="time", test_share=0.2, dev_share=0.2))
     times = {
         split: dataset.queries["time"].gather(dataset.qrels.filter(pl.col("split") == split)["query"])
         for split in ("train", "dev", "test")
@@ -146,14 +148,14 @@ def test_a_threshold_needs_ratings():
 
 
 def test_too_few_positives_are_refused():
-    with pytest.raises(DatasetError, match="left for train"):
-        interactions_dataset(FIVE.head(3))
+    with pytest.raises(DatasetError, match="left for test"):
+        interactions_dataset(FIVE.head(2))
 
 
 def test_columns_are_found_by_their_usual_names_and_dates_become_seconds(tmp_path):
     file = tmp_path / "r.csv"
     file.write_text("userId,movieId,timestamp\nu,a,2020-01-02\nv,b,2020-01-01T00:00:10Z\n")
-    found = read_interactions(file, columns=InteractionColumns(), rejections=STRICT)
+    found, _ = read_interactions(file, rejections=STRICT)
     assert found["user"].to_list() == ["v", "u"]
     assert found["time"].to_list() == [1577836810.0, 1577923200.0]
     assert found["rating"].is_null().all()
@@ -163,9 +165,9 @@ def test_a_row_without_a_time_is_named_by_its_line(tmp_path):
     file = tmp_path / "r.csv"
     file.write_text("user,item,time,rating\nu,a,1,5\nu,b,soon,5\n")
     with pytest.raises(DatasetError, match=r"r\.csv:3: .*no usable time"):
-        read_interactions(file, columns=InteractionColumns(), rejections=STRICT)
+        read_interactions(file, rejections=STRICT)
     skipping = Rejections(skip=True)
-    assert read_interactions(file, columns=InteractionColumns(), rejections=skipping).height == 1
+    assert read_interactions(file, rejections=skipping)[0].height == 1
     assert skipping.counts == {"incomplete interaction": 1}
 
 
@@ -173,7 +175,7 @@ def test_a_missing_column_names_the_option(tmp_path):
     file = tmp_path / "r.csv"
     file.write_text("who,item,time\nu,a,1\n")
     with pytest.raises(DatasetError, match=r"for the user .*name it with --user"):
-        read_interactions(file, columns=InteractionColumns(), rejections=STRICT)
+        read_interactions(file, rejections=STRICT)
 
 
 def test_items_keep_their_columns_and_lists(tmp_path):
@@ -181,7 +183,7 @@ def test_items_keep_their_columns_and_lists(tmp_path):
     file.write_text(
         'movieId,title,genres,year\n1,"Toy, Story",Comedy|Kids,1995\n1,Other,Drama,1996\n2,Heat,Action,1995\n'
     )
-    found = read_items(file, columns=InteractionColumns(), rejections=STRICT)
+    found, _ = read_items(file, rejections=STRICT)
     assert found["id"].to_list() == ["1", "2"]
     assert found["category"].to_list() == [["Comedy", "Kids"], ["Action"]]
     assert found["text"].to_list() == ["Comedy Kids", "Action"]

@@ -4,9 +4,9 @@ import json
 import polars as pl
 import pytest
 
-from hardneg.data.pairs import PairColumns, content_ids, read_pairs
+from hardneg.data.layout import Layout
+from hardneg.data.readers.ids import content_ids
 from hardneg.data.reading import read_dataset
-from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError
 
 
@@ -78,20 +78,27 @@ def test_numbered_negatives_are_all_read(tmp_path):
 
 def test_a_split_column_names_the_splits(tmp_path):
     path = tmp_path / "x.csv"
+    path.write_text("query,positive,split\nq,a,train\nr,b,test\n")
+    assert [row[3] for row in labels(read_dataset(path))] == ["train", "test"]
+
+
+def test_a_row_without_a_split_beside_rows_with_one_is_refused(tmp_path):
+    path = tmp_path / "x.csv"
     path.write_text("query,positive,split\nq,a,train\nr,b,test\ns,c,\n")
-    assert [row[3] for row in labels(read_dataset(path))] == ["train", "test", "train"]
+    with pytest.raises(DatasetError, match=r"x\.csv:4: no split in column 'split'"):
+        read_dataset(path)
 
 
 def test_columns_can_be_named(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("frage,antwort,falsch\nq,a,b\n")
-    columns = PairColumns(query="frage", positive="antwort", negative="falsch")
-    dataset = read_pairs(path, columns=columns, rejections=Rejections())
+    columns = {"query": "frage", "positive": "antwort", "negative": "falsch"}
+    dataset = read_dataset(path, mapping=columns)
     assert [row[:3] for row in labels(dataset)] == [("q", "a", 1), ("q", "b", 0)]
     with pytest.raises(DatasetError, match=r"no column for the query .* it has: frage, antwort, falsch"):
-        read_pairs(path, rejections=Rejections())
+        read_dataset(path)
     with pytest.raises(DatasetError, match=r"no column 'wrong'; it has: frage"):
-        read_pairs(path, columns=PairColumns(query="wrong"), rejections=Rejections())
+        read_dataset(path, mapping=Layout(query="wrong"))
 
 
 @pytest.mark.parametrize(
@@ -103,7 +110,7 @@ def test_columns_can_be_named(tmp_path):
             "x.csv",
             "query,positive\nq,a\nr,b,c\n",
             r"x\.csv:3: 3 fields where the header has 2",
-            "broken line",
+            "wrong number of fields",
         ),
         ("x.tsv", 'query\tpositive\nq\ta\n"r\t\n', r"x\.tsv:3: a query without positives", "incomplete pair"),
         (
@@ -128,9 +135,14 @@ def test_columns_can_be_named(tmp_path):
             "x.csv",
             'query,positive\n"q\n\n1","a"\n\nr\n',
             r"x\.csv:6: 1 field where the header has 2",
-            "broken line",
+            "wrong number of fields",
         ),
-        ("x.tsv", "query\tpositive\nq\ta\n\nr\n", r"x\.tsv:4: 1 field where the header has 2", "broken line"),
+        (
+            "x.tsv",
+            "query\tpositive\nq\ta\n\nr\n",
+            r"x\.tsv:4: 1 field where the header has 2",
+            "wrong number of fields",
+        ),
         ("x.csv", "query,positive\n\nq,a\n,b\n", r"x\.csv:4: no query text", "incomplete pair"),
     ],
 )

@@ -48,7 +48,7 @@ def test_an_unknown_id_is_named_or_skipped(tiny, tmp_path):
 def test_a_relevance_that_is_no_number_is_refused(tiny, tmp_path):
     folder = tiny.write(tmp_path / "tiny")
     replace(folder, "qrels", relevance=pl.lit("high"))
-    with pytest.raises(DatasetError, match=r"qrels\.parquet: column 'relevance' does not fit Int32"):
+    with pytest.raises(DatasetError, match=r"qrels\.parquet: relevance 'high' is no whole number"):
         read_dataset(folder)
 
 

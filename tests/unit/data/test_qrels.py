@@ -7,7 +7,7 @@ from hardneg.errors import DatasetError
 
 def rows_of(path, content, *, skip=False):
     path.write_bytes(content)
-    return read_qrels(path, split="dev", rejections=Rejections(skip=skip)).rows()
+    return read_qrels(path, split="dev", rejections=Rejections(skip=skip)).rows.rows()
 
 
 @pytest.mark.parametrize("header", [b"", b"query-id\tcorpus-id\tscore\n", b"QID\tDocID\tRel\r\n"])
@@ -29,10 +29,10 @@ def test_ids_that_read_like_a_header_are_data(tmp_path):
     [
         (b"q\td", "2 fields where three are needed"),
         (b"q d 1", "1 field where three are needed"),
-        (b"q\t0\td\t1", "4 fields where three are needed"),
-        (b"q\td\thigh", "relevance 'high' is no integer"),
-        (b"q\td\t1.5", "relevance '1.5' is no integer"),
-        (b"q\td\t", "relevance '' is no integer"),
+        (b"q\t0\td\t1", "4 fields where the first row has 3"),
+        (b"q\td\thigh", "relevance 'high' is no whole number"),
+        (b"q\td\t1.5", "relevance 1.5 is a fraction"),
+        (b"q\td\t", "no relevance"),
         (b"\td\t1", "empty id"),
     ],
 )
@@ -44,7 +44,7 @@ def test_a_bad_row_is_named_or_skipped(tmp_path, row, message):
 
 
 def test_a_bad_first_row_is_no_header(tmp_path):
-    with pytest.raises(DatasetError, match=r"dev\.tsv:1: relevance 'high' is no integer"):
+    with pytest.raises(DatasetError, match=r"dev\.tsv:1: relevance 'high' is no whole number"):
         rows_of(tmp_path / "dev.tsv", b"q\td\thigh\n")
 
 

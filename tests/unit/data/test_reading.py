@@ -94,11 +94,13 @@ def test_a_path_that_does_not_exist_is_named(tmp_path):
 
 
 def test_a_folder_without_a_dataset_says_what_was_expected(tmp_path):
-    with pytest.raises(DatasetError, match=r"not a dataset: expected a folder with documents\.parquet or corpus"):
+    with pytest.raises(
+        DatasetError, match=r"not a dataset; it has nothing\. A folder holds documents\.parquet.*corpus\.jsonl"
+    ):
         read_dataset(tmp_path)
 
 
 def test_a_file_of_an_unknown_kind_says_what_was_expected(tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(DatasetError, match=r"notes\.txt: not a dataset: .*\.jsonl"):
+    with pytest.raises(DatasetError, match=r"notes\.txt: not a dataset by its name.*\.jsonl"):
         read_dataset(tmp_path / "notes.txt")

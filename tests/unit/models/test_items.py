@@ -10,7 +10,7 @@ from interactions_toy import toy_events, toy_items
 
 @pytest.fixture
 def dataset():
-    return interactions_dataset(toy_events(n_users=4), toy_items())[0]
+    return interactions_dataset(toy_events(n_users=4), toy_items(), min_rating=1)[0]
 
 
 def test_a_text_is_the_mean_of_its_words_and_unknown_ids_add_nothing(dataset, tmp_path):

@@ -29,7 +29,7 @@ SETTINGS = TrainSettings(batch_size=8, repeat_documents=True, log_q=LogQ(), nega
 
 @pytest.fixture(scope="module")
 def dataset():
-    return interactions_dataset(toy_events(), toy_items())[0]
+    return interactions_dataset(toy_events(), toy_items(), min_rating=1)[0]
 
 
 def data_of(dataset, settings):

@@ -13,7 +13,7 @@ from interactions_toy import toy_events
 
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
-    return interactions_dataset(toy_events(n_users=40, n_items=60))[0]
+    return interactions_dataset(toy_events(n_users=40, n_items=60), min_rating=1)[0]
 
 
 def pools_of(dataset, negatives, *, per_row, batch_size, epochs):

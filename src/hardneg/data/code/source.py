@@ -13,7 +13,7 @@ from hardneg.data.code.languages import LANGUAGE_OF, LANGUAGES
 from hardneg.data.code.masking import mask_names
 from hardneg.data.code.splits import dealt, tied_splits
 from hardneg.data.dataset import Dataset
-from hardneg.data.pairs import content_ids
+from hardneg.data.readers.ids import content_ids
 from hardneg.errors import DatasetError
 from hardneg.progress import task
 

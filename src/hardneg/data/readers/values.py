@@ -1,41 +1,71 @@
-"""What the columns of a file of pairs may hold: texts, numbers, and lists of them."""
+"""What the columns of records may hold: texts, numbers, and lists of them."""
 
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from hardneg.data.lines import numbered_lines, parse_record
+from hardneg.data.readers.table import Table
 from hardneg.errors import DatasetError
 
 _NAMES = {list: "a list", dict: "an object", bool: "true or false"}
 _WAY_OUT = "convert the file, or name another column"
 
 
-def check_values(table: pl.DataFrame, *, texts: Collection[str], lists: Collection[str], path: Path) -> None:
+def check_values(table: Table, *, texts: Collection[str], lists: Collection[str]) -> None:
     """Refuse columns whose values are no texts.
 
     Args:
         table: Everything that was read.
         texts: Columns that must hold texts or numbers.
         lists: Columns that may hold lists of these instead, in every row.
-        path: Where the table came from, to name the line.
 
     Raises:
         DatasetError: A value is something else, or a list in one row and none in another.
     """
     for column in (*texts, *lists):
-        kind = table.schema[column]
-        values = table[column]
+        kind = table.frame.schema[column]
+        values = table.frame[column]
         if column in lists and isinstance(kind, pl.List):
             values = values.explode()
         is_text = _is_text(values.dtype)
         if not is_text or _may_be_json(values):
-            _refuse_odd_value(path, column, may_be_list=column in lists)
+            _refuse_odd_value(table, column, may_be_list=column in lists)
         if not is_text:
             wanted = "texts or lists of them" if column in lists else "texts"
-            raise DatasetError(f"column {column!r} holds {kind}, not {wanted}; {_WAY_OUT}", path=path)
+            raise DatasetError(f"column {column!r} holds {kind}, not {wanted}; {_WAY_OUT}", path=table.place)
+
+
+def split_values(table: Table, column: str | None) -> pl.Series:
+    """Give the split of each record: what the column says, "train" where there is none.
+
+    Args:
+        table: The records.
+        column: The column of splits.
+
+    Returns:
+        A text for each record.
+
+    Raises:
+        DatasetError: Some records have a split and others none, or the column holds no plain values.
+    """
+    if column is None:
+        return pl.repeat("train", table.frame.height, dtype=pl.String, eager=True).alias("split")
+    check_values(table, texts=(column,), lists=())
+    text = table.frame[column].cast(pl.String).str.strip_chars()
+    blank = (text == "").fill_null(value=True)
+    if blank.all():
+        return split_values(table, None)
+    if blank.any():
+        row = int(blank.arg_max() or 0)
+        raise DatasetError(
+            f"no split in column {column!r} (row {row + 1}), though other rows have one; name one in every row, or "
+            f"leave the column out with --ignore {column}",
+            path=table.place,
+            line=table.line_of(row),
+        )
+    return text.alias("split")
 
 
 def _is_text(kind: pl.DataType) -> bool:
@@ -47,24 +77,24 @@ def _may_be_json(values: pl.Series) -> bool:
     return values.dtype == pl.String and bool(values.str.contains(r"^(?:[\[{]|true$|false$)").any())
 
 
-def _refuse_odd_value(path: Path, column: str, *, may_be_list: bool) -> None:
+def _refuse_odd_value(table: Table, column: str, *, may_be_list: bool) -> None:
     """Go through the records of a JSON Lines file and refuse the first whose value does not fit."""
-    if ".jsonl" not in path.suffixes or not path.is_file():
+    if not table.is_file:
         return
     first_is_list = None
-    for number, _, line in numbered_lines(path):
+    for number, _, line in numbered_lines(table.place):
         record = parse_record(line)
         value = record.get(column) if isinstance(record, dict) else None
         if value is None:
             continue
         is_list = may_be_list and isinstance(value, list)
         if problem := _problem(value, is_list=is_list):
-            raise DatasetError(f"{column!r} {problem}; {_WAY_OUT}", path=path, line=number)
+            raise DatasetError(f"{column!r} {problem}; {_WAY_OUT}", path=table.place, line=number)
         if first_is_list is None:
             first_is_list = is_list
         if is_list != first_is_list:
             problem = f"{column!r} is a list in some records and not in others; make it one of both"
-            raise DatasetError(problem, path=path, line=number)
+            raise DatasetError(problem, path=table.place, line=number)
 
 
 def _problem(value: Any, *, is_list: bool) -> str | None:  # noqa: ANN401 - any JSON value

@@ -1,0 +1,147 @@
+"""What a user says about the layout of a dataset, where names and values leave a question."""
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hardneg.errors import DatasetError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Which column or file holds what, and how values are read; what is left out is found by its name.
+
+    The options of the command line, the keys of `[dataset]` in a recipe and the keys of `read_dataset(mapping=…)` are
+    these fields. Names of columns are compared exactly first, then without case, blanks, `-` and `_`.
+
+    Args:
+        query: Column with the text of the query.
+        positive: Column with the text, or list of texts, that answers it.
+        negative: Columns with texts judged not to answer it.
+        label: Column that says how relevant a pair is, or whether it is an answer at all.
+        ignore: Columns to leave out.
+        relevance: What values of the relevance mean, each as "VALUE=GRADE": ("E=1", "S=0"). A grade above 0 means
+            relevant, 0 and below judged not relevant.
+        min_relevance: What has at least this value is relevant, the rest is judged not relevant.
+        documents: File with further documents: JSON Lines, CSV, TSV, Parquet, or plain text with one a line.
+        split_column: Column that names the split of each row.
+        separator: What stands between the fields of a text file; found from its first line if not given.
+        no_header: Whether the first line of a text file is data already.
+        columns: Names of the columns in order, for files without a header, or in place of the header's.
+
+    Raises:
+        DatasetError: A value of `relevance` is no VALUE=GRADE, or options contradict each other.
+    """
+
+    query: str | None = None
+    positive: str | None = None
+    negative: tuple[str, ...] = ()
+    label: str | None = None
+    ignore: tuple[str, ...] = ()
+    relevance: tuple[str, ...] = ()
+    min_relevance: float | None = None
+    documents: Path | None = None
+    split_column: str | None = None
+    separator: str | None = None
+    no_header: bool = False
+    columns: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _ = self.grades
+        if self.separator is not None:
+            object.__setattr__(self, "separator", _SEPARATORS.get(self.separator, self.separator))
+            if not self.separator:
+                raise DatasetError("the separator is empty; name what stands between the fields, say --separator ';'")
+        if len(set(self.columns)) < len(self.columns):
+            raise DatasetError(f"--columns {','.join(self.columns)} names a column twice; give each its own name")
+
+    @property
+    def grades(self) -> dict[str, int]:
+        """The grade of each value that `relevance` names."""
+        grades: dict[str, int] = {}
+        for text in self.relevance:
+            value, equals, grade = text.rpartition("=")
+            if not equals or not grade.strip().lstrip("+-").isdigit():
+                raise DatasetError(
+                    f"--relevance {text!r}: write VALUE=GRADE, as in 'E=1,S=0'; above 0 means relevant, 0 judged not "
+                    "relevant"
+                )
+            grades[value.strip()] = int(grade)
+        return grades
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The fields that differ from their defaults, as plain values."""
+        values = {each.name: getattr(self, each.name) for each in dataclasses.fields(Layout)}
+        defaults = {each.name: each.default for each in dataclasses.fields(Layout)}
+        return {
+            name: str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+            if value != defaults[name]
+        }
+
+    @classmethod
+    def of(cls, given: "Layout | Mapping[str, Any] | None") -> "Layout":
+        """Make a layout of whatever describes one.
+
+        Args:
+            given: A layout, its fields by name (one text will do where several may stand, and `relevance` may map
+                values to grades), or None for nothing said.
+
+        Returns:
+            The layout.
+
+        Raises:
+            DatasetError: There is no such field, or a value does not fit it.
+        """
+        if given is None:
+            return cls()
+        if isinstance(given, Layout):
+            return given
+        if not isinstance(given, Mapping):
+            raise DatasetError(f"mapping is a {type(given).__name__}; give a Layout, or a dict such as {{'query': …}}")
+        known = {each.name: each for each in dataclasses.fields(Layout)}
+        for name in given:
+            if name not in known:
+                near = difflib.get_close_matches(str(name), known, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"it may have: {', '.join(known)}"
+                raise DatasetError(f"a mapping has no {name!r}; {hint}")
+        return cls(**{name: _fitting(name, value) for name, value in given.items()})
+
+
+_SEPARATORS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "blank": " ", "space": " "}
+_SEVERAL = ("negative", "ignore", "relevance", "columns")
+_TEXTS = ("query", "positive", "label", "split_column", "separator")
+
+
+def _fitting(name: str, value: Any) -> Any:  # noqa: ANN401 - a field of any type
+    """Bring a value to the type of its field."""
+    if name in _SEVERAL:
+        return _several(name, value)
+    if value is None:
+        return None
+    if name == "documents":
+        return Path(value)
+    if name == "min_relevance":
+        return float(value)
+    if name in _TEXTS and not isinstance(value, str):
+        raise DatasetError(f"{name} is {value!r}; give a text")
+    return value
+
+
+def _several(name: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401
+    if value is None:
+        return ()
+    if name == "relevance" and isinstance(value, Mapping):
+        return tuple(f"{key}={int(grade)}" for key, grade in value.items())
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",")) if name in ("relevance", "columns") else (value,)
+    if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
+        raise DatasetError(f"{name} is {value!r}; give a text or a list of texts")
+    return tuple(value)
+
+
+NOTHING_SAID = Layout()

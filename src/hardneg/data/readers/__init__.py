@@ -1,0 +1,1 @@
+"""Layouts in which datasets are published, a module for each family."""

@@ -1,0 +1,113 @@
+"""Datasets of Hugging Face `datasets`, from the hub or saved to disk. Needs the extra `hub`."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from hardneg.data.dataset import Dataset
+from hardneg.data.layout import NOTHING_SAID, Layout
+from hardneg.data.readers.mteb import find_parts, is_mteb_folder, parts_dataset, read_mteb_folder
+from hardneg.data.readers.records import read_records_table
+from hardneg.data.readers.table import Table
+from hardneg.data.rejections import Rejections
+from hardneg.errors import DatasetError, MissingExtraError
+
+
+def is_saved(folder: Path) -> bool:
+    """Tell whether a folder was written by `save_to_disk`."""
+    return any((folder / name).is_file() for name in ("dataset_dict.json", "dataset_info.json"))
+
+
+def read_hub(address: str, *, rejections: Rejections, layout: Layout = NOTHING_SAID) -> Dataset:
+    """Read `hf:NAME[:CONFIG]`.
+
+    A dataset with the configurations `corpus` and `queries` (MTEB's layout) is read as such, with the qrels of the
+    configuration `default` or `qrels`; `hf:NAME:de` takes `de-corpus`, `de-queries` and `de-qrels`. Any other is read
+    as a table, each split of it a split.
+
+    Args:
+        address: `hf:` and the name on the hub or a local folder that `load_dataset` reads, then perhaps the
+            configuration.
+        rejections: What to do with rows that cannot be used.
+        layout: What the user says of columns and values.
+
+    Returns:
+        The dataset, named by the last part of the name.
+
+    Raises:
+        DatasetError: It cannot be loaded, or has no columns that fit.
+        MissingExtraError: `datasets` is not installed.
+    """
+    name, _, config = address.removeprefix("hf:").partition(":")
+    folder = Path(name).expanduser()
+    if folder.is_dir() and is_mteb_folder(folder) and not (folder / "README.md").is_file():
+        return read_mteb_folder(folder, prefix=config, layout=layout, rejections=rejections)
+    datasets = _library()
+    configs = _loading(address, lambda: datasets.get_dataset_config_names(name))
+    parts = find_parts(configs, config, address=address)
+    if parts is not None and config not in (parts.corpus, parts.queries):
+        tables = {
+            part: _frames(_loading(address, lambda part=part: datasets.load_dataset(name, part)))
+            for part in (parts.corpus, parts.queries, parts.labels)
+        }
+        return parts_dataset(
+            tables, parts, path=Path(address), name=_short(address), layout=layout, rejections=rejections
+        )
+    splits = _frames(_loading(address, lambda: datasets.load_dataset(name, config or None)))
+    return read_splits(splits, address=address, layout=layout, rejections=rejections)
+
+
+def read_saved(folder: Path, *, rejections: Rejections, layout: Layout = NOTHING_SAID) -> Dataset:
+    """Read a table from a folder that `save_to_disk` wrote; each split of it is a split.
+
+    Args:
+        folder: The folder.
+        rejections: What to do with rows that cannot be used.
+        layout: What the user says of columns and values.
+
+    Returns:
+        The dataset, named like the folder.
+
+    Raises:
+        DatasetError: It cannot be loaded, or has no columns that fit.
+        MissingExtraError: `datasets` is not installed.
+    """
+    datasets = _library()
+    loaded = _loading(str(folder), lambda: datasets.load_from_disk(str(folder)))
+    return read_splits(_frames(loaded), address=str(folder), layout=layout, rejections=rejections)
+
+
+def read_splits(
+    splits: dict[str, pl.DataFrame], *, address: str, layout: Layout, rejections: Rejections, kind: str = "Hugging Face"
+) -> Dataset:
+    """Read tables of which each is a split, unless a column of theirs names it."""
+    has_own = layout.split_column is not None or any("split" in frame.columns for frame in splits.values())
+    tables = [frame if has_own else frame.with_columns(split=pl.lit(name)) for name, frame in splits.items()]
+    table = Table(pl.concat(tables, how="diagonal_relaxed"), Path(address), f"a dataset of {kind}")
+    return read_records_table(table, layout=layout, rejections=rejections, name=_short(address))
+
+
+def _frames(loaded: Any) -> dict[str, pl.DataFrame]:  # noqa: ANN401 - the library has no types
+    splits = loaded if isinstance(loaded, dict) else {str(loaded.split or "train"): loaded}
+    return {name: split.to_polars() for name, split in splits.items()}
+
+
+def _library() -> Any:  # noqa: ANN401 - the library has no types
+    try:
+        import datasets
+    except ImportError as error:
+        raise MissingExtraError("datasets", extra="hub", purpose="reading a Hugging Face dataset") from error
+    return datasets
+
+
+def _loading(address: str, load: Any) -> Any:  # noqa: ANN401
+    try:
+        return load()
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DatasetError(f"cannot be loaded: {reason}; check the name and the network", path=address) from error
+
+
+def _short(address: str) -> str:
+    return address.removeprefix("hf:").rstrip("/").split("/")[-1].replace(":", "-")

@@ -1,0 +1,100 @@
+"""Chats as ms-swift writes them: the query and each document is a list of messages."""
+
+import polars as pl
+
+from hardneg.data.layout import Layout
+from hardneg.data.readers.rows import ROW
+from hardneg.data.readers.table import Table
+from hardneg.errors import DatasetError
+
+_QUERY, _POSITIVE, _NEGATIVE = "messages", "positive_messages", "negative_messages"
+
+
+def has_messages(table: Table) -> bool:
+    """Tell whether a table holds messages of ms-swift."""
+    return {_QUERY, _POSITIVE} <= set(table.frame.columns)
+
+
+def without_messages(table: Table, layout: Layout) -> tuple[Table, Layout]:
+    """Replace messages by their texts, so that what is left are pairs.
+
+    Args:
+        table: Columns `messages` (one message of the user, perhaps after the system's), `positive_messages` and
+            perhaps `negative_messages` (a list of messages for each document).
+        layout: What the user says.
+
+    Returns:
+        The table and the layout in which these columns hold texts.
+
+    Raises:
+        DatasetError: The messages are no messages, or a conversation has several turns of the user.
+    """
+    frame = table.frame.with_columns(_asked(table).alias(_QUERY))
+    documents = [name for name in (_POSITIVE, _NEGATIVE) if name in frame.columns]
+    for name in documents:
+        frame = frame.with_columns(_texts(table, name).alias(name))
+    said = Layout.of(
+        {
+            "query": _QUERY,
+            "positive": _POSITIVE,
+            "negative": (_NEGATIVE,) if _NEGATIVE in documents else (),
+            "label": layout.label,
+            "ignore": layout.ignore,
+            "relevance": layout.relevance,
+            "min_relevance": layout.min_relevance,
+            "documents": layout.documents,
+            "split_column": layout.split_column,
+        }
+    )
+    return table.with_frame(frame), said
+
+
+def _asked(table: Table) -> pl.Series:
+    """Give what the user says in each record."""
+    rows = _spoken(table, _QUERY).filter(pl.col("role") == "user")
+    several = rows.filter(pl.col(ROW).is_duplicated())
+    if several.height:
+        row = int(several[ROW][0])
+        raise DatasetError(
+            "several turns of the user in 'messages'; `hardneg data conversations` builds a dataset of conversations",
+            path=table.place,
+            line=table.line_of(row),
+        )
+    every = pl.DataFrame({ROW: pl.int_range(table.frame.height, dtype=pl.UInt32, eager=True)})
+    return every.join(rows, on=ROW, how="left", maintain_order="left")["content"]
+
+
+def _texts(table: Table, column: str) -> pl.Series:
+    """Give the texts of each record's documents as a list."""
+    kind = table.frame.schema[column]
+    inner = kind.inner if isinstance(kind, pl.List) else None
+    is_empty = inner in (pl.String, pl.Null) or (isinstance(inner, pl.List) and inner.inner in (pl.String, pl.Null))
+    if is_empty and table.frame[column].list.len().fill_null(0).sum() == 0:
+        return pl.repeat([], table.frame.height, dtype=pl.List(pl.String), eager=True)
+    if not isinstance(inner, pl.List):
+        raise DatasetError(
+            f"{column!r} holds {kind}; write a list of lists of messages, one list for each document", path=table.place
+        )
+    rows = _spoken(table, column, nested=True)
+    texts = rows.group_by(ROW, "number", maintain_order=True).agg(pl.col("content").str.join("\n"))
+    lists = texts.group_by(ROW, maintain_order=True).agg("content")
+    every = pl.DataFrame({ROW: pl.int_range(table.frame.height, dtype=pl.UInt32, eager=True)})
+    return every.join(lists, on=ROW, how="left", maintain_order="left")["content"].fill_null([])
+
+
+def _spoken(table: Table, column: str, *, nested: bool = False) -> pl.DataFrame:
+    """List all messages: record, number of the document, role and content."""
+    rows = table.frame.with_row_index(ROW).select(ROW, message=column)
+    rows = rows.filter(pl.col("message").list.len() > 0).explode("message").with_row_index("number")
+    if nested:
+        rows = rows.filter(pl.col("message").list.len() > 0).explode("message")
+    kind = rows.schema["message"]
+    names = [each.name for each in kind.fields] if isinstance(kind, pl.Struct) else []
+    if not {"role", "content"} <= set(names):
+        raise DatasetError(f"{column!r} holds {kind}, not messages with 'role' and 'content'", path=table.place)
+    return rows.select(
+        ROW,
+        "number",
+        role=pl.col("message").struct.field("role"),
+        content=pl.col("message").struct.field("content").cast(pl.String),
+    )

@@ -1,0 +1,81 @@
+"""Our own folder: queries.parquet, documents.parquet, qrels.parquet."""
+
+from pathlib import Path
+
+import polars as pl
+
+from hardneg.data.dataset import Dataset
+from hardneg.data.field_mapping import FieldMapping
+from hardneg.data.layout import NOTHING_SAID, Layout
+from hardneg.data.parquet import is_parquet_folder, read_parquet
+from hardneg.data.qrels import qrels_of_table
+from hardneg.data.readers.ids import as_ids
+from hardneg.data.rejections import Rejections
+from hardneg.data.tables import assemble
+from hardneg.errors import DatasetError
+
+__all__ = ["is_parquet_folder", "read_parquet_folder"]
+
+
+def read_parquet_folder(folder: Path, *, rejections: Rejections, layout: Layout = NOTHING_SAID) -> Dataset:
+    """Read a folder of our own Parquet files.
+
+    Args:
+        folder: A folder that `Dataset.write` made, or one with the same three files and columns.
+        rejections: What to do with a label that names an unknown id or cannot be read.
+        layout: The user's meaning of the relevance, and the column of splits.
+
+    Returns:
+        The dataset, named like the folder.
+
+    Raises:
+        DatasetError: A file or column is missing, an id or text is null, or the files do not fit together.
+    """
+    paths = {kind: folder / f"{kind}.parquet" for kind in ("queries", "documents", "qrels")}
+    tables = {kind: read_parquet(path) for kind, path in paths.items()}
+    qrels = qrels_of_table(tables["qrels"], layout=layout, path=paths["qrels"], rejections=rejections, split=None)
+    texts = {kind: identified(tables[kind], path=paths[kind]) for kind in ("queries", "documents")}
+    fields = [(f"id and text of {kind}", f"{paths[kind].name}: 'id', 'text'") for kind in texts]
+    fields += [("relevance", f"qrels.parquet: {qrels.about}")]
+    fields += [
+        (f"metadata of {kind}", ", ".join(repr(name) for name in table.columns if name not in ("id", "text")))
+        for kind, table in texts.items()
+        if table.width > 2
+    ]
+    return assemble(
+        texts["queries"],
+        texts["documents"],
+        [(paths["qrels"], qrels.rows)],
+        paths=(paths["queries"], paths["documents"]),
+        name=folder.resolve().name,
+        rejections=rejections,
+        mapping=FieldMapping(
+            "hardneg's own folder", tuple(fields), tuple(f"qrels.parquet: {each}" for each in qrels.ignored)
+        ),
+    )
+
+
+def identified(table: pl.DataFrame, *, path: Path) -> pl.DataFrame:
+    """Bring `id` and `text` to texts.
+
+    Args:
+        table: What a file holds.
+        path: The file, for messages.
+
+    Returns:
+        The table.
+
+    Raises:
+        DatasetError: A column is missing, or an id or text is null.
+    """
+    for column in ("id", "text"):
+        if column not in table.columns:
+            raise DatasetError(f"no column {column!r}; it has: {', '.join(table.columns)}", path=path)
+    if table.schema["text"].is_nested():
+        raise DatasetError(f"column 'text' holds {table.schema['text']}, not texts", path=path)
+    table = table.with_columns(as_ids(table["id"], path=path), pl.col("text").cast(pl.String))
+    for column in ("id", "text"):
+        empty = table[column].is_null()
+        if empty.any():
+            raise DatasetError(f"column {column!r} is null in row {(empty.arg_max() or 0) + 1}", path=path)
+    return table

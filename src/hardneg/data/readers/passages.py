@@ -1,0 +1,168 @@
+"""Records that hold passages as objects, or name documents by id: DPR, Tevatron, MIRACL, Mr.TyDi, NeMo."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from hardneg.data.dataset import Dataset
+from hardneg.data.delimited import plain_name
+from hardneg.data.field_mapping import FieldMapping
+from hardneg.data.layout import Layout
+from hardneg.data.readers.ids import as_ids
+from hardneg.data.readers.names import Columns, looked_for
+from hardneg.data.readers.pair_columns import QUERY, QUERY_ID, SPLIT
+from hardneg.data.readers.pool import IDS, TEXTS, TITLES, Pool
+from hardneg.data.readers.rows import LABELS, ROW, Records, records_dataset
+from hardneg.data.readers.table import Table
+from hardneg.data.readers.values import check_values, split_values
+from hardneg.data.rejections import Rejections
+from hardneg.errors import DatasetError
+
+_POSITIVE = ("positivepassages", "positivectxs", "posdoc", "positivedocumentids", "positivedocids", "positiveids")
+_NEGATIVE = (
+    *("negativepassages", "negativectxs", "hardnegativectxs", "negdoc", "negativedocumentids", "negativedocids"),
+    "negativeids",
+)
+_NAMES = {
+    "positive_ctxs": "DPR",
+    "positive_passages": "Tevatron (MIRACL, Mr.TyDi)",
+    "positive_document_ids": "Tevatron, documents by id",
+    "pos_doc": "NeMo",
+}
+_ITEM_IDS = (*IDS, ("psgid",))
+
+
+@dataclass(frozen=True)
+class _Items:
+    """The parts of the objects in one column."""
+
+    text: str | None
+    title: str | None
+    key: str | None
+
+
+def has_passages(table: Table) -> bool:
+    """Tell whether a table holds passages as objects, or names documents by id."""
+    return any(
+        plain_name(name) in _POSITIVE and (plain_name(name).endswith("ids") or _is_object(kind))
+        for name, kind in table.frame.schema.items()
+    )
+
+
+def read_passages(
+    table: Table, *, layout: Layout, rejections: Rejections, pool: Pool | None = None, name: str | None = None
+) -> Dataset:
+    """Read records with objects for passages, each with a text, perhaps a title and an id, or with ids alone.
+
+    Args:
+        table: The records.
+        layout: What the user says of the columns.
+        rejections: What to do with a record that cannot be used.
+        pool: The documents, where records name them by id; and further ones.
+        name: What to call the dataset.
+
+    Returns:
+        The dataset, with the ids of the records.
+
+    Raises:
+        DatasetError: There is no query or no text, an id is in no file, or a record cannot be used.
+    """
+    columns = Columns(table.frame.columns, table.place)
+    ignored = [f"{columns.given(each, option='ignore')} (as told)" for each in layout.ignore]
+    lists = [each for each in columns.rest if plain_name(each) in (*_POSITIVE, *_NEGATIVE)]
+    columns.taken.update(lists)
+    query = columns.given(layout.query, option="query") if layout.query else columns.common(QUERY, option="query")
+    if query is None:
+        raise DatasetError(
+            f"no column for the query (tried {looked_for(QUERY)}); it has: {', '.join(columns.names)}; name it with "
+            "--query",
+            path=table.place,
+        )
+    query_id = columns.common(QUERY_ID, option="ignore")
+    split = layout.split_column or columns.common(SPLIT, option="split-column")
+    split = columns.given(split, option="split-column") if split else None
+    check_values(table, texts=(query,), lists=())
+    queries = table.frame.with_row_index(ROW).select(
+        ROW,
+        query_id=as_ids(table.frame[query_id], path=table.place) if query_id else pl.lit(None, pl.String),
+        query=pl.col(query).cast(pl.String),
+        split=split_values(table, split),
+    )
+    parts, fields = [], [("query", repr(query))]
+    for column in sorted(lists, key=lambda each: plain_name(each) not in _POSITIVE):
+        role, relevance = ("positive", 1) if plain_name(column) in _POSITIVE else ("negative", 0)
+        labels, about, extra = _labels(table, column, relevance=relevance)
+        parts.append(labels)
+        fields.append((role, f"{column!r}{about}"))
+        ignored += extra
+    metadata = [each for each in columns.rest if plain_name(each) not in ("queryimage",)]
+    fields += [("id of queries", repr(query_id) if query_id else "hash of the text")]
+    fields += [("split", repr(split) if split else "'train' for all, no column says otherwise")]
+    fields += [("metadata of queries", ", ".join(map(repr, metadata)))] if metadata else []
+    fields += list(pool.fields) if pool else []
+    kind = next((known for column, known in _NAMES.items() if plain_name(column) in map(plain_name, lists)), "passages")
+    return records_dataset(
+        Records(queries, pl.concat(parts).sort(ROW, maintain_order=True), metadata),
+        table=table,
+        mapping=FieldMapping(f"{kind} in {table.kind}", tuple(fields), tuple(ignored)),
+        rejections=rejections,
+        pool=pool,
+        name=name,
+    )
+
+
+def _labels(table: Table, column: str, *, relevance: int) -> tuple[pl.DataFrame, str, list[str]]:
+    """List what one column holds; with it where text, title and id come from, and what is left out."""
+    frame = table.frame.with_row_index(ROW).select(ROW, item=column)
+    kind = frame.schema["item"]
+    if isinstance(kind, pl.List):
+        frame = frame.filter(pl.col("item").list.len() > 0).explode("item")
+    frame = frame.filter(pl.col("item").is_not_null())
+    kind = frame.schema["item"]
+    nothing = pl.lit(None, pl.String)
+    if frame.is_empty():
+        return pl.DataFrame(schema=LABELS), " (none in any record)", []
+    if not isinstance(kind, pl.Struct):
+        by_id = plain_name(column).endswith("ids")
+        values = as_ids(frame["item"], path=table.place, column=column)
+        found = frame.select(
+            ROW,
+            doc_id=values if by_id else nothing,
+            title=nothing,
+            text=nothing if by_id else values,
+            relevance=pl.lit(relevance),
+        )
+        return found.cast(LABELS), " (ids)" if by_id else " (texts)", []  # type: ignore[arg-type]
+    items = _parts([each.name for each in kind.fields], table, column)
+    parts = {each.name: frame["item"].struct.field(each.name) for each in kind.fields}
+    found = frame.select(
+        ROW,
+        doc_id=as_ids(parts[items.key], path=table.place, column=f"{column}.{items.key}") if items.key else nothing,
+        title=parts[items.title].cast(pl.String) if items.title else nothing,
+        text=parts[items.text].cast(pl.String) if items.text else nothing,
+        relevance=pl.lit(relevance),
+    )
+    used = [each for each in (items.key, items.title, items.text) if each]
+    extra = [f"{column}.{each.name}" for each in kind.fields if each.name not in used]
+    return found.cast(LABELS), f" ({', '.join(used)})", extra  # type: ignore[arg-type]
+
+
+def _parts(names: list[str], table: Table, column: str) -> _Items:
+    columns = Columns(names, table.place)
+    items = _Items(
+        columns.common(TEXTS, option="documents"),
+        columns.common(TITLES, option="documents"),
+        columns.common(_ITEM_IDS, option="documents"),
+    )
+    if items.text is None and items.key is None:
+        raise DatasetError(
+            f"the objects in {column!r} have neither a text (tried {looked_for(TEXTS)}) nor an id (tried "
+            f"{looked_for(_ITEM_IDS)}); they have: {', '.join(names)}",
+            path=table.place,
+        )
+    return items
+
+
+def _is_object(kind: pl.DataType) -> bool:
+    inner = kind.inner if isinstance(kind, pl.List) else kind
+    return isinstance(inner, pl.Struct)

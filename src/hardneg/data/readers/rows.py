@@ -1,0 +1,191 @@
+"""Records and their labels into a dataset: the last step of every reader of tables."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from hardneg.data.dataset import Dataset
+from hardneg.data.field_mapping import FieldMapping
+from hardneg.data.readers.ids import content_ids
+from hardneg.data.readers.pool import Pool
+from hardneg.data.readers.table import Table
+from hardneg.data.rejections import Rejections
+from hardneg.data.tables import assemble
+from hardneg.errors import DatasetError
+
+ROW = "\x00row"  # a name that no column of a file has
+QUERIES = {ROW: pl.UInt32, "query_id": pl.String, "query": pl.String, "split": pl.String}
+LABELS = {
+    ROW: pl.UInt32,
+    "doc_id": pl.String,
+    "title": pl.String,
+    "text": pl.String,
+    "relevance": pl.Int32,
+}
+_JOINT = "\x1f"  # between the title and the text of what is hashed
+
+
+@dataclass(frozen=True)
+class Records:
+    """What a reader found in a table.
+
+    Args:
+        queries: A row for each record: its number, the query's id (null for none), text and split.
+        labels: A row for each label: the number of its record, the document's id (null for none), title (null for none)
+            and text (null if a pool has it), and the relevance; in the order in which labels shall stand.
+        metadata: Columns of the table that become metadata of the query, from its first record.
+        needs_positive: Whether a record without a positive is refused.
+    """
+
+    queries: pl.DataFrame
+    labels: pl.DataFrame
+    metadata: Sequence[str] = ()
+    needs_positive: bool = True
+
+
+def records_dataset(
+    records: Records,
+    *,
+    table: Table,
+    mapping: FieldMapping,
+    rejections: Rejections,
+    pool: Pool | None = None,
+    name: str | None = None,
+) -> Dataset:
+    """Build a dataset.
+
+    Where there are no ids, they are hashes of the texts, so equal query texts become one query with all their
+    positives, and equal documents one document. A text that the pool holds has the pool's id.
+
+    Args:
+        records: What was found.
+        table: Where.
+        mapping: What became what.
+        rejections: What to do with a record that cannot be used.
+        pool: Further documents.
+        name: What to call the dataset; by default after the file.
+
+    Returns:
+        The dataset.
+
+    Raises:
+        DatasetError: A record lacks its query or its documents and is not to be skipped, one id has two texts, or
+            nothing is left.
+    """
+    labels = _with_doc_ids(_without_blank(records.labels), pool)
+    labels = _without_unknown(labels, pool, table=table, rejections=rejections)
+    queries, labels = _complete(records, labels, table=table, rejections=rejections)
+    queries = queries.with_columns(
+        id=pl.coalesce("query_id", _ids_of(queries["query"], prefix="q")),
+    )
+    qrels = labels.join(queries.select(ROW, "split", query_id="id"), on=ROW, how="left", maintain_order="left")
+    return assemble(
+        _queries(queries, table.frame, records.metadata),
+        _documents(labels, pool),
+        [(table.place, qrels.select("query_id", "doc_id", "relevance", "split"))],
+        paths=(table.place, table.place if pool is None else pool.place),
+        name=name or table.name,
+        rejections=rejections,
+        mapping=mapping,
+    )
+
+
+def _ids_of(texts: pl.Series, *, prefix: str) -> pl.Series:
+    """Hash each distinct text once."""
+    distinct = texts.unique(maintain_order=True)
+    ids = pl.DataFrame({"text": distinct, "id": content_ids(distinct, prefix=prefix)})
+    return texts.to_frame("text").join(ids, on="text", how="left", maintain_order="left")["id"]
+
+
+def _without_blank(labels: pl.DataFrame) -> pl.DataFrame:
+    """Leave out labels that name neither a text nor an id."""
+    labels = labels.with_columns(
+        pl.when(pl.col(name).str.strip_chars() != "").then(name) for name in ("doc_id", "title", "text")
+    )
+    return labels.filter(pl.col("text").is_not_null() | pl.col("title").is_not_null() | pl.col("doc_id").is_not_null())
+
+
+def _with_doc_ids(labels: pl.DataFrame, pool: Pool | None) -> pl.DataFrame:
+    """Give each label without a document's id that of a known document of its text, or a hash of the text."""
+    shown = pl.concat_str(pl.col("title").fill_null(""), pl.col("text").fill_null(""), separator=" ").str.strip_chars()
+    hashed = (
+        pl.when(pl.col("title").is_null())
+        .then("text")
+        .otherwise(pl.concat_str("title", pl.col("text").fill_null(""), separator=_JOINT))
+    )
+    unnamed = labels.filter(pl.col("doc_id").is_null()).select(hashed.alias("hashed"), shown.alias("shown"))
+    unnamed = unnamed.unique(maintain_order=True)
+    unnamed = unnamed.with_columns(id=content_ids(unnamed["hashed"], prefix="d"))
+    named = [labels.filter(pl.col("doc_id").is_not_null()).select(shown=shown, known_id="doc_id")]
+    named += [pool.documents.select("shown", known_id="id")] if pool is not None else []
+    known = pl.concat(named).filter(pl.col("shown") != "").unique("shown", keep="first", maintain_order=True)
+    unnamed = unnamed.join(known, on="shown", how="left", maintain_order="left")
+    unnamed = unnamed.with_columns(id=pl.coalesce("known_id", "id"))
+    return (
+        labels.with_columns(hashed=hashed)
+        .join(unnamed.select("hashed", own="id").unique("hashed"), on="hashed", how="left", maintain_order="left")
+        .with_columns(doc_id=pl.coalesce("doc_id", "own"))
+        .drop("hashed", "own")
+    )
+
+
+def _without_unknown(labels: pl.DataFrame, pool: Pool | None, *, table: Table, rejections: Rejections) -> pl.DataFrame:
+    """Refuse labels that have an id only, which no document has."""
+    only_id = pl.col("text").is_null() & pl.col("title").is_null()
+    if pool is None:
+        ids = labels.filter(~only_id)["doc_id"]
+        where = "documents are needed beside this file: --documents CORPUS"
+    else:
+        ids, where = pool.documents["id"], f"it is not in {pool.place.name}"
+    unknown = only_id & ~pl.col("doc_id").is_in(ids.unique().implode())
+    for row, doc_id in labels.filter(unknown).select(ROW, "doc_id").iter_rows():
+        rejections.reject("unknown id", f"document id {doc_id!r}: {where}", path=table.place, line=table.line_of(row))
+    return labels.filter(~unknown)
+
+
+def _complete(
+    records: Records, labels: pl.DataFrame, *, table: Table, rejections: Rejections
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Refuse records that lack their query, or what answers it."""
+    queries = records.queries
+    has_query = pl.col("query").str.strip_chars().fill_null("") != ""
+    needed = labels.filter(pl.col("relevance") > 0) if records.needs_positive else labels
+    has_document = pl.col(ROW).is_in(needed[ROW].unique().implode())
+    missing = "a query without positives" if records.needs_positive else "a query without a document"
+    for row, with_query in queries.filter(~(has_query & has_document)).select(ROW, has_query).iter_rows():
+        problem = missing if with_query else "no query text"
+        rejections.reject("incomplete pair", f"{problem} (row {row + 1})", path=table.place, line=table.line_of(row))
+    queries = queries.filter(has_query & has_document)
+    if queries.is_empty():
+        wanted = "a positive" if records.needs_positive else "a document"
+        raise DatasetError(f"no row has both a query and {wanted}", path=table.place)
+    return queries, labels.filter(pl.col(ROW).is_in(queries[ROW].implode()))
+
+
+def _queries(queries: pl.DataFrame, frame: pl.DataFrame, metadata: Sequence[str]) -> pl.DataFrame:
+    """Give each query its metadata, from the first record that has it."""
+    first = queries.unique(["id", "query"], keep="first", maintain_order=True)
+    values = frame.select(
+        pl.col(name).alias(f"metadata.{name}" if name in ("id", "text", "title") else name) for name in metadata
+    )
+    texts = first.select("id", text="query")
+    return texts.hstack(values[first[ROW].to_numpy()]) if metadata else texts
+
+
+def _documents(labels: pl.DataFrame, pool: Pool | None) -> pl.DataFrame:
+    """List the documents: those of the pool first, which have more to say, then those of the records."""
+    own = labels.filter(pl.col("text").is_not_null() | pl.col("title").is_not_null()).select(
+        pl.col("doc_id").alias("id"), pl.col("title").fill_null(""), pl.col("text").fill_null("")
+    )
+    own = own.unique(maintain_order=True)
+    if pool is None:
+        documents = own
+    else:
+        shown = pl.concat_str("title", "text", separator=" ").str.strip_chars().alias("shown")
+        new = own.with_columns(shown).join(
+            pool.documents.select("id", "shown"), on=["id", "shown"], how="anti", maintain_order="left"
+        )
+        documents = pl.concat([pool.documents, new], how="diagonal_relaxed").drop("shown")
+        documents = documents.with_columns(pl.col("title").fill_null(""))
+    return documents.drop("title") if bool((documents["title"] == "").all()) else documents

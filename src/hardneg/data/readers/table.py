@@ -1,0 +1,187 @@
+"""A table of records, from a file or from memory, that knows where each row stands."""
+
+import gzip
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from hardneg.data.delimited import line_of_row, named_separator, read_delimited
+from hardneg.data.jsonl import read_jsonl, scan_records
+from hardneg.data.layout import NOTHING_SAID, Layout
+from hardneg.data.lines import encoding_problem, numbered_lines, open_bytes, parse_record
+from hardneg.data.metadata import settled
+from hardneg.data.parquet import read_parquet
+from hardneg.data.rejections import Rejections
+from hardneg.errors import DatasetError
+
+JSON_LINES = (".jsonl", ".ndjson")
+_TEXT = (*JSON_LINES, ".json", ".csv", ".tsv")
+SUFFIXES = (*(f"{each}{gz}" for each in _TEXT for gz in ("", ".gz")), ".parquet")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Records in columns, and where they come from.
+
+    Args:
+        frame: The records, one a row.
+        place: The file, or what stands for one in messages.
+        kind: What it is, for people ("CSV separated by ';'").
+        line_of: Gives the line of a row (both from 0 and 1), None where there are no lines.
+        is_file: Whether its JSON records can be looked at again in `place`.
+    """
+
+    frame: pl.DataFrame
+    place: Path
+    kind: str
+    line_of: Callable[[int], int | None] = lambda _: None
+    is_file: bool = False
+
+    @property
+    def name(self) -> str:
+        """What to call a dataset made of it."""
+        return self.place.name.split(".")[0]
+
+    def with_frame(self, frame: pl.DataFrame) -> "Table":
+        """Give the same place other columns; rows stay what they are."""
+        return replace(self, frame=frame)
+
+
+def is_table_file(path: Path, layout: Layout = NOTHING_SAID) -> bool:
+    """Tell whether a file may hold records: by its name, or because the user says how its fields are separated."""
+    said = layout.separator is not None or bool(layout.columns)
+    return path.is_file() and (path.name.endswith(SUFFIXES) or said)
+
+
+def read_table(
+    path: Path,
+    *,
+    layout: Layout,
+    rejections: Rejections,
+    known: frozenset[str] = frozenset(),
+    default_names: Callable[[int], list[str]] | None = None,
+) -> Table:
+    """Read a file of records: JSON Lines, a JSON list, CSV, TSV, text with other separators, or Parquet.
+
+    Args:
+        path: The file; the text formats may be gzipped.
+        layout: What the user says of it.
+        rejections: What to do with a bad line.
+        known: Names of columns that tell a header, as `plain_name` writes them.
+        default_names: Gives the names of that many columns where a text file has no header and the user names none.
+
+    Returns:
+        The records; fields of text files are texts, blank ones empty.
+
+    Raises:
+        DatasetError: The file is damaged, or a line is broken and not to be skipped.
+    """
+    if path.suffix == ".parquet":
+        return Table(read_parquet(path), path, "Parquet")
+    if any(each in path.suffixes for each in JSON_LINES):
+        return _json_lines(path, rejections)
+    if ".json" in path.suffixes:
+        return _json(path, rejections)
+    read = read_delimited(path, layout=layout, rejections=rejections, known=known, default_names=default_names)
+    kind = f"text separated by {named_separator(read.separator)}" + ("" if read.has_header else ", without header")
+    return Table(read.table, path, kind, lambda row: line_of_row(path, read, row))
+
+
+def table_of(data: object, *, place: str = "dataset") -> Table | None:
+    """Make a table of one in memory: pandas, polars, PyArrow, or a `Dataset` of Hugging Face; None for anything else.
+
+    Args:
+        data: The object.
+        place: What to call it in messages.
+
+    Returns:
+        The table; the index of a pandas table is not read.
+
+    Raises:
+        DatasetError: It cannot be turned into columns.
+    """
+    frame = _frame_of(data)
+    return (
+        None if frame is None else Table(frame, Path(place), f"table in memory ({type(data).__module__.split('.')[0]})")
+    )
+
+
+def read_json_value(path: Path) -> Any:  # noqa: ANN401 - any JSON value
+    """Read a file that is one JSON value, plain or gzipped.
+
+    Raises:
+        DatasetError: It cannot be read, is not UTF-8 or not JSON; the message names the line.
+    """
+    try:
+        with open_bytes(path) as file:
+            content = file.read()
+    except (gzip.BadGzipFile, OSError, EOFError) as error:
+        raise DatasetError(f"cannot be read: {error}", path=path) from error
+    if problem := encoding_problem(content, 0):
+        raise DatasetError(problem, path=path)
+    try:
+        return json.loads(content.decode("utf-8-sig"))
+    except json.JSONDecodeError as error:
+        raise DatasetError(
+            f"broken JSON: {error.msg} at character {error.colno}", path=path, line=error.lineno
+        ) from None
+    except RecursionError:
+        raise DatasetError("broken JSON: nested too deeply", path=path) from None
+
+
+def _json_lines(path: Path, rejections: Rejections) -> Table:
+    read = read_jsonl(path, texts=(), required=(), rejections=rejections)
+    lines = read.lines
+
+    def line_of(row: int) -> int | None:
+        if lines is not None:
+            return lines[row]
+        return next((number for number, _, _ in islice(numbered_lines(path), row, None)), None)
+
+    return Table(settled(read.table), path, "JSON Lines", line_of, is_file=True)
+
+
+def _json(path: Path, rejections: Rejections) -> Table:
+    """Read a JSON list of objects; a file of that name that holds JSON Lines is read as such."""
+    head = next(numbered_lines(path), None)
+    if head is None:
+        return Table(pl.DataFrame(), path, "JSON")
+    if head[2].lstrip().startswith(b"{") and isinstance(parse_record(head[2]), dict):
+        return _json_lines(path, rejections)
+    value = read_json_value(path)
+    if isinstance(value, Mapping) and isinstance(value.get("data"), list):
+        value = value["data"]
+    if not isinstance(value, list):
+        raise DatasetError(f"broken JSON: expected a list of objects, found {type(value).__name__}", path=path)
+    for number, record in enumerate(value, start=1):
+        if not isinstance(record, dict):
+            raise DatasetError(f"record {number} is {type(record).__name__}, not an object in braces", path=path)
+    if not value:
+        return Table(pl.DataFrame(), path, "JSON")
+    content = b"".join(json.dumps(record).encode() + b"\n" for record in value)
+    return Table(settled(scan_records(io.BytesIO(content), (), path=path)), path, "JSON list")
+
+
+def _frame_of(data: object) -> pl.DataFrame | None:
+    module = type(data).__module__.split(".")[0]
+    if isinstance(data, pl.DataFrame | pl.LazyFrame):
+        return data.lazy().collect()
+    try:
+        if module == "pandas" and hasattr(data, "columns"):
+            table: Any = data
+            strings = [str(name) for name in table.columns]
+            return pl.from_pandas(table.set_axis(strings, axis=1))
+        if module == "pyarrow":
+            found = pl.from_arrow(data)
+            return found if isinstance(found, pl.DataFrame) else None
+        if module == "datasets" and hasattr(data, "to_polars"):
+            return data.to_polars()
+    except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
+        raise DatasetError(f"the table of {module} cannot be read: {str(error).splitlines()[0]}") from error
+    return None
