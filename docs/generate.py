@@ -36,8 +36,18 @@ COMMANDS = (
 )
 HEAD = """# Command line
 
-Generated from the commands' own help. Exit codes: 0 done, 1 findings that the user asked to fail on, 2 bad input,
-3 interrupted and resumable.
+Generated from the commands' own help.
+
+## Exit codes
+
+| code | meaning |
+|---|---|
+| 0 | done; findings may have been printed, and none of them asks for another exit code |
+| 1 | findings: `hardneg data check` found an error that must be mended before training, or a rung of `hardneg ladder` failed |
+| 2 | bad input: an option, a recipe, a dataset, a model or a folder cannot be used. One message on stderr says which and what to do |
+| 3 | interrupted, by Ctrl-C, by SIGTERM or by an answer of no; what was done is kept, and the same command goes on from there |
+
+Messages call an option as it is typed, `--skip-invalid`; in a recipe and in Python the same is `skip_invalid`.
 """
 BOOK_HEAD = """# Recipe book
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from hardneg.negatives.export import export
     from hardneg.pipeline.mining import mine
     from hardneg.pipeline.run import run
+    from hardneg.pipeline.training import train
     from hardneg.recipe import Recipe
-    from hardneg.training.loop import train
     from hardneg.training.settings import TrainSettings
 
 __version__ = "0.1.0"
@@ -46,7 +46,7 @@ _HOME = {
     "mine": "hardneg.pipeline.mining",
     "read_dataset": "hardneg.data.reading",
     "run": "hardneg.pipeline.run",
-    "train": "hardneg.training.loop",
+    "train": "hardneg.pipeline.training",
 }
 
 

@@ -8,6 +8,7 @@ import sys
 import polars as pl
 import pytest
 
+from answer_toy import answer_toy
 from hardneg import __version__
 from hardneg.cli import main
 
@@ -258,3 +259,21 @@ def test_without_torch_bm25_works_and_all_else_says_what_to_install(bench, tmp_p
     for line in lines[3::2]:
         assert line.endswith(" needs torch: pip install 'hardneg[train]'")
     assert {path.name for path in tmp_path.iterdir()} == {"bm25", "rows.jsonl"}
+
+
+def test_a_budget_that_no_threshold_keeps_is_a_finding_wherever_the_run_is_looked_at(tmp_path, hardneg, capsys):
+    data, run = answer_toy(n_queries=60).write(tmp_path / "data"), tmp_path / "run"
+    (tmp_path / "r.toml").write_text(f'dataset = "{data}"\n[select]\nshortage = "fill_random"\n')  # answers among them
+    command = ["mine", data, "-o", run, "--source", "bm25(analyzer='plain')", "--per-query", 40, "--depth", 4]
+    command += ["--recipe", tmp_path / "r.toml", "--filter", "learned(budget=1e-9)"]
+    found = hardneg(*command)
+    fit = json.loads((run / "filters" / "learned-0.json").read_text())
+    assert fit["budget"] == 1e-9
+    assert fit["leakage"] > fit["budget"]
+    assert "HN005" in {one["code"] for one in found["findings"]}
+    assert "HN005" in {one["code"] for one in hardneg("status", run)["findings"]["findings"]}
+    capsys.readouterr()
+    assert main([*map(str, command)]) == 0
+    assert "HN005: the leakage budget was not kept" in capsys.readouterr().err
+    hardneg("report", run)
+    assert "the leakage budget was not kept" in (run / "report.html").read_text()

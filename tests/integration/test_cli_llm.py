@@ -155,6 +155,42 @@ def test_a_run_asks_before_it_trains(bench, tmp_path, llm, refusal):
 
 
 @pytest.fixture
+def taught(bench, tmp_path, llm):
+    """Write a recipe whose teacher is a judge; returns its path."""
+
+    def write(loss):
+        text = (bench / "small.toml").read_text().replace('dataset = "data"', f'dataset = "{bench / "data"}"')
+        text = text.replace('model = "tiny"', f'model = "{bench / "tiny"}"').replace(
+            "[train]", f"[train]\nloss = {loss}"
+        )
+        text = text.replace('rows = ["bm25", "zero_shot", "in_batch"]', "rows = []")
+        text += f'\n[[teachers]]\nuse = "llm_judge"\nbase_url = "{llm.base_url}"\nmodel = "test"\nbackoff_s = 0.001\n'
+        (tmp_path / "taught.toml").write_text(text)
+        return tmp_path / "taught.toml"
+
+    return write
+
+
+def test_a_run_taught_by_a_judge_shows_the_bill_before_anything_is_asked(taught, tmp_path, llm, refusal, capsys):
+    recipe = taught('{ use = "kl", teacher_temperature = 0.1 }')
+    said = refusal("run", recipe, "-o", tmp_path / "run")
+    assert "judge 'llm': " in said
+    assert "--yes" in said
+    assert llm.asked == []
+    assert not (tmp_path / "run" / "training").exists()
+    assert main(["run", str(recipe), "-o", str(tmp_path / "run"), "--yes", "--quiet"]) == 0
+    n_billed = int(capsys.readouterr().err.partition("judge 'llm': ")[2].partition(" ")[0])
+    assert 0 < len(llm.asked) <= n_billed
+
+
+def test_margins_of_a_judges_verdicts_are_refused_before_a_pair_is_paid_for(taught, tmp_path, llm, refusal):
+    said = refusal("run", taught('"margin_mse"'), "-o", tmp_path / "run", "--yes")
+    assert "'llm' squashes its scores between 0 and 1" in said
+    assert "take kl with a teacher_temperature" in said
+    assert llm.asked == []
+
+
+@pytest.fixture
 def hardneg_err(capsys):
     """Run a command that shall succeed; returns what it says on stderr."""
 

@@ -69,7 +69,7 @@ def test_refusals_say_what_to_do(bench, mined, tmp_path, refusal):
     assert "hardneg mine --split test" in refused("--split", "test")
     assert "take fewer folds, another seed or more queries" in refused("--folds", 40)
     assert "no column 'chat' to group by; they have: id, text" in refused("--group", "chat")
-    assert "learning_rate must be above 0" in refused("--learning-rate", 0)
+    assert "--learning-rate must be above 0" in refused("--learning-rate", 0)
     assert "unknown source 'bm52'" in refused("--first-stage", "bm52")
     assert not (tmp_path / "teacher").exists()
 
@@ -83,3 +83,32 @@ def test_missing_package_is_named_with_its_extra(bench, mined, tmp_path, refusal
     assert "training a teacher needs datasets: pip install 'hardneg[teacher]'" in refusal(
         *command, "-o", tmp_path / "x"
     )
+
+
+def test_a_teacher_that_is_worse_than_what_it_filters_is_a_finding_with_both_figures(
+    bench, mined, tmp_path, capsys, hardneg
+):
+    teacher = tmp_path / "teacher"
+    command = ["teacher", "train", bench / "data", "--negatives", mined, "--model", bench / "tiny", *FAST]
+    command += ["-o", teacher, "--max-pairs", 12, "--depth", 20, "--first-stage", "bm25(analyzer='plain')"]
+    found = hardneg(*command)
+    measured = json.loads((teacher / "evaluation.json").read_text())
+    measured["before"]["nDCG@10"]["value"], measured["after"]["nDCG@10"]["value"] = 0.98, 0.63
+    measured["gain"]["nDCG@10"] |= {"difference": -0.35, "low": -0.5, "high": -0.2}
+    (teacher / "evaluation.json").write_text(json.dumps(measured))
+    said = "HN041: the teacher is worse than the first stage"
+
+    judge = f"teacher_threshold(scorer={{'use': 'cross_fitted', 'path': '{teacher}'}}, above=0.9)"
+    mine = ["mine", bench / "data", "-o", tmp_path / "run", "--source", "bm25(analyzer='plain')", "--filter", judge]
+    capsys.readouterr()
+    assert main([*map(str, mine)]) == 0
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert "bm25 has nDCG@10 0.9800" in shown
+    assert "has 0.6300" in shown
+    assert "HN041" in {one["code"] for one in hardneg("status", tmp_path / "run")["findings"]["findings"]}
+
+    score = ["score", bench / "data", "--negatives", mined, "--scorer", f"cross_fitted(path='{teacher}')"]
+    assert main([*map(str, score), "-o", str(tmp_path / "s.parquet"), "--quiet"]) == 0
+    assert said in capsys.readouterr().err
+    assert set(found) >= {"evaluation", "findings"}

@@ -16,8 +16,8 @@ from hardneg.data.code.source import code_source
 from hardneg.errors import RecipeError
 from hardneg.filters import FILTERS, NearDuplicate, PositiveMargin
 from hardneg.losses import KL, InfoNCE, Triplet, WeightedSum
+from hardneg.place import nearest
 from hardneg.recipe import FromCode, FromPython, Recipe, shipped_recipes
-from hardneg.recipe.place import nearest
 from hardneg.recipe.reference import reference, updated
 from hardneg.recipe.toml import toml_text
 from hardneg.sources import BM25, Dense

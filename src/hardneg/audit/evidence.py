@@ -113,8 +113,8 @@ def evidence_of(request: Request) -> Evidence:
     if hidden.sum() < _ENOUGH_ANSWERS:
         raise DatasetError(
             f"the learned filter cannot be fitted on {dataset.name}: of the positives hidden, {hidden.sum()} were "
-            f"retrieved, and it needs {_ENOUGH_ANSWERS}; mine deeper, add a source, raise max_queries (now "
-            f"{learned.max_queries:,}), or use positive_margin instead"
+            f"retrieved, and it needs {_ENOUGH_ANSWERS}; mine deeper, add a source, raise the filter's max_queries "
+            f"(now {learned.max_queries:,}), or use positive_margin instead"
         )
     classifiers = []
     _check_folds(hidden, fold, learned, dataset)

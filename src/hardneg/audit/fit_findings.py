@@ -16,12 +16,11 @@ def read_fits(run: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in sorted((run / "filters").glob("learned-*.json"))]
 
 
-def fit_findings(fit: dict[str, Any], *, budget: float | None = None) -> list[Finding]:
+def fit_findings(fit: dict[str, Any]) -> list[Finding]:
     """Say where a learned filter should not be trusted alone.
 
     Args:
-        fit: The fields of `Fit`.
-        budget: The filter's budget, to say whether it was kept; None does not ask.
+        fit: The fields of `Fit`; those of runs from before it knew its budget do not say whether it was kept.
 
     Returns:
         HN001 if what the filter keeps is still largely answers, HN002 if many queries come up short, HN004 if
@@ -64,6 +63,7 @@ def fit_findings(fit: dict[str, Any], *, budget: float | None = None) -> list[Fi
                 count=fit["retrieved"],
             )
         )
+    budget = fit.get("budget")
     if budget is not None and fit["leakage"] > budget:
         findings.append(
             Finding(

@@ -29,12 +29,13 @@ class Fit:
         auc: Chance that a retrieved hidden positive gets a higher probability than another candidate.
         labelled: Elkan and Noto's c.
         threshold: `p_planted` from where on candidates are refused.
-        leakage: Share of the hidden positives selected at this threshold, at most the budget.
+        leakage: Share of the hidden positives selected at this threshold; at most the budget, if any keeps it.
         coverage: Share of the queries that still get their number.
         naive_leakage: Share selected without this filter.
         p_negative: Mean `p_positive` of what is selected: the share of answers among the negatives, as estimated.
         known: Whether queries kept a positive when others were hidden; if not, features that compare with
             known positives could not be learned.
+        budget: Share of the hidden positives that was allowed to be selected.
     """
 
     queries: int
@@ -48,6 +49,7 @@ class Fit:
     naive_leakage: float
     p_negative: float
     known: bool
+    budget: float
 
 
 def fit_filters(plan: Plan, dataset: Dataset, folder: Path) -> Plan:
@@ -110,6 +112,7 @@ def fit_learned(learned: Learned, plan: Plan, dataset: Dataset) -> tuple[AnswerM
         naive_leakage=trial(np.inf, labelled)[0],
         p_negative=estimate,
         known=evidence.known,
+        budget=learned.budget,
     )
     model = AnswerModel(
         evidence.features,

@@ -22,6 +22,7 @@ from hardneg.cli.report import report
 from hardneg.cli.review import review
 from hardneg.cli.run import run
 from hardneg.cli.score import score
+from hardneg.cli.spelling import as_typed
 from hardneg.cli.status import status
 from hardneg.cli.teacher import teacher_app
 from hardneg.cli.train import train
@@ -29,10 +30,21 @@ from hardneg.errors import InputError, Interrupted
 
 _INTERRUPTED_BY_KEYBOARD = 130
 
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 findings (data check found an error, a rung of a ladder failed), 2 bad input, "
+    "3 interrupted and resumable."
+)
+
+_PANIC = (
+    "polars gave up on a table: {}; usually a file is damaged, or too large for memory: check it with "
+    "`hardneg data check`, or write it anew"
+)
+
 app = typer.Typer(
     name="hardneg",
     help="Mine hard negatives, keep false negatives out, train a two-tower model with them, and measure it.",
     no_args_is_help=True,
+    epilog=EXIT_CODES,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -96,24 +108,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 done, 1 findings that the user asked to fail on, 2 bad input, 3 interrupted and resumable.
     """
+    typed = sys.argv[1:] if argv is None else list(argv)
     try:
-        app(args=None if argv is None else list(argv), prog_name="hardneg")
+        app(args=typed, prog_name="hardneg")
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 2
         if code == _INTERRUPTED_BY_KEYBOARD:
             _complain("interrupted; the same command goes on where it stopped")
             return 3
         return code
-    except InputError as error:
-        _complain(str(error))
-        return 2
-    except Interrupted as error:
-        _complain(str(error))
-        return 3
-    except OSError as error:  # a path that is no folder, a disk that is full or read-only
-        _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-        return 2
+    except BaseException as error:
+        told = _told(error, typed)
+        if told is None:
+            raise
+        _complain(told)
+        return 3 if isinstance(error, Interrupted) else 2
     return 0
+
+
+def _told(error: BaseException, typed: Sequence[str]) -> str | None:
+    """Say what an error means to who typed the command; None for a fault of hardneg's own, which shows where it is."""
+    if isinstance(error, InputError):
+        return as_typed(str(error), typer.main.get_command(app), typed)
+    if isinstance(error, OSError) and error.filename:  # a path that is no folder, a disk that is full or read-only
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, Interrupted | OSError):
+        return str(error)
+    # A panic of polars is no `Exception` to Python.
+    return _PANIC.format(error) if type(error).__name__ == "PanicException" else None
 
 
 def _complain(message: str) -> None:

@@ -111,7 +111,7 @@ def _told(found: "Calibration") -> dict[str, Any]:
 
 def _lines(found: "Calibration") -> str:
     """Write the best filters as a recipe has them."""
-    from hardneg.recipe.components import as_table
+    from hardneg.components import as_table
     from hardneg.recipe.rooms import FILTER
     from hardneg.recipe.toml import toml_text
 

@@ -1,45 +1,14 @@
-"""Components written on the command line: `bm25`, `dense(model="…", max_tokens=128)`."""
+"""Components and settings written on the command line: `dense(model="…", max_tokens=128)`, `epochs=2`."""
 
 import ast
 from typing import Any
 
+from hardneg.components import parse_component
 from hardneg.errors import RecipeError
 
+__all__ = ["parse_component", "parse_settings"]
+
 _TRUTH = {"true": True, "false": False}  # as a recipe spells them
-
-
-def parse_component(text: str) -> dict[str, Any]:
-    """Turn a component's text into the table that a recipe would hold.
-
-    Args:
-        text: A name, or a name with options in brackets, written as Python literals.
-
-    Returns:
-        The name under `use`, and each option under its own name.
-
-    Raises:
-        RecipeError: The text is neither.
-
-    Example:
-        >>> parse_component("positive_margin(ratio=0.9)")
-        {'use': 'positive_margin', 'ratio': 0.9}
-    """
-    name, bracket, options = text.strip().partition("(")
-    try:
-        if not name or ")" in name:
-            raise ValueError
-        return {"use": name} | (_options(options) if bracket else {})
-    except (SyntaxError, TypeError, ValueError):
-        raise RecipeError(f"{text!r}: write a name, or a name with options: bm25(k1=1.2, b=0.5)") from None
-
-
-def _options(text: str) -> dict[str, Any]:
-    call = ast.parse(f"_({text}", mode="eval").body
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
-        raise ValueError
-    if any(option.arg is None for option in call.keywords):
-        raise ValueError
-    return {str(option.arg): ast.literal_eval(option.value) for option in call.keywords}
 
 
 def parse_settings(texts: list[str]) -> dict[str, Any]:

@@ -68,6 +68,11 @@ def warn_if_nothing_mined(funnel: dict[str, Any]) -> None:
     )
 
 
+def own_negatives_line(n_own: int) -> str:
+    """Say that the dataset's own negatives were trained on."""
+    return f"trained on {n_own:,} negatives that the labels of the dataset name (source judged)"
+
+
 def show_findings(findings: "Sequence[Finding]") -> None:
     """Say on stderr what was noticed, and what to do about it."""
     for finding in findings:

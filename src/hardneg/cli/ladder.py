@@ -189,7 +189,7 @@ def _shared(
 
 def _rungs(names: list[str] | None, preset: str | None) -> tuple[str, ...] | None:
     from hardneg.ladder.rungs import shipped_rungs, with_preset_rung
-    from hardneg.recipe.place import Place
+    from hardneg.place import Place
     from hardneg.recipe.presets import read_preset
 
     if preset is None:

@@ -86,12 +86,16 @@ def mine(
         with recording(out, "mine", dataset=from_here(dataset), layout=said_of(layout, skip_invalid)):
             mined = mine_plan(data, plan, block_size=whole.mine.block_size, verdicts=judged, out=out)
     fits = read_fits(out)
-    findings = [finding for fit in fits for finding in fit_findings(fit)]
+    findings = [*(finding for fit in fits for finding in fit_findings(fit)), *mined.findings]
     if json:
         from dataclasses import asdict
         from json import dumps
 
-        more = {"found_positives": mined.found.height, "learned": fits, "findings": [asdict(each) for each in findings]}
+        more = {
+            "found_positives": mined.found.height,
+            "learned": [_finite(fit) for fit in fits],
+            "findings": [asdict(each) for each in findings],
+        }
         more |= {} if mined.verdicts is None else {"verdicts": mined.verdicts.as_dict()}
         typer.echo(dumps({"folder": str(out), **mined.funnel, **more}))
     else:
@@ -101,6 +105,11 @@ def mine(
         _show_found(mined.found.height, fits, str(out))
         show_findings(findings)
     warn_if_nothing_mined(mined.funnel)
+
+
+def _finite(fit: dict[str, Any]) -> dict[str, Any]:
+    """Write a threshold that refuses nothing as null: JSON has no infinity."""
+    return {key: None if value == float("inf") else value for key, value in fit.items()}
 
 
 def _show_found(n_found: int, fits: list[dict[str, Any]], out: str) -> None:

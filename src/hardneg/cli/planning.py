@@ -80,8 +80,8 @@ def read_scorer(text: str, *, fallbacks: "Mapping[str, object] | None" = None) -
         RecipeError: There is no such scorer, or it refuses its options.
     """
     from hardneg.cli.components import parse_component
-    from hardneg.recipe.components import pick
-    from hardneg.recipe.place import Place
+    from hardneg.components import pick
+    from hardneg.place import Place
     from hardneg.recipe.rooms import SCORER
 
     scorer: Scorer = pick(SCORER, parse_component(text), Place(Path("--scorer")), fallbacks=fallbacks)

@@ -1,5 +1,6 @@
 """`hardneg run`: every stage of a recipe."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hardneg.cli.consent import consent
-from hardneg.cli.display import progress, warn_if_nothing_mined
+from hardneg.cli.display import own_negatives_line, progress, show_findings, warn_if_nothing_mined
 from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import Json, Preset, Quiet, Yes, from_here, given
 from hardneg.data.layout import Layout
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from hardneg.pipeline.asking import Bill
     from hardneg.pipeline.run import Result
     from hardneg.recipe import Recipe
+    from hardneg.scoring import Scorer
 
 _SHOWN = ("nDCG@10", "MRR@10", "Recall@100")
 
@@ -59,22 +61,33 @@ def run(
         typer.echo(dumps(result.as_dict()))
     else:
         _show(result)
+    if not json:
+        _show_noticed(result, loaded.teachers)
     if "funnel" in result.manifest:
         warn_if_nothing_mined(result.manifest["funnel"])
 
 
-def _bills(dataset: "Dataset", recipe: "Recipe") -> "list[Bill]":
-    """Estimate what the judges of all stages will cost; where a stage needs the model of another, nobody knows yet."""
-    from hardneg.pipeline.asking import mining_bills
-    from hardneg.pipeline.verdicts import labelled_for
-    from hardneg.recipe.plan import plan_of
+def _show_noticed(result: "Result", teachers: "Sequence[Scorer]") -> None:
+    """Say on stderr what mining and training found, each finding once, and where the dataset's own negatives served."""
+    from hardneg.data.findings import read_findings
+    from hardneg.pipeline.run_contents import read_trained
+    from hardneg.scoring.weak_teachers import weak_teachers
 
-    known = [stage for stage in recipe.stages if stage.sources and not stage.needs]
-    return [
-        bill
-        for stage in known
-        for bill in mining_bills(labelled_for(stage.mine, dataset), plan_of(stage, seed=recipe.seed))
-    ]
+    for row, n_own in result.manifest.get("own_negatives", {}).items():
+        typer.echo(f"hardneg: {row} was {own_negatives_line(n_own)}; own_negatives = false leaves them out", err=True)
+    places = (result.folder, *sorted(result.folder.glob("stages/*")))
+    found = [*(one for place in places for one in read_findings(place)), *weak_teachers(teachers)]
+    found += [finding for training in read_trained(result.folder) for finding in training.findings]
+    show_findings(list({(one.code, one.title): one for one in reversed(found)}.values())[::-1])
+
+
+def _bills(dataset: "Dataset", recipe: "Recipe") -> "list[Bill]":
+    """Estimate what the judges of all stages will cost, as filters and as teachers, equal bills once."""
+    from hardneg.pipeline.asking import stage_bills
+    from hardneg.pipeline.verdicts import labelled_for
+
+    bills = [bill for stage in recipe.stages for bill in stage_bills(recipe, stage, labelled_for(stage.mine, dataset))]
+    return list({str(bill): bill for bill in bills}.values())
 
 
 def _show(result: "Result") -> None:

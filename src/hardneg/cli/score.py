@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hardneg.cli.consent import consent
-from hardneg.cli.display import progress
+from hardneg.cli.display import progress, show_findings
 from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Quiet, SkipInvalid, Yes
 from hardneg.cli.planning import read_scorer
@@ -53,6 +53,7 @@ def score(
     from hardneg.pipeline.scores import pairs_to_score, score_pairs
     from hardneg.recipe.rooms import TEACHER_FALLBACKS
     from hardneg.scoring.protocol import Priced
+    from hardneg.scoring.weak_teachers import weak_teachers
 
     scorers = [read_scorer(text, fallbacks=TEACHER_FALLBACKS) for text in scorer]
     files = _files(scorers, negatives, out)
@@ -75,6 +76,7 @@ def score(
     else:
         for one in found:
             _show(one)
+        show_findings(weak_teachers(scorers))
 
 
 def _files(scorers: "list[Scorer]", negatives: Path, out: Path | None) -> list[Path]:

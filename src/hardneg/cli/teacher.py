@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hardneg.cli.display import progress
+from hardneg.cli.display import progress, show_findings
 from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, SkipInvalid, from_here, given
 from hardneg.data.layout import Layout
@@ -73,6 +73,7 @@ def train(
     from hardneg.data.reading import read_dataset
     from hardneg.live.record import recording
     from hardneg.pipeline.parts import read_negatives
+    from hardneg.scoring.weak_teachers import weak_teacher
     from hardneg.teaching.settings import TeacherSettings
     from hardneg.teaching.training import train_teacher
 
@@ -94,12 +95,15 @@ def train(
             reranking = rerank(data, source, teacher, split=split, depth=depth, max_queries=evaluate, seed=seed)
             found = reranking.figures(seed=seed)
             _write(found, out / "evaluation.json")
+    weak = weak_teacher(out, found)
     if json:
         from json import dumps
 
-        typer.echo(dumps({**asdict(taught), "path": str(out), "evaluation": found}))
+        findings = [] if weak is None else [asdict(weak)]
+        typer.echo(dumps({**asdict(taught), "path": str(out), "evaluation": found, "findings": findings}))
     else:
         _show(taught, found)
+        show_findings([] if weak is None else [weak])
 
 
 def _check_datasets_installed() -> None:

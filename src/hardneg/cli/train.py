@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hardneg.cli.display import progress, show_findings
+from hardneg.cli.display import own_negatives_line, progress, show_findings
 from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, from_here, given, said_of
 from hardneg.data.layout import Layout
@@ -21,7 +21,7 @@ def train(
     ] = None,
     negatives: Annotated[
         Path | None,
-        typer.Option(help="Folder of `hardneg mine`, or a Parquet file; without it, in-batch only."),
+        typer.Option(help="Folder of `hardneg mine`, or a Parquet file; without it, the dataset's own judged ones."),
     ] = None,
     scores: Annotated[
         Path | None,
@@ -78,7 +78,12 @@ def train(
     else:
         typer.echo(
             f"{trained.n_steps:,} steps over {trained.n_pairs:,} pairs in {trained.seconds:,.0f} s, "
-            f"final loss {trained.loss:.4f}; the model is {trained.path}"
+            f"final loss {trained.loss:.4g} (mean of the last steps); the model is {trained.path}"
         )
-    if not (json or quiet):
+    if trained.own_negatives and not json:
+        typer.echo(
+            f"hardneg: {own_negatives_line(trained.own_negatives)}; --set own_negatives=false leaves them out",
+            err=True,
+        )
+    if not json:
         show_findings(trained.findings)

@@ -1,14 +1,18 @@
 """What a check of a dataset says: counts, and findings with a code."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 
 from hardneg.data.field_mapping import FieldMapping
+from hardneg.files import replacing
 
 Severity = Literal["error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 N_EXAMPLES = 5
+_FILE = "findings.json"
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,19 @@ class Check:
     def as_dict(self) -> dict[str, object]:
         """Give everything as plain values, for JSON."""
         return asdict(self) | {"mapping": self.mapping and self.mapping.as_dict()}
+
+
+def write_findings(folder: Path, findings: Sequence[Finding]) -> None:
+    """Write findings into a run's folder."""
+    with replacing(folder / _FILE) as temporary:
+        temporary.write_text(json.dumps([asdict(finding) for finding in findings], indent=2) + "\n")
+
+
+def read_findings(folder: Path) -> tuple[Finding, ...]:
+    """Read what `write_findings` wrote into a folder; nothing if it never did."""
+    path = folder / _FILE
+    found = json.loads(path.read_text()) if path.exists() else []
+    return tuple(Finding(**one | {"examples": tuple(one["examples"])}) for one in found)
 
 
 def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -8,15 +8,15 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from hardneg.components import as_table, build
 from hardneg.errors import RunError
 from hardneg.files import replacing
 from hardneg.ladder.rungs import Rung
 from hardneg.ladder.splits import Splits
 from hardneg.losses.distilling import needs_teacher
 from hardneg.pipeline.state import read_state
+from hardneg.place import Place
 from hardneg.recipe import Recipe, Stage
-from hardneg.recipe.components import as_table, build
-from hardneg.recipe.place import Place
 from hardneg.recipe.rooms import TRAIN
 from hardneg.sources import Source
 from hardneg.training.settings import TrainSettings

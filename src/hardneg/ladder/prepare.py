@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from hardneg.components import build
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
 from hardneg.ladder.budget import Costs, Counts, with_steps
@@ -13,8 +14,7 @@ from hardneg.ladder.probe import Speeds
 from hardneg.ladder.record import Record, read_record, write_record
 from hardneg.ladder.rungs import Shared, build_rungs, shipped_rungs
 from hardneg.ladder.splits import Splits, refuse_shared, shared_queries
-from hardneg.recipe.components import build
-from hardneg.recipe.place import Place
+from hardneg.place import Place
 from hardneg.recipe.plan import plan_of
 from hardneg.recipe.rooms import TRAIN
 from hardneg.training.settings import TrainSettings

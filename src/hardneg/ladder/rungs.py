@@ -8,12 +8,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
+from hardneg.components import build
 from hardneg.errors import RecipeError
 from hardneg.losses.distilling import needs_teacher
+from hardneg.place import Place, nearest
 from hardneg.recipe import Recipe, Stage, shipped_presets, shipped_recipes
-from hardneg.recipe.components import build
 from hardneg.recipe.files import find_recipe, read_toml
-from hardneg.recipe.place import Place, nearest
 from hardneg.recipe.presets import read_preset
 from hardneg.recipe.rooms import TRAIN
 from hardneg.sources import BM25, Dense, Source

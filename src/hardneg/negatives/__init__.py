@@ -2,9 +2,7 @@
 
 from hardneg.negatives.export import export
 from hardneg.negatives.selection import NEGATIVES_SCHEMA, Selection, select
-from hardneg.negatives.strategies import Random, SimANS, Strategy, Top, Weighted
-
-STRATEGIES = {"top": Top, "random": Random, "weighted": Weighted, "simans": SimANS}
+from hardneg.negatives.strategies import STRATEGIES, Random, SimANS, Strategy, Top, Weighted
 
 __all__ = [
     "NEGATIVES_SCHEMA",

@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, get_args
 
 import polars as pl
 
+from hardneg.components import Room, settle
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
 from hardneg.filters.columns import column, suffixes
 from hardneg.negatives.eligible import eligible
 from hardneg.negatives.quotas import choose
 from hardneg.negatives.shortage import TRIES, fill
-from hardneg.negatives.strategies import Strategy, Top
+from hardneg.negatives.strategies import STRATEGIES, Strategy, Top
+from hardneg.place import Place
 
 Shortage = Literal["keep_short", "fill_random", "drop_query"]
 
@@ -35,7 +38,7 @@ class Selection:
 
     Args:
         per_query: Negatives for each query, at least 1.
-        strategy: The order in which candidates are chosen.
+        strategy: The order in which candidates are chosen, or its name ("weighted(temperature=0.1)").
         quotas: Number of negatives for each source, filled in this order; at most `per_query` in all. What
             a source cannot fill, and what the quotas leave open, goes to the candidates of all sources. None
             treats all sources as one list.
@@ -58,6 +61,7 @@ class Selection:
     weigh: bool = False
 
     def __post_init__(self) -> None:
+        settle(self, Place(Path("select")), rooms={"strategy": Room("strategy", STRATEGIES)})
         if self.per_query < 1:
             raise RecipeError(f"select: per_query is {self.per_query}; set it to 1 or more")
         if self.shortage not in get_args(Shortage):

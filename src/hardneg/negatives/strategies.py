@@ -136,3 +136,6 @@ def _gumbel(rows: pl.DataFrame, seed: int) -> Float64[np.ndarray, " rows"]:
 
 def _numbers(rows: pl.DataFrame, name: str) -> Float64[np.ndarray, " rows"]:
     return rows[name].fill_null(np.nan).to_numpy()
+
+
+STRATEGIES = {"top": Top, "random": Random, "weighted": Weighted, "simans": SimANS}

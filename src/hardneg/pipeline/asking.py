@@ -20,11 +20,15 @@ from hardneg.audit.planting import Planted
 from hardneg.data.dataset import Dataset
 from hardneg.filters import Filter, Learned, apply_filters
 from hardneg.filters.protocol import Scoring
+from hardneg.losses.distilling import needs_teacher
 from hardneg.negatives.mining import Plan
+from hardneg.pipeline.scores import pairs_to_score
 from hardneg.progress import task
+from hardneg.recipe import Recipe, Stage
+from hardneg.recipe.plan import plan_of
 from hardneg.scoring.llm_cost import Estimate
 from hardneg.scoring.protocol import Priced
-from hardneg.sources import gather
+from hardneg.sources import Random, gather
 
 _QUERIES = 4_096  # gathered at a time
 _PAIRS = 65_536  # whose texts are read at a time
@@ -79,6 +83,40 @@ def mining_bills(dataset: Dataset, plan: Plan) -> list[Bill]:
         asked.by_fitting(plan, dataset)
         asked.by_filters([plan], dataset, dataset.queries_of(plan.split))
     return asked.bills(dataset)
+
+
+def stage_bills(recipe: Recipe, stage: Stage, dataset: Dataset) -> list[Bill]:
+    """Estimate what a stage of a recipe will ask of judges, as filters and as teachers.
+
+    What will be mined is not known yet: for a teacher, as many random documents stand for it. Of a stage that mines
+    with the model of an earlier one, nobody knows yet what its filters will ask.
+
+    Args:
+        recipe: Its teachers and seed.
+        stage: What is mined, scored and trained.
+        dataset: With what.
+
+    Returns:
+        One bill for each judge and use; none without a judge, or where nothing is mined.
+    """
+    if not stage.sources:
+        return []
+    found = [] if stage.needs else mining_bills(dataset, plan_of(stage, seed=recipe.seed))
+    judges = [each for each in recipe.teachers if isinstance(each, Priced)]
+    if judges and needs_teacher(stage.train.loss):
+        pairs = pairs_to_score(dataset, _as_many_as_mined(stage, dataset), split=stage.mine.split)
+        found += [bill(judge, dataset, pairs) for judge in judges]
+    return found
+
+
+def _as_many_as_mined(stage: Stage, dataset: Dataset) -> pl.DataFrame:
+    """Draw as many documents for each query as a stage will mine at most, none of them a positive."""
+    queries = dataset.queries_of(stage.mine.split)
+    per_query = stage.select.per_query
+    most = int(np.unique_counts(dataset.positives.among(queries)[0]).counts.max())
+    drawn = Random().retrieve(dataset, queries, per_query + most)
+    known = dataset.positives.contains(drawn["query"].to_numpy(), drawn["document"].to_numpy())
+    return drawn.filter(~pl.Series(known)).group_by("query", maintain_order=True).head(per_query)
 
 
 def audit_bills(plans: Iterable[Plan], plantings: Iterable[Planted]) -> list[Bill]:

@@ -25,8 +25,12 @@ def stage_rows(recipe: Recipe) -> dict[str, Stage]:
 
 
 def in_batch_rows(recipe: Recipe) -> dict[str, Stage]:
-    """Lay out the same training without mined negatives; stages that have no others are left out."""
-    *earlier, final = [replace(stage, sources=()) for stage in recipe.stages if stage.train.in_batch]
+    """Lay out the same training without mined or judged negatives; stages that have no others are left out."""
+    *earlier, final = [
+        replace(stage, sources=(), train=replace(stage.train, own_negatives=False))
+        for stage in recipe.stages
+        if stage.train.in_batch
+    ]
     return {f"in_batch.{stage.name}": stage for stage in earlier} | {"in_batch": final}
 
 
@@ -89,9 +93,10 @@ def train_stages(
         place, split = training_place(folder, name, seed), stage.mine.split
         settings = _settings(stage, seed=seed if recipe.seeds else stage.train.seed)
         with folder.stage(f"train {place.name}"):
-            path = train(
-                model, taught, negatives, scores=scores, settings=settings, plan=plan, split=split, out=place
-            ).path
+            done = train(model, taught, negatives, scores=scores, settings=settings, plan=plan, split=split, out=place)
+        path = done.path
+        if done.own_negatives:
+            folder.manifest.setdefault("own_negatives", {})[place.name] = done.own_negatives
         model = trained[stage.name] = str(path)
         yield name, path
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +13,9 @@ import polars as pl
 from jaxtyping import Int32
 
 from hardneg.audit.fitting import fit_filters
+from hardneg.components import build, picked
 from hardneg.data.dataset import Dataset
+from hardneg.data.findings import Finding, write_findings
 from hardneg.errors import InputError, RunError
 from hardneg.files import replacing
 from hardneg.filters import Filter, Learned
@@ -25,8 +27,11 @@ from hardneg.pipeline.funnel import funnel
 from hardneg.pipeline.parts import part_files, part_path, read_parts, readable, scan_parts, with_ids, write_part
 from hardneg.pipeline.state import read_state
 from hardneg.pipeline.verdicts import Used, judged_answers, use_verdicts, verdicts_digest, with_verdicts
+from hardneg.place import Place
 from hardneg.progress import task
-from hardneg.recipe.defaults import default_filters, default_sources
+from hardneg.recipe.defaults import DEFAULT_MODEL, default_filters, default_sources
+from hardneg.recipe.rooms import FILTER, SELECT, SOURCE
+from hardneg.scoring.weak_teachers import weak_teachers
 from hardneg.sources import Source
 from hardneg.sources.merge import check_names
 
@@ -44,6 +49,7 @@ class Mined:
             `found_by`, and what is known of them (`teacher_score`, `p_positive`); empty without such a filter.
         plan: What they were mined with, its filters fitted; training refreshes negatives by it.
         verdicts: What became of the verdicts that were taken for labels; None if there were none.
+        findings: What is to be said of the judges that filtered.
     """
 
     negatives: pl.DataFrame
@@ -51,15 +57,16 @@ class Mined:
     found: pl.DataFrame
     plan: Plan
     verdicts: Used | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 def mine(
     dataset: Dataset,
     *,
     split: str = "train",
-    sources: Sequence[Source] | None = None,
-    filters: Sequence[Filter] | None = None,
-    select: Selection | None = None,
+    sources: Sequence[Source | str | Mapping[str, Any]] | None = None,
+    filters: Sequence[Filter | str | Mapping[str, Any]] | None = None,
+    select: Selection | Mapping[str, Any] | None = None,
     depth: int = 100,
     seed: int = 0,
     block_size: int = 4_096,
@@ -73,7 +80,8 @@ def mine(
     Args:
         dataset: What to mine.
         split: The queries with a positive in this split are mined for.
-        sources: Where candidates come from; by default BM25 and a dense model.
+        sources: Where candidates come from; by default BM25 and a dense model. Here and in `filters` a component may
+            be named as on the command line, `"dense(max_tokens=128)"`, or given as the table of a recipe.
         filters: Why a candidate may not be a negative; by default near duplicates of a positive and a
             margin below the weakest positive. Labelled positives are always refused.
         select: How negatives are chosen among the rest; by default the top four.
@@ -93,9 +101,21 @@ def mine(
             one reads.
         RunError: `out` holds the result of another plan, or is damaged.
     """
-    sources = default_sources() if sources is None else tuple(sources)
-    filters = default_filters(sources) if filters is None else tuple(filters)
-    plan = Plan(split, sources, filters, select or Selection(), depth, seed)
+    place = Place(Path("mine"))
+    if not isinstance(dataset, Dataset):
+        raise place.error(f"the dataset is {dataset!r}; read it first: read_dataset(…)")
+    for name, number, least in (("depth", depth, 1), ("seed", seed, 0), ("block_size", block_size, 1)):
+        if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < least:
+            raise place.error(f"{name} must be a whole number from {least} on, not {number!r}")
+    known = {"seed": seed, "model": DEFAULT_MODEL, "split": split}
+    chosen = default_sources() if sources is None else picked(SOURCE, sources, place.at("sources"), fallbacks=known)
+    refusing = default_filters(chosen)
+    if filters is not None:
+        refusing = picked(FILTER, filters, place.at("filters"), fallbacks={"seed": seed})
+    picking: Selection = (
+        select if isinstance(select, Selection) else build(Selection, select or {}, place.at("select"), rooms=SELECT)
+    )
+    plan = Plan(split, chosen, refusing, picking, depth, seed)
     return mine_plan(dataset, plan, block_size=block_size, verdicts=verdicts, out=out)
 
 
@@ -136,7 +156,10 @@ def mine_plan(
         mined = _mine_in_memory(labelled, plan, block_size, used)
     else:
         mined = _mine_to(Path(out), labelled, plan, block_size, used, fingerprint=dataset.fingerprint)
-    return replace(mined, verdicts=became)
+    noticed = tuple(weak_teachers(plan.filters))
+    if out is not None and noticed:
+        write_findings(Path(out), noticed)
+    return replace(mined, verdicts=became, findings=noticed)
 
 
 def _mine_in_memory(dataset: Dataset, plan: Plan, block_size: int, used: pl.DataFrame | None) -> Mined:

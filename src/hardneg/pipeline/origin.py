@@ -4,13 +4,13 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from hardneg.components import build
 from hardneg.data.parquet import is_parquet_folder
 from hardneg.errors import RunError
 from hardneg.live.record import read_record
 from hardneg.pipeline.state import read_state
+from hardneg.place import Place
 from hardneg.recipe import FromPath
-from hardneg.recipe.components import build
-from hardneg.recipe.place import Place
 
 
 def dataset_of(run: Path) -> FromPath:

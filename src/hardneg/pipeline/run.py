@@ -9,6 +9,7 @@ import polars as pl
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
+from hardneg.errors import RecipeError
 from hardneg.evaluation.retrieval import evaluate
 from hardneg.evaluation.row import Row
 from hardneg.evaluation.significance import compare
@@ -68,6 +69,8 @@ def run(recipe: Recipe, *, out: Path | str, permit: Callable[[Dataset], None] | 
         InputError: Something in the recipe or its data cannot be used.
         Interrupted: Ctrl-C while training; a checkpoint was saved.
     """
+    if not isinstance(recipe, Recipe):
+        raise RecipeError(f"run: {recipe!r} is no Recipe; load one: Recipe.load({recipe!r})")
     check_parts(recipe)
     folder = RunFolder.open(Path(out), recipe)
     folder.manifest["planned"] = planned_stages(recipe)

@@ -13,6 +13,7 @@ from hardneg.pipeline.parts import read_parts
 from hardneg.pipeline.scores import pairs_to_score, read_record, score_pairs, scores_file
 from hardneg.recipe import Recipe, Stage
 from hardneg.scoring.protocol import Scorer, Storable
+from hardneg.scoring.score_table import known_squashed
 from hardneg.training.batches import training_pairs
 
 
@@ -41,10 +42,15 @@ def check_teachers(recipe: Recipe) -> None:
         if not stage.sources or "in_batch" in recipe.evaluate.rows:
             _check_left(stage, f"{stage.name} is" if not stage.sources else "evaluate.rows: in_batch is")
     for teacher in teachers:
-        if any(map(needs_logits, losses)) and getattr(teacher, "activation", None) == "sigmoid":
+        if any(map(needs_logits, losses)) and known_squashed(teacher):
+            way_out = (
+                'set activation = "identity"'
+                if hasattr(teacher, "activation")
+                else "take kl with a teacher_temperature of 0.02 to 0.1 for this teacher"
+            )
             raise RecipeError(
                 f"teachers: {teacher.name!r} squashes its scores between 0 and 1, but train.loss compares raw ones; "
-                'set activation = "identity"'
+                f"{way_out}"
             )
         _fingerprint(teacher)
 

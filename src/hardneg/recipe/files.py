@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hardneg.errors import RecipeError
-from hardneg.recipe.place import nearest
+from hardneg.place import nearest
 
 
 def shipped_recipes() -> dict[str, Path]:

@@ -5,8 +5,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from hardneg.place import Place, nearest
 from hardneg.recipe.files import read_toml
-from hardneg.recipe.place import Place, nearest
 
 KEY = "preset"
 

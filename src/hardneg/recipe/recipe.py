@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from hardneg.components import Room, as_table, build, check_keys, pick, settable_fields, typed
 from hardneg.data.code.languages import LANGUAGE_OF
 from hardneg.errors import RecipeError
 from hardneg.filters import Filter
 from hardneg.negatives import Selection
-from hardneg.recipe.components import Room, as_table, build, check_keys, pick, settable_fields, typed
+from hardneg.place import Place
 from hardneg.recipe.defaults import DEFAULT_MODEL, default_filters, default_sources
 from hardneg.recipe.files import find_recipe, read_toml
-from hardneg.recipe.place import Place
 from hardneg.recipe.presets import KEY as PRESET
 from hardneg.recipe.presets import merged, with_preset
 from hardneg.recipe.rooms import FILTER, SCORER, SELECT, SOURCE, TEACHER_FALLBACKS, TRAIN

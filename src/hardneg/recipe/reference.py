@@ -5,8 +5,8 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping
 
+from hardneg.components import Field, Room, Rooms, as_table, is_required, settable_fields
 from hardneg.negatives import Selection
-from hardneg.recipe.components import Field, Room, Rooms, as_table, is_required, settable_fields
 from hardneg.recipe.recipe import Recipe
 from hardneg.recipe.rooms import FILTER, SELECT, SOURCE, TRAIN
 from hardneg.recipe.settings import EvaluateSettings, FromCode, FromPath, FromPython, MineSettings

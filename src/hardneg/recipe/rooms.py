@@ -1,10 +1,10 @@
 """What a recipe can name, room by room."""
 
+from hardneg.components import Room
 from hardneg.filters import FILTERS, Filter
 from hardneg.losses import LOSSES, WeightedSum
 from hardneg.losses.protocol import Loss
 from hardneg.negatives import STRATEGIES
-from hardneg.recipe.components import Room
 from hardneg.scoring import SCORERS, Scorer
 from hardneg.sources import SOURCES, Source
 from hardneg.training.masking import Mask

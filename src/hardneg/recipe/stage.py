@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self, TypeVar
 
+from hardneg.components import settable_fields
 from hardneg.errors import RecipeError
 from hardneg.filters import FILTERS, Filter
 from hardneg.negatives import Selection
-from hardneg.recipe.components import settable_fields
-from hardneg.recipe.place import nearest
+from hardneg.place import nearest
 from hardneg.recipe.settings import MineSettings
 from hardneg.sources import Source
 from hardneg.training.settings import TrainSettings

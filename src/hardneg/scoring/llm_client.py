@@ -171,8 +171,9 @@ class Client:
     def _hopeless(self, status: int, seen: str) -> ModelError:
         way_out = _WAYS_OUT.get(status, "set base_url to where it redirects to")
         way_out = way_out.replace("{variable}", self._endpoint.api_key_env or "NAME named by api_key_env")
+        said = self._endpoint.key.hide(seen)
         return ModelError(
-            f"{self._endpoint.url} does not answer for model {self._endpoint.model!r} ({seen}); {way_out}"
+            f"{self._endpoint.url} does not answer for model {self._endpoint.model!r} ({said}); {way_out}"
         )
 
     def _wait_s(self, failure: NoVerdict, attempt: int, seed: int) -> float:

@@ -76,6 +76,7 @@ class LLMJudge:
     name: str = "llm"
 
     self_storing: ClassVar[bool] = True
+    squashed: ClassVar[bool] = True  # a verdict is no margin, whatever the form of answer
 
     def __post_init__(self) -> None:
         check_address(self.base_url, self.api_key_env)

@@ -1,6 +1,8 @@
 """The API key: read from the environment, sent in one header, shown nowhere."""
 
 import os
+import re
+from html.entities import codepoint2name
 
 from pydantic import SecretStr
 
@@ -25,9 +27,23 @@ class ApiKey:
         return {} if self._value is None else {"Authorization": f"Bearer {self._value.get_secret_value()}"}
 
     def hide(self, text: str) -> str:
-        """Take the key out of a text that came from a server."""
+        """Take the key out of a text that came from a server, as it is and in any form that texts are escaped in.
+
+        JSON may put a backslash before a slash and write any character by its number, once or several times over;
+        pages use entities, and addresses percent signs.
+        """
         key = "" if self._value is None else self._value.get_secret_value()
-        return text.replace(key, _HIDDEN) if len(key) >= _SHORTEST else text
+        return re.sub("".join(map(_any_form, key)), _HIDDEN, text) if len(key) >= _SHORTEST else text
+
+
+def _any_form(character: str) -> str:
+    """Write a pattern that matches a character plain and escaped."""
+    number = ord(character)
+    backslashes = "" if character.isalnum() else r"\\*"
+    names = [codepoint2name[number]] if number in codepoint2name else []
+    entities = "|".join([f"#0*{number}", f"#[xX]0*(?i:{number:x})", *names])
+    numbered = rf"\\+(?:u(?i:{number:04x})|x(?i:{number:02x}))"
+    return f"(?:{backslashes}{re.escape(character)}|{numbered}|%(?:25)*(?i:{number:02x})|&(?:amp;)*(?:{entities});?)"
 
 
 def read_key(variable: str) -> ApiKey:

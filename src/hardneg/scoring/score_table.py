@@ -39,13 +39,29 @@ def is_squashed(scorer: Scorer, score: Float32[np.ndarray, " pairs"]) -> bool:
     """Say whether a scorer's scores lie between 0 and 1 by their nature, as after a sigmoid.
 
     Args:
-        scorer: By its `activation` if it has one; products of vectors are raw.
+        scorer: As far as it tells (`known_squashed`).
         score: What it gave, which tells where the scorer does not.
 
     Returns:
         `True` for squashed scores, `False` for raw ones.
     """
+    known = known_squashed(scorer)
+    return bool(((score >= 0) & (score <= 1)).all()) if known is None else known
+
+
+def known_squashed(scorer: Scorer) -> bool | None:
+    """Say what is known of the scale of a scorer before it has scored anything.
+
+    Args:
+        scorer: By its `squashed`, by its `activation` if it has one; products of vectors are raw.
+
+    Returns:
+        `True` for scores between 0 and 1, `False` for raw ones, None if only the scores can tell.
+    """
+    said = getattr(scorer, "squashed", None)
+    if isinstance(said, bool):
+        return said
     activation = getattr(scorer, "activation", None)
     if activation is not None:
-        return activation == "sigmoid"
-    return not isinstance(scorer, BiEncoder) and bool(((score >= 0) & (score <= 1)).all())
+        return bool(activation == "sigmoid")
+    return False if isinstance(scorer, BiEncoder) else None

@@ -53,14 +53,16 @@ def epoch_batches(
     """Cut pairs into batches in which no query and no document occurs twice, texts compared.
 
     Pairs are placed in a seeded order, each into the first batch that has room and neither its query nor its
-    document. Every pair is placed exactly once, so some batches stay smaller; the batches are then shuffled. With
-    `repeat_documents` the seeded order is cut as it is, and nothing is kept from occurring twice.
+    document. Every pair is placed exactly once; the batches are then shuffled. Batches are as few as the pairs need,
+    and of equal size but for one pair, so that none is left alone at the end; only pairs that must not meet make
+    further and smaller ones. With `repeat_documents` the seeded order is cut as it is, and nothing is kept from
+    occurring twice.
 
     Args:
         dataset: Decides which texts are equal.
         query: Query of each pair.
         document: Document of each pair.
-        batch_size: Most pairs of a batch.
+        batch_size: Most pairs of a batch; with 2 and an odd number of pairs, one batch has 3.
         epoch: From 0; each has its own order.
         seed: Any integer from 0.
         repeat_documents: Whether a batch may hold a document, or a query, twice.
@@ -69,20 +71,74 @@ def epoch_batches(
         Pair numbers of each batch.
     """
     order = permutation(seed, _ORDER, epoch, size=len(query))
+    sizes = even_sizes(len(order), batch_size)
     if repeat_documents:
-        return [order[at : at + batch_size] for at in range(0, len(order), batch_size)]
-    batch_of = _place(
-        dataset.query_text_group[query][order], dataset.text_group[document][order], batch_size=batch_size
-    )
+        return np.split(order, np.cumsum(sizes)[:-1])
+    batch_of = _place(dataset.query_text_group[query][order], dataset.text_group[document][order], sizes=sizes)
     by_batch = np.argsort(batch_of, kind="stable")
     batches = np.split(order[by_batch], np.flatnonzero(np.diff(batch_of[by_batch])) + 1)
     return [batches[at] for at in permutation(seed, _BATCHES, epoch, size=len(batches))]
 
 
+def dealt_batches(
+    dataset: Dataset,
+    query: Int32[np.ndarray, " pairs"],
+    document: Int32[np.ndarray, " pairs"],
+    *,
+    batch_size: int,
+    epoch: int,
+    seed: int,
+) -> list[Int64[np.ndarray, " rows"]]:
+    """Deal pairs to batches like cards, so that the pairs of one query, or of one document, are spread evenly.
+
+    Where one query has a large part of all pairs, batches that hold it once each would hold little else. Here a batch
+    holds it several times, beside pairs of other queries to learn from; what answers it is never its negative.
+
+    Args:
+        dataset: Decides which texts are equal.
+        query: Query of each pair.
+        document: Document of each pair.
+        batch_size: As for `epoch_batches`.
+        epoch: From 0; each has its own order.
+        seed: Any integer from 0.
+
+    Returns:
+        Pair numbers of each batch; every pair is in one, and sizes differ by at most 1.
+    """
+    order = permutation(seed, _ORDER, epoch, size=len(query))
+    asked, answered = dataset.query_text_group[query][order], dataset.text_group[document][order]
+    times = np.stack(
+        [np.unique_counts(each).counts[np.unique_inverse(each).inverse_indices] for each in (asked, answered)]
+    )
+    # What a pair has in common with most others, and when the first of these comes in the seeded order.
+    common = np.where(times[1] > times[0], -1 - answered, asked)
+    _, first, group = np.unique(common, return_index=True, return_inverse=True)
+    dealt = order[np.lexsort((first[group], -times.max(axis=0)))]
+    n_batches = len(even_sizes(len(order), batch_size))
+    return [dealt[at::n_batches] for at in permutation(seed, _BATCHES, epoch, size=n_batches)]
+
+
+def even_sizes(n_pairs: int, batch_size: int) -> Int64[np.ndarray, " batches"]:
+    """Cut a number of pairs into as few batches as it takes, of equal size but for one pair, and none of a lone pair.
+
+    Example:
+        >>> even_sizes(33, 32).tolist(), even_sizes(100, 32).tolist(), even_sizes(5, 2).tolist()
+        ([17, 16], [25, 25, 25, 25], [3, 2])
+    """
+    n_batches = max(1, min(-(-n_pairs // batch_size), n_pairs // 2))
+    return np.full(n_batches, n_pairs // n_batches) + (np.arange(n_batches) < n_pairs % n_batches)
+
+
 def _place(
-    query: Integer[np.ndarray, " pairs"], document: Integer[np.ndarray, " pairs"], *, batch_size: int
+    query: Integer[np.ndarray, " pairs"],
+    document: Integer[np.ndarray, " pairs"],
+    *,
+    sizes: Int64[np.ndarray, " batches"],
 ) -> Int64[np.ndarray, " pairs"]:
-    """Give each pair the first batch after those that hold its query or document, if it has room."""
+    """Give each pair the first batch after those that hold its query or document, if it has room.
+
+    Batches beyond those with a size, which only pairs that must not meet need, have the last one's.
+    """
     after_query: dict[int, int] = {}
     after_document: dict[int, int] = {}
     room: list[int] = []
@@ -96,7 +152,7 @@ def _place(
                 next_open[batch] = next_open[jump]
             batch = jump
         if batch == len(room):
-            room.append(batch_size)
+            room.append(int(sizes[min(batch, len(sizes) - 1)]))
             next_open.append(batch)
         room[batch] -= 1
         if room[batch] == 0:

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float32
 
 from hardneg.losses.score_matrix import ScoreMatrix
-from hardneg.training.batches import MinedNegatives
+from hardneg.training.batches import MinedNegatives, even_sizes
 from hardneg.training.frequency import Counted, Frequency, Streaming
 from hardneg.training.plan import TrainingData
 from hardneg.training.pool import Batch, Pool
@@ -39,7 +39,7 @@ def counted(data: TrainingData, settings: TrainSettings) -> TrainingData:
         data.document,
         negatives=shared,
         per_row=settings.negatives_per_row,
-        batch_size=settings.batch_size,
+        batch_size=int(even_sizes(len(data.query), settings.batch_size).max()),
     )
     return replace(data, frequency=counts)
 

@@ -12,13 +12,15 @@ model/                 the trained model, there when the run is finished
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hardneg.data.findings import Finding
+from hardneg.data.findings import Finding, read_findings, write_findings
 from hardneg.errors import RunError
 from hardneg.files import replacing
+
+_LAST = 10  # steps that the reported loss is the mean of, at least
 
 
 @dataclass(frozen=True)
@@ -108,19 +110,16 @@ class TrainingFolder:
 
     def write_findings(self, findings: Sequence[Finding]) -> None:
         """Write down what the steps so far show."""
-        with replacing(self.path / "findings.json") as temporary:
-            temporary.write_text(json.dumps([asdict(finding) for finding in findings], indent=2) + "\n")
+        write_findings(self.path, findings)
 
     def findings(self) -> tuple[Finding, ...]:
         """Read what `write_findings` wrote; nothing if it never did."""
-        path = self.path / "findings.json"
-        found = json.loads(path.read_text()) if path.exists() else []
-        return tuple(Finding(**one | {"examples": tuple(one["examples"])}) for one in found)
+        return read_findings(self.path)
 
     def final_loss(self) -> float:
-        """Average the loss over the last tenth of the steps, at least one."""
+        """Average the loss over the last tenth of the steps, at least ten of them: single batches differ by a third."""
         losses = [json.loads(line)["loss"] for line in self.losses.read_text().splitlines()]
-        last = losses[-max(1, len(losses) // 10) :]
+        last = losses[-max(_LAST, len(losses) // 10) :]
         return sum(last) / len(last)
 
     def _state(self) -> dict[str, Any] | None:

@@ -154,7 +154,7 @@ def describe_inputs(
         "negatives": _hash_negatives(negatives),
         "split": split,
     }
-    elsewhere = {*OBSERVATION_SETTINGS, *uncounted(settings), "mask"}
+    elsewhere = {*OBSERVATION_SETTINGS, *uncounted(settings), "mask", "own_negatives"}  # told by what they hash to
     described |= {name: str(value) for name, value in vars(settings).items() if name not in elsewhere}
     described |= _describe_mask(settings.mask)
     described |= {} if teacher is None else {"scores": teacher.fingerprint}

@@ -3,7 +3,7 @@
 import atexit
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +15,12 @@ from torch import distributed
 from hardneg.data.dataset import Dataset
 from hardneg.data.findings import Finding
 from hardneg.errors import RunError
+from hardneg.live.log import event
 from hardneg.models.precision import choose_precision
 from hardneg.models.prompts import prompt_of
 from hardneg.models.token_limit import token_limit
 from hardneg.negatives.mining import Plan
+from hardneg.negatives.own import own_negatives
 from hardneg.progress import task
 from hardneg.training.batches import training_pairs
 from hardneg.training.chances import counted
@@ -35,6 +37,7 @@ from hardneg.training.inputs import (
 from hardneg.training.interruption import noticing_signals
 from hardneg.training.lora import check_peft
 from hardneg.training.mining_again import Job, check_refresh, describe_plan
+from hardneg.training.noticed import notice
 from hardneg.training.optimisation import learning_rate
 from hardneg.training.plan import Step, TrainingData, check_plan, plan_steps
 from hardneg.training.probe import Probe, choose_probe, measure_conflict, probe_steps
@@ -48,6 +51,8 @@ from hardneg.training.supply import Supply, supplying
 from hardneg.training.teacher_scores import TeacherScores
 from hardneg.training.teaching_checks import check_taught
 
+_OWN_PER_ROW = 8  # as many as most files that bring negatives have for a query; the others have their turn
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -57,10 +62,12 @@ class Trained:
         path: Folder of the trained model, for `SentenceTransformer(path)`.
         n_steps: Times the weights were moved.
         n_pairs: Pairs of an epoch.
-        loss: Mean loss of the last tenth of the steps.
+        loss: Mean loss of the last tenth of the steps, of at least ten if there are as many.
         seconds: Time spent in steps, earlier sessions included.
         findings: What the run showed that its owner should know; docs/symptoms.md explains each.
         refreshes: Each refresh of the negatives, in order.
+        own_negatives: Negatives that the labels of the dataset name and that were trained on, since no mined ones
+            were given.
     """
 
     path: Path
@@ -70,6 +77,7 @@ class Trained:
     seconds: float
     findings: tuple[Finding, ...] = ()
     refreshes: tuple[Refreshed, ...] = ()
+    own_negatives: int = 0
 
 
 def train(
@@ -91,8 +99,8 @@ def train(
     Args:
         model: Hub id, folder, or `package:NAME/FOLDER` of the model to start from.
         dataset: Texts and labels; labels of all splits keep answers out of the negatives.
-        negatives: Table with columns `query`, `document` (positions) and, if wanted, `weight` in [0, 1]; None
-            trains in-batch only.
+        negatives: Table with columns `query`, `document` (positions) and, if wanted, `weight` in [0, 1]. None takes
+            those that the labels of the dataset name (`own_negatives`), and without any trains in-batch only.
         scores: Teacher scores for a loss that learns from them: columns `query`, `document` (positions), `teacher` and
             `score`, as `hardneg score` makes them; several teachers are averaged.
         settings: How to train; None takes the defaults.
@@ -113,7 +121,10 @@ def train(
         MissingExtraError: A tracker, or PEFT for adapters, is not installed.
         Interrupted: SIGINT or SIGTERM came; a checkpoint was saved.
     """
-    settings = settings or TrainSettings()
+    settings, mined = settings or TrainSettings(), negatives
+    if mined is None and settings.own_negatives:
+        negatives, settings = _own(dataset, split, settings)
+        event("own_negatives", count=0 if negatives is None else negatives.height)
     check_trackers(settings)
     check_peft(settings.lora)
     check_negatives(negatives, dataset)
@@ -167,6 +178,8 @@ def train(
         with cutting_texts(loaded, settings.max_tokens):
             session = open_session(towers, accelerator, folder, settings, inputs=inputs)
             probe = choose_probe(data, negatives, seed=settings.seed)
+            noticed = notice(dataset, mined, steps, settings=settings, teacher=teacher, split=split)
+            session = replace(session, noticed=noticed)
             with supplying(session, data, steps, negatives, job=job, max_tokens=own_limit) as supply:
                 seconds = _work(session, supply, steps, probe)
         result = {
@@ -174,10 +187,21 @@ def train(
             "n_pairs": len(query),
             "loss": folder.final_loss(),
             "seconds": seconds,
+            "own_negatives": negatives.height if mined is None and negatives is not None else 0,
         }
         close_session(session, towers, inputs=inputs, result=result, query_form=query_form)
     refreshes = tuple(Rounds(folder.path).records())
     return Trained(path=folder.model, **result, findings=folder.findings(), refreshes=refreshes)
+
+
+def _own(dataset: Dataset, split: str, settings: TrainSettings) -> tuple[pl.DataFrame | None, TrainSettings]:
+    """Take a dataset's own negatives, if it has any, and bound what a row gets of them: a query may have hundreds."""
+    own = own_negatives(dataset, split)
+    if own.is_empty():
+        return None, settings
+    if settings.negatives_per_row is None and int(own["query"].unique_counts().max()) > _OWN_PER_ROW:  # type: ignore[arg-type]
+        settings = replace(settings, negatives_per_row=_OWN_PER_ROW)
+    return own, settings
 
 
 def _start_accelerator(settings: TrainSettings, folder: TrainingFolder) -> Accelerator:

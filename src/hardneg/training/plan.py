@@ -8,7 +8,7 @@ from jaxtyping import Int32, Int64
 
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
-from hardneg.training.batches import Negatives, assemble, epoch_batches
+from hardneg.training.batches import Negatives, assemble, dealt_batches, epoch_batches
 from hardneg.training.frequency import Frequency
 from hardneg.training.pool import Batch, Pool, build_pool
 from hardneg.training.settings import TrainSettings
@@ -48,11 +48,13 @@ class Step:
         epoch: From 0.
         batches: Pair numbers of each batch.
         progress: How far the run is: 0 at its first step, 1 at its last.
+        left_out: Pairs of the epoch in whose batch there was nothing to learn; noted at the first step of the epoch.
     """
 
     epoch: int
     batches: list[Int64[np.ndarray, " rows"]]
     progress: float = 0.0
+    left_out: int = 0
 
     @property
     def n_pairs(self) -> int:
@@ -62,6 +64,9 @@ class Step:
 
 def plan_steps(data: TrainingData, settings: TrainSettings) -> list[Step]:
     """Lay out all epochs, by the pairs and the settings alone, so that a resumed run finds its place.
+
+    A batch in which no pair meets a document that may be its negative would move nothing. If there are such batches,
+    the pairs of the epoch are dealt evenly instead, and what still has nothing to learn is left out.
 
     Args:
         data: What is trained on.
@@ -82,20 +87,69 @@ def plan_steps(data: TrainingData, settings: TrainSettings) -> list[Step]:
     for epoch in range(settings.epochs) if most is None else itertools.count():
         if most is not None and len(steps) >= most:
             break
-        batches = epoch_batches(
-            data.dataset,
-            data.query,
-            data.document,
-            batch_size=settings.batch_size,
-            epoch=epoch,
-            seed=settings.seed,
-            repeat_documents=settings.repeat_documents,
-        )
+        batches, left_out = _epoch(data, settings, epoch)
+        begun = len(steps)
         steps += [
             Step(epoch, batches[at : at + settings.accumulate]) for at in range(0, len(batches), settings.accumulate)
         ]
+        steps[begun] = replace(steps[begun], left_out=left_out)
     steps = steps[:most]
     return [replace(step, progress=number / max(1, len(steps) - 1)) for number, step in enumerate(steps)]
+
+
+def _epoch(data: TrainingData, settings: TrainSettings, epoch: int) -> tuple[list[Int64[np.ndarray, " rows"]], int]:
+    """Give the batches of an epoch, and the number of its pairs that are left out."""
+    size, seed = settings.batch_size, settings.seed
+    batches = epoch_batches(
+        data.dataset,
+        data.query,
+        data.document,
+        batch_size=size,
+        epoch=epoch,
+        seed=seed,
+        repeat_documents=settings.repeat_documents,
+    )
+    if all(_teaching(batches, data, settings)):
+        return batches, 0
+    dealt = dealt_batches(data.dataset, data.query, data.document, batch_size=size, epoch=epoch, seed=seed)
+    taught = [rows for rows, teaches in zip(dealt, _teaching(dealt, data, settings), strict=True) if teaches]
+    if not taught:  # a matter for `check_plan`
+        return batches, 0
+    return taught, len(data.query) - sum(map(len, taught))
+
+
+def _teaching(batches: list[Int64[np.ndarray, " rows"]], data: TrainingData, settings: TrainSettings) -> list[bool]:
+    """Say of each batch whether some pair in it meets a document that may be its negative.
+
+    Most batches show it by the pair that stands next to another; only the rest is looked at closely.
+    """
+    if settings.queue is not None or settings.refresh is not None:  # negatives may come from elsewhere, or later
+        return [True] * len(batches)
+    shown = np.zeros(len(batches), dtype=bool)
+    if settings.in_batch:
+        rows = np.concatenate(batches)
+        beside = np.concatenate([np.roll(each, 1) for each in batches])
+        meets = ~data.dataset.is_answer(data.query[rows], data.document[beside])
+        np.logical_or.at(shown, np.repeat(np.arange(len(batches)), [len(each) for each in batches]), meets)
+    return [
+        bool(sure) or _has_own(rows, data, settings) or (settings.in_batch and _meet(rows, data))
+        for sure, rows in zip(shown, batches, strict=True)
+    ]
+
+
+def _has_own(rows: Int64[np.ndarray, " rows"], data: TrainingData, settings: TrainSettings) -> bool:
+    """Say whether some pair of a batch brings a negative of its query."""
+    for query in np.unique(data.query[rows]):
+        own = data.negatives.draw(int(query), turn=0, per_row=settings.negatives_per_row, seed=settings.seed)
+        if not data.dataset.is_answer(np.full(len(own), query), own).all():
+            return True
+    return False
+
+
+def _meet(rows: Int64[np.ndarray, " rows"], data: TrainingData) -> bool:
+    """Say whether some pair of a batch meets another's document that does not answer it."""
+    query, document = (each.ravel() for each in np.meshgrid(data.query[rows], data.document[rows], indexing="ij"))
+    return not data.dataset.is_answer(query, document).all()
 
 
 def batch_of(data: TrainingData, rows: Int64[np.ndarray, " rows"], *, epoch: int, settings: TrainSettings) -> Batch:

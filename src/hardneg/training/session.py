@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.utils import set_seed
 
+from hardneg.data.findings import Finding, in_order
 from hardneg.errors import Interrupted, RunError
 from hardneg.files import replacing_folder
 from hardneg.models.query_form import write_query_form
@@ -23,6 +24,9 @@ from hardneg.training.rounds import Rounds
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import Measured
 from hardneg.training.symptoms import symptoms
+
+_KEY = "give wandb a key (`wandb login`, or WANDB_API_KEY), or set WANDB_MODE=offline"
+_ROOM = "install it anew, and make sure that the run's folder can be written to"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +42,7 @@ class Session:
         done: Steps that earlier sessions have done.
         seconds: Time they took.
         queue: Documents of earlier steps; None without a queue.
+        noticed: What was to be said before the first step.
     """
 
     towers: torch.nn.Module
@@ -48,6 +53,7 @@ class Session:
     done: int
     seconds: float
     queue: QueueState | None = None
+    noticed: tuple[Finding, ...] = ()
 
 
 def open_session(
@@ -79,13 +85,26 @@ def open_session(
         accelerator.register_for_checkpointing(queue)
     prepared, optimizer = accelerator.prepare(towers, build_optimizer(towers, settings))
     if settings.trackers:
-        accelerator.init_trackers("hardneg", config={name: str(value) for name, value in inputs.items()})
+        _start_trackers(accelerator, settings, {name: str(value) for name, value in inputs.items()})
     done = folder.latest() or 0
     if done:
         accelerator.load_state(str(folder.checkpoint(done)))
     seconds = folder.cut_losses(done) if accelerator.is_main_process else 0.0
     accelerator.wait_for_everyone()
     return Session(prepared, optimizer, accelerator, folder, settings, done, seconds, queue)
+
+
+def _start_trackers(accelerator: Accelerator, settings: TrainSettings, config: dict[str, str]) -> None:
+    """Start the trackers, or say in one message which of them would not start, and why."""
+    try:
+        accelerator.init_trackers("hardneg", config=config)
+    except Exception as error:  # each tracker has errors of its own: no key, no network, no such project
+        named = " and ".join(map(repr, settings.trackers))
+        said = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise RunError(
+            f"the tracker {named} cannot be started: {said}; {_KEY if 'wandb' in settings.trackers else _ROOM}, or "
+            "leave the setting 'trackers' out: loss.jsonl in the run's folder has every step anyway"
+        ) from error
 
 
 def record(
@@ -175,7 +194,7 @@ def _write_findings(session: Session, *more: Mapping[str, float | None]) -> None
     if session.accelerator.is_main_process:
         found = symptoms([*session.folder.records(), *more], session.settings)
         failed = failed_refreshes(Rounds(session.folder.path).records())
-        session.folder.write_findings([*found, *([] if failed is None else [failed])])
+        session.folder.write_findings(in_order([*session.noticed, *found, *([] if failed is None else [failed])]))
 
 
 def _save_checkpoint(session: Session, step: int) -> None:

@@ -1,17 +1,21 @@
 """Everything that steers training; the defaults and their sources are in docs/training.md."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal, get_args
 
+from hardneg.components import Room, settle
 from hardneg.errors import RecipeError
-from hardneg.losses import takes_log_q
+from hardneg.losses import LOSSES, WeightedSum, takes_log_q
 from hardneg.losses.info_nce import InfoNCE
 from hardneg.losses.protocol import Loss
 from hardneg.models.formats import Precision
+from hardneg.place import Place
 from hardneg.training.curriculum import Curriculum
 from hardneg.training.log_q import LogQ
 from hardneg.training.lora import LoRA
 from hardneg.training.masking import Mask
+from hardneg.training.masks import MASKS
 from hardneg.training.queue import Queue
 from hardneg.training.refresh import Refresh
 from hardneg.training.replacement import Replacement
@@ -19,12 +23,15 @@ from hardneg.training.replacement import Replacement
 Schedule = Literal["linear", "cosine", "constant"]
 Tracker = Literal["tensorboard", "wandb"]
 
+_ROOMS = {"loss": Room("loss", LOSSES, Loss, total=WeightedSum), "mask": Room("mask", MASKS, Mask)}
+
 # Settings that say how a run is watched and kept, not what comes out of it: they may change on resume.
 OBSERVATION_SETTINGS = ("checkpoint_every", "trackers", "log_every")
 
 # Settings that older folders of runs know nothing of: at their default they do not count when runs are told apart.
 LATER_SETTINGS = (
     "lora",
+    "own_negatives",
     "in_batch",
     "curriculum",
     "refresh",
@@ -43,8 +50,9 @@ class TrainSettings:
     """How a model is trained.
 
     Args:
-        loss: Function of the score matrix. An array of tables, each with a `weight`, is their weighted sum.
-        mask: Decides in each step which negatives are left out as likely answers; None leaves none out.
+        loss: Function of the score matrix, or its name ("kl(teacher_temperature=0.05)"). An array of tables, each with
+            a `weight`, is their weighted sum.
+        mask: Decides in each step which negatives are left out as likely answers, or its name; None leaves none out.
         epochs: Times every pair is seen.
         max_steps: Steps of the whole run, over as many epochs as they take; None takes `epochs` whole epochs. The
             schedules of the learning rate and of a curriculum span these steps.
@@ -68,6 +76,8 @@ class TrainSettings:
         repeat_documents: Whether a document may be the positive of several rows of a batch. It is one column of the
             pool either way. Where few documents answer many queries, as in recommenders, only then are batches drawn
             as the pairs are; without it the popular ones wait for batches of their own.
+        own_negatives: Whether a dataset's own negatives, documents that its labels call not relevant to a query, are
+            trained on where no mined ones are given; a row gets at most 8, in turn, unless `negatives_per_row` is set.
         in_batch: Whether the positives of other rows are negatives too. Without them and without `shared_negatives` a
             query meets its own mined negatives alone.
         shared_negatives: Whether a mined negative serves all rows of its batch, or only its own.
@@ -109,6 +119,7 @@ class TrainSettings:
     document_prompt: str | None = None
     negatives_per_row: int | None = None
     repeat_documents: bool = False
+    own_negatives: bool = True
     in_batch: bool = True
     shared_negatives: bool = True
     log_q: LogQ | None = None
@@ -130,6 +141,7 @@ class TrainSettings:
         return replace(self, curriculum=None, refresh=None, replacement=None)
 
     def __post_init__(self) -> None:
+        settle(self, Place(Path("training")), rooms=_ROOMS)
         least = {
             "epochs": 1,
             "batch_size": 2,

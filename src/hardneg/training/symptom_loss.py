@@ -21,6 +21,9 @@ _RISE, _RISE_P = 1.5, 1e-3
 _MOST_WINDOWS, _WINDOW_STEPS = 5, 10
 # Gradients of a healthy run vary two- or threefold, and shrink.
 _EXPLOSION = 10.0
+# A gradient this short is what rounding leaves of none. A loss of cosines has one of about 0.1 to 10.
+_NO_GRADIENT = 1e-6
+_IDLE_SHARE = 0.1
 
 
 def plateau(records: Sequence[Record], settings: TrainSettings) -> Finding | None:
@@ -56,6 +59,35 @@ def _has_room(records: Sequence[Record], loss: Trend) -> bool:
     if above is not None:
         return above.late >= _ROOM_ABOVE
     return len(pool) > 0 and loss.late >= _ROOM_OF_CHANCE * math.log(max(2.0, float(np.median(pool))))
+
+
+def idle(records: Sequence[Record], settings: TrainSettings) -> Finding | None:
+    """HN040: steps without a gradient move nothing."""
+    gradient = series(records, "grad_norm")
+    n_idle = int((gradient < _NO_GRADIENT).sum())
+    if not n_idle or n_idle < _IDLE_SHARE * len(gradient):
+        return None
+    return Finding(
+        code="HN040",
+        severity="warning",
+        title="part of the training teaches nothing",
+        detail=(
+            f"{n_idle:,} of {len(gradient):,} steps had no gradient (shorter than {_NO_GRADIENT:g}), so that nothing "
+            "was learned in them. Usually the temperature is so small that a positive which wins by a hair has no loss "
+            "left, the margin of a hinge is kept by all negatives, or batches have no negatives"
+        ),
+        remedy=(
+            f"look at the loss, {settings.loss!r}: raise its temperature (0.01 to 0.05 are usual) or its margin, mine "
+            "harder negatives, or take a larger batch"
+        ),
+        count=n_idle,
+        examples=tuple(f"step {_step(record)}" for record in records if _is_idle(record))[:5],
+    )
+
+
+def _is_idle(record: Record) -> bool:
+    norm = record.get("grad_norm")
+    return norm is not None and norm < _NO_GRADIENT
 
 
 def divergence(records: Sequence[Record], settings: TrainSettings) -> Finding | None:

@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 from hardneg.data.findings import Finding, in_order
 from hardneg.losses.distilling import without_teacher
 from hardneg.training.settings import TrainSettings
-from hardneg.training.symptom_loss import divergence, plateau
+from hardneg.training.symptom_loss import divergence, idle, plateau
 from hardneg.training.symptom_scores import above_positive, collapse, conflict, masked
 from hardneg.training.symptom_trend import Record
 
 Check = Callable[[Sequence[Record], TrainSettings], Finding | None]
 
 # Each looks for one symptom; its thresholds stand beside it, docs/symptoms.md gives the reasons.
-CHECKS: tuple[Check, ...] = (plateau, divergence, above_positive, collapse, masked, conflict)
+CHECKS: tuple[Check, ...] = (plateau, divergence, idle, above_positive, collapse, masked, conflict)
 # They presume that every negative is pushed away. A loss of the teacher's alone leaves above the positive what the
 # teacher puts there.
 _OF_PUSHED: tuple[Check, ...] = (above_positive, conflict)
@@ -26,7 +26,8 @@ _OF_PUSHED: tuple[Check, ...] = (above_positive, conflict)
 def symptoms(records: Sequence[Record], settings: TrainSettings) -> list[Finding]:
     """Look for signs that a run goes wrong, or that its negatives are answers.
 
-    Nothing is said of runs with fewer than `MIN_STEPS` steps, except that the loss is no longer a number.
+    Nothing is said of runs with fewer than `MIN_STEPS` steps, except that the loss is no longer a number and that steps
+    have no gradient.
 
     Args:
         records: One a step, in order, as `loss.jsonl` holds them: `loss`, `grad_norm`, `n_pool`,

@@ -53,7 +53,7 @@ def test_a_column_that_is_not_there_is_refused_before_anything_is_written(tmp_pa
 
 def test_a_plan_that_cannot_be_fitted_can_be_mended_in_the_same_folder(tmp_path):
     options = {"sources": PLAN.sources, "select": PLAN.select, "depth": PLAN.depth, "out": tmp_path / "run"}
-    with pytest.raises(DatasetError, match=r"raise max_queries \(now 3\)"):
+    with pytest.raises(DatasetError, match=r"raise the filter's max_queries \(now 3\)"):
         mine(toy(12), filters=[Learned(max_queries=3)], **options)
     assert mine(toy(12), filters=[], **options).negatives.height
 

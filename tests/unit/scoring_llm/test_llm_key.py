@@ -1,5 +1,8 @@
+import html
+import json
 import logging
 import pickle
+import urllib.parse
 
 import pytest
 
@@ -59,6 +62,54 @@ def test_errors_do_not_repeat_the_key(judge, llm, dataset, pairs, cache, answer,
     assert KEY not in text
     assert KEY[:12] not in text
     assert files_with_key(cache) == []
+
+
+ODD_KEY = "sk-a/b\"c\\d<e&f+g=h'i"
+
+
+def escaped(form):
+    """The odd key as a server may write it."""
+    return {
+        "plain": ODD_KEY,
+        "json": json.dumps(ODD_KEY)[1:-1],
+        "json twice": json.dumps(json.dumps(ODD_KEY)[1:-1])[1:-1],
+        "slashes": json.dumps(ODD_KEY)[1:-1].replace("/", "\\/"),
+        "numbers": "".join(f"\\u{ord(each):04X}" for each in ODD_KEY),
+        "numbers twice": "".join(f"\\\\u{ord(each):04x}" for each in ODD_KEY),
+        "python": "".join(f"\\x{ord(each):02x}" for each in ODD_KEY),
+        "page": html.escape(ODD_KEY),
+        "entities": "".join(f"&#{ord(each)};" for each in ODD_KEY),
+        "address": urllib.parse.quote(ODD_KEY, safe=""),
+    }[form]
+
+
+FORMS = ["plain", "json", "json twice", "slashes", "numbers", "numbers twice", "python", "page", "entities", "address"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_key_is_hidden_in_every_form(monkeypatch, form):
+    monkeypatch.setenv("OPENAI_API_KEY", ODD_KEY)
+    assert read_key("OPENAI_API_KEY").hide(f"a {escaped(form)} b") == "a [key] b"
+
+
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_key_that_a_server_echoes_escaped_is_neither_shown_nor_stored(
+    judge, llm, dataset, pairs, cache, monkeypatch, form, raw
+):
+    monkeypatch.setenv("OPENAI_API_KEY", ODD_KEY)
+    body = '{"error": {"message": "no use: ' + escaped(form) + ' ."}}'  # parsed where it is JSON
+    one = tuple(each[:1] for each in pairs)
+    llm.script = lambda asked: Answer(401, body) if raw else problem(401, f"no use: {escaped(form)} .")
+    with pytest.raises(ModelError) as caught:
+        judge().score(dataset, *one)
+    assert "no use: [key] ." in str(caught.value)
+    llm.script = lambda asked: verdict("yes", f"was given {escaped(form)} .")
+    assert judge().judge(dataset, *one)["reason"].to_list() == ["was given [key] ."]
+    stored = b"".join(path.read_bytes() for path in cache.rglob("*") if path.is_file()).decode("utf-8", "replace")
+    assert "[key]" in stored
+    assert escaped(form) not in stored
+    assert ODD_KEY[:12] not in stored
 
 
 def test_without_a_key_none_is_sent(judge, llm, dataset, pairs, monkeypatch):

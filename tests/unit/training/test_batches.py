@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError
-from hardneg.training.batches import MinedNegatives, assemble, epoch_batches, training_pairs
+from hardneg.training.batches import MinedNegatives, assemble, dealt_batches, epoch_batches, even_sizes, training_pairs
 
 
 def dataset_of(pairs, n_queries, n_documents, document_texts=None):
@@ -37,15 +37,64 @@ def test_every_pair_comes_once_and_no_batch_repeats_a_query_or_a_text(pairs, tex
     batches = epoch_batches(dataset, query, document, batch_size=batch_size, epoch=epoch, seed=1)
     assert sorted(np.concatenate(batches).tolist()) == list(range(len(query)))
     for rows in batches:
-        assert 1 <= len(rows) <= batch_size
+        assert 1 <= len(rows) <= max(batch_size, 3)
         assert len(set(query[rows].tolist())) == len(rows)
         assert len(set(dataset.text_group[document[rows]].tolist())) == len(rows)
 
 
-def test_pairs_without_repeats_fill_all_batches_but_one():
-    dataset = dataset_of([(i, i) for i in range(100)], 100, 100)
-    batches = epoch_batches(dataset, *training_pairs(dataset, "train"), batch_size=32, epoch=0, seed=0)
-    assert sorted(len(rows) for rows in batches) == [4, 32, 32, 32]
+@pytest.mark.parametrize("repeat_documents", [False, True])
+@pytest.mark.parametrize(
+    ("n_pairs", "batch_size", "sizes"),
+    [
+        (96, 32, [32, 32, 32]),
+        (100, 32, [25, 25, 25, 25]),
+        (33, 32, [16, 17]),
+        (2 * 32 + 1, 32, [21, 22, 22]),
+        (5, 2, [2, 3]),
+        (1, 32, [1]),
+    ],
+)
+def test_pairs_are_spread_over_as_few_batches_as_they_need_and_none_is_left_alone(
+    n_pairs, batch_size, sizes, repeat_documents
+):
+    dataset = dataset_of([(i, i) for i in range(n_pairs)], n_pairs, n_pairs)
+    pairs = training_pairs(dataset, "train")
+    more = {"epoch": 0, "seed": 0, "repeat_documents": repeat_documents}
+    batches = epoch_batches(dataset, *pairs, batch_size=batch_size, **more)
+    assert sorted(len(rows) for rows in batches) == sizes
+    assert sorted(np.concatenate(batches).tolist()) == list(range(n_pairs))
+
+
+@given(st.integers(2, 400), st.integers(2, 40))
+def test_no_number_of_pairs_leaves_a_lone_one(n_pairs, batch_size):
+    sizes = even_sizes(n_pairs, batch_size)
+    assert sizes.sum() == n_pairs
+    assert sizes.min() > 1
+    assert sizes.max() <= max(batch_size, 3)
+    assert sizes.max() - sizes.min() <= 1
+
+
+def test_a_query_with_most_of_the_pairs_is_dealt_evenly_among_the_others():
+    pairs = [(0, i) for i in range(80)] + [(i, 79 + i) for i in range(1, 21)]
+    dataset = dataset_of(pairs, 21, 100)
+    query, document = training_pairs(dataset, "train")
+    batches = dealt_batches(dataset, query, document, batch_size=10, epoch=0, seed=0)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(100))
+    assert [len(rows) for rows in batches] == [10] * 10
+    assert [int((query[rows] == 0).sum()) for rows in batches] == [8] * 10
+    later = dealt_batches(dataset, query, document, batch_size=10, epoch=1, seed=0)
+    together = [{tuple(sorted(query[rows][query[rows] > 0])) for rows in each} for each in (batches, later)]
+    assert together[0] != together[1]
+    again = dealt_batches(dataset, query, document, batch_size=10, epoch=0, seed=0)
+    assert all((a == b).all() for a, b in zip(batches, again, strict=True))
+
+
+def test_a_document_with_most_of_the_pairs_is_dealt_evenly_too():
+    pairs = [(i, 0) for i in range(80)] + [(80 + i, i) for i in range(1, 21)]
+    dataset = dataset_of(pairs, 101, 21)
+    query, document = training_pairs(dataset, "train")
+    batches = dealt_batches(dataset, query, document, batch_size=10, epoch=0, seed=0)
+    assert [int((document[rows] == 0).sum()) for rows in batches] == [8] * 10
 
 
 def test_a_document_that_answers_everything_makes_a_batch_for_each_of_its_pairs():

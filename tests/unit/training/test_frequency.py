@@ -5,7 +5,7 @@ import pytest
 from hardneg.data.dataset import Dataset
 from hardneg.data.interactions import interactions_dataset
 from hardneg.sources import Random
-from hardneg.training.batches import MinedNegatives, assemble, epoch_batches
+from hardneg.training.batches import MinedNegatives, assemble, epoch_batches, even_sizes
 from hardneg.training.frequency import Counted, Streaming
 from hardneg.training.pool import build_pool
 from interactions_toy import toy_events
@@ -23,9 +23,8 @@ def pools_of(dataset, negatives, *, per_row, batch_size, epochs):
             dataset, query, document, batch_size=batch_size, epoch=epoch, seed=0, repeat_documents=True
         )
         for rows in batches:
-            if len(rows) == batch_size:
-                batch = assemble(rows, query, document, negatives, per_row=per_row, epoch=epoch, seed=0)
-                yield dataset.text_group[build_pool(dataset, batch).document]
+            batch = assemble(rows, query, document, negatives, per_row=per_row, epoch=epoch, seed=0)
+            yield dataset.text_group[build_pool(dataset, batch).document]
 
 
 @pytest.mark.parametrize("per_row", [0, 1])
@@ -35,7 +34,8 @@ def test_counted_chances_are_those_of_the_batches_that_are_drawn(dataset, per_ro
     table = Random(seed=3).retrieve(dataset, np.unique(query), 12)
     answers = dataset.is_answer(table["query"].to_numpy(), table["document"].to_numpy())
     negatives = MinedNegatives(table.filter(~pl.Series(answers)), n_queries=dataset.n_queries)
-    counted = Counted(dataset, query, document, negatives=negatives, per_row=per_row, batch_size=32)
+    size = int(even_sizes(len(query), 32).max())
+    counted = Counted(dataset, query, document, negatives=negatives, per_row=per_row, batch_size=size)
     seen, n_pools = np.zeros(dataset.n_documents), 0
     for groups in pools_of(dataset, negatives, per_row=per_row, batch_size=32, epochs=60):
         seen[groups] += 1

@@ -165,8 +165,8 @@ def test_a_mask_and_its_fingerprint_are_part_of_a_runs_identity():
 
 
 def test_a_recipe_names_a_mask_as_it_names_a_loss():
-    from hardneg.recipe.components import Room, as_table, build
-    from hardneg.recipe.place import Place
+    from hardneg.components import Room, as_table, build
+    from hardneg.place import Place
 
     rooms = {"loss": Room("loss", LOSSES, Loss), "mask": Room("mask", MASKS, Mask)}
     place = Place(Path(__file__))

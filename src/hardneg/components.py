@@ -1,0 +1,366 @@
+"""Building frozen dataclasses from tables of a recipe or from names, and turning them back into tables."""
+
+import ast
+import dataclasses
+import functools
+import importlib
+import json
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast, get_args, get_origin
+
+from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
+
+from hardneg.errors import InputError, RecipeError
+from hardneg.place import Place, nearest
+
+Field = dataclasses.Field[Any]
+
+
+@dataclass(frozen=True)
+class Room:
+    """One kind of component: what may be named in `use`.
+
+    Args:
+        kind: What a member is called in messages ("source", "filter").
+        members: The room's literal map from name to class.
+        protocol: What a class from elsewhere must offer; None if only members will do.
+        inner: For fields of the members whose value is itself a component, the room to take it from. It counts
+            for fields that are annotated with that room's protocol, so a class from elsewhere may have a field
+            of the same name for something else.
+        total: Makes one component of a tuple of them and one of their weights, and gives both back by `terms`. An
+            array of tables, each with a `weight` beside its own keys, then stands for it.
+    """
+
+    kind: str
+    members: Mapping[str, type]
+    protocol: type | None = None
+    inner: "Rooms" = field(default_factory=dict)
+    total: type | None = None
+
+    def rooms_of(self, cls: type) -> "Rooms":
+        """Give the inner rooms that the fields of a member take their values from, by field."""
+        fields = settable_fields(cls)
+        return {key: room for key, room in self.inner.items() if key in fields and _takes(fields[key], room)}
+
+    def name_of(self, component: object) -> str:
+        """Give the name that `use` has for a component: that of the map, or `module:Class`."""
+        names = [name for name, member in self.members.items() if type(component) is member]
+        return names[0] if names else f"{type(component).__module__}:{type(component).__qualname__}"
+
+
+Rooms = Mapping[str, Room]
+
+
+def build(cls: type, table: object, place: Place, *, rooms: Rooms | None = None) -> Any:  # noqa: ANN401
+    """Build a dataclass from a table; keys that the table lacks keep their default.
+
+    Args:
+        cls: A dataclass.
+        table: What the recipe says.
+        place: Where it says so.
+        rooms: For fields whose value is itself a component, the room to take it from.
+
+    Returns:
+        An instance of `cls`.
+
+    Raises:
+        RecipeError: Not a table, a key that the class does not have, a value of the wrong type, a missing
+            value, or values that the class refuses.
+    """
+    if not isinstance(table, Mapping):
+        raise place.error(f"must be a table, not {table!r}")
+    fields = settable_fields(cls)
+    check_keys(table, fields, place)
+    values = {}
+    for key, value in table.items():
+        room, inner = (rooms or {}).get(key), inner_table(fields[key])
+        if room is not None:
+            values[key] = pick(room, value, place.at(key))
+        elif inner is not None:
+            values[key] = build(inner, value, place.at(key))
+        else:
+            values[key] = typed(fields[key], value, place.at(key))
+    lacking = [name for name, each in fields.items() if name not in values and is_required(each)]
+    if lacking:
+        raise place.error(f"{lacking[0]!r} must be given")
+    try:
+        return cls(**values)
+    except (InputError, ValueError) as error:
+        raise place.error(str(error)) from error
+
+
+def pick(room: Room, value: object, place: Place, *, fallbacks: Mapping[str, object] | None = None) -> Any:  # noqa: ANN401
+    """Build the component that a table names in `use`; a bare string names one with all its defaults.
+
+    Args:
+        room: What may be named.
+        value: The table, or the bare name; an array of them for a sum, where the room has such.
+        place: Where it stands.
+        fallbacks: Values for keys that the component has and the table does not give.
+
+    Returns:
+        The component; one from elsewhere offers what the room's protocol asks for.
+
+    Raises:
+        RecipeError: The component does not exist, or `build` refuses the rest of the table.
+    """
+    if room.total is not None and isinstance(value, list | tuple):
+        return _total(room, value, place, fallbacks=fallbacks)
+    table = {"use": value} if isinstance(value, str) else value
+    if not isinstance(table, Mapping) or not isinstance(table.get("use"), str):
+        raise place.error(f"must name a {room.kind} by the key 'use' (known: {', '.join(room.members)})")
+    name = table["use"]
+    outside = room.protocol is not None and ":" in name
+    if not outside and name not in room.members:
+        own = "" if room.protocol is None else "; write your own as 'module:Class'"
+        raise place.error(f"unknown {room.kind} {name!r}; {nearest(name, room.members)}{own}")
+    cls = _imported(name, place) if outside else room.members[name]
+    usable = {key: each for key, each in (fallbacks or {}).items() if key in settable_fields(cls)}
+    given = usable | {key: each for key, each in table.items() if key != "use"}
+    component = build(cls, given, place, rooms=room.rooms_of(cls))
+    if room.protocol is not None and not isinstance(component, room.protocol):
+        raise place.error(f"{name!r} is not a {room.kind}: it lacks something that {room.protocol.__name__} asks for")
+    return component
+
+
+def parse_component(text: str) -> dict[str, Any]:
+    """Turn a component's text into the table that a recipe would hold.
+
+    Args:
+        text: A name, or a name with options in brackets, written as Python literals.
+
+    Returns:
+        The name under `use`, and each option under its own name.
+
+    Raises:
+        RecipeError: The text is neither.
+
+    Example:
+        >>> parse_component("positive_margin(ratio=0.9)")
+        {'use': 'positive_margin', 'ratio': 0.9}
+    """
+    name, bracket, options = text.strip().partition("(")
+    try:
+        if not name or ")" in name:
+            raise ValueError
+        return {"use": name} | (_options(options) if bracket else {})
+    except (SyntaxError, TypeError, ValueError):
+        raise RecipeError(f"{text!r}: write a name, or a name with options: bm25(k1=1.2, b=0.5)") from None
+
+
+def _options(text: str) -> dict[str, Any]:
+    call = ast.parse(f"_({text}", mode="eval").body
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
+        raise ValueError
+    if any(option.arg is None for option in call.keywords):
+        raise ValueError
+    return {str(option.arg): ast.literal_eval(option.value) for option in call.keywords}
+
+
+def picked(
+    room: Room, values: object, place: Place, *, fallbacks: Mapping[str, object] | None = None
+) -> tuple[Any, ...]:
+    """Take a list of components as Python gives it: objects, names, names with options, or tables as in a recipe.
+
+    Args:
+        room: What may be named.
+        values: The list.
+        place: What to call it in messages.
+        fallbacks: As for `pick`.
+
+    Returns:
+        The components.
+
+    Raises:
+        RecipeError: It is no list, or holds something that is no such component.
+    """
+    if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
+        raise place.error(f"must be a list, as [{values!r}], not {values!r}")
+    return tuple(taken(room, each, place.at(n), fallbacks=fallbacks) for n, each in enumerate(values, start=1))
+
+
+def taken(room: Room, value: object, place: Place, *, fallbacks: Mapping[str, object] | None = None) -> Any:  # noqa: ANN401
+    """Take a component as Python gives it: an object, a name, a name with options, or a table as in a recipe.
+
+    Args:
+        room: What may be named.
+        value: The component.
+        place: What to call it in messages.
+        fallbacks: As for `pick`.
+
+    Returns:
+        The component.
+
+    Raises:
+        RecipeError: It is none, or `pick` refuses it.
+    """
+    if isinstance(value, str):
+        try:
+            return pick(room, parse_component(value), place, fallbacks=fallbacks)
+        except InputError as error:
+            raise error if str(error).startswith(str(place.file)) else place.error(str(error)) from None
+    if isinstance(value, Mapping) or (room.total is not None and isinstance(value, list | tuple)):
+        return pick(room, value, place, fallbacks=fallbacks)
+    offered = room.protocol or tuple(room.members.values())
+    if isinstance(value, type) or not isinstance(value, offered):
+        raise place.error(f"{value!r} is no {room.kind}; give one, or a name (known: {', '.join(room.members)})")
+    return value
+
+
+def settle(component: object, place: Place, *, rooms: Rooms | None = None) -> None:
+    """Check the values that a dataclass was given in Python as `build` checks those of a table.
+
+    For `__post_init__` of frozen dataclasses: names of components become components, tables what they stand for, and
+    lists tuples.
+
+    Args:
+        component: The dataclass, its fields just set.
+        place: What to call it in messages.
+        rooms: For fields whose value is itself a component, the room to take it from.
+
+    Raises:
+        RecipeError: A value is of the wrong type, or names no component.
+    """
+    for name, each in settable_fields(type(component)).items():
+        value, room, inner, at = getattr(component, name), (rooms or {}).get(name), inner_table(each), place.at(name)
+        if (value is None and type(None) in get_args(each.type)) or get_origin(each.type) is Literal:
+            continue  # a class checks its own literals
+        if room is not None:
+            new = taken(room, value, at)
+        elif inner is not None:
+            new = value if isinstance(value, inner) else build(inner, value, at)
+        else:
+            new = _plain(value)
+            checked = typed(each, new, at)
+            new = checked if isinstance(checked, tuple) else new
+        if new is not value:
+            object.__setattr__(component, name, new)
+
+
+def _plain(value: object) -> object:
+    """Give a number of NumPy as one of Python."""
+    return cast(Any, value).item() if type(value).__module__ == "numpy" and hasattr(value, "item") else value
+
+
+def as_table(component: object, *, room: Room | None = None, rooms: Rooms | None = None) -> dict[str, Any]:
+    """Turn a component into the table that `build`, or `pick` if a room is given, makes it from.
+
+    Values that are None are left out: TOML has no such value, so no recipe can have set one.
+    """
+    table: dict[str, Any] = {} if room is None else {"use": room.name_of(component)}
+    inner_rooms = (rooms or {}) if room is None else room.rooms_of(type(component))
+    for name in settable_fields(type(component)):
+        value = getattr(component, name)
+        inner = inner_rooms.get(name)
+        if value is not None and inner is not None:
+            table[name] = as_value(value, inner)
+        elif value is not None:
+            table[name] = as_table(value) if dataclasses.is_dataclass(value) else value
+    return table
+
+
+def as_value(component: object, room: Room) -> dict[str, Any] | list[dict[str, Any]]:
+    """Turn a component into what `pick` makes it from: a table, or an array of them for a sum."""
+    if room.total is None or not isinstance(component, room.total):
+        return as_table(component, room=room)
+    terms = cast(Any, component).terms()
+    return [{**as_table(part, room=room), "weight": weight} for part, weight in terms]
+
+
+def _total(room: Room, values: Sequence[object], place: Place, *, fallbacks: Mapping[str, object] | None) -> Any:  # noqa: ANN401
+    """Build the sum that an array of tables stands for; a part without a `weight` counts once."""
+    parts, weights = [], []
+    for number, value in enumerate(values, start=1):
+        at, table = place.at(number), dict(value) if isinstance(value, Mapping) else value
+        weight = table.pop("weight", 1.0) if isinstance(table, dict) else 1.0
+        if isinstance(weight, bool) or not isinstance(weight, int | float):
+            raise at.at("weight").error(f"should be a number, not {weight!r}")
+        parts.append(pick(room, table, at, fallbacks=fallbacks))
+        weights.append(float(weight))
+    try:
+        return cast(type, room.total)(tuple(parts), tuple(weights))
+    except InputError as error:
+        raise place.error(str(error)) from error
+
+
+def check_keys(table: Mapping[str, object], known: Collection[str], place: Place) -> None:
+    """Refuse the first key that is not known, and name the nearest one that is."""
+    for key in table:
+        if key not in known:
+            raise place.error(f"unknown key {key!r}; {nearest(key, known)}")
+
+
+def typed(each: Field, value: object, place: Place) -> Any:  # noqa: ANN401
+    """Check a value against the annotation of its field.
+
+    Nothing is converted but arrays to tuples, whole numbers to floats, and paths to absolute ones.
+
+    Args:
+        each: The field to fill.
+        value: What the recipe gives for it.
+        place: Where it stands; relative paths are looked up beside that recipe first.
+
+    Returns:
+        The value as the dataclass takes it.
+
+    Raises:
+        RecipeError: It does not fit; the message says what would.
+    """
+    try:
+        checked = _adapter(cast(Hashable, each.type)).validate_json(json.dumps(value, default=str), strict=True)
+    except ValidationError as error:
+        found = error.errors()
+        wanted = " or ".join(dict.fromkeys(one["msg"].removeprefix("Input should be ") for one in found))
+        inner = "".join(f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in found[0]["loc"])
+        raise place.error(f"should be {wanted}, not {value!r}{f' (at {inner})' if inner else ''}") from None
+    if isinstance(checked, Path):
+        return place.resolve(checked)
+    may_be_path = Path in get_args(each.type) and isinstance(checked, str)
+    return place.found(checked) if may_be_path else checked
+
+
+def settable_fields(cls: type) -> dict[str, Field]:
+    """Give the fields of a dataclass that a recipe can set, by name."""
+    return {each.name: each for each in dataclasses.fields(cls) if each.init}
+
+
+def inner_table(each: Field) -> type | None:
+    """Give the dataclass that a field holds, if its annotation is one, or one or None."""
+    held = [one for one in (each.type, *get_args(each.type)) if isinstance(one, type) and dataclasses.is_dataclass(one)]
+    return held[0] if len(held) == 1 else None
+
+
+def is_required(each: Field) -> bool:
+    """Say whether a field has no default."""
+    return each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
+
+
+def _takes(each: Field, room: Room) -> bool:
+    return room.protocol is not None and room.protocol in (each.type, *get_args(each.type))
+
+
+@functools.cache
+def _adapter(annotation: Any) -> TypeAdapter[Any]:  # noqa: ANN401
+    try:
+        return TypeAdapter(annotation)
+    except PydanticSchemaGenerationError:
+        # A field may take an object, such as a loaded model, beside the plain values that TOML can hold.
+        plain = [each for each in get_args(annotation) if each in (str, int, float, bool, Path)]
+        return TypeAdapter(functools.reduce(lambda one, other: one | other, plain, None))
+
+
+def _imported(name: str, place: Place) -> type:
+    module_name, _, attribute = name.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise place.error(f"cannot import {module_name!r}, named in {name!r}: {error}") from error
+    cls = getattr(module, attribute, None)
+    if cls is None:
+        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+        raise place.error(f"{module_name!r} has no {attribute!r}; {nearest(attribute, classes)}")
+    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
+        raise place.error(f"{name!r} is not a dataclass; components are frozen dataclasses")
+    return cls

@@ -1,0 +1,59 @@
+"""Where in a recipe something stands, and errors that say so."""
+
+import difflib
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from hardneg.errors import RecipeError
+
+
+@dataclass(frozen=True)
+class Place:
+    """A value in a recipe.
+
+    Args:
+        file: The recipe.
+        key: Dotted key of the value, empty for the whole.
+    """
+
+    file: Path
+    key: str = ""
+
+    def at(self, step: str | int) -> "Place":
+        """Step into a table by key, or into an array by number from 1."""
+        tail = f"[{step}]" if isinstance(step, int) else f".{step}" if self.key else step
+        return Place(self.file, self.key + tail)
+
+    def error(self, message: str) -> RecipeError:
+        """Make an error that says where."""
+        return RecipeError(f"{self.file}: {self.key}: {message}" if self.key else f"{self.file}: {message}")
+
+    def resolve(self, path: str | Path) -> Path:
+        """Make a path absolute: beside the recipe if something is there, else from the working directory."""
+        path = Path(path).expanduser()
+        beside = self.file.parent / path
+        return (beside if beside.exists() else path).resolve()
+
+    def found(self, name: str) -> str:
+        """Make a name that may be a path absolute if something is there, and leave it as it is if not."""
+        path = self.resolve(name)
+        return str(path) if path.exists() else name
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """Name the most similar known name, and list them all.
+
+    Args:
+        name: What was written; its case does not count.
+        known: What could have been, in the order to list it.
+
+    Returns:
+        A clause that can end an error message.
+
+    Example:
+        >>> nearest("ddense", ["bm25", "dense"])
+        "did you mean 'dense'? (known: bm25, dense)"
+    """
+    best = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.0)
+    return f"did you mean {best[0]!r}? (known: {', '.join(known)})" if best else "nothing can be named here"

@@ -1,0 +1,64 @@
+"""Teachers that their own evaluation calls worse than what they shall judge."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from hardneg.data.findings import Finding
+from hardneg.scoring.cross_fitted import CrossFittedTeacher
+
+_MEASURE = "nDCG@10"
+# A loss that is no chance, or one that is large whatever chance says.
+_MUCH = 0.05
+
+
+def weak_teachers(judges: Iterable[object]) -> list[Finding]:
+    """Look up how well teachers re-ranked held-out queries, where `hardneg teacher train` measured it.
+
+    Args:
+        judges: Scorers, or filters that have one.
+
+    Returns:
+        HN041 for each teacher that put documents in a worse order than the first stage that had found them.
+    """
+    scorers = [getattr(each, "scorer", each) for each in judges]
+    places = dict.fromkeys(Path(each.path) for each in scorers if isinstance(each, CrossFittedTeacher))
+    return [found for place in places if (found := weak_teacher(place, _evaluation(place))) is not None]
+
+
+def weak_teacher(place: Path, evaluation: dict[str, Any] | None) -> Finding | None:
+    """HN041: the teacher's order is worse than the first stage's.
+
+    Args:
+        place: Folder of the teacher.
+        evaluation: What `evaluation.json` in it holds; None if it was not measured.
+    """
+    gain = (evaluation or {}).get("gain", {}).get(_MEASURE)
+    if evaluation is None or gain is None or not (gain["high"] < 0 or gain["difference"] <= -_MUCH):
+        return None
+    before, after = (evaluation[when][_MEASURE]["value"] for when in ("before", "after"))
+    return Finding(
+        code="HN041",
+        severity="warning",
+        title="the teacher is worse than the first stage",
+        detail=(
+            f"on {evaluation['n_queries']:,} held-out queries {evaluation['first_stage']} has {_MEASURE} {before:.4f}, "
+            f"and what it found in the order of the teacher {place} has {after:.4f} (difference "
+            f"{gain['difference']:+.4f}, 95 % interval [{gain['low']:+.4f}, {gain['high']:+.4f}]). Such a teacher "
+            "refuses true negatives and lets answers through"
+        ),
+        remedy=(
+            "train it longer, on more queries or from a cross-encoder that ranks already, or filter without it: a "
+            "margin on the first stage's own scores (positive_margin) is the better judge then"
+        ),
+        count=evaluation["n_queries"],
+    )
+
+
+def _evaluation(place: Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads((place / "evaluation.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found
