@@ -22,6 +22,7 @@ from hardneg.data.check_texts import (
 from hardneg.data.dataset import Dataset
 from hardneg.data.findings import N_EXAMPLES, Check, Finding, Lengths, Severity, SplitCounts, in_order
 from hardneg.data.rejections import Rejections
+from hardneg.data.text import word_counts
 
 CHECKS = (
     queries_shared_between_splits,
@@ -120,8 +121,8 @@ def skipped_rows(rejections: Rejections, *, tolerate: bool) -> list[Finding]:
 
 
 def words(texts: pl.Series) -> pl.Series:
-    """Count the words between white space in each text."""
-    return texts.str.count_matches(r"\S+")
+    """Count the words between white space in each text, and each letter where a script has no spaces."""
+    return word_counts(texts)
 
 
 def summarised(lengths: pl.Series, *, unit: str, limit: int) -> Lengths:
