@@ -2,9 +2,9 @@
 
     python benchmarks/bm25_scripts.py [--data FOLDER]
 
-Prints, as Markdown, Recall@1, Recall@5 and nDCG@10 of each way to cut the sample of `tests/scripts_sample.jsonl`: 25 questions
-with their answers in English, Chinese, Japanese and Korean. With `--data`, also the processor time of indexing the
-English sets, with and without bringing texts to one form first.
+Prints, as Markdown, Recall@1, Recall@5 and nDCG@10 of each way to cut the sample of `tests/scripts_sample.jsonl`: 25
+questions with their answers in English, Chinese, Japanese and Korean. With `--data`, also the processor time of
+indexing the English sets, with and without bringing texts to one form first.
 """
 
 import argparse

@@ -24,6 +24,11 @@ def normalised(text: pl.Expr) -> pl.Expr:
     return folded.str.replace_all(r"\s+", " ").str.strip_chars()
 
 
+def is_blank(text: pl.Expr) -> pl.Expr:
+    """Say whether a text holds nothing but white space, invisible characters and white space that stayed escaped."""
+    return text.fill_null("").str.replace_all(r"[\s\p{Cc}\p{Cf}\p{Z}]|\\[nrt]", "") == ""
+
+
 def word_counts(texts: pl.Series) -> pl.Series:
     """Count the words between white space in each text; where a script has no spaces, each letter counts as a word.
 

@@ -81,7 +81,7 @@ def _joined(texts: pl.Series) -> tuple[UInt8[np.ndarray, " bytes"], Int64[np.nda
 
 @lru_cache(maxsize=1)
 def kinds() -> UInt8[np.ndarray, " points"]:
-    """Tell for each code point whether it is a letter that stands alone, a mark or a syllable, and if NFKC leaves it."""
+    """Tell whether a code point is a letter that stands alone, a mark, a syllable, and whether NFKC may change it."""
     points = np.arange(0x110000)
     is_character = (points < 0xD800) | (points >= 0xE000)
     every = pl.Series([chr(point) for point in points[is_character]])
@@ -98,13 +98,13 @@ def kinds() -> UInt8[np.ndarray, " points"]:
 @compiled
 def point_at(utf8: UInt8[np.ndarray, " bytes"], at: int) -> tuple[int, int]:
     """Read the character that begins at a byte: its code point, and how many bytes it takes."""
-    lead = np.int64(utf8[at])
+    lead = int(utf8[at])
     if lead < 0x80:
         return lead, 1
-    following = 1 + (lead >= 0xE0) + (lead >= 0xF0)
+    following = 1 + int(lead >= 0xE0) + int(lead >= 0xF0)
     point = lead & (0x3F >> following)
     for i in range(1, following + 1):
-        point = point << 6 | np.int64(utf8[at + i]) & 0x3F
+        point = point << 6 | int(utf8[at + i]) & 0x3F
     return point, 1 + following
 
 

@@ -41,7 +41,7 @@ def in_plain_words(text):
 
 @given(
     st.lists(
-        st.text(st.sampled_from("ab1 é\u0301\u0300ﬁ²中国路のー한국어ᄒ\u1161ᆫถูก\u0e49，.ｶﾞ\u00a0"), max_size=14),
+        st.text(st.sampled_from("ab1 é\u0301\u0300ﬁ²中国路のー한국어ᄒ\u1161ᆫถูก\u0e49\uff0c.ｶﾞ\u00a0"), max_size=14),
         max_size=9,
     )
 )
@@ -87,7 +87,8 @@ def test_chinese_japanese_and_korean_are_found_as_english_is(language, name):
 )
 def test_a_word_is_found_wherever_it_stands(query, document, other, name):
     found, score = BM25Index.build(pl.Series([other, document]), analyzer(name)).search([query], 1)
-    assert found[0, 0] == 1 and score[0, 0] > 0
+    assert found[0, 0] == 1
+    assert score[0, 0] > 0
 
 
 @pytest.mark.parametrize("name", [*ANALYZERS, "french"])
