@@ -26,8 +26,8 @@ def fill(
     """Draw random documents for queries with too few negatives.
 
     A drawn document is none that answers the query or says what it says, no empty one, none whose text equals
-    that of a candidate a filter dropped for this query, and none already chosen. Filters that compare scores or near duplicates are not
-    asked about it.
+    that of a candidate a filter dropped for this query, and none already chosen. Filters that compare scores or
+    near duplicates are not asked about it.
 
     Args:
         short: Columns `query` and `need`, the number of documents that the query lacks.
