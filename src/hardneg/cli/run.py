@@ -71,10 +71,12 @@ def _bills(dataset: "Dataset", recipe: "Recipe") -> "list[Bill]":
 
 
 def _show(result: "Result") -> None:
+    from hardneg.evaluation.excluding import told_in
+
     console, found = Console(), result.as_dict()
     console.print(_counts(found))
     console.print(_quality(found))
-    for line in _verdicts(found):
+    for line in filter(None, (told_in(result.folder), *_verdicts(found))):
         console.print(line)
     console.print(_costs(found))
     console.print(
