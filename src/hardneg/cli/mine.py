@@ -81,7 +81,7 @@ def mine(
         with recording(out, "mine", dataset=from_here(dataset)):
             mined = mine_plan(data, plan, block_size=whole.mine.block_size, verdicts=judged, out=out)
     fits = read_fits(out)
-    findings = [finding for fit in fits for finding in fit_findings(fit)]
+    findings = [*(finding for fit in fits for finding in fit_findings(fit)), *mined.findings]
     if json:
         from dataclasses import asdict
         from json import dumps

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from hardneg.data.check_corpus import query_in_corpus
 from hardneg.data.check_labels import (
     all_judged_not_relevant,
     contradictory_labels,
@@ -37,6 +38,7 @@ CHECKS = (
     sparse_labels,
     split_without_positives,
     no_positives,
+    query_in_corpus,
 )
 
 

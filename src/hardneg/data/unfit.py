@@ -43,14 +43,26 @@ def repeats_query(
     return (whole[document] == asked) | (body[document] == asked)
 
 
-@lru_cache(maxsize=4)
-def queries_in_corpus(dataset: Dataset) -> Bool[np.ndarray, " queries"]:
-    """Mark the queries whose text is a document too."""
-    found = np.zeros(int(dataset.query_text_group.max()) + 2, dtype=bool)
-    for group in _query_text_of_documents(dataset):
-        found[group] = True
-    found[-1] = False  # where -1, no such query, was written
-    return found[dataset.query_text_group]
+def own_texts(
+    dataset: Dataset, queries: Int32[np.ndarray, " some"] | None = None
+) -> tuple[Int32[np.ndarray, " pairs"], Int32[np.ndarray, " pairs"]]:
+    """List the documents that say what a query says, answers by their labels aside.
+
+    Args:
+        dataset: Whose texts.
+        queries: Positions of the queries to look at; None looks at all.
+
+    Returns:
+        Positions of queries and documents, ordered by both.
+    """
+    looked_at = np.arange(dataset.n_queries, dtype=np.int32) if queries is None else queries
+    asked = pl.DataFrame({"query": looked_at, "group": dataset.query_text_group[looked_at]})
+    texts = [pl.DataFrame({"group": each}).with_row_index("document") for each in _query_text_of_documents(dataset)]
+    found = pl.concat(texts).filter(pl.col("group") >= 0).unique().cast({"document": pl.Int32})
+    pairs = asked.join(found, on="group").select("query", "document").sort("query", "document")
+    query, document = pairs["query"].to_numpy(), pairs["document"].to_numpy()
+    other = ~dataset.is_answer(query, document)
+    return query[other], document[other]
 
 
 @lru_cache(maxsize=4)

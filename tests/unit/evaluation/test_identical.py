@@ -26,9 +26,9 @@ def arguments(*, labels=(("t1", "t2"), ("t3", "t4"), ("t5", "t6")), changed=()):
     return Dataset.from_tables(
         pl.DataFrame({"id": asked, "text": [ARGUMENTS[q].upper() + " or not" * (q in changed) for q in asked]}),
         pl.DataFrame({"id": list(ARGUMENTS), "text": list(ARGUMENTS.values())}),
-        pl.DataFrame({"query_id": [q for q, _ in labels], "doc_id": [d for _, d in labels], "relevance": 1}).with_columns(
-            split=pl.lit("test")
-        ),
+        pl.DataFrame(
+            {"query_id": [q for q, _ in labels], "doc_id": [d for _, d in labels], "relevance": 1}
+        ).with_columns(split=pl.lit("test")),
         name="arguments",
     )
 
