@@ -37,8 +37,9 @@ def query_in_corpus(dataset: Dataset, *, split: str | None = None) -> Finding | 
         "the query is in the corpus",
         f"{n_queries:,} queries have their own text among the documents, {n_same:,} of them under their own id, and no "
         "label calls it an answer",
-        "nothing to do for mining: such a document is never a negative (query_itself); evaluate leaves out the document "
-        "with the query's id (--exclude identical), so give these documents the ids of their queries, or remove them",
+        "nothing to do for mining: such a document is never a negative (query_itself); evaluate leaves out the "
+        "document with the query's id (--exclude identical), so give these documents the ids of their queries, or "
+        "remove them",
         n_queries,
         tuple(examples),
     )
