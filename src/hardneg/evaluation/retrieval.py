@@ -15,7 +15,7 @@ from hardneg.evaluation.significance import mean_interval
 from hardneg.evaluation.trec import write_qrels, write_run
 from hardneg.files import replacing
 from hardneg.progress import task
-from hardneg.sources import Source
+from hardneg.sources import RunFile, Source
 
 
 class Figure(TypedDict):
@@ -121,12 +121,15 @@ def evaluate(
         Means and per-query values of the measures, with the rankings and the labels that they come from.
 
     Raises:
-        DatasetError: The split does not exist or has no positive, there is no split `exclude`, or it labels an answer.
+        DatasetError: The split does not exist or has no positive, there is no split `exclude`, it labels an answer,
+            or a run file is of other queries.
         ValueError: `depth` or `block_size` is below 1.
     """
     if depth < 1 or block_size < 1:
         raise ValueError(f"depth and block_size must be at least 1, not {depth} and {block_size}")
     queries = dataset.queries_of(split)
+    if isinstance(retriever, RunFile):
+        retriever.check(dataset, queries, split=split)
     excluded = excluded_from(dataset, exclude, split=split)
     found = []
     with task(f"searching with {name or retriever.name}", total=len(queries), unit="queries") as advance:
