@@ -7,6 +7,7 @@ import pytest
 
 from hardneg.cli import main
 from hardneg.data.dataset import Dataset
+from tiny_model import build_tiny_model
 
 ARGUMENTS = {
     "t1": "Cars in the city centre should be banned because they poison the air.",
@@ -96,7 +97,45 @@ def test_evaluate_says_what_it_leaves_out_and_how_to_keep_it(arguments, tmp_path
     assert "Nothing is left out; 3 of 3 queries" in " ".join(capsys.readouterr().out.split())
 
 
-def test_a_recipe_takes_the_same_values(tmp_path, arguments):
-    from hardneg.recipe.settings import EvaluateSettings
+RECIPE = """
+dataset = "arguments"
+model = "tiny"
+sources = [{{ use = "bm25" }}]
+filters = [{{ use = "near_duplicate" }}]
+[select]
+per_query = 1
+[train]
+batch_size = 3
+epochs = 1
+precision = "fp32"
+negatives_per_row = 1
+[evaluate]
+rows = ["bm25"]
+depth = 10
+{exclude}
+"""
 
-    assert EvaluateSettings(exclude="identical").exclude == "identical"
+
+@pytest.mark.parametrize(
+    ("exclude", "line", "ndcg"),
+    [
+        ("", "own id is left out of the rankings of 3 of 3 queries; --exclude none keeps it.", 1.0),
+        ('exclude = "identical"', "own id is left out of the rankings of 3 of 3 queries.", 1.0),
+        ('exclude = "none"', "Nothing is left out; 3 of 3 queries", 0.63093),
+    ],
+)
+def test_run_leaves_out_what_evaluate_does_and_says_so(arguments, tmp_path, capsys, exclude, line, ndcg):
+    build_tiny_model(tmp_path, list(ARGUMENTS.values()))
+    (tmp_path / "small.toml").write_text(RECIPE.format(exclude=exclude))
+    assert main(["run", str(tmp_path / "small.toml"), "-o", str(tmp_path / "run"), "--quiet"]) == 0
+    assert line in " ".join(capsys.readouterr().out.split())
+    measured = json.loads((tmp_path / "run" / "evaluation" / "bm25" / "metrics.json").read_text())
+    assert measured["metrics"]["nDCG@10"]["value"] == pytest.approx(ndcg, abs=1e-4)
+
+
+def test_runs_that_left_out_different_things_are_not_compared(arguments, tmp_path, capsys):
+    for exclude in ("none", "identical"):
+        command = ["evaluate", str(arguments), "--bm25", "english", "--quiet", "--exclude", exclude]
+        assert main([*command, "-o", str(tmp_path / exclude)]) == 0
+    assert main(["compare", str(tmp_path / "none"), str(tmp_path / "identical")]) == 2
+    assert "measure both alike" in capsys.readouterr().err
