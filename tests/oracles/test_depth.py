@@ -102,7 +102,7 @@ def many_positives(n_queries=50):
 def test_one_query_of_many_positives_does_not_deepen_the_search_for_the_others():
     source, dataset = Recording(), many_positives()
     gather(dataset, [source], dataset.queries_of("train"), 20)
-    assert sorted(source.asked) == [(1, 20 + 1_024), (49, 20 + 16)]
+    assert sorted(source.asked) == [(1, 2_000), (49, 20 + 4)]
 
 
 @pytest.mark.parametrize("block_size", [1, 7, 4_096])

@@ -84,6 +84,8 @@ def _record(
         found &= ~dataset.judged_negatives.contains(table["query"].to_numpy(), table["document"].to_numpy())
         refused = refused | found
         columns.append(pl.when(pl.Series(found)).then(pl.lit(filter_.name)).otherwise("found_by").alias("found_by"))
+    if not columns and not refused.any():
+        return table
     verdict = pl.when(pl.Series(refused & undecided)).then(pl.lit(filter_.name)).otherwise("dropped_by")
     return table.with_columns(verdict.alias("dropped_by"), *columns)
 

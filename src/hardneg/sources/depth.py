@@ -14,7 +14,7 @@ from hardneg.sources.retrieval import RETRIEVAL_SCHEMA, checked_retrieval
 
 # Queries with up to so many answers are looked up together, so deep that all of them can be left out; with more, up to
 # eight times as many. What is asked for a query depends on the query alone, not on those that stand beside it.
-_SPARE, _STEP = 16, 8
+_SPARE, _STEP = 4, 8
 
 
 def candidates_of(source: Source, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
@@ -36,14 +36,16 @@ def candidates_of(source: Source, dataset: Dataset, block: Int32[np.ndarray, " q
     Raises:
         RecipeError: The source returned something else than `Source` promises.
     """
-    parts = [pl.DataFrame(schema=RETRIEVAL_SCHEMA)]
+    parts = []
     for queries, spare in _by_spare(dataset, block):
         deep = min(depth + spare, max(depth, dataset.n_documents))
         found = checked_retrieval(
             retrieved(source, dataset, queries, deep), source=source.name, dataset=dataset, block=queries, depth=deep
         )
         parts.append(_cut(found, dataset, depth))
-    return pl.concat(parts).sort("query", "rank")
+    if len(parts) == 1:
+        return parts[0]
+    return pl.concat([pl.DataFrame(schema=RETRIEVAL_SCHEMA), *parts]).sort("query", "rank")
 
 
 def _by_spare(
@@ -79,8 +81,12 @@ def _summed(
 
 
 def _cut(found: pl.DataFrame, dataset: Dataset, depth: int) -> pl.DataFrame:
-    """Keep rows up to the last of `depth` candidates of each query."""
-    is_answer = dataset.is_answer(found["query"].to_numpy(), found["document"].to_numpy())
-    table = found.with_columns(candidate=pl.Series(~is_answer).cast(pl.Int32)).sort("query", "rank")
-    before = (pl.col("candidate").cum_sum() - pl.col("candidate")).over("query")
-    return table.filter(before < depth).select(list(RETRIEVAL_SCHEMA))
+    """Keep rows up to the last of `depth` candidates of each query, ordered by query and rank."""
+    query, rank = found["query"].to_numpy(), found["rank"].to_numpy()
+    if (np.diff(query.astype(np.int64) << 32 | rank) < 0).any():
+        return _cut(found.sort("query", "rank"), dataset, depth)
+    is_candidate = ~dataset.is_answer(query, found["document"].to_numpy())
+    before = np.cumsum(is_candidate) - is_candidate
+    first = np.flatnonzero(np.diff(query, prepend=-1))
+    before -= np.repeat(before[first], np.diff(first, append=len(query)))
+    return found.filter(pl.Series(before < depth))
