@@ -139,3 +139,10 @@ def test_runs_that_left_out_different_things_are_not_compared(arguments, tmp_pat
         assert main([*command, "-o", str(tmp_path / exclude)]) == 0
     assert main(["compare", str(tmp_path / "none"), str(tmp_path / "identical")]) == 2
     assert "measure both alike" in capsys.readouterr().err
+
+
+def test_a_long_document_without_spaces_is_long(tmp_path, hardneg):
+    data = written(tmp_path / "data", {"q0": "路由器"}, {"d0": "重置路由器" * 1_050}, [("q0", "d0")])
+    checked = hardneg("data", "check", data)
+    assert checked["document_lengths"]["median"] == 5_250
+    assert "100% of the documents have more than 256 words" in codes(checked["findings"])["HN021"]["detail"]

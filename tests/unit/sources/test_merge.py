@@ -115,7 +115,7 @@ class Theirs:
         ("document", pl.lit(8, pl.Int32), "the document 8"),
         ("document", pl.lit(None, pl.Int32), "the document None"),
         ("query", pl.lit(9, pl.Int32), "the query 9, which is not one that was asked for"),
-        ("rank", pl.lit(0, pl.Int32), "the rank 0, which is not from 1 to 8, the depth"),
+        ("rank", pl.lit(0, pl.Int32), "the rank 0, which is not from 1 to 7, the depth"),
         ("score", pl.lit(float("nan"), pl.Float32), "the score nan, which is not a finite number"),
     ],
 )
