@@ -19,6 +19,8 @@ from hardneg.filters.protocol import Annotating, Relabelling
 
 SETTINGS = {
     "known_positives": [{}],
+    "query_itself": [{}],
+    "empty": [{}],
     "near_duplicate": [{}, {"threshold": 0.2, "shingle_tokens": 1}],
     "duplicate_code": [{}, {"trivial": None}],
     "rank_window": [
@@ -40,7 +42,10 @@ EACH = [pytest.param((name, each), id=f"{name}-{i}") for name in FILTERS for i, 
 
 @pytest.fixture
 def tiny(tiny) -> Dataset:
-    """The same with metadata, in two conversations of two turns; d4 is a clone of d0, d6 an override of d3."""
+    """The same with metadata, in two conversations of two turns; d4 is a clone of d0, d6 an override of d3.
+
+    d6 says what q1 says, and d7 nothing.
+    """
     metadata = {
         "topic": ["io", "sort", "text", "io", "sort", "io", "os", "os"],
         "tags": [["a"], ["b"], [], ["a"], None, [], [], ["b"]],
@@ -48,7 +53,10 @@ def tiny(tiny) -> Dataset:
         "symbol": ["open", "sort", "join", "copy", "read", "open", "copy", ""],
         "trivial": [False, False, False, False, False, False, True, None],
     }
-    documents = tiny.documents.with_columns(**{key: pl.Series(value) for key, value in metadata.items()})
+    texts = [*tiny.documents["text"][:6], "Sort a  LIST", " "]
+    documents = tiny.documents.with_columns(
+        text=pl.Series(texts), **{key: pl.Series(value) for key, value in metadata.items()}
+    )
     queries = tiny.queries.with_columns(conversation_id=pl.Series(["a", "a", "b", "b"]), turn=pl.Series([1, 3, 1, 3]))
     return replace(tiny, documents=documents, queries=queries)
 

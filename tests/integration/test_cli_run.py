@@ -175,7 +175,7 @@ def test_a_component_of_ones_own_works_through_a_recipe(bench, tmp_path, monkeyp
     found = hardneg("run", tmp_path / "own.toml", "-o", tmp_path / "run")
     assert found["components"]["filters"][-1:] == ["TooShort(least=40)"]
     assert found["funnel"]["dropped"]["too_short"] > 0
-    assert found["funnel"]["sources"]["pausing"]["candidates"] == 180
+    assert found["funnel"]["sources"]["pausing"]["candidates"] == 198
 
 
 def test_the_interval_of_several_seeds_is_that_of_the_means_of_queries():

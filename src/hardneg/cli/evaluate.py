@@ -36,8 +36,10 @@ def evaluate(
     exclude: Annotated[
         str | None,
         typer.Option(
-            metavar="SPLIT",
-            help="Leave out of each ranking what this split labels for its query, as `seen` what a user has met.",
+            metavar="identical|none|SPLIT",
+            help="Leave out of each ranking the document that has the query's own id (identical; on by default where "
+            "it has the query's text too), nothing (none), or what a split labels for the query, as `seen` what a user "
+            "has met.",
         ),
     ] = None,
     out: Annotated[
@@ -68,12 +70,12 @@ def evaluate(
         raise InputError("name what to evaluate: --model NAME, --bm25 ANALYZER, or both")
     _check(model or [], [system.name for system in systems])
     data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
-    found, shown = {}, {}
+    found, shown, excluded = {}, {}, None
     folders = _folders([system.name for system in systems])
     with progress(quiet=quiet or json), recording(out, "evaluate"):
         for system in systems:
             evaluation = measure(data, system, split=split, depth=depth, exclude=exclude)
-            found[system.name] = evaluation.figures(seed=seed or 0)
+            found[system.name], excluded = evaluation.figures(seed=seed or 0), evaluation.excluded
             if evaluation.shown is not None:
                 shown[system.name] = evaluation.shown
             if out is not None:
@@ -87,6 +89,8 @@ def evaluate(
         typer.echo(dumps(found | with_shown))
     else:
         _show(found)
+        if excluded is not None and str(excluded):
+            typer.echo(str(excluded))
         _show_catalogue(shown)
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -108,6 +109,8 @@ def show_ladder(found: Mapping[str, Any]) -> None:
     """Print the result: the rungs, the comparisons, and what to make of them."""
     from rich.console import Console
 
+    from hardneg.evaluation.excluding import told_in
+
     console = Console()
     if not console.is_terminal:
         console = Console(width=max(console.width, _WIDTH))  # nobody knows how wide a file is shown
@@ -115,7 +118,8 @@ def show_ladder(found: Mapping[str, Any]) -> None:
     console.print(_rungs(found, narrow=narrow))
     if found["comparisons"]:
         console.print(comparisons(found, narrow=narrow))
-    for line in verdicts(found):
+    excluded = told_in(Path(found["folder"]) / "rungs") if found.get("folder") else ""
+    for line in (*([excluded] if excluded else []), *verdicts(found)):
         console.print(line, highlight=False)
 
 

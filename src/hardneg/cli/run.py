@@ -69,14 +69,14 @@ def run(
 
 def _show_noticed(result: "Result", teachers: "Sequence[Scorer]") -> None:
     """Say on stderr what mining and training found, each finding once, and where the dataset's own negatives served."""
-    from hardneg.data.findings import read_findings
+    from hardneg.pipeline.mining_findings import read_mining_findings
     from hardneg.pipeline.run_contents import read_trained
     from hardneg.scoring.weak_teachers import weak_teachers
 
     for row, n_own in result.manifest.get("own_negatives", {}).items():
         typer.echo(f"hardneg: {row} was {own_negatives_line(n_own)}; own_negatives = false leaves them out", err=True)
     places = (result.folder, *sorted(result.folder.glob("stages/*")))
-    found = [*(one for place in places for one in read_findings(place)), *weak_teachers(teachers)]
+    found = [*(one for place in places for one in read_mining_findings(place)), *weak_teachers(teachers)]
     found += [finding for training in read_trained(result.folder) for finding in training.findings]
     show_findings(list({(one.code, one.title): one for one in reversed(found)}.values())[::-1])
 
@@ -91,10 +91,12 @@ def _bills(dataset: "Dataset", recipe: "Recipe") -> "list[Bill]":
 
 
 def _show(result: "Result") -> None:
+    from hardneg.evaluation.excluding import told_in
+
     console, found = Console(), result.as_dict()
     console.print(_counts(found))
     console.print(_quality(found))
-    for line in _verdicts(found):
+    for line in filter(None, (told_in(result.folder), *_verdicts(found))):
         console.print(line)
     console.print(_costs(found))
     console.print(

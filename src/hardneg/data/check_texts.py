@@ -6,6 +6,7 @@ from jaxtyping import Int32
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.findings import N_EXAMPLES, Finding, Lengths
+from hardneg.data.text import is_blank
 
 LONG_SHARE = 0.10
 
@@ -99,7 +100,7 @@ def long_texts(queries: Lengths, documents: Lengths, *, n_queries: int, n_docume
 
 
 def _empty(table: pl.DataFrame, texts: pl.Series) -> pl.Series:
-    return table["id"].filter(texts.str.strip_chars() == "")
+    return table["id"].filter(pl.DataFrame({"text": texts}).select(is_blank(pl.col("text")))["text"])
 
 
 def _repeats(group: Int32[np.ndarray, " rows"], ids: pl.Series, *, but: pl.Series) -> tuple[int, tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from hardneg.data.check_corpus import query_in_corpus
 from hardneg.data.check_labels import (
     all_judged_not_relevant,
     contradictory_labels,
@@ -22,6 +23,7 @@ from hardneg.data.check_texts import (
 from hardneg.data.dataset import Dataset
 from hardneg.data.findings import N_EXAMPLES, Check, Finding, Lengths, Severity, SplitCounts, in_order
 from hardneg.data.rejections import Rejections
+from hardneg.data.text import word_counts
 
 CHECKS = (
     queries_shared_between_splits,
@@ -36,6 +38,7 @@ CHECKS = (
     sparse_labels,
     split_without_positives,
     no_positives,
+    query_in_corpus,
 )
 
 
@@ -121,8 +124,8 @@ def skipped_rows(rejections: Rejections, *, tolerate: bool) -> list[Finding]:
 
 
 def words(texts: pl.Series) -> pl.Series:
-    """Count the words between white space in each text."""
-    return texts.str.count_matches(r"\S+")
+    """Count the words between white space in each text, and each letter where a script has no spaces."""
+    return word_counts(texts)
 
 
 def summarised(lengths: pl.Series, *, unit: str, limit: int) -> Lengths:

@@ -1,4 +1,8 @@
-"""Rankings without documents that a split labels for the query, such as what a user has seen."""
+"""Rankings without what cannot be meant: the query itself, or what a split labels, as what a user has seen."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -6,8 +10,101 @@ from jaxtyping import Int32
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.labels import PairSet
+from hardneg.data.unfit import repeats_query
 from hardneg.errors import DatasetError
 from hardneg.sources import Source
+
+IDENTICAL, NOTHING = "identical", "none"
+
+
+@dataclass(frozen=True, eq=False)
+class Excluded:
+    """What is left out of the rankings of a split.
+
+    Args:
+        rule: "identical", "none", or the name of a split.
+        by_default: Whether nobody asked for it.
+        pairs: The (query, document) pairs that are left out; None if there are none.
+        n_queries: Queries of the measured split whose ranking lacks something.
+        n_measured: Queries of the measured split.
+    """
+
+    rule: str
+    by_default: bool
+    pairs: PairSet | None
+    n_queries: int
+    n_measured: int
+
+    def as_dict(self) -> dict[str, str | int | bool]:
+        """Give the rule and the counts as plain values, for JSON."""
+        return {"rule": self.rule, "by_default": self.by_default, "queries": self.n_queries, "of": self.n_measured}
+
+    def __str__(self) -> str:
+        of = f"{self.n_queries:,} of {self.n_measured:,} queries"
+        if self.rule == IDENTICAL:
+            way_out = "; --exclude none keeps it" if self.by_default else ""
+            return f"The document with the query's own id is left out of the rankings of {of}{way_out}."
+        if self.rule == NOTHING:
+            return f"Nothing is left out; {of} have a document of their own id and text." if self.n_queries else ""
+        return f"What {self.rule!r} labels is left out of the rankings of {of}."
+
+
+def told_in(folder: Path) -> str:
+    """Say in a line what the evaluations of a run left out; nothing if that is nothing.
+
+    Args:
+        folder: The run; its `metrics.json` are read, wherever in it they lie.
+
+    Returns:
+        The line, or an empty text.
+    """
+    for file in sorted(folder.rglob("metrics.json")):
+        told = json.loads(file.read_text(encoding="utf-8")).get("excluded")
+        if told:
+            return str(Excluded(told["rule"], told["by_default"], None, told["queries"], told["of"]))
+    return ""
+
+
+def excluded_from(dataset: Dataset, exclude: str | None, *, split: str) -> Excluded:
+    """Find what is to be left out of rankings.
+
+    Args:
+        dataset: Whose ids, texts and labels.
+        exclude: "identical" leaves out the document that has the query's own id, as `ignore_identical_ids` of BEIR
+            does, unless a label calls it an answer; "none" leaves out nothing; anything else is a split, whose
+            labelled documents are left out. None means "identical" where most documents with a query's id have its
+            text too, so that queries are documents of the corpus, else "none".
+        split: The split that is measured.
+
+    Returns:
+        The pairs, and which rule they come from.
+
+    Raises:
+        DatasetError: There is no such split, or it labels an answer of the measured one.
+    """
+    queries = dataset.queries_of(split)
+    if exclude not in (None, IDENTICAL, NOTHING):
+        pairs = labelled_in(dataset, str(exclude), but=split)
+        return Excluded(str(exclude), False, pairs, len(np.unique(pairs.among(queries)[0])), len(queries))
+    query, document = _of_one_id(dataset, queries)
+    same = repeats_query(dataset, query, document)
+    if exclude == NOTHING:
+        return Excluded(NOTHING, False, None, int(same.sum()), len(queries))
+    if exclude is None and 2 * int(same.sum()) <= len(same):
+        return Excluded(NOTHING, True, None, 0, len(queries))
+    other = ~dataset.positives.contains(query, document)
+    pairs = PairSet.build(query[other], document[other], width=dataset.n_documents)
+    return Excluded(IDENTICAL, exclude is None, pairs, len(pairs), len(queries))
+
+
+def _of_one_id(
+    dataset: Dataset, queries: Int32[np.ndarray, " queries"]
+) -> tuple[Int32[np.ndarray, " pairs"], Int32[np.ndarray, " pairs"]]:
+    """Pair queries with the document that has their id."""
+    documents = dataset.documents.select("id").with_row_index("document")
+    asked = pl.DataFrame({"id": dataset.queries["id"].gather(queries), "query": queries})
+    found = asked.join(documents, on="id", maintain_order="left").cast({"document": pl.Int32})
+    return found["query"].to_numpy(), found["document"].to_numpy()
 
 
 def labelled_in(dataset: Dataset, split: str, *, but: str) -> PairSet:
@@ -54,7 +151,7 @@ def retrieve_without(
     Returns:
         A retrieval table, see `Source.retrieve`, its ranks without gaps.
     """
-    if excluded is None:
+    if excluded is None or not len(excluded):
         return retriever.retrieve(dataset, block, depth)
     most = int(np.bincount(np.searchsorted(np.sort(block), excluded.among(block)[0]), minlength=1).max())
     found = retriever.retrieve(dataset, block, min(depth + most, dataset.n_documents))

@@ -8,14 +8,14 @@ from typing import TypedDict
 import polars as pl
 
 from hardneg.data.dataset import Dataset
-from hardneg.evaluation.excluding import labelled_in, retrieve_without
+from hardneg.evaluation.excluding import Excluded, excluded_from, retrieve_without
 from hardneg.evaluation.metrics import ITEM_MEASURES, means, measure, measures_within
 from hardneg.evaluation.shown import POPULARITY, Shown, measure_shown
 from hardneg.evaluation.significance import mean_interval
 from hardneg.evaluation.trec import write_qrels, write_run
 from hardneg.files import replacing
 from hardneg.progress import task
-from hardneg.sources import Source
+from hardneg.sources import RunFile, Source
 
 
 class Figure(TypedDict):
@@ -40,6 +40,7 @@ class Evaluation:
         run: Columns `query_id`, `doc_id`, `rank`, `score`.
         qrels: Columns `query_id`, `doc_id`, `relevance`: the labels of the split.
         shown: What the rankings show of the catalogue; None where documents have no popularity.
+        excluded: What was left out of the rankings.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Evaluation:
     run: pl.DataFrame
     qrels: pl.DataFrame
     shown: Shown | None = None
+    excluded: Excluded | None = None
 
     def figures(self, *, seed: int = 0) -> dict[str, Figure]:
         """Give each mean with its interval and the number of queries."""
@@ -81,6 +83,7 @@ class Evaluation:
         write_run(self.run, folder / "run.trec", tag=self.name)
         write_qrels(self.qrels, folder / "qrels.trec")
         summary = {"name": self.name, "split": self.split, "depth": self.depth, "metrics": self.figures()}
+        summary |= {} if self.excluded is None else {"excluded": self.excluded.as_dict()}
         summary |= {} if self.shown is None else {"shown": asdict(self.shown)}
         with replacing(folder / "metrics.json") as temporary:
             temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
@@ -99,7 +102,7 @@ def evaluate(
 ) -> Evaluation:
     """Retrieve from the whole corpus for every query with a positive in a split, and measure the result.
 
-    No document is excluded, not even the query's own text, but for those that the split `exclude` labels for the query.
+    Where queries are documents of the corpus, the document that has the query's own id is left out of its ranking.
 
     Args:
         dataset: Queries, documents and labels.
@@ -108,25 +111,31 @@ def evaluate(
         depth: Documents to ask for, at least 1. Measures with a larger cut-off are left out.
         block_size: Queries to search for at once, at least 1.
         name: What to call the result; the retriever's own name if None.
-        exclude: A split; documents that it labels for a query, relevant or not, are left out of the query's ranking, as
-            a recommender leaves out what its user has seen. None leaves nothing out.
+        exclude: "identical" leaves the document that has the query's own id out of the query's ranking, as
+            `ignore_identical_ids` of BEIR does, unless it is labelled an answer; "none" leaves nothing out. Anything
+            else is a split: documents that it labels for a query, relevant or not, are left out, as a recommender
+            leaves out what its user has seen. None means "identical" where most documents with a query's id have the
+            query's text too, else "none".
 
     Returns:
         Means and per-query values of the measures, with the rankings and the labels that they come from.
 
     Raises:
-        DatasetError: The split does not exist or has no positive, there is no split `exclude`, or it labels an answer.
+        DatasetError: The split does not exist or has no positive, there is no split `exclude`, it labels an answer,
+            or a run file is of other queries.
         ValueError: `depth` or `block_size` is below 1.
     """
     if depth < 1 or block_size < 1:
         raise ValueError(f"depth and block_size must be at least 1, not {depth} and {block_size}")
     queries = dataset.queries_of(split)
-    excluded = None if exclude is None else labelled_in(dataset, exclude, but=split)
+    if isinstance(retriever, RunFile):
+        retriever.check(dataset, queries, split=split)
+    excluded = excluded_from(dataset, exclude, split=split)
     found = []
     with task(f"searching with {name or retriever.name}", total=len(queries), unit="queries") as advance:
         for start in range(0, len(queries), block_size):
             block = queries[start : start + block_size]
-            found.append(retrieve_without(excluded, retriever, dataset, block, depth))
+            found.append(retrieve_without(excluded.pairs, retriever, dataset, block, depth))
             advance(len(block))
     run = _with_ids(dataset, pl.concat(found), "rank", "score").sort("query", "rank").drop("query")
     labels = dataset.qrels.filter((pl.col("split") == split) & pl.col("query").is_in(queries))
@@ -135,7 +144,7 @@ def evaluate(
     of_items = POPULARITY in dataset.documents.columns
     per_query = measure(qrels, run, names=[*measures_within(depth), *(ITEM_MEASURES if of_items else ())])
     shown = measure_shown(run, qrels, dataset.documents) if of_items else None
-    return Evaluation(name or retriever.name, split, depth, means(per_query), per_query, run, qrels, shown)
+    return Evaluation(name or retriever.name, split, depth, means(per_query), per_query, run, qrels, shown, excluded)
 
 
 def _with_ids(dataset: Dataset, rows: pl.DataFrame, *columns: str) -> pl.DataFrame:

@@ -2,12 +2,14 @@
 
 from hardneg.filters.apply import apply_filters
 from hardneg.filters.duplicate_code import DuplicateCode
+from hardneg.filters.empty import Empty
 from hardneg.filters.known_positives import KnownPositives
 from hardneg.filters.later_turns import LaterTurns
 from hardneg.filters.learned import Learned
 from hardneg.filters.near_duplicate import NearDuplicate
 from hardneg.filters.positive_margin import PositiveMargin
 from hardneg.filters.protocol import Filter
+from hardneg.filters.query_itself import QueryItself
 from hardneg.filters.rank_window import RankWindow
 from hardneg.filters.score_range import ScoreRange
 from hardneg.filters.shared_value import SharedValue
@@ -15,6 +17,8 @@ from hardneg.filters.teacher_threshold import TeacherThreshold
 
 FILTERS = {
     "known_positives": KnownPositives,
+    "query_itself": QueryItself,
+    "empty": Empty,
     "near_duplicate": NearDuplicate,
     "duplicate_code": DuplicateCode,
     "rank_window": RankWindow,
@@ -29,12 +33,14 @@ FILTERS = {
 __all__ = [
     "FILTERS",
     "DuplicateCode",
+    "Empty",
     "Filter",
     "KnownPositives",
     "LaterTurns",
     "Learned",
     "NearDuplicate",
     "PositiveMargin",
+    "QueryItself",
     "RankWindow",
     "ScoreRange",
     "SharedValue",

@@ -9,16 +9,21 @@ from jaxtyping import Bool, Int64
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
 from hardneg.filters.columns import is_positive
+from hardneg.filters.empty import Empty
 from hardneg.filters.known_positives import KnownPositives
 from hardneg.filters.protocol import Annotating, Filter, Relabelling
+from hardneg.filters.query_itself import QueryItself
 
 ANNOTATIONS = {"teacher_score": pl.Float32, "p_planted": pl.Float32, "p_positive": pl.Float32}
+# What may never be a negative, whatever a recipe says, in the order in which it is asked.
+ALWAYS: tuple[Filter, ...] = (KnownPositives(), QueryItself(), Empty())
 
 
 def apply_filters(candidates: pl.DataFrame, dataset: Dataset, filters: Sequence[Filter]) -> pl.DataFrame:
     """Record in `dropped_by` which filter refuses each candidate.
 
-    Known positives are refused first and always, whether or not the filters name them. The first filter to
+    Known positives, the query's own text and empty documents are refused first and always, whether or not the filters
+    name them. The first filter to
     object is the one recorded; a verdict that the table already carries stands.
 
     Args:
@@ -40,8 +45,8 @@ def apply_filters(candidates: pl.DataFrame, dataset: Dataset, filters: Sequence[
     for name in ("dropped_by", "found_by") if any(map(_relabels, filters)) else ("dropped_by",):
         known = table[name] if name in table.columns else pl.lit(None)
         table = table.with_columns(known.cast(pl.String).alias(name))
-    rest = [filter_ for filter_ in filters if not isinstance(filter_, KnownPositives)]
-    for filter_ in (KnownPositives(), *rest):
+    rest = [filter_ for filter_ in filters if filter_ not in ALWAYS]
+    for filter_ in (*ALWAYS, *rest):
         table = _judged(filter_, table, dataset)
     return table
 
@@ -79,6 +84,8 @@ def _record(
         found &= ~dataset.judged_negatives.contains(table["query"].to_numpy(), table["document"].to_numpy())
         refused = refused | found
         columns.append(pl.when(pl.Series(found)).then(pl.lit(filter_.name)).otherwise("found_by").alias("found_by"))
+    if not columns and not refused.any():
+        return table
     verdict = pl.when(pl.Series(refused & undecided)).then(pl.lit(filter_.name)).otherwise("dropped_by")
     return table.with_columns(verdict.alias("dropped_by"), *columns)
 

@@ -29,14 +29,14 @@ class Run:
         row: What its last model measured.
         cost: What it took to make that model; nothing is known of what `hardneg evaluate` measured.
         fingerprint: Hash of its dataset; None if nothing is known of it.
-        settings: Split and depth of the evaluation.
+        settings: Split and depth of the evaluation, and what was left out of the rankings.
     """
 
     path: Path
     row: Row
     cost: Cost
     fingerprint: str | None
-    settings: tuple[str, int]
+    settings: tuple[str, int, str]
 
 
 def read_run(path: Path, *, name: str) -> Run:
@@ -66,7 +66,7 @@ def read_run(path: Path, *, name: str) -> Run:
         row=Row(name, [read_table(folder / "per_query.parquet") for folder in folders]),
         cost=_cost(manifest.get("stages", {}), chain, n_seeds=len(folders)),
         fingerprint=manifest.get("fingerprints", {}).get("dataset"),
-        settings=(measured[0]["split"], measured[0]["depth"]),
+        settings=(measured[0]["split"], measured[0]["depth"], measured[0].get("excluded", {}).get("rule", "none")),
     )
 
 
@@ -89,7 +89,7 @@ def compare_runs(paths: Sequence[Path], *, out: Path | None = None, seed: int = 
     runs = [read_run(path, name=name) for path, name in zip(paths, _names(paths), strict=True)]
     _check_alike(runs)
     comparisons = compared([run.row for run in runs], base=runs[0].row.name, seed=seed)
-    split, _ = runs[0].settings
+    split, *_ = runs[0].settings
     found: dict[str, Any] = {
         "format": 1,
         "kind": "comparison",
@@ -157,7 +157,8 @@ def _check_alike(runs: Sequence[Run]) -> None:
             raise RunError(f"{first.path} and {run.path} are runs on different datasets; compare runs on the same one")
         if run.settings != first.settings:
             raise RunError(
-                f"{first.path} measured split and depth {first.settings}, {run.path} {run.settings}; measure both alike"
+                f"{first.path} measured split, depth and --exclude {first.settings}, {run.path} {run.settings}; "
+                "measure both alike"
             )
 
 

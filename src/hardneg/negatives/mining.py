@@ -15,7 +15,7 @@ from hardneg.filters import Filter, apply_filters
 from hardneg.filters.groups import group_digest
 from hardneg.filters.protocol import Grouping
 from hardneg.negatives.selection import Selection, select
-from hardneg.sources import EarlierTurns, Related, Source, gather, identity
+from hardneg.sources import EarlierTurns, Related, RunFile, Source, gather, identity
 from hardneg.sources.protocol import ReadsMetadata
 
 
@@ -72,11 +72,13 @@ class Plan:
 
         Raises:
             RecipeError: The documents have no such metadata, or a source reads the labels of another split.
-            DatasetError: Documents lack a value.
+            DatasetError: Documents lack a value, or a run file is of other queries.
         """
         for part in (*self.sources, *self.filters):
             if isinstance(part, ReadsMetadata):
                 part.metadata_digest(dataset)
+            if isinstance(part, RunFile):
+                part.check(dataset, dataset.queries_of(self.split), split=self.split)
             if isinstance(part, Related | EarlierTurns) and part.split != self.split:
                 raise RecipeError(
                     f"source {part.name!r} reads the labels of split {part.split!r}, but {self.split!r} is mined; "

@@ -5,6 +5,7 @@ import polars as pl
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.labels import PairSet
+from hardneg.data.unfit import empty_documents, repeats_query
 from hardneg.negatives.eligible import scores_of
 from hardneg.randomness import bits, permutation
 
@@ -24,9 +25,9 @@ def fill(
 ) -> pl.DataFrame:
     """Draw random documents for queries with too few negatives.
 
-    A drawn document is none that answers the query, none whose text equals that of a candidate a filter
-    dropped for this query, and none already chosen. Filters that compare scores or near duplicates are not
-    asked about it.
+    A drawn document is none that answers the query or says what it says, no empty one, none whose text equals
+    that of a candidate a filter dropped for this query, and none already chosen. Filters that compare scores or
+    near duplicates are not asked about it.
 
     Args:
         short: Columns `query` and `need`, the number of documents that the query lacks.
@@ -73,6 +74,7 @@ def _accepted(
     """Keep the first draws of each query that may be negatives, as many as it needs."""
     text = dataset.text_group[document]
     allowed = ~dataset.is_answer(query, document) & ~refused.contains(query, text)
+    allowed &= ~repeats_query(dataset, query, document) & ~empty_documents(dataset)[document]
     draws = pl.DataFrame({"query": query, "document": document, "text": text}).filter(pl.Series(allowed))
     once = draws.unique(["query", "text"], keep="first", maintain_order=True)
     once = once.join(short, on="query", maintain_order="left")

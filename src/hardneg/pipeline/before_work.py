@@ -1,7 +1,7 @@
 """What is wrong with a recipe, found before anything long is done."""
 
 from hardneg.data.dataset import Dataset
-from hardneg.evaluation.excluding import labelled_in
+from hardneg.evaluation.excluding import excluded_from
 from hardneg.models.installed import check_installed
 from hardneg.models.resolve import resolve_model
 from hardneg.pipeline.score_stage import check_teachers
@@ -71,8 +71,7 @@ def check_files(recipe: Recipe, dataset: Dataset) -> None:
         ModelError: A file of vectors does not fit.
     """
     dataset.queries_of(recipe.evaluate.split)
-    if recipe.evaluate.exclude is not None:
-        labelled_in(dataset, recipe.evaluate.exclude, but=recipe.evaluate.split)
+    excluded_from(dataset, recipe.evaluate.exclude, split=recipe.evaluate.split)
     for stage in recipe.stages:
         first = dataset.queries_of(stage.mine.split)[:1]
         if stage.sources:

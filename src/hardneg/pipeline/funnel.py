@@ -21,7 +21,8 @@ def funnel(
     Returns:
         `queries`, `candidates`, `dropped` by filter, `eligible`, `selected`, `short_queries` (with fewer
         negatives than asked for), `empty_queries` (with none), and `sources`: the same figures by source; a
-        document found by two sources counts in both, a selected one in the source that it was chosen for.
+        document found by two sources counts in both, a selected one in the source that it was chosen for. A source
+        has `queries_without` too: for how many queries it found no document at all, not even an answer.
     """
     found = {name: pl.col(f"rank.{name}").is_not_null() for name in sources}
     retrieved = candidates.filter(pl.any_horizontal(*found.values()))
@@ -35,7 +36,13 @@ def funnel(
         "short_queries": n_queries - int((lengths >= per_query).sum()),
         "empty_queries": n_queries - len(lengths),
         "sources": {
-            name: {**_fates(retrieved.filter(mask)), "selected": chosen.get(name, 0)} for name, mask in found.items()
+            name: {
+                **_fates(retrieved.filter(mask)),
+                "queries_without": n_queries
+                - int(retrieved.filter(mask).select(pl.col(key).n_unique()).collect().item()),
+                "selected": chosen.get(name, 0),
+            }
+            for name, mask in found.items()
         }
         | {name: {"selected": count} for name, count in sorted(chosen.items()) if name not in found},
     }

@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from jaxtyping import Int32
 from hardneg.audit.fitting import fit_filters
 from hardneg.components import build, picked
 from hardneg.data.dataset import Dataset
-from hardneg.data.findings import Finding, write_findings
+from hardneg.data.findings import Finding
 from hardneg.errors import InputError, RunError
 from hardneg.files import replacing
 from hardneg.filters import Filter, Learned
@@ -24,6 +24,7 @@ from hardneg.negatives import Selection
 from hardneg.negatives.mining import Plan, mine_block
 from hardneg.pipeline.found import found_answers, read_found, write_found
 from hardneg.pipeline.funnel import funnel
+from hardneg.pipeline.mining_findings import mining_findings
 from hardneg.pipeline.parts import part_files, part_path, read_parts, readable, scan_parts, with_ids, write_part
 from hardneg.pipeline.state import read_state
 from hardneg.pipeline.verdicts import Used, judged_answers, use_verdicts, verdicts_digest, with_verdicts
@@ -31,7 +32,6 @@ from hardneg.place import Place
 from hardneg.progress import task
 from hardneg.recipe.defaults import DEFAULT_MODEL, default_filters, default_sources
 from hardneg.recipe.rooms import FILTER, SELECT, SOURCE
-from hardneg.scoring.weak_teachers import weak_teachers
 from hardneg.sources import Source
 from hardneg.sources.merge import check_names
 
@@ -49,7 +49,7 @@ class Mined:
             `found_by`, and what is known of them (`teacher_score`, `p_positive`); empty without such a filter.
         plan: What they were mined with, its filters fitted; training refreshes negatives by it.
         verdicts: What became of the verdicts that were taken for labels; None if there were none.
-        findings: What is to be said of the judges that filtered.
+        findings: What should be known of the candidates, and of the judges that filtered.
     """
 
     negatives: pl.DataFrame
@@ -156,10 +156,7 @@ def mine_plan(
         mined = _mine_in_memory(labelled, plan, block_size, used)
     else:
         mined = _mine_to(Path(out), labelled, plan, block_size, used, fingerprint=dataset.fingerprint)
-    noticed = tuple(weak_teachers(plan.filters))
-    if out is not None and noticed:
-        write_findings(Path(out), noticed)
-    return replace(mined, verdicts=became, findings=noticed)
+    return replace(mined, verdicts=became)
 
 
 def _mine_in_memory(dataset: Dataset, plan: Plan, block_size: int, used: pl.DataFrame | None) -> Mined:
@@ -168,7 +165,8 @@ def _mine_in_memory(dataset: Dataset, plan: Plan, block_size: int, used: pl.Data
     candidates, negatives = (pl.concat(list(tables)) for tables in zip(*blocks, strict=True))
     counts = _count(candidates.lazy(), negatives.lazy(), dataset, plan)
     found = found_answers(candidates.lazy()).collect()
-    return Mined(negatives, counts, found if used is None else pl.concat([judged_answers(used), found]), plan)
+    found = found if used is None else pl.concat([judged_answers(used), found])
+    return Mined(negatives, counts, found, plan, findings=mining_findings(counts, dataset, plan))
 
 
 def _fitted(plan: Plan, dataset: Dataset) -> Plan:
@@ -195,9 +193,20 @@ def _mine_to(
     with readable(folder):
         counts = _count(scan_parts(folder / "candidates"), scan_parts(folder / "negatives"), dataset, plan)
         write_found(folder, None if used is None else with_ids(judged_answers(used), dataset))
+    findings = mining_findings(counts, dataset, plan)
+    _note(folder, findings)
     with replacing(folder / "funnel.json") as temporary:
         temporary.write_text(json.dumps(counts, indent=2) + "\n")
-    return Mined(read_parts(folder / "negatives", dataset), counts, read_found(folder, dataset), plan)
+    negatives = read_parts(folder / "negatives", dataset)
+    return Mined(negatives, counts, read_found(folder, dataset), plan, findings=findings)
+
+
+def _note(folder: Path, findings: tuple[Finding, ...]) -> None:
+    """Write findings beside what identifies a plan."""
+    path = folder / "mining.json"
+    state = read_state(path, keys=())
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps({**state, "findings": [asdict(each) for each in findings]}, indent=2))
 
 
 def _count(candidates: pl.LazyFrame, negatives: pl.LazyFrame, dataset: Dataset, plan: Plan) -> dict[str, Any]:

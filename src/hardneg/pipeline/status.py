@@ -12,6 +12,7 @@ from hardneg.audit.fit_findings import fit_findings, read_fits
 from hardneg.errors import RunError
 from hardneg.live.record import Record, TaskState, read_record
 from hardneg.pipeline.audits import read_audits
+from hardneg.pipeline.mining_findings import read_mining_findings
 from hardneg.pipeline.parts import part_files, scan_parts
 from hardneg.pipeline.scores import read_record as read_record_of_scores
 from hardneg.pipeline.state import read_state
@@ -136,6 +137,7 @@ def _findings(folder: Path) -> dict[str, Any]:
     found |= _measured(folder) | _scored(folder)
     found |= {f"audit, {kind}": figures for kind, figures in read_audits(folder).items()}
     noticed = [asdict(finding) for place in _places(folder) for finding in TrainingFolder(place).findings()]
+    noticed += [asdict(finding) for finding in read_mining_findings(folder)]
     noticed += [asdict(finding) for fit in read_fits(folder) for finding in fit_findings(fit)]
     return found | ({"findings": noticed} if noticed else {})
 

@@ -204,7 +204,9 @@ class EvaluateSettings:
             training; "in_batch", a second model trained in the same way but without mined negatives.
         max_tokens: Texts are cut there, at least 4, for the model before and after training alike; None takes
             the model's own limit.
-        exclude: A split; what it labels for a query is left out of the query's ranking, as `seen` of a recommender.
+        exclude: What is left out of a query's ranking: "identical", the document that has the query's own id; "none";
+            or a split, whose labelled documents are, as `seen` of a recommender. None means "identical" where queries
+            are documents of the corpus, else "none".
 
     Raises:
         RecipeError: A number is out of range.

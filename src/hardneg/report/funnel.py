@@ -7,9 +7,11 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
+from hardneg.filters.apply import ALWAYS
 from hardneg.report.svg import number, picture, rect, share, text
 
 _ROW, _BAR, _GAP = 40, 14, 18
+_ALWAYS = tuple(filter_.name for filter_ in ALWAYS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +52,7 @@ class Funnel:
     @property
     def reasons(self) -> list[str]:
         """The filters that refused something, in the order in which they were asked."""
-        known = ["known_positives", *(name for name in self.filters if name != "known_positives")]
+        known = [*_ALWAYS, *(name for name in self.filters if name not in _ALWAYS)]
         dropped = self.counts["dropped"]
         return [name for name in dict.fromkeys(known) if name in dropped] + [n for n in dropped if n not in known]
 

@@ -19,8 +19,10 @@ _ENGLISH_STOP_WORDS = frozenset(
 _WORD = r"\w+"
 _WORD_OR_OPERATOR = r"\w+|[^\w\s]+"
 
-_LETTERS = re.compile(_WORD)
-_LETTERS_OR_DIGITS = re.compile(r"[^\W\d_]+|\d+")
+# Python counts marks, such as the vowel signs of Hindi, to no word; they stand in these blocks.
+_MARKS = r"\u0300-\u1cff\u1dc0-\u1dff\u20d0-\u20f0\u3099\u309a\ua66f-\uabff\ufb1e\ufe00-\ufe2f"
+_LETTERS = re.compile(rf"[\w{_MARKS}]+")
+_LETTERS_OR_DIGITS = re.compile(rf"(?:[^\W\d_]|(?!\d)[{_MARKS}])+|\d+")
 # Between parseHTTP|Reply and parse|HTTP; only ASCII letters tell case, others stay with their neighbours.
 _CASE_CHANGE = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 

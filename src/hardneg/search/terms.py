@@ -11,6 +11,7 @@ from jaxtyping import Int32, Int64
 from hardneg.progress import Advance
 from hardneg.search.analyzers import Analyzer
 from hardneg.search.compiled import ahead, compiled, frozen
+from hardneg.search.scripts import settled
 from hardneg.search.words import Words, cut
 
 _SLICE = 8_192
@@ -33,7 +34,7 @@ class Terms:
 
 
 def number_terms(texts: pl.Series, analyzer: Analyzer, vocabulary: dict[str, int], *, grow: bool) -> Iterator[Terms]:
-    """Cut texts into numbered terms.
+    """Cut texts into numbered terms, in one Unicode form and with letters apart where a script has no spaces.
 
     Words are found in threads that run ahead; only the distinct words of a slice become Python
     strings, and only those not met before are stemmed.
@@ -49,7 +50,7 @@ def number_terms(texts: pl.Series, analyzer: Analyzer, vocabulary: dict[str, int
     """
     slices = (texts.slice(start, _SLICE).fill_null("") for start in range(0, len(texts), _SLICE))
     remembered: dict[str, list[int]] = {}
-    for words in ahead(slices, lambda part: cut(part, analyzer.pattern)):
+    for words in ahead(slices, lambda part: cut(settled(part), analyzer.pattern)):
         if len(remembered) > _REMEMBERED:
             remembered.clear()
         new = [word for word in words.distinct if word not in remembered]

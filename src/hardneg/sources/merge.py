@@ -10,9 +10,9 @@ from jaxtyping import Int32
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
 from hardneg.scoring.protocol import Scorer
-from hardneg.sources.kept import retrieved
+from hardneg.sources.depth import candidates_of
 from hardneg.sources.protocol import Source
-from hardneg.sources.retrieval import checked_name, checked_retrieval, pair
+from hardneg.sources.retrieval import checked_name, pair
 
 _PAIR = ["query", "document"]
 
@@ -29,7 +29,7 @@ def gather(
         dataset: What to search.
         sources: Where candidates come from; their names must differ.
         block: Positions of the queries, without repeats.
-        depth: Documents that each source gives a query.
+        depth: Documents that each source gives a query, besides those known to answer it.
 
     Returns:
         One row a (query, document), sorted by both. For each source `rank.<name>` (null where it did not
@@ -39,12 +39,7 @@ def gather(
         RecipeError: There is no source, two share a name, or one returned something else than `Source` promises.
     """
     check_names(sources)
-    found = {
-        source.name: checked_retrieval(
-            retrieved(source, dataset, block, depth), source=source.name, dataset=dataset, block=block, depth=depth
-        )
-        for source in sources
-    }
+    found = {source.name: candidates_of(source, dataset, block, depth) for source in sources}
     query, document = dataset.positives.among(block)
     positives = pl.DataFrame({"query": query, "document": document}, schema=dict.fromkeys(_PAIR, pl.Int32))
     number = pair(dataset).alias("pair")

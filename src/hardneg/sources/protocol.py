@@ -23,7 +23,8 @@ class Source(Protocol):
     def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
         """Find documents for some queries.
 
-        What is found for a query does not depend on the rest of the block.
+        What is found for a query does not depend on the rest of the block. Known answers may be among it: `gather`
+        asks for more than the depth of a plan, so that as many others are left.
 
         Args:
             dataset: What to search.

@@ -4,7 +4,7 @@ import hashlib
 import math
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,6 +18,12 @@ from hardneg.errors import DatasetError
 from hardneg.sources.retrieval import RETRIEVAL_SCHEMA
 
 _FIELDS = "query_id Q0 doc_id rank score tag"
+# Other tables of retrieval, by their number of fields, and what to do with them.
+_OTHERS = {
+    3: "; this looks like a run of MS MARCO (query_id doc_id rank): write it as query_id Q0 doc_id rank -rank name",
+    4: "; this looks like qrels (query_id 0 doc_id relevance), which are labels and no run: they belong to the dataset",
+    5: "; the name of the run may be missing at the end",
+}
 
 
 @dataclass(frozen=True)
@@ -25,7 +31,8 @@ class RunFile:
     """The documents of a TREC run file, ranked by score, equal scores by position.
 
     The file's own ranks are ignored: engines disagree on where they begin and on ties. Queries that the file
-    lacks have no candidates; queries that are not asked for are ignored.
+    lacks have no candidates; queries that are not asked for are ignored. A file with ids that the dataset lacks is
+    refused, and so is one without any query of the split.
 
     Args:
         path: Lines `query_id Q0 doc_id rank score tag`; may be gzipped.
@@ -47,10 +54,29 @@ class RunFile:
             A retrieval table, see `Source.retrieve`.
 
         Raises:
-            DatasetError: The file is damaged, or a line is broken, names an unknown id, or repeats a pair.
+            DatasetError: The file is damaged, a line is broken or repeats a pair, or ids are not of this dataset.
         """
         run = _read(Path(self.path), _digest(self.path), dataset)
         return run.filter(pl.col("query").is_in(block.tolist()) & (pl.col("rank") <= depth))
+
+    def check(self, dataset: Dataset, queries: Int32[np.ndarray, " queries"], *, split: str) -> None:
+        """Make sure that the run is about the queries that it is used for.
+
+        Args:
+            dataset: Whose ids the file names.
+            queries: Positions of the queries of the split.
+            split: The split, for the message.
+
+        Raises:
+            DatasetError: As for `retrieve`, or the run has none of these queries.
+        """
+        found = _read(Path(self.path), _digest(self.path), dataset)["query"].unique()
+        if not found.is_in(queries.tolist()).any():
+            raise DatasetError(
+                f"the run has none of the {len(queries):,} queries of split {split!r}, but {len(found):,} other "
+                f"queries of {dataset.name}; make a run of that split, or name the split that the run is of",
+                path=self.path,
+            )
 
     def fingerprint(self) -> str:
         """Hash of the file."""
@@ -76,11 +102,15 @@ def _read(path: Path, digest: str, dataset: Dataset) -> pl.DataFrame:  # noqa: A
     queries = {name: at for at, name in enumerate(dataset.queries["id"].to_list())}
     documents = {name: at for at, name in enumerate(dataset.documents["id"].to_list())}
     query, document, score, line = array("i"), array("i"), array("d"), array("q")
+    unknown = _Unknown()
     for number, fields in _lines(path):
-        query.append(_position(queries, fields[0], "query", path, number))
-        document.append(_position(documents, fields[2], "document", path, number))
+        unknown.look(fields, number, queries, documents)
+        query.append(queries.get(fields[0], -1))
+        document.append(documents.get(fields[2], -1))
         score.append(_score(fields[4], path, number))
         line.append(number)
+    if unknown.first is not None:
+        raise unknown.error(path, n_lines=len(line), dataset=dataset)
     columns = {"query": query, "document": document, "score": score, "line": line}
     run = pl.DataFrame({name: np.array(values) for name, values in columns.items()})
     repeated = run.filter(~pl.struct("query", "document").is_first_distinct())
@@ -98,14 +128,43 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
             raise DatasetError(problem, path=path, line=number)
         fields = line.decode().split()
         if len(fields) != 6:
-            raise DatasetError(f"{len(fields)} fields where a run has 6: {_FIELDS}", path=path, line=number)
+            hint = _OTHERS.get(len(fields), "")
+            raise DatasetError(f"{len(fields)} fields where a run has 6: {_FIELDS}{hint}", path=path, line=number)
         yield number, fields
 
 
-def _position(known: dict[str, int], name: str, kind: str, path: Path, line: int) -> int:
-    if name not in known:
-        raise DatasetError(f"{kind} {name!r} is not in the dataset; was the run made with it?", path=path, line=line)
-    return known[name]
+@dataclass
+class _Unknown:
+    """The ids of a run that its dataset lacks."""
+
+    first: tuple[int, str] | None = None
+    n_lines: int = 0
+    queries: set[str] = field(default_factory=set)
+    documents: set[str] = field(default_factory=set)
+
+    def look(self, fields: list[str], line: int, queries: dict[str, int], documents: dict[str, int]) -> None:
+        """Look at the ids of one line."""
+        lacking = []
+        for kind, name, known, seen in (
+            ("query", fields[0], queries, self.queries),
+            ("document", fields[2], documents, self.documents),
+        ):
+            if name not in known:
+                seen.add(name)
+                lacking.append(f"{kind} {name!r}")
+        if lacking:
+            self.n_lines += 1
+            self.first = self.first or (line, lacking[0])
+
+    def error(self, path: Path, *, n_lines: int, dataset: Dataset) -> DatasetError:
+        """Say how much of the run is of another dataset."""
+        line, example = self.first or (0, "")
+        return DatasetError(
+            f"{example} is not in the dataset: {self.n_lines:,} of {n_lines:,} lines name {len(self.queries):,} "
+            f"queries and {len(self.documents):,} documents that {dataset.name} lacks; was the run made with it?",
+            path=path,
+            line=line,
+        )
 
 
 def _score(text: str, path: Path, line: int) -> float:

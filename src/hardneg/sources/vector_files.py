@@ -1,13 +1,43 @@
-"""Reading vectors and their ids from files, and putting them in the dataset's order."""
+"""Reading vectors from files, and putting them in the dataset's order."""
 
-import json
+import warnings
 from pathlib import Path
+from tokenize import TokenError
+from typing import Literal
+from zipfile import BadZipFile
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float32
 
 from hardneg.errors import ModelError
+
+# What NumPy raises when a header is cut or damaged: it reads the header as Python.
+_UNREADABLE = (
+    *(OSError, ValueError, EOFError, SyntaxError, TokenError, BadZipFile, MemoryError, RecursionError),
+    *(TypeError, KeyError, IndexError, AttributeError, OverflowError),
+)
+
+
+def load_array(path: Path, *, kind: str, mmap_mode: Literal["r"] | None = None) -> object:
+    """Open a `.npy` file.
+
+    Args:
+        path: The file.
+        kind: What it should hold, for messages.
+        mmap_mode: "r" leaves the array on disk.
+
+    Returns:
+        What NumPy finds: an array or an archive.
+
+    Raises:
+        ModelError: The file cannot be read, is cut or damaged, or holds Python objects.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
+    except _UNREADABLE as error:
+        raise ModelError(f"{path}: not a readable .npy file of {kind} ({error}); write it with np.save") from error
 
 
 def read_vectors(path: Path) -> Float32[np.ndarray, "rows dim"]:
@@ -22,42 +52,14 @@ def read_vectors(path: Path) -> Float32[np.ndarray, "rows dim"]:
     Raises:
         ModelError: The file is no `.npy` file, or holds no matrix of floats.
     """
-    try:
-        matrix = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: not a readable .npy file of vectors ({error}); write it with np.save") from error
+    matrix = load_array(path, kind="vectors", mmap_mode="r")
     if not isinstance(matrix, np.ndarray) or matrix.ndim != 2 or not np.issubdtype(matrix.dtype, np.floating):
         found = f"{matrix.dtype} of shape {matrix.shape}" if isinstance(matrix, np.ndarray) else "an archive"
         raise ModelError(f"{path}: holds {found}; vectors must be a matrix of floats, one row each")
-    return matrix if matrix.dtype == np.float32 else matrix.astype(np.float32)
-
-
-def read_ids(path: Path) -> pl.Series:
-    """Read the ids of rows: a `.json` list, a `.npy` array, or text with one id a line.
-
-    Args:
-        path: The file; its suffix tells the form.
-
-    Returns:
-        One id a row.
-
-    Raises:
-        ModelError: The file cannot be read, or an id stands in it twice.
-    """
-    try:
-        if path.suffix == ".json":
-            ids = [str(entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
-        elif path.suffix == ".npy":
-            ids = [str(entry) for entry in np.load(path, allow_pickle=False).ravel().tolist()]
-        else:
-            ids = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: not a readable file of ids ({error})") from error
-    series = pl.Series("id", ids, dtype=pl.String)
-    repeated = series.filter(series.is_duplicated())
-    if len(repeated):
-        raise ModelError(f"{path}: the id {repeated[0]!r} stands there twice; each row of vectors needs its own")
-    return series
+    if matrix.shape[1] == 0:
+        raise ModelError(f"{path}: its {len(matrix)} vectors have no dimension; write them with np.save, one row each")
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
+        return matrix if matrix.dtype == np.float32 else matrix.astype(np.float32)
 
 
 def aligned(

@@ -10,7 +10,8 @@ from jaxtyping import Float32, Int32
 
 from hardneg.data.dataset import Dataset
 from hardneg.sources.retrieval import checked_name, retrieval_table
-from hardneg.sources.vector_files import aligned, read_ids, read_vectors, stamp
+from hardneg.sources.vector_files import aligned, read_vectors, stamp
+from hardneg.sources.vector_ids import read_ids
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Vectors:
         document_vectors: A `.npy` matrix, one row a document; float32 is memory-mapped, float16 and float64
             are converted to it.
         query_vectors: The same for queries.
-        document_ids: Ids of the rows: text with one id a line, a `.json` list, or a `.npy` array.
+        document_ids: Ids of the rows: text with one id a line, a `.json` list or object (`{row: id}` or
+            `{id: row}`), or a `.npy` array.
         query_ids: The same for queries.
         name: Suffix of its columns.
 

@@ -8,6 +8,7 @@ import polars as pl
 from jaxtyping import Bool, Int32
 
 from hardneg.data.dataset import Dataset
+from hardneg.data.unfit import empty_documents, repeats_query
 from hardneg.errors import RunError
 from hardneg.randomness import bits
 from hardneg.sources import Random
@@ -98,4 +99,7 @@ def labelled_pairs(
 
 
 def _without_answers(pairs: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
-    return pairs.filter(~dataset.is_answer(pairs["query"].to_numpy(), pairs["document"].to_numpy()))
+    """Leave out what is no negative: answers, the query's own text, empty documents."""
+    query, document = pairs["query"].to_numpy(), pairs["document"].to_numpy()
+    unfit = repeats_query(dataset, query, document) | empty_documents(dataset)[document]
+    return pairs.filter(~dataset.is_answer(query, document) & ~unfit)

@@ -30,7 +30,7 @@ def _variants():
     return {
         "none": _plan(),
         "rank_window low=5": _plan(RankWindow("ladder", low=5)),
-        "rank_window low=29": _plan(RankWindow("ladder", low=29, absent="drop")),
+        "rank_window low=31": _plan(RankWindow("ladder", low=31, absent="drop")),
         "positive_margin ratio=0.97": _plan(PositiveMargin(ratio=0.97, score="ladder")),
     }
 
@@ -63,9 +63,9 @@ def test_settings_and_their_intervals_are_shown_and_intervals_drawn_once():
 def test_equal_coverage_looks_at_queries_that_all_compared_variants_cover():
     found = frontier(labelled_toy(), _variants(), seeds=(0,))
     rows = {f"{row['filter']} {row['setting']}".strip(): row for row in found.frame().to_dicts()}
-    assert not rows["rank_window low=29"]["compared"]
-    assert rows["rank_window low=29"]["coverage"] < 0.9
-    assert rows["rank_window low=29"]["equal_contamination"] is None
+    assert not rows["rank_window low=31"]["compared"]
+    assert rows["rank_window low=31"]["coverage"] < 0.9
+    assert rows["rank_window low=31"]["equal_contamination"] is None
     compared = [name for name in rows if rows[name]["compared"]]
     assert compared == found.compared
     full = None
@@ -81,7 +81,7 @@ def test_equal_coverage_looks_at_queries_that_all_compared_variants_cover():
 
 
 def test_no_variant_compared_leaves_equal_coverage_empty():
-    found = frontier(labelled_toy(), {"rank_window low=29": _variants()["rank_window low=29"]}, seeds=(0,))
+    found = frontier(labelled_toy(), {"rank_window low=31": _variants()["rank_window low=31"]}, seeds=(0,))
     assert found.compared == []
     assert found.n_equal == 0
     assert found.frame()["equal_rank"].to_list() == [None]

@@ -5,6 +5,7 @@ import numpy as np
 from hardneg.sources import gather
 from hardneg.sources.kept import keeping_retrievals
 from hardneg.sources.retrieval import retrieval_table
+from toy import toy_dataset
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class Counting:
         return retrieval_table(block, np.tile(np.arange(depth, dtype=np.int32), (len(block), 1)))
 
 
-def test_a_source_is_asked_once_for_a_block_and_a_depth(tiny, tmp_path):
+def test_a_source_is_asked_once_for_a_block_and_a_depth(tmp_path):
+    tiny = toy_dataset()
     source, block = Counting(), tiny.queries_of("train")
     plain = gather(tiny, [source], block, 3)
     with keeping_retrievals(tmp_path):

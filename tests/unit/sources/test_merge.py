@@ -7,6 +7,7 @@ import pytest
 from hardneg.errors import RecipeError
 from hardneg.sources import BM25, Dense, Judged, Random, Vectors, gather
 from hardneg.sources.retrieval import RETRIEVAL_SCHEMA, retrieval_table
+from toy import toy_dataset
 
 BLOCK = np.arange(4, dtype=np.int32)
 
@@ -19,14 +20,17 @@ class Nothing:
         return pl.DataFrame(schema=RETRIEVAL_SCHEMA)
 
 
-def test_every_positive_is_a_row_with_scores(tiny):
-    rows = gather(tiny, [BM25(), Random(), Nothing()], BLOCK, 1)
-    query, document = tiny.positives.among(BLOCK)
+def test_every_positive_is_a_row_with_scores():
+    toy = toy_dataset()
+    block = toy.queries_of("train")
+    rows = gather(toy, [BM25(), Random(), Nothing()], block, 1)
+    query, document = toy.positives.among(block)
     positives = pl.DataFrame({"query": query, "document": document}).join(rows, on=["query", "document"], how="left")
     assert positives["score.bm25"].null_count() == 0
     missed = positives.filter(pl.col("rank.bm25").is_null())
     assert missed.height > 0
-    assert missed["score.bm25"].min() > 0
+    score = BM25().score(toy, missed["query"].to_numpy(), missed["document"].to_numpy())
+    assert missed["score.bm25"].to_list() == score.tolist()
 
 
 def test_a_document_of_several_sources_keeps_each_rank(tiny):
@@ -111,7 +115,7 @@ class Theirs:
         ("document", pl.lit(8, pl.Int32), "the document 8"),
         ("document", pl.lit(None, pl.Int32), "the document None"),
         ("query", pl.lit(9, pl.Int32), "the query 9, which is not one that was asked for"),
-        ("rank", pl.lit(0, pl.Int32), "the rank 0, which is not from 1 to 3, the depth"),
+        ("rank", pl.lit(0, pl.Int32), "the rank 0, which is not from 1 to 7, the depth"),
         ("score", pl.lit(float("nan"), pl.Float32), "the score nan, which is not a finite number"),
     ],
 )

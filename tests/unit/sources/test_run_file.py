@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from hardneg.errors import DatasetError
+from hardneg.evaluation.retrieval import evaluate
+from hardneg.pipeline.mining import mine
 from hardneg.sources import RunFile, identity
 
 BLOCK = np.arange(4, dtype=np.int32)
@@ -66,7 +68,10 @@ def test_an_empty_run_has_no_candidates(tiny, tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("q0 Q0 d1 1 0.5", "5 fields where a run has 6"),
+        ("q0 Q0 d1 1 0.5", "5 fields where a run has 6: .*; the name of the run may be missing"),
+        ("q0 0 d1 1", "4 fields where a run has 6: .*; this looks like qrels"),
+        ("q0 d1 1", "3 fields where a run has 6: .*; this looks like a run of MS MARCO"),
+        ("q0,d1", "1 fields where a run has 6"),
         ("q9 Q0 d1 1 0.5 x", "query 'q9' is not in the dataset"),
         ("q0 Q0 d9 1 0.5 x", "document 'd9' is not in the dataset"),
         ("q0 Q0 d1 1 high x", "'high' in field 5 is not a finite score"),
@@ -89,3 +94,28 @@ def test_a_file_that_cannot_be_read_is_named(tiny, tmp_path):
     path.write_bytes(b"q0 Q0 d\xe9 1 0.5 x\n")
     with pytest.raises(DatasetError, match=r"latin\.trec:1: not UTF-8: byte 0xe9 at byte offset 7"):
         RunFile(path).retrieve(tiny, BLOCK, 1)
+
+
+def test_a_run_of_another_dataset_is_refused_with_how_much_of_it_is(tiny, tmp_path):
+    path = tmp_path / "run.trec"
+    path.write_text(GOOD + "q9 Q0 d1 1 0.5 x\nq9 Q0 d9 2 0.4 x\nq1 Q0 d8 1 0.5 x\nq1 Q0 d8 2 0.4 x\n")
+    with pytest.raises(DatasetError) as refusal:
+        RunFile(path).retrieve(tiny, BLOCK, 10)
+    assert str(refusal.value).startswith(
+        f"{path}:6: query 'q9' is not in the dataset: 4 of 8 lines name 1 queries and 2"
+    )
+
+
+@pytest.mark.parametrize("content", ["", GOOD])
+def test_a_run_without_a_query_of_the_split_is_refused(tiny, tmp_path, content):
+    path = tmp_path / "run.trec"
+    path.write_text(content)
+    n_others = 2 if content else 0
+    message = f"none of the 1 queries of split 'test', but {n_others} other queries of tiny"
+    with pytest.raises(DatasetError, match=message):
+        mine(tiny, split="test", sources=[RunFile(path)], filters=[])
+    with pytest.raises(DatasetError, match=message):
+        evaluate(tiny, RunFile(path), split="test")
+    if content:
+        assert mine(tiny, sources=[RunFile(path)], filters=[]).negatives.height > 0
+        assert evaluate(tiny, RunFile(path), split="train").run.height == 4

@@ -1,0 +1,72 @@
+"""What mining says about sources and queries, kept beside what was mined."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hardneg.data.check_corpus import query_in_corpus
+from hardneg.data.dataset import Dataset
+from hardneg.data.findings import Finding, in_order
+from hardneg.negatives.mining import Plan
+from hardneg.pipeline.state import read_state
+from hardneg.scoring.weak_teachers import weak_teachers
+from hardneg.sources import BM25, EarlierTurns, Judged, Source
+
+_MANY = 0.1  # the share of queries for which a source finds nothing that is worth a word
+_BY_LABEL = Judged | EarlierTurns  # these list what labels say; many queries have none
+
+
+def mining_findings(counts: Mapping[str, Any], dataset: Dataset, plan: Plan) -> tuple[Finding, ...]:
+    """Say what should be known of the candidates.
+
+    Args:
+        counts: As `funnel` gives them.
+        dataset: What was mined.
+        plan: How.
+
+    Returns:
+        HN041 for each judge that is worse than what it filters, HN043 for each source that finds nothing for many
+        queries, HN044 if queries are in the corpus.
+    """
+    found = [_finds_nothing(source, counts) for source in plan.sources if not isinstance(source, _BY_LABEL)]
+    found.append(query_in_corpus(dataset, split=plan.split))
+    return in_order([*weak_teachers(plan.filters), *(each for each in found if each is not None)])
+
+
+def read_mining_findings(folder: Path) -> list[Finding]:
+    """Read what was said when a folder was mined into; nothing if it is not finished.
+
+    Args:
+        folder: The run.
+
+    Returns:
+        The findings.
+
+    Raises:
+        RunError: `mining.json` is damaged.
+    """
+    kept = read_state(folder / "mining.json", keys=()).get("findings", [])
+    return [Finding(**{**each, "examples": tuple(each["examples"])}) for each in kept]
+
+
+def _finds_nothing(source: Source, counts: Mapping[str, Any]) -> Finding | None:
+    without, queries = counts["sources"][source.name]["queries_without"], counts["queries"]
+    if without < _MANY * queries:
+        return None
+    return Finding(
+        "HN043",
+        "warning",
+        f"source {source.name} finds nothing for many queries",
+        f"{source.name} has no document at all for {without:,} of {queries:,} queries ({without / queries:.0%})",
+        _way_out(source),
+        without,
+    )
+
+
+def _way_out(source: Source) -> str:
+    if isinstance(source, BM25):
+        return (
+            "queries and documents share no word: choose the analyzer of their language (--source "
+            "'bm25(analyzer=...)'), look whether they are in one language, or add a dense source"
+        )
+    return "look whether it was made for these queries and ids, or add another source for the queries that it lacks"
