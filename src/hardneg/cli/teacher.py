@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hardneg.cli.display import progress
+from hardneg.cli.joined import AllowOtherData, mined_for
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, SkipInvalid, from_here, given
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def train(
     ] = "bm25",
     depth: Annotated[int, typer.Option(min=10, help="Results of the first stage to re-rank.")] = 50,
     seed: Annotated[int, typer.Option(min=0, help="Seed of every random choice.")] = 0,
+    allow_other_data: AllowOtherData = False,
     skip_invalid: SkipInvalid = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -67,7 +69,6 @@ def train(
     _check_datasets_installed()
     from hardneg.data.reading import read_dataset
     from hardneg.live.record import recording
-    from hardneg.pipeline.parts import read_negatives
     from hardneg.teaching.settings import TeacherSettings
     from hardneg.teaching.training import train_teacher
 
@@ -77,7 +78,7 @@ def train(
     settings = TeacherSettings(**options, **given(precision=precision), seed=seed)
     source = _source(dataset, first_stage) if evaluate else None
     data = read_dataset(dataset, skip_invalid=skip_invalid)
-    mined = read_negatives(negatives, data)
+    mined, _ = mined_for(data, negatives, allow_other_data=allow_other_data, quiet=json or quiet)
     with progress(quiet=quiet or json), recording(out, "teacher train", dataset=from_here(dataset)):
         taught = train_teacher(from_here(model), data, mined, settings=settings, split=split, out=out)
         found = None

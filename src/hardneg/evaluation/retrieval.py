@@ -1,6 +1,7 @@
 """Search the whole corpus for the queries of a split and measure what comes back."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -40,6 +41,8 @@ class Evaluation:
         run: Columns `query_id`, `doc_id`, `rank`, `score`.
         qrels: Columns `query_id`, `doc_id`, `relevance`: the labels of the split.
         shown: What the rankings show of the catalogue; None where documents have no popularity.
+        data: Hashes of the `texts` and the `labels` that were searched, by which evaluations are compared; None where
+            nobody noted them.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Evaluation:
     run: pl.DataFrame
     qrels: pl.DataFrame
     shown: Shown | None = None
+    data: Mapping[str, str] | None = None
 
     def figures(self, *, seed: int = 0) -> dict[str, Figure]:
         """Give each mean with its interval and the number of queries."""
@@ -82,6 +86,7 @@ class Evaluation:
         write_qrels(self.qrels, folder / "qrels.trec")
         summary = {"name": self.name, "split": self.split, "depth": self.depth, "metrics": self.figures()}
         summary |= {} if self.shown is None else {"shown": asdict(self.shown)}
+        summary |= {} if self.data is None else {"data": dict(self.data)}
         with replacing(folder / "metrics.json") as temporary:
             temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         return folder
@@ -135,7 +140,8 @@ def evaluate(
     of_items = POPULARITY in dataset.documents.columns
     per_query = measure(qrels, run, names=[*measures_within(depth), *(ITEM_MEASURES if of_items else ())])
     shown = measure_shown(run, qrels, dataset.documents) if of_items else None
-    return Evaluation(name or retriever.name, split, depth, means(per_query), per_query, run, qrels, shown)
+    data = {"texts": dataset.texts_fingerprint, "labels": dataset.labels_fingerprint}
+    return Evaluation(name or retriever.name, split, depth, means(per_query), per_query, run, qrels, shown, data)
 
 
 def _with_ids(dataset: Dataset, rows: pl.DataFrame, *columns: str) -> pl.DataFrame:

@@ -22,6 +22,7 @@ from hardneg.negatives import Selection
 from hardneg.negatives.mining import Plan, mine_block
 from hardneg.pipeline.found import found_answers, read_found, write_found
 from hardneg.pipeline.funnel import funnel
+from hardneg.pipeline.joining import data_of
 from hardneg.pipeline.parts import part_files, part_path, read_parts, readable, scan_parts, with_ids, write_part
 from hardneg.pipeline.state import read_state
 from hardneg.pipeline.verdicts import Used, judged_answers, use_verdicts, verdicts_digest, with_verdicts
@@ -135,7 +136,7 @@ def mine_plan(
     if out is None:
         mined = _mine_in_memory(labelled, plan, block_size, used)
     else:
-        mined = _mine_to(Path(out), labelled, plan, block_size, used, fingerprint=dataset.fingerprint)
+        mined = _mine_to(Path(out), labelled, plan, block_size, used, source=dataset)
     return replace(mined, verdicts=became)
 
 
@@ -156,11 +157,12 @@ def _fitted(plan: Plan, dataset: Dataset) -> Plan:
 
 
 def _mine_to(
-    folder: Path, dataset: Dataset, plan: Plan, block_size: int, used: pl.DataFrame | None, *, fingerprint: str
+    folder: Path, dataset: Dataset, plan: Plan, block_size: int, used: pl.DataFrame | None, *, source: Dataset
 ) -> Mined:
-    """Mine into a folder, which belongs to the dataset without the verdicts (`fingerprint`) and to these."""
+    """Mine into a folder, which belongs to the dataset without the verdicts (`source`) and to these."""
     judged = {} if used is None else {"verdicts": verdicts_digest(used, dataset)}
-    block_size = _claim(folder, judged | plan.identity(dataset) | {"dataset": fingerprint}, block_size)
+    identity = judged | plan.identity(dataset) | {"dataset": source.fingerprint}
+    block_size = _claim(folder, identity, block_size, data=data_of(source))
     with _given_up_if_refused(folder):
         plan = fit_filters(plan, dataset, folder / "filters")
         for number, block in enumerate(_tracked(plan.blocks(dataset, block_size))):
@@ -187,13 +189,14 @@ def _count(candidates: pl.LazyFrame, negatives: pl.LazyFrame, dataset: Dataset, 
     )
 
 
-def _claim(folder: Path, identity: dict[str, Any], block_size: int) -> int:
+def _claim(folder: Path, identity: dict[str, Any], block_size: int, *, data: dict[str, str]) -> int:
     """Write down what is mined into a folder, or check that it is the same as before.
 
     Args:
         folder: Where parts are or will be.
         identity: What is mined.
         block_size: Queries of a part, if none are there yet.
+        data: What those who read the folder compare their dataset with; no part of what decides the negatives.
 
     Returns:
         Queries of a part: parts that are there have the size that they were begun with.
@@ -213,9 +216,11 @@ def _claim(folder: Path, identity: dict[str, Any], block_size: int) -> int:
             )
         if not isinstance(before["block_size"], int) or before["block_size"] < 1:
             raise RunError(f"{path} is damaged: block_size is {before['block_size']!r}; delete {folder} to mine anew")
-        return before["block_size"]
+        block_size = before["block_size"]
+        if before.items() >= data.items():
+            return block_size
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps({**identity, "block_size": block_size}, indent=2))
+        temporary.write_text(json.dumps({**before, **identity, "block_size": block_size, **data}, indent=2))
     return block_size
 
 
