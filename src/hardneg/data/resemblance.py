@@ -1,0 +1,189 @@
+"""Texts that are nearly equal: sets of shingles, compared exactly where two can be alike at all."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Int64, Integer, UInt64
+
+from hardneg.data.text import normalised
+from hardneg.progress import task
+
+_SLICE = 16_384
+_WIDTH = 3  # units of a shingle
+_WITH_FIRST = 32  # of the texts that share a rare shingle, so many are compared with all the others
+_ROWS = 4_000_000  # at a time
+_LOW = np.int64(0xFFFFFFFF)
+# Letters of scripts without spaces between words; each counts as a word of its own.
+_UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """When two texts count as nearly equal.
+
+    Texts are compared without case, punctuation and white space, as sets of three units in a row: what they share over
+    what either has (Jaccard).
+
+    Args:
+        unit: "letter" for queries, which are short; "word" for documents.
+        threshold: Likeness from which they count, in (0, 1].
+    """
+
+    unit: str
+    threshold: float = 0.8
+
+
+LIKE_QUERIES, LIKE_DOCUMENTS = Likeness("letter"), Likeness("word")
+
+
+def near_pairs(
+    texts: pl.Series, likeness: Likeness, *, side: Integer[np.ndarray, " texts"] | None = None
+) -> Int64[np.ndarray, "pairs 2"]:
+    """Find the pairs of texts that are nearly equal.
+
+    Each text has its rarest shingles looked up, as many as a text that is alike enough cannot do without, and only
+    texts that share one of them are compared. Of hundreds of texts that share all their rarest shingles, as forms that
+    were filled in do, the first 32 are compared with the others.
+
+    Args:
+        texts: The texts, best without repeats.
+        likeness: When they count as nearly equal.
+        side: A number for each text; only texts of different numbers are compared. None compares all.
+
+    Returns:
+        Their positions, the smaller one first, ordered.
+
+    References:
+        Bayardo, Ma and Srikant (2007), "Scaling up all pairs similarity search" (prefix filtering).
+    """
+    keys, start = _sets(texts, likeness.unit)
+    found = [np.empty((0, 2), dtype=np.int64)]
+    for pairs in _candidates(keys, start, likeness.threshold, side):
+        found.append(pairs[_alike(keys, start, pairs, likeness.threshold)])
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def letters(text: pl.Expr) -> pl.Expr:
+    """Keep the words of a text: no case, no punctuation, single spaces; letters of unspaced scripts stand alone."""
+    plain = normalised(text).str.replace_all(r"[\W_]+", " ").str.replace_all(f"({_UNSPACED})", " $1 ")
+    return plain.str.replace_all(r"\s+", " ").str.strip_chars()
+
+
+def _sets(texts: pl.Series, unit: str) -> tuple[Int64[np.ndarray, " total"], Int64[np.ndarray, " texts+1"]]:
+    """Give the hashed shingles of each text, sorted, as `text << 32 | hash`, and where each text starts."""
+    parts, counts = [np.empty(0, dtype=np.int64)], [np.zeros(1, dtype=np.int64)]
+    with task("comparing texts", total=len(texts), unit="texts") as advance:
+        for first in range(0, len(texts), _SLICE):
+            plain = pl.DataFrame({"text": texts.slice(first, _SLICE)}).select(letters(pl.col("text").fill_null("")))
+            units, of_text = _letters(plain["text"]) if unit == "letter" else _words(plain["text"])
+            keys = _without_repeats(_shingled(units, of_text))
+            parts.append(keys + (np.int64(first) << np.int64(32)))
+            counts.append(np.bincount(keys >> np.int64(32), minlength=len(plain)))
+            advance(len(plain))
+    return np.concatenate(parts), np.cumsum(np.concatenate(counts))
+
+
+def _letters(texts: pl.Series) -> tuple[UInt64[np.ndarray, " units"], Int64[np.ndarray, " units"]]:
+    """Give the characters of texts one after the other, and the number of each one's text."""
+    characters = np.frombuffer("".join(texts.to_list()).encode("utf-32-le"), dtype=np.uint32).astype(np.uint64)
+    return _mixed(characters), np.repeat(np.arange(len(texts)), texts.str.len_chars().to_numpy())
+
+
+def _words(texts: pl.Series) -> tuple[UInt64[np.ndarray, " units"], Int64[np.ndarray, " units"]]:
+    """Give the hashed words of texts one after the other, and the number of each one's text."""
+    words = texts.str.split(" ")
+    hashed = words.explode().hash().to_numpy()  # differs between versions of Polars; what is alike does not
+    return hashed, np.repeat(np.arange(len(texts)), words.list.len().to_numpy())
+
+
+def _shingled(units: UInt64[np.ndarray, " units"], text: Int64[np.ndarray, " units"]) -> Int64[np.ndarray, " shingles"]:
+    """Hash each run of units within a text, or all it has if they are fewer, to `text << 32 | hash`."""
+    state = np.zeros(len(units), dtype=np.uint64)
+    whole = np.ones(len(units), dtype=bool)
+    for ahead in range(_WIDTH):
+        same = np.zeros(len(units), dtype=bool)
+        same[: len(units) - ahead] = text[: len(units) - ahead] == text[ahead:]
+        shifted = np.zeros(len(units), dtype=np.uint64)
+        shifted[: len(units) - ahead] = units[ahead:]
+        state = np.where(same, _mixed(state + shifted), state)
+        whole &= same
+    first = np.concatenate([[True], text[1:] != text[:-1]])[: len(units)]
+    keep = whole | first
+    return (text[keep] << np.int64(32)) | (state[keep] >> np.uint64(32)).astype(np.int64)
+
+
+def _without_repeats(keys: Int64[np.ndarray, " shingles"]) -> Int64[np.ndarray, " distinct"]:
+    keys.sort()
+    return keys[np.diff(keys, prepend=-1) > 0]
+
+
+def _candidates(
+    keys: Int64[np.ndarray, " total"],
+    start: Int64[np.ndarray, " texts+1"],
+    threshold: float,
+    side: Integer[np.ndarray, " texts"] | None,
+) -> Iterator[Int64[np.ndarray, "pairs 2"]]:
+    """Yield pairs of texts that share one of their rarest shingles, each pair at least once."""
+    rows = pl.DataFrame({"text": (keys >> np.int64(32)).astype(np.uint32), "hash": keys.astype(np.uint32)})
+    size = np.diff(start)
+    spare = size - np.ceil(threshold * size - 1e-9).astype(np.int64) + 1
+    rows = _rarest(rows, spare)
+    rows = rows.with_columns(side=pl.Series(side).gather(rows["text"]) if side is not None else rows["text"])
+    rows = rows.sort("hash", "side", "text")
+    by = ["hash"] if side is None else ["hash", "side"]
+    firsts = rows.filter(pl.int_range(pl.len()).over(by) < _WITH_FIRST)
+    shared = rows.group_by("hash", maintain_order=True).len()
+    edges = np.unique(np.searchsorted(np.cumsum(shared["len"].to_numpy()), np.arange(0, rows.height, _ROWS // 64)))
+    for low, high in zip(edges, [*edges[1:], shared.height], strict=True):
+        within = shared["hash"].slice(low, high - low)
+        part = pl.col("hash").is_between(within[0], within[-1]) if len(within) else pl.lit(value=False)
+        pairs = firsts.filter(part).join(rows.filter(part), on="hash", suffix="_other")
+        pairs = pairs.filter(pl.col("side") != pl.col("side_other"))
+        pairs = pairs.select(
+            a=pl.min_horizontal("text", "text_other"), b=pl.max_horizontal("text", "text_other")
+        ).unique()
+        yield pairs.to_numpy().astype(np.int64)
+
+
+def _rarest(rows: pl.DataFrame, spare: Int64[np.ndarray, " texts"]) -> pl.DataFrame:
+    """Keep of each text as many of its rarest shingles as a text like it cannot all lack."""
+    rows = rows.with_columns(n=pl.len().over("hash")).sort("text", "n", "hash")
+    place = pl.int_range(pl.len()).over("text")
+    few = rows.filter(place < pl.Series(spare).gather(rows["text"]))
+    return few.filter(pl.len().over("hash") > 1).select("hash", "text")
+
+
+def _alike(
+    keys: Int64[np.ndarray, " total"],
+    start: Int64[np.ndarray, " texts+1"],
+    pairs: Int64[np.ndarray, "pairs 2"],
+    threshold: float,
+) -> Bool[np.ndarray, " pairs"]:
+    """Compare pairs of sets by their exact Jaccard similarity."""
+    sizes = np.diff(start)[pairs]
+    like = sizes.min(axis=1) >= threshold * sizes.max(axis=1) - 1e-9
+    few = np.where(sizes[:, 0] <= sizes[:, 1], pairs[:, 0], pairs[:, 1])
+    many = pairs.sum(axis=1) - few
+    at = np.flatnonzero(like)
+    edges = np.searchsorted(np.cumsum(np.diff(start)[few[at]]), np.arange(0, np.diff(start)[few[at]].sum(), _ROWS))
+    for rows in np.split(at, np.unique(edges)):
+        n = np.diff(start)[few[rows]]
+        if not len(rows) or not n.sum():
+            continue
+        own = np.repeat(start[few[rows]] - np.concatenate([[0], np.cumsum(n)[:-1]]), n) + np.arange(n.sum())
+        sought = (np.repeat(many[rows], n) << np.int64(32)) | (keys[own] & _LOW)
+        place = np.minimum(np.searchsorted(keys, sought), len(keys) - 1)
+        pair = np.repeat(np.arange(len(rows)), n)
+        shared = np.bincount(pair, weights=keys[place] == sought, minlength=len(rows))
+        like[rows] = shared >= threshold * (sizes[rows].sum(axis=1) - shared) - 1e-9
+    return like
+
+
+def _mixed(x: UInt64[np.ndarray, " values"]) -> UInt64[np.ndarray, " values"]:
+    """Hash 64 bits (SplitMix64)."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
