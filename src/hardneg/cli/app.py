@@ -22,6 +22,7 @@ from hardneg.cli.report import report
 from hardneg.cli.review import review
 from hardneg.cli.run import run
 from hardneg.cli.score import score
+from hardneg.cli.split import split
 from hardneg.cli.status import status
 from hardneg.cli.teacher import teacher_app
 from hardneg.cli.train import train
@@ -36,7 +37,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for builder in (python, code, interactions):
+for builder in (python, code, interactions, split):
     data_app.command()(builder)
 app.add_typer(data_app, name="data")
 app.add_typer(teacher_app, name="teacher")

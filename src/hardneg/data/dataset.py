@@ -18,6 +18,8 @@ from hardneg.files import replacing
 HISTORY_OF = "history_of"
 # A split of labels that nothing is trained or measured on: what the user of a query met before.
 SEEN = "seen"
+# A split of labels that are known, but would tie a query of one split to an answer of another.
+UNUSED = "unused"
 # Splits that are measured on, and what deals them where a dataset has none.
 HELD_OUT = ("test", "dev")
 MAKES_SPLITS = "`hardneg data split DATASET -o OUT` makes one, seeded and written down"

@@ -27,7 +27,7 @@ class Likeness:
     what either has (Jaccard).
 
     Args:
-        unit: "letter" for queries, which are short; "word" for documents.
+        unit: "letter" for queries, which are short: those with other numbers are other questions. "word" for documents.
         threshold: Likeness from which they count, in (0, 1].
     """
 
@@ -62,7 +62,11 @@ def near_pairs(
     found = [np.empty((0, 2), dtype=np.int64)]
     for pairs in _candidates(keys, start, likeness.threshold, side):
         found.append(pairs[_alike(keys, start, pairs, likeness.threshold)])
-    return np.unique(np.concatenate(found), axis=0)
+    pairs = np.unique(np.concatenate(found), axis=0)
+    if likeness.unit == "word":
+        return pairs
+    numbers = texts.str.extract_all(r"\d+").list.join(" ")
+    return pairs[(numbers.gather(pairs[:, 0]) == numbers.gather(pairs[:, 1])).to_numpy()]
 
 
 def letters(text: pl.Expr) -> pl.Expr:
@@ -130,6 +134,8 @@ def _candidates(
     size = np.diff(start)
     spare = size - np.ceil(threshold * size - 1e-9).astype(np.int64) + 1
     rows = _rarest(rows, spare)
+    if rows.is_empty():
+        return
     rows = rows.with_columns(side=pl.Series(side).gather(rows["text"]) if side is not None else rows["text"])
     rows = rows.sort("hash", "side", "text")
     by = ["hash"] if side is None else ["hash", "side"]
