@@ -2,16 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from hardneg.cli.built import refuse_taken, write_built
+from hardneg.cli.check_display import show_check, show_unreadable
 from hardneg.cli.display import progress
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid
-
-if TYPE_CHECKING:
-    from hardneg.data.findings import Check, Lengths
 
 data_app = typer.Typer(help="Build and check datasets.", no_args_is_help=True)
 
@@ -32,18 +30,24 @@ def check(
 ) -> None:
     """Report counts and findings of a dataset; exit with 1 if some finding is an error.
 
-    Rows that cannot be used are an error; with --skip-invalid, a warning.
+    Rows that cannot be used are an error; with --skip-invalid, a warning. A dataset that cannot be read without them
+    either is refused with exit code 2, after all of them were listed.
     """
     from hardneg.data.checks import check_dataset
     from hardneg.data.reading import read_reporting
     from hardneg.data.rejections import Rejections
     from hardneg.data.token_lengths import token_lengths
+    from hardneg.errors import DatasetError
     from hardneg.models.resolve import resolve_model
 
     place = None if model is None else resolve_model(model)
     rejections = Rejections(skip=True)
     with progress(quiet=quiet):
-        data = read_reporting(dataset, rejections)
+        try:
+            data = read_reporting(dataset, rejections)
+        except DatasetError as error:
+            show_unreadable(dataset, error, rejections, tolerate=skip_invalid, as_json=as_json)
+            raise
         lengths = place and (
             token_lengths(data.query_texts, place),
             token_lengths(data.document_texts, place),
@@ -59,7 +63,7 @@ def check(
     if as_json:
         typer.echo(json.dumps(result.as_dict(), ensure_ascii=False))
     else:
-        _show(result)
+        show_check(result)
     raise typer.Exit(1 if result.has_errors else 0)
 
 
@@ -185,37 +189,3 @@ def conversations(
                 rejections=Rejections(skip=skip_invalid),
             )
     write_built(data, out, as_json=as_json)
-
-
-def _show(result: "Check") -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    console = Console()
-    queries = f"{result.n_queries:,} queries ({result.labelled_queries:,} with a positive)"
-    documents = f"{result.n_documents:,} documents ({result.labelled_documents:,} with a label)"
-    console.print(f"[bold]{escape(result.dataset)}[/]: {queries}, {documents}")
-    table = Table("split", *("queries", "positives", "judged negatives", "mean positives", "most"))
-    for split, count in result.splits.items():
-        numbers = (f"{count.queries:,}", f"{count.positives:,}", f"{count.judged_negatives:,}")
-        table.add_row(escape(split), *numbers, f"{count.mean_positives:.2f}", f"{count.most_positives:,}")
-    console.print(table)
-    console.print(f"length of queries: {_length(result.query_lengths)}")
-    console.print(f"length of documents: {_length(result.document_lengths)}")
-    colours = {"error": "red", "warning": "yellow", "info": "cyan"}
-    for finding in result.findings:
-        console.print(f"[{colours[finding.severity]}]{finding.code} {finding.severity}[/] [bold]{finding.title}[/]")
-        for line in (
-            finding.detail,
-            *(f"e.g. {example}" for example in finding.examples),
-            f"→ {finding.remedy}",
-        ):
-            console.print(f"    {escape(line)}", highlight=False, soft_wrap=True)
-    if not result.findings:
-        console.print("no findings")
-
-
-def _length(lengths: "Lengths") -> str:
-    middle = f"median {lengths.median:.0f}, 95th percentile {lengths.p95:.0f}, longest {lengths.longest:,}"
-    return f"{middle} {lengths.unit}; {lengths.share_long:.1%} above {lengths.limit}"

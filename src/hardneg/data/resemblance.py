@@ -1,18 +1,18 @@
-"""Texts that are nearly equal: sets of shingles, compared exactly where two can be alike at all."""
+"""Texts that are nearly equal: sets of shingles, compared exactly where MinHash finds two alike."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Int64, Integer, UInt64
+from jaxtyping import Bool, Int64, Integer, UInt32, UInt64
 
 from hardneg.data.text import normalised
 from hardneg.progress import task
 
 _SLICE = 16_384
 _WIDTH = 3  # units of a shingle
-_WITH_FIRST = 32  # of the texts that share a rare shingle, so many are compared with all the others
+_BANDS, _IN_BAND = 12, 6  # hashes of MinHash
+_WITH_FIRST = 32  # of the texts that agree in a band, so many are compared with all the others
 _ROWS = 4_000_000  # at a time
 _LOW = np.int64(0xFFFFFFFF)
 # Letters of scripts without spaces between words; each counts as a word of its own.
@@ -43,9 +43,9 @@ def near_pairs(
 ) -> Int64[np.ndarray, "pairs 2"]:
     """Find the pairs of texts that are nearly equal.
 
-    Each text has its rarest shingles looked up, as many as a text that is alike enough cannot do without, and only
-    texts that share one of them are compared. Of hundreds of texts that share all their rarest shingles, as forms that
-    were filled in do, the first 32 are compared with the others.
+    MinHash chooses the pairs that are compared, by their exact sets: of pairs just at a threshold of 0.8 it misses one
+    in forty, of those at 0.85 one in four hundred. Of hundreds of texts that look alike to it, as forms that were
+    filled in do, the first 32 are compared with the others.
 
     Args:
         texts: The texts, best without repeats.
@@ -56,13 +56,11 @@ def near_pairs(
         Their positions, the smaller one first, ordered.
 
     References:
-        Bayardo, Ma and Srikant (2007), "Scaling up all pairs similarity search" (prefix filtering).
+        Broder (1997), "On the resemblance and containment of documents".
     """
-    keys, start = _sets(texts, likeness.unit)
-    found = [np.empty((0, 2), dtype=np.int64)]
-    for pairs in _candidates(keys, start, likeness.threshold, side):
-        found.append(pairs[_alike(keys, start, pairs, likeness.threshold)])
-    pairs = np.unique(np.concatenate(found), axis=0)
+    keys, start, bands = _sets(texts, likeness.unit)
+    pairs = _candidates(bands, np.arange(len(texts)) if side is None else side)
+    pairs = pairs[_alike(keys, start, pairs, likeness.threshold)]
     if likeness.unit == "word":
         return pairs
     numbers = texts.str.extract_all(r"\d+").list.join(" ")
@@ -75,18 +73,43 @@ def letters(text: pl.Expr) -> pl.Expr:
     return plain.str.replace_all(r"\s+", " ").str.strip_chars()
 
 
-def _sets(texts: pl.Series, unit: str) -> tuple[Int64[np.ndarray, " total"], Int64[np.ndarray, " texts+1"]]:
-    """Give the hashed shingles of each text, sorted, as `text << 32 | hash`, and where each text starts."""
+def _sets(
+    texts: pl.Series, unit: str
+) -> tuple[Int64[np.ndarray, " total"], Int64[np.ndarray, " texts+1"], UInt64[np.ndarray, "texts bands"]]:
+    """Give the hashed shingles of each text, sorted, as `text << 32 | hash`; where each text starts; and its bands."""
     parts, counts = [np.empty(0, dtype=np.int64)], [np.zeros(1, dtype=np.int64)]
+    bands = [np.empty((0, _BANDS), dtype=np.uint64)]
     with task("comparing texts", total=len(texts), unit="texts") as advance:
         for first in range(0, len(texts), _SLICE):
             plain = pl.DataFrame({"text": texts.slice(first, _SLICE)}).select(letters(pl.col("text").fill_null("")))
             units, of_text = _letters(plain["text"]) if unit == "letter" else _words(plain["text"])
             keys = _without_repeats(_shingled(units, of_text))
+            count = np.bincount(keys >> np.int64(32), minlength=len(plain))
+            bands.append(_banded(keys.astype(np.uint32), count))
             parts.append(keys + (np.int64(first) << np.int64(32)))
-            counts.append(np.bincount(keys >> np.int64(32), minlength=len(plain)))
+            counts.append(count)
             advance(len(plain))
-    return np.concatenate(parts), np.cumsum(np.concatenate(counts))
+    return np.concatenate(parts), np.cumsum(np.concatenate(counts)), np.concatenate(bands)
+
+
+def _banded(
+    hashes: UInt32[np.ndarray, " shingles"], count: Int64[np.ndarray, " texts"]
+) -> UInt64[np.ndarray, "texts bands"]:
+    """Hash the least hashes of each text, band by band; texts that are alike agree in some band. Empty ones in none."""
+    bands = np.tile(_mixed(np.arange(len(count), dtype=np.uint64))[:, None], (1, _BANDS))
+    known = count > 0
+    if not known.any():
+        return bands
+    begins = (np.cumsum(count) - count)[known]
+    for band in range(_BANDS):
+        state = np.full(len(begins), band, dtype=np.uint64)
+        for row in range(_IN_BAND):
+            factor, shift = (_mixed(np.array([2 * (band * _IN_BAND + row) + k], dtype=np.uint64))[0] for k in (0, 1))
+            # Multiply-add-shift (Dietzfelbinger, 1996): odd factors spread 32 bits evenly.
+            turned = (hashes.astype(np.uint64) * (factor | np.uint64(1)) + shift) >> np.uint64(32)
+            state = _mixed(state ^ np.minimum.reduceat(turned, begins))
+        bands[known, band] = state
+    return bands
 
 
 def _letters(texts: pl.Series) -> tuple[UInt64[np.ndarray, " units"], Int64[np.ndarray, " units"]]:
@@ -124,41 +147,21 @@ def _without_repeats(keys: Int64[np.ndarray, " shingles"]) -> Int64[np.ndarray, 
 
 
 def _candidates(
-    keys: Int64[np.ndarray, " total"],
-    start: Int64[np.ndarray, " texts+1"],
-    threshold: float,
-    side: Integer[np.ndarray, " texts"] | None,
-) -> Iterator[Int64[np.ndarray, "pairs 2"]]:
-    """Yield pairs of texts that share one of their rarest shingles, each pair at least once."""
-    rows = pl.DataFrame({"text": (keys >> np.int64(32)).astype(np.uint32), "hash": keys.astype(np.uint32)})
-    size = np.diff(start)
-    spare = size - np.ceil(threshold * size - 1e-9).astype(np.int64) + 1
-    rows = _rarest(rows, spare)
-    if rows.is_empty():
-        return
-    rows = rows.with_columns(side=pl.Series(side).gather(rows["text"]) if side is not None else rows["text"])
-    rows = rows.sort("hash", "side", "text")
-    by = ["hash"] if side is None else ["hash", "side"]
-    firsts = rows.filter(pl.int_range(pl.len()).over(by) < _WITH_FIRST)
-    shared = rows.group_by("hash", maintain_order=True).len()
-    edges = np.unique(np.searchsorted(np.cumsum(shared["len"].to_numpy()), np.arange(0, rows.height, _ROWS // 64)))
-    for low, high in zip(edges, [*edges[1:], shared.height], strict=True):
-        within = shared["hash"].slice(low, high - low)
-        part = pl.col("hash").is_between(within[0], within[-1]) if len(within) else pl.lit(value=False)
-        pairs = firsts.filter(part).join(rows.filter(part), on="hash", suffix="_other")
+    bands: UInt64[np.ndarray, "texts bands"], side: Integer[np.ndarray, " texts"]
+) -> Int64[np.ndarray, "pairs 2"]:
+    """List the pairs of texts of different sides that agree in some band, ordered."""
+    found = [np.empty((0, 2), dtype=np.int64)]
+    for band in bands.T:
+        rows = pl.DataFrame({"band": band, "side": side}).with_row_index("text")
+        rows = rows.filter(pl.len().over("band") > 1)
+        firsts = rows.filter(pl.int_range(pl.len()).over("band") < _WITH_FIRST)
+        few = rows.filter(pl.col("side") != pl.col("side").first().over("band")).select("band").unique()
+        pairs = firsts.join(few, on="band", how="semi").join(rows, on="band", suffix="_other")
         pairs = pairs.filter(pl.col("side") != pl.col("side_other"))
-        pairs = pairs.select(
-            a=pl.min_horizontal("text", "text_other"), b=pl.max_horizontal("text", "text_other")
-        ).unique()
-        yield pairs.to_numpy().astype(np.int64)
-
-
-def _rarest(rows: pl.DataFrame, spare: Int64[np.ndarray, " texts"]) -> pl.DataFrame:
-    """Keep of each text as many of its rarest shingles as a text like it cannot all lack."""
-    rows = rows.with_columns(n=pl.len().over("hash")).sort("text", "n", "hash")
-    place = pl.int_range(pl.len()).over("text")
-    few = rows.filter(place < pl.Series(spare).gather(rows["text"]))
-    return few.filter(pl.len().over("hash") > 1).select("hash", "text")
+        both = ("text", "text_other")
+        pairs = pairs.select(a=pl.min_horizontal(*both), b=pl.max_horizontal(*both)).unique()
+        found.append(pairs.to_numpy().astype(np.int64))
+    return np.unique(np.concatenate(found), axis=0)
 
 
 def _alike(

@@ -186,8 +186,8 @@ def _pool(dataset: Dataset, how: Dealing) -> tuple[pl.Series, Dealing]:
     """Mark the labels to deal, and fill in the shares."""
     if how.split not in dataset.splits:
         raise DatasetError(
-            f"{dataset.name} has no split {how.split!r} to deal; it has: {', '.join(dataset.splits) or 'none'}. Name one "
-            "of these with --split"
+            f"{dataset.name} has no split {how.split!r} to deal; it has: {', '.join(dataset.splits) or 'none'}. Name "
+            "one of these with --split"
         )
     taken = {how.split, *(("test", "dev") if how.again else ())}
     there = [name for name in ("test", "dev") if name in dataset.splits and name not in taken]
