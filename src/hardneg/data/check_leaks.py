@@ -145,7 +145,8 @@ def _themselves(dataset: Dataset) -> Iterator[pl.DataFrame]:
         by_id = folded.join(asked, on="id", suffix="_asked")
         by_id = by_id.filter(pl.col("text").str.contains(pl.col("text_asked"), literal=True))
         same = [folded.join(asked.drop("id"), left_on=column, right_on="text") for column in columns]
-        yield pl.concat([each.select("query", "document") for each in (*same, by_id)]).unique().sort("query")
+        found = pl.concat([each.select("query", "document") for each in (*same, by_id)])
+        yield found.unique().sort("query", "document")
 
 
 def _near(
