@@ -62,6 +62,7 @@ def findings(capsys):
 
 def test_a_query_that_stands_in_its_own_answer_is_found_through_markup_and_case(tmp_path, findings):
     code = {
+        "d4": "怎样重新设置我的密码。打开设置。",
         "d0": 'def area(r):\n    """Return the area of\n    a circle."""\n    return 3.14 * r * r',
         "d1": "// Sort the list\n// in reverse order.\nlist.sort(reverse=True)",
         "d2": "x = open(path)  # a file",
@@ -72,22 +73,29 @@ def test_a_query_that_stands_in_its_own_answer_is_found_through_markup_and_case(
         "q1": "Sort the list in reverse order",
         "q2": "open a file",
         "q3": "a list in reverse",
+        "q4": "怎样重新设置我的密码",
     }
     labels = [("q0", "d0", "train"), ("q1", "d1", "train"), ("q2", "d2", "train"), ("q3", "d3", "train")]
+    labels += [("q4", "d4", "train")]
     found = findings(written(tmp_path / "set", queries, code, labels))["HN024"]
-    assert (found["count"], found["severity"]) == (2, "warning")
-    assert found["examples"][0] == "q0 in d0: return the area of a circle"
+    assert (found["count"], found["severity"]) == (3, "warning")
+    assert found["examples"][1] == "q0 in d0: return the area of a circle"
     assert "docstring" in found["remedy"]
 
 
 def test_short_queries_and_other_answers_are_no_copies(tmp_path, findings):
-    queries = {"q0": "amber birch", "q1": "cedar delta ember flint"}
+    queries = {"q0": "amber birch", "q1": "cedar delta ember flint", "q2": "北京大学"}
     documents = {
         "d0": "amber birch and more",
+        "d3": "北京大学是中国的一所大学",
         "d1": "cedar delta ember flintstone",
         "d2": "cedar delta ember flint too",
     }
-    found = findings(written(tmp_path / "set", queries, documents, [("q0", "d0", "train"), ("q1", "d1", "train")]))
+    found = findings(
+        written(
+            tmp_path / "set", queries, documents, [("q0", "d0", "train"), ("q1", "d1", "train"), ("q2", "d3", "train")]
+        )
+    )
     assert "HN024" not in found
 
 

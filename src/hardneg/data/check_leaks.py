@@ -8,7 +8,7 @@ from jaxtyping import Int64
 
 from hardneg.data.dataset import HELD_OUT, Dataset
 from hardneg.data.findings import N_EXAMPLES, Finding
-from hardneg.data.resemblance import LIKE_DOCUMENTS, LIKE_QUERIES, Likeness, letters, near_pairs
+from hardneg.data.resemblance import LIKE_DOCUMENTS, LIKE_QUERIES, UNSPACED, Likeness, letters, near_pairs
 from hardneg.data.text import normalised
 
 MINING_DEPTH = 100  # candidates of each source, where `mine` is not told otherwise
@@ -115,7 +115,8 @@ def positives_beyond_the_depth(dataset: Dataset) -> Finding | None:
 def _contained(dataset: Dataset) -> Iterator[pl.DataFrame]:
     """Yield the positive pairs whose query stands in the document, both less case and punctuation."""
     queries = pl.DataFrame({"text": dataset.query_texts}).select(letters(pl.col("text")))["text"]
-    enough = queries.str.count_matches(r"\S+") >= _WORDS
+    # A letter of a script without spaces stands alone here, and says about half as much as a word.
+    enough = queries.str.count_matches(r"\S+") - queries.str.count_matches(UNSPACED) / 2 >= _WORDS
     pairs = (
         dataset.qrels.filter((pl.col("relevance") > 0) & enough.gather(dataset.qrels["query"]))
         .select("query", "document")

@@ -20,8 +20,9 @@ HISTORY_OF = "history_of"
 SEEN = "seen"
 # A split of labels that are known, but would tie a query of one split to an answer of another.
 UNUSED = "unused"
-# Splits that are measured on, and what deals them where a dataset has none.
-HELD_OUT = ("test", "dev")
+# Names of splits that are measured on, and what deals two of them where a dataset has none.
+DEVELOPMENT = ("dev", "validation", "valid", "val", "development")
+HELD_OUT = ("test", *DEVELOPMENT)
 MAKES_SPLITS = "`hardneg data split DATASET -o OUT` makes one, seeded and written down"
 QRELS_SCHEMA = {"query": pl.Int32, "document": pl.Int32, "relevance": pl.Int32, "split": pl.String}
 
@@ -232,7 +233,7 @@ class Dataset:
         """
         if split not in self.splits:
             known = ", ".join(self.splits) or "none"
-            way_out = f". {MAKES_SPLITS}" if split in HELD_OUT else ""
+            way_out = f". {MAKES_SPLITS}" if split in ("test", "dev") else ""
             raise DatasetError(f"{self.name} has no split {split!r}; it has: {known}{way_out}")
         rows = self.qrels.filter((pl.col("split") == split) & (pl.col("relevance") > 0))
         if rows.is_empty():

@@ -16,7 +16,7 @@ _WITH_FIRST = 32  # of the texts that agree in a band, so many are compared with
 _ROWS = 4_000_000  # at a time
 _LOW = np.int64(0xFFFFFFFF)
 # Letters of scripts without spaces between words; each counts as a word of its own.
-_UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
+UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def near_pairs(
 
 def letters(text: pl.Expr) -> pl.Expr:
     """Keep the words of a text: no case, no punctuation, single spaces; letters of unspaced scripts stand alone."""
-    plain = normalised(text).str.replace_all(r"[\W_]+", " ").str.replace_all(f"({_UNSPACED})", " $1 ")
+    plain = normalised(text).str.replace_all(r"[\W_]+", " ").str.replace_all(f"({UNSPACED})", " $1 ")
     return plain.str.replace_all(r"\s+", " ").str.strip_chars()
 
 

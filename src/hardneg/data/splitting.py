@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Int8, Integer, UInt64
 
-from hardneg.data.dataset import UNUSED, Dataset
+from hardneg.data.dataset import DEVELOPMENT, HELD_OUT, UNUSED, Dataset
 from hardneg.data.ties import by_values, tied_documents, tied_queries, times
 from hardneg.errors import DatasetError
 from hardneg.files import replacing
@@ -37,7 +37,7 @@ class Dealing:
         dev_share: Share of the queries for development; None takes 0.1, and 0 where there is a dev split.
         shared_positives: Whether, by query, a document may answer queries of several splits.
         split: The split whose queries are dealt.
-        again: Whether to deal those of `test` and `dev` anew.
+        again: Whether to deal those of `test` and `dev` (or `validation`, `valid`, `val`, `development`) anew.
         seed: Of the draw.
 
     Raises:
@@ -189,13 +189,14 @@ def _pool(dataset: Dataset, how: Dealing) -> tuple[pl.Series, Dealing]:
             f"{dataset.name} has no split {how.split!r} to deal; it has: {', '.join(dataset.splits) or 'none'}. Name "
             "one of these with --split"
         )
-    taken = {how.split, *(("test", "dev") if how.again else ())}
-    there = [name for name in ("test", "dev") if name in dataset.splits and name not in taken]
+    taken = {how.split, *(HELD_OUT if how.again else ())}
+    kept = [name for name in HELD_OUT if name in dataset.splits and name not in taken]
+    there = {"dev" if name in DEVELOPMENT else name: name for name in kept}
     for name, share in (("test", how.test_share), ("dev", how.dev_share)):
         if share and name in there:
             raise DatasetError(
-                f"{dataset.name} already has the split {name!r}, which stays as it is: leave {name}_share out, or deal "
-                "all anew with --again"
+                f"{dataset.name} already has the split {there[name]!r}, which stays as it is: leave {name}_share out, "
+                "or deal all anew with --again"
             )
     test_share = (0.0 if "test" in there else TEST_SHARE) if how.test_share is None else how.test_share
     dev_share = (0.0 if "dev" in there else DEV_SHARE) if how.dev_share is None else how.dev_share

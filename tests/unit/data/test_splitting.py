@@ -205,7 +205,10 @@ def test_splits_that_are_there_stay_until_they_are_dealt_again():
     assert sorted(dealt.dataset.queries_of("test")) == list(range(50))
     with pytest.raises(DatasetError, match=r"already has the splits .*; deal test and dev anew with --again"):
         split_dataset(dealt.dataset)
-    again = split_dataset(dealt.dataset, Dealing(again=True))
+    named = dealt.dataset.qrels.with_columns(pl.col("split").replace("dev", "validation"))
+    with pytest.raises(DatasetError, match="already has the split 'validation'"):
+        split_dataset(Dataset(data.queries, data.documents, named, "given"), Dealing(dev_share=0.1))
+    again = split_dataset(Dataset(data.queries, data.documents, named, "given"), Dealing(again=True))
     assert again.queries == {"train": 140, "dev": 20, "test": 40}
     with pytest.raises(DatasetError, match="no split 'train' to deal; it has: other"):
         split_dataset(Dataset(data.queries, data.documents, given.with_columns(split=pl.lit("other")), "given"))
