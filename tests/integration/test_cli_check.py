@@ -108,14 +108,14 @@ def test_few_copies_among_many_are_good_to_know(tmp_path, findings):
 
 def test_test_queries_and_answers_that_nearly_repeat_training_ones_are_found(tmp_path, findings):
     answer = " ".join(WORDS * 4)
-    queries = {"a": "how do I reset my password", "b": "How do I reset my pasword?", "c": "where is the harbour"}
+    queries = {"a": "how do I reset my password", "b": "How do I reset my passwords?", "c": "where is the harbour"}
     queries |= {"d": "who keeps the light at sea", "e": "how do i reset my password"}
     documents = {"1": answer, "2": answer.replace("haven", "harbour", 1), "3": "in the north", "4": "the keeper does"}
     labels = [("a", "1", "train"), ("d", "4", "train"), ("b", "3", "test"), ("c", "2", "dev"), ("e", "3", "test")]
     found = findings(written(tmp_path / "set", queries, documents, labels))["HN025"]
     assert found["count"] == 2
     assert "1 of 3 queries of dev and test and 1 of 2 answers of dev and test" in found["detail"]
-    assert found["examples"] == ["b ~ a: How do I reset my pasword?", f"2 ~ 1: {documents['2'][:60]}…"]
+    assert found["examples"] == ["b ~ a: How do I reset my passwords?", f"2 ~ 1: {documents['2'][:60]}…"]
     assert "hardneg data split DATASET -o OUT --again" in found["remedy"]
 
 

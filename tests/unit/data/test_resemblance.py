@@ -39,7 +39,7 @@ def test_every_clear_pair_is_found_and_none_that_is_less_alike(likeness):
 @pytest.mark.parametrize(
     ("a", "b", "near"),
     [
-        ("How do I reset my password?", "how do i reset my pasword", True),
+        ("How do I reset my password?", "how do i reset my passwords", True),
         ("how do i reset my password", "how do i reset my account", False),
         ("flights to paris in may", "flights to paris in june", False),
         ("what does clause 12 of the act say", "what does clause 13 of the act say", False),
