@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hardneg.data.dataset import Dataset
     from hardneg.data.reading import read_dataset
+    from hardneg.data.splitting import Dealing, split_dataset
     from hardneg.evaluation.retrieval import evaluate
     from hardneg.evaluation.significance import compare
     from hardneg.negatives import Selection
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Dataset",
+    "Dealing",
     "Recipe",
     "Selection",
     "TrainSettings",
@@ -32,11 +34,13 @@ __all__ = [
     "mine",
     "read_dataset",
     "run",
+    "split_dataset",
     "train",
 ]
 
 _HOME = {
     "Dataset": "hardneg.data.dataset",
+    "Dealing": "hardneg.data.splitting",
     "Recipe": "hardneg.recipe",
     "Selection": "hardneg.negatives",
     "TrainSettings": "hardneg.training.settings",
@@ -46,6 +50,7 @@ _HOME = {
     "mine": "hardneg.pipeline.mining",
     "read_dataset": "hardneg.data.reading",
     "run": "hardneg.pipeline.run",
+    "split_dataset": "hardneg.data.splitting",
     "train": "hardneg.pipeline.training",
 }
 

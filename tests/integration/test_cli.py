@@ -81,7 +81,13 @@ def test_export_writes_what_was_mined(bench, mined, tmp_path, hardneg):
     out = tmp_path / "rows.jsonl"
     found = hardneg("export", bench / "data", mined, "-o", out, "--form", "triplet", "--ids")
     rows = [json.loads(line) for line in out.read_text().splitlines()]
-    assert found == {"path": str(out), "rows": len(rows), "columns": list(rows[0]), "found_positives": 0}
+    assert found == {
+        "path": str(out),
+        "rows": len(rows),
+        "columns": list(rows[0]),
+        "found_positives": 0,
+        "dropped_answers": 0,
+    }
     assert {"query", "positive", "negative"} <= set(rows[0])
 
 

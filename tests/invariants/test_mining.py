@@ -216,8 +216,12 @@ def test_a_split_that_does_not_exist_is_refused_before_anything_is_written(copie
 
 def test_parts_of_another_dataset_are_refused_by_id(copied, tiny, tmp_path):
     mine(copied, sources=[Random()], filters=[], out=tmp_path)
-    with pytest.raises(RunError, match="names query_id 'q4', which tiny does not have"):
+    with pytest.raises(RunError, match="was made from other texts than those of tiny"):
         read_negatives(tmp_path, tiny)
+    alone = tmp_path.parent / f"{tmp_path.name}-alone.parquet"
+    alone.write_bytes((tmp_path / "negatives" / "part-00000.parquet").read_bytes())
+    with pytest.raises(RunError, match="names query_id 'q4', which tiny does not have"):
+        read_negatives(alone, tiny)
     with pytest.raises(RunError, match=r"holds no part-\*\.parquet; mine first"):
         read_negatives(tmp_path / "elsewhere", copied)
 

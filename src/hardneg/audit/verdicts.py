@@ -2,6 +2,7 @@
 
 import csv
 import json
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ _COLUMNS = ("query_id", "doc_id", "query", "document", "positives", "answer")
 _NEEDED = ("query_id", "doc_id", "answer")
 _READ = (*_COLUMNS, "drawn")
 _YES, _NO = ("yes", "y", "1", "true"), ("no", "n", "0", "false")
+_COMPARED = 200  # letters and digits by which a text is known again
 _JOINT = "\n---\n"
 
 
@@ -57,7 +59,7 @@ def read_verdicts(path: Path, dataset: Dataset) -> pl.DataFrame:
 
     Args:
         path: As `write_verdicts` wrote it and somebody filled it in; only `query_id`, `doc_id`, `answer` and, if it is
-            there, `drawn` are looked at.
+            there, `drawn` are read. The columns `query` and `document`, if there, must hold the texts of the ids.
         dataset: Whose ids it names.
 
     Returns:
@@ -65,7 +67,8 @@ def read_verdicts(path: Path, dataset: Dataset) -> pl.DataFrame:
         drawn at random, as all were if the file does not say.
 
     Raises:
-        DatasetError: A line is broken, names an unknown id or a pair twice, or its answer is neither yes nor no.
+        DatasetError: A line is broken, names an unknown id or a pair twice, its answer is neither yes nor no, or its
+            ids mean other texts in this dataset.
     """
     check_name(path)
     positions = {
@@ -79,6 +82,7 @@ def read_verdicts(path: Path, dataset: Dataset) -> pl.DataFrame:
             if str(row[name]) not in known:
                 raise DatasetError(f"{name} {str(row[name])!r} is not in {dataset.name}", path=path, line=line)
         pair = positions["query_id"][str(row["query_id"])], positions["doc_id"][str(row["doc_id"])]
+        _check_texts(row, dataset, pair, path, line)
         if pair in seen:
             raise DatasetError(f"the pair stands on line {seen[pair]} too; keep one", path=path, line=line)
         seen[pair] = line
@@ -103,6 +107,25 @@ def _row(dataset: Dataset, pair: dict[str, Any]) -> dict[str, Any]:
         "positives": dataset.document_texts.gather(dataset.positives.of(query)).to_list(),
         "answer": pair.get("answer", ""),
     }
+
+
+def _check_texts(row: dict[str, Any], dataset: Dataset, pair: tuple[int, int], path: Path, line: int) -> None:
+    """Refuse a verdict on another text than the id means; what a spreadsheet does to quotes and length is no matter."""
+    known = ("query", "query_id", dataset.query_texts[pair[0]]), ("document", "doc_id", dataset.document_texts[pair[1]])
+    for column, id_column, text in known:
+        judged, now = _letters(str(row.get(column) or "")), _letters(text)
+        if judged and judged != now[: len(judged)]:
+            raise DatasetError(
+                f"the verdict is on another text than that of {id_column} {str(row[id_column])!r} in {dataset.name}; "
+                f"name the dataset that was judged, or take the column {column!r} out to go by ids alone",
+                path=path,
+                line=line,
+            )
+
+
+def _letters(text: str) -> str:
+    folded = unicodedata.normalize("NFKC", text[: 4 * _COMPARED]).casefold()
+    return "".join(filter(str.isalnum, folded))[:_COMPARED]
 
 
 def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -23,6 +23,7 @@ from hardneg.cli.review import review
 from hardneg.cli.run import run
 from hardneg.cli.score import score
 from hardneg.cli.spelling import as_typed
+from hardneg.cli.split import split
 from hardneg.cli.status import status
 from hardneg.cli.teacher import teacher_app
 from hardneg.cli.train import train
@@ -48,7 +49,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for builder in (python, code, interactions):
+for builder in (python, code, interactions, split):
     data_app.command()(builder)
 app.add_typer(data_app, name="data")
 app.add_typer(teacher_app, name="teacher")

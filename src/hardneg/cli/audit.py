@@ -11,6 +11,7 @@ import typer
 
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress
+from hardneg.cli.joined import AllowOtherData
 from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Preset, Quiet, ResultsIn, Seed, SkipInvalid, Yes
 from hardneg.cli.planning import check_floor, read_recipe, read_scorer
@@ -76,6 +77,7 @@ def audit(
     threshold: Annotated[float | None, typer.Option(help="Lowest score that the scorer gives an answer.")] = None,
     out: ResultsIn = None,
     seed: Seed = None,
+    allow_other_data: AllowOtherData = False,
     skip_invalid: SkipInvalid = False,
     yes: Yes = False,
     json: Json = False,
@@ -141,7 +143,8 @@ def audit(
         if read is not None:
             found = _read(read, data)
         elif sample is not None:
-            mined = _negatives(data, plan, negatives, size=size, agree=agree)
+            mined = _mined(data, negatives, allow_other_data=allow_other_data, quiet=json or quiet)
+            mined = _negatives(data, plan, size=size, agree=agree) if mined is None else mined
             drawn = draw(mined, data, sample, seed=plan.seed)
             found = _sample(data, drawn, write=write, judge=judge, threshold=threshold, agree=agree)
         elif frontier:
@@ -232,16 +235,26 @@ def _read(path: Path, data: "Dataset") -> "Judged":
     return read_sample(path, data)
 
 
-def _negatives(
-    data: "Dataset", plan: "Plan", folder: Path | None, *, size: int, agree: "Callable[[Sequence[Bill]], None]"
-) -> "pl.DataFrame":
-    """Read negatives that were mined, or mine them."""
-    from hardneg.pipeline.asking import mining_bills
-    from hardneg.pipeline.mining import mine_plan
+def _mined(data: "Dataset", folder: Path | None, *, allow_other_data: bool, quiet: bool) -> "pl.DataFrame | None":
+    """Read negatives that were mined; answers among them stay, unless labels were added: they are to be counted."""
+    from hardneg.pipeline.joining import check_data
     from hardneg.pipeline.parts import read_negatives
 
-    if folder is not None:
-        return read_negatives(folder, data)
+    if folder is None:
+        return None
+    note = check_data(folder, data, allow_other_data=allow_other_data)
+    if note and not quiet:
+        typer.echo(f"hardneg: {note}", err=True)
+    return read_negatives(folder, data, allow_other_data=allow_other_data)
+
+
+def _negatives(
+    data: "Dataset", plan: "Plan", *, size: int, agree: "Callable[[Sequence[Bill]], None]"
+) -> "pl.DataFrame":
+    """Mine the negatives."""
+    from hardneg.pipeline.asking import mining_bills
+    from hardneg.pipeline.mining import mine_plan
+
     agree(mining_bills(data, plan))
     return mine_plan(data, plan, block_size=size).negatives
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from hardneg.cli.display import progress
+from hardneg.cli.joined import AllowOtherData
 from hardneg.cli.options import Json, Quiet, Seed
 
 
@@ -20,6 +21,7 @@ def compare(
         Path | None, typer.Option("-o", "--out", help="Write comparison.json and per_query.parquet there.")
     ] = None,
     seed: Seed = None,
+    allow_other_data: AllowOtherData = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -30,7 +32,7 @@ def compare(
     from hardneg.ladder.runs import compare_runs
 
     with progress(quiet=quiet or json):
-        found = compare_runs(runs, out=out, seed=seed or 0)
+        found = compare_runs(runs, out=out, seed=seed or 0, allow_other_data=allow_other_data)
     if json:
         from json import dumps
 

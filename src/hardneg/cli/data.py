@@ -2,20 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from hardneg.cli.built import refuse_taken, write_built
+from hardneg.cli.check_display import show_check, show_unreadable
 from hardneg.cli.display import progress
 from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid
 from hardneg.data.layout import Layout
-
-if TYPE_CHECKING:
-    from hardneg.data.findings import Check, Lengths
-    from hardneg.data.rejections import Rejections
-    from hardneg.errors import DatasetError
 
 data_app = typer.Typer(help="Build and check datasets.", no_args_is_help=True)
 
@@ -38,7 +34,8 @@ def check(
 ) -> None:
     """Report counts and findings of a dataset; exit with 1 if some finding is an error.
 
-    Rows that cannot be used are an error; with --skip-invalid, a warning.
+    Rows that cannot be used are an error; with --skip-invalid, a warning. A dataset that cannot be read without them
+    either is refused with exit code 2, after all of them were listed.
     """
     from hardneg.data.checks import check_dataset
     from hardneg.data.reading import read_reporting
@@ -53,8 +50,8 @@ def check(
         try:
             data = read_reporting(dataset, rejections, layout=layout)
         except DatasetError as error:
-            _show_unreadable(error, rejections, as_json=as_json)
-            raise typer.Exit(2) from error
+            show_unreadable(dataset, error, rejections, tolerate=skip_invalid, as_json=as_json)
+            raise
         lengths = place and (
             token_lengths(data.query_texts, place),
             token_lengths(data.document_texts, place),
@@ -70,7 +67,7 @@ def check(
     if as_json:
         typer.echo(json.dumps(result.as_dict(), ensure_ascii=False))
     else:
-        _show(result)
+        show_check(result)
     raise typer.Exit(1 if result.has_errors else 0)
 
 
@@ -199,51 +196,3 @@ def conversations(
             )
     more = None if mapping is None else {"mapping": mapping.as_dict()}
     write_built(data, out, as_json=as_json, more=more, lines=() if mapping is None else mapping.lines())
-
-
-def _show_unreadable(error: "DatasetError", rejections: "Rejections", *, as_json: bool) -> None:
-    """Say why nothing could be read, after all that could not be used on the way there."""
-    counts, examples = dict(rejections.counts), dict(rejections.examples)
-    if as_json:
-        typer.echo(json.dumps({"error": str(error), "skipped": counts, "examples": examples}, ensure_ascii=False))
-    for reason, count in counts.items():
-        typer.echo(f"hardneg: {reason}: {count:,}", err=True)
-        for example in examples.get(reason, []):
-            typer.echo(f"    {example}", err=True)
-    typer.echo(f"hardneg: {error}", err=True)
-
-
-def _show(result: "Check") -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    console = Console()
-    queries = f"{result.n_queries:,} queries ({result.labelled_queries:,} with a positive)"
-    documents = f"{result.n_documents:,} documents ({result.labelled_documents:,} with a label)"
-    console.print(f"[bold]{escape(result.dataset)}[/]: {queries}, {documents}")
-    table = Table("split", *("queries", "positives", "judged negatives", "mean positives", "most"))
-    for split, count in result.splits.items():
-        numbers = (f"{count.queries:,}", f"{count.positives:,}", f"{count.judged_negatives:,}")
-        table.add_row(escape(split), *numbers, f"{count.mean_positives:.2f}", f"{count.most_positives:,}")
-    console.print(table)
-    for line in result.mapping.lines() if result.mapping else []:
-        console.print(escape(line), highlight=False, soft_wrap=True)
-    console.print(f"length of queries: {_length(result.query_lengths)}")
-    console.print(f"length of documents: {_length(result.document_lengths)}")
-    colours = {"error": "red", "warning": "yellow", "info": "cyan"}
-    for finding in result.findings:
-        console.print(f"[{colours[finding.severity]}]{finding.code} {finding.severity}[/] [bold]{finding.title}[/]")
-        for line in (
-            finding.detail,
-            *(f"e.g. {example}" for example in finding.examples),
-            f"→ {finding.remedy}",
-        ):
-            console.print(f"    {escape(line)}", highlight=False, soft_wrap=True)
-    if not result.findings:
-        console.print("no findings")
-
-
-def _length(lengths: "Lengths") -> str:
-    middle = f"median {lengths.median:.0f}, 95th percentile {lengths.p95:.0f}, longest {lengths.longest:,}"
-    return f"{middle} {lengths.unit}; {lengths.share_long:.1%} above {lengths.limit}"

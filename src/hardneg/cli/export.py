@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from hardneg.cli.display import progress
+from hardneg.cli.joined import AllowOtherData, mined_for
 from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Quiet, SkipInvalid
 from hardneg.data.layout import Layout
@@ -21,6 +22,7 @@ def export(
     scores: Annotated[bool, typer.Option("--scores", help="Add the scores of positives and negatives.")] = False,
     ids: Annotated[bool, typer.Option("--ids", help="Add the ids of queries and documents.")] = False,
     n_negatives: Annotated[int | None, typer.Option(min=1, help="Negatives in each row of an n-tuple.")] = None,
+    allow_other_data: AllowOtherData = False,
     skip_invalid: SkipInvalid = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -34,11 +36,10 @@ def export(
     from hardneg.data.reading import read_dataset
     from hardneg.negatives.export import export as write
     from hardneg.pipeline.found import found_of, with_found
-    from hardneg.pipeline.parts import read_negatives
 
     with progress(quiet=quiet or json):
         data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
-        mined = read_negatives(negatives, data)
+        mined, n_answers = mined_for(data, negatives, allow_other_data=allow_other_data, quiet=json)
         found = found_of(negatives, data, split=split).join(mined, on="query", how="semi", maintain_order="left")
         table = write(
             with_found(data, found, split=split),
@@ -55,7 +56,7 @@ def export(
         from json import dumps
 
         written = {"path": str(out), "rows": table.height, "columns": table.columns}
-        typer.echo(dumps(written | {"found_positives": found.height}))
+        typer.echo(dumps(written | {"found_positives": found.height, "dropped_answers": n_answers}))
     else:
         if found.height:
             typer.echo(

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from hardneg.cli.display import progress
+from hardneg.cli.joined import AllowOtherData
 from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import Json, Quiet, Seed, SkipInvalid
 from hardneg.data.layout import Layout
@@ -20,6 +21,7 @@ def report(
     ] = None,
     examples: Annotated[int, typer.Option(min=1, help="Queries to show, the hardest and some by chance.")] = 200,
     seed: Seed = None,
+    allow_other_data: AllowOtherData = False,
     skip_invalid: SkipInvalid = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -37,7 +39,7 @@ def report(
         data = None if dataset is None else read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
         hardest = -(-examples // 4)
         caps = Caps(sampled=examples - hardest, hardest=hardest)
-        place = write_report(run, dataset=data, out=out, seed=seed or 0, caps=caps)
+        place = write_report(run, dataset=data, out=out, seed=seed or 0, caps=caps, allow_other_data=allow_other_data)
     size = place.stat().st_size
     if json:
         from json import dumps

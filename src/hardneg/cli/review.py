@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hardneg.cli.joined import AllowOtherData
 from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import Json, Seed, SkipInvalid, given
 from hardneg.data.layout import Layout
@@ -43,6 +44,7 @@ def review(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes a free port.")] = 0,
     open_: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     seed: Seed = None,
+    allow_other_data: AllowOtherData = False,
     skip_invalid: SkipInvalid = False,
     json: Json = False,
     *,
@@ -50,6 +52,7 @@ def review(
 ) -> None:
     """Judge suspected false negatives on a page that only this machine can open."""
     from hardneg.data.reading import read_dataset
+    from hardneg.pipeline.joining import check_data
     from hardneg.pipeline.origin import dataset_of, split_of
     from hardneg.pipeline.verdicts import use_verdicts, with_verdicts
     from hardneg.review.desk import opened_desk
@@ -65,6 +68,9 @@ def review(
         data = dataset_of(run).read()
     else:
         data = read_dataset(dataset or dataset_of(run).path, mapping=layout, skip_invalid=skip_invalid)
+    note = check_data(run, data, allow_other_data=allow_other_data)
+    if note and not json:
+        typer.echo(f"hardneg: {note}", err=True)
     if verdicts is not None:
         split = split_of(run)
         data = with_verdicts(data, use_verdicts(data, read_judged(verdicts, data), split=split)[0], split=split)

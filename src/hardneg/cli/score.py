@@ -7,6 +7,7 @@ import typer
 
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, show_findings
+from hardneg.cli.joined import AllowOtherData, mined_for
 from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Quiet, SkipInvalid, Yes
 from hardneg.cli.planning import read_scorer
@@ -33,6 +34,7 @@ def score(
     candidates: Annotated[
         bool, typer.Option("--candidates", help="Score every candidate of the run, dropped ones too.")
     ] = False,
+    allow_other_data: AllowOtherData = False,
     yes: Yes = False,
     skip_invalid: SkipInvalid = False,
     json: Json = False,
@@ -49,7 +51,7 @@ def score(
     from hardneg.live.record import recording
     from hardneg.pipeline.asking import bill
     from hardneg.pipeline.found import read_found, with_found
-    from hardneg.pipeline.parts import read_negatives, read_parts
+    from hardneg.pipeline.parts import read_parts
     from hardneg.pipeline.scores import pairs_to_score, score_pairs
     from hardneg.recipe.rooms import TEACHER_FALLBACKS
     from hardneg.scoring.protocol import Priced
@@ -58,7 +60,7 @@ def score(
     scorers = [read_scorer(text, fallbacks=TEACHER_FALLBACKS) for text in scorer]
     files = _files(scorers, negatives, out)
     data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
-    mined = read_negatives(negatives, data)
+    mined, _ = mined_for(data, negatives, allow_other_data=allow_other_data, quiet=json or quiet)
     if candidates:
         mined = read_parts(negatives / "candidates", data)
     if negatives.is_dir():

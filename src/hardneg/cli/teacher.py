@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hardneg.cli.display import progress, show_findings
+from hardneg.cli.joined import AllowOtherData, mined_for
 from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, SkipInvalid, from_here, given
 from hardneg.data.layout import Layout
@@ -56,6 +57,7 @@ def train(
     ] = "bm25",
     depth: Annotated[int, typer.Option(min=10, help="Results of the first stage to re-rank.")] = 50,
     seed: Annotated[int, typer.Option(min=0, help="Seed of every random choice.")] = 0,
+    allow_other_data: AllowOtherData = False,
     skip_invalid: SkipInvalid = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -72,7 +74,6 @@ def train(
     _check_datasets_installed()
     from hardneg.data.reading import read_dataset
     from hardneg.live.record import recording
-    from hardneg.pipeline.parts import read_negatives
     from hardneg.scoring.weak_teachers import weak_teacher
     from hardneg.teaching.settings import TeacherSettings
     from hardneg.teaching.training import train_teacher
@@ -83,7 +84,7 @@ def train(
     settings = TeacherSettings(**options, **given(precision=precision), seed=seed)
     source = _source(dataset, first_stage) if evaluate else None
     data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
-    mined = read_negatives(negatives, data)
+    mined, _ = mined_for(data, negatives, allow_other_data=allow_other_data, quiet=json or quiet)
     with progress(quiet=quiet or json), recording(out, "teacher train", dataset=from_here(dataset)):
         taught = train_teacher(from_here(model), data, mined, settings=settings, split=split, out=out)
         found = None

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from hardneg.cli.display import own_negatives_line, progress, show_findings
+from hardneg.cli.joined import AllowOtherData, mined_for
 from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, from_here, given, said_of
 from hardneg.data.layout import Layout
@@ -33,6 +34,7 @@ def train(
         list[str] | None, typer.Option("--set", help="One training setting, as epochs=2. Repeat for more.")
     ] = None,
     seed: Seed = None,
+    allow_other_data: AllowOtherData = False,
     skip_invalid: SkipInvalid = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -47,7 +49,6 @@ def train(
     from hardneg.data.reading import read_dataset
     from hardneg.live.record import recording
     from hardneg.pipeline.found import read_found, with_found
-    from hardneg.pipeline.parts import read_negatives
     from hardneg.pipeline.scores import read_scores
     from hardneg.recipe import Recipe
     from hardneg.training.loop import train as train_model
@@ -57,7 +58,9 @@ def train(
     changes |= {"train": {**parse_settings(set_ or []), **given(seed=seed)}}
     plan = Recipe.load(recipe, changes=changes) if recipe else Recipe.from_table(changes)
     data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
-    mined = None if negatives is None else read_negatives(negatives, data)
+    mined = None
+    if negatives is not None:
+        mined, _ = mined_for(data, negatives, allow_other_data=allow_other_data, quiet=json or quiet)
     if negatives is not None and negatives.is_dir():
         found = read_found(negatives, data)
         data = with_found(data, found, split=plan.mine.split)

@@ -13,6 +13,11 @@ from hardneg.data.check_labels import (
     split_without_positives,
     unlabelled_queries,
 )
+from hardneg.data.check_leaks import (
+    nearly_repeated_between_splits,
+    positives_beyond_the_depth,
+    queries_in_their_positives,
+)
 from hardneg.data.check_texts import (
     duplicate_documents,
     duplicate_queries,
@@ -24,6 +29,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.findings import N_EXAMPLES, Check, Finding, Lengths, Severity, SplitCounts, in_order
 from hardneg.data.rejections import Rejections
 from hardneg.data.text import word_counts
+from hardneg.errors import DatasetError
 
 CHECKS = (
     queries_shared_between_splits,
@@ -39,6 +45,9 @@ CHECKS = (
     split_without_positives,
     no_positives,
     query_in_corpus,
+    queries_in_their_positives,
+    nearly_repeated_between_splits,
+    positives_beyond_the_depth,
 )
 
 
@@ -91,36 +100,40 @@ def check_dataset(
 
 
 def skipped_rows(rejections: Rejections, *, tolerate: bool) -> list[Finding]:
-    """HN010 and HN011: rows that could not be used, and labels that name an unknown id."""
+    """HN010 and HN011: rows that could not be used, a finding for each kind, and labels that name an unknown id."""
     severity: Severity = "warning" if tolerate else "error"
-    unknown = rejections.counts.get("unknown id", 0)
-    broken = {reason: n for reason, n in rejections.counts.items() if reason != "unknown id"}
     findings = []
-    if broken:
-        findings.append(
-            Finding(
-                "HN010",
-                severity,
-                "rows that cannot be used",
-                "left out on reading: " + ", ".join(f"{reason} {n:,} times" for reason, n in broken.items()),
-                "mend the lines named, or read with --skip-invalid to go on without them",
-                sum(broken.values()),
-                tuple(text for reason in broken for text in rejections.examples.get(reason, []))[:N_EXAMPLES],
-            )
-        )
-    if unknown:
-        findings.append(
-            Finding(
-                "HN011",
-                severity,
-                "labels that name an unknown id",
-                f"{unknown:,} qrels rows name a query or document that does not exist",
-                "add the missing records or remove the rows; --skip-invalid leaves them out",
-                unknown,
-                tuple(rejections.examples.get("unknown id", []))[:N_EXAMPLES],
-            )
-        )
+    for reason, n in rejections.counts.items():
+        examples = tuple(rejections.examples.get(reason, []))[:N_EXAMPLES]
+        if reason == "unknown id":
+            detail = f"{n:,} qrels rows name a query or document that does not exist"
+            remedy = "add the missing records or remove the rows; --skip-invalid leaves them out"
+            findings.append(Finding("HN011", severity, "labels that name an unknown id", detail, remedy, n, examples))
+        else:
+            detail = f"left out on reading: {reason} {n:,} times"
+            remedy = "mend the lines named, or read with --skip-invalid to go on without them"
+            findings.append(Finding("HN010", severity, "rows that cannot be used", detail, remedy, n, examples))
     return findings
+
+
+def unreadable(error: DatasetError, rejections: Rejections, *, tolerate: bool = False) -> tuple[Finding, ...]:
+    """HN028: why a dataset cannot be read, with all the rows that were given up on the way.
+
+    Args:
+        error: What reading ended in, the bad rows left out.
+        rejections: What was left out.
+        tolerate: Report these rows as warnings, not as errors.
+
+    Returns:
+        A finding for each kind of row, and the reason.
+    """
+    rows = skipped_rows(rejections, tolerate=tolerate)
+    remedy = (
+        "mend the rows above first: without --skip-invalid, every command stops at the first of them"
+        if rows
+        else "mend what the message names; every command stops there"
+    )
+    return in_order([*rows, Finding("HN028", "error", "cannot be read", str(error), remedy, 1)])
 
 
 def words(texts: pl.Series) -> pl.Series:

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Int32, Integer
 
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.labels import PairSet
-from hardneg.data.text import digest, normalised
+from hardneg.data.text import digest, digest_in_order, normalised
 from hardneg.errors import DatasetError
 from hardneg.files import replacing
 
@@ -19,6 +19,12 @@ from hardneg.files import replacing
 HISTORY_OF = "history_of"
 # A split of labels that nothing is trained or measured on: what the user of a query met before.
 SEEN = "seen"
+# A split of labels that are known, but would tie a query of one split to an answer of another.
+UNUSED = "unused"
+# Names of splits that are measured on, and what deals two of them where a dataset has none.
+DEVELOPMENT = ("dev", "validation", "valid", "val", "development")
+HELD_OUT = ("test", *DEVELOPMENT)
+MAKES_SPLITS = "`hardneg data split DATASET -o OUT` makes one, seeded and written down"
 QRELS_SCHEMA = {"query": pl.Int32, "document": pl.Int32, "relevance": pl.Int32, "split": pl.String}
 
 
@@ -63,12 +69,15 @@ class Dataset:
         Raises:
             DatasetError: A table is empty, an id is repeated, or qrels name an id that does not exist.
         """
+        problems = []
         for table, kind in ((queries, "queries"), (documents, "documents")):
             if table.is_empty():
-                raise DatasetError(f"{name} has no {kind}")
+                problems.append(f"{name} has no {kind}")
             repeated = table.filter(pl.col("id").is_duplicated())["id"]
             if len(repeated):
-                raise DatasetError(f"{kind} of {name} repeat the id {repeated[0]!r}; ids must be unique")
+                problems.append(f"{kind} of {name} repeat the id {repeated[0]!r}; ids must be unique")
+        if problems:
+            raise DatasetError("; ".join(problems))
         positions = qrels.join(
             queries.select(query_id="id").with_row_index("query"),
             on="query_id",
@@ -83,7 +92,9 @@ class Dataset:
         for column, id_column, kind in (("query", "query_id", "query"), ("document", "doc_id", "document")):
             unknown = positions.filter(pl.col(column).is_null())[id_column]
             if len(unknown):
-                raise DatasetError(f"qrels of {name} name the {kind} {unknown[0]!r}, which does not exist")
+                problems.append(f"qrels of {name} name the {kind} {unknown[0]!r}, which does not exist")
+        if problems:
+            raise DatasetError("; ".join(problems))
         return cls(queries, documents, positions.select(pl.col(c).cast(t) for c, t in QRELS_SCHEMA.items()), name)
 
     @property
@@ -225,7 +236,8 @@ class Dataset:
         """
         if split not in self.splits:
             known = ", ".join(self.splits) or "none"
-            raise DatasetError(f"{self.name} has no split {split!r}; it has: {known}")
+            way_out = f". {MAKES_SPLITS}" if split in ("test", "dev") else ""
+            raise DatasetError(f"{self.name} has no split {split!r}; it has: {known}{way_out}")
         rows = self.qrels.filter((pl.col("split") == split) & (pl.col("relevance") > 0))
         if rows.is_empty():
             raise DatasetError(f"split {split!r} of {self.name} has no positive (relevance above 0)")
@@ -251,6 +263,27 @@ class Dataset:
         )
         return digest(pl.Series([digest(column) for column in columns]))
 
+    @cached_property
+    def texts_fingerprint(self) -> str:
+        """Hash of what each id means, whatever the order of rows: where it is equal, what was written by ids fits.
+
+        Documents or queries more or fewer count too: negatives of a smaller corpus are not those of this one.
+        """
+        parts = [digest(pl.Series(self._digests(table, texts))) for table, texts in self._read_texts()]
+        return digest(pl.Series(parts))
+
+    @cached_property
+    def labels_fingerprint(self) -> str:
+        """Hash of the labels by id, whatever the order of rows; the texts may be others."""
+        ids = self.qrels.select(
+            query_id=self.queries["id"].gather(self.qrels["query"]),
+            doc_id=self.documents["id"].gather(self.qrels["document"]),
+            relevance=pl.col("relevance").cast(pl.String),
+            split="split",
+        ).unique()
+        ids = ids.sort(ids.columns)
+        return digest(pl.Series([digest(column) for column in ids.iter_columns()]))
+
     def write(self, path: Path | str) -> Path:
         """Write the dataset as a folder of Parquet files that `read_dataset` reads back.
 
@@ -271,6 +304,18 @@ class Dataset:
             with replacing(folder / f"{name}.parquet") as temporary:
                 table.write_parquet(temporary)
         return folder
+
+    def _read_texts(self) -> tuple[tuple[pl.DataFrame, list[pl.Series]], ...]:
+        """Give each table with the columns that models and sources read of it."""
+        further = [self._as_texts(name) for name in ("turn_text", "history", "rewrite") if name in self.queries.columns]
+        if HISTORY_OF in self.queries.columns:
+            further.append(self.queries[HISTORY_OF].cast(pl.String).fill_null(""))
+        return (self.queries, [self.query_texts, *further]), (self.documents, [self.document_texts])
+
+    @staticmethod
+    def _digests(table: pl.DataFrame, texts: list[pl.Series]) -> list[str]:
+        order = table["id"].arg_sort()
+        return [digest_in_order(column, order) for column in (table["id"], *texts)]
 
     def _as_texts(self, column: str) -> pl.Series:
         values = self.queries[column]

@@ -1,6 +1,7 @@
 """Search the whole corpus for the queries of a split and measure what comes back."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -41,6 +42,8 @@ class Evaluation:
         qrels: Columns `query_id`, `doc_id`, `relevance`: the labels of the split.
         shown: What the rankings show of the catalogue; None where documents have no popularity.
         excluded: What was left out of the rankings.
+        data: Hashes of the `texts` and the `labels` that were searched, by which evaluations are compared; None where
+            nobody noted them.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Evaluation:
     qrels: pl.DataFrame
     shown: Shown | None = None
     excluded: Excluded | None = None
+    data: Mapping[str, str] | None = None
 
     def figures(self, *, seed: int = 0) -> dict[str, Figure]:
         """Give each mean with its interval and the number of queries."""
@@ -85,6 +89,7 @@ class Evaluation:
         summary = {"name": self.name, "split": self.split, "depth": self.depth, "metrics": self.figures()}
         summary |= {} if self.excluded is None else {"excluded": self.excluded.as_dict()}
         summary |= {} if self.shown is None else {"shown": asdict(self.shown)}
+        summary |= {} if self.data is None else {"data": dict(self.data)}
         with replacing(folder / "metrics.json") as temporary:
             temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         return folder
@@ -144,7 +149,9 @@ def evaluate(
     of_items = POPULARITY in dataset.documents.columns
     per_query = measure(qrels, run, names=[*measures_within(depth), *(ITEM_MEASURES if of_items else ())])
     shown = measure_shown(run, qrels, dataset.documents) if of_items else None
-    return Evaluation(name or retriever.name, split, depth, means(per_query), per_query, run, qrels, shown, excluded)
+    data = {"texts": dataset.texts_fingerprint, "labels": dataset.labels_fingerprint}
+    title = name or retriever.name
+    return Evaluation(title, split, depth, means(per_query), per_query, run, qrels, shown, excluded, data)
 
 
 def _with_ids(dataset: Dataset, rows: pl.DataFrame, *columns: str) -> pl.DataFrame:

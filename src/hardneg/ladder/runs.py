@@ -18,6 +18,7 @@ from hardneg.pipeline.run import MEASURE
 from hardneg.pipeline.state import read_state
 
 _MADE = ("mine", "score", "train")
+_DATA = ("texts", "labels")
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Run:
         row: What its last model measured.
         cost: What it took to make that model; nothing is known of what `hardneg evaluate` measured.
         fingerprint: Hash of its dataset; None if nothing is known of it.
+        data: Hashes of its `texts` and its `labels`; empty if an earlier version wrote it.
         settings: Split and depth of the evaluation, and what was left out of the rankings.
     """
 
@@ -36,6 +38,7 @@ class Run:
     row: Row
     cost: Cost
     fingerprint: str | None
+    data: dict[str, str]
     settings: tuple[str, int, str]
 
 
@@ -61,22 +64,27 @@ def read_run(path: Path, *, name: str) -> Run:
             "or of `hardneg evaluate --out`"
         )
     measured = [read_state(folder / "metrics.json", keys=("split", "depth")) for folder in folders]
+    pinned = manifest.get("fingerprints", {})
     return Run(
         path=path,
         row=Row(name, [read_table(folder / "per_query.parquet") for folder in folders]),
         cost=_cost(manifest.get("stages", {}), chain, n_seeds=len(folders)),
-        fingerprint=manifest.get("fingerprints", {}).get("dataset"),
+        fingerprint=pinned.get("dataset"),
+        data={name: pinned[name] for name in _DATA if name in pinned} or measured[0].get("data", {}),
         settings=(measured[0]["split"], measured[0]["depth"], measured[0].get("excluded", {}).get("rule", "none")),
     )
 
 
-def compare_runs(paths: Sequence[Path], *, out: Path | None = None, seed: int = 0) -> dict[str, Any]:
+def compare_runs(
+    paths: Sequence[Path], *, out: Path | None = None, seed: int = 0, allow_other_data: bool = False
+) -> dict[str, Any]:
     """Compare finished runs: each with the one before it, and with the first.
 
     Args:
         paths: Their folders, at least two.
         out: Where `comparison.json` and `per_query.parquet` go; None writes nothing.
         seed: Of the bootstrap and of the randomisation tests.
+        allow_other_data: Whether labels may differ, as where training labels were added; texts may not.
 
     Returns:
         `seed`, and the same keys as `ladder.json`, as far as they make sense.
@@ -87,7 +95,7 @@ def compare_runs(paths: Sequence[Path], *, out: Path | None = None, seed: int = 
     if len({path.resolve() for path in paths}) < len(paths) or len(paths) < 2:
         raise RunError("compare: name two runs or more, each once")
     runs = [read_run(path, name=name) for path, name in zip(paths, _names(paths), strict=True)]
-    _check_alike(runs)
+    _check_alike(runs, allow_other_data=allow_other_data)
     comparisons = compared([run.row for run in runs], base=runs[0].row.name, seed=seed)
     split, *_ = runs[0].settings
     found: dict[str, Any] = {
@@ -150,16 +158,30 @@ def _cost(stages: dict[str, dict[str, float]], chain: Sequence[str], *, n_seeds:
     return Cost(round(shared_s + train_s, 3), round(shared_s, 3), round(train_s, 3), 0.0, peak_gb, 0.0, 0)
 
 
-def _check_alike(runs: Sequence[Run]) -> None:
+def _check_alike(runs: Sequence[Run], *, allow_other_data: bool) -> None:
     first = runs[0]
     for run in runs[1:]:
-        if None not in (first.fingerprint, run.fingerprint) and run.fingerprint != first.fingerprint:
-            raise RunError(f"{first.path} and {run.path} are runs on different datasets; compare runs on the same one")
+        _check_data(first, run, allow_other_data=allow_other_data)
         if run.settings != first.settings:
             raise RunError(
                 f"{first.path} measured split, depth and --exclude {first.settings}, {run.path} {run.settings}; "
                 "measure both alike"
             )
+
+
+def _check_data(first: Run, run: Run, *, allow_other_data: bool) -> None:
+    """Refuse runs on different texts, and on different labels unless that is wanted."""
+    known = first.data and run.data
+    unlike = {name for name in _DATA if known and first.data[name] != run.data[name]}
+    if "texts" in unlike or (
+        not known and None not in (first.fingerprint, run.fingerprint) and run.fingerprint != first.fingerprint
+    ):
+        raise RunError(f"{first.path} and {run.path} are runs on different datasets; compare runs on the same one")
+    if unlike and not allow_other_data:
+        raise RunError(
+            f"{first.path} and {run.path} are runs on different labels of the same texts; compare runs on the same "
+            "ones, or compare them all the same with --allow-other-data (allow_other_data=True in Python)"
+        )
 
 
 def _entry(run: Run, first: Run, *, seed: int) -> dict[str, Any]:

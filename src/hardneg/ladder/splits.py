@@ -4,10 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hardneg.data.dataset import Dataset
+from hardneg.data.dataset import DEVELOPMENT, Dataset
 from hardneg.errors import DatasetError
-
-_DEVELOPMENT = ("dev", "validation", "valid", "val", "development")
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ def choose_splits(dataset: Dataset, *, train: str, dev: str | None, test: str) -
     Raises:
         DatasetError: One does not exist, has no positive, or is named twice.
     """
-    found = dev or next((name for name in _DEVELOPMENT if name in dataset.splits and name not in (train, test)), None)
+    found = dev or next((name for name in DEVELOPMENT if name in dataset.splits and name not in (train, test)), None)
     named = [name for name in (train, found, test) if name is not None]
     if len(set(named)) < len(named):
         raise DatasetError(f"ladder: train, dev and test are {', '.join(named)}; they must be different splits")

@@ -7,6 +7,7 @@ import polars as pl
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError, RunError
 from hardneg.files import replacing
+from hardneg.negatives.answers import without_answers
 from hardneg.negatives.forms import FORMS, arrange
 
 SUFFIXES = (".jsonl", ".parquet")
@@ -34,7 +35,8 @@ def export(
     | labeled-list | query | `query`, `documents`, `labels` |
 
     Documents are given as models see them, the title before the text; prompts are left to the trainer. A
-    query without negatives has no row.
+    query without negatives has no row. Negatives that answer their query by the labels of any split, by id or by equal
+    text, are left out: `without_answers` counts them.
 
     Args:
         dataset: The dataset that the negatives were mined from.
@@ -63,6 +65,7 @@ def export(
     """
     _check(form, path, n_negatives)
     query, positive = dataset.pairs_of(split)
+    negatives, _ = without_answers(negatives, dataset)
     pairs = pl.DataFrame({"query": query, "positive": positive})
     rows = arrange(pairs, negatives, form, scores=scores, n_negatives=n_negatives)
     if rows.is_empty():

@@ -48,9 +48,8 @@ def _triplets(pairs: pl.DataFrame, negatives: pl.DataFrame, *, scores: bool) -> 
 
 
 def _tuples(pairs: pl.DataFrame, negatives: pl.DataFrame, *, scores: bool, n_negatives: int | None) -> pl.DataFrame:
-    lists = negatives.group_by("query", maintain_order=True).agg(
-        "document", pl.col("positive_score").head(1).append(pl.col("score")).alias("scores")
-    )
+    told = [pl.col("positive_score").head(1).append(pl.col("score")).alias("scores")] if scores else []
+    lists = negatives.group_by("query", maintain_order=True).agg("document", *told)
     lengths = lists["document"].list.len()
     width = int(lengths.to_numpy().max(initial=0)) if n_negatives is None else n_negatives
     short = lists.filter(lengths < width).height

@@ -6,6 +6,7 @@ import polars as pl
 
 from hardneg.data.dataset import QRELS_SCHEMA, Dataset
 from hardneg.files import replacing
+from hardneg.pipeline.joining import check_data
 from hardneg.pipeline.parts import read_parts, scan_parts
 from hardneg.pipeline.state import read_state
 
@@ -78,6 +79,7 @@ def found_of(negatives: Path, dataset: Dataset, *, split: str) -> pl.DataFrame:
     Raises:
         RunError: The file is damaged or of another dataset.
     """
+    check_data(negatives, dataset, labels=False)
     found = read_found(negatives, dataset)
     mined = read_state(negatives / "mining.json", keys=("split",)) if found.height else {}
     return found if mined.get("split", split) == split else found.clear()

@@ -15,6 +15,7 @@ from jaxtyping import Int32
 from hardneg.audit.fitting import fit_filters
 from hardneg.components import build, picked
 from hardneg.data.dataset import Dataset
+from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.findings import Finding
 from hardneg.errors import InputError, RunError
 from hardneg.files import replacing
@@ -24,6 +25,7 @@ from hardneg.negatives import Selection
 from hardneg.negatives.mining import Plan, mine_block
 from hardneg.pipeline.found import found_answers, read_found, write_found
 from hardneg.pipeline.funnel import funnel
+from hardneg.pipeline.joining import data_of
 from hardneg.pipeline.mining_findings import mining_findings
 from hardneg.pipeline.parts import part_files, part_path, read_parts, readable, scan_parts, with_ids, write_part
 from hardneg.pipeline.state import read_state
@@ -155,7 +157,7 @@ def mine_plan(
     if out is None:
         mined = _mine_in_memory(labelled, plan, block_size, used)
     else:
-        mined = _mine_to(Path(out), labelled, plan, block_size, used, fingerprint=dataset.fingerprint)
+        mined = _mine_to(Path(out), labelled, plan, block_size, used, source=dataset)
     return replace(mined, verdicts=became)
 
 
@@ -177,11 +179,12 @@ def _fitted(plan: Plan, dataset: Dataset) -> Plan:
 
 
 def _mine_to(
-    folder: Path, dataset: Dataset, plan: Plan, block_size: int, used: pl.DataFrame | None, *, fingerprint: str
+    folder: Path, dataset: Dataset, plan: Plan, block_size: int, used: pl.DataFrame | None, *, source: Dataset
 ) -> Mined:
-    """Mine into a folder, which belongs to the dataset without the verdicts (`fingerprint`) and to these."""
+    """Mine into a folder, which belongs to the dataset without the verdicts (`source`) and to these."""
     judged = {} if used is None else {"verdicts": verdicts_digest(used, dataset)}
-    block_size = _claim(folder, judged | plan.identity(dataset) | {"dataset": fingerprint}, block_size)
+    identity = judged | plan.identity(dataset) | {"dataset": source.fingerprint}
+    block_size = _claim(folder, identity, block_size, data=data_of(source))
     with _given_up_if_refused(folder):
         plan = fit_filters(plan, dataset, folder / "filters")
         for number, block in enumerate(_tracked(plan.blocks(dataset, block_size))):
@@ -194,19 +197,20 @@ def _mine_to(
         counts = _count(scan_parts(folder / "candidates"), scan_parts(folder / "negatives"), dataset, plan)
         write_found(folder, None if used is None else with_ids(judged_answers(used), dataset))
     findings = mining_findings(counts, dataset, plan)
-    _note(folder, findings)
+    _note(folder, findings, source.mapping)
     with replacing(folder / "funnel.json") as temporary:
         temporary.write_text(json.dumps(counts, indent=2) + "\n")
     negatives = read_parts(folder / "negatives", dataset)
     return Mined(negatives, counts, read_found(folder, dataset), plan, findings=findings)
 
 
-def _note(folder: Path, findings: tuple[Finding, ...]) -> None:
-    """Write findings beside what identifies a plan."""
+def _note(folder: Path, findings: tuple[Finding, ...], mapping: FieldMapping | None) -> None:
+    """Write findings, and how the dataset was read, beside what identifies a plan."""
     path = folder / "mining.json"
-    state = read_state(path, keys=())
+    state = read_state(path, keys=()) | {"findings": [asdict(each) for each in findings]}
+    state |= {} if mapping is None else {"mapping": mapping.as_dict()}
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps({**state, "findings": [asdict(each) for each in findings]}, indent=2))
+        temporary.write_text(json.dumps(state, indent=2))
 
 
 def _count(candidates: pl.LazyFrame, negatives: pl.LazyFrame, dataset: Dataset, plan: Plan) -> dict[str, Any]:
@@ -219,13 +223,14 @@ def _count(candidates: pl.LazyFrame, negatives: pl.LazyFrame, dataset: Dataset, 
     )
 
 
-def _claim(folder: Path, identity: dict[str, Any], block_size: int) -> int:
+def _claim(folder: Path, identity: dict[str, Any], block_size: int, *, data: dict[str, str]) -> int:
     """Write down what is mined into a folder, or check that it is the same as before.
 
     Args:
         folder: Where parts are or will be.
         identity: What is mined.
         block_size: Queries of a part, if none are there yet.
+        data: What those who read the folder compare their dataset with; no part of what decides the negatives.
 
     Returns:
         Queries of a part: parts that are there have the size that they were begun with.
@@ -245,9 +250,11 @@ def _claim(folder: Path, identity: dict[str, Any], block_size: int) -> int:
             )
         if not isinstance(before["block_size"], int) or before["block_size"] < 1:
             raise RunError(f"{path} is damaged: block_size is {before['block_size']!r}; delete {folder} to mine anew")
-        return before["block_size"]
+        block_size = before["block_size"]
+        if before.items() >= data.items():
+            return block_size
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps({**identity, "block_size": block_size}, indent=2))
+        temporary.write_text(json.dumps({**before, **identity, "block_size": block_size, **data}, indent=2))
     return block_size
 
 

@@ -9,6 +9,8 @@ import polars as pl
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
 from hardneg.files import replacing
+from hardneg.negatives.answers import without_answers
+from hardneg.pipeline.joining import check_data
 
 
 def part_path(folder: Path, number: int) -> Path:
@@ -78,19 +80,31 @@ def read_parts(path: Path, dataset: Dataset) -> pl.DataFrame:
     return table.select("query", "document", *rest)
 
 
-def read_negatives(path: Path, dataset: Dataset) -> pl.DataFrame:
+def read_negatives(path: Path, dataset: Dataset, *, allow_other_data: bool = False) -> pl.DataFrame:
     """Read mined negatives from a run folder, from its `negatives/`, or from one Parquet file.
+
+    A Parquet file that lies in no run does not say what it was made from: of such a file only the ids are checked.
 
     Args:
         path: One of these three.
         dataset: The dataset that was mined.
+        allow_other_data: Whether its labels may be others than those that were mined with; negatives that have become
+            answers since are left out then. Its texts must be the same.
 
     Returns:
         The negatives table, with positions `query` and `document` in place of ids.
 
     Raises:
-        RunError: Nothing is there, mining was interrupted, or an id is not of this dataset.
+        RunError: Nothing is there, mining was interrupted, an id is not of this dataset, or its texts or labels are not
+            those that were mined.
     """
+    check_data(path, dataset, allow_other_data=allow_other_data)
+    mined = read_mined(path, dataset)
+    return without_answers(mined, dataset)[0] if allow_other_data else mined
+
+
+def read_mined(path: Path, dataset: Dataset) -> pl.DataFrame:
+    """Read mined negatives as `read_negatives` does, without asking which data they were mined from."""
     inside = path / "negatives"
     if (path / "mining.json").exists() and not (path / "funnel.json").exists():
         raise RunError(f"mining into {path} was interrupted; run it again, it goes on where it stopped")

@@ -13,6 +13,7 @@ from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.reading import read_dataset
 from hardneg.errors import DatasetError, MissingExtraError, RunError
 from hardneg.files import replacing
+from hardneg.pipeline.joining import check_data
 from hardneg.pipeline.ladder_contents import (
     read_ladder,
     read_ladder_dataset,
@@ -48,6 +49,7 @@ def write_report(
     out: Path | str | None = None,
     seed: int = 0,
     caps: "Caps | None" = None,
+    allow_other_data: bool = False,
 ) -> Path:
     """Write the report of a run folder: one HTML file that needs nothing else.
 
@@ -58,6 +60,7 @@ def write_report(
         out: The file; `report.html` in the folder if None.
         seed: Of the draw of examples.
         caps: How many examples are shown.
+        allow_other_data: Whether the labels of `dataset` may be others than those that were mined with.
 
     Returns:
         The file.
@@ -70,7 +73,7 @@ def write_report(
     from hardneg.report.page import page
 
     folder = Path(folder)
-    contents = read_contents(folder, dataset=dataset, seed=seed)
+    contents = read_contents(folder, dataset=dataset, seed=seed, allow_other_data=allow_other_data)
     with readable(folder):
         text = page(contents, caps=caps)
     place = folder / "report.html" if out is None else Path(out)
@@ -79,13 +82,16 @@ def write_report(
     return place
 
 
-def read_contents(folder: Path, *, dataset: Dataset | None = None, seed: int = 0) -> "Contents":
+def read_contents(
+    folder: Path, *, dataset: Dataset | None = None, seed: int = 0, allow_other_data: bool = False
+) -> "Contents":
     """Read what a report of a folder is made of.
 
     Args:
         folder: As for `write_report`.
         dataset: As for `write_report`.
         seed: Of the draw of examples.
+        allow_other_data: As for `write_report`.
 
     Returns:
         Everything that is there.
@@ -96,7 +102,11 @@ def read_contents(folder: Path, *, dataset: Dataset | None = None, seed: int = 0
     if not folder.is_dir():
         raise RunError(f"{folder} is no folder; name the folder of a run")
     ladder = read_ladder(folder)
-    contents = _of_run(folder, dataset) if ladder is None else _of_ladder(folder, ladder, dataset)
+    contents = (
+        _of_run(folder, dataset, allow_other_data=allow_other_data)
+        if ladder is None
+        else _of_ladder(folder, ladder, dataset, allow_other_data=allow_other_data)
+    )
     contents = replace(contents, audits=list(read_audited(folder)), seed=seed)
     if not (contents.mined or contents.rows or contents.trained or contents.audits or contents.ladder):
         raise RunError(
@@ -106,13 +116,14 @@ def read_contents(folder: Path, *, dataset: Dataset | None = None, seed: int = 0
     return contents
 
 
-def _of_run(folder: Path, dataset: Dataset | None) -> "Contents":
+def _of_run(folder: Path, dataset: Dataset | None, *, allow_other_data: bool) -> "Contents":
     from hardneg.report.contents import Contents
 
     manifest, recipe = read_state(folder / "manifest.json", keys=("recipe", "stages")), _recipe(folder)
     mined, unfinished = read_mined(folder)
     rows = read_rows(folder, manifest.get("chain", []))
-    data, why_not = _dataset(folder, dataset, dataset_settings(folder)) if mined or rows else (None, [])
+    named = dataset_settings(folder)
+    data, why_not = _dataset(folder, dataset, named, allow_other_data=allow_other_data) if mined or rows else (None, [])
     return Contents(
         name=recipe.get("name") or folder.resolve().name,
         facts=_facts(manifest, recipe, data),
@@ -127,11 +138,12 @@ def _of_run(folder: Path, dataset: Dataset | None) -> "Contents":
     )
 
 
-def _of_ladder(folder: Path, ladder: "Ladder", dataset: Dataset | None) -> "Contents":
+def _of_ladder(folder: Path, ladder: "Ladder", dataset: Dataset | None, *, allow_other_data: bool) -> "Contents":
     from hardneg.report.contents import Contents
 
     mined = read_ladder_mined(folder, first=ladder.subject)
-    data, why_not = _dataset(folder, dataset, read_ladder_dataset(folder)) if mined else (None, [])
+    named = read_ladder_dataset(folder)
+    data, why_not = _dataset(folder, dataset, named, allow_other_data=allow_other_data) if mined else (None, [])
     return Contents(
         name=folder.resolve().name,
         facts=read_ladder_facts(folder),
@@ -156,18 +168,15 @@ def _recipe(folder: Path) -> dict[str, Any]:
     return tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
-def _dataset(folder: Path, given: Dataset | None, settings: Mapping[str, Any]) -> tuple[Dataset | None, list[str]]:
+def _dataset(
+    folder: Path, given: Dataset | None, settings: Mapping[str, Any], *, allow_other_data: bool
+) -> tuple[Dataset | None, list[str]]:
     """Find the texts: what was given, what the run built, or what its recipe names; else say why there are none."""
-    expected = {
-        state["dataset"]
-        for pattern in ("mining.json", "stages/*/mining.json", "shared/mined/*/mining.json")
-        for file in folder.glob(pattern)
-        if (state := read_state(file, keys=()))
-    }
+    patterns = ("mining.json", "stages/*/mining.json", "shared/mined/*/mining.json")
+    places = [file.parent for pattern in patterns for file in sorted(folder.glob(pattern))]
     if given is not None:
-        if expected and given.fingerprint not in expected:
-            raise RunError(f"{given.name} is not the dataset that was mined into {folder}; name the one that was")
-        return given, []
+        notes = [check_data(place, given, allow_other_data=allow_other_data) for place in places]
+        return given, [f"{note}." for note in notes if note]
     place = settings.get("path")
     if place is None or str(place).startswith("hf:"):
         return None, [_NO_TEXTS]
@@ -176,9 +185,11 @@ def _dataset(folder: Path, given: Dataset | None, settings: Mapping[str, Any]) -
         found = read_dataset(place, mapping=layout, skip_invalid=settings.get("skip_invalid", False))
     except (DatasetError, OSError):
         return None, [_NO_TEXTS]
-    if expected and found.fingerprint not in expected:
+    try:
+        notes = [check_data(each, found, allow_other_data=True) for each in places]
+    except RunError:
         return None, [f"{place} has changed since it was mined, so queries and documents are shown by id."]
-    return found, []
+    return found, [f"{note}." for note in notes if note]
 
 
 def _read_as(manifest: Mapping[str, Any], data: Dataset | None) -> dict[str, str]:

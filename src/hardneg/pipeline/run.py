@@ -16,6 +16,7 @@ from hardneg.evaluation.significance import compare
 from hardneg.pipeline.before_work import check_files, check_parts
 from hardneg.pipeline.chain import in_batch_rows, planned_stages, stage_rows, train_stages, training_place
 from hardneg.pipeline.folder import RunFolder, link_tree
+from hardneg.pipeline.joining import data_of
 from hardneg.pipeline.mining import Mined
 from hardneg.pipeline.parts import read_table
 from hardneg.pipeline.reporting import write_report
@@ -95,6 +96,8 @@ def _dataset(recipe: Recipe, folder: RunFolder) -> Dataset:
     folder.pin("dataset", dataset.fingerprint)
     if dataset.mapping is not None:
         folder.manifest["mapping"] = dataset.mapping.as_dict()
+    for name, value in data_of(dataset).items():
+        folder.pin(name, value)
     for stage in recipe.stages:
         if stage.mine.verdicts is not None:
             name = f"file of verdicts for {stage.name!r}" if recipe.stage else "file of verdicts"

@@ -12,6 +12,7 @@ import polars as pl
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError, RunError
 from hardneg.files import replacing
+from hardneg.pipeline.joining import check_data
 from hardneg.pipeline.parts import read_parts, write_part
 from hardneg.pipeline.state import read_state
 from hardneg.scoring.protocol import Scorer, Storable
@@ -107,7 +108,7 @@ def score_pairs(dataset: Dataset, pairs: pl.DataFrame, scorer: Scorer, *, out: P
         other_mean=_mean(table.filter(~pairs["positive"])),
         seconds=round(seconds, 3),
     )
-    _record(out, identity | asdict(found) | {"path": out.name})
+    _record(out, identity | asdict(found) | {"path": out.name, "texts": dataset.texts_fingerprint})
     write_part(table, dataset, out)  # the last: a file of scores always has its record
     return found
 
@@ -129,6 +130,9 @@ def check_names(scorers: Sequence[Scorer]) -> None:
 def read_scores(path: Path, dataset: Dataset) -> pl.DataFrame:
     """Read teacher scores from a run folder, from its `scores/`, or from one Parquet file.
 
+    Scores are of texts, so labels may have changed since. A file without its record (`.json` beside it) that lies in no
+    run does not say which texts: of such a file only the ids are checked.
+
     Args:
         path: One of these three; of a folder, the scores of all its teachers are read.
         dataset: The dataset that was mined.
@@ -137,12 +141,14 @@ def read_scores(path: Path, dataset: Dataset) -> pl.DataFrame:
         The scores table, with positions `query` and `document` in place of ids.
 
     Raises:
-        RunError: Nothing is there, it cannot be read, or an id is not of this dataset.
+        RunError: Nothing is there, it cannot be read, an id is not of this dataset, or the scores are of other texts.
     """
     folder = path / _FOLDER if (path / _FOLDER).is_dir() else path
     files = sorted(folder.glob("*.parquet")) if folder.is_dir() else [path]
     if not files or not files[0].exists():
         raise RunError(f"{path} holds no teacher scores; make them: hardneg score DATASET --negatives RUN --scorer …")
+    for file in files:
+        check_data(file, dataset, labels=False)
     return pl.concat([read_parts(file, dataset) for file in files], how="diagonal_relaxed")
 
 

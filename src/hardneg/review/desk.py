@@ -13,6 +13,7 @@ import polars as pl
 from hardneg.data.dataset import Dataset
 from hardneg.data.text import digest
 from hardneg.errors import RunError
+from hardneg.pipeline.joining import check_written, data_of
 from hardneg.review.figures import Figures, figures
 from hardneg.review.marking import marked, query_terms
 from hardneg.review.schedule import Settings, schedule
@@ -123,7 +124,8 @@ def opened_desk(run: Path, dataset: Dataset, database: Path, *, wanted: dict[str
         The desk.
 
     Raises:
-        RunError: There is nothing to review, or the review was begun with other negatives or settings.
+        RunError: There is nothing to review, the texts are not those that were mined, or the review was begun with
+            other negatives or settings.
     """
     negatives = read_reviewable(run, dataset)
     settings = Settings(**wanted)
@@ -131,9 +133,11 @@ def opened_desk(run: Path, dataset: Dataset, database: Path, *, wanted: dict[str
     key = digest(pl.concat([ids["query_id"], ids["doc_id"]]))
     with opened(database) as store:
         begun = store.begun()
+        if store.data():
+            check_written(store.data(), dataset, where=database, labels=False)
         if begun is None:
             pairs, settings = schedule(negatives, dataset, settings)
-            store.begin(pairs, Begun(settings, negatives.height, key))
+            store.begin(pairs, Begun(settings, negatives.height, key), data=data_of(dataset))
             begun = store.begun()
         if begun is None:
             raise RunError(f"{database} could not be written")

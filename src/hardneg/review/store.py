@@ -19,6 +19,7 @@ VERDICTS = get_args(Verdict)
 VOTES_SCHEMA = {"pair": pl.Int64, "reviewer": pl.String, "verdict": pl.String}
 
 _VERSION = 1
+_DATA = "CREATE TABLE IF NOT EXISTS data (texts TEXT NOT NULL, labels TEXT NOT NULL)"  # later than the first reviews
 _TABLES = """
 CREATE TABLE begun (settings TEXT NOT NULL, negatives INTEGER NOT NULL, digest TEXT NOT NULL);
 CREATE TABLE pairs (
@@ -74,14 +75,21 @@ class Store:
         found = self.connection.execute("SELECT settings, negatives, digest FROM begun").fetchone()
         return None if found is None else Begun(Settings(**json.loads(found[0])), *found[1:])
 
-    def begin(self, pairs: pl.DataFrame, begun: Begun) -> None:
-        """Write down what is to be judged, in one step; if somebody else was faster, theirs stands."""
+    def data(self) -> dict[str, str]:
+        """What the pairs were drawn from, as `data_of` describes it; empty in a review of an earlier version."""
+        found = self.connection.execute("SELECT texts, labels FROM data").fetchone()
+        return {} if found is None else {"texts": found[0], "labels": found[1]}
+
+    def begin(self, pairs: pl.DataFrame, begun: Begun, *, data: dict[str, str] | None = None) -> None:
+        """Write down what is to be judged, and of which data, in one step; if somebody was faster, theirs stands."""
         rows = [(number, *row) for number, row in enumerate(pairs.iter_rows())]
         with self._writing():
             if self.begun() is None:
                 self.connection.executemany("INSERT INTO pairs VALUES (?, ?, ?, ?, ?, ?)", rows)
                 values = (json.dumps(begun.settings.as_dict()), begun.negatives, begun.digest)
                 self.connection.execute("INSERT INTO begun VALUES (?, ?, ?)", values)
+                if data is not None:
+                    self.connection.execute("INSERT INTO data VALUES (?, ?)", (data["texts"], data["labels"]))
 
     def pairs(self) -> pl.DataFrame:
         """All pairs: `pair` (number in the order of judging), `query_id`, `doc_id`, `suspect`, `draw`, `shared`."""
@@ -170,6 +178,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             if statement.strip():
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {_VERSION}")
+    connection.execute(_DATA)
     connection.execute("COMMIT")
 
 

@@ -17,16 +17,17 @@ def read_reviewable(run: Path, dataset: Dataset) -> pl.DataFrame:
 
     Args:
         run: Folder of `hardneg mine` or `hardneg run`, its mining finished.
-        dataset: The dataset that was mined.
+        dataset: The dataset that was mined; its labels may be more than those that were mined with.
 
     Returns:
         Columns `query`, `document` (positions), `query_id`, `doc_id`, those of the negatives, and the `rank.<source>`
         and `score.<source>` of each source; the latter only if the run kept its candidates.
 
     Raises:
-        RunError: Nothing is there, mining was interrupted, or no negative is left to judge.
+        RunError: Nothing is there, mining was interrupted, the texts are not those that were mined, or no negative is
+            left to judge.
     """
-    negatives = read_negatives(run, dataset).with_columns(pl.col("query").cast(pl.Int32))
+    negatives = read_negatives(run, dataset, allow_other_data=True).with_columns(pl.col("query").cast(pl.Int32))
     query, document = negatives["query"].to_numpy(), negatives["document"].to_numpy()
     labelled = dataset.judged_negatives.contains(query, document) | dataset.is_answer(query, document)
     negatives = negatives.filter(pl.Series(~labelled))

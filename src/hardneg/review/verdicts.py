@@ -7,6 +7,7 @@ import polars as pl
 from hardneg.audit.verdicts import VERDICTS_SCHEMA, read_verdicts, write_verdicts
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
+from hardneg.pipeline.joining import check_data, check_written
 from hardneg.review.figures import decided
 from hardneg.review.store import Store, database_of, opened
 
@@ -24,7 +25,7 @@ def read_judged(path: Path, dataset: Dataset) -> pl.DataFrame:
         As `read_verdicts` returns them.
 
     Raises:
-        RunError: The run was not reviewed, or the review is of another dataset.
+        RunError: The run was not reviewed, or the review is of a dataset with other texts.
         DatasetError: The file is broken.
     """
     database = database_of(path) if path.is_dir() else path
@@ -35,6 +36,10 @@ def read_judged(path: Path, dataset: Dataset) -> pl.DataFrame:
             f"{path} holds no verdicts; judge some with `hardneg review` first, or name a .csv or .jsonl file"
         )
     with opened(database) as store:
+        if store.data():
+            check_written(store.data(), dataset, where=database, labels=False)
+        else:
+            check_data(database, dataset, labels=False)
         return positions(_judged(store), dataset, database).select(VERDICTS_SCHEMA.keys())
 
 

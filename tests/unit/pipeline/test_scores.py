@@ -113,5 +113,5 @@ def test_scores_name_texts_of_this_dataset_only(tiny, mined, tmp_path):
     pairs = pairs_to_score(tiny, mined, split="train")
     score_pairs(tiny, pairs, Plain(), out=tmp_path / "plain.parquet")
     other = Dataset(tiny.queries.with_columns(id="x" + pl.col("id")), tiny.documents, tiny.qrels, name="other")
-    with pytest.raises(RunError, match="which other does not have"):
+    with pytest.raises(RunError, match="was made from other texts than those of other"):
         read_scores(tmp_path / "plain.parquet", other)

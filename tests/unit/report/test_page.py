@@ -263,7 +263,7 @@ def test_folders_without_anything_to_report_are_refused(tmp_path):
 def test_another_dataset_is_refused(made):
     other = nasty_dataset()
     other = type(other)(other.queries, other.documents.head(29), other.qrels.filter(pl.col("document") < 29), "other")
-    with pytest.raises(RunError, match="other is not the dataset that was mined"):
+    with pytest.raises(RunError, match="belongs to other data than other"):
         read_contents(made, dataset=other)
 
 

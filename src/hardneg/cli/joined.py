@@ -1,0 +1,45 @@
+"""Joining what a run mined with a dataset, and saying what became of it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from hardneg.data.dataset import Dataset
+
+AllowOtherData = Annotated[
+    bool,
+    typer.Option(
+        "--allow-other-data",
+        help="Take what was made with other labels, from the same texts; negatives that are answers by now are left "
+        "out.",
+    ),
+]
+
+
+def mined_for(dataset: "Dataset", place: Path, *, allow_other_data: bool, quiet: bool) -> "tuple[pl.DataFrame, int]":
+    """Read mined negatives, less those that have become answers; stderr says how many, and what nobody knows.
+
+    Args:
+        dataset: What they are joined with.
+        place: A run, its `negatives/`, or a Parquet file.
+        allow_other_data: Whether the labels may be others than those that were mined with.
+        quiet: Whether to say nothing.
+
+    Returns:
+        The negatives, and how many were left out.
+    """
+    from hardneg.negatives.answers import without_answers
+    from hardneg.pipeline.joining import check_data
+    from hardneg.pipeline.parts import read_mined
+
+    note = check_data(place, dataset, allow_other_data=allow_other_data)
+    mined, n_answers = without_answers(read_mined(place, dataset), dataset)
+    if not quiet:
+        for line in (note, n_answers and f"{n_answers:,} negatives of {place} answer their query by now: left out"):
+            if line:
+                typer.echo(f"hardneg: {line}", err=True)
+    return mined, n_answers
