@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Int64
 from sentence_transformers import SentenceTransformer
-from tokenizers import Tokenizer
 
-Kind = Literal["query", "document"]
+from hardneg.models.towers import Kind, input_module, is_static
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +77,7 @@ def tokenise(model: SentenceTransformer, texts: list[str], *, kind: Kind, prompt
     Returns:
         The features, or None if the model's input is not one padded row a text (static embeddings).
     """
-    if isinstance(
-        model.tokenizer, Tokenizer
-    ):  # of static embeddings; to tokenise what is thrown away takes half a step
+    if is_static(input_module(model, kind)):  # to tokenise what is thrown away takes half a step
         return None
     raw = model.preprocess(texts, prompt=prompt, task=kind)
     tensors = {k: v for k, v in raw.items() if isinstance(v, torch.Tensor) and v.shape[:1] == (len(texts),)}

@@ -11,7 +11,7 @@ from sentence_transformers import SentenceTransformer
 from transformers.utils.logging import disable_progress_bar
 
 from hardneg.errors import ModelError
-from hardneg.models.features import Features, Kind, tokenise
+from hardneg.models.features import Features, tokenise
 from hardneg.models.fingerprint import fingerprint
 from hardneg.models.formats import Precision
 from hardneg.models.precision import choose_precision
@@ -19,6 +19,7 @@ from hardneg.models.prompts import prompt_of
 from hardneg.models.query_form import read_query_form
 from hardneg.models.resolve import resolve_model
 from hardneg.models.token_limit import limit_tokens
+from hardneg.models.towers import Kind
 
 # Padded tokens of one forward pass. Larger batches spill a CPU's cache, smaller ones leave a GPU idle.
 _BATCH_TOKENS = {"cpu": 4_096, "cuda": 131_072}
@@ -78,7 +79,7 @@ class SentenceTransformerEncoder:
         vectors = None
         for rows in features.batches(budget):
             batch = {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in features.rows(rows).items()}
-            part = self.model(batch, task=kind)["sentence_embedding"].float().cpu()
+            part = self.model(batch, task=kind)["sentence_embedding"][:, : self.model.truncate_dim].float().cpu()
             if vectors is None:
                 vectors = torch.empty(len(features.n_tokens), part.shape[1])
             vectors[torch.from_numpy(rows)] = part
@@ -87,7 +88,7 @@ class SentenceTransformerEncoder:
 
     def _plain(self, texts: list[str], kind: Kind) -> torch.Tensor:
         encode = self.model.encode_query if kind == "query" else self.model.encode_document
-        vectors = encode(texts, prompt=self._prompt(kind), convert_to_tensor=True, show_progress_bar=False)
+        vectors = encode(texts, prompt=self._prompt(kind) or "", convert_to_tensor=True, show_progress_bar=False)
         return vectors.float().cpu()
 
 

@@ -1,7 +1,5 @@
 """Any sentence-transformers cross-encoder, run so that each pair scores as if it were alone."""
 
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -14,7 +12,7 @@ from sentence_transformers import CrossEncoder
 from transformers.utils.logging import disable_progress_bar
 
 from hardneg.errors import ModelError
-from hardneg.models.fingerprint import has_config, tensor_bytes, tokenizer_bytes
+from hardneg.models.fingerprint import fingerprint
 from hardneg.models.formats import Precision
 from hardneg.models.precision import choose_precision
 from hardneg.models.resolve import resolve_model
@@ -26,7 +24,6 @@ from hardneg.scoring.pair_features import tokenise_pairs
 # Padded tokens of one forward pass. The last batch of each width is filled up, so larger is not always faster.
 _BATCH_TOKENS = {"cpu": 1_024, "cuda": 32_768}
 _SLICE = 4_096  # pairs whose tokens are held at a time
-_NOT_SCORING = {"_name_or_path", "transformers_version", "dtype", "torch_dtype", "sentence_transformers"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +43,7 @@ class PairModel:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of weights, tokenizer, configuration, maximum length, precision and activation."""
-        return f"{_fingerprint(self.model)}-{self.precision}-{self.activation}"
+        return f"{fingerprint(self.model)}-{self.precision}-{self.activation}"
 
     def score(self, queries: list[str], documents: list[str]) -> Float32[np.ndarray, " pairs"]:
         """Score pairs of texts, batched by length over all of them.
@@ -188,21 +185,3 @@ def _limit(model: CrossEncoder, max_tokens: int | None) -> None:
         max_tokens = longest  # tokenizers that know no limit say 10 ** 30
     if max_tokens is not None:
         model.max_seq_length = max_tokens
-
-
-def _fingerprint(model: CrossEncoder) -> str:
-    state = hashlib.blake2b(digest_size=16)
-    for name, value in sorted(model.state_dict().items()):
-        state.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
-        state.update(tensor_bytes(value))
-    state.update(tokenizer_bytes(model))
-    config = {} if model.config is None else model.config.to_dict()
-    settings = {
-        "modules": [(type(module).__name__, module.get_config_dict()) for module in model if has_config(module)],
-        "config": {name: value for name, value in config.items() if name not in _NOT_SCORING},
-        "prompts": model.prompts,
-        "default_prompt": model.default_prompt_name,
-        "max_tokens": model.max_seq_length,
-    }
-    state.update(json.dumps(settings, sort_keys=True, default=str).encode())
-    return state.hexdigest()

@@ -17,7 +17,7 @@ from hardneg.data.findings import Finding
 from hardneg.errors import RunError
 from hardneg.models.precision import choose_precision
 from hardneg.models.prompts import prompt_of
-from hardneg.models.token_limit import token_limit
+from hardneg.models.token_limit import token_limits
 from hardneg.negatives.mining import Plan
 from hardneg.progress import task
 from hardneg.training.batches import training_pairs
@@ -163,11 +163,11 @@ def train(
         check_plan(steps, data, settings)
         if isinstance(data.negatives, ReplacedNegatives):
             accelerator.register_for_checkpointing(data.negatives)
-        own_limit = token_limit(loaded)
+        own_limits = token_limits(loaded)
         with cutting_texts(loaded, settings.max_tokens):
             session = open_session(towers, accelerator, folder, settings, inputs=inputs)
             probe = choose_probe(data, negatives, seed=settings.seed)
-            with supplying(session, data, steps, negatives, job=job, max_tokens=own_limit) as supply:
+            with supplying(session, data, steps, negatives, job=job, limits=own_limits) as supply:
                 seconds = _work(session, supply, steps, probe)
         result = {
             "n_steps": len(steps),
