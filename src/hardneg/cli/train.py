@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from hardneg.cli.display import progress, show_findings
+from hardneg.cli.display import progress, show_findings, show_reading
+from hardneg.cli.model_options import DocumentPrompt, QueryPrompt, TrustRemoteCode, check_folder
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, from_here, given
 
 
@@ -29,6 +30,9 @@ def train(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="One training setting, as epochs=2. Repeat for more.")
     ] = None,
+    query_prompt: QueryPrompt = None,
+    document_prompt: DocumentPrompt = None,
+    trust_remote_code: TrustRemoteCode = False,
     seed: Seed = None,
     skip_invalid: SkipInvalid = False,
     json: Json = False,
@@ -37,6 +41,7 @@ def train(
     """Train a two-tower model; the result is a plain sentence-transformers folder."""
     from hardneg.models.installed import check_installed
 
+    check_folder(out)
     check_installed("training", training=True)
     from hardneg.cli.components import parse_settings
     from hardneg.data.reading import read_dataset
@@ -49,7 +54,13 @@ def train(
 
     changes: dict[str, Any] = {"dataset": from_here(dataset), "mine": given(split=split)}
     changes |= {"model": from_here(model)} if model else {}
-    changes |= {"train": {**parse_settings(set_ or []), **given(seed=seed)}}
+    changes |= {
+        "train": {
+            **parse_settings(set_ or []),
+            **given(seed=seed, query_prompt=query_prompt, document_prompt=document_prompt),
+        }
+    }
+    changes["train"] |= {"trust_remote_code": True} if trust_remote_code else {}
     plan = Recipe.load(recipe, changes=changes) if recipe else Recipe.from_table(changes)
     data = read_dataset(dataset, skip_invalid=skip_invalid)
     mined = None if negatives is None else read_negatives(negatives, data)
@@ -73,4 +84,5 @@ def train(
             f"final loss {trained.loss:.4f}; the model is {trained.path}"
         )
     if not (json or quiet):
+        show_reading(plan.model, trained.reading)
         show_findings(trained.findings)

@@ -16,11 +16,9 @@ from torch import Tensor, nn
 from transformers.dynamic_module_utils import get_relative_import_files
 
 # Where a model was loaded from, with what, and how its weights are worked on: the same model has them otherwise.
-_ELSEWHERE = frozenset(
-    "_name_or_path name_or_path transformers_version dtype torch_dtype trust_remote_code gradient_checkpointing "
-    "model_card_data is_hpu_graph_enabled tokenizer processor training loss_type kernel_config "
-    "sentence_transformers".split()
-)
+_ELSEWHERE = {"_name_or_path", "name_or_path", "transformers_version", "sentence_transformers", "dtype", "torch_dtype"}
+_ELSEWHERE |= {"trust_remote_code", "gradient_checkpointing", "model_card_data", "is_hpu_graph_enabled", "training"}
+_ELSEWHERE |= {"tokenizer", "processor", "loss_type", "kernel_config"}
 _OF_TOKENIZERS = ("padding_side", "truncation_side", "model_input_names", "chat_template", "model_max_length")
 
 
@@ -94,7 +92,7 @@ def _described(module: nn.Module) -> list[Any]:
     if callable(own):
         found["its own words"] = own()
     for name in ("max_seq_length", "config"):
-        value = getattr(module, name, None)
+        value: Any = getattr(module, name, None)
         found[name] = value.to_dict() if hasattr(value, "to_dict") else value
     kind = type(module)
     return [kind.__module__.rpartition(".")[2], kind.__qualname__, _plain(found)]
@@ -109,6 +107,11 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - settings of any library
         return sorted(kept.items())
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
+    return _named(value)
+
+
+def _named(value: Any) -> Any:  # noqa: ANN401 - settings of any library
+    """Name a setting that is an object, without where it lies in memory."""
     if isinstance(value, set | frozenset):
         return sorted(map(repr, value))
     if isinstance(value, Tensor):

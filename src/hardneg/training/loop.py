@@ -3,8 +3,10 @@
 import atexit
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,9 +16,12 @@ from torch import distributed
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.findings import Finding
+from hardneg.data.given import check_dataset
 from hardneg.errors import RunError
+from hardneg.models.given import Loaded, named_model
 from hardneg.models.precision import choose_precision
 from hardneg.models.prompts import prompt_of
+from hardneg.models.reading import reading_of
 from hardneg.models.token_limit import token_limits
 from hardneg.negatives.mining import Plan
 from hardneg.progress import task
@@ -61,6 +66,8 @@ class Trained:
         seconds: Time spent in steps, earlier sessions included.
         findings: What the run showed that its owner should know; docs/symptoms.md explains each.
         refreshes: Each refresh of the negatives, in order.
+        reading: How the model read the texts, as `Reading.as_dict` has it: prompts, limits and shares cut, precision;
+            empty in a folder from before this was kept.
     """
 
     path: Path
@@ -70,10 +77,11 @@ class Trained:
     seconds: float
     findings: tuple[Finding, ...] = ()
     refreshes: tuple[Refreshed, ...] = ()
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
 
 def train(
-    model: str | Path,
+    model: str | Path | Loaded,
     dataset: Dataset,
     negatives: pl.DataFrame | None = None,
     *,
@@ -89,7 +97,8 @@ def train(
     with the same bytes as a run that was never stopped (on a CPU). A finished run is not done again.
 
     Args:
-        model: Hub id, folder, or `package:NAME/FOLDER` of the model to start from.
+        model: Hub id, folder, or `package:NAME/FOLDER` of the model to start from, or a loaded `SentenceTransformer`,
+            which is left as it is.
         dataset: Texts and labels; labels of all splits keep answers out of the negatives.
         negatives: Table with columns `query`, `document` (positions) and, if wanted, `weight` in [0, 1]; None
             trains in-batch only.
@@ -114,6 +123,8 @@ def train(
         Interrupted: SIGINT or SIGTERM came; a checkpoint was saved.
     """
     settings = settings or TrainSettings()
+    model = named_model(model, purpose="train")
+    check_dataset(dataset, purpose="train")
     check_trackers(settings)
     check_peft(settings.lora)
     check_negatives(negatives, dataset)
@@ -165,7 +176,16 @@ def train(
             accelerator.register_for_checkpointing(data.negatives)
         own_limits = token_limits(loaded)
         with cutting_texts(loaded, settings.max_tokens):
-            session = open_session(towers, accelerator, folder, settings, inputs=inputs)
+            reading = reading_of(
+                loaded,
+                dataset,
+                queries=np.unique(query),
+                precision=precision,
+                max_tokens=settings.max_tokens,
+            )
+            cut = reading.finding(str(model))
+            noticed = () if cut is None else (cut,)
+            session = open_session(towers, accelerator, folder, settings, inputs=inputs, noticed=noticed)
             probe = choose_probe(data, negatives, seed=settings.seed)
             with supplying(session, data, steps, negatives, job=job, limits=own_limits) as supply:
                 seconds = _work(session, supply, steps, probe)
@@ -174,6 +194,7 @@ def train(
             "n_pairs": len(query),
             "loss": folder.final_loss(),
             "seconds": seconds,
+            "reading": reading.as_dict(),
         }
         close_session(session, towers, inputs=inputs, result=result, query_form=query_form)
     refreshes = tuple(Rounds(folder.path).records())

@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.utils import set_seed
 
+from hardneg.data.findings import Finding
 from hardneg.errors import Interrupted, RunError
 from hardneg.files import replacing_folder
 from hardneg.models.query_form import write_query_form
@@ -38,6 +39,7 @@ class Session:
         done: Steps that earlier sessions have done.
         seconds: Time they took.
         queue: Documents of earlier steps; None without a queue.
+        noticed: What was found before the first step.
     """
 
     towers: torch.nn.Module
@@ -48,6 +50,7 @@ class Session:
     done: int
     seconds: float
     queue: QueueState | None = None
+    noticed: tuple[Finding, ...] = ()
 
 
 def open_session(
@@ -57,6 +60,7 @@ def open_session(
     settings: TrainSettings,
     *,
     inputs: dict[str, Any],
+    noticed: tuple[Finding, ...] = (),
 ) -> Session:
     """Begin a run, or take it up where its latest checkpoint left it.
 
@@ -66,6 +70,7 @@ def open_session(
         folder: Where the run is kept.
         settings: How to train.
         inputs: All that decides the result; recorded in the folder.
+        noticed: What was found before the first step.
 
     Returns:
         The session, ready for step `done`.
@@ -85,7 +90,7 @@ def open_session(
         accelerator.load_state(str(folder.checkpoint(done)))
     seconds = folder.cut_losses(done) if accelerator.is_main_process else 0.0
     accelerator.wait_for_everyone()
-    return Session(prepared, optimizer, accelerator, folder, settings, done, seconds, queue)
+    return Session(prepared, optimizer, accelerator, folder, settings, done, seconds, queue, noticed)
 
 
 def record(
@@ -175,7 +180,7 @@ def _write_findings(session: Session, *more: Mapping[str, float | None]) -> None
     if session.accelerator.is_main_process:
         found = symptoms([*session.folder.records(), *more], session.settings)
         failed = failed_refreshes(Rounds(session.folder.path).records())
-        session.folder.write_findings([*found, *([] if failed is None else [failed])])
+        session.folder.write_findings([*session.noticed, *found, *([] if failed is None else [failed])])
 
 
 def _save_checkpoint(session: Session, step: int) -> None:

@@ -66,7 +66,6 @@ def test_a_model_with_a_method_of_its_own_is_asked_by_that_method(folder):
     model = Own(str(folder), device="cpu", prompts={"query": "my "})
     assert prompt_of(model, "query") == "my own: "
     assert prompt_of(model, "document") is None
-    assert model.training is False
 
 
 @pytest.mark.parametrize(("prompts", "default"), KEPT)
@@ -86,4 +85,4 @@ def test_a_trained_model_used_by_the_library_is_what_was_trained(folder, toy, tm
     np.testing.assert_allclose(after.encode_queries(texts), query, atol=1e-5)
     np.testing.assert_allclose(after.encode_documents(texts), document, atol=1e-5)
     record = json.loads((tmp_path / "out" / "training.json").read_text())
-    assert record["result"]["prompts"] == wanted
+    assert record["result"]["reading"]["prompts"] == wanted == trained.reading["prompts"]
