@@ -1,5 +1,6 @@
 """`hardneg mine`: negatives for the queries of a split."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,8 +8,10 @@ import typer
 
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, show_findings, warn_if_nothing_mined
+from hardneg.cli.model_options import TrustRemoteCode, check_folder, trusting
 from hardneg.cli.options import DatasetPath, Json, Out, Preset, Quiet, Seed, SkipInvalid, Yes, from_here
 from hardneg.cli.planning import read_recipe
+from hardneg.live.log import event
 
 
 def mine(
@@ -40,6 +43,7 @@ def mine(
             "if not given."
         ),
     ] = None,
+    trust_remote_code: TrustRemoteCode = False,
     seed: Seed = None,
     skip_invalid: SkipInvalid = False,
     yes: Yes = False,
@@ -52,10 +56,12 @@ def mine(
     from hardneg.live.record import recording
     from hardneg.pipeline.asking import mining_bills
     from hardneg.pipeline.mining import mine_plan
+    from hardneg.pipeline.readings import read_readings, reading_findings
     from hardneg.pipeline.verdicts import use_verdicts, with_verdicts
     from hardneg.recipe.plan import plan_of
     from hardneg.review.verdicts import read_judged
 
+    check_folder(out)
     whole = read_recipe(
         dataset,
         recipe=recipe,
@@ -70,6 +76,8 @@ def mine(
         block_size=block_size,
     )
     plan = plan_of(whole, seed=whole.seed)
+    if trust_remote_code:
+        plan = replace(plan, sources=trusting(plan.sources), filters=trusting(plan.filters))
     with progress(quiet=quiet or json) as pause:
         data = read_dataset(dataset, skip_invalid=skip_invalid)
         place = verdicts or whole.mine.verdicts
@@ -81,12 +89,14 @@ def mine(
         with recording(out, "mine", dataset=from_here(dataset)):
             mined = mine_plan(data, plan, block_size=whole.mine.block_size, verdicts=judged, out=out)
     fits = read_fits(out)
-    findings = [finding for fit in fits for finding in fit_findings(fit)]
+    findings = [finding for fit in fits for finding in fit_findings(fit)] + reading_findings(out)
+    readings = read_readings(out)
     if json:
         from dataclasses import asdict
         from json import dumps
 
         more = {"found_positives": mined.found.height, "learned": fits, "findings": [asdict(each) for each in findings]}
+        more |= {"readings": {name: each["reading"] for name, each in readings.items()}} if readings else {}
         more |= {} if mined.verdicts is None else {"verdicts": mined.verdicts.as_dict()}
         typer.echo(dumps({"folder": str(out), **mined.funnel, **more}))
     else:
@@ -94,8 +104,16 @@ def mine(
         if mined.verdicts is not None:
             typer.echo(str(mined.verdicts))
         _show_found(mined.found.height, fits, str(out))
+        _show_readings({} if quiet else readings)
         show_findings(findings)
     warn_if_nothing_mined(mined.funnel)
+
+
+def _show_readings(readings: dict[str, dict[str, Any]]) -> None:
+    for name, kept in readings.items():
+        event("reading", model=name, **kept["reading"])
+        for line in kept["lines"]:
+            typer.echo(f"hardneg: {name}: {line}", err=True)
 
 
 def _show_found(n_found: int, fits: list[dict[str, Any]], out: str) -> None:

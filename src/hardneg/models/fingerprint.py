@@ -1,7 +1,6 @@
 """A hash of everything in a model that decides its vectors."""
 
 import hashlib
-import inspect
 import json
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -13,7 +12,8 @@ import torch
 from sentence_transformers import CrossEncoder, SentenceTransformer
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from transformers.dynamic_module_utils import get_relative_import_files
+
+from hardneg.models.own_code import code_files
 
 # Where a model was loaded from, with what, and how its weights are worked on: the same model has them otherwise.
 _ELSEWHERE = {"_name_or_path", "name_or_path", "transformers_version", "sentence_transformers", "dtype", "torch_dtype"}
@@ -44,7 +44,7 @@ def fingerprint(model: SentenceTransformer | CrossEncoder) -> str:
         state.update(json.dumps([name, _described(module)]).encode())
         for tokenizer in _tokenizers(module):
             state.update(tokenizer_bytes(tokenizer))
-    for source in _own_code(model):
+    for source in sorted(file.read_bytes() for file in code_files(model)):
         state.update(source)
     settings = {
         "similarity": getattr(model, "similarity_fn_name", None),
@@ -127,11 +127,3 @@ def _tokenizers(module: nn.Module) -> Iterator[Any]:
         found = vars(module).get(name)
         if found is not None:
             yield found
-
-
-def _own_code(model: nn.Module) -> list[bytes]:
-    """Give the code of modules that came with the model instead of an installed package."""
-    kinds = {type(module) for module in model.modules()}
-    files = {inspect.getfile(kind) for kind in kinds if kind.__module__.startswith("transformers_modules.")}
-    files |= {needed for file in tuple(files) for needed in get_relative_import_files(file)}
-    return sorted(Path(file).read_bytes() for file in files)

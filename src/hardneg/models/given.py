@@ -49,6 +49,7 @@ def named_model(model: Any, *, purpose: str = "model") -> str | Path:  # noqa: A
 
 def _kept(model: Any, purpose: str) -> Path:  # noqa: ANN401 - named above without importing the library
     from hardneg.models.fingerprint import fingerprint
+    from hardneg.models.own_code import save_model
     from hardneg.models.sentence_transformer import load_model
     from hardneg.models.store import cache_folder
 
@@ -56,7 +57,7 @@ def _kept(model: Any, purpose: str) -> Path:  # noqa: ANN401 - named above witho
     place = cache_folder() / "models" / print_of_model
     if not place.exists():
         with replacing_folder(place) as temporary:
-            model.save_pretrained(str(temporary), create_model_card=False)
+            save_model(model, temporary)
             trusted = bool(model.trust_remote_code)
             if fingerprint(load_model(temporary, device="cpu", trust_remote_code=trusted)) != print_of_model:
                 raise ModelError(

@@ -14,6 +14,7 @@ from jaxtyping import Int32
 
 from hardneg.audit.fitting import fit_filters
 from hardneg.data.dataset import Dataset
+from hardneg.data.given import check_dataset
 from hardneg.errors import InputError, RunError
 from hardneg.files import replacing
 from hardneg.filters import Filter, Learned
@@ -23,6 +24,7 @@ from hardneg.negatives.mining import Plan, mine_block
 from hardneg.pipeline.found import found_answers, read_found, write_found
 from hardneg.pipeline.funnel import funnel
 from hardneg.pipeline.parts import part_files, part_path, read_parts, readable, scan_parts, with_ids, write_part
+from hardneg.pipeline.readings import write_readings
 from hardneg.pipeline.state import read_state
 from hardneg.pipeline.verdicts import Used, judged_answers, use_verdicts, verdicts_digest, with_verdicts
 from hardneg.progress import task
@@ -93,6 +95,7 @@ def mine(
             one reads.
         RunError: `out` holds the result of another plan, or is damaged.
     """
+    check_dataset(dataset, purpose="mine")
     sources = default_sources() if sources is None else tuple(sources)
     filters = default_filters(sources) if filters is None else tuple(filters)
     plan = Plan(split, sources, filters, select or Selection(), depth, seed)
@@ -169,6 +172,7 @@ def _mine_to(
                 candidates, negatives = mine_block(dataset, block, plan)
                 write_part(candidates, dataset, part_path(folder / "candidates", number))
                 write_part(negatives, dataset, done)
+    write_readings(folder, dataset, plan)
     with readable(folder):
         counts = _count(scan_parts(folder / "candidates"), scan_parts(folder / "negatives"), dataset, plan)
         write_found(folder, None if used is None else with_ids(judged_answers(used), dataset))

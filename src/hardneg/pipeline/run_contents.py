@@ -58,6 +58,7 @@ def read_mining(place: Path, *, stage: str = "") -> "Mining":
         RunError: Something is damaged.
     """
     from hardneg.audit.fit_findings import fit_findings, read_fits
+    from hardneg.pipeline.readings import reading_findings
     from hardneg.report.contents import Mining
 
     state = read_state(place / "mining.json", keys=("filters", "select"))
@@ -73,7 +74,7 @@ def read_mining(place: Path, *, stage: str = "") -> "Mining":
         funnel=funnel,
         filters=[_filter_name(text) for text in state["filters"]],
         per_query=int(per_query[1]) if per_query else 1,
-        findings=[finding for fit in read_fits(place) for finding in fit_findings(fit)],
+        findings=[*(finding for fit in read_fits(place) for finding in fit_findings(fit)), *reading_findings(place)],
     )
 
 

@@ -12,6 +12,7 @@ from sentence_transformers import CrossEncoder
 from transformers.utils.logging import disable_progress_bar
 
 from hardneg.errors import ModelError
+from hardneg.models.damage import why_not_loaded
 from hardneg.models.fingerprint import fingerprint
 from hardneg.models.formats import Precision
 from hardneg.models.precision import choose_precision
@@ -98,6 +99,7 @@ def load_pair_model(
     activation: Activation = "sigmoid",
     precision: Precision = "auto",
     device: str | None = None,
+    trust_remote_code: bool = False,
 ) -> PairModel:
     """Load a cross-encoder; the last eight are kept in memory, for as long as their files do not change.
 
@@ -107,6 +109,7 @@ def load_pair_model(
         activation: "sigmoid" or "identity".
         precision: "auto", "bf16" or "fp32".
         device: "cpu", "cuda", …; None takes an accelerator if there is one.
+        trust_remote_code: Whether to run code that the model brings with it.
 
     Returns:
         The model; the same object for the same arguments while it is kept.
@@ -115,25 +118,33 @@ def load_pair_model(
         ModelError: The model cannot be found or loaded, takes no texts that long, or does not give one score.
     """
     place = resolve_model(model)
-    return _load(place, state_of(place), max_tokens, activation, precision, device)
+    return _load(
+        place,
+        state_of(place),
+        max_tokens=max_tokens,
+        activation=activation,
+        precision=precision,
+        device=device,
+        trust_remote_code=trust_remote_code,
+    )
 
 
 @lru_cache(maxsize=8)
 def _load(
     place: str,
     _state: tuple[tuple[str, int, int], ...],
+    *,
     max_tokens: int | None,
     activation: Activation,
     precision: Precision,
     device: str | None,
+    trust_remote_code: bool,
 ) -> PairModel:
     disable_progress_bar()  # of loading weights: only the command line shows progress
     try:
-        loaded = CrossEncoder(place, device=device)
-    # AssertionError: what torch raises for a device that it was built without; ImportError: adapters without peft.
-    except (OSError, ValueError, RuntimeError, KeyError, AssertionError, ImportError) as error:
-        first_line = str(error).strip().partition("\n")[0]
-        raise ModelError(f"cross-encoder {place!r} cannot be loaded: {first_line}") from error
+        loaded = CrossEncoder(place, device=device, trust_remote_code=trust_remote_code)
+    except Exception as error:  # readers of weights, configs, adapters and devices each raise exceptions of their own
+        raise ModelError(f"cross-encoder: {why_not_loaded(place, place, error)}") from error
     _check_head(loaded, place)
     _limit(loaded, max_tokens)
     return as_pair_model(loaded, activation=activation, precision=precision)

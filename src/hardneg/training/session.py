@@ -14,6 +14,7 @@ from accelerate.utils import set_seed
 from hardneg.data.findings import Finding
 from hardneg.errors import Interrupted, RunError
 from hardneg.files import replacing_folder
+from hardneg.models.own_code import save_model
 from hardneg.models.query_form import write_query_form
 from hardneg.training.embedding import TwoTowers
 from hardneg.training.folder import TrainingFolder
@@ -167,7 +168,7 @@ def close_session(
     session.accelerator.wait_for_everyone()
     if session.accelerator.is_main_process:
         with replacing_folder(session.folder.model) as temporary:
-            towers.model.save_pretrained(str(temporary), create_model_card=False)
+            save_model(towers.model, temporary)
             write_query_form(temporary, query_form)
         _write_findings(session)
         session.folder.finish(inputs, result)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from hardneg.models.own_code import save_model
 from hardneg.models.token_limit import Limits, set_token_limits, token_limits
 from hardneg.training.background import Miner
 from hardneg.training.chances import counted
@@ -160,7 +161,7 @@ class Supply:
         model = self._session.accelerator.unwrap_model(self._session.towers).model
         cut = token_limits(model)
         set_token_limits(model, self._limits)
-        model.save_pretrained(str(folder), create_model_card=False)
+        save_model(model, folder)
         set_token_limits(model, cut)
 
 
