@@ -8,9 +8,10 @@ import typer
 
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, show_findings, warn_if_nothing_mined
-from hardneg.cli.model_options import TrustRemoteCode, check_folder, trusting
+from hardneg.cli.model_options import TrustRemoteCode, trusting
 from hardneg.cli.options import DatasetPath, Json, Out, Preset, Quiet, Seed, SkipInvalid, Yes, from_here
 from hardneg.cli.planning import read_recipe
+from hardneg.files import check_folder
 from hardneg.live.log import event
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -51,19 +50,3 @@ def _trusting(component: Any) -> Any:  # noqa: ANN401 - components of every room
     names = [each.name for each in fields(component) if each.init]
     held = {name: _trusting(getattr(component, name)) for name in names if is_dataclass(getattr(component, name))}
     return replace(component, **held, **({"trust_remote_code": True} if "trust_remote_code" in names else {}))
-
-
-def check_folder(out: Path | None) -> None:
-    """Refuse an output that is a file, or lies inside one, before anything is done.
-
-    Args:
-        out: The folder to write to; None for none.
-
-    Raises:
-        InputError: There is a file where the folder should be.
-    """
-    from hardneg.errors import InputError
-
-    for place in () if out is None else (out, *out.parents):
-        if place.is_file():
-            raise InputError(f"-o {out}: {place} is a file, but the result is a folder; name another place")

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from hardneg.cli.display import progress, show_findings, show_reading
-from hardneg.cli.model_options import DocumentPrompt, QueryPrompt, TrustRemoteCode, check_folder
+from hardneg.cli.model_options import DocumentPrompt, QueryPrompt, TrustRemoteCode
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, from_here, given
+from hardneg.files import check_folder
 
 
 def train(

@@ -48,18 +48,28 @@ def named_model(model: Any, *, purpose: str = "model") -> str | Path:  # noqa: A
 
 
 def _kept(model: Any, purpose: str) -> Path:  # noqa: ANN401 - named above without importing the library
+    from hardneg.models.prompts import named_prompts
+
+    own, model.prompts = model.prompts, named_prompts(model)
+    try:
+        return _saved(model, purpose)
+    finally:
+        model.prompts = own
+
+
+def _saved(model: Any, purpose: str) -> Path:  # noqa: ANN401 - named above without importing the library
     from hardneg.models.fingerprint import fingerprint
     from hardneg.models.own_code import save_model
     from hardneg.models.sentence_transformer import load_model
     from hardneg.models.store import cache_folder
 
-    print_of_model = fingerprint(model)
-    place = cache_folder() / "models" / print_of_model
+    identity = fingerprint(model)
+    place = cache_folder() / "models" / identity
     if not place.exists():
         with replacing_folder(place) as temporary:
             save_model(model, temporary)
-            trusted = bool(model.trust_remote_code)
-            if fingerprint(load_model(temporary, device="cpu", trust_remote_code=trusted)) != print_of_model:
+            again = load_model(temporary, device="cpu", trust_remote_code=bool(model.trust_remote_code))
+            if fingerprint(again) != identity:
                 raise ModelError(
                     f"{purpose}: the loaded model is not the same after saving and loading it; save it into a folder "
                     "yourself and give the folder"

@@ -26,6 +26,15 @@ def prompt_of(model: SentenceTransformer, kind: Kind) -> str | None:
     return overheard.prompt or None
 
 
+def named_prompts(model: SentenceTransformer) -> dict[str, str]:
+    """List a model's prompts with those that it uses under `query` and `document`, where the library looks first.
+
+    Loading adds empty prompts under these two names where they are missing; a model saved with them uses the same.
+    """
+    used = {"query": prompt_of(model, "query") or "", "document": prompt_of(model, "document") or ""}
+    return {**model.prompts, **used}
+
+
 class _Overheard:
     """A model that notes the prompt it is to encode with, and encodes nothing."""
 

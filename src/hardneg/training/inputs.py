@@ -14,7 +14,7 @@ from hardneg.data.query_form import form_of
 from hardneg.data.text import digest
 from hardneg.errors import MissingExtraError, ModelError, RecipeError, RunError
 from hardneg.models.fingerprint import fingerprint
-from hardneg.models.prompts import prompt_of
+from hardneg.models.prompts import named_prompts
 from hardneg.models.query_form import read_query_form
 from hardneg.models.resolve import resolve_model
 from hardneg.models.sentence_transformer import check_similarity, load_model
@@ -137,8 +137,7 @@ def _set_prompts(model: SentenceTransformer, settings: TrainSettings) -> None:
     """Give a model the prompts that it is trained with, under the names that `encode_query` looks for first."""
     given = {"query": settings.query_prompt, "document": settings.document_prompt}
     model.prompts = {**model.prompts, **{kind: prompt for kind, prompt in given.items() if prompt is not None}}
-    used = {"query": prompt_of(model, "query") or "", "document": prompt_of(model, "document") or ""}
-    model.prompts = {**model.prompts, **used}
+    model.prompts = named_prompts(model)
 
 
 def describe_inputs(

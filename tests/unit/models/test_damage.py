@@ -136,3 +136,11 @@ def test_torch_is_asked_for_no_pickle(copy):
     (copy / "model.safetensors").unlink()
     torch.save(["not", "weights"], copy / "pytorch_model.bin")
     _refused(copy)
+
+
+def test_a_tokenizer_that_breaks_down_while_it_works_is_one_error(copy):
+    tokenizer = json.loads((copy / "tokenizer.json").read_text())
+    tokenizer["post_processor"]["special_tokens"].pop("[SEP]")
+    (copy / "tokenizer.json").write_text(json.dumps(tokenizer))
+    with pytest.raises(ModelError):
+        load_encoder(copy, precision="fp32", device="cpu").encode_queries(["open a file"])
