@@ -9,9 +9,11 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 import hardneg
+import hardneg.sources
 from hardneg.cli import main
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
+from hardneg.errors import InputError
 
 SETTINGS = ["--set", "batch_size=8", "--set", "precision=fp32", "--set", "max_steps=2"]
 
@@ -213,6 +215,22 @@ def test_a_loaded_model_that_was_changed_in_memory_is_the_changed_one(bench):
     prompted = SentenceTransformer(str(bench / "tiny"), device="cpu", prompts={"query": "open "})
     assert Dense(model=prompted).encoder().prompts["query"] == "open "
     assert Dense(model=prompted).fingerprint() != Dense(model=plain).fingerprint()
+
+
+def test_the_same_holds_for_runs_ladders_and_python(bench, tmp_path, refusal):
+    file = tmp_path / "file"
+    file.write_text("")
+    complaint = f"{file} is a file, but the result is a folder"
+    assert complaint in refusal("run", bench / "small.toml", "-o", file)
+    assert complaint in refusal("ladder", bench / "data", "--model", bench / "tiny", "-o", file)
+    data, settings = read_dataset(bench / "data"), hardneg.TrainSettings(batch_size=8)
+    for write in (
+        lambda: hardneg.train(bench / "tiny", data, settings=settings, out=file),
+        lambda: hardneg.mine(data, sources=[hardneg.sources.BM25()], out=file),
+        lambda: hardneg.evaluate(data, bench / "tiny").write(file / "deeper"),
+    ):
+        with pytest.raises(InputError, match="is a file, but the result is a folder"):
+            write()
 
 
 WRONG_TYPES = """

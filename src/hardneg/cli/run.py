@@ -32,6 +32,7 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Mine, train and measure as a recipe says; a run that was interrupted goes on where it stopped."""
+    from hardneg.files import check_folder
     from hardneg.live.record import recording
     from hardneg.pipeline.run import run as run_recipe
     from hardneg.recipe import Recipe
@@ -40,6 +41,7 @@ def run(
     changes |= {key: from_here(name) for key, name in (("dataset", dataset), ("model", model)) if name is not None}
     loaded = Recipe.load(recipe, changes=changes)
     place = out or Path("runs") / loaded.name
+    check_folder(place)
     with progress(quiet=quiet or json) as pause, recording(place, "run"):
         result = run_recipe(
             loaded,

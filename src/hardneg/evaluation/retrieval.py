@@ -14,7 +14,7 @@ from hardneg.evaluation.metrics import ITEM_MEASURES, means, measure, measures_w
 from hardneg.evaluation.shown import POPULARITY, Shown, measure_shown
 from hardneg.evaluation.significance import mean_interval
 from hardneg.evaluation.trec import write_qrels, write_run
-from hardneg.files import replacing
+from hardneg.files import check_folder, replacing
 from hardneg.models.given import Loaded, named_model
 from hardneg.progress import task
 from hardneg.sources import Dense, Source
@@ -83,6 +83,7 @@ class Evaluation:
             The folder.
         """
         folder = Path(folder)
+        check_folder(folder)
         with replacing(folder / "per_query.parquet") as temporary:
             self.per_query.write_parquet(temporary)
         write_run(self.run, folder / "run.trec", tag=self.name)

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from hardneg.errors import InputError, Interrupted
-from hardneg.files import check_folder, replacing
+from hardneg.files import replacing
 from hardneg.progress import Advance, Display, current, showing
 
 State = Literal["running", "finished", "interrupted", "failed"]
@@ -112,14 +112,10 @@ def recording(folder: Path | None, command: str, *, dataset: str | None = None) 
 
     Yields:
         Nothing.
-
-    Raises:
-        InputError: The folder is a file.
     """
     if folder is None:
         yield
         return
-    check_folder(folder)
     lock = FileLock(folder / _LOCK, timeout=0)
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:

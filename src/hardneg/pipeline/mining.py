@@ -16,7 +16,7 @@ from hardneg.audit.fitting import fit_filters
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
 from hardneg.errors import InputError, RunError
-from hardneg.files import replacing
+from hardneg.files import check_folder, replacing
 from hardneg.filters import Filter, Learned
 from hardneg.models.store import cache_folder
 from hardneg.negatives import Selection
@@ -129,6 +129,7 @@ def mine_plan(
         RunError: `out` holds the result of another plan, or is damaged.
     """
     check_names(plan.sources)
+    check_folder(None if out is None else Path(out))
     dataset.queries_of(plan.split)  # refused before anything is fitted or written
     plan.check(dataset)
     used, became, labelled = None, None, dataset

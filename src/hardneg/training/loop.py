@@ -18,6 +18,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.findings import Finding
 from hardneg.data.given import check_dataset
 from hardneg.errors import RunError
+from hardneg.files import check_folder
 from hardneg.models.given import Loaded, named_model
 from hardneg.models.precision import choose_precision
 from hardneg.models.prompts import prompt_of
@@ -125,6 +126,7 @@ def train(
     settings = settings or TrainSettings()
     model = named_model(model, purpose="train")
     check_dataset(dataset, purpose="train")
+    check_folder(Path(out))
     check_trackers(settings)
     check_peft(settings.lora)
     check_negatives(negatives, dataset)
@@ -183,8 +185,7 @@ def train(
                 precision=precision,
                 max_tokens=settings.max_tokens,
             )
-            cut = reading.finding(str(model))
-            noticed = () if cut is None else (cut,)
+            noticed = tuple(each for each in [reading.finding(str(model))] if each is not None)
             session = open_session(towers, accelerator, folder, settings, inputs=inputs, noticed=noticed)
             probe = choose_probe(data, negatives, seed=settings.seed)
             with supplying(session, data, steps, negatives, job=job, limits=own_limits) as supply:
