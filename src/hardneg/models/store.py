@@ -129,7 +129,7 @@ def encode(encoder: Encoder, texts: pl.Series, *, kind: str) -> Float32[np.ndarr
             found = _read(vectors, len(texts))
             if found is None:
                 if vectors.exists():
-                    _log.warning("%s is cut or damaged; its %d %ss are encoded anew", vectors, len(texts), kind)
+                    _log.warning("%s is cut or damaged; its %d vectors are encoded anew", vectors, len(texts))
                     vectors.unlink()
                 _encode_missing(encoder, texts, kind, folder)
                 _join(folder, vectors)
