@@ -308,6 +308,8 @@ def typed(each: Field, value: object, place: Place) -> Any:  # noqa: ANN401
     Raises:
         RecipeError: It does not fit; the message says what would.
     """
+    if _is_object(each, value):
+        return value
     try:
         checked = _adapter(cast(Hashable, each.type)).validate_json(json.dumps(value, default=str), strict=True)
     except ValidationError as error:
@@ -319,6 +321,13 @@ def typed(each: Field, value: object, place: Place) -> Any:  # noqa: ANN401
         return place.resolve(checked)
     may_be_path = Path in get_args(each.type) and isinstance(checked, str)
     return place.found(checked) if may_be_path else checked
+
+
+def _is_object(each: Field, value: object) -> bool:
+    """Say whether a value from Python is an object, such as a loaded model, that the field takes as it is."""
+    if value is None or isinstance(value, str | int | float | Path | Mapping | Sequence):
+        return False
+    return any(isinstance(one, type) and isinstance(value, one) for one in get_args(each.type))
 
 
 def settable_fields(cls: type) -> dict[str, Field]:

@@ -6,6 +6,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from hardneg.errors import InputError
+
+
+def check_folder(path: Path | None) -> None:
+    """Refuse an output folder that is a file, or lies inside one, before anything is done.
+
+    Args:
+        path: The folder to write to; None for none.
+
+    Raises:
+        InputError: There is a file where the folder should be.
+    """
+    for place in () if path is None else (path, *path.parents):
+        if place.is_file():
+            raise InputError(f"{path}: {place} is a file, but the result is a folder; name another place")
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:

@@ -67,6 +67,8 @@ def test_evaluate_puts_systems_beside_each_other(bench, tmp_path, hardneg, capsy
     command = ["evaluate", bench / "data", "--model", bench / "tiny", "--bm25", "plain", "-o", tmp_path]
     found = hardneg(*command)
     assert list(found) == ["bm25", str(bench / "tiny")]
+    assert "reading" not in found["bm25"]
+    assert found[str(bench / "tiny")].pop("reading")["query"]["limit"] == 64
     for figures in found.values():
         assert {"nDCG@10", "MRR@10", "Recall@10", "Recall@100", "MAP@100"} == set(figures)
         assert all(one["low"] <= one["value"] <= one["high"] for one in figures.values())

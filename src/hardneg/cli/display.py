@@ -1,7 +1,7 @@
 """What goes to stderr: progress, how fast and how long it will take, and warnings."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from hardneg.data.findings import Finding
+    from hardneg.models.reading import Reading
 
 
 Pause = Callable[[], AbstractContextManager[None]]
@@ -79,6 +80,23 @@ def show_findings(findings: "Sequence[Finding]") -> None:
         event("finding", **asdict(finding))
         typer.echo(f"hardneg: {finding.severity} {finding.code}: {finding.title}: {finding.detail}", err=True)
         typer.echo(f"    → {finding.remedy}", err=True)
+
+
+def show_reading(name: str, reading: "Mapping[str, Any] | Reading | None") -> None:
+    """Say on stderr how a model reads the texts: its prompts and numbers, and which share of them it cuts.
+
+    Args:
+        name: What the model is called.
+        reading: As it was seen, or as it was kept; None or nothing shows nothing.
+    """
+    if not reading:
+        return
+    from hardneg.models.reading import Reading
+
+    seen = reading if isinstance(reading, Reading) else Reading.from_dict(reading)
+    event("reading", model=name, **seen.as_dict())
+    typer.echo(f"hardneg: {name}: {seen.means()}", err=True)
+    typer.echo(f"hardneg: {name}: {seen.cuts()}", err=True)
 
 
 @contextmanager

@@ -86,6 +86,7 @@ def ladder(
     from hardneg.cli.ladder_display import agree, announce, show_ladder
     from hardneg.data.reading import read_dataset
     from hardneg.errors import RunError
+    from hardneg.files import check_folder
     from hardneg.ladder.bills import judge_bills
     from hardneg.ladder.climb import climb, was_agreed, write_agreed
     from hardneg.ladder.plan import Budget
@@ -96,6 +97,7 @@ def ladder(
     from hardneg.live.record import recording
     from hardneg.pipeline.reporting import write_report
 
+    check_folder(out)
     shared = _shared(
         from_here(dataset),
         recipe=recipe,

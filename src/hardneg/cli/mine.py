@@ -1,5 +1,6 @@
 """`hardneg mine`: negatives for the queries of a split."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,9 +9,12 @@ import typer
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, show_findings, warn_if_nothing_mined
 from hardneg.cli.layout_options import reads_dataset
+from hardneg.cli.model_options import TrustRemoteCode, trusting
 from hardneg.cli.options import DatasetPath, Json, Out, Preset, Quiet, Seed, SkipInvalid, Yes, from_here, said_of
 from hardneg.cli.planning import read_recipe
 from hardneg.data.layout import Layout
+from hardneg.files import check_folder
+from hardneg.live.log import event
 
 
 @reads_dataset
@@ -43,6 +47,7 @@ def mine(
             "if not given."
         ),
     ] = None,
+    trust_remote_code: TrustRemoteCode = False,
     seed: Seed = None,
     skip_invalid: SkipInvalid = False,
     yes: Yes = False,
@@ -57,10 +62,12 @@ def mine(
     from hardneg.live.record import recording
     from hardneg.pipeline.asking import mining_bills
     from hardneg.pipeline.mining import mine_plan
+    from hardneg.pipeline.readings import read_readings, reading_findings
     from hardneg.pipeline.verdicts import use_verdicts, with_verdicts
     from hardneg.recipe.plan import plan_of
     from hardneg.review.verdicts import read_judged
 
+    check_folder(out)
     whole = read_recipe(
         dataset,
         recipe=recipe,
@@ -75,6 +82,8 @@ def mine(
         block_size=block_size,
     )
     plan = plan_of(whole, seed=whole.seed)
+    if trust_remote_code:
+        plan = replace(plan, sources=trusting(plan.sources), filters=trusting(plan.filters))
     with progress(quiet=quiet or json) as pause:
         data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
         place = verdicts or whole.mine.verdicts
@@ -86,7 +95,8 @@ def mine(
         with recording(out, "mine", dataset=from_here(dataset), layout=said_of(layout, skip_invalid)):
             mined = mine_plan(data, plan, block_size=whole.mine.block_size, verdicts=judged, out=out)
     fits = read_fits(out)
-    findings = [*(finding for fit in fits for finding in fit_findings(fit)), *mined.findings]
+    findings = [*(finding for fit in fits for finding in fit_findings(fit)), *mined.findings, *reading_findings(out)]
+    readings = read_readings(out)
     if json:
         from dataclasses import asdict
         from json import dumps
@@ -96,6 +106,7 @@ def mine(
             "learned": [_finite(fit) for fit in fits],
             "findings": [asdict(each) for each in findings],
         }
+        more |= {"readings": {name: each["reading"] for name, each in readings.items()}} if readings else {}
         more |= {} if mined.verdicts is None else {"verdicts": mined.verdicts.as_dict()}
         typer.echo(dumps({"folder": str(out), **mined.funnel, **more}))
     else:
@@ -103,6 +114,7 @@ def mine(
         if mined.verdicts is not None:
             typer.echo(str(mined.verdicts))
         _show_found(mined.found.height, fits, str(out))
+        _show_readings({} if quiet else readings)
         show_findings(findings)
     warn_if_nothing_mined(mined.funnel)
 
@@ -110,6 +122,13 @@ def mine(
 def _finite(fit: dict[str, Any]) -> dict[str, Any]:
     """Write a threshold that refuses nothing as null: JSON has no infinity."""
     return {key: None if value == float("inf") else value for key, value in fit.items()}
+
+
+def _show_readings(readings: dict[str, dict[str, Any]]) -> None:
+    for name, kept in readings.items():
+        event("reading", model=name, **kept["reading"])
+        for line in kept["lines"]:
+            typer.echo(f"hardneg: {name}: {line}", err=True)
 
 
 def _show_found(n_found: int, fits: list[dict[str, Any]], out: str) -> None:

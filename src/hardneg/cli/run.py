@@ -39,6 +39,7 @@ def run(
     layout: Layout,
 ) -> None:
     """Mine, train and measure as a recipe says; a run that was interrupted goes on where it stopped."""
+    from hardneg.files import check_folder
     from hardneg.live.record import recording
     from hardneg.pipeline.run import run as run_recipe
     from hardneg.recipe import Recipe
@@ -49,6 +50,7 @@ def run(
         changes["dataset"] = {**({"path": changes["dataset"]} if dataset is not None else {}), **layout.said}
     loaded = Recipe.load(recipe, changes=changes)
     place = out or Path("runs") / loaded.name
+    check_folder(place)
     with progress(quiet=quiet or json) as pause, recording(place, "run"):
         result = run_recipe(
             loaded,

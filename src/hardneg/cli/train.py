@@ -6,11 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from hardneg.cli.display import own_negatives_line, progress, show_findings
+from hardneg.cli.display import own_negatives_line, progress, show_findings, show_reading
 from hardneg.cli.joined import AllowOtherData, mined_for
 from hardneg.cli.layout_options import reads_dataset
+from hardneg.cli.model_options import DocumentPrompt, QueryPrompt, TrustRemoteCode
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, from_here, given, said_of
 from hardneg.data.layout import Layout
+from hardneg.files import check_folder
 
 
 @reads_dataset
@@ -33,6 +35,9 @@ def train(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="One training setting, as epochs=2. Repeat for more.")
     ] = None,
+    query_prompt: QueryPrompt = None,
+    document_prompt: DocumentPrompt = None,
+    trust_remote_code: TrustRemoteCode = False,
     seed: Seed = None,
     allow_other_data: AllowOtherData = False,
     skip_invalid: SkipInvalid = False,
@@ -44,6 +49,7 @@ def train(
     """Train a two-tower model; the result is a plain sentence-transformers folder."""
     from hardneg.models.installed import check_installed
 
+    check_folder(out)
     check_installed("training", training=True)
     from hardneg.cli.components import parse_settings
     from hardneg.data.reading import read_dataset
@@ -55,7 +61,13 @@ def train(
 
     changes: dict[str, Any] = {"dataset": from_here(dataset), "mine": given(split=split)}
     changes |= {"model": from_here(model)} if model else {}
-    changes |= {"train": {**parse_settings(set_ or []), **given(seed=seed)}}
+    changes |= {
+        "train": {
+            **parse_settings(set_ or []),
+            **given(seed=seed, query_prompt=query_prompt, document_prompt=document_prompt),
+        }
+    }
+    changes["train"] |= {"trust_remote_code": True} if trust_remote_code else {}
     plan = Recipe.load(recipe, changes=changes) if recipe else Recipe.from_table(changes)
     data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
     mined = None
@@ -89,4 +101,5 @@ def train(
             err=True,
         )
     if not json:
+        show_reading(plan.model, trained.reading)
         show_findings(trained.findings)

@@ -4,19 +4,24 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import polars as pl
 
 from hardneg.data.dataset import Dataset
+from hardneg.data.given import check_dataset
 from hardneg.evaluation.excluding import Excluded, excluded_from, retrieve_without
 from hardneg.evaluation.metrics import ITEM_MEASURES, means, measure, measures_within
 from hardneg.evaluation.shown import POPULARITY, Shown, measure_shown
 from hardneg.evaluation.significance import mean_interval
 from hardneg.evaluation.trec import write_qrels, write_run
-from hardneg.files import replacing
+from hardneg.files import check_folder, replacing
+from hardneg.models.given import Loaded, named_model
 from hardneg.progress import task
-from hardneg.sources import RunFile, Source
+from hardneg.sources import Dense, RunFile, Source
+
+if TYPE_CHECKING:  # importing it would load torch
+    from hardneg.models.reading import Reading
 
 
 class Figure(TypedDict):
@@ -44,6 +49,7 @@ class Evaluation:
         excluded: What was left out of the rankings.
         data: Hashes of the `texts` and the `labels` that were searched, by which evaluations are compared; None where
             nobody noted them.
+        reading: How the model read the texts: prompts, limits and shares cut, precision; None where no model did.
     """
 
     name: str
@@ -56,6 +62,7 @@ class Evaluation:
     shown: Shown | None = None
     excluded: Excluded | None = None
     data: Mapping[str, str] | None = None
+    reading: "Reading | None" = None
 
     def figures(self, *, seed: int = 0) -> dict[str, Figure]:
         """Give each mean with its interval and the number of queries."""
@@ -82,6 +89,7 @@ class Evaluation:
             The folder.
         """
         folder = Path(folder)
+        check_folder(folder)
         with replacing(folder / "per_query.parquet") as temporary:
             self.per_query.write_parquet(temporary)
         write_run(self.run, folder / "run.trec", tag=self.name)
@@ -90,6 +98,7 @@ class Evaluation:
         summary |= {} if self.excluded is None else {"excluded": self.excluded.as_dict()}
         summary |= {} if self.shown is None else {"shown": asdict(self.shown)}
         summary |= {} if self.data is None else {"data": dict(self.data)}
+        summary |= {} if self.reading is None else {"reading": self.reading.as_dict()}
         with replacing(folder / "metrics.json") as temporary:
             temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         return folder
@@ -97,7 +106,7 @@ class Evaluation:
 
 def evaluate(
     dataset: Dataset,
-    retriever: Source,
+    retriever: Source | str | Path | Loaded,
     *,
     split: str = "test",
     depth: int = 100,
@@ -111,7 +120,7 @@ def evaluate(
 
     Args:
         dataset: Queries, documents and labels.
-        retriever: Any source of candidates.
+        retriever: Any source of candidates; or a model, by name, by folder or a loaded `SentenceTransformer`.
         split: Whose queries and labels to use.
         depth: Documents to ask for, at least 1. Measures with a larger cut-off are left out.
         block_size: Queries to search for at once, at least 1.
@@ -130,6 +139,8 @@ def evaluate(
             or a run file is of other queries.
         ValueError: `depth` or `block_size` is below 1.
     """
+    check_dataset(dataset, purpose="evaluate")
+    retriever, name = _as_source(retriever, name)
     if depth < 1 or block_size < 1:
         raise ValueError(f"depth and block_size must be at least 1, not {depth} and {block_size}")
     queries = dataset.queries_of(split)
@@ -150,8 +161,17 @@ def evaluate(
     per_query = measure(qrels, run, names=[*measures_within(depth), *(ITEM_MEASURES if of_items else ())])
     shown = measure_shown(run, qrels, dataset.documents) if of_items else None
     data = {"texts": dataset.texts_fingerprint, "labels": dataset.labels_fingerprint}
+    reading = retriever.reading(dataset, queries) if isinstance(retriever, Dense) else None
     title = name or retriever.name
-    return Evaluation(title, split, depth, means(per_query), per_query, run, qrels, shown, excluded, data)
+    return Evaluation(title, split, depth, means(per_query), per_query, run, qrels, shown, excluded, data, reading)
+
+
+def _as_source(given: Source | str | Path | Loaded, name: str | None) -> tuple[Source, str | None]:
+    """Make a source of a model, which is then called as it is named."""
+    if isinstance(given, Source):
+        return given, name
+    model = named_model(given, purpose="evaluate")
+    return Dense(model=model), name or (str(model) if isinstance(given, str | Path) else None)
 
 
 def _with_ids(dataset: Dataset, rows: pl.DataFrame, *columns: str) -> pl.DataFrame:

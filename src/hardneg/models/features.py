@@ -1,16 +1,17 @@
 """Tokenised texts, cut into batches that waste little on padding."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Int64
 from sentence_transformers import SentenceTransformer
-from tokenizers import Tokenizer
 
-Kind = Literal["query", "document"]
+from hardneg.errors import ModelError
+from hardneg.models.towers import Kind, input_module, is_static
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,15 +78,28 @@ def tokenise(model: SentenceTransformer, texts: list[str], *, kind: Kind, prompt
 
     Returns:
         The features, or None if the model's input is not one padded row a text (static embeddings).
+
+    Raises:
+        ModelError: The tokenizer breaks down.
     """
-    if isinstance(
-        model.tokenizer, Tokenizer
-    ):  # of static embeddings; to tokenise what is thrown away takes half a step
+    if is_static(input_module(model, kind)):  # to tokenise what is thrown away takes half a step
         return None
-    raw = model.preprocess(texts, prompt=prompt, task=kind)
+    with _sound_tokenizer():
+        raw = model.preprocess(texts, prompt=prompt, task=kind)
     tensors = {k: v for k, v in raw.items() if isinstance(v, torch.Tensor) and v.shape[:1] == (len(texts),)}
     mask = tensors.get("attention_mask")
     if mask is None or any(tensor.shape != mask.shape for tensor in tensors.values()):
         return None
     extra = {name: value for name, value in raw.items() if name not in tensors}
     return Features(tensors, extra, mask.sum(dim=1).clamp(min=1).numpy().astype(np.int64))
+
+
+@contextmanager
+def _sound_tokenizer() -> Iterator[None]:
+    """Make an error of what a tokenizer that contradicts itself throws, which is no `Exception`."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ModelError(f"the model's tokenizer breaks down ({error}): download or save the model anew") from error

@@ -11,7 +11,8 @@ from sentence_transformers import SentenceTransformer
 from transformers.utils.logging import disable_progress_bar
 
 from hardneg.errors import ModelError
-from hardneg.models.features import Features, Kind, tokenise
+from hardneg.models.damage import why_not_loaded
+from hardneg.models.features import Features, tokenise
 from hardneg.models.fingerprint import fingerprint
 from hardneg.models.formats import Precision
 from hardneg.models.precision import choose_precision
@@ -19,6 +20,7 @@ from hardneg.models.prompts import prompt_of
 from hardneg.models.query_form import read_query_form
 from hardneg.models.resolve import resolve_model
 from hardneg.models.token_limit import limit_tokens
+from hardneg.models.towers import Kind
 
 # Padded tokens of one forward pass. Larger batches spill a CPU's cache, smaller ones leave a GPU idle.
 _BATCH_TOKENS = {"cpu": 4_096, "cuda": 131_072}
@@ -43,6 +45,11 @@ class SentenceTransformerEncoder:
     query_prompt: str | None = None
     document_prompt: str | None = None
     query_form: str | None = None
+
+    @property
+    def prompts(self) -> dict[Kind, str | None]:
+        """Text put before each query and each document."""
+        return {"query": self._prompt("query"), "document": self._prompt("document")}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -78,7 +85,7 @@ class SentenceTransformerEncoder:
         vectors = None
         for rows in features.batches(budget):
             batch = {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in features.rows(rows).items()}
-            part = self.model(batch, task=kind)["sentence_embedding"].float().cpu()
+            part = self.model(batch, task=kind)["sentence_embedding"][:, : self.model.truncate_dim].float().cpu()
             if vectors is None:
                 vectors = torch.empty(len(features.n_tokens), part.shape[1])
             vectors[torch.from_numpy(rows)] = part
@@ -87,7 +94,7 @@ class SentenceTransformerEncoder:
 
     def _plain(self, texts: list[str], kind: Kind) -> torch.Tensor:
         encode = self.model.encode_query if kind == "query" else self.model.encode_document
-        vectors = encode(texts, prompt=self._prompt(kind), convert_to_tensor=True, show_progress_bar=False)
+        vectors = encode(texts, prompt=self._prompt(kind) or "", convert_to_tensor=True, show_progress_bar=False)
         return vectors.float().cpu()
 
 
@@ -145,6 +152,8 @@ def load_encoder(
     max_tokens: int | None = None,
     precision: Precision = "auto",
     device: str | None = None,
+    trust_remote_code: bool = False,
+    truncate_dim: int | None = None,
 ) -> SentenceTransformerEncoder:
     """Load a model for encoding; the last four are kept in memory, for as long as their files do not change.
 
@@ -155,6 +164,8 @@ def load_encoder(
         max_tokens: Longer texts are cut there; None takes the model's own limit.
         precision: "auto", "bf16" or "fp32".
         device: "cpu", "cuda", …; None takes an accelerator if there is one.
+        trust_remote_code: Whether to run code that the model brings with it.
+        truncate_dim: Vectors are cut to their first dimensions, this many; None takes what the model says.
 
     Returns:
         The encoder; the same object for the same arguments while it is kept.
@@ -171,6 +182,8 @@ def load_encoder(
         max_tokens=max_tokens,
         precision=precision,
         device=device,
+        trust_remote_code=trust_remote_code,
+        truncate_dim=truncate_dim,
     )
 
 
@@ -184,8 +197,13 @@ def _load_encoder(
     max_tokens: int | None,
     precision: Precision,
     device: str | None,
+    trust_remote_code: bool,
+    truncate_dim: int | None,
 ) -> SentenceTransformerEncoder:
-    loaded = load_model(place, max_tokens=max_tokens, device=device)
+    loaded = load_model(
+        place, max_tokens=max_tokens, device=device, trust_remote_code=trust_remote_code, truncate_dim=truncate_dim
+    )
+    _check_dimension(loaded, truncate_dim)
     return as_encoder(
         loaded,
         precision=precision,
@@ -193,6 +211,15 @@ def _load_encoder(
         document_prompt=document_prompt,
         query_form=read_query_form(place),
     )
+
+
+def _check_dimension(model: SentenceTransformer, truncate_dim: int | None) -> None:
+    if truncate_dim is None:
+        return
+    with model.truncate_embeddings(None):
+        own = model.get_embedding_dimension()
+    if own is not None and truncate_dim > own:
+        raise ModelError(f"the model's vectors have {own} dimensions; truncate_dim is {truncate_dim}, set it lower")
 
 
 def forget_encoders() -> None:
@@ -206,13 +233,22 @@ def state_of(place: str) -> tuple[tuple[str, int, int], ...]:
     return tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)
 
 
-def load_model(model: str | Path, *, max_tokens: int | None = None, device: str | None = None) -> SentenceTransformer:
+def load_model(
+    model: str | Path,
+    *,
+    max_tokens: int | None = None,
+    device: str | None = None,
+    trust_remote_code: bool = False,
+    truncate_dim: int | None = None,
+) -> SentenceTransformer:
     """Load a sentence-transformers model by name, with one clear error if that fails.
 
     Args:
         model: A Hub id, a folder, or `package:NAME/FOLDER`.
         max_tokens: Longer texts are cut there; None takes the model's own limit.
         device: "cpu", "cuda", …; None takes an accelerator if there is one.
+        trust_remote_code: Whether to run code that the model brings with it.
+        truncate_dim: Vectors are cut to their first dimensions, this many; None takes what the model says.
 
     Returns:
         The model on its device, its length limit set if one is given.
@@ -223,11 +259,11 @@ def load_model(model: str | Path, *, max_tokens: int | None = None, device: str 
     place = resolve_model(model)
     disable_progress_bar()  # of loading and saving weights: only the command line shows progress
     try:
-        loaded = SentenceTransformer(place, device=device)
-    # AssertionError: what torch raises for a device that it was built without; ImportError: adapters without peft.
-    except (OSError, ValueError, RuntimeError, KeyError, AssertionError, ImportError) as error:
-        first_line = str(error).strip().partition("\n")[0]
-        raise ModelError(f"model {str(model)!r} cannot be loaded: {first_line}") from error
+        loaded = SentenceTransformer(
+            place, device=device, trust_remote_code=trust_remote_code, truncate_dim=truncate_dim
+        )
+    except Exception as error:  # readers of weights, configs, adapters and devices each raise exceptions of their own
+        raise ModelError(why_not_loaded(str(model), place, error)) from error
     if max_tokens is not None:
         limit_tokens(loaded, max_tokens)
     return loaded

@@ -7,6 +7,7 @@ one that came first, and take over if it dies.
 """
 
 import hashlib
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ from hardneg.models.protocol import Encoder
 from hardneg.progress import task
 
 BLOCK = 1_024
+
+_log = logging.getLogger(__name__)
 
 _aside: ContextVar[Path | None] = ContextVar("aside", default=None)
 
@@ -108,26 +111,42 @@ def encode(encoder: Encoder, texts: pl.Series, *, kind: str) -> Float32[np.ndarr
         kind: "query" or "document": which tower encodes.
 
     Returns:
-        A read-only memory map, one row a text.
+        A read-only memory map, one row a text. What a cut or damaged file held is encoded anew, with a warning in the
+        log.
 
     Raises:
-        RunError: The file of vectors is damaged.
+        RunError: The file of vectors cannot be read, though it was just written.
     """
     key = hashlib.blake2b(f"{encoder.fingerprint} {kind} {digest(texts)}".encode(), digest_size=16).hexdigest()
     folder, aside = cache_folder() / "vectors" / key, _aside.get()
     if aside is not None and not (folder / "vectors.npy").exists():
         folder = aside / key
     vectors = folder / "vectors.npy"
-    if not vectors.exists():
+    found = _read(vectors, len(texts))
+    if found is None:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
-            if not vectors.exists():
+            found = _read(vectors, len(texts))
+            if found is None:
+                if vectors.exists():
+                    _log.warning("%s is cut or damaged; its %d vectors are encoded anew", vectors, len(texts))
+                    vectors.unlink()
                 _encode_missing(encoder, texts, kind, folder)
                 _join(folder, vectors)
-    found: Float32[np.ndarray, "texts dim"] = np.load(vectors, mmap_mode="r")
-    if len(found) != len(texts):
-        raise RunError(f"{vectors} holds {len(found)} vectors for {len(texts)} texts: delete {folder} to encode anew")
+                found = _read(vectors, len(texts))
+    if found is None:
+        raise RunError(f"{vectors} cannot be read after it was written; is the disk full? Delete {folder}")
     return found
+
+
+def _read(path: Path, n_rows: int) -> Float32[np.ndarray, "rows dim"] | None:
+    """Map a file of vectors into memory; None if it is missing, cut, or of another number of rows."""
+    try:
+        found: Float32[np.ndarray, "rows dim"] = np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError):
+        return None
+    whole = found.ndim == 2 and found.dtype == np.float32 and len(found) == n_rows
+    return found if whole else None
 
 
 def _encode_missing(encoder: Encoder, texts: pl.Series, kind: str, folder: Path) -> None:
@@ -137,7 +156,7 @@ def _encode_missing(encoder: Encoder, texts: pl.Series, kind: str, folder: Path)
         for start in range(0, len(texts), BLOCK):
             part = texts.slice(start, BLOCK).fill_null("")
             path = folder / f"block-{start // BLOCK:06d}.npy"
-            if not path.exists():
+            if _read(path, len(part)) is None:
                 block = run(part.to_list())
                 with replacing(path) as temporary, temporary.open("wb") as file:
                     np.save(file, block)

@@ -1,41 +1,72 @@
-"""Where a model cuts texts."""
+"""Where a model cuts texts; the towers of a `Router` each where they do it."""
+
+from typing import Any
 
 from sentence_transformers import SentenceTransformer
-from tokenizers import Tokenizer
 
 from hardneg.errors import ModelError
+from hardneg.models.towers import Kind, input_module, input_modules, is_static
+
+Limits = list[dict[str, Any]]
+# Of a transformer: its own limit, and those of one kind of text alone, which come before it.
+_NAMES = ("max_seq_length", "query_length", "document_length")
 
 
-def token_limit(model: SentenceTransformer) -> int | None:
-    """Say after how many tokens a model cuts texts; None if it takes them whole, as static embeddings do."""
-    if isinstance(model.tokenizer, Tokenizer):
-        cut = model.tokenizer.truncation
-        return None if cut is None else int(cut["max_length"])
-    limit: int | None = model.max_seq_length
-    return limit
+def token_limit(model: SentenceTransformer, kind: Kind = "document") -> int | None:
+    """Say after how many tokens a model cuts texts; None if it takes them whole, as static embeddings do.
+
+    Args:
+        model: Any model.
+        kind: Whose limit; towers may differ.
+
+    Returns:
+        The number of tokens, special ones included.
+    """
+    limits = _limits(input_module(model, kind))
+    found = limits[f"{kind}_length"] or limits["max_seq_length"]
+    return None if found is None else int(found)
 
 
 def limit_tokens(model: SentenceTransformer, max_tokens: int) -> None:
     """Let a model cut texts at a length of our choice.
 
     Args:
-        model: Any model; its limit is changed.
+        model: Any model; the limit of each of its towers is changed.
         max_tokens: Longer texts are cut there.
 
     Raises:
         ModelError: The model takes no texts that long.
     """
-    longest = getattr(model.config, "max_position_embeddings", None)
-    if longest is not None and max_tokens > longest:
-        raise ModelError(f"the model has positions for {longest} tokens; max_tokens is {max_tokens}, set it lower")
-    set_token_limit(model, max_tokens)
+    for tower in input_modules(model):
+        longest = getattr(getattr(tower, "config", None), "max_position_embeddings", None)
+        if longest is not None and max_tokens > longest:
+            raise ModelError(f"the model has positions for {longest} tokens; max_tokens is {max_tokens}, set it lower")
+    limited = [
+        {name: max_tokens for name, value in each.items() if value is not None or name == "max_seq_length"}
+        for each in token_limits(model)
+    ]
+    set_token_limits(model, limited)
 
 
-def set_token_limit(model: SentenceTransformer, limit: int | None) -> None:
-    """Give a model a limit that `token_limit` gave, whatever its positions."""
-    if not isinstance(model.tokenizer, Tokenizer):
-        model.max_seq_length = limit
-    elif limit is None:
-        model.tokenizer.no_truncation()
-    else:
-        model.tokenizer.enable_truncation(limit)
+def token_limits(model: SentenceTransformer) -> Limits:
+    """List the limits of each tower, for `set_token_limits`."""
+    return [_limits(tower) for tower in input_modules(model)]
+
+
+def set_token_limits(model: SentenceTransformer, limits: Limits) -> None:
+    """Give a model the limits that `token_limits` listed, whatever its positions."""
+    for tower, given in zip(input_modules(model), limits, strict=True):
+        if is_static(tower):
+            cut = given["max_seq_length"]
+            tower.tokenizer.no_truncation() if cut is None else tower.tokenizer.enable_truncation(cut)
+            continue
+        for name, value in given.items():
+            if hasattr(tower, name):
+                setattr(tower, name, value)
+
+
+def _limits(tower: Any) -> dict[str, Any]:  # noqa: ANN401 - any module that texts enter
+    if is_static(tower):
+        cut = tower.tokenizer.truncation
+        return dict.fromkeys(_NAMES, None) | {"max_seq_length": None if cut is None else cut["max_length"]}
+    return {name: getattr(tower, name, None) for name in _NAMES}

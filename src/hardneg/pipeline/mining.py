@@ -17,8 +17,9 @@ from hardneg.components import build, picked
 from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.findings import Finding
+from hardneg.data.given import check_dataset
 from hardneg.errors import InputError, RunError
-from hardneg.files import replacing
+from hardneg.files import check_folder, replacing
 from hardneg.filters import Filter, Learned
 from hardneg.models.store import cache_folder
 from hardneg.negatives import Selection
@@ -28,6 +29,7 @@ from hardneg.pipeline.funnel import funnel
 from hardneg.pipeline.joining import data_of
 from hardneg.pipeline.mining_findings import mining_findings
 from hardneg.pipeline.parts import part_files, part_path, read_parts, readable, scan_parts, with_ids, write_part
+from hardneg.pipeline.readings import write_readings
 from hardneg.pipeline.state import read_state
 from hardneg.pipeline.verdicts import Used, judged_answers, use_verdicts, verdicts_digest, with_verdicts
 from hardneg.place import Place
@@ -103,9 +105,8 @@ def mine(
             one reads.
         RunError: `out` holds the result of another plan, or is damaged.
     """
+    check_dataset(dataset, purpose="mine")
     place = Place(Path("mine"))
-    if not isinstance(dataset, Dataset):
-        raise place.error(f"the dataset is {dataset!r}; read it first: read_dataset(…)")
     for name, number, least in (("depth", depth, 1), ("seed", seed, 0), ("block_size", block_size, 1)):
         if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < least:
             raise place.error(f"{name} must be a whole number from {least} on, not {number!r}")
@@ -148,6 +149,7 @@ def mine_plan(
         RunError: `out` holds the result of another plan, or is damaged.
     """
     check_names(plan.sources)
+    check_folder(None if out is None else Path(out))
     dataset.queries_of(plan.split)  # refused before anything is fitted or written
     plan.check(dataset)
     used, became, labelled = None, None, dataset
@@ -193,6 +195,7 @@ def _mine_to(
                 candidates, negatives = mine_block(dataset, block, plan)
                 write_part(candidates, dataset, part_path(folder / "candidates", number))
                 write_part(negatives, dataset, done)
+    write_readings(folder, dataset, plan)
     with readable(folder):
         counts = _count(scan_parts(folder / "candidates"), scan_parts(folder / "negatives"), dataset, plan)
         write_found(folder, None if used is None else with_ids(judged_answers(used), dataset))

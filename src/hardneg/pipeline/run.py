@@ -139,11 +139,17 @@ def _baselines(recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Iterator[
     sources = [source for stage in recipe.stages for source in stage.sources]
     systems: dict[str, Source] = {
         "bm25": next((source for source in sources if isinstance(source, BM25)), BM25()),
-        "zero_shot": Dense(model=recipe.model, max_tokens=recipe.evaluate.max_tokens),
+        "zero_shot": _dense(recipe.model, recipe),
     }
     for name, system in systems.items():
         if name in recipe.evaluate.rows:
             yield Row(name, [_measured(name, system, recipe, dataset, folder)])
+
+
+def _dense(model: str, recipe: Recipe) -> Dense:
+    """Measure with a model as the recipe says; what it lets a model's own code do in training it lets it do here."""
+    trusted = any(stage.train.trust_remote_code for stage in recipe.stages)
+    return Dense(model=model, max_tokens=recipe.evaluate.max_tokens, trust_remote_code=trusted)
 
 
 def _trained(rows: Mapping[str, Stage], recipe: Recipe, dataset: Dataset, folder: RunFolder) -> list[Row]:
@@ -152,7 +158,7 @@ def _trained(rows: Mapping[str, Stage], recipe: Recipe, dataset: Dataset, folder
     measured: dict[str, list[pl.DataFrame]] = {name: [] for name in rows}
     for seed in _seeds(recipe):
         for name, model in train_stages(rows, recipe, dataset, folder, seed=seed, mined=mined):
-            system = Dense(model=str(model), max_tokens=recipe.evaluate.max_tokens)
+            system = _dense(str(model), recipe)
             measured[name].append(_measured(f"{name}-seed{seed}", system, recipe, dataset, folder))
     return [Row(name, tables) for name, tables in measured.items()]
 

@@ -59,6 +59,7 @@ def read_mining(place: Path, *, stage: str = "") -> "Mining":
     """
     from hardneg.audit.fit_findings import fit_findings, read_fits
     from hardneg.pipeline.mining_findings import read_mining_findings
+    from hardneg.pipeline.readings import reading_findings
     from hardneg.report.contents import Mining
 
     state = read_state(place / "mining.json", keys=("filters", "select"))
@@ -77,6 +78,7 @@ def read_mining(place: Path, *, stage: str = "") -> "Mining":
         findings=[
             *(finding for fit in read_fits(place) for finding in fit_findings(fit)),
             *read_mining_findings(place),
+            *reading_findings(place),
         ],
     )
 

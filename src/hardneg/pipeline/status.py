@@ -14,6 +14,7 @@ from hardneg.live.record import Record, TaskState, read_record
 from hardneg.pipeline.audits import read_audits
 from hardneg.pipeline.mining_findings import read_mining_findings
 from hardneg.pipeline.parts import part_files, scan_parts
+from hardneg.pipeline.readings import reading_findings
 from hardneg.pipeline.scores import read_record as read_record_of_scores
 from hardneg.pipeline.state import read_state
 from hardneg.training.folder import TrainingFolder
@@ -139,6 +140,8 @@ def _findings(folder: Path) -> dict[str, Any]:
     noticed = [asdict(finding) for place in _places(folder) for finding in TrainingFolder(place).findings()]
     noticed += [asdict(finding) for finding in read_mining_findings(folder)]
     noticed += [asdict(finding) for fit in read_fits(folder) for finding in fit_findings(fit)]
+    mined = (folder, *sorted(folder.glob("stages/*")))
+    noticed += [asdict(finding) for place in mined for finding in reading_findings(place)]
     return found | ({"findings": noticed} if noticed else {})
 
 

@@ -11,6 +11,7 @@ from hardneg.components import Room, as_table, build, check_keys, pick, settable
 from hardneg.data.code.languages import LANGUAGE_OF
 from hardneg.errors import RecipeError
 from hardneg.filters import Filter
+from hardneg.models.given import Loaded, named_model
 from hardneg.negatives import Selection
 from hardneg.place import Place
 from hardneg.recipe.defaults import DEFAULT_MODEL, default_filters, default_sources
@@ -179,6 +180,8 @@ def _parse(table: Mapping[str, Any], place: Place) -> Recipe:
     if "dataset" not in table:
         raise place.error('dataset must be given: dataset = "path/to/folder" here, or --dataset path/to/folder')
     plain: dict[str, Any] = {"name": place.file.stem, "model": DEFAULT_MODEL, "seed": 0, "seeds": ()}
+    if isinstance(table.get("model"), Path | Loaded):  # from Python
+        table = {**table, "model": str(named_model(table["model"], purpose="model"))}
     plain |= {key: typed(known[key], table[key], place.at(key)) for key in plain if key in table}
     seed, model = plain["seed"], place.found(plain["model"])
     plain["model"] = model

@@ -9,6 +9,7 @@ from jaxtyping import Float32, Int32
 
 from hardneg.data.dataset import Dataset
 from hardneg.models.formats import Precision
+from hardneg.models.given import Loaded, named_model
 from hardneg.scoring.options import check_model_options
 from hardneg.scoring.vector_scores import vector_scores
 
@@ -24,30 +25,39 @@ class BiEncoder:
     fixed scale: prefer a margin to the query's positive over an absolute threshold.
 
     Args:
-        model: A Hub id, a folder, or `package:NAME/FOLDER` for a folder inside an installed package.
+        model: A Hub id, a folder, `package:NAME/FOLDER` for a folder inside an installed package, or a loaded
+            `SentenceTransformer`, which is saved in the cache once.
         query_prompt: Text put before each query; None takes the model's own, "" none.
         document_prompt: The same for documents.
         max_tokens: Longer texts are cut there, at least 4; None takes the model's own limit.
         precision: "auto", "bf16" or "fp32" for encoding; the products are always exact.
         device: "cpu", "cuda", …; None takes an accelerator if there is one.
+        trust_remote_code: Whether to run code that the model brings with it.
+        truncate_dim: Vectors are cut to their first dimensions, this many, as Matryoshka training allows; None takes
+            them whole, or as the model says.
         name: Whose score it is, in columns and reports.
 
     Raises:
         RecipeError: A value is out of range.
     """
 
-    model: str | Path
+    model: str | Path | Loaded
     query_prompt: str | None = None
     document_prompt: str | None = None
     max_tokens: int | None = None
     precision: Precision = "auto"
     device: str | None = None
+    trust_remote_code: bool = False
+    truncate_dim: int | None = None
     name: str = "teacher"
 
     self_storing: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        check_model_options(kind="bi_encoder", max_tokens=self.max_tokens, precision=self.precision)
+        check_model_options(
+            kind="bi_encoder", max_tokens=self.max_tokens, precision=self.precision, truncate_dim=self.truncate_dim
+        )
+        object.__setattr__(self, "model", named_model(self.model, purpose="bi_encoder"))
 
     def score(
         self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
@@ -75,10 +85,12 @@ class BiEncoder:
         from hardneg.models.sentence_transformer import load_encoder
 
         return load_encoder(
-            self.model,
+            named_model(self.model),
             query_prompt=self.query_prompt,
             document_prompt=self.document_prompt,
             max_tokens=self.max_tokens,
             precision=self.precision,
             device=self.device,
+            trust_remote_code=self.trust_remote_code,
+            truncate_dim=self.truncate_dim,
         )

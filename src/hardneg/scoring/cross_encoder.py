@@ -31,6 +31,7 @@ class CrossEncoder:
             settings say; "identity" leaves it as it is.
         precision: "auto", "bf16" or "fp32".
         device: "cpu", "cuda", …; None takes an accelerator if there is one.
+        trust_remote_code: Whether to run code that the model brings with it.
         name: Whose score it is, in columns and reports.
 
     Raises:
@@ -42,6 +43,7 @@ class CrossEncoder:
     activation: Activation = "sigmoid"
     precision: Precision = "auto"
     device: str | None = None
+    trust_remote_code: bool = False
     name: str = "teacher"
 
     def __post_init__(self) -> None:
@@ -77,4 +79,5 @@ class CrossEncoder:
             activation=self.activation,
             precision=self.precision,
             device=self.device,
+            trust_remote_code=self.trust_remote_code,
         )

@@ -8,18 +8,21 @@ from hardneg.models.formats import Precision
 _LEAST_TOKENS = 4  # up to three of them mark where texts begin and end
 
 
-def check_model_options(*, kind: str, max_tokens: int | None, precision: str) -> None:
+def check_model_options(*, kind: str, max_tokens: int | None, precision: str, truncate_dim: int | None = None) -> None:
     """Make sure that a model can be loaded with these options.
 
     Args:
         kind: Whose options they are, for messages ("cross_encoder").
         max_tokens: Where texts are cut, or None.
         precision: Name of a number format.
+        truncate_dim: To how many dimensions vectors are cut, or None.
 
     Raises:
         RecipeError: A value is out of range.
     """
     if max_tokens is not None and max_tokens < _LEAST_TOKENS:
         raise RecipeError(f"{kind}: max_tokens is {max_tokens}; set it to {_LEAST_TOKENS} or more")
+    if truncate_dim is not None and truncate_dim < 1:
+        raise RecipeError(f"{kind}: truncate_dim is {truncate_dim}; set it to 1 or more")
     if precision not in get_args(Precision):
         raise RecipeError(f"{kind}: precision is {precision!r}; set it to {' or '.join(get_args(Precision))}")

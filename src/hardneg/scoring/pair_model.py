@@ -1,7 +1,5 @@
 """Any sentence-transformers cross-encoder, run so that each pair scores as if it were alone."""
 
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -14,7 +12,8 @@ from sentence_transformers import CrossEncoder
 from transformers.utils.logging import disable_progress_bar
 
 from hardneg.errors import ModelError
-from hardneg.models.fingerprint import has_config, tensor_bytes, tokenizer_bytes
+from hardneg.models.damage import why_not_loaded
+from hardneg.models.fingerprint import fingerprint
 from hardneg.models.formats import Precision
 from hardneg.models.precision import choose_precision
 from hardneg.models.resolve import resolve_model
@@ -26,7 +25,6 @@ from hardneg.scoring.pair_features import tokenise_pairs
 # Padded tokens of one forward pass. The last batch of each width is filled up, so larger is not always faster.
 _BATCH_TOKENS = {"cpu": 1_024, "cuda": 32_768}
 _SLICE = 4_096  # pairs whose tokens are held at a time
-_NOT_SCORING = {"_name_or_path", "transformers_version", "dtype", "torch_dtype", "sentence_transformers"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +44,7 @@ class PairModel:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of weights, tokenizer, configuration, maximum length, precision and activation."""
-        return f"{_fingerprint(self.model)}-{self.precision}-{self.activation}"
+        return f"{fingerprint(self.model)}-{self.precision}-{self.activation}"
 
     def score(self, queries: list[str], documents: list[str]) -> Float32[np.ndarray, " pairs"]:
         """Score pairs of texts, batched by length over all of them.
@@ -101,6 +99,7 @@ def load_pair_model(
     activation: Activation = "sigmoid",
     precision: Precision = "auto",
     device: str | None = None,
+    trust_remote_code: bool = False,
 ) -> PairModel:
     """Load a cross-encoder; the last eight are kept in memory, for as long as their files do not change.
 
@@ -110,6 +109,7 @@ def load_pair_model(
         activation: "sigmoid" or "identity".
         precision: "auto", "bf16" or "fp32".
         device: "cpu", "cuda", …; None takes an accelerator if there is one.
+        trust_remote_code: Whether to run code that the model brings with it.
 
     Returns:
         The model; the same object for the same arguments while it is kept.
@@ -118,25 +118,33 @@ def load_pair_model(
         ModelError: The model cannot be found or loaded, takes no texts that long, or does not give one score.
     """
     place = resolve_model(model)
-    return _load(place, state_of(place), max_tokens, activation, precision, device)
+    return _load(
+        place,
+        state_of(place),
+        max_tokens=max_tokens,
+        activation=activation,
+        precision=precision,
+        device=device,
+        trust_remote_code=trust_remote_code,
+    )
 
 
 @lru_cache(maxsize=8)
 def _load(
     place: str,
     _state: tuple[tuple[str, int, int], ...],
+    *,
     max_tokens: int | None,
     activation: Activation,
     precision: Precision,
     device: str | None,
+    trust_remote_code: bool,
 ) -> PairModel:
     disable_progress_bar()  # of loading weights: only the command line shows progress
     try:
-        loaded = CrossEncoder(place, device=device)
-    # AssertionError: what torch raises for a device that it was built without; ImportError: adapters without peft.
-    except (OSError, ValueError, RuntimeError, KeyError, AssertionError, ImportError) as error:
-        first_line = str(error).strip().partition("\n")[0]
-        raise ModelError(f"cross-encoder {place!r} cannot be loaded: {first_line}") from error
+        loaded = CrossEncoder(place, device=device, trust_remote_code=trust_remote_code)
+    except Exception as error:  # readers of weights, configs, adapters and devices each raise exceptions of their own
+        raise ModelError(f"cross-encoder: {why_not_loaded(place, place, error)}") from error
     _check_head(loaded, place)
     _limit(loaded, max_tokens)
     return as_pair_model(loaded, activation=activation, precision=precision)
@@ -188,21 +196,3 @@ def _limit(model: CrossEncoder, max_tokens: int | None) -> None:
         max_tokens = longest  # tokenizers that know no limit say 10 ** 30
     if max_tokens is not None:
         model.max_seq_length = max_tokens
-
-
-def _fingerprint(model: CrossEncoder) -> str:
-    state = hashlib.blake2b(digest_size=16)
-    for name, value in sorted(model.state_dict().items()):
-        state.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
-        state.update(tensor_bytes(value))
-    state.update(tokenizer_bytes(model))
-    config = {} if model.config is None else model.config.to_dict()
-    settings = {
-        "modules": [(type(module).__name__, module.get_config_dict()) for module in model if has_config(module)],
-        "config": {name: value for name, value in config.items() if name not in _NOT_SCORING},
-        "prompts": model.prompts,
-        "default_prompt": model.default_prompt_name,
-        "max_tokens": model.max_seq_length,
-    }
-    state.update(json.dumps(settings, sort_keys=True, default=str).encode())
-    return state.hexdigest()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -10,6 +10,7 @@ from jaxtyping import Float32, Int32
 
 from hardneg.data.dataset import Dataset
 from hardneg.models.formats import Precision
+from hardneg.models.given import Loaded, named_model
 from hardneg.scoring import BiEncoder
 from hardneg.scoring.options import check_model_options
 from hardneg.scoring.vector_scores import vector_scores, vectors
@@ -17,6 +18,7 @@ from hardneg.sources.retrieval import checked_name, retrieval_table
 
 if TYPE_CHECKING:
     from hardneg.models.protocol import Encoder
+    from hardneg.models.reading import Reading
 
 
 @dataclass(frozen=True)
@@ -24,28 +26,37 @@ class Dense:
     """The best documents by the dot product of a sentence-transformers model's vectors, found exactly.
 
     Args:
-        model: A Hub id, a folder, or `package:NAME/FOLDER` for a folder inside an installed package.
+        model: A Hub id, a folder, `package:NAME/FOLDER` for a folder inside an installed package, or a loaded
+            `SentenceTransformer`, which is saved in the cache once.
         query_prompt: Text put before each query; None takes the model's own, "" none.
         document_prompt: The same for documents.
         max_tokens: Longer texts are cut there, at least 4; None takes the model's own limit.
         precision: "auto", "bf16" or "fp32" for encoding; search is always exact.
         device: "cpu", "cuda", …; None takes an accelerator if there is one.
+        trust_remote_code: Whether to run code that the model brings with it.
+        truncate_dim: Vectors are cut to their first dimensions, this many, as Matryoshka training allows; None takes
+            them whole, or as the model says.
         name: Suffix of its columns.
 
     Raises:
         RecipeError: A value is out of range.
     """
 
-    model: str | Path
+    model: str | Path | Loaded
     query_prompt: str | None = None
     document_prompt: str | None = None
     max_tokens: int | None = None
     precision: Precision = "auto"
     device: str | None = None
+    trust_remote_code: bool = False
+    truncate_dim: int | None = None
     name: str = "dense"
 
     def __post_init__(self) -> None:
-        check_model_options(kind="dense", max_tokens=self.max_tokens, precision=self.precision)
+        check_model_options(
+            kind="dense", max_tokens=self.max_tokens, precision=self.precision, truncate_dim=self.truncate_dim
+        )
+        object.__setattr__(self, "model", named_model(self.model, purpose="dense"))
         checked_name(self.name, kind="dense")
 
     def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
@@ -81,6 +92,29 @@ class Dense:
         """Hash of the model: weights, tokenizer, prompts, maximum length, precision."""
         return self.encoder().fingerprint
 
+    def reading(self, dataset: Dataset, queries: Int32[np.ndarray, " queries"] | None = None) -> "Reading":
+        """Look at how the model reads a dataset: prompts, precision, and which share of the texts it cuts.
+
+        Args:
+            dataset: The texts; a sample of at most 2,000 is tokenised.
+            queries: Positions of the queries that count; None for all.
+
+        Returns:
+            What was seen.
+        """
+        from hardneg.models.reading import reading_of
+
+        encoder: Any = self.encoder()
+        return reading_of(
+            encoder.model,
+            dataset,
+            queries=queries,
+            prompts=encoder.prompts,
+            precision=encoder.precision,
+            query_form=encoder.query_form,
+            max_tokens=self.max_tokens,
+        )
+
     def encoder(self) -> "Encoder":
         """Load the model; asked for again, it is the same object.
 
@@ -101,4 +135,6 @@ class Dense:
             max_tokens=self.max_tokens,
             precision=self.precision,
             device=self.device,
+            trust_remote_code=self.trust_remote_code,
+            truncate_dim=self.truncate_dim,
         ).encoder()

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from sentence_transformers import SentenceTransformer
-from tokenizers import Tokenizer
 from torch import Tensor
 
-from hardneg.models.features import Features, Kind, tokenise
-from hardneg.models.token_limit import limit_tokens, set_token_limit, token_limit
+from hardneg.models.features import Features, tokenise
+from hardneg.models.token_limit import limit_tokens, set_token_limits, token_limits
+from hardneg.models.towers import Kind, input_module, is_static
 from hardneg.training.attention import fast_attention
 
 Texts = list[str] | Features
@@ -119,14 +119,14 @@ def cutting_texts(model: SentenceTransformer, max_tokens: int | None) -> Iterato
     Raises:
         ModelError: The model takes no texts that long.
     """
-    own = token_limit(model)
+    own = token_limits(model)
     if max_tokens is not None:
         limit_tokens(model, max_tokens)
     try:
         yield
     finally:
         if max_tokens is not None:
-            set_token_limit(model, own)
+            set_token_limits(model, own)
 
 
 def embed(
@@ -147,7 +147,8 @@ def embed(
     features = texts if isinstance(texts, Features) else tokenise(model, texts, kind=kind, prompt=prompt)
     if features is None:
         # The model's own `preprocess` first asks of every text what it is, which takes as long as to tokenise it.
-        first = model[0] if isinstance(model.tokenizer, Tokenizer) else model
+        tower = input_module(model, kind)
+        first = tower if is_static(tower) else model
         return _forward(model, first.preprocess(texts, prompt=prompt, task=kind), kind)
     chunks = list(features.batches(chunk_tokens))
     vectors = torch.cat([_forward(model, features.rows(rows), kind) for rows in chunks])
@@ -159,4 +160,4 @@ def _forward(model: SentenceTransformer, features: dict[str, Any], kind: Kind) -
     placed = {name: v.to(model.device) if isinstance(v, Tensor) else v for name, v in features.items()}
     with fast_attention(model.device):
         vectors: Tensor = model(placed, task=kind)["sentence_embedding"]
-    return vectors.float()
+    return vectors[:, : model.truncate_dim].float()

@@ -14,6 +14,7 @@ from hardneg.data.query_form import form_of
 from hardneg.data.text import digest
 from hardneg.errors import MissingExtraError, ModelError, RecipeError, RunError
 from hardneg.models.fingerprint import fingerprint
+from hardneg.models.prompts import named_prompts
 from hardneg.models.query_form import read_query_form
 from hardneg.models.resolve import resolve_model
 from hardneg.models.sentence_transformer import check_similarity, load_model
@@ -119,7 +120,7 @@ def load_for_training(model: str | Path, settings: TrainSettings, *, device: tor
             adapters.
         RecipeError: The settings cut vectors to more dimensions than the model has.
     """
-    loaded = load_model(model, device=str(device)).float()
+    loaded = load_model(model, device=str(device), trust_remote_code=settings.trust_remote_code).float()
     check_similarity(loaded)
     dimension = loaded.get_embedding_dimension()
     if dimension is not None and max(settings.matryoshka, default=0) > dimension:
@@ -128,12 +129,15 @@ def load_for_training(model: str | Path, settings: TrainSettings, *, device: tor
             f"{dimension}"
         )
     ready_weights(loaded, settings.lora, seed=settings.seed)
-    given = {"query": settings.query_prompt, "document": settings.document_prompt}
-    loaded.prompts = {
-        **loaded.prompts,
-        **{kind: prompt for kind, prompt in given.items() if prompt is not None},
-    }
+    _set_prompts(loaded, settings)
     return loaded.train(settings.dropout)
+
+
+def _set_prompts(model: SentenceTransformer, settings: TrainSettings) -> None:
+    """Give a model the prompts that it is trained with, under the names that `encode_query` looks for first."""
+    given = {"query": settings.query_prompt, "document": settings.document_prompt}
+    model.prompts = {**model.prompts, **{kind: prompt for kind, prompt in given.items() if prompt is not None}}
+    model.prompts = named_prompts(model)
 
 
 def describe_inputs(

@@ -3,22 +3,29 @@
 import atexit
 import os
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState, is_initialized
+from jaxtyping import Int32
 from torch import distributed
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.findings import Finding
+from hardneg.data.given import check_dataset
 from hardneg.errors import RunError
+from hardneg.files import check_folder
 from hardneg.live.log import event
+from hardneg.models.given import Loaded, named_model
 from hardneg.models.precision import choose_precision
 from hardneg.models.prompts import prompt_of
-from hardneg.models.token_limit import token_limit
+from hardneg.models.reading import reading_of
+from hardneg.models.token_limit import token_limits
 from hardneg.negatives.mining import Plan
 from hardneg.negatives.own import own_negatives
 from hardneg.progress import task
@@ -68,6 +75,8 @@ class Trained:
         refreshes: Each refresh of the negatives, in order.
         own_negatives: Negatives that the labels of the dataset name and that were trained on, since no mined ones
             were given.
+        reading: How the model read the texts, as `Reading.as_dict` has it: prompts, limits and shares cut, precision;
+            empty in a folder from before this was kept.
     """
 
     path: Path
@@ -78,10 +87,11 @@ class Trained:
     findings: tuple[Finding, ...] = ()
     refreshes: tuple[Refreshed, ...] = ()
     own_negatives: int = 0
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
 
 def train(
-    model: str | Path,
+    model: str | Path | Loaded,
     dataset: Dataset,
     negatives: pl.DataFrame | None = None,
     *,
@@ -97,7 +107,8 @@ def train(
     with the same bytes as a run that was never stopped (on a CPU). A finished run is not done again.
 
     Args:
-        model: Hub id, folder, or `package:NAME/FOLDER` of the model to start from.
+        model: Hub id, folder, or `package:NAME/FOLDER` of the model to start from, or a loaded `SentenceTransformer`,
+            which is left as it is.
         dataset: Texts and labels; labels of all splits keep answers out of the negatives.
         negatives: Table with columns `query`, `document` (positions) and, if wanted, `weight` in [0, 1]. None takes
             those that the labels of the dataset name (`own_negatives`), and without any trains in-batch only.
@@ -122,13 +133,13 @@ def train(
         Interrupted: SIGINT or SIGTERM came; a checkpoint was saved.
     """
     settings, mined = settings or TrainSettings(), negatives
+    model = named_model(model, purpose="train")
+    check_dataset(dataset, purpose="train")
+    check_folder(Path(out))
     if mined is None and settings.own_negatives:
         negatives, settings = _own(dataset, split, settings)
         event("own_negatives", count=0 if negatives is None else negatives.height)
-    check_trackers(settings)
-    check_peft(settings.lora)
-    check_negatives(negatives, dataset)
-    check_table(negatives, settings)
+    _check(settings, negatives, dataset)
     if settings.refresh is not None:
         plan = check_refresh(plan, negatives, model=model, split=split)
     query, document = training_pairs(dataset, split, max_pairs=settings.max_pairs, seed=settings.seed)
@@ -151,11 +162,8 @@ def train(
         n_processes=accelerator.num_processes,
         teacher=teacher,
     )
-    job = None
     if settings.refresh is not None and plan is not None:
         inputs["plan"] = describe_plan(plan, dataset)
-        keeps = settings.refresh.rescores
-        job = Job(dataset, plan, str(model), np.unique(query), Rounds(folder.path), keeps_candidates=keeps)
     result = folder.finished(inputs)
     if result is None:
         if settings.mask is not None:
@@ -174,13 +182,23 @@ def train(
         check_plan(steps, data, settings)
         if isinstance(data.negatives, ReplacedNegatives):
             accelerator.register_for_checkpointing(data.negatives)
-        own_limit = token_limit(loaded)
+        own_limits = token_limits(loaded)
         with cutting_texts(loaded, settings.max_tokens):
-            session = open_session(towers, accelerator, folder, settings, inputs=inputs)
+            reading = reading_of(
+                loaded,
+                dataset,
+                queries=np.unique(query),
+                precision=precision,
+                max_tokens=settings.max_tokens,
+            )
+            noticed = (
+                *notice(dataset, mined, steps, settings=settings, teacher=teacher, split=split),
+                *(each for each in [reading.finding(str(model))] if each is not None),
+            )
+            session = open_session(towers, accelerator, folder, settings, inputs=inputs, noticed=noticed)
             probe = choose_probe(data, negatives, seed=settings.seed)
-            noticed = notice(dataset, mined, steps, settings=settings, teacher=teacher, split=split)
-            session = replace(session, noticed=noticed)
-            with supplying(session, data, steps, negatives, job=job, max_tokens=own_limit) as supply:
+            job = _refreshing(plan, dataset, settings, model=str(model), queries=np.unique(query), folder=folder)
+            with supplying(session, data, steps, negatives, job=job, limits=own_limits) as supply:
                 seconds = _work(session, supply, steps, probe)
         result = {
             "n_steps": len(steps),
@@ -188,10 +206,34 @@ def train(
             "loss": folder.final_loss(),
             "seconds": seconds,
             "own_negatives": negatives.height if mined is None and negatives is not None else 0,
+            "reading": reading.as_dict(),
         }
         close_session(session, towers, inputs=inputs, result=result, query_form=query_form)
     refreshes = tuple(Rounds(folder.path).records())
     return Trained(path=folder.model, **result, findings=folder.findings(), refreshes=refreshes)
+
+
+def _check(settings: TrainSettings, negatives: pl.DataFrame | None, dataset: Dataset) -> None:
+    """Refuse what is not installed, and negatives that are not of the dataset or do not fit the settings."""
+    check_trackers(settings)
+    check_peft(settings.lora)
+    check_negatives(negatives, dataset)
+    check_table(negatives, settings)
+
+
+def _refreshing(
+    plan: Plan | None,
+    dataset: Dataset,
+    settings: TrainSettings,
+    *,
+    model: str,
+    queries: Int32[np.ndarray, " queries"],
+    folder: TrainingFolder,
+) -> Job | None:
+    """Say what is mined again while training; nothing without a refresh."""
+    if settings.refresh is None or plan is None:
+        return None
+    return Job(dataset, plan, model, queries, Rounds(folder.path), keeps_candidates=settings.refresh.rescores)
 
 
 def _own(dataset: Dataset, split: str, settings: TrainSettings) -> tuple[pl.DataFrame | None, TrainSettings]:

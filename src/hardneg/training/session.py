@@ -14,6 +14,7 @@ from accelerate.utils import set_seed
 from hardneg.data.findings import Finding, in_order
 from hardneg.errors import Interrupted, RunError
 from hardneg.files import replacing_folder
+from hardneg.models.own_code import save_model
 from hardneg.models.query_form import write_query_form
 from hardneg.training.embedding import TwoTowers
 from hardneg.training.folder import TrainingFolder
@@ -63,6 +64,7 @@ def open_session(
     settings: TrainSettings,
     *,
     inputs: dict[str, Any],
+    noticed: tuple[Finding, ...] = (),
 ) -> Session:
     """Begin a run, or take it up where its latest checkpoint left it.
 
@@ -72,6 +74,7 @@ def open_session(
         folder: Where the run is kept.
         settings: How to train.
         inputs: All that decides the result; recorded in the folder.
+        noticed: What was found before the first step.
 
     Returns:
         The session, ready for step `done`.
@@ -91,7 +94,7 @@ def open_session(
         accelerator.load_state(str(folder.checkpoint(done)))
     seconds = folder.cut_losses(done) if accelerator.is_main_process else 0.0
     accelerator.wait_for_everyone()
-    return Session(prepared, optimizer, accelerator, folder, settings, done, seconds, queue)
+    return Session(prepared, optimizer, accelerator, folder, settings, done, seconds, queue, noticed)
 
 
 def _start_trackers(accelerator: Accelerator, settings: TrainSettings, config: dict[str, str]) -> None:
@@ -181,7 +184,7 @@ def close_session(
     session.accelerator.wait_for_everyone()
     if session.accelerator.is_main_process:
         with replacing_folder(session.folder.model) as temporary:
-            towers.model.save_pretrained(str(temporary), create_model_card=False)
+            save_model(towers.model, temporary)
             write_query_form(temporary, query_form)
         _write_findings(session)
         session.folder.finish(inputs, result)

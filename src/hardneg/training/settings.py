@@ -42,6 +42,7 @@ LATER_SETTINGS = (
     "max_steps",
     "repeat_documents",
     "log_q",
+    "trust_remote_code",
 )
 
 
@@ -70,8 +71,10 @@ class TrainSettings:
         lora: Adapters to train in place of the model's own weights; None trains all that the model has.
         max_tokens: Texts are cut there in training; None takes the model's own limit, with which the trained model
             is saved either way.
-        query_prompt: Text before each query; None takes the model's own. It is saved with the model.
-        document_prompt: The same for documents.
+        query_prompt: Text before each query; None takes what the model's own `encode_query` puts there, "" none.
+            Either way it is saved with the model, under the name `query`.
+        document_prompt: The same for documents, by `encode_document` and under the name `document`.
+        trust_remote_code: Whether to run code that the model brings with it.
         negatives_per_row: Mined negatives of each pair in a batch; None takes all.
         repeat_documents: Whether a document may be the positive of several rows of a batch. It is one column of the
             pool either way. Where few documents answer many queries, as in recommenders, only then are batches drawn
@@ -117,6 +120,7 @@ class TrainSettings:
     max_tokens: int | None = None
     query_prompt: str | None = None
     document_prompt: str | None = None
+    trust_remote_code: bool = False
     negatives_per_row: int | None = None
     repeat_documents: bool = False
     own_negatives: bool = True

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from hardneg.models.token_limit import set_token_limit, token_limit
+from hardneg.models.own_code import save_model
+from hardneg.models.token_limit import Limits, set_token_limits, token_limits
 from hardneg.training.background import Miner
 from hardneg.training.chances import counted
 from hardneg.training.mining_again import Job, keep_first_candidates, mine_round, rescore_round
@@ -33,14 +34,14 @@ class Supply:
         data: What is trained on, with the negatives to begin with.
         steps: All steps of the run.
         job: How negatives are mined again; None if they never are.
-        max_tokens: The model's own limit, which training may have lowered; negatives are mined with it.
+        limits: The model's own limits, which training may have lowered; negatives are mined with it.
     """
 
     def __init__(
-        self, session: Session, data: TrainingData, steps: list[Step], *, job: Job | None, max_tokens: int | None
+        self, session: Session, data: TrainingData, steps: list[Step], *, job: Job | None, limits: Limits
     ) -> None:
         self.data, self._steps = data, steps
-        self._session, self._job, self._max_tokens = session, job, max_tokens
+        self._session, self._job, self._limits = session, job, limits
         refresh = session.settings.refresh
         self._due = refresh.due([step.epoch for step in steps]) if refresh and job else {}
         self._miner = Miner(job) if refresh and job and refresh.mode == "async" else None
@@ -158,10 +159,10 @@ class Supply:
 
     def _save_weights(self, folder: Path) -> None:
         model = self._session.accelerator.unwrap_model(self._session.towers).model
-        cut = token_limit(model)
-        set_token_limit(model, self._max_tokens)
-        model.save_pretrained(str(folder), create_model_card=False)
-        set_token_limit(model, cut)
+        cut = token_limits(model)
+        set_token_limits(model, self._limits)
+        save_model(model, folder)
+        set_token_limits(model, cut)
 
 
 def _refreshed(job: Job, work: Work, number: int, *, step: int, waited: float) -> Refreshed:
@@ -182,7 +183,7 @@ def supplying(
     negatives: pl.DataFrame | None,
     *,
     job: Job | None,
-    max_tokens: int | None,
+    limits: Limits,
 ) -> Iterator[Supply]:
     """Supply a run with negatives for as long as the block lasts.
 
@@ -192,12 +193,12 @@ def supplying(
         steps: All steps of the run.
         negatives: The table of these negatives.
         job: How negatives are mined again; None if they never are.
-        max_tokens: The model's own limit.
+        limits: The model's own limits.
 
     Yields:
         The supply, up to date with the latest checkpoint.
     """
-    supply = Supply(session, data, steps, job=job, max_tokens=max_tokens)
+    supply = Supply(session, data, steps, job=job, limits=limits)
     try:
         supply.open(negatives)
         yield supply

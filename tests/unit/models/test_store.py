@@ -9,7 +9,6 @@ import polars as pl
 import pytest
 
 from hardneg.data.dataset import Dataset
-from hardneg.errors import RunError
 from hardneg.models import store
 from hardneg.models.sentence_transformer import load_encoder
 from hardneg.models.store import cache_folder, document_vectors, encode, query_vectors
@@ -96,12 +95,37 @@ def test_encoding_and_joining_are_shown(toy):
     assert display.finished() == {"encoding documents", "joining vectors"}
 
 
-def test_vectors_that_are_not_one_a_text_are_refused(toy):
-    document_vectors(Counting(), toy)
+def _damage(path, how):
+    whole = path.read_bytes()
+    if how == "fewer rows":
+        np.save(path, np.load(path)[:-1])
+    elif how == "no file at all":
+        path.write_bytes(b"")
+    else:
+        path.write_bytes(whole[: {"cut in the header": 60, "cut in the vectors": len(whole) - 5}[how]])
+
+
+@pytest.mark.parametrize("how", ["fewer rows", "no file at all", "cut in the header", "cut in the vectors"])
+def test_a_damaged_store_is_encoded_anew_and_that_is_said(toy, how, caplog):
+    before = np.array(encode(Counting(), toy.document_texts, kind="document"))
     path = next(cache_folder().glob("vectors/*/vectors.npy"))
-    np.save(path, np.load(path)[:-1])
-    with pytest.raises(RunError, match="delete"):
-        encode(Counting(), toy.document_texts, kind="document")
+    _damage(path, how)
+    again = Counting()
+    after = encode(again, toy.document_texts, kind="document")
+    assert again.calls
+    np.testing.assert_array_equal(before, after)
+    assert f"{path} is cut or damaged" in caplog.text
+    assert "encoded anew" in caplog.text
+
+
+def test_a_block_cut_by_a_crash_is_encoded_anew(toy, monkeypatch):
+    monkeypatch.setattr("hardneg.models.store.BLOCK", 3)
+    before = np.array(encode(Counting(), toy.document_texts, kind="document"))
+    path = next(cache_folder().glob("vectors/*/vectors.npy"))
+    np.save(path.with_name("block-000000.npy"), before[:3])
+    _damage(path.with_name("block-000000.npy"), "cut in the vectors")
+    path.unlink()
+    np.testing.assert_array_equal(before, encode(Counting(), toy.document_texts, kind="document"))
 
 
 def test_queries_and_documents_another_encoder_and_other_texts_are_kept_apart(toy):
