@@ -30,6 +30,7 @@ COMMANDS = (
     ("data", "python"),
     ("data", "code"),
     ("data", "sections"),
+    ("data", "split"),
     ("data", "pairs"),
     ("data", "conversations"),
     ("data", "interactions"),

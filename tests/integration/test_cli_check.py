@@ -188,7 +188,7 @@ def test_what_cannot_be_read_is_listed_by_kind_before_the_reason(broken, capsys)
     shown = capsys.readouterr()
     assert shown.out.count("HN010 error") == 2
     assert "broken line 1 times" in shown.out
-    assert "bad qrels row 2 times" in shown.out
+    assert "wrong number of fields 2 times" in shown.out
     assert "corpus.jsonl:2: broken JSON" in shown.out
     assert "train.tsv:1: 2 fields where three are needed" in shown.out
     assert "HN028 error" in shown.out
@@ -200,7 +200,7 @@ def test_what_cannot_be_read_is_listed_by_kind_before_the_reason(broken, capsys)
 def test_what_cannot_be_read_is_told_as_json_too(broken, capsys):
     assert main(["data", "check", str(broken), "--json"]) == 2
     told = json.loads(capsys.readouterr().out)
-    assert told["skipped"] == {"broken line": 1, "bad qrels row": 2}
+    assert told["skipped"] == {"broken line": 1, "wrong number of fields": 2}
     assert [each["code"] for each in told["findings"]] == ["HN010", "HN010", "HN028"]
     assert "no usable label in it" in told["findings"][2]["detail"]
 

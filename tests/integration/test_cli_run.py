@@ -9,10 +9,12 @@ import polars as pl
 import pytest
 
 from hardneg.cli import main
+from hardneg.data.reading import read_dataset
 from hardneg.evaluation.row import Row
 from hardneg.evaluation.significance import mean_interval
 from hardneg.progress import showing
 from stopping import StopDuring
+from toy import toy_dataset
 
 ROWS = ["bm25", "zero_shot", "in_batch", "mined"]
 
@@ -350,3 +352,43 @@ def test_a_run_without_a_single_negative_says_so_on_stderr(quick, tmp_path, caps
     assert json.loads(shown.out)["funnel"]["selected"] == 0
     assert shown.err.startswith("hardneg: warning: no negative was selected: of ")
     assert "score_range" in shown.err
+
+
+@pytest.fixture(scope="module")
+def spreadsheet(bench):
+    """Pairs with German names and no split, as somebody exports them."""
+    toy = toy_dataset()
+    query, document = toy.pairs_of("train")
+    rows = [
+        f"{toy.query_texts[q]};{toy.document_texts[d]}" for q, d in zip(query.tolist(), document.tolist(), strict=True)
+    ]
+    path = bench / "faq.csv"
+    path.write_text("\n".join(["Frage;Antwort", *rows]) + "\n", encoding="utf-8-sig")
+    return path
+
+
+def test_pairs_without_a_test_split_are_dealt_once_and_go_on_with_the_same_splits(bench, spreadsheet, tmp_path, capsys):
+    recipe = tmp_path / "small.toml"
+    recipe.write_text((bench / "small.toml").read_text().replace('"bm25", "zero_shot", "in_batch"', '"bm25"'))
+    command = ["run", str(recipe), "--dataset", str(spreadsheet), "--model", str(bench / "tiny")]
+    command += ["--query", "frage", "--positive", "antwort"]
+    assert main([*command, "-o", str(tmp_path / "run")]) == 0
+    assert "has no split 'test': its queries were dealt (train 19, test 5) and are kept in" in capsys.readouterr().err
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert manifest["counts"]["test_queries"] == 5
+    assert manifest["mapping"]["fields"][0] == {"role": "query", "from": "'Frage'"}
+    assert sorted(read_dataset(tmp_path / "run" / "dataset").splits) == ["test", "train"]
+    before = results(tmp_path / "run")
+    assert main([*command, "-o", str(tmp_path / "run")]) == 0
+    assert results(tmp_path / "run") == before
+    capsys.readouterr()
+    assert main(["report", str(tmp_path / "run")]) == 0
+    assert "query ← &#39;Frage&#39;" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_a_split_of_another_name_is_not_made_up(bench, spreadsheet, tmp_path, capsys):
+    recipe = tmp_path / "small.toml"
+    recipe.write_text((bench / "small.toml").read_text() + 'split = "holdout"\n')
+    command = ["run", str(recipe), "--dataset", str(spreadsheet), "--model", str(bench / "tiny"), "--query", "frage"]
+    assert main([*command, "--positive", "antwort", "-o", str(tmp_path / "run")]) == 2
+    assert "has no split 'holdout'; it has: train" in capsys.readouterr().err

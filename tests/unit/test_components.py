@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import hardneg as hn
-from hardneg.errors import RecipeError
+from hardneg.errors import DatasetError, RecipeError
 from hardneg.losses import KL, InfoNCE, Triplet, WeightedSum
 from hardneg.negatives import Selection, Top, Weighted
 from hardneg.sources import BM25, Random
@@ -91,9 +91,9 @@ def test_a_training_setting_of_the_wrong_type_is_one_clear_error(given, message)
 
 
 def test_what_is_no_dataset_is_said_before_any_work(tmp_path):
-    with pytest.raises(RecipeError, match=r"mine: the dataset is 'data/mine'; read it first"):
+    with pytest.raises(DatasetError, match=r"mine: a str is no Dataset; read it first: hardneg.read_dataset"):
         hn.mine("data/mine")
-    with pytest.raises(RecipeError, match=r"train: the dataset is 'data/mine'; read it first"):
+    with pytest.raises(DatasetError, match=r"train: a str is no Dataset; read it first: hardneg.read_dataset"):
         hn.train("tiny", "data/mine", out=tmp_path)
     with pytest.raises(RecipeError, match=r"train: settings are 'fast'; give TrainSettings"):
         hn.train("tiny", toy_dataset(), settings="fast", out=tmp_path)

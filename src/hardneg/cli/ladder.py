@@ -1,5 +1,6 @@
 """`hardneg ladder`: which strategy pays on this dataset."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,8 @@ from hardneg.cli.options import DatasetPath, Json, Quiet, SkipInvalid, from_here
 from hardneg.data.layout import Layout
 
 if TYPE_CHECKING:
+    from hardneg.data.dataset import Dataset
+    from hardneg.ladder.prepare import Wanted
     from hardneg.ladder.rungs import Shared
 
 
@@ -123,6 +126,7 @@ def ladder(
     still = quiet or json
     with progress(quiet=still):
         data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
+        data, wanted = _with_test_split(data, wanted, out / "dataset", train=split, test=test)
     planned = draft(wanted, data, choose_splits(data, train=split, dev=dev, test=test))
     work = in_process(["-m", "hardneg.cli.ladder_worker", *(["--quiet"] if still else [])])
     out.mkdir(parents=True, exist_ok=True)
@@ -132,7 +136,7 @@ def ladder(
             if not was_agreed(ready, out):
                 agree(ready, judge_bills(ready, data), yes=yes, quiet=still)
                 write_agreed(ready, out)
-            with recording(out, "ladder", dataset=shared.dataset, layout=layout.said):
+            with recording(out, "ladder", dataset=wanted.shared.dataset, layout=wanted.layout):
                 records = climb(ready, out, work=work, announce=announce(quiet=still))
                 found = summarise(ready, records, out, data)
                 write_report(out, dataset=data)
@@ -187,6 +191,20 @@ def _shared(
         sources=tuple(sources.values()),
         teachers=tuple(map(parse_component, teacher)) or base.teachers,
     )
+
+
+def _with_test_split(
+    data: "Dataset", wanted: "Wanted", place: Path, *, train: str, test: str
+) -> "tuple[Dataset, Wanted]":
+    """Deal a dataset that has nothing to test on, and have the ladder read what was dealt."""
+    from hardneg.pipeline.dealing import told_dealt, with_test_split
+
+    data, how = with_test_split(data, place, train=train, test=test)
+    if how is None:
+        return data, wanted
+    typer.echo(f"hardneg: {told_dealt(data.name, how, place)}", err=True)
+    shared = replace(wanted.shared, dataset=str(place.resolve()))
+    return data, replace(wanted, shared=shared, skip_invalid=False, layout={})
 
 
 def _rungs(names: list[str] | None, preset: str | None) -> tuple[str, ...] | None:

@@ -71,10 +71,14 @@ def run(
 
 def _show_noticed(result: "Result", teachers: "Sequence[Scorer]") -> None:
     """Say on stderr what mining and training found, each finding once, and where the dataset's own negatives served."""
+    from hardneg.pipeline.dealing import told_dealt
     from hardneg.pipeline.mining_findings import read_mining_findings
     from hardneg.pipeline.run_contents import read_trained
     from hardneg.scoring.weak_teachers import weak_teachers
 
+    if "dealt" in result.manifest:
+        line = told_dealt("the dataset", result.manifest["dealt"], result.folder / "dataset")
+        typer.echo(f"hardneg: {line}", err=True)
     for row, n_own in result.manifest.get("own_negatives", {}).items():
         typer.echo(f"hardneg: {row} was {own_negatives_line(n_own)}; own_negatives = false leaves them out", err=True)
     places = (result.folder, *sorted(result.folder.glob("stages/*")))

@@ -202,8 +202,6 @@ def _names(rows: pl.DataFrame, layout: Layout, *, path: Path) -> tuple[list[str]
     if has_header:
         return first, True
     _refuse_strange_header(rows, layout, path=path)
-    if len(first) == 3:
-        return ["query-id", "corpus-id", "score"], False
     if len(first) == 4:
         iterations = rows["field"].list.get(1, null_on_oob=True).drop_nulls().str.to_lowercase().unique()
         if iterations.is_in(["0", "q0"]).all():
@@ -213,7 +211,7 @@ def _names(rows: pl.DataFrame, layout: Layout, *, path: Path) -> tuple[list[str]
             path=path,
             line=line,
         )
-    raise DatasetError(_problem(len(first), first), path=path, line=line)
+    return ["query-id", "corpus-id", "score"], False
 
 
 def _refuse_strange_header(rows: pl.DataFrame, layout: Layout, *, path: Path) -> None:

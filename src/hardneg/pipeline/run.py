@@ -15,6 +15,7 @@ from hardneg.evaluation.row import Row
 from hardneg.evaluation.significance import compare
 from hardneg.pipeline.before_work import check_files, check_parts
 from hardneg.pipeline.chain import in_batch_rows, planned_stages, stage_rows, train_stages, training_place
+from hardneg.pipeline.dealing import with_test_split
 from hardneg.pipeline.folder import RunFolder, link_tree
 from hardneg.pipeline.joining import data_of
 from hardneg.pipeline.mining import Mined
@@ -92,7 +93,7 @@ def run(recipe: Recipe, *, out: Path | str, permit: Callable[[Dataset], None] | 
 
 def _dataset(recipe: Recipe, folder: RunFolder) -> Dataset:
     with folder.stage("dataset"):
-        dataset = recipe.dataset.read() if isinstance(recipe.dataset, FromPath) else _built(recipe.dataset, folder)
+        dataset = _read(recipe, folder) if isinstance(recipe.dataset, FromPath) else _built(recipe.dataset, folder)
     folder.pin("dataset", dataset.fingerprint)
     if dataset.mapping is not None:
         folder.manifest["mapping"] = dataset.mapping.as_dict()
@@ -124,6 +125,16 @@ def _components(stage: Stage) -> dict[str, Any]:
         "select": repr(stage.select),
         "train": repr(stage.train),
     }
+
+
+def _read(recipe: Recipe, folder: RunFolder) -> Dataset:
+    """Read the dataset, and deal it once if there is nothing to test on."""
+    dataset = recipe.dataset.read()
+    place, train = folder.path / "dataset", recipe.stages[-1].mine.split
+    dealt, how = with_test_split(dataset, place, train=train, test=recipe.evaluate.split, dev_share=0.0)
+    if how is not None:
+        folder.manifest["dealt"] = how
+    return dealt
 
 
 def _built(settings: FromPython | FromCode, folder: RunFolder) -> Dataset:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from hardneg.data.dataset import Dataset
+from hardneg.data.given import check_dataset
 from hardneg.errors import RecipeError
 from hardneg.negatives.mining import Plan
 from hardneg.pipeline.found import with_found
@@ -66,8 +67,7 @@ def train(
 
 def _check(dataset: object, negatives: object, settings: object) -> None:
     """Refuse what is of the wrong kind before anything is loaded."""
-    if not isinstance(dataset, Dataset):
-        raise RecipeError(f"train: the dataset is {dataset!r}; read it first: read_dataset(…)")
+    check_dataset(dataset, purpose="train")
     if not isinstance(negatives, Mined | pl.DataFrame | None):
         raise RecipeError(
             f"train: negatives are {negatives!r}; give what mine(…) returned, or a table with columns query and "
