@@ -194,8 +194,8 @@ def _dataset(
 
 def _read_as(manifest: Mapping[str, Any], data: Dataset | None) -> dict[str, str]:
     """Say which column, field or file became what."""
-    known = data.mapping if data is not None and data.mapping is not None else None
-    if known is None and "mapping" in manifest:
+    known = data.mapping if data is not None else None
+    if "mapping" in manifest:  # of what was read; `data` may be what a run made of it
         known = FieldMapping.from_dict(manifest["mapping"])
     if known is None:
         return {}
