@@ -10,9 +10,10 @@ Weights depend on the processor and on torch, so hashes are compared on one mach
 import argparse
 import hashlib
 import json
+import shutil
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 
 import polars as pl
 
@@ -78,8 +79,10 @@ def hashes() -> dict[str, str]:
     from tiny_model import build_tiny_model
     from toy import toy_dataset
 
-    with TemporaryDirectory() as temporary:
-        root = Path(temporary)
+    root = Path(gettempdir()) / "hardneg-golden"  # always the same: paths are part of what names shared work
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir()
+    try:
         toy = toy_dataset()
         name = pl.when(pl.col("query") < 16).then(pl.lit("train")).when(pl.col("query") < 20).then(pl.lit("dev"))
         split = Dataset(toy.queries, toy.documents, toy.qrels.with_columns(split=name.otherwise(pl.lit("test"))), "toy")
@@ -96,6 +99,8 @@ def hashes() -> dict[str, str]:
         places = [root / "run", root / "ladder" / "rungs", root / "ladder" / "shared"]
         files = sorted({file for place in places for kind in KINDS for file in place.rglob(kind)})
         return {str(file.relative_to(root)): _hash(file) for file in files}
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
 
 
 def _hash(file: Path) -> str:
