@@ -23,16 +23,16 @@ from pathlib import Path
 import polars as pl
 
 from folded_teacher import FoldedTwoTowers
-from hardneg.audit.fitting import fit_filters
 from hardneg.audit.frontier import Frontier, frontier
 from hardneg.audit.judged import Truth, truth_of_column
-from hardneg.audit.planting import plant
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.filters import Learned, PositiveMargin, RankWindow, ScoreRange, TeacherThreshold
 from hardneg.filters.columns import is_positive
 from hardneg.negatives import Selection
 from hardneg.negatives.mining import Plan, mine_block
+from hardneg.planting.fitting import fit_filters
+from hardneg.planting.planting import plant
 from hardneg.scoring.protocol import Scorer
 from hardneg.sources import Dense
 

@@ -21,9 +21,6 @@ import polars as pl
 from sklearn.metrics import roc_auc_score
 
 from false_negatives import MODEL, SPLITS, single
-from hardneg.audit.evidence import features_of
-from hardneg.audit.fitting import fit_learned
-from hardneg.audit.planting import Planted, plant
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.filters import Learned, apply_filters
@@ -31,6 +28,9 @@ from hardneg.filters.answer_model import AnswerModel
 from hardneg.filters.columns import is_positive
 from hardneg.negatives import Selection, select
 from hardneg.negatives.mining import Plan
+from hardneg.planting.evidence import features_of
+from hardneg.planting.fitting import fit_learned
+from hardneg.planting.planting import Planted, plant
 from hardneg.sources import Dense, gather
 
 RESULTS = Path(__file__).parent / "results"

@@ -19,7 +19,7 @@ from hardneg.data.reading import read_dataset
 from hardneg.filters import NearDuplicate
 from hardneg.negatives import Selection
 from hardneg.pipeline.mining import mine
-from hardneg.pipeline.parts import read_negatives
+from hardneg.runs.parts import read_negatives
 from hardneg.scoring.cross_fitted import CrossFittedTeacher
 from hardneg.sources import BM25, Dense
 from hardneg.teaching.reranking import rerank

@@ -10,7 +10,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.evaluation.metrics import means, measure
 from hardneg.evaluation.retrieval import Evaluation
 from hardneg.pipeline.funnel import funnel
-from hardneg.pipeline.parts import part_path, write_part
+from hardneg.runs.parts import part_path, write_part
 
 ROWS = {"bm25": 0.35, "zero_shot": 0.45, "in_batch-seed1": 0.6, "in_batch-seed2": 0.6}
 ROWS |= {"mined-seed1": 0.7, "mined-seed2": 0.7}  # how often an answer is moved to the top

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from hardneg.pipeline.ladder_contents import read_ladder
 from hardneg.report.quality import ladder
+from hardneg.report.read_ladder import read_ladder
 from hardneg.report.standalone import standalone
 
 HERE = Path(__file__).parent

@@ -10,8 +10,8 @@ from hardneg.cli import main
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.errors import RunError
-from hardneg.pipeline.parts import read_negatives
 from hardneg.pipeline.scores import read_scores
+from hardneg.runs.parts import read_negatives
 
 TEXTS = [
     "The office opens at nine o clock.",

@@ -12,9 +12,9 @@ from hardneg.data.dataset import Dataset
 from hardneg.evaluation.correction import holm
 from hardneg.evaluation.significance import compare
 from hardneg.ladder.work import do_task
-from hardneg.pipeline.reporting import read_contents
 from hardneg.progress import showing
 from hardneg.report.page import sections
+from hardneg.report.write import read_contents
 from stopping import StopDuring, weights
 
 RUNGS = ["zero_shot", "in_batch", "mined_filtered", "refresh", "mix"]

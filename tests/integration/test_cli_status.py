@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from hardneg.cli import main
-from hardneg.pipeline.origin import dataset_of
 from hardneg.progress import showing
+from hardneg.runs.origin import dataset_of
 from stopping import StopDuring
 
 MINE = ["--filter", "near_duplicate", "--per-query", "2", "--depth", "9", "--block-size", "5"]
@@ -73,7 +73,7 @@ def test_scoring_leaves_a_record_in_the_run_and_the_run_still_knows_its_dataset(
     found = hardneg("status", run)
     assert (found["command"], found["state"]) == ("score", "finished")
     assert found["findings"]["scored by two"]["pairs"] > 0
-    assert dataset_of(run).path == str(bench / "data")
+    assert dataset_of(run)["path"] == str(bench / "data")
     assert main(["status", str(run)]) == 0
     assert "scored by two: pairs" in capsys.readouterr().out
 

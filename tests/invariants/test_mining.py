@@ -15,7 +15,7 @@ from hardneg.errors import DatasetError, RecipeError, RunError
 from hardneg.filters import NearDuplicate, PositiveMargin
 from hardneg.negatives import Selection, Weighted
 from hardneg.pipeline.mining import mine
-from hardneg.pipeline.parts import read_negatives, read_parts
+from hardneg.runs.parts import read_negatives, read_parts
 from hardneg.sources import BM25, Dense, Random
 from pausing_source import Pausing
 from tiny_model import build_tiny_model

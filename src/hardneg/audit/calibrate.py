@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from hardneg.audit.fitting import fit_filters
 from hardneg.audit.frontier import Frontier, frontier
 from hardneg.audit.planted import Permit
 from hardneg.audit.sweep import sweep, teacher_thresholds
@@ -13,6 +12,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.filters import Filter, Learned
 from hardneg.models.store import cache_folder
 from hardneg.negatives.mining import Plan
+from hardneg.planting.fitting import fit_filters
 from hardneg.scoring.protocol import Priced, Scorer
 
 _SHARES_OF_BUDGET = (1.0, 0.5, 0.25)

@@ -7,13 +7,13 @@ import polars as pl
 from jaxtyping import Bool, Float64, Int64
 
 from hardneg.audit.measures import clusters
-from hardneg.audit.planting import Planted
 from hardneg.audit.unlabelled import Unlabelled, estimated
 from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError
 from hardneg.filters.answer_model import fit_classifier, log_odds, sigmoid
 from hardneg.filters.columns import is_positive
 from hardneg.filters.features import Features
+from hardneg.planting.planting import Planted
 from hardneg.randomness import bits
 
 _FOLD = 7

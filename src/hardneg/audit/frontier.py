@@ -13,12 +13,12 @@ from hardneg.audit.intervals import Figure
 from hardneg.audit.measures import measured
 from hardneg.audit.outcome import Outcome, outcome, together
 from hardneg.audit.planted import Audit, Fit, Permit, hardness_score, labelled
-from hardneg.audit.planting import Planted, plant
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
 from hardneg.filters import apply_filters
 from hardneg.negatives import select
 from hardneg.negatives.mining import Plan
+from hardneg.planting.planting import Planted, plant
 from hardneg.progress import task
 from hardneg.sources import gather
 

@@ -10,7 +10,6 @@ from jaxtyping import Int32
 
 from hardneg.audit.outcome import together
 from hardneg.audit.planted import Audit, Fit, Permit, hardness_score, labelled, mined_outcome
-from hardneg.audit.planting import Planted
 from hardneg.data.dataset import Dataset
 from hardneg.data.labels import PairSet
 from hardneg.data.metadata import as_text
@@ -18,6 +17,7 @@ from hardneg.data.qrels import read_qrels
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError, RecipeError
 from hardneg.negatives.mining import Plan
+from hardneg.planting.planting import Planted
 from hardneg.progress import task
 
 

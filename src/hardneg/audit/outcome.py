@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int32
 
-from hardneg.audit.planting import Planted
 from hardneg.filters.columns import lowest_positive, scores, suffixes
+from hardneg.planting.planting import Planted
 
 _QUERY_COUNTS = ("hidden", "hidden_retrieved", "selected", "hidden_selected", "full")
 _SUMS = ("rank_sum", "rank_n", "score_sum", "score_n", "relative_sum", "relative_n")

@@ -8,14 +8,14 @@ from typing import Any, Literal
 import polars as pl
 
 from hardneg.audit.detection import Detector
-from hardneg.audit.evidence import features_of
 from hardneg.audit.intervals import Figure
 from hardneg.audit.measures import MEANING, by_group, clusters, measured
 from hardneg.audit.outcome import Outcome, outcome, together
-from hardneg.audit.planting import Planted, plant
 from hardneg.audit.unlabelled import Unlabelled
 from hardneg.data.dataset import Dataset
 from hardneg.negatives.mining import Plan, mine_block
+from hardneg.planting.evidence import features_of
+from hardneg.planting.planting import Planted, plant
 from hardneg.progress import task
 from hardneg.sources import Dense
 

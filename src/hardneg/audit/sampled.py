@@ -7,10 +7,10 @@ from typing import Any
 import polars as pl
 
 from hardneg.audit.intervals import Figure, wilson
-from hardneg.audit.planting import id_keys
 from hardneg.audit.verdicts import read_verdicts, write_verdicts
 from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError
+from hardneg.planting.planting import id_keys
 from hardneg.randomness import bits
 from hardneg.scoring.protocol import Scorer
 from hardneg.scoring.store import stored_scores

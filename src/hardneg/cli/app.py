@@ -95,7 +95,7 @@ def _options(
     ] = None,
 ) -> None:
     if log is not None:
-        from hardneg.live.log import logging_to
+        from hardneg.runs.log import logging_to
 
         context.with_resource(logging_to(log))
 

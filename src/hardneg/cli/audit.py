@@ -94,10 +94,10 @@ def audit(
     from hardneg.cli.audit_display import show
     from hardneg.data.reading import read_dataset
     from hardneg.errors import RecipeError
-    from hardneg.live.record import recording
     from hardneg.pipeline.asking import audit_bills
-    from hardneg.pipeline.audits import write_audit
     from hardneg.recipe.plan import plan_of
+    from hardneg.runs.audits import write_audit
+    from hardneg.runs.record import recording
 
     ways: dict[str, object] = {"--judged": judged, "--truth-column": truth_column, "--frontier": frontier or None}
     ways |= {"--sample": sample, "--read": read}
@@ -196,7 +196,7 @@ def _fitting() -> "Iterator[Fit]":
     """Give a function that fits learned filters, each time anew, and forgets them in the end."""
     from tempfile import TemporaryDirectory
 
-    from hardneg.audit.fitting import fit_filters
+    from hardneg.planting.fitting import fit_filters
 
     with TemporaryDirectory(prefix="hardneg-audit-") as folder:
         numbers = count()
@@ -237,8 +237,8 @@ def _read(path: Path, data: "Dataset") -> "Judged":
 
 def _mined(data: "Dataset", folder: Path | None, *, allow_other_data: bool, quiet: bool) -> "pl.DataFrame | None":
     """Read negatives that were mined; answers among them stay, unless labels were added: they are to be counted."""
-    from hardneg.pipeline.joining import check_data
-    from hardneg.pipeline.parts import read_negatives
+    from hardneg.runs.joining import check_data
+    from hardneg.runs.parts import read_negatives
 
     if folder is None:
         return None

@@ -54,10 +54,10 @@ def calibrate(
     from hardneg.audit.plot import check_plot
     from hardneg.data.reading import read_dataset
     from hardneg.errors import RecipeError
-    from hardneg.live.record import recording
     from hardneg.pipeline.asking import audit_bills
-    from hardneg.pipeline.audits import write_audit
     from hardneg.recipe.plan import plan_of
+    from hardneg.runs.audits import write_audit
+    from hardneg.runs.record import recording
 
     if not 0 < budget < 1:
         raise RecipeError(f"calibrate: --budget is {budget}; set it above 0 and below 1")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from hardneg.live.log import event
 from hardneg.progress import Advance, Both, current, showing
+from hardneg.runs.log import event
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -73,7 +73,7 @@ def evaluate(
     from hardneg.data.reading import read_dataset
     from hardneg.errors import InputError
     from hardneg.evaluation.retrieval import evaluate as measure
-    from hardneg.live.record import recording
+    from hardneg.runs.record import recording
     from hardneg.sources import BM25, Dense, Source
 
     systems: list[Source] = [] if bm25 is None else [BM25(analyzer=bm25)]

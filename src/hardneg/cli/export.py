@@ -35,7 +35,7 @@ def export(
     """
     from hardneg.data.reading import read_dataset
     from hardneg.negatives.export import export as write
-    from hardneg.pipeline.found import found_of, with_found
+    from hardneg.runs.found import found_of, with_found
 
     with progress(quiet=quiet or json):
         data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)

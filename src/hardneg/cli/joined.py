@@ -33,8 +33,8 @@ def mined_for(dataset: "Dataset", place: Path, *, allow_other_data: bool, quiet:
         The negatives, and how many were left out.
     """
     from hardneg.negatives.answers import without_answers
-    from hardneg.pipeline.joining import check_data
-    from hardneg.pipeline.parts import read_mined
+    from hardneg.runs.joining import check_data
+    from hardneg.runs.parts import read_mined
 
     note = check_data(place, dataset, allow_other_data=allow_other_data)
     mined, n_answers = without_answers(read_mined(place, dataset), dataset)

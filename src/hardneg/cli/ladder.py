@@ -97,8 +97,8 @@ def ladder(
     from hardneg.ladder.processes import in_process
     from hardneg.ladder.results import summarise
     from hardneg.ladder.splits import choose_splits
-    from hardneg.live.record import recording
-    from hardneg.pipeline.reporting import write_report
+    from hardneg.report.write import write_report
+    from hardneg.runs.record import recording
 
     check_folder(out)
     shared = _shared(

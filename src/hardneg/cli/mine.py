@@ -14,7 +14,8 @@ from hardneg.cli.options import DatasetPath, Json, Out, Preset, Quiet, Seed, Ski
 from hardneg.cli.planning import read_recipe
 from hardneg.data.layout import Layout
 from hardneg.files import check_folder
-from hardneg.live.log import event
+from hardneg.runs import layout as run_layout
+from hardneg.runs.log import event
 
 
 @reads_dataset
@@ -57,15 +58,15 @@ def mine(
     layout: Layout,
 ) -> None:
     """Mine hard negatives and keep labelled and likely answers out of them."""
-    from hardneg.audit.fit_findings import fit_findings, read_fits
     from hardneg.data.reading import read_dataset
-    from hardneg.live.record import recording
     from hardneg.pipeline.asking import mining_bills
     from hardneg.pipeline.mining import mine_plan
-    from hardneg.pipeline.readings import read_readings, reading_findings
     from hardneg.pipeline.verdicts import use_verdicts, with_verdicts
+    from hardneg.planting.findings import fit_findings, read_fits
     from hardneg.recipe.plan import plan_of
     from hardneg.review.verdicts import read_judged
+    from hardneg.runs.readings import read_readings, reading_findings
+    from hardneg.runs.record import recording
 
     check_folder(out)
     whole = read_recipe(
@@ -140,7 +141,7 @@ def _show_found(n_found: int, fits: list[dict[str, Any]], out: str) -> None:
         )
     if n_found:
         typer.echo(
-            f"{n_found:,} candidates were found to be answers. {out}/found_positives.parquet says by whom, and "
+            f"{n_found:,} candidates were found to be answers. {out}/{run_layout.FOUND} says by whom, and "
             "`hardneg train --negatives` takes them for positives."
         )
 

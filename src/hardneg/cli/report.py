@@ -30,7 +30,7 @@ def report(
 ) -> None:
     """Write one page that shows what was mined, what was refused and why, and what it did to the model."""
     from hardneg.data.reading import read_dataset
-    from hardneg.pipeline.reporting import check_report, write_report
+    from hardneg.report.write import check_report, write_report
 
     check_report()
     from hardneg.report.examples import Caps

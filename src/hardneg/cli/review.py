@@ -52,22 +52,21 @@ def review(
 ) -> None:
     """Judge suspected false negatives on a page that only this machine can open."""
     from hardneg.data.reading import read_dataset
-    from hardneg.pipeline.joining import check_data
-    from hardneg.pipeline.origin import dataset_of, split_of
     from hardneg.pipeline.verdicts import use_verdicts, with_verdicts
     from hardneg.review.desk import opened_desk
     from hardneg.review.serving import check_installed, serve
     from hardneg.review.store import database_of
     from hardneg.review.verdicts import export_verdicts, read_judged
+    from hardneg.runs.joining import check_data
+    from hardneg.runs.origin import dataset_of, split_of
 
     if export is None:
         check_installed()
     else:
         _check_export(export)
-    if dataset is None and not layout.said:
-        data = dataset_of(run).read()
-    else:
-        data = read_dataset(dataset or dataset_of(run).path, mapping=layout, skip_invalid=skip_invalid)
+    said = {} if dataset is not None else dataset_of(run)
+    place, skips = said.pop("path", dataset), said.pop("skip_invalid", False)
+    data = read_dataset(place, mapping={**said, **layout.said}, skip_invalid=skip_invalid or skips)
     note = check_data(run, data, allow_other_data=allow_other_data)
     if note and not json:
         typer.echo(f"hardneg: {note}", err=True)

@@ -13,6 +13,8 @@ from hardneg.cli.display import own_negatives_line, progress, show_findings, war
 from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import Json, Preset, Quiet, Yes, from_here, given
 from hardneg.data.layout import Layout
+from hardneg.runs import layout
+from hardneg.runs.layout import StageKey
 
 if TYPE_CHECKING:
     from hardneg.data.dataset import Dataset
@@ -40,9 +42,9 @@ def run(
 ) -> None:
     """Mine, train and measure as a recipe says; a run that was interrupted goes on where it stopped."""
     from hardneg.files import check_folder
-    from hardneg.live.record import recording
     from hardneg.pipeline.run import run as run_recipe
     from hardneg.recipe import Recipe
+    from hardneg.runs.record import recording
 
     changes: dict[str, Any] = given(seed=seed, preset=preset)
     changes |= {key: from_here(name) for key, name in (("dataset", dataset), ("model", model)) if name is not None}
@@ -72,8 +74,8 @@ def run(
 def _show_noticed(result: "Result", teachers: "Sequence[Scorer]") -> None:
     """Say on stderr what mining and training found, each finding once, and where the dataset's own negatives served."""
     from hardneg.pipeline.dealing import told_dealt
-    from hardneg.pipeline.mining_findings import read_mining_findings
-    from hardneg.pipeline.run_contents import read_trained
+    from hardneg.report.read_run import read_trained
+    from hardneg.runs.mining_findings import read_mining_findings
     from hardneg.scoring.weak_teachers import weak_teachers
 
     if "dealt" in result.manifest:
@@ -107,7 +109,7 @@ def _show(result: "Result") -> None:
     console.print(_costs(found))
     console.print(
         f"Everything is in {result.folder}; the trained model is {result.folder / 'model'}, and "
-        f"{result.folder / 'report.html'} shows it all."
+        f"{result.folder / layout.REPORT} shows it all."
     )
 
 
@@ -156,12 +158,12 @@ def _row_cost(name: str, stages: dict[str, dict[str, float]], chain: list[str]) 
     upto = chain[: chain.index(name) + 1] if name in chain else [name]
     costs = []
     for stage, cost in stages.items():
-        verb, _, place = stage.partition(" ")
-        row = place.partition("-seed")[0]
-        made = row in upto or (not place and name in chain)
+        key = StageKey.parse(stage)
+        row = key.of.row
+        made = row in upto or (not row and name in chain)
         counts = {"mine": made, "score": made, "evaluate": row == name}
         counts["train"] = row in upto or row.startswith(f"{name}.")
-        costs += [cost] if counts.get(verb, False) else []
+        costs += [cost] if counts.get(key.verb, False) else []
     return sum(cost["wall_s"] for cost in costs), max((cost["peak_gb"] for cost in costs), default=0.0)
 
 

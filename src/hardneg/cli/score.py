@@ -48,12 +48,12 @@ def score(
     Every score is kept as it is made, so the same command goes on where it was stopped.
     """
     from hardneg.data.reading import read_dataset
-    from hardneg.live.record import recording
     from hardneg.pipeline.asking import bill
-    from hardneg.pipeline.found import read_found, with_found
-    from hardneg.pipeline.parts import read_parts
     from hardneg.pipeline.scores import pairs_to_score, score_pairs
     from hardneg.recipe.rooms import TEACHER_FALLBACKS
+    from hardneg.runs.found import read_found, with_found
+    from hardneg.runs.parts import read_parts
+    from hardneg.runs.record import recording
     from hardneg.scoring.protocol import Priced
     from hardneg.scoring.weak_teachers import weak_teachers
 

@@ -8,8 +8,8 @@ import typer
 from hardneg.cli.options import Json
 
 if TYPE_CHECKING:
-    from hardneg.live.record import TaskState
     from hardneg.pipeline.status import Status
+    from hardneg.runs.record import TaskState
 
 
 _BEGIN_ANEW = ("audit", "calibrate", "evaluate")

@@ -73,7 +73,7 @@ def train(
     check_installed("training a teacher", training=True)
     _check_datasets_installed()
     from hardneg.data.reading import read_dataset
-    from hardneg.live.record import recording
+    from hardneg.runs.record import recording
     from hardneg.scoring.weak_teachers import weak_teacher
     from hardneg.teaching.settings import TeacherSettings
     from hardneg.teaching.training import train_teacher

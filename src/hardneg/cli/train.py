@@ -53,10 +53,10 @@ def train(
     check_installed("training", training=True)
     from hardneg.cli.components import parse_settings
     from hardneg.data.reading import read_dataset
-    from hardneg.live.record import recording
-    from hardneg.pipeline.found import read_found, with_found
     from hardneg.pipeline.scores import read_scores
     from hardneg.recipe import Recipe
+    from hardneg.runs.found import read_found, with_found
+    from hardneg.runs.record import recording
     from hardneg.training.loop import train as train_model
 
     changes: dict[str, Any] = {"dataset": from_here(dataset), "mine": given(split=split)}

@@ -12,6 +12,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.labels import PairSet
 from hardneg.data.unfit import repeats_query
 from hardneg.errors import DatasetError
+from hardneg.runs import layout
 from hardneg.sources import Source
 
 IDENTICAL, NOTHING = "identical", "none"
@@ -58,7 +59,7 @@ def told_in(folder: Path) -> str:
     Returns:
         The line, or an empty text.
     """
-    for file in sorted(folder.rglob("metrics.json")):
+    for file in sorted(folder.rglob(layout.METRICS)):
         told = json.loads(file.read_text(encoding="utf-8")).get("excluded")
         if told:
             return str(Excluded(told["rule"], told["by_default"], None, told["queries"], told["of"]))

@@ -18,6 +18,7 @@ from hardneg.evaluation.trec import write_qrels, write_run
 from hardneg.files import check_folder, replacing
 from hardneg.models.given import Loaded, named_model
 from hardneg.progress import task
+from hardneg.runs import layout
 from hardneg.sources import Dense, RunFile, Source
 
 if TYPE_CHECKING:  # importing it would load torch
@@ -90,16 +91,16 @@ class Evaluation:
         """
         folder = Path(folder)
         check_folder(folder)
-        with replacing(folder / "per_query.parquet") as temporary:
+        with replacing(folder / layout.PER_QUERY) as temporary:
             self.per_query.write_parquet(temporary)
-        write_run(self.run, folder / "run.trec", tag=self.name)
-        write_qrels(self.qrels, folder / "qrels.trec")
+        write_run(self.run, folder / layout.RANKINGS, tag=self.name)
+        write_qrels(self.qrels, folder / layout.QRELS)
         summary = {"name": self.name, "split": self.split, "depth": self.depth, "metrics": self.figures()}
         summary |= {} if self.excluded is None else {"excluded": self.excluded.as_dict()}
         summary |= {} if self.shown is None else {"shown": asdict(self.shown)}
         summary |= {} if self.data is None else {"data": dict(self.data)}
         summary |= {} if self.reading is None else {"reading": self.reading.as_dict()}
-        with replacing(folder / "metrics.json") as temporary:
+        with replacing(folder / layout.METRICS) as temporary:
             temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         return folder
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from hardneg.pipeline.stages import Cost, measured
+from hardneg.runs.cost import Cost, measured
 
 
 def cost(work: Callable[[], object], *, repeats: int = 1) -> Cost:

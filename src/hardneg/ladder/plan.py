@@ -14,10 +14,11 @@ from hardneg.files import replacing
 from hardneg.ladder.rungs import Rung
 from hardneg.ladder.splits import Splits
 from hardneg.losses.distilling import needs_teacher
-from hardneg.pipeline.state import read_state
 from hardneg.place import Place
 from hardneg.recipe import Recipe, Stage
 from hardneg.recipe.rooms import TRAIN
+from hardneg.runs import layout
+from hardneg.runs.state import read_state
 from hardneg.sources import Source
 from hardneg.training.settings import TrainSettings
 
@@ -155,7 +156,7 @@ class LadderPlan:
         )
 
 
-PLAN, DRAFT = "plan.json", "draft.json"
+PLAN, DRAFT = layout.PLAN, layout.DRAFT
 
 
 def write_plan(plan: LadderPlan, folder: Path, *, name: str = PLAN) -> None:

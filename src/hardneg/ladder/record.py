@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hardneg.files import replacing
-from hardneg.pipeline.state import read_state
+from hardneg.runs.state import read_state
 
 State = Literal["begun", "done", "failed"]
 

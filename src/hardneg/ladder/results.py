@@ -19,10 +19,11 @@ from hardneg.ladder.plan import LadderPlan
 from hardneg.ladder.record import Record
 from hardneg.ladder.rungs import Rung
 from hardneg.ladder.work import Role, evaluated
-from hardneg.pipeline.folder import machine, versions
-from hardneg.pipeline.parts import read_table
 from hardneg.pipeline.run import MEASURE
 from hardneg.progress import task
+from hardneg.runs import layout
+from hardneg.runs.folder import machine, versions
+from hardneg.runs.parts import read_table
 from hardneg.training.folder import TrainingFolder
 
 LEVEL = 0.05
@@ -93,7 +94,7 @@ def summarise(plan: LadderPlan, records: Mapping[str, Record], folder: Path, dat
         "machine": machine(),
     }
     _write_per_query(done, {name: row for name, row in dev.items() if row is not None}, plan, folder)
-    with replacing(folder / "ladder.json") as temporary:
+    with replacing(folder / layout.LADDER) as temporary:
         temporary.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     return found
 
@@ -254,5 +255,5 @@ def _write_per_query(test: Mapping[str, Row], dev: Mapping[str, Row], plan: Ladd
                 for seed, table in zip(seeds, row.seeds, strict=True)
             ]
     if tables:
-        with replacing(folder / "per_query.parquet") as temporary:
+        with replacing(folder / layout.PER_QUERY) as temporary:
             pl.concat(tables).write_parquet(temporary)

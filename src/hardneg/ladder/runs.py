@@ -13,9 +13,11 @@ from hardneg.evaluation.row import Row
 from hardneg.evaluation.significance import compare
 from hardneg.files import replacing
 from hardneg.ladder.results import LEVEL, Cost, compared
-from hardneg.pipeline.parts import read_table
 from hardneg.pipeline.run import MEASURE
-from hardneg.pipeline.state import read_state
+from hardneg.runs import layout
+from hardneg.runs.layout import Seeded, StageKey
+from hardneg.runs.parts import read_table
+from hardneg.runs.state import read_state
 
 _MADE = ("mine", "score", "train")
 _DATA = ("texts", "labels")
@@ -55,7 +57,7 @@ def read_run(path: Path, *, name: str) -> Run:
     Raises:
         RunError: There is no finished run, or something in it is damaged.
     """
-    manifest = read_state(path / "manifest.json", keys=("stages",))
+    manifest = read_state(path / layout.MANIFEST, keys=("stages",))
     chain = manifest.get("chain", [])
     folders = _evaluations(path, chain)
     if not folders:
@@ -63,11 +65,11 @@ def read_run(path: Path, *, name: str) -> Run:
             f"{path} holds no finished run: name the folder of `hardneg run`, of a ladder's rung (rungs/NAME in it), "
             "or of `hardneg evaluate --out`"
         )
-    measured = [read_state(folder / "metrics.json", keys=("split", "depth")) for folder in folders]
+    measured = [read_state(folder / layout.METRICS, keys=("split", "depth")) for folder in folders]
     pinned = manifest.get("fingerprints", {})
     return Run(
         path=path,
-        row=Row(name, [read_table(folder / "per_query.parquet") for folder in folders]),
+        row=Row(name, [read_table(folder / layout.PER_QUERY) for folder in folders]),
         cost=_cost(manifest.get("stages", {}), chain, n_seeds=len(folders)),
         fingerprint=pinned.get("dataset"),
         data={name: pinned[name] for name in _DATA if name in pinned} or measured[0].get("data", {}),
@@ -125,18 +127,19 @@ def compare_runs(
 def _evaluations(path: Path, chain: Sequence[str]) -> list[Path]:
     """List the evaluations of the last model, one a seed."""
     inside = path / "evaluation"
-    last = [inside / chain[-1], *sorted(inside.glob(f"{chain[-1]}-seed*"), key=_seed)] if chain else []
-    tested = [inside / "test", *sorted(inside.glob("test-seed*"), key=_seed)]
+    found = sorted(inside.iterdir(), key=_seed) if inside.is_dir() else []
+    last = [folder for folder in found if chain and Seeded.parse(folder.name).row == chain[-1]]
+    tested = [folder for folder in found if Seeded.parse(folder.name).row == "test"]
     for group in (last, tested, [path]):
-        there = [folder for folder in group if (folder / "metrics.json").exists()]
+        there = [folder for folder in group if (folder / layout.METRICS).exists()]
         if there:
             return there
     return []
 
 
 def _seed(folder: Path) -> int:
-    number = folder.name.rpartition("-seed")[2]
-    return int(number) if number.isdecimal() else -1
+    seed = Seeded.parse(folder.name).seed
+    return -1 if seed is None else seed
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
@@ -148,9 +151,9 @@ def _names(paths: Sequence[Path]) -> list[str]:
 def _cost(stages: dict[str, dict[str, float]], chain: Sequence[str], *, n_seeds: int) -> Cost:
     shared_s = train_s = peak_gb = 0.0
     for stage, cost in stages.items():
-        verb, _, place = stage.partition(" ")
-        row, seeded, _ = place.partition("-seed")
-        if verb not in _MADE or (place and row not in chain and verb == "train"):
+        key = StageKey.parse(stage)
+        seeded = key.of.seed is not None
+        if key.verb not in _MADE or (key.of.row and key.of.row not in chain and key.verb == "train"):
             continue
         shared_s += 0.0 if seeded else cost["wall_s"]
         train_s += cost["wall_s"] / n_seeds if seeded else 0.0
@@ -213,7 +216,7 @@ def _write(found: dict[str, Any], runs: Sequence[Run], out: Path) -> None:
         for run in runs
         for number, table in enumerate(run.row.seeds)
     ]
-    with replacing(out / "per_query.parquet") as temporary:
+    with replacing(out / layout.PER_QUERY) as temporary:
         pl.concat(tables, how="diagonal").write_parquet(temporary)
     with replacing(out / "comparison.json") as temporary:
         temporary.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

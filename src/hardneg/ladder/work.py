@@ -28,15 +28,17 @@ from hardneg.ladder.record import Record, read_record, write_record
 from hardneg.ladder.rungs import Rung
 from hardneg.ladder.tuning import choose, label
 from hardneg.models.store import new_vectors_in
-from hardneg.pipeline.chain import mine_stage, shared_place, stage_rows, train_stages, training_place
-from hardneg.pipeline.folder import RunFolder
-from hardneg.pipeline.found import with_found
-from hardneg.pipeline.parts import read_table, scan_parts
+from hardneg.pipeline.chain import mine_stage, opened, shared_place, stage_rows, train_stages, training_place
 from hardneg.pipeline.run import MEASURE
 from hardneg.pipeline.score_stage import score_stage
 from hardneg.pipeline.scores import read_record as read_scored
 from hardneg.pipeline.scores import scores_file
-from hardneg.pipeline.stages import Cost, measured
+from hardneg.runs import layout
+from hardneg.runs.cost import Cost, measured
+from hardneg.runs.folder import RunFolder
+from hardneg.runs.found import with_found
+from hardneg.runs.layout import Seeded, StageKey
+from hardneg.runs.parts import read_table, scan_parts
 from hardneg.sources import Dense, Source
 from hardneg.sources.kept import keeping_retrievals
 from hardneg.training.folder import TrainingFolder
@@ -109,7 +111,7 @@ def _retrieve(plan: LadderPlan, task: Task, folder: Path, dataset: Dataset) -> d
 def _mine(plan: LadderPlan, task: Task, folder: Path, dataset: Dataset) -> dict[str, Any]:
     recipe = plan.rung(task.rung).recipe
     stage, place = recipe.stages[task.stage], _mined(folder, plan, task, dataset)
-    run = RunFolder.open(folder / "shared" / "runs" / task.id, recipe)
+    run = opened(recipe, folder / "shared" / "runs" / task.id)
     with keeping_retrievals(folder / "shared" / "found"):
         mined = mine_stage(stage, place, recipe, dataset, run)
     candidates = scan_parts(place / "candidates")
@@ -122,7 +124,7 @@ def _mine(plan: LadderPlan, task: Task, folder: Path, dataset: Dataset) -> dict[
 def _score(plan: LadderPlan, task: Task, folder: Path, dataset: Dataset) -> dict[str, Any]:
     recipe = plan.rung(task.rung).recipe
     stage, place = recipe.stages[task.stage], _mined(folder, plan, task, dataset)
-    run = RunFolder.open(folder / "shared" / "runs" / task.id, recipe)
+    run = opened(recipe, folder / "shared" / "runs" / task.id)
     mined = mine_stage(stage, place, recipe, dataset, run)
     taught = with_found(dataset, mined.found, split=stage.mine.split)
     score_stage(recipe, stage, taught, mined.negatives, run, place=place)
@@ -163,7 +165,7 @@ def _trained(
     plan: LadderPlan, rung: Rung, place: Path, folder: Path, dataset: Dataset, *, first_only: bool = False
 ) -> dict[str, Any]:
     recipe, seeds = rung.recipe, plan.seeds[:1] if first_only else plan.seeds
-    run = RunFolder.open(place, recipe, shared=folder / "shared" / "mined")
+    run = opened(recipe, place, shared=folder / "shared" / "mined")
     run.pin("dataset", dataset.fingerprint)
     rows, mined = stage_rows(recipe), dict[Path, Any]()
     run.manifest["chain"] = list(rows)
@@ -224,7 +226,7 @@ def evaluated(place: Path, role: Role, seed: int | None) -> Path:
     Returns:
         A Parquet file.
     """
-    return place / "evaluation" / (role if seed is None else f"{role}-seed{seed}") / "per_query.parquet"
+    return place / "evaluation" / str(Seeded(role, seed)) / layout.PER_QUERY
 
 
 def _measure(
@@ -239,9 +241,9 @@ def _measure(
 ) -> None:
     """Measure on a split, if there is one and it is not done; vectors of trained weights stay until the test is."""
     split, target = getattr(plan.splits, role), evaluated(place, role, seed).parent
-    if split is None or (target / "metrics.json").exists():
+    if split is None or (target / layout.METRICS).exists():
         return
-    name = rung.name if seed is None else f"{rung.name}-seed{seed}"
+    name = str(Seeded(rung.name, seed))
     aside = nullcontext() if seed is None else new_vectors_in(_vectors(place, seed), keep=True)
     with aside:
         settings = rung.recipe.evaluate
@@ -263,7 +265,7 @@ def _mined(folder: Path, plan: LadderPlan, task: Task, dataset: Dataset) -> Path
 
 def _own_seconds(stages: Mapping[str, Mapping[str, float]], seed: int) -> float:
     """Add up what one seed of a rung cost: training, and mining with models that were trained with this seed."""
-    own = [cost["wall_s"] for stage, cost in stages.items() if stage.endswith(f"-seed{seed}")]
+    own = [cost["wall_s"] for stage, cost in stages.items() if StageKey.parse(stage).of.seed == seed]
     return round(sum(own), 3)
 
 

@@ -1,1 +1,1 @@
-"""A long command seen from outside: what it is doing, in a file of its run, and as lines of a log."""
+"""Moved to `hardneg.runs`; the names stay for one version."""

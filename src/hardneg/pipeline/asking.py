@@ -15,14 +15,14 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Int32, Int64
 
-from hardneg.audit.evidence import plantings_of
-from hardneg.audit.planting import Planted
 from hardneg.data.dataset import Dataset
 from hardneg.filters import Filter, Learned, apply_filters
 from hardneg.filters.protocol import Scoring
 from hardneg.losses.distilling import needs_teacher
 from hardneg.negatives.mining import Plan
 from hardneg.pipeline.scores import pairs_to_score
+from hardneg.planting.evidence import plantings_of
+from hardneg.planting.planting import Planted
 from hardneg.progress import task
 from hardneg.recipe import Recipe, Stage
 from hardneg.recipe.plan import plan_of

@@ -7,14 +7,20 @@ from pathlib import Path
 
 from hardneg.data.dataset import Dataset
 from hardneg.losses.distilling import needs_teacher, without_teacher
-from hardneg.pipeline.folder import RunFolder
-from hardneg.pipeline.found import with_found
 from hardneg.pipeline.mining import Mined, mine_plan
 from hardneg.pipeline.score_stage import score_stage
 from hardneg.pipeline.verdicts import labelled_for, named_verdicts
 from hardneg.recipe import Recipe, Stage
 from hardneg.recipe.plan import plan_of
+from hardneg.runs.folder import RunFolder
+from hardneg.runs.found import with_found
+from hardneg.runs.layout import Seeded, StageKey
 from hardneg.training.settings import TrainSettings
+
+
+def opened(recipe: Recipe, path: Path, *, shared: Path | None = None) -> RunFolder:
+    """Open the folder of a recipe's run; see `RunFolder.open`."""
+    return RunFolder.open(path, recipe=recipe.fingerprint, resolved=recipe.resolved(), seed=recipe.seed, shared=shared)
 
 
 def stage_rows(recipe: Recipe) -> dict[str, Stage]:
@@ -44,16 +50,16 @@ def planned_stages(recipe: Recipe) -> list[str]:
     for trained in both:
         for seed in seeds:
             for name, stage in trained.items():
-                planned += [*_planned(name, stage, recipe, seed=seed), f"evaluate {name}-seed{seed}"]
+                planned += [*_planned(name, stage, recipe, seed=seed), str(StageKey("evaluate", Seeded(name, seed)))]
     return list(dict.fromkeys(planned))
 
 
 def _planned(name: str, stage: Stage, recipe: Recipe, *, seed: int) -> list[str]:
-    place = f" {name}-seed{seed}" if stage.needs else f" {name}"
-    where = place if recipe.stage else ""
-    mined = [f"mine{where}"] if stage.sources else []
-    scored = [f"score{where}"] if stage.sources and recipe.teachers and needs_teacher(stage.train.loss) else []
-    return [*mined, *scored, f"train {name}-seed{seed}"]
+    where = Seeded(name, seed if stage.needs else None) if recipe.stage else Seeded("")
+    taught = stage.sources and recipe.teachers and needs_teacher(stage.train.loss)
+    mined = [StageKey("mine", where)] if stage.sources else []
+    scored = [StageKey("score", where)] if taught else []
+    return [str(key) for key in (*mined, *scored, StageKey("train", Seeded(name, seed)))]
 
 
 def train_stages(
@@ -111,7 +117,7 @@ def _settings(stage: Stage, *, seed: int) -> TrainSettings:
 
 def training_place(folder: RunFolder, name: str, seed: int) -> Path:
     """Where a row's model of one seed is trained."""
-    return folder.path / "training" / f"{name}-seed{seed}"
+    return folder.path / "training" / str(Seeded(name, seed))
 
 
 def shared_place(shared: Path, stage: Stage, recipe: Recipe, dataset: Dataset) -> Path:
@@ -133,7 +139,7 @@ def shared_place(shared: Path, stage: Stage, recipe: Recipe, dataset: Dataset) -
 def _mining_place(folder: RunFolder, name: str, stage: Stage, recipe: Recipe, dataset: Dataset, *, seed: int) -> Path:
     if folder.shared is not None and not stage.needs:
         return shared_place(folder.shared, stage, recipe, dataset)
-    own = f"{name}-seed{seed}" if stage.needs else name
+    own = str(Seeded(name, seed if stage.needs else None))
     return folder.path / "stages" / own if recipe.stage else folder.path
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int32
 
-from hardneg.audit.fitting import fit_filters
 from hardneg.components import build, picked
 from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
@@ -24,18 +23,20 @@ from hardneg.filters import Filter, Learned
 from hardneg.models.store import cache_folder
 from hardneg.negatives import Selection
 from hardneg.negatives.mining import Plan, mine_block
-from hardneg.pipeline.found import found_answers, read_found, write_found
 from hardneg.pipeline.funnel import funnel
-from hardneg.pipeline.joining import data_of
-from hardneg.pipeline.mining_findings import mining_findings
-from hardneg.pipeline.parts import part_files, part_path, read_parts, readable, scan_parts, with_ids, write_part
-from hardneg.pipeline.readings import write_readings
-from hardneg.pipeline.state import read_state
 from hardneg.pipeline.verdicts import Used, judged_answers, use_verdicts, verdicts_digest, with_verdicts
 from hardneg.place import Place
+from hardneg.planting.fitting import fit_filters
 from hardneg.progress import task
 from hardneg.recipe.defaults import DEFAULT_MODEL, default_filters, default_sources
 from hardneg.recipe.rooms import FILTER, SELECT, SOURCE
+from hardneg.runs import layout
+from hardneg.runs.found import found_answers, read_found, write_found
+from hardneg.runs.joining import data_of
+from hardneg.runs.mining_findings import mining_findings
+from hardneg.runs.parts import part_files, part_path, read_parts, readable, scan_parts, with_ids, write_part
+from hardneg.runs.readings import write_readings
+from hardneg.runs.state import read_state
 from hardneg.sources import Source
 from hardneg.sources.merge import check_names
 
@@ -200,17 +201,18 @@ def _mine_to(
         counts = _count(scan_parts(folder / "candidates"), scan_parts(folder / "negatives"), dataset, plan)
         write_found(folder, None if used is None else with_ids(judged_answers(used), dataset))
     findings = mining_findings(counts, dataset, plan)
-    _note(folder, findings, source.mapping)
-    with replacing(folder / "funnel.json") as temporary:
+    _note(folder, plan, findings, source.mapping)
+    with replacing(folder / layout.FUNNEL) as temporary:
         temporary.write_text(json.dumps(counts, indent=2) + "\n")
     negatives = read_parts(folder / "negatives", dataset)
     return Mined(negatives, counts, read_found(folder, dataset), plan, findings=findings)
 
 
-def _note(folder: Path, findings: tuple[Finding, ...], mapping: FieldMapping | None) -> None:
-    """Write findings, and how the dataset was read, beside what identifies a plan."""
-    path = folder / "mining.json"
+def _note(folder: Path, plan: Plan, findings: tuple[Finding, ...], mapping: FieldMapping | None) -> None:
+    """Write what a report shows beside what identifies a plan: names, findings, and how the dataset was read."""
+    path = folder / layout.MINING
     state = read_state(path, keys=()) | {"findings": [asdict(each) for each in findings]}
+    state |= {"per_query": plan.select.per_query, "filter_names": [each.name for each in plan.filters]}
     state |= {} if mapping is None else {"mapping": mapping.as_dict()}
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(state, indent=2))
@@ -241,7 +243,7 @@ def _claim(folder: Path, identity: dict[str, Any], block_size: int, *, data: dic
     Raises:
         RunError: Something else is mined there, or the file that says so is damaged.
     """
-    path = folder / "mining.json"
+    path = folder / layout.MINING
     before = read_state(path, keys=(*(key for key in identity if key not in _OPTIONAL), "block_size"))
     if before:
         keys = dict.fromkeys([*identity, *(key for key in _OPTIONAL if key in before)])
@@ -268,7 +270,7 @@ def _given_up_if_refused(folder: Path) -> Iterator[None]:
         yield
     except InputError:
         if not part_files(folder / "candidates"):
-            (folder / "mining.json").unlink(missing_ok=True)
+            (folder / layout.MINING).unlink(missing_ok=True)
             shutil.rmtree(folder / "filters", ignore_errors=True)
         raise
 

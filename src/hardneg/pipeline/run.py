@@ -14,15 +14,17 @@ from hardneg.evaluation.retrieval import evaluate
 from hardneg.evaluation.row import Row
 from hardneg.evaluation.significance import compare
 from hardneg.pipeline.before_work import check_files, check_parts
-from hardneg.pipeline.chain import in_batch_rows, planned_stages, stage_rows, train_stages, training_place
+from hardneg.pipeline.chain import in_batch_rows, opened, planned_stages, stage_rows, train_stages, training_place
 from hardneg.pipeline.dealing import with_test_split
-from hardneg.pipeline.folder import RunFolder, link_tree
-from hardneg.pipeline.joining import data_of
 from hardneg.pipeline.mining import Mined
-from hardneg.pipeline.parts import read_table
-from hardneg.pipeline.reporting import write_report
 from hardneg.pipeline.verdicts import labelled_for
 from hardneg.recipe import FromCode, FromPath, FromPython, Recipe, Stage
+from hardneg.report.write import write_report
+from hardneg.runs import layout
+from hardneg.runs.folder import RunFolder, link_tree
+from hardneg.runs.joining import data_of
+from hardneg.runs.layout import Seeded, StageKey
+from hardneg.runs.parts import read_table
 from hardneg.sources import BM25, Dense, Source
 
 MEASURE = "nDCG@10"
@@ -74,7 +76,7 @@ def run(recipe: Recipe, *, out: Path | str, permit: Callable[[Dataset], None] | 
     if not isinstance(recipe, Recipe):
         raise RecipeError(f"run: {recipe!r} is no Recipe; load one: Recipe.load({recipe!r})")
     check_parts(recipe)
-    folder = RunFolder.open(Path(out), recipe)
+    folder = opened(recipe, Path(out))
     folder.manifest["planned"] = planned_stages(recipe)
     dataset = _dataset(recipe, folder)
     check_files(recipe, dataset)
@@ -170,19 +172,19 @@ def _trained(rows: Mapping[str, Stage], recipe: Recipe, dataset: Dataset, folder
     for seed in _seeds(recipe):
         for name, model in train_stages(rows, recipe, dataset, folder, seed=seed, mined=mined):
             system = _dense(str(model), recipe)
-            measured[name].append(_measured(f"{name}-seed{seed}", system, recipe, dataset, folder))
+            measured[name].append(_measured(str(Seeded(name, seed)), system, recipe, dataset, folder))
     return [Row(name, tables) for name, tables in measured.items()]
 
 
 def _measured(name: str, system: Source, recipe: Recipe, dataset: Dataset, folder: RunFolder) -> pl.DataFrame:
     place = folder.path / "evaluation" / name
-    if not (place / "metrics.json").exists():
-        with folder.stage(f"evaluate {name}"):
+    if not (place / layout.METRICS).exists():
+        with folder.stage(str(StageKey("evaluate", Seeded(name)))):
             settings = recipe.evaluate
             evaluate(
                 dataset, system, split=settings.split, depth=settings.depth, name=name, exclude=settings.exclude
             ).write(place)
-    return read_table(place / "per_query.parquet")
+    return read_table(place / layout.PER_QUERY)
 
 
 def _seeds(recipe: Recipe) -> tuple[int, ...]:

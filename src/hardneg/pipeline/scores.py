@@ -12,9 +12,9 @@ import polars as pl
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError, RunError
 from hardneg.files import replacing
-from hardneg.pipeline.joining import check_data
-from hardneg.pipeline.parts import read_parts, write_part
-from hardneg.pipeline.state import read_state
+from hardneg.runs.joining import check_data
+from hardneg.runs.parts import read_parts, write_part
+from hardneg.runs.state import read_state
 from hardneg.scoring.protocol import Scorer, Storable
 from hardneg.scoring.score_table import score_table
 

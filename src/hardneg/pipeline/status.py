@@ -8,15 +8,16 @@ from typing import Any
 
 import polars as pl
 
-from hardneg.audit.fit_findings import fit_findings, read_fits
 from hardneg.errors import RunError
-from hardneg.live.record import Record, TaskState, read_record
-from hardneg.pipeline.audits import read_audits
-from hardneg.pipeline.mining_findings import read_mining_findings
-from hardneg.pipeline.parts import part_files, scan_parts
-from hardneg.pipeline.readings import reading_findings
 from hardneg.pipeline.scores import read_record as read_record_of_scores
-from hardneg.pipeline.state import read_state
+from hardneg.planting.findings import fit_findings, read_fits
+from hardneg.runs import layout
+from hardneg.runs.audits import read_audits
+from hardneg.runs.mining_findings import read_mining_findings
+from hardneg.runs.parts import part_files, scan_parts
+from hardneg.runs.readings import reading_findings
+from hardneg.runs.record import Record, TaskState, read_record
+from hardneg.runs.state import read_state
 from hardneg.training.folder import TrainingFolder
 
 _TAIL = 10_000  # bytes, longer than any line of a loss curve
@@ -80,7 +81,7 @@ def read_status(folder: Path) -> Status:
     """
     if not folder.is_dir():
         raise RunError(f"{folder} is no folder; name the folder of a run")
-    manifest = read_state(folder / "manifest.json", keys=("stages",))
+    manifest = read_state(folder / layout.MANIFEST, keys=("stages",))
     record = read_record(folder)
     state = _state_of_files(folder, manifest) if record is None else record.state
     if state is None:
@@ -112,13 +113,13 @@ def _seconds(record: Record | None) -> float | None:
 
 def _state_of_files(folder: Path, manifest: dict[str, Any]) -> str | None:
     """Tell finished from interrupted by what was written; None if nothing was."""
-    training = read_state(folder / "training.json", keys=("result",))
+    training = read_state(folder / layout.TRAINING, keys=("result",))
     if training:
         is_finished = training["result"] is not None
     elif manifest:
         is_finished = "stage" not in manifest and (folder / "model").is_dir()
-    elif (folder / "mining.json").exists():
-        is_finished = (folder / "funnel.json").exists()
+    elif (folder / layout.MINING).exists():
+        is_finished = (folder / layout.FUNNEL).exists()
     elif _measured(folder) or read_audits(folder):
         is_finished = True
     else:
@@ -150,11 +151,11 @@ def _measured(folder: Path) -> dict[str, Any]:
     places = [*sorted(folder.glob("evaluation/*")), folder, *sorted(each for each in folder.glob("*") if each.is_dir())]
     found = {}
     for place in places:
-        told = read_state(place / "metrics.json", keys=("name", "metrics"))
+        told = read_state(place / layout.METRICS, keys=("name", "metrics"))
         if told:
             name = place.name if place.parent.name == "evaluation" else told["name"]
             found[f"measured {name}"] = {key: figure["value"] for key, figure in told["metrics"].items()}
-    ladder = read_state(folder / "ladder.json", keys=("measure", "rungs"))
+    ladder = read_state(folder / layout.LADDER, keys=("measure", "rungs"))
     for rung in ladder.get("rungs", ()):
         if rung["test"] is not None:
             found[f"measured {rung['name']}"] = {ladder["measure"]: rung["test"][ladder["measure"]]["value"]}
@@ -177,7 +178,7 @@ def _places(folder: Path) -> list[Path]:
 
 
 def _mined(folder: Path) -> dict[str, Any]:
-    counts = read_state(folder / "funnel.json", keys=("selected",))
+    counts = read_state(folder / layout.FUNNEL, keys=("selected",))
     if counts:
         return {
             key: counts[key] for key in ("queries", "candidates", "dropped", "eligible", "selected", "short_queries")

@@ -9,8 +9,8 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
 from hardneg.errors import RecipeError
 from hardneg.negatives.mining import Plan
-from hardneg.pipeline.found import with_found
 from hardneg.pipeline.mining import Mined
+from hardneg.runs.found import with_found
 from hardneg.training.settings import TrainSettings
 
 if TYPE_CHECKING:  # settings are made on machines without torch

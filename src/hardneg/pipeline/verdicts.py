@@ -8,8 +8,8 @@ import polars as pl
 from hardneg.audit.verdicts import read_verdicts
 from hardneg.data.dataset import QRELS_SCHEMA, Dataset
 from hardneg.data.text import digest
-from hardneg.pipeline.found import KNOWN
 from hardneg.recipe import MineSettings
+from hardneg.runs.found import KNOWN
 
 FOUND_BY = "verdict"
 

@@ -10,6 +10,7 @@ from hardneg.report.contents import Contents, Ladder
 from hardneg.report.costs import duration
 from hardneg.report.quality import MEASURE, compared, plain
 from hardneg.report.svg import number, share, signed
+from hardneg.runs.layout import StageKey
 
 _REFERENCES = ("zero_shot", "in_batch", "bm25")
 
@@ -157,7 +158,7 @@ def _cost(contents: Contents) -> Iterator[Card]:
         return
     by_verb: dict[str, float] = {}
     for stage, cost in contents.stages.items():
-        verb = stage.partition(" ")[0]
+        verb = StageKey.parse(stage).verb
         by_verb[verb] = by_verb.get(verb, 0.0) + cost["wall_s"]
     names = {"mine": "mining", "score": "teachers", "train": "training", "evaluate": "measuring"}
     parts = [f"{name} {duration(by_verb[verb])}" for verb, name in names.items() if verb in by_verb]

@@ -13,13 +13,13 @@ import polars as pl
 from hardneg.data.dataset import Dataset
 from hardneg.data.text import digest
 from hardneg.errors import RunError
-from hardneg.pipeline.joining import check_written, data_of
 from hardneg.review.figures import Figures, figures
 from hardneg.review.marking import marked, query_terms
 from hardneg.review.schedule import Settings, schedule
 from hardneg.review.store import Begun, Store, Verdict, check_same, opened
 from hardneg.review.suspects import read_reviewable
 from hardneg.review.verdicts import positions
+from hardneg.runs.joining import check_written, data_of
 
 _LEASE_S = 600.0
 _SHOWN_POSITIVES = 20

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from hardneg.audit.planting import id_keys
 from hardneg.audit.sampled import draw
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
+from hardneg.planting.planting import id_keys
 from hardneg.randomness import uniform
 from hardneg.review.suspects import in_suspicion
 

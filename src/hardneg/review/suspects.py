@@ -7,7 +7,7 @@ import polars as pl
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
 from hardneg.filters.columns import suffixes
-from hardneg.pipeline.parts import part_files, read_negatives, readable, scan_parts, with_ids
+from hardneg.runs.parts import part_files, read_negatives, readable, scan_parts, with_ids
 
 ORDERS = ("p_positive", "teacher", "disagreement", "score")
 

@@ -7,9 +7,9 @@ import polars as pl
 from hardneg.audit.verdicts import VERDICTS_SCHEMA, read_verdicts, write_verdicts
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
-from hardneg.pipeline.joining import check_data, check_written
 from hardneg.review.figures import decided
 from hardneg.review.store import Store, database_of, opened
+from hardneg.runs.joining import check_data, check_written
 
 _SUFFIX = ".sqlite"
 

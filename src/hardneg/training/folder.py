@@ -19,6 +19,7 @@ from typing import Any
 from hardneg.data.findings import Finding, read_findings, write_findings
 from hardneg.errors import RunError
 from hardneg.files import replacing
+from hardneg.runs import layout
 
 _LAST = 10  # steps that the reported loss is the mean of, at least
 
@@ -123,7 +124,7 @@ class TrainingFolder:
         return sum(last) / len(last)
 
     def _state(self) -> dict[str, Any] | None:
-        path = self.path / "training.json"
+        path = self.path / layout.TRAINING
         if not path.exists():
             if any(not found.name.startswith(".") for found in self.path.glob("*")):
                 raise RunError(f"{self.path} is not empty and holds no training run; train into another folder")
@@ -134,5 +135,5 @@ class TrainingFolder:
             raise RunError(f"{path} cannot be read: {error}; remove the folder or train into another") from error
 
     def _write(self, state: dict[str, Any]) -> None:
-        with replacing(self.path / "training.json") as temporary:
+        with replacing(self.path / layout.TRAINING) as temporary:
             temporary.write_text(json.dumps(state, indent=2) + "\n")

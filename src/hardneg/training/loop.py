@@ -20,7 +20,6 @@ from hardneg.data.findings import Finding
 from hardneg.data.given import check_dataset
 from hardneg.errors import RunError
 from hardneg.files import check_folder
-from hardneg.live.log import event
 from hardneg.models.given import Loaded, named_model
 from hardneg.models.precision import choose_precision
 from hardneg.models.prompts import prompt_of
@@ -29,6 +28,7 @@ from hardneg.models.token_limit import token_limits
 from hardneg.negatives.mining import Plan
 from hardneg.negatives.own import own_negatives
 from hardneg.progress import task
+from hardneg.runs.log import event
 from hardneg.training.batches import training_pairs
 from hardneg.training.chances import counted
 from hardneg.training.embedding import TwoTowers, cutting_texts

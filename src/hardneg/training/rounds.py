@@ -18,6 +18,7 @@ from pathlib import Path
 import polars as pl
 
 from hardneg.files import replacing
+from hardneg.runs import layout
 from hardneg.training.refresh import Work
 
 
@@ -134,18 +135,18 @@ class Rounds:
 
     def record(self, refreshed: Refreshed) -> None:
         """Write down a refresh."""
-        with (self.path / "refresh.jsonl").open("a") as file:
+        with (self.path / layout.REFRESHES).open("a") as file:
             file.write(json.dumps(asdict(refreshed)) + "\n")
 
     def records(self) -> list[Refreshed]:
         """Read the refreshes so far, in order; nothing if there was none."""
-        file = self.path / "refresh.jsonl"
+        file = self.path / layout.REFRESHES
         return [Refreshed(**json.loads(line)) for line in file.read_text().splitlines()] if file.exists() else []
 
     def cut(self, step: int) -> None:
         """Drop the records of refreshes that a run from `step` on will do again."""
         kept = [record for record in self.records() if record.step < step]
-        with replacing(self.path / "refresh.jsonl") as temporary:
+        with replacing(self.path / layout.REFRESHES) as temporary:
             temporary.write_text("".join(json.dumps(asdict(record)) + "\n" for record in kept))
 
 

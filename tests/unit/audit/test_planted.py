@@ -6,12 +6,12 @@ import polars as pl
 import pytest
 
 from hardneg.audit.planted import audit_planted
-from hardneg.audit.planting import plant
 from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError, RecipeError
 from hardneg.filters import NearDuplicate, PositiveMargin, RankWindow
 from hardneg.negatives import Selection
 from hardneg.negatives.mining import Plan, mine_block
+from hardneg.planting.planting import plant
 from hardneg.sources import BM25, Random
 from labelled_toy import Ladder, labelled_toy
 

@@ -4,10 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from hardneg.audit.planting import plant
 from hardneg.data.dataset import Dataset
 from hardneg.filters import neighbours
 from hardneg.filters.features import Features
+from hardneg.planting.planting import plant
 from hardneg.progress import showing
 from watching import Watching
 

@@ -8,7 +8,6 @@ import pytest
 from answer_toy import SharedWords, answer_toy
 from hardneg.audit.frontier import frontier
 from hardneg.audit.planted import audit_planted
-from hardneg.audit.planting import plant
 from hardneg.audit.sweep import sweep, teacher_thresholds
 from hardneg.filters import Learned, NearDuplicate, RankWindow
 from hardneg.filters.teacher_threshold import TeacherThreshold
@@ -17,6 +16,7 @@ from hardneg.negatives.mining import Plan
 from hardneg.pipeline import asking
 from hardneg.pipeline.asking import audit_bills, mining_bills
 from hardneg.pipeline.mining import mine
+from hardneg.planting.planting import plant
 from hardneg.scoring.llm_cost import Estimate
 from hardneg.sources import BM25
 

@@ -1,7 +1,7 @@
 import pytest
 
-from hardneg.pipeline.parts import scan_parts
-from hardneg.pipeline.reporting import read_contents
+from hardneg.report.write import read_contents
+from hardneg.runs.parts import scan_parts
 from run_folder import build_run, nasty_dataset
 
 

@@ -12,11 +12,11 @@ import pytest
 
 from hardneg.data.findings import Finding
 from hardneg.errors import RunError
-from hardneg.pipeline.reporting import read_contents, write_report
 from hardneg.report.contents import Contents
 from hardneg.report.findings import all_findings
 from hardneg.report.headline import headline
 from hardneg.report.page import page, sections
+from hardneg.report.write import read_contents, write_report
 from run_folder import NASTY, nasty_dataset, write_json
 
 

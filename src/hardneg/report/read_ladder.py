@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from hardneg.pipeline.parts import part_files, read_table
-from hardneg.pipeline.run_contents import best_ranks, read_mining, read_trained
-from hardneg.pipeline.state import read_state, whole_lines
+from hardneg.report.read_run import best_ranks, read_mining, read_trained
+from hardneg.runs import layout
+from hardneg.runs.layout import Seeded
+from hardneg.runs.parts import part_files, read_table
+from hardneg.runs.state import read_state, whole_lines
 
 if TYPE_CHECKING:
     from hardneg.evaluation.row import Row
@@ -30,11 +32,11 @@ def read_ladder(folder: Path) -> "Ladder | None":
     """
     from hardneg.report.contents import Ladder
 
-    found = read_state(folder / "ladder.json", keys=("measure", "rungs", "comparisons"))
+    found = read_state(folder / layout.LADDER, keys=("measure", "rungs", "comparisons"))
     if not found:
         return None
     measure = found["measure"]
-    with whole_lines(folder / "ladder.json"):
+    with whole_lines(folder / layout.LADDER):
         rungs = [_rung(rung, measure) for rung in found["rungs"]]
         pairs = [
             {"name": f"{one['after']} against {one['before']}", "value": one["difference"]}
@@ -56,7 +58,7 @@ def _rows(folder: Path, found: Mapping[str, Any]) -> "list[Row]":
     """Read each query's measures on the test split; none if the table is not there."""
     from hardneg.evaluation.row import Row
 
-    file, split = folder / "per_query.parquet", found.get("dataset", {}).get("splits", {}).get("test")
+    file, split = folder / layout.PER_QUERY, found.get("dataset", {}).get("splits", {}).get("test")
     if not file.exists():
         return []
     table = read_table(file).filter(pl.col("split") == split)
@@ -80,10 +82,10 @@ def read_ladder_placed(folder: Path) -> dict[str, pl.DataFrame]:
         RunError: A run cannot be read.
     """
     found: dict[str, pl.DataFrame] = {}
-    names = ("test", *(f"test-seed{seed}" for seed in _state(folder).get("seeds", ())[:1]))
+    names = ("test", *(str(Seeded("test", seed)) for seed in _state(folder).get("seeds", ())[:1]))
     for rung, place in _places(folder):
         run = next((place / "evaluation" / name for name in names if (place / "evaluation" / name).exists()), None)
-        if run is not None and (run / "run.trec").exists():
+        if run is not None and (run / layout.RANKINGS).exists():
             found[rung] = best_ranks(run)
     return found
 
@@ -109,7 +111,7 @@ def read_ladder_mined(folder: Path, *, first: str | None = None) -> "list[Mining
     return [
         read_mining(folder / place, stage=name)
         for place, name in sorted(names.items(), key=lambda item: item[0] not in own)
-        if (folder / place / "funnel.json").exists() and part_files(folder / place / "candidates")
+        if (folder / place / layout.FUNNEL).exists() and part_files(folder / place / "candidates")
     ]
 
 
@@ -127,17 +129,17 @@ def read_ladder_trained(folder: Path) -> Iterator["Training"]:
     """
     trained = [(rung, each) for rung, place in _places(folder) for each in read_trained(place)]
     stages = {
-        rung: len({each.model.rpartition("-seed")[0] for name, each in trained if name == rung}) for rung, _ in trained
+        rung: len({Seeded.parse(each.model).row for name, each in trained if name == rung}) for rung, _ in trained
     }
-    seeds = [int(each.model.rpartition("-seed")[2]) for _, each in trained]
+    seeds = [Seeded.parse(each.model).seed or 0 for _, each in trained]
     for _, (rung, each) in sorted(zip(seeds, trained, strict=True), key=lambda pair: pair[0]):
-        row, _, seed = each.model.rpartition("-seed")
-        yield replace(each, model=f"{rung}-seed{seed}" if stages[rung] == 1 else f"{rung}-{row}-seed{seed}")
+        of = Seeded.parse(each.model)
+        yield replace(each, model=str(Seeded(rung if stages[rung] == 1 else f"{rung}-{of.row}", of.seed)))
 
 
 def read_ladder_dataset(folder: Path) -> dict[str, Any]:
     """Say what a ladder was climbed with, as the table `[dataset]` of a recipe."""
-    plan = read_state(folder / "plan.json", keys=())
+    plan = read_state(folder / layout.PLAN, keys=())
     if "dataset" not in plan:
         return {}
     return {"path": plan["dataset"], "skip_invalid": plan.get("skip_invalid", False), **plan.get("layout", {})}
@@ -148,7 +150,7 @@ def _places(folder: Path) -> list[tuple[str, Path]]:
 
 
 def _state(folder: Path) -> dict[str, Any]:
-    return read_state(folder / "ladder.json", keys=("rungs",))
+    return read_state(folder / layout.LADDER, keys=("rungs",))
 
 
 def _rung(rung: Mapping[str, Any], measure: str) -> dict[str, Any]:
@@ -180,7 +182,7 @@ def read_ladder_facts(folder: Path) -> list[tuple[str, str]]:
     Raises:
         RunError: `ladder.json` is damaged.
     """
-    found = read_state(folder / "ladder.json", keys=("rungs",))
+    found = read_state(folder / layout.LADDER, keys=("rungs",))
     counts = found.get("dataset", {})
     steps = {number for rung in found["rungs"] for number in rung.get("steps", {}).values()}
     said = {

@@ -8,13 +8,13 @@ import time
 import pytest
 
 from hardneg.errors import Interrupted, RecipeError
-from hardneg.live.record import read_record, recording
 from hardneg.progress import showing, task
+from hardneg.runs.record import read_record, recording
 
 WORK = """
 import sys, time
 from pathlib import Path
-from hardneg.live.record import recording
+from hardneg.runs.record import recording
 from hardneg.progress import task
 with recording(Path(sys.argv[1]), "mine"), task("mining", total=10, unit="queries") as advance:
     advance(4)
@@ -43,7 +43,7 @@ def until(holds, folder):
 
 
 def test_a_record_says_how_far_each_task_is_and_the_display_before_still_shows_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("hardneg.live.record._EVERY_S", 0.02)
+    monkeypatch.setattr("hardneg.runs.record._EVERY_S", 0.02)
     shown = Counting()
     with (
         showing(shown),

@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float32, Float64, Int64
 
-from hardneg.audit.planting import Planted, plant
 from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError
 from hardneg.filters import apply_filters
@@ -19,6 +18,7 @@ from hardneg.filters.features import Features
 from hardneg.filters.learned import Learned
 from hardneg.filters.neighbours import TextVectors
 from hardneg.negatives.mining import Plan
+from hardneg.planting.planting import Planted, plant
 from hardneg.progress import task
 from hardneg.sources import BM25, gather
 

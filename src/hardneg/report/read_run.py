@@ -1,15 +1,16 @@
 """What a report shows of a run's folder: what was mined, trained, measured and audited there."""
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from hardneg.pipeline.parts import part_files, read_table, readable, scan_parts
-from hardneg.pipeline.state import read_state, whole_lines
+from hardneg.runs import layout
+from hardneg.runs.layout import Seeded
+from hardneg.runs.parts import part_files, read_table, readable, scan_parts
+from hardneg.runs.state import read_state, whole_lines
 
 if TYPE_CHECKING:
     from hardneg.evaluation.row import Row
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 _FIRST = ("bm25", "zero_shot", "in_batch")  # rows, before those of the run's own stages
 _AUDITS = ("audit*.json", "frontier*.json", "calibrat*.json")
-_SEED = re.compile(r"-seed(\d+)$")
 
 
 def read_mined(folder: Path) -> "tuple[list[Mining], list[str]]":
@@ -35,9 +35,9 @@ def read_mined(folder: Path) -> "tuple[list[Mining], list[str]]":
     places = [("", folder), *((each.name, each) for each in sorted(folder.glob("stages/*")))]
     mined, unfinished = [], []
     for stage, place in places:
-        if not (place / "mining.json").exists():
+        if not (place / layout.MINING).exists():
             continue
-        if (place / "funnel.json").exists() and part_files(place / "candidates"):
+        if (place / layout.FUNNEL).exists() and part_files(place / "candidates"):
             mined.append(read_mining(place, stage=stage))
         else:
             unfinished.append(f"Mining {f'of {stage} ' if stage else ''}is not finished, and is left out.")
@@ -57,35 +57,29 @@ def read_mining(place: Path, *, stage: str = "") -> "Mining":
     Raises:
         RunError: Something is damaged.
     """
-    from hardneg.audit.fit_findings import fit_findings, read_fits
-    from hardneg.pipeline.mining_findings import read_mining_findings
-    from hardneg.pipeline.readings import reading_findings
+    from hardneg.planting.findings import fit_findings, read_fits
     from hardneg.report.contents import Mining
+    from hardneg.runs.mining_findings import read_mining_findings
+    from hardneg.runs.readings import reading_findings
 
-    state = read_state(place / "mining.json", keys=("filters", "select"))
-    funnel = read_state(place / "funnel.json", keys=("queries", "candidates", "dropped", "selected", "sources"))
+    state = read_state(place / layout.MINING, keys=("filters", "select"))
+    funnel = read_state(place / layout.FUNNEL, keys=("queries", "candidates", "dropped", "selected", "sources"))
     with readable(place):
         candidates, negatives = scan_parts(place / "candidates"), scan_parts(place / "negatives")
         candidates.collect_schema(), negatives.collect_schema()
-    per_query = re.search(r"per_query=(\d+)", str(state["select"]))
     return Mining(
         stage=stage,
         candidates=candidates,
         negatives=negatives,
         funnel=funnel,
-        filters=[_filter_name(text) for text in state["filters"]],
-        per_query=int(per_query[1]) if per_query else 1,
+        filters=state.get("filter_names", list(funnel["dropped"])),  # earlier versions did not write them down
+        per_query=state.get("per_query", 1),
         findings=[
             *(finding for fit in read_fits(place) for finding in fit_findings(fit)),
             *read_mining_findings(place),
             *reading_findings(place),
         ],
     )
-
-
-def _filter_name(text: str) -> str:
-    """Name a filter as `dropped_by` does, from the text form of its class."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", text.partition("(")[0]).lower()
 
 
 def read_rows(folder: Path, chain: list[str]) -> "list[Row]":
@@ -105,8 +99,8 @@ def read_rows(folder: Path, chain: list[str]) -> "list[Row]":
 
     found: dict[str, list[pl.DataFrame]] = {}
     for place in _evaluations(folder):
-        name = _SEED.sub("", place.name) if place != folder else _said(place)
-        found.setdefault(name, []).append(read_table(place / "per_query.parquet"))
+        name = Seeded.parse(place.name).row if place != folder else _said(place)
+        found.setdefault(name, []).append(read_table(place / layout.PER_QUERY))
     order = [name for name in (*_FIRST, *chain) if name in found]
     if not chain:
         order += [name for name in found if name not in order]
@@ -115,19 +109,23 @@ def read_rows(folder: Path, chain: list[str]) -> "list[Row]":
 
 def _evaluations(folder: Path) -> list[Path]:
     """List the folders of evaluations, seeds in the order of their numbers."""
-    inside = sorted(folder.glob("evaluation/*/metrics.json"), key=lambda file: _numbered(file.parent.name))
-    above = [folder / "evaluation" / "metrics.json", folder / "metrics.json", *sorted(folder.glob("*/metrics.json"))]
+    inside = sorted(folder.glob(f"evaluation/*/{layout.METRICS}"), key=lambda file: _numbered(file.parent.name))
+    above = [
+        folder / "evaluation" / layout.METRICS,
+        folder / layout.METRICS,
+        *sorted(folder.glob(f"*/{layout.METRICS}")),
+    ]
     files = inside or [file for file in above if file.exists()]
-    return [file.parent for file in files if (file.parent / "per_query.parquet").exists()]
+    return [file.parent for file in files if (file.parent / layout.PER_QUERY).exists()]
 
 
 def _numbered(name: str) -> tuple[str, int]:
-    seed = _SEED.search(name)
-    return (name[: seed.start()], int(seed[1])) if seed else (name, -1)
+    of = Seeded.parse(name)
+    return (of.row, -1 if of.seed is None else of.seed)
 
 
 def _said(place: Path) -> str:
-    name: str = read_state(place / "metrics.json", keys=("name", "metrics"))["name"]
+    name: str = read_state(place / layout.METRICS, keys=("name", "metrics"))["name"]
     return name
 
 
@@ -146,8 +144,8 @@ def read_placed(folder: Path, rows: "list[Row]") -> dict[str, pl.DataFrame]:
     """
     found: dict[str, pl.DataFrame] = {}
     for place in _evaluations(folder):
-        name = _SEED.sub("", place.name)
-        if name not in found and any(row.name == name for row in rows) and (place / "run.trec").exists():
+        name = Seeded.parse(place.name).row
+        if name not in found and any(row.name == name for row in rows) and (place / layout.RANKINGS).exists():
             found[name] = best_ranks(place)
     return found
 
@@ -165,8 +163,8 @@ def best_ranks(place: Path) -> pl.DataFrame:
         RunError: The run cannot be read.
     """
     with readable(place):
-        run = _read_trec(place / "run.trec", ["query_id", "q0", "doc_id", "rank", "score", "tag"])
-        qrels = _read_trec(place / "qrels.trec", ["query_id", "q0", "doc_id", "relevance"])
+        run = _read_trec(place / layout.RANKINGS, ["query_id", "q0", "doc_id", "rank", "score", "tag"])
+        qrels = _read_trec(place / layout.QRELS, ["query_id", "q0", "doc_id", "relevance"])
         answers = qrels.filter(pl.col("relevance").cast(pl.Int64) > 0).select("query_id", "doc_id")
         hits = run.join(answers, on=["query_id", "doc_id"])
         return hits.group_by("query_id").agg(pl.col("rank").cast(pl.Int64).min()).sort("query_id")
@@ -202,7 +200,7 @@ def read_trained(folder: Path) -> Iterator["Training"]:
                 model=file.parent.name,
                 records=place.records(),
                 findings=place.findings(),
-                refreshes=_lines(file.parent / "refresh.jsonl"),
+                refreshes=_lines(file.parent / layout.REFRESHES),
                 replacements=_lines(file.parent / "replacement.jsonl"),
             )
 

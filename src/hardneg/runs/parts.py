@@ -10,7 +10,8 @@ from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
 from hardneg.files import replacing
 from hardneg.negatives.answers import without_answers
-from hardneg.pipeline.joining import check_data
+from hardneg.runs import layout
+from hardneg.runs.joining import check_data
 
 
 def part_path(folder: Path, number: int) -> Path:
@@ -106,7 +107,7 @@ def read_negatives(path: Path, dataset: Dataset, *, allow_other_data: bool = Fal
 def read_mined(path: Path, dataset: Dataset) -> pl.DataFrame:
     """Read mined negatives as `read_negatives` does, without asking which data they were mined from."""
     inside = path / "negatives"
-    if (path / "mining.json").exists() and not (path / "funnel.json").exists():
+    if (path / layout.MINING).exists() and not (path / layout.FUNNEL).exists():
         raise RunError(f"mining into {path} was interrupted; run it again, it goes on where it stopped")
     return read_parts(inside if inside.is_dir() else path, dataset)
 

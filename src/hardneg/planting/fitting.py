@@ -9,13 +9,13 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float64
 
-from hardneg.audit.evidence import Example, Request, evidence_of
 from hardneg.data.dataset import Dataset
 from hardneg.files import replacing
 from hardneg.filters.answer_model import AnswerModel, unlabelled
 from hardneg.filters.learned import Learned
 from hardneg.negatives import Selection, select
 from hardneg.negatives.mining import Plan
+from hardneg.planting.evidence import Example, Request, evidence_of
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hardneg.files import replacing
-from hardneg.pipeline.state import read_state
+from hardneg.runs.state import read_state
 
 # One file for each way of auditing: an audit by planting does not replace one by a sample.
 FILES = {

@@ -5,8 +5,8 @@ from datetime import datetime
 import pytest
 
 from hardneg.errors import InputError, Interrupted, RecipeError
-from hardneg.live.log import event, logging_to
 from hardneg.progress import task
+from hardneg.runs.log import event, logging_to
 
 
 def _lines(path):
@@ -16,7 +16,7 @@ def _lines(path):
 
 
 def test_what_happens_is_one_object_a_line(tmp_path, monkeypatch):
-    monkeypatch.setattr("hardneg.live.log._EVERY_S", 0.0)
+    monkeypatch.setattr("hardneg.runs.log._EVERY_S", 0.0)
     path = tmp_path / "deep" / "log.jsonl"
     with logging_to(str(path)):
         with task("mining", total=4, unit="queries") as advance:

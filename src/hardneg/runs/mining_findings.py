@@ -8,7 +8,8 @@ from hardneg.data.check_corpus import query_in_corpus
 from hardneg.data.dataset import Dataset
 from hardneg.data.findings import Finding, in_order
 from hardneg.negatives.mining import Plan
-from hardneg.pipeline.state import read_state
+from hardneg.runs import layout
+from hardneg.runs.state import read_state
 from hardneg.scoring.weak_teachers import weak_teachers
 from hardneg.sources import BM25, EarlierTurns, Judged, Source
 
@@ -45,7 +46,7 @@ def read_mining_findings(folder: Path) -> list[Finding]:
     Raises:
         RunError: `mining.json` is damaged.
     """
-    kept = read_state(folder / "mining.json", keys=()).get("findings", [])
+    kept = read_state(folder / layout.MINING, keys=()).get("findings", [])
     return [Finding(**{**each, "examples": tuple(each["examples"])}) for each in kept]
 
 

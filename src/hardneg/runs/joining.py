@@ -5,7 +5,8 @@ from typing import Any
 
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
-from hardneg.pipeline.state import read_state
+from hardneg.runs import layout
+from hardneg.runs.state import read_state
 
 _INSIDE = ("negatives", "candidates", "scores", "review")  # folders that a run has in its own
 
@@ -101,10 +102,10 @@ def written_data(place: Path) -> tuple[Path, dict[str, Any]]:
     if folders[0].name in _INSIDE:
         folders.append(folders[0].parent)
     for folder in folders:
-        mined = read_state(folder / "mining.json", keys=("dataset",))
+        mined = read_state(folder / layout.MINING, keys=("dataset",))
         if mined:
             return folder, mined
-        manifest = read_state(folder / "manifest.json", keys=())
+        manifest = read_state(folder / layout.MANIFEST, keys=())
         pinned = manifest.get("fingerprints") if isinstance(manifest, dict) else None
         if isinstance(pinned, dict) and "dataset" in pinned:
             return folder, pinned

@@ -25,9 +25,9 @@ from typing import Any
 
 from hardneg.errors import RunError
 from hardneg.files import replacing
-from hardneg.pipeline.stages import Cost, measured
-from hardneg.pipeline.state import read_state
-from hardneg.recipe import Recipe
+from hardneg.runs import layout
+from hardneg.runs.cost import Cost, measured
+from hardneg.runs.state import read_state
 
 _PACKAGES = (
     "hardneg",
@@ -56,12 +56,14 @@ class RunFolder:
     shared: Path | None = None
 
     @classmethod
-    def open(cls, path: Path, recipe: Recipe, *, shared: Path | None = None) -> "RunFolder":
+    def open(cls, path: Path, *, recipe: str, resolved: str, seed: int, shared: Path | None = None) -> "RunFolder":
         """Make the folder of a run, or go on with one that was made for the same recipe.
 
         Args:
             path: Where the run lives; made if missing.
-            recipe: What to run; written to `recipe.toml` with every default filled in.
+            recipe: Hash of what is run (`Recipe.fingerprint`).
+            resolved: The recipe with every default filled in, as TOML; written to `recipe.toml`.
+            seed: Seed of the recipe.
             shared: Where several runs keep what they mine; None keeps it in this folder.
 
         Returns:
@@ -70,34 +72,34 @@ class RunFolder:
         Raises:
             RunError: The folder holds results of another recipe, or its manifest is damaged.
         """
-        file = path / "manifest.json"
+        file = path / layout.MANIFEST
         manifest = read_state(file, keys=("recipe", "stages"))
-        if manifest and manifest["recipe"] != recipe.fingerprint:
+        if manifest and manifest["recipe"] != recipe:
             if not _has_results(path):
                 # Nothing was found yet: the other recipe was wrong, say in its split, and has been mended.
                 shutil.rmtree(path / "dataset", ignore_errors=True)
                 file.unlink()
-                return cls.open(path, recipe, shared=shared)
+                return cls.open(path, recipe=recipe, resolved=resolved, seed=seed, shared=shared)
             raise RunError(
-                f"{path} holds a run of another recipe (its own is {path / 'recipe.toml'}); "
+                f"{path} holds a run of another recipe (its own is {path / layout.RECIPE}); "
                 "name another folder with -o, or delete this one"
             )
         folder = cls(path, manifest, shared)
         manifest |= {
-            "recipe": recipe.fingerprint,
-            "seed": recipe.seed,
+            "recipe": recipe,
+            "seed": seed,
             "versions": versions(),
             "machine": machine(),
         }
         manifest.setdefault("stages", {})
-        with replacing(path / "recipe.toml") as temporary:
-            temporary.write_text(recipe.resolved())
+        with replacing(path / layout.RECIPE) as temporary:
+            temporary.write_text(resolved)
         folder.save()
         return folder
 
     def save(self) -> None:
         """Write the manifest."""
-        with replacing(self.path / "manifest.json") as temporary:
+        with replacing(self.path / layout.MANIFEST) as temporary:
             temporary.write_text(json.dumps(self.manifest, indent=2) + "\n")
 
     @contextmanager
@@ -134,7 +136,7 @@ class RunFolder:
 
 def _has_results(path: Path) -> bool:
     """Say whether a run has found anything yet that belongs to its recipe."""
-    begun = (path / "training", path / "stages", path / "mining.json", *path.glob("evaluation/*/metrics.json"))
+    begun = (path / "training", path / "stages", path / layout.MINING, *path.glob(f"evaluation/*/{layout.METRICS}"))
     return any(each.exists() for each in begun)
 
 

@@ -8,9 +8,6 @@ from polars.testing import assert_frame_equal
 
 from answer_toy import ANSWERS, N_TOPICS, answer_toy
 from counting_scorer import Counting
-from hardneg.audit import evidence, fitting
-from hardneg.audit.fitting import fit_filters, fit_learned
-from hardneg.audit.planting import plant
 from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError, RecipeError
 from hardneg.filters import Learned, RankWindow, TeacherThreshold, answer_model
@@ -18,7 +15,10 @@ from hardneg.filters.answer_model import fold_of
 from hardneg.negatives import Selection
 from hardneg.negatives.mining import Plan, mine_block
 from hardneg.pipeline.mining import mine
-from hardneg.pipeline.parts import read_parts
+from hardneg.planting import evidence, fitting
+from hardneg.planting.fitting import fit_filters, fit_learned
+from hardneg.planting.planting import plant
+from hardneg.runs.parts import read_parts
 from hardneg.sources import BM25
 from hardneg.sources.retrieval import retrieval_table
 

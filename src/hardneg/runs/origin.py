@@ -4,23 +4,21 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from hardneg.components import build
 from hardneg.data.parquet import is_parquet_folder
 from hardneg.errors import RunError
-from hardneg.live.record import read_record
-from hardneg.pipeline.state import read_state
-from hardneg.place import Place
-from hardneg.recipe import FromPath
+from hardneg.runs import layout
+from hardneg.runs.record import read_record
+from hardneg.runs.state import read_state
 
 
-def dataset_of(run: Path) -> FromPath:
+def dataset_of(run: Path) -> dict[str, Any]:
     """Find the dataset that a run mined, and how it was read.
 
     Args:
         run: Folder of `hardneg mine` or `hardneg run`, or that of a stage inside the latter.
 
     Returns:
-        Where the dataset is and what was said of its layout.
+        Its `path` and what was said of its layout, as the table `[dataset]` of a recipe.
 
     Raises:
         RunError: The folder does not exist, or does not say.
@@ -31,8 +29,7 @@ def dataset_of(run: Path) -> FromPath:
     found = next((said for place in (run, *places) if (said := dataset_settings(place))), None)
     if found is None:
         raise RunError(f"{run} does not say which dataset was mined; name it with --dataset")
-    settings: FromPath = build(FromPath, found, Place(run / "recipe.toml", "dataset"))
-    return settings
+    return found
 
 
 def dataset_settings(run: Path) -> dict[str, Any]:
@@ -40,7 +37,7 @@ def dataset_settings(run: Path) -> dict[str, Any]:
     built = run / "dataset"
     if built.is_dir() and is_parquet_folder(built):
         return {"path": str(built)}
-    recipe = run / "recipe.toml"
+    recipe = run / layout.RECIPE
     if recipe.exists():
         said = tomllib.loads(recipe.read_text(encoding="utf-8")).get("dataset")
         if isinstance(said, dict) and "path" in said:
@@ -51,7 +48,7 @@ def dataset_settings(run: Path) -> dict[str, Any]:
 
 def split_of(run: Path) -> str:
     """Find the split that a run mined for; a RunError if nothing was mined into the folder itself."""
-    state = read_state(run / "mining.json", keys=("split",))
+    state = read_state(run / layout.MINING, keys=("split",))
     if not state:
-        raise RunError(f"{run} holds no mining.json; mine first, or name the folder of a finished run")
+        raise RunError(f"{run} holds no {layout.MINING}; mine first, or name the folder of a finished run")
     return str(state["split"])

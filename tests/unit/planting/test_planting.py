@@ -2,10 +2,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from hardneg.audit.planting import plant
 from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError
 from hardneg.filters import apply_filters
+from hardneg.planting.planting import plant
 from hardneg.sources import BM25, gather
 
 

@@ -7,9 +7,9 @@ from polars.testing import assert_frame_equal
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
 from hardneg.negatives import Selection
-from hardneg.pipeline.found import found_of, read_found, with_found
 from hardneg.pipeline.mining import mine
-from hardneg.pipeline.parts import read_parts
+from hardneg.runs.found import found_of, read_found, with_found
+from hardneg.runs.parts import read_parts
 from hardneg.sources import BM25
 from toy import toy_dataset
 
