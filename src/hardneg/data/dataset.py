@@ -1,7 +1,7 @@
 """A labelled retrieval dataset: queries, documents and who answers whom."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Int32, Integer
 
+from hardneg.data.corpus import Corpus
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.labels import PairSet
-from hardneg.data.text import digest, digest_in_order, normalised
+from hardneg.data.text import digest, digest_in_order
 from hardneg.errors import DatasetError
 from hardneg.files import replacing
 
@@ -42,6 +43,7 @@ class Dataset:
         name: What to call it in reports.
         skipped: Rows that the reader left out, by reason.
         mapping: Which column, field or file became what; None for a dataset that was not read.
+        corpus: The texts and what was computed from them; made from the tables if it is not of these.
     """
 
     queries: pl.DataFrame
@@ -50,6 +52,12 @@ class Dataset:
     name: str = "dataset"
     skipped: Mapping[str, int] = field(default_factory=dict)
     mapping: FieldMapping | None = None
+    corpus: Corpus = field(default=None, repr=False)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        known = self.corpus
+        if known is None or known.queries is not self.queries or known.documents is not self.documents:
+            object.__setattr__(self, "corpus", Corpus(self.queries, self.documents))
 
     @classmethod
     def from_tables(
@@ -112,13 +120,10 @@ class Dataset:
         """Names of the splits, in the order in which qrels first name them."""
         return self.qrels["split"].unique(maintain_order=True).to_list()
 
-    @cached_property
+    @property
     def document_texts(self) -> pl.Series:
         """Text of each document as models and BM25 see it: the title, a space, the text."""
-        if "title" not in self.documents.columns:
-            return self.documents["text"]
-        joined = pl.concat_str(pl.col("title").fill_null(""), pl.col("text"), separator=" ").str.strip_chars()
-        return self.documents.select(joined.alias("text"))["text"]
+        return self.corpus.document_texts
 
     @property
     def query_texts(self) -> pl.Series:
@@ -136,17 +141,15 @@ class Dataset:
         judged = self._pairs(pl.col("relevance") <= 0)
         return PairSet(np.setdiff1d(judged.keys, self.positives.keys, assume_unique=True), self.n_documents)
 
-    @cached_property
+    @property
     def text_group(self) -> Int32[np.ndarray, " documents"]:
         """A number for each document, shared by exactly those whose normalised texts are equal."""
-        texts = pl.DataFrame({"text": self.document_texts}).select(normalised(pl.col("text")))
-        return texts["text"].rank("dense").to_numpy().astype(np.int32) - np.int32(1)
+        return self.corpus.text_group
 
-    @cached_property
+    @property
     def query_text_group(self) -> Int32[np.ndarray, " queries"]:
         """A number for each query, shared by exactly those whose normalised texts are equal."""
-        texts = pl.DataFrame({"text": self.query_texts}).select(normalised(pl.col("text")))
-        return texts["text"].rank("dense").to_numpy().astype(np.int32) - np.int32(1)
+        return self.corpus.query_text_group
 
     @cached_property
     def answers(self) -> PairSet:
@@ -244,24 +247,41 @@ class Dataset:
         rows = rows.select("query", "document").unique().sort("query", "document")
         return rows["query"].to_numpy(), rows["document"].to_numpy()
 
+    def with_labels(self, qrels: pl.DataFrame) -> "Dataset":
+        """Give the same texts other labels, or more; what was computed from the texts is shared.
+
+        Args:
+            qrels: Labels by position, as `qrels`.
+
+        Returns:
+            The dataset.
+        """
+        return replace(self, qrels=qrels.select(pl.col(name).cast(kind) for name, kind in QRELS_SCHEMA.items()))
+
+    def without_labels(self, hidden: pl.DataFrame) -> "Dataset":
+        """Take labels away, in every split and whatever their relevance; queries stay in the splits that they had.
+
+        Args:
+            hidden: Columns `query` and `document`, or any of the columns of `qrels`: what is taken away.
+
+        Returns:
+            The dataset; it shares what was computed from the texts.
+        """
+        kept = self.qrels.join(hidden, on=hidden.columns, how="anti", maintain_order="left")
+        fewer = replace(self, qrels=kept)
+        # Vectors of queries are encoded by the first split of each, so that must stay what it was.
+        vars(fewer).update(splits=self.splits, query_split=self.query_split)
+        return fewer
+
     @cached_property
     def fingerprint(self) -> str:
         """Hash of all ids, texts and labels; two datasets with one fingerprint give the same negatives.
 
         The turns of conversations count as texts, since models may read them in another form than the dataset's.
         """
-        columns = [
-            self.queries["id"],
-            self.query_texts,
-            self.documents["id"],
-            self.document_texts,
-            self.qrels.select(pl.concat_str(pl.all(), separator=" "))["query"],
-            *(self._as_texts(name) for name in ("turn_text", "history", "rewrite") if name in self.queries.columns),
-        ]
-        columns += (
-            [self.queries[HISTORY_OF].cast(pl.String).fill_null("")] if HISTORY_OF in self.queries.columns else []
-        )
-        return digest(pl.Series([digest(column) for column in columns]))
+        before, after = self.corpus.derived("digests", None, self._text_digests, keep=1)
+        labels = digest(self.qrels.select(pl.concat_str(pl.all(), separator=" "))["query"])
+        return digest(pl.Series([*before, labels, *after]))
 
     @cached_property
     def texts_fingerprint(self) -> str:
@@ -269,8 +289,7 @@ class Dataset:
 
         Documents or queries more or fewer count too: negatives of a smaller corpus are not those of this one.
         """
-        parts = [digest(pl.Series(self._digests(table, texts))) for table, texts in self._read_texts()]
-        return digest(pl.Series(parts))
+        return self.corpus.derived("fingerprint", None, self._by_id, keep=1)
 
     @cached_property
     def labels_fingerprint(self) -> str:
@@ -304,6 +323,14 @@ class Dataset:
             with replacing(folder / f"{name}.parquet") as temporary:
                 table.write_parquet(temporary)
         return folder
+
+    def _text_digests(self) -> tuple[list[str], list[str]]:
+        """Hash the columns of texts: those that every dataset has, and the further ones."""
+        (queries, (asked, *further)), (documents, (texts,)) = self._read_texts()
+        return [digest(each) for each in (queries["id"], asked, documents["id"], texts)], [*map(digest, further)]
+
+    def _by_id(self) -> str:
+        return digest(pl.Series([digest(pl.Series(self._digests(*each))) for each in self._read_texts()]))
 
     def _read_texts(self) -> tuple[tuple[pl.DataFrame, list[pl.Series]], ...]:
         """Give each table with the columns that models and sources read of it."""

@@ -148,7 +148,7 @@ def split_dataset(dataset: Dataset, how: Dealing | None = None) -> Dealt:
     everything[pool.to_numpy()] = new
     qrels = dataset.qrels.with_columns(split=pl.Series(everything.tolist(), dtype=pl.String))
     return Dealt(
-        dataset=replace(dataset, qrels=qrels),
+        dataset=dataset.with_labels(qrels),
         how=how,
         queries={name: count for name, count in counts.items() if count},
         pieces=len(sizes),

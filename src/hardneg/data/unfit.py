@@ -1,16 +1,15 @@
 """Documents that teach nothing as a negative: empty ones, and the text of the query itself."""
 
-from functools import lru_cache
-
 import numpy as np
 import polars as pl
 from jaxtyping import Bool, Int32, Integer
 
+from hardneg.data.corpus import of_texts
 from hardneg.data.dataset import Dataset
 from hardneg.data.text import is_blank, normalised
 
 
-@lru_cache(maxsize=4)
+@of_texts(keep=1)
 def empty_documents(dataset: Dataset) -> Bool[np.ndarray, " documents"]:
     """Mark the documents with neither title nor text.
 
@@ -65,7 +64,7 @@ def own_texts(
     return query[other], document[other]
 
 
-@lru_cache(maxsize=4)
+@of_texts(keep=1)
 def _query_text_of_documents(
     dataset: Dataset,
 ) -> tuple[Int32[np.ndarray, " documents"], Int32[np.ndarray, " documents"]]:

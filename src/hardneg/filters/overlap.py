@@ -1,13 +1,13 @@
 """Words that a candidate shares with its query and with the query's known answers."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float64, Int32
 from scipy import sparse
 
+from hardneg.data.corpus import of_texts
 from hardneg.data.dataset import Dataset
 from hardneg.data.labels import PairSet
 from hardneg.filters.rows import each_query, largest_and_mean, rows_by_query
@@ -30,9 +30,8 @@ class WordSets:
 
     @classmethod
     def of(cls, dataset: Dataset) -> "WordSets":
-        """Cut a dataset's texts into words; the latest dataset's are kept."""
-        # A dataset with some labels hidden has the very same texts.
-        return _word_sets(_Texts(dataset.query_texts, dataset.document_texts))
+        """Cut a dataset's texts into words, once for each corpus."""
+        return _word_sets(dataset)
 
     def describe(
         self, known: PairSet, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
@@ -70,24 +69,10 @@ class WordSets:
         }
 
 
-@dataclass(frozen=True, eq=False)
-class _Texts:
-    queries: pl.Series
-    documents: pl.Series
-
-    def __hash__(self) -> int:
-        return hash((len(self.queries), len(self.documents)))
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, _Texts) and self.queries.equals(other.queries) and self.documents.equals(other.documents)
-        )
-
-
-@lru_cache(maxsize=2)
-def _word_sets(texts: _Texts) -> WordSets:
+@of_texts(keep=1)
+def _word_sets(dataset: Dataset) -> WordSets:
     vocabulary: dict[str, int] = {}
-    parts = [_rows(column, vocabulary) for column in (texts.queries, texts.documents)]
+    parts = [_rows(column, vocabulary) for column in (dataset.query_texts, dataset.document_texts)]
     queries, documents = (
         sparse.csr_matrix((np.ones(len(word), np.float64), (row, word)), shape=(n, len(vocabulary)))
         for row, word, n in parts

@@ -1,7 +1,6 @@
 """What shares metadata with a positive, where that means that it may be an answer too."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -9,6 +8,7 @@ import polars as pl
 from jaxtyping import Bool
 from scipy import sparse
 
+from hardneg.data.corpus import of_texts
 from hardneg.data.dataset import Dataset
 from hardneg.data.metadata import columns_digest, required_column
 from hardneg.sources.kinship import incidence
@@ -53,7 +53,7 @@ class SharedValue:
         return np.asarray(shared.sum(axis=1)).ravel() == 0
 
 
-@lru_cache(maxsize=4)
+@of_texts(keep=4)
 def _values(dataset: Dataset, filter_: SharedValue) -> sparse.csr_matrix:
     filter_.metadata_digest(dataset)
     return incidence(dataset.documents[filter_.column])

@@ -1,13 +1,13 @@
 """Texts as sets of hashed shingles."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 from jaxtyping import Int64, UInt32
 
+from hardneg.data.corpus import of_texts
 from hardneg.data.dataset import Dataset
 from hardneg.data.text import normalised
 from hardneg.progress import task
@@ -29,7 +29,7 @@ class Shingles:
     start: Int64[np.ndarray, " texts+1"]
 
 
-@lru_cache(maxsize=2)
+@of_texts(keep=2)
 def document_shingles(dataset: Dataset, size: int) -> Shingles:
     """Shingle the documents of a dataset, once for each distinct normalised text.
 

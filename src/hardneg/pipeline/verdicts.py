@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from hardneg.audit.verdicts import read_verdicts
-from hardneg.data.dataset import QRELS_SCHEMA, Dataset
+from hardneg.data.dataset import Dataset
 from hardneg.data.text import digest
 from hardneg.recipe import MineSettings
 from hardneg.runs.found import KNOWN
@@ -110,8 +110,7 @@ def with_verdicts(dataset: Dataset, used: pl.DataFrame, *, split: str) -> Datase
     if used.is_empty():
         return dataset
     new = used.select("query", "document", relevance=pl.col("answer").cast(pl.Int32), split=pl.lit(split))
-    labels = pl.concat([dataset.qrels, new.select(pl.col(name).cast(dtype) for name, dtype in QRELS_SCHEMA.items())])
-    return Dataset(dataset.queries, dataset.documents, labels, dataset.name, dataset.skipped)
+    return dataset.with_labels(pl.concat([dataset.qrels, new], how="vertical_relaxed"))
 
 
 def judged_answers(used: pl.DataFrame) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """Hiding some labelled positives, to see what mining makes of answers that it does not know."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -15,9 +15,6 @@ from hardneg.randomness import bits
 
 _PAIR, _QUERY = 4, 5
 _FOLDED = ["query_text", "text"]
-# None of these depends on the labels that are hidden. Vectors are encoded by the first split of a query, so it must
-# stay what it was.
-_UNCHANGED = ("splits", "query_split", "document_texts", "text_group", "query_text_group")
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,12 +124,11 @@ def _without(dataset: Dataset, split: str, chosen: pl.DataFrame, *, least_known:
         query_text=pl.Series(dataset.query_text_group[dataset.qrels["query"].to_numpy()]),
         text=pl.Series(dataset.text_group[dataset.qrels["document"].to_numpy()]),
     )
-    qrels = labels.join(texts, on=_FOLDED, how="anti", maintain_order="left").select(dataset.qrels.columns)
-    planted = replace(dataset, qrels=qrels)
-    vars(planted).update({name: getattr(dataset, name) for name in _UNCHANGED})
+    hides = labels.join(texts, on=_FOLDED, how="semi").select("query", "document").unique()
+    planted = dataset.without_labels(hides)
     queries = dataset.queries_of(split)
     if least_known:  # one whose own labels are all hidden, though those of its copy are not, would not be mined for
-        queries = np.intersect1d(queries, qrels.filter(pl.col("relevance") > 0)["query"].to_numpy())
+        queries = np.intersect1d(queries, planted.qrels.filter(pl.col("relevance") > 0)["query"].to_numpy())
     owners = pl.DataFrame({"query": queries, "query_text": dataset.query_text_group[queries]})
     pairs = owners.join(chosen, on="query_text").select("query", "document")
     hidden = PairSet.build(pairs["query"].to_numpy(), pairs["document"].to_numpy(), width=dataset.n_documents)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from hardneg.data.dataset import QRELS_SCHEMA, Dataset
+from hardneg.data.dataset import Dataset
 from hardneg.files import replacing
 from hardneg.runs import layout
 from hardneg.runs.joining import check_data
@@ -100,5 +100,4 @@ def with_found(dataset: Dataset, found: pl.DataFrame, *, split: str) -> Dataset:
     if found.is_empty():
         return dataset
     new = found.select("query", "document", relevance=pl.lit(1), split=pl.lit(split))
-    labels = pl.concat([dataset.qrels, new.select(pl.col(name).cast(dtype) for name, dtype in QRELS_SCHEMA.items())])
-    return Dataset(dataset.queries, dataset.documents, labels, dataset.name, dataset.skipped)
+    return dataset.with_labels(pl.concat([dataset.qrels, new], how="vertical_relaxed"))

@@ -1,13 +1,13 @@
 """Documents that share words with the query."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float32, Int32
 
+from hardneg.data.corpus import of_texts
 from hardneg.data.dataset import Dataset
 from hardneg.data.query_form import QueryForm, query_texts_in
 from hardneg.errors import DatasetError, RecipeError
@@ -72,7 +72,7 @@ class BM25:
         return _index(dataset, self.analyzer, self.k1, self.b)
 
 
-@lru_cache(maxsize=4)
+@of_texts(keep=4)
 def _index(dataset: Dataset, analyzer_name: str, k1: float, b: float) -> "BM25Index":
     from hardneg.search.analyzers import analyzer
     from hardneg.search.bm25 import BM25Index

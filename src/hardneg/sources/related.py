@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int32
 
+from hardneg.data.corpus import of_texts
 from hardneg.data.dataset import Dataset
 from hardneg.data.labels import PairSet
 from hardneg.data.metadata import columns_digest, required_column
@@ -108,7 +109,7 @@ class Related:
         return pl.concat([pl.DataFrame(schema=RETRIEVAL_SCHEMA), *parts])
 
 
-@lru_cache(maxsize=8)
+@of_texts(keep=8)
 def _kinship(dataset: Dataset, related: Related) -> Kinship:
     related.metadata_digest(dataset)
     documents = dataset.documents

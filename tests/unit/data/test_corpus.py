@@ -1,0 +1,84 @@
+"""Datasets that differ in their labels alone share their texts and all that was made of them."""
+
+import gc
+import weakref
+
+import polars as pl
+
+from hardneg.audit.planted import audit_planted
+from hardneg.data.corpus import Corpus, _groups, of_texts
+from hardneg.data.dataset import Dataset
+from hardneg.filters import NearDuplicate
+from hardneg.filters.shingles import document_shingles
+from hardneg.negatives import Selection
+from hardneg.negatives.mining import Plan
+from hardneg.search.bm25 import BM25Index
+from hardneg.sources import BM25
+from labelled_toy import labelled_toy
+
+
+def test_other_labels_have_the_same_corpus_and_other_texts_another(tiny):
+    fewer = tiny.without_labels(tiny.qrels.head(1))
+    assert fewer.corpus is tiny.corpus
+    assert fewer.qrels.height == tiny.qrels.height - 1
+    assert (fewer.splits, fewer.query_split.tolist()) == (tiny.splits, tiny.query_split.tolist())
+    assert tiny.with_labels(tiny.qrels.tail(2)).corpus is tiny.corpus
+    other = Dataset(tiny.queries, tiny.documents.head(8).clone(), tiny.qrels, corpus=tiny.corpus)
+    assert other.corpus is not tiny.corpus
+
+
+def test_a_fingerprint_is_that_of_a_dataset_made_anew(tiny):
+    fewer = tiny.without_labels(tiny.qrels.select("query", "document").head(2))
+    made = Dataset(tiny.queries, tiny.documents, fewer.qrels, tiny.name)
+    assert fewer.fingerprint == made.fingerprint != tiny.fingerprint
+    assert fewer.texts_fingerprint == made.texts_fingerprint == tiny.texts_fingerprint
+    assert fewer.labels_fingerprint == made.labels_fingerprint != tiny.labels_fingerprint
+
+
+def test_what_is_derived_is_made_once_kept_by_use_and_goes_with_the_corpus(tiny):
+    made = []
+
+    @of_texts(keep=2)
+    def lengths(dataset, unit):
+        made.append(unit)
+        return pl.Series([unit])
+
+    corpus = Corpus(tiny.queries, tiny.documents)
+    dataset = Dataset(tiny.queries, tiny.documents, tiny.qrels, corpus=corpus)
+    assert lengths(dataset, "a") is lengths(dataset.with_labels(tiny.qrels), "a")
+    lengths(dataset, "b"), lengths(dataset, "a"), lengths(dataset, "c"), lengths(dataset, "a")
+    assert made == ["a", "b", "c"]
+    gone = weakref.ref(corpus)
+    del corpus, dataset
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_planted_audit_of_three_seeds_does_no_work_on_texts_twice(monkeypatch):
+    built = {"bm25": 0, "shingles": 0}
+    build, shingle = BM25Index.build.__func__, document_shingles.__wrapped__
+
+    def counted_build(cls, *args, **options):
+        built["bm25"] += 1
+        return build(cls, *args, **options)
+
+    monkeypatch.setattr(BM25Index, "build", classmethod(counted_build))
+
+    @of_texts(keep=2)
+    def counted_shingles(dataset, size):
+        built["shingles"] += 1
+        return shingle(dataset, size)
+
+    monkeypatch.setattr("hardneg.filters.near_duplicate.document_shingles", counted_shingles)
+    dataset = labelled_toy()
+    groups = []
+
+    def counted_groups(texts):
+        groups.append(len(texts))
+        return _groups(texts)
+
+    monkeypatch.setattr("hardneg.data.corpus._groups", counted_groups)
+    plan = Plan("train", (BM25(analyzer="plain"),), (NearDuplicate(),), Selection(per_query=3), depth=20, seed=0)
+    audit_planted(dataset, plan, seeds=(0, 1, 2))
+    assert built == {"bm25": 1, "shingles": 1}
+    assert sorted(groups) == sorted([dataset.n_queries, dataset.n_documents])
