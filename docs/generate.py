@@ -1,5 +1,6 @@
 """Write the generated pages of the documentation, or check that they are fresh (`--check`)."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -107,6 +108,28 @@ def start_page() -> str:
     return re.sub(r"\[[^]]+\]\((benchmarks/[^)]+)\)", r"`\1`", text.replace("](docs/", "]("))
 
 
+def rooms_table() -> str:
+    """List the rooms from the top down, as the contract of imports has them, each with what its package says it is."""
+    import tomllib
+
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    lines = ["| may import what is below | |", "|---|---|"]
+    for layer in project["tool"]["importlinter"]["contracts"][0]["layers"]:
+        for name in layer.split(" | "):
+            place = DOCS.parent / "src" / Path(*name.split("."))
+            file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+            about = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+            lines.append(f"| `{name.removeprefix('hardneg.')}` | {about} |")
+    return "\n".join(lines)
+
+
+def architecture_page() -> str:
+    """Fill in the rooms on the page on architecture."""
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    table = f"<!-- rooms -->\n\n{rooms_table()}\n\n<!-- /rooms -->"
+    return re.sub(r"<!-- rooms -->.*<!-- /rooms -->", lambda _: table, text, flags=re.DOTALL)
+
+
 def main() -> int:
     """Write or check; 1 if a page is stale."""
     recipes = DOCS / "recipes.md"
@@ -114,6 +137,7 @@ def main() -> int:
         DOCS / "index.md": start_page(),
         DOCS / "cli.md": cli_page(),
         DOCS / "recipe_book.md": book_page(),
+        DOCS / "architecture.md": architecture_page(),
         recipes: updated(recipes.read_text(encoding="utf-8")),
     }
     stale = [page for page, text in pages.items() if not page.exists() or page.read_text(encoding="utf-8") != text]
