@@ -233,6 +233,16 @@ READ = {
         {"no_header": True},
         {*PAIRS, (TEA, MAY, 0)},
     ),
+    "row numbers are no labels": (
+        {"x.csv": f"id,query,positive,Unnamed: 0\n0,{BANK},{EIGHT},0\n1,{TEA},{CUP},1\n"},
+        {},
+        {(BANK, EIGHT, 1), (TEA, CUP, 1)},
+    ),
+    "labels in words that the user explains": (
+        {"x.csv": f"query,product_title,esci_label,split\n{BANK},{EIGHT},E,train\n{BANK},{CUP},I,train\n"},
+        {"positive": "product_title", "label": "esci_label", "relevance": "E=1,S=0,C=0,I=0"},
+        {(BANK, EIGHT, 1), (BANK, CUP, 0)},
+    ),
     "a column that the user leaves out": (
         {"x.csv": f"query,positive,checked\n{BANK},{EIGHT},yes\n{TEA},{CUP},no\n"},
         {"ignore": "checked"},
@@ -318,6 +328,46 @@ REFUSED = {
         {"x.csv": f"query,positive,valid\n{BANK},{EIGHT},1\n{TEA},{CUP},0\n"},
         {},
         r"x\.csv: the column 'valid' .*--label valid if so, or --ignore valid",
+    ),
+    "words that are labels by their column": (
+        {"x.csv": f"query,positive,esci_label\n{BANK},{EIGHT},E\n{BANK},{CUP},I\n"},
+        {},
+        r"x\.csv: the column 'esci_label' .*it holds E, I.*--label esci_label if so, or --ignore esci_label",
+    ),
+    "words that are labels by what they say": (
+        {"x.csv": f"Frage,query,positive,passt\na,{BANK},{EIGHT},ja\nb,{BANK},{CUP},nein\n"},
+        {},
+        r"x\.csv: the column 'passt' .*--label passt if so",
+    ),
+    "lists of labels with another name": (
+        {"x.jsonl": [{"query": BANK, "documents": [EIGHT, CUP], "gold": [1, 0]}]},
+        {},
+        r"x\.jsonl: the column 'gold' .*--label gold if so",
+    ),
+    "a split with another name": (
+        {"x.csv": f"query,positive,set\n{BANK},{EIGHT},train\n{TEA},{CUP},test\n"},
+        {},
+        r"x\.csv: the column 'set' .*names splits \(test, train\); say --split-column set if so, or --ignore set",
+    ),
+    "negatives with another name": (
+        {"x.jsonl": [{"question": BANK, "answer": EIGHT, "incorrect_answers": [CUP]}]},
+        {},
+        r"x\.jsonl: the column 'incorrect_answers' .*--negative incorrect_answers .*--ignore incorrect_answers",
+    ),
+    "some negatives with a known name, others with another": (
+        {"x.jsonl": [{"query": BANK, "pos": [EIGHT], "hard_neg": [CUP], "easy_neg": [MAY]}]},
+        {},
+        r"x\.jsonl: the column 'easy_neg' .*--negative easy_neg",
+    ),
+    "passages that were retrieved, beside answers": (
+        {"x.json": [{"question": BANK, "answers": ["8"], "ctxs": [{"id": "1", "text": EIGHT, "has_answer": True}]}]},
+        {},
+        r"x\.json: the column 'ctxs' .*not read.*--ignore ctxs",
+    ),
+    "labels without a header where negatives stand": (
+        {"x.csv": f"{BANK},{EIGHT},1\n{BANK},{CUP},0\n"},
+        {"no_header": True},
+        r"x\.csv: the column 'negative' .*holds numbers.*--columns query,document,label",
     ),
     "labels beside negatives": (
         {"x.jsonl": [{"query": BANK, "positive": EIGHT, "negative": CUP, "label": 1}]},

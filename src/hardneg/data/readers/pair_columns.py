@@ -7,6 +7,7 @@ import polars as pl
 
 from hardneg.data.delimited import plain_name
 from hardneg.data.layout import Layout
+from hardneg.data.readers.doubtful_columns import refuse_doubtful, refuse_numbers
 from hardneg.data.readers.names import Columns, looked_for
 from hardneg.data.readers.table import Table
 from hardneg.data.relevance import read_grades
@@ -38,10 +39,6 @@ DOC_ID = (("docid", "documentid", "pid", "passageid", "corpusid", "documentsid",
 SPLIT = (("split", "partition"),)
 _NEGATIVE = re.compile(r"(hard)?neg(ative)?s?(text|doc|document|passage|ctx)?s?\d*")
 _NUMBERED = re.compile(r"\d+$")
-_LABEL_LIKE = re.compile(
-    r"label|relev|score|grade|rating|judg|duplic|click|similar|match|correct|^is[a-z]|^target$|^gold$"
-)
-_TRUTH = ("0", "1", "true", "false", "yes", "no")
 _LARGEST_GRADE = 10
 NAMES = frozenset(
     name for tiers in (QUERY, POSITIVE, LABEL, QUERY_ID, DOC_ID, SPLIT) for tier in tiers for name in tier
@@ -102,10 +99,11 @@ def find_pair_columns(table: Table, layout: Layout) -> PairColumns:
         negatives.sort(key=_number)
         columns.taken.update(negatives)
     split = split or columns.common(SPLIT, option="split-column")
+    refuse_numbers(table, positive, negatives)
     query_id, doc_ids = _ids(columns, query, (positive, *negatives))
     ignored += _teacher_scores(columns, table, negatives, label)
     label = label or _label(columns, table, layout)
-    _check_rest(columns, table)
+    refuse_doubtful(columns, table, negatives_are_said=bool(layout.negative))
     kind = kind or ("labelled pairs" if label else "pairs and negatives" if negatives else "pairs")
     if label and negatives:
         raise DatasetError(
@@ -225,27 +223,3 @@ def _label(columns: Columns, table: Table, layout: Layout) -> str | None:
             path=table.place,
         )
     return label
-
-
-def _check_rest(columns: Columns, table: Table) -> None:
-    """Refuse a column that may be a label but has no name that says so."""
-    for name in columns.rest:
-        values = table.frame[name]
-        if values.dtype.is_nested():
-            continue
-        text = values.drop_nulls().cast(pl.String).str.strip_chars().str.to_lowercase()
-        is_truth = len(text) > 0 and bool(text.is_in(_TRUTH).all()) and text.n_unique() > 1
-        is_named = _LABEL_LIKE.search(plain_name(name)) is not None and (
-            values.dtype.is_numeric() or _are_numbers(text)
-        )
-        if is_truth or is_named:
-            raise DatasetError(
-                f"the column {name!r} beside the pairs may say which of them are answers (it holds "
-                f"{', '.join(text.unique().sort().head(4))}{' …' if text.n_unique() > 4 else ''}); say --label {name} "
-                f"if so, or --ignore {name}",
-                path=table.place,
-            )
-
-
-def _are_numbers(text: pl.Series) -> bool:
-    return len(text) > 0 and bool(text.str.contains(r"^[+-]?(\d+\.?\d*|\.\d+)([e][+-]?\d+)?$").all())
