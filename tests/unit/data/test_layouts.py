@@ -233,6 +233,73 @@ READ = {
         {"no_header": True},
         {*PAIRS, (TEA, MAY, 0)},
     ),
+    "row numbers of pandas without a name": (
+        {"x.csv": f",query,positive\n0,{BANK},{EIGHT}\n1,{TEA},{CUP}\n"},
+        {},
+        {(BANK, EIGHT, 1), (TEA, CUP, 1)},
+    ),
+    "a separator of two bytes": (
+        {"x.csv": f"query§positive\n{BANK}§{EIGHT}\n"},
+        {"separator": "§"},
+        {(BANK, EIGHT, 1)},
+    ),
+    "a strange header of qrels in whose place the user names columns": (
+        beir("frage\tdokument\twert\n1\t1\t1\n2\t2\t0\n"),
+        {"columns": "query-id,corpus-id,score"},
+        pairs_of(("1", "1", 1), ("2", "2", 0)),
+    ),
+    "qrels by an ending of TREC": (
+        {key: text for key, text in beir("").items() if "qrels" not in key} | {"qrels/test.qrels": "1 0 1 1\n"},
+        {},
+        {(BANK, EIGHT, 1)},
+    ),
+    "documents of BEIR beside topics of TREC": (
+        {
+            "corpus.jsonl": [{"_id": key, "text": text} for key, text in CORPUS.items()],
+            "topics.tsv": "".join(f"{key}\t{text}\n" for key, text in QUERIES.items()),
+            "2019qrels-pass.txt": "1 Q0 1 1\n2 Q0 2 1\n3 Q0 3 1\n",
+        },
+        {},
+        THREE,
+    ),
+    "NeMo's list in an object on one line, some documents by id alone": (
+        {
+            "x.json": {"corpus": [], "data": [{"question": BANK, "pos_doc": [{"id": "1"}], "neg_doc": ["2"]}]},
+            "corpus.tsv": "".join(f"{key}\t{text}\n" for key, text in CORPUS.items()),
+        },
+        {"documents": "corpus.tsv"},
+        {(BANK, EIGHT, 1), (BANK, CUP, 0)},
+    ),
+    "documents by id in a column of ids": (
+        {
+            "x.csv": f"query,doc_id,label\n{BANK},1,1\n{BANK},2,0\n",
+            "corpus.csv": "id,text\n" + "".join(f"{key},{text}\n" for key, text in CORPUS.items()),
+        },
+        {"documents": "corpus.csv"},
+        {(BANK, EIGHT, 1), (BANK, CUP, 0)},
+    ),
+    "documents by id in a column of texts": (
+        {
+            "x.jsonl": [{"query": BANK, "positive": 1, "negatives": [2]}],
+            "corpus.jsonl": [{"_id": key, "text": text} for key, text in CORPUS.items()],
+        },
+        {"documents": "corpus.jsonl"},
+        {(BANK, EIGHT, 1), (BANK, CUP, 0)},
+    ),
+    "a label beside messages": (
+        {
+            "x.jsonl": [
+                {
+                    "messages": [{"role": "user", "content": query}],
+                    "positive_messages": [[{"role": "user", "content": document}]],
+                    "label": label,
+                }
+                for query, document, label in ((BANK, EIGHT, 1.0), (BANK, CUP, 0.0), (TEA, CUP, 1.0))
+            ]
+        },
+        {},
+        PAIRS,
+    ),
     "row numbers are no labels": (
         {"x.csv": f"id,query,positive,Unnamed: 0\n0,{BANK},{EIGHT},0\n1,{TEA},{CUP},1\n"},
         {},
@@ -328,6 +395,63 @@ REFUSED = {
         {"x.csv": f"query,positive,valid\n{BANK},{EIGHT},1\n{TEA},{CUP},0\n"},
         {},
         r"x\.csv: the column 'valid' .*--label valid if so, or --ignore valid",
+    ),
+    "columns for a first line of data, which would be lost": (
+        {"x.csv": f"{BANK},{EIGHT},1\n{BANK},{CUP},0\n"},
+        {"columns": "query,document,label"},
+        r"x\.csv:1: the first line holds .* --no-header beside --columns",
+    ),
+    "columns in another order than the header's": (
+        {"x.csv": f"positive,query\n{EIGHT},{BANK}\n"},
+        {"columns": "query,positive"},
+        r"x\.csv:1: the header has 'query' as column 2, but --columns names it as column 1",
+    ),
+    "columns of qrels in another order than the header's": (
+        beir("corpus-id\tquery-id\tscore\n1\t2\t1\n"),
+        {"columns": "query-id,corpus-id,score"},
+        r"train\.tsv:1: the header has 'query-id' as column 2",
+    ),
+    "a header where the user says there is none": (
+        {"x.csv": f"Query,Positive\n{BANK},{EIGHT}\n"},
+        {"columns": "query,positive", "no_header": True},
+        r"x\.csv:1: the first line is the header that --columns repeats",
+    ),
+    "qrels by a name that nobody knows": (
+        {key: text for key, text in beir("").items() if "qrels" not in key} | {"qrels/test.json": {"1": {"1": 1}}},
+        {},
+        r"no qrels/\*\.tsv in this folder \(qrels/ has test\.json\)",
+    ),
+    "topics in three columns": (
+        {"docs.jsonl": [{"id": "1", "text": "x"}], "topics.tsv": "1\ta\tb\n", "qrels.txt": "1 0 1 1\n"},
+        {},
+        r"topics\.tsv:1: 3 fields where a file of queries without header has two",
+    ),
+    "ids and texts in one column": (
+        {"x.csv": f"query,positive\n{BANK},1\n{TEA},9\n", "corpus.csv": f"id,text\n1,{EIGHT}\n"},
+        {"documents": "corpus.csv"},
+        r"x\.csv:3: '1' is the id of a document in corpus\.csv, but '9' is none",
+    ),
+    "a document without an id among others": (
+        {"x.csv": f"query,positive\n{BANK},{EIGHT}\n", "corpus.csv": f"id,text\n1,{EIGHT}\n,{CUP}\n"},
+        {"documents": "corpus.csv"},
+        r"corpus\.csv:3: no 'id'",
+    ),
+    "messages in parts": (
+        {
+            "x.jsonl": [
+                {
+                    "messages": [{"role": "user", "content": [{"type": "text", "text": BANK}]}],
+                    "positive_messages": [[{"role": "user", "content": EIGHT}]],
+                }
+            ]
+        },
+        {},
+        r"x\.jsonl: the content of 'messages' holds .*not texts",
+    ),
+    "no passages for any query": (
+        {"x.jsonl": [{"query": BANK, "positive_passages": [], "negative_passages": [{"docid": "2", "text": CUP}]}]},
+        {},
+        r"x\.jsonl:1: a query without positives",
     ),
     "words that are labels by their column": (
         {"x.csv": f"query,positive,esci_label\n{BANK},{EIGHT},E\n{BANK},{CUP},I\n"},
@@ -428,15 +552,19 @@ REFUSED = {
 }
 
 
-def place(folder, files):
-    return folder / next(iter(files)) if len(files) == 1 else folder
+def place(folder, files, mapping):
+    return folder / next(iter(files)) if len(files) == 1 or "documents" in mapping else folder
+
+
+def beside(folder, mapping):
+    return mapping | ({"documents": folder / mapping["documents"]} if "documents" in mapping else {})
 
 
 @pytest.mark.parametrize("situation", READ)
 def test_what_is_meant_is_read(tmp_path, situation):
     files, mapping, meant = READ[situation]
     write(tmp_path, files)
-    dataset = read_dataset(place(tmp_path, files), mapping=mapping)
+    dataset = read_dataset(place(tmp_path, files, mapping), mapping=beside(tmp_path, mapping))
     assert labels(dataset) == meant
     assert dataset.mapping.fields
 
@@ -446,7 +574,7 @@ def test_what_is_unclear_is_refused(tmp_path, situation):
     files, mapping, message = REFUSED[situation]
     write(tmp_path, files)
     with pytest.raises(DatasetError) as refused:
-        read_dataset(place(tmp_path, files), mapping=mapping)
+        read_dataset(place(tmp_path, files, mapping), mapping=beside(tmp_path, mapping))
     assert re.search(message, str(refused.value))
 
 
@@ -467,6 +595,27 @@ def test_a_pool_adds_documents_and_gives_its_ids(tmp_path):
     with_ids = read_dataset(tmp_path / "x.jsonl", mapping=Layout(documents=tmp_path / "pool.jsonl"))
     assert with_ids.documents["id"].to_list()[:2] == ["p1", "p2"]
     assert with_ids.documents["page"].to_list() == [3, 4, None]
+
+
+def test_files_beside_the_qrels_are_said_to_be_left_out(tmp_path):
+    write(tmp_path, beir("1\t1\t1\n") | {"qrels/notes.md": "x"})
+    assert read_dataset(tmp_path).mapping.ignored == ("qrels/notes.md (no qrels by its name)",)
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("qrels.dev.small.tsv", "dev"),
+        ("msmarco-doctrain-qrels.tsv", "train"),
+        ("2019qrels-pass.txt", "2019-pass"),
+        ("qrels.tsv", "train"),
+    ],
+)
+def test_the_name_of_a_qrels_file_gives_the_split(tmp_path, name, split):
+    write(
+        tmp_path, {"msmarco-docs.tsv": f"1\thttp://x\tA\t{EIGHT}\n", "queries.tsv": f"1\t{BANK}\n", name: "1 0 1 1\n"}
+    )
+    assert read_dataset(tmp_path).splits == [split]
 
 
 def test_the_mapping_says_what_became_what_and_what_was_left_out(tmp_path):

@@ -57,7 +57,7 @@ class PairColumns:
         label: How relevant the document is.
         split: The split.
         query_id: Id of the query.
-        doc_ids: Columns with the ids of `positive` and `negatives`, by those.
+        doc_ids: Columns with the ids of `positive` and `negatives`, by those; a column that is its own holds ids alone.
         metadata: What is kept with the query.
         ignored: What is left out, each with the reason.
     """
@@ -101,6 +101,8 @@ def find_pair_columns(table: Table, layout: Layout) -> PairColumns:
     split = split or columns.common(SPLIT, option="split-column")
     refuse_numbers(table, positive, negatives)
     query_id, doc_ids = _ids(columns, query, (positive, *negatives))
+    if plain_name(positive) in DOC_ID[0]:
+        doc_ids[positive] = positive
     ignored += _teacher_scores(columns, table, negatives, label)
     label = label or _label(columns, table, layout)
     refuse_doubtful(columns, table, negatives_are_said=bool(layout.negative))
@@ -137,6 +139,8 @@ def _query_and_positive(columns: Columns, layout: Layout) -> tuple[str, str, str
     positive = columns.given(layout.positive, option="positive") if layout.positive else None
     query = columns.given(layout.query, option="query") if layout.query else columns.common(QUERY, option="query")
     positive = positive or columns.common(POSITIVE, option="positive")
+    if positive is None and layout.documents is not None:
+        positive = columns.common(DOC_ID, option="positive")
     for name, found, tiers in (("query", query, QUERY), ("positive", positive, POSITIVE)):
         if found is None:
             raise DatasetError(

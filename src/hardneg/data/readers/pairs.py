@@ -90,7 +90,7 @@ def _texts(table: Table, columns: PairColumns, name: str, *, relevance: int) -> 
         ROW,
         doc_id=as_ids(values[ids], path=table.place) if ids else pl.lit(None, pl.String),
         title=pl.lit(None, pl.String),
-        text=pl.col(name).cast(pl.String),
+        text=pl.lit(None, pl.String) if ids == name else pl.col(name).cast(pl.String),
         relevance=pl.lit(relevance, pl.Int32),
     ).cast(LABELS)  # type: ignore[arg-type]
 
@@ -108,7 +108,7 @@ def _labelled(
         ROW,
         doc_id=as_ids(values[ids], path=table.place) if ids else pl.lit(None, pl.String),
         title=pl.lit(None, pl.String),
-        text=pl.col(columns.positive).cast(pl.String),
+        text=pl.lit(None, pl.String) if ids == columns.positive else pl.col(columns.positive).cast(pl.String),
         relevance=grades.values,
     ).cast(LABELS)  # type: ignore[arg-type]
     return labels.filter(pl.col("relevance").is_not_null()), describe(grades.values)
@@ -116,7 +116,7 @@ def _labelled(
 
 def _spread(table: Table, names: Iterable[str]) -> pl.DataFrame:
     """Put each item of lists that belong together on a row of its own; plain columns stay."""
-    chosen = list(names)
+    chosen = list(dict.fromkeys(names))
     frame = table.frame.with_row_index(ROW).select(ROW, *chosen)
     lists = [name for name in chosen if isinstance(frame.schema[name], pl.List)]
     if not lists:

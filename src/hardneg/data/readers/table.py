@@ -89,7 +89,10 @@ def read_table(
     if ".json" in path.suffixes:
         return _json(path, rejections)
     read = read_delimited(path, layout=layout, rejections=rejections, known=known, default_names=default_names)
-    kind = f"text separated by {named_separator(read.separator)}" + ("" if read.has_header else ", without header")
+    kind = f"text separated by {named_separator(read.separator)}"
+    kind += (
+        ", its header replaced" if layout.columns and read.has_header else "" if read.has_header else ", without header"
+    )
     return Table(read.table, path, kind, lambda row: line_of_row(path, read, row))
 
 
@@ -152,10 +155,11 @@ def _json(path: Path, rejections: Rejections) -> Table:
     head = next(numbered_lines(path), None)
     if head is None:
         return Table(pl.DataFrame(), path, "JSON")
-    if head[2].lstrip().startswith(b"{") and isinstance(parse_record(head[2]), dict):
+    first = parse_record(head[2]) if head[2].lstrip().startswith(b"{") else ""
+    if isinstance(first, dict) and not _wraps_records(first):
         return _json_lines(path, rejections)
     value = read_json_value(path)
-    if isinstance(value, Mapping) and isinstance(value.get("data"), list):
+    if _wraps_records(value):
         value = value["data"]
     if not isinstance(value, list):
         raise DatasetError(f"broken JSON: expected a list of objects, found {type(value).__name__}", path=path)
@@ -166,6 +170,12 @@ def _json(path: Path, rejections: Rejections) -> Table:
         return Table(pl.DataFrame(), path, "JSON")
     content = b"".join(json.dumps(record).encode() + b"\n" for record in value)
     return Table(settled(scan_records(io.BytesIO(content), (), path=path)), path, "JSON list")
+
+
+def _wraps_records(value: object) -> bool:
+    """Tell whether a JSON object has its records in `data`, as NeMo's files and others do."""
+    records = value.get("data") if isinstance(value, Mapping) else None
+    return isinstance(records, list) and all(isinstance(each, dict) for each in records)
 
 
 def _frame_of(data: object) -> pl.DataFrame | None:
