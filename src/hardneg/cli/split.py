@@ -6,9 +6,12 @@ import typer
 
 from hardneg.cli.built import refuse_taken, write_built
 from hardneg.cli.display import progress
+from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid
+from hardneg.data.layout import Layout
 
 
+@reads_dataset
 def split(
     dataset: DatasetPath,
     *,
@@ -40,6 +43,7 @@ def split(
     skip_invalid: SkipInvalid = False,
     as_json: Json = False,
     quiet: Quiet = False,
+    layout: Layout,
 ) -> None:
     """Deal the queries of a dataset to train, dev and test, and keep together what would tell one of another.
 
@@ -60,7 +64,7 @@ def split(
         seed=seed or 0,
     )
     with progress(quiet=quiet or as_json):
-        dealt = split_dataset(read_dataset(dataset, skip_invalid=skip_invalid), how)
+        dealt = split_dataset(read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid), how)
         dealt.write(out)
     n = sum(dealt.queries.values())
     shares = ", ".join(f"{name} {count:,} ({count / n:.1%})" for name, count in dealt.queries.items())

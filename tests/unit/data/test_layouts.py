@@ -633,6 +633,36 @@ def test_the_mapping_says_what_became_what_and_what_was_left_out(tmp_path):
     assert dataset.mapping.ignored == ("note (as told)",)
 
 
+def test_the_index_of_a_pandas_table_is_read_if_it_has_a_name():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"qid": ["007", "7"], "query": [BANK, TEA], "positive": [EIGHT, CUP]})
+    assert read_dataset(table.set_index("qid")).queries["id"].to_list() == ["007", "7"]
+    assert read_dataset(table[table.qid == "7"]).queries.columns == ["id", "text"]
+
+
+def test_a_lazy_table_that_cannot_be_collected_is_refused():
+    with pytest.raises(DatasetError, match=r'the table of polars cannot be read: .*"nope"'):
+        read_dataset(pl.LazyFrame({"query": ["x"]}).select("nope"))
+
+
+def test_files_of_questions_beside_a_corpus_are_splits(tmp_path):
+    asked = {"train": ("1", BANK), "test": ("2", TEA)}
+    write(
+        tmp_path,
+        {
+            f"qa_{split}.parquet": pl.DataFrame({"qid": [key], "query": [text], "retrieval_gt": [[[key]]]})
+            for split, (key, text) in asked.items()
+        }
+        | {"corpus.parquet": pl.DataFrame({"doc_id": list(CORPUS), "contents": list(CORPUS.values())})},
+    )
+    dataset = read_dataset(tmp_path)
+    assert labels(dataset) == {(BANK, EIGHT, 1), (TEA, CUP, 1)}
+    assert dict(zip(dataset.query_texts[dataset.qrels["query"]], dataset.qrels["split"], strict=True)) == {
+        BANK: "train",
+        TEA: "test",
+    }
+
+
 @pytest.mark.parametrize(
     ("mapping", "message"),
     [

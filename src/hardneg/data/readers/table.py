@@ -104,7 +104,7 @@ def table_of(data: object, *, place: str = "dataset") -> Table | None:
         place: What to call it in messages.
 
     Returns:
-        The table; the index of a pandas table is not read.
+        The table; the index of a pandas table is a column if it has a name.
 
     Raises:
         DatasetError: It cannot be turned into columns.
@@ -180,18 +180,31 @@ def _wraps_records(value: object) -> bool:
 
 def _frame_of(data: object) -> pl.DataFrame | None:
     module = type(data).__module__.split(".")[0]
-    if isinstance(data, pl.DataFrame | pl.LazyFrame):
-        return data.lazy().collect()
     try:
+        if isinstance(data, pl.DataFrame | pl.LazyFrame):
+            return data.lazy().collect()
         if module == "pandas" and hasattr(data, "columns"):
             table: Any = data
+            if any(name is not None for name in table.index.names):
+                table = table.reset_index()
             strings = [str(name) for name in table.columns]
             return pl.from_pandas(table.set_axis(strings, axis=1))
         if module == "pyarrow":
             found = pl.from_arrow(data)
             return found if isinstance(found, pl.DataFrame) else None
         if module == "datasets" and hasattr(data, "to_polars"):
-            return data.to_polars()
-    except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
-        raise DatasetError(f"the table of {module} cannot be read: {str(error).splitlines()[0]}") from error
+            return hub_frame(data)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, TypeError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DatasetError(f"the table of {module} cannot be read: {reason}") from error
     return None
+
+
+def hub_frame(data: Any) -> pl.DataFrame:  # noqa: ANN401 - the library has no types
+    """Give the columns of a `Dataset` of Hugging Face; classes are their names, for their numbers say nothing."""
+    frame: pl.DataFrame = data.to_polars()
+    classes = {name: kind for name, kind in (data.features or {}).items() if type(kind).__name__ == "ClassLabel"}
+    return frame.with_columns(
+        pl.col(name).replace_strict(dict(enumerate(kind.names)), default=None, return_dtype=pl.String)
+        for name, kind in classes.items()
+    )
