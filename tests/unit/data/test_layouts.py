@@ -597,6 +597,16 @@ def test_a_pool_adds_documents_and_gives_its_ids(tmp_path):
     assert with_ids.documents["page"].to_list() == [3, 4, None]
 
 
+def test_labels_that_cannot_be_read_are_left_out_row_by_row(tmp_path):
+    bad = f"{TEA},{CUP},x\n{SNOW},{MAY},0.5\n{SNOW},{MAY},\n"
+    write(tmp_path, {"x.csv": f"query,passage,label\n{BANK},{EIGHT},1\n{BANK},{CUP},0\n{bad}"})
+    dataset = read_dataset(tmp_path / "x.csv", skip_invalid=True)
+    assert labels(dataset) == {(BANK, EIGHT, 1), (BANK, CUP, 0)}
+    assert dataset.skipped == {"unreadable relevance": 3}
+    with pytest.raises(DatasetError, match=r"x\.csv:4: 'label' 'x' .*--ignore label"):
+        read_dataset(tmp_path / "x.csv")
+
+
 def test_files_beside_the_qrels_are_said_to_be_left_out(tmp_path):
     write(tmp_path, beir("1\t1\t1\n") | {"qrels/notes.md": "x"})
     assert read_dataset(tmp_path).mapping.ignored == ("qrels/notes.md (no qrels by its name)",)

@@ -201,6 +201,7 @@ def _may_be_labels(values: pl.Series) -> bool:
 def _label(columns: Columns, table: Table, layout: Layout) -> str | None:
     """Take the column of labels that is there by name, if its values are truth or grades."""
     label = columns.common(LABEL[:1], option="label")
+    is_sure = label is not None
     if label is None and (label := columns.common(LABEL[1:], option="label")) is None:
         return None
     values = table.frame[label]
@@ -211,7 +212,8 @@ def _label(columns: Columns, table: Table, layout: Layout) -> str | None:
             path=table.place,
         )
     grades = read_grades(flat, layout, name=f"{label!r}")
-    if not grades.sound:
+    is_readable = grades.sound or (is_sure and grades.values.null_count() < len(grades.values))
+    if not is_readable:  # single values that cannot be read are refused with their rows
         row = int(grades.problems.is_not_null().arg_max() or 0)
         own = row if flat is values else None
         raise DatasetError(

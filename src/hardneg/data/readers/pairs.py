@@ -103,7 +103,10 @@ def _labelled(
     values = _spread(table, [columns.positive, label, *([ids] if ids else [])])
     grades = read_grades(values[label], layout, name=f"{label!r}")
     for row, problem in values.select(ROW).with_columns(problem=grades.problems).drop_nulls().iter_rows():
-        rejections.reject("unreadable relevance", problem, path=table.place, line=table.line_of(row))
+        line = table.line_of(row)
+        place = f" (row {row + 1})" if line is None else ""
+        message = f"{problem}; or leave the column out with --ignore {label}{place}"
+        rejections.reject("unreadable relevance", message, path=table.place, line=line)
     labels = values.select(
         ROW,
         doc_id=as_ids(values[ids], path=table.place) if ids else pl.lit(None, pl.String),
