@@ -118,7 +118,7 @@ def _read_object(data: object, *, layout: Layout, rejections: Rejections) -> Dat
             f"a {type(data).__module__}.{type(data).__name__} is no dataset; give a path, hf:NAME, or a table of "
             "pandas, polars, PyArrow or Hugging Face"
         )
-    split = str(getattr(data, "split", None) or "")
-    if split.isidentifier():  # what `load_dataset(…, split="test")` gives
+    split = str(getattr(data, "split", "")) if type(data).__module__.startswith("datasets") else ""
+    if split.isidentifier() and split != "None":  # what `load_dataset(…, split="test")` gives
         return read_splits({split: table.frame}, address="dataset", layout=layout, rejections=rejections)
     return read_records_table(table, layout=layout, rejections=rejections)
