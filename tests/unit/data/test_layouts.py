@@ -315,6 +315,16 @@ READ = {
         {"ignore": "checked"},
         {(BANK, EIGHT, 1), (TEA, CUP, 1)},
     ),
+    "truth that the user turns around": (
+        own({"query_id": ["1", "2"], "doc_id": ["1", "2"], "relevance": [True, False]}),
+        {"relevance": {True: 0, False: 2}},
+        pairs_of(("1", "1", 0), ("2", "2", 2)),
+    ),
+    "whole numbers with a meaning, written with a point": (
+        own({"query_id": ["1", "2"], "doc_id": ["1", "2"], "relevance": [1.0, 2.0]}),
+        {"relevance": {1.0: 0, 2.0: 1}},
+        pairs_of(("1", "1", 0), ("2", "2", 1)),
+    ),
     "votes that the user calls grades": (
         {"x.csv": f"question,answer,score\n{BANK},{EIGHT},35\n{TEA},{CUP},0\n"},
         {"min_relevance": 0},
@@ -680,6 +690,13 @@ def test_files_of_questions_beside_a_corpus_are_splits(tmp_path):
         ({"query": 3}, "query is 3; give a text"),
         ({"relevance": "E"}, "--relevance 'E': write VALUE=GRADE"),
         ({"columns": "a,a"}, "names a column twice"),
+        ({"relevance": {"y": 0.5}}, "--relevance 'y=0.5': write VALUE=GRADE"),
+        ({"relevance": {"y": None}}, "--relevance 'y=None': write VALUE=GRADE"),
+        ({"min_relevance": "much"}, "min_relevance is 'much'; give a number"),
+        ({"min_relevance": float("nan")}, "min_relevance is nan; give a number"),
+        ({"no_header": "no"}, "no_header is 'no'; give True or False"),
+        ({"documents": 3}, "documents is 3; give a path"),
+        ({"query": "a", "positive": "a"}, "the column 'a' is named for two things"),
         ([("query", "x")], "mapping is a list"),
     ],
 )
