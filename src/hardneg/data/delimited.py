@@ -73,7 +73,7 @@ def read_delimited(
     if first is None:
         return Delimited(pl.DataFrame(), ",", has_header=not layout.no_header)
     start, text, given = first
-    is_tsv = ".tsv" in path.suffixes
+    is_tsv = ".tsv" in path.name.lower()
     separator = layout.separator or given or _separator(text, path=path, line=start, known=known, is_tsv=is_tsv)
     quotes = separator != "\t" and len(separator) == 1 and separator != " "
     header: Sequence[str] | None = layout.columns if layout.no_header else None

@@ -238,6 +238,8 @@ READ = {
         {},
         {(BANK, EIGHT, 1), (TEA, CUP, 1)},
     ),
+    "an ending in capitals": ({"X.CSV": CSV}, {}, PAIRS),
+    "an ending of JSON in capitals": ({"X.JSON": [{"query": BANK, "positive": EIGHT}]}, {}, {(BANK, EIGHT, 1)}),
     "a separator of two bytes": (
         {"x.csv": f"query§positive\n{BANK}§{EIGHT}\n"},
         {"separator": "§"},

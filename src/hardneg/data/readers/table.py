@@ -56,7 +56,7 @@ class Table:
 def is_table_file(path: Path, layout: Layout = NOTHING_SAID) -> bool:
     """Tell whether a file may hold records: by its name, or because the user says how its fields are separated."""
     said = layout.separator is not None or bool(layout.columns)
-    return path.is_file() and (path.name.endswith(SUFFIXES) or said)
+    return path.is_file() and (path.name.lower().endswith(SUFFIXES) or said)
 
 
 def read_table(
@@ -82,11 +82,12 @@ def read_table(
     Raises:
         DatasetError: The file is damaged, or a line is broken and not to be skipped.
     """
-    if path.suffix == ".parquet":
+    endings = [each.lower() for each in path.suffixes]
+    if endings[-1:] == [".parquet"]:
         return Table(read_parquet(path), path, "Parquet")
-    if any(each in path.suffixes for each in JSON_LINES):
+    if any(each in endings for each in JSON_LINES):
         return _json_lines(path, rejections)
-    if ".json" in path.suffixes:
+    if ".json" in endings:
         return _json(path, rejections)
     read = read_delimited(path, layout=layout, rejections=rejections, known=known, default_names=default_names)
     kind = f"text separated by {named_separator(read.separator)}"
