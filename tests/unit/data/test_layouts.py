@@ -465,6 +465,11 @@ REFUSED = {
         {},
         r"x\.jsonl:1: a query without positives",
     ),
+    "lists that pandas wrote into CSV": (
+        {"x.csv": f"query,positive,negative\n{BANK},\"['{EIGHT}', '{MAY}']\",\"['{CUP}']\"\n"},
+        {},
+        r"x\.csv:2: column 'positive' holds lists that are written as texts \(\['The bank",
+    ),
     "words that are labels by their column": (
         {"x.csv": f"query,positive,esci_label\n{BANK},{EIGHT},E\n{BANK},{CUP},I\n"},
         {},
