@@ -36,6 +36,15 @@ def pairs(tmp_path, monkeypatch):
     return tmp_path / "pairs.csv"
 
 
+def test_a_file_with_names_of_its_own_is_dealt(pairs, hardneg, capsys):
+    table = pl.read_csv(pairs).rename({"query": "Frage", "positive": "Antwort"})
+    table.write_csv("fragen.csv", separator=";")
+    assert main(["data", "split", "fragen.csv", "-o", "none"]) == 2
+    assert "name it with --query" in capsys.readouterr().err
+    hardneg("data", "split", "fragen.csv", "-o", "dealt", "--query", "frage", "--positive", "Antwort")
+    assert set(read_dataset("dealt").splits) == {"train", "dev", "test"}
+
+
 def test_a_file_of_pairs_is_dealt_and_the_folder_says_how(pairs, hardneg, capsys):
     told = hardneg("data", "split", "pairs.csv", "-o", "dealt")
     assert told["split"]["queries"] == {"train": 168, "dev": 24, "test": 48}

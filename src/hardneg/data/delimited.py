@@ -19,6 +19,8 @@ SEPARATORS = {"\t": "a tab", ",": "','", ";": "';'", "|": "'|'"}
 _MAX_FIELD = 2**31 - 1
 _EXCEL_SEPARATOR = re.compile(rb"^(?:\xef\xbb\xbf)?\"?sep=(.)\"?\r?\n?$", re.IGNORECASE)
 _TYPOGRAPHIC = "“”„«»"
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
+_WORDS_OF_A_NAME = 3
 _NAMELESS = "\x00"  # no name in a file begins so
 
 
@@ -29,7 +31,7 @@ class Delimited:
     Args:
         table: Its columns as texts; empty fields are empty texts.
         separator: What stands between the fields.
-        has_header: Whether the names came from the file.
+        has_header: Whether the first line is no data.
         lines: The line on which each row starts, from 1; None where it was not counted.
     """
 
@@ -71,19 +73,29 @@ def read_delimited(
     if first is None:
         return Delimited(pl.DataFrame(), ",", has_header=not layout.no_header)
     start, text, given = first
-    is_tsv = ".tsv" in path.suffixes
+    is_tsv = ".tsv" in path.name.lower()
     separator = layout.separator or given or _separator(text, path=path, line=start, known=known, is_tsv=is_tsv)
     quotes = separator != "\t" and len(separator) == 1 and separator != " "
     header: Sequence[str] | None = layout.columns if layout.no_header else None
+    if header and [plain_name(field) for field in _fields(text, separator)] == [plain_name(name) for name in header]:
+        raise DatasetError(
+            "the first line is the header that --columns repeats, though --no-header says that there is none; leave "
+            "both out",
+            path=path,
+            line=start,
+        )
     if layout.no_header and not header:
         if default_names is None:
             raise DatasetError(
                 "the file has no header; name its columns in order with --columns", path=path, line=start
             )
         n_fields = len(next(delimited_rows(path, separator, quotes=quotes, begin=start))[1])
-        header = default_names(n_fields)
+        try:
+            header = default_names(n_fields)
+        except DatasetError as error:
+            raise DatasetError(str(error), path=path, line=start) from None
     renamed = bool(layout.columns) and not layout.no_header
-    plain = start == 1 and given is None and len(separator) == 1 and separator != " " and not renamed
+    plain = start == 1 and given is None and len(separator.encode()) == 1 and separator != " " and not renamed
     fast = _read_fast(path, separator, quotes=quotes, names=header) if plain else None
     if fast is not None:
         return Delimited(fast, separator, has_header=header is None)
@@ -269,9 +281,11 @@ def _read_carefully(
 
 
 def _without_nameless(table: pl.DataFrame, lines: Sequence[int], *, path: Path) -> pl.DataFrame:
-    """Drop what a separator at the end of each line makes; refuse a column that has values and no name."""
+    """Drop what a separator at the end of each line makes and pandas' row numbers; refuse others without a name."""
     nameless = [name for name in table.columns if name.startswith(_NAMELESS)]
     for name in nameless:
+        if name == table.columns[0] and _are_row_numbers(table[name]):
+            continue
         filled = table[name].str.strip_chars() != ""
         if filled.any():
             row = filled.arg_max() or 0
@@ -282,9 +296,16 @@ def _without_nameless(table: pl.DataFrame, lines: Sequence[int], *, path: Path) 
     return table.drop(nameless)
 
 
+def _are_row_numbers(values: pl.Series) -> bool:
+    """Tell whether a column counts rows upwards; some may be missing."""
+    numbers = values.cast(pl.Int64, strict=False)
+    return numbers.null_count() == 0 and bool((numbers.diff().drop_nulls() > 0).all())
+
+
 def _header(fields: list[str], layout: Layout, *, path: Path, line: int) -> list[str]:
     """Take the names of a header, or those that the user gives in their place."""
     if layout.columns:
+        refuse_replaced(fields, layout.columns, path=path, line=line)
         if len(layout.columns) != len(fields):
             raise DatasetError(
                 f"the header has {_counted(len(fields))}, but --columns names {len(layout.columns)}; name each column "
@@ -298,6 +319,43 @@ def _header(fields: list[str], layout: Layout, *, path: Path, line: int) -> list
         if fields.count(name) > 1:
             raise DatasetError(f"column {name!r} is there twice; rename one", path=path, line=line)
     return fields
+
+
+def refuse_replaced(fields: Sequence[str], columns: Sequence[str], *, path: Path, line: int) -> None:
+    """Refuse names that contradict the header that they are to replace, or replace a first line of data.
+
+    Args:
+        fields: The first line.
+        columns: The names that the user gives.
+        path: The file, for messages.
+        line: The line, for messages.
+
+    Raises:
+        DatasetError: The header has one of the names in another place, or holds a number, which is no name.
+    """
+    there = [plain_name(field) for field in fields]
+    for place, name in enumerate(map(plain_name, columns)):
+        if name in there and there.index(name) != place:
+            raise DatasetError(
+                f"the header has {fields[there.index(name)]!r} as column {there.index(name) + 1}, but --columns names "
+                f"it as column {place + 1}; columns are found by the names of the header, so leave --columns out, or "
+                "name all in the order of the file",
+                path=path,
+                line=line,
+            )
+    odd = next((field for field in fields if looks_like_data(field)), None)
+    if odd is not None:
+        raise DatasetError(
+            f"the first line holds {odd!r}, which does not look like the name of a column; if it is data, say "
+            "--no-header beside --columns; if not, name the columns that are needed with --query, --positive, …",
+            path=path,
+            line=line,
+        )
+
+
+def looks_like_data(field: str) -> bool:
+    """Tell whether a field of the first line is a number or a sentence, and no name of a column."""
+    return _NUMBER.fullmatch(field.strip()) is not None or len(field.split()) > _WORDS_OF_A_NAME
 
 
 def _counted(n: int) -> str:

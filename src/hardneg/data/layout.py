@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,10 @@ class Layout:
                 raise DatasetError("the separator is empty; name what stands between the fields, say --separator ';'")
         if len(set(self.columns)) < len(self.columns):
             raise DatasetError(f"--columns {','.join(self.columns)} names a column twice; give each its own name")
+        named = [each for each in (self.query, self.positive, *self.negative, self.label, *self.ignore) if each]
+        twice = next((name for name in named if named.count(name) > 1), None)
+        if twice is not None:
+            raise DatasetError(f"the column {twice!r} is named for two things; say one of them")
 
     @property
     def grades(self) -> dict[str, int]:
@@ -124,19 +129,30 @@ def _fitting(name: str, value: Any) -> Any:  # noqa: ANN401 - a field of any typ
     if value is None:
         return None
     if name == "documents":
+        if not isinstance(value, str | Path):
+            raise DatasetError(f"documents is {value!r}; give a path")
         return Path(value)
     if name == "min_relevance":
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise DatasetError(f"min_relevance is {value!r}; give a number")
         return float(value)
+    if name == "no_header" and not isinstance(value, bool):
+        raise DatasetError(f"no_header is {value!r}; give True or False")
     if name in _TEXTS and not isinstance(value, str):
         raise DatasetError(f"{name} is {value!r}; give a text")
     return value
+
+
+def _whole(grade: object) -> object:
+    """Give a whole number as such; anything else stays, to be refused as it is written."""
+    return int(grade) if isinstance(grade, bool | float) and float(grade).is_integer() else grade
 
 
 def _several(name: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401
     if value is None:
         return ()
     if name == "relevance" and isinstance(value, Mapping):
-        return tuple(f"{key}={int(grade)}" for key, grade in value.items())
+        return tuple(f"{key}={_whole(grade)}" for key, grade in value.items())
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",")) if name in ("relevance", "columns") else (value,)
     if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):

@@ -20,7 +20,7 @@ _MARK = b"\xef\xbb\xbf"
 
 def open_bytes(path: Path) -> IO[bytes]:
     """Open a file, unpacking it if its name ends in `.gz`."""
-    return cast("IO[bytes]", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+    return cast("IO[bytes]", gzip.open(path)) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, int, bytes]]:

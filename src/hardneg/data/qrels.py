@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from hardneg.data.delimited import named_separator, plain_name
+from hardneg.data.delimited import looks_like_data, named_separator, plain_name, refuse_replaced
 from hardneg.data.layout import NOTHING_SAID, Layout
 from hardneg.data.lines import raise_encoding_error
 from hardneg.data.readers.ids import as_ids
@@ -198,6 +198,9 @@ def _names(rows: pl.DataFrame, layout: Layout, *, path: Path) -> tuple[list[str]
     first, line = rows["field"][0].to_list(), int(rows["line"][0])
     has_header = _is_header(first) and not layout.no_header
     if layout.columns:
+        has_header = has_header or (not layout.no_header and _is_strange_header(rows, layout))
+        if has_header:
+            refuse_replaced(first, layout.columns, path=path, line=line)
         return list(layout.columns), has_header
     if has_header:
         return first, True
@@ -226,6 +229,15 @@ def _refuse_strange_header(rows: pl.DataFrame, layout: Layout, *, path: Path) ->
             path=path,
             line=int(rows["line"][0]),
         )
+
+
+def _is_strange_header(rows: pl.DataFrame, layout: Layout) -> bool:
+    """Tell a header with names that nobody knows: the columns are named, and only the first relevance is none."""
+    places = [number for number, name in enumerate(layout.columns) if plain_name(name) in _RELEVANCE]
+    if len(places) != 1 or any(map(looks_like_data, rows["field"][0])):
+        return False
+    problems = read_grades(rows["field"].list.get(places[0], null_on_oob=True).head(2), layout).problems
+    return len(problems) == 2 and problems[0] is not None and problems[1] is None
 
 
 def _is_header(fields: list[str]) -> bool:

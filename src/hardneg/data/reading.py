@@ -7,7 +7,7 @@ from typing import Any
 from hardneg.data.dataset import Dataset
 from hardneg.data.layout import NOTHING_SAID, Layout
 from hardneg.data.parquet import is_parquet_folder
-from hardneg.data.readers.autorag import autorag_files, read_autorag
+from hardneg.data.readers.autorag import is_autorag, read_autorag
 from hardneg.data.readers.beir import is_beir, read_beir
 from hardneg.data.readers.hub import is_saved, read_hub, read_saved, read_splits
 from hardneg.data.readers.llama_index import is_llama_index, read_llama_index
@@ -96,7 +96,7 @@ def _read_folder(folder: Path, *, layout: Layout, rejections: Rejections) -> Dat
         return read_beir(folder, rejections=rejections, layout=layout)
     if is_saved(folder):
         return read_saved(folder, rejections=rejections, layout=layout)
-    if autorag_files(folder) is not None:
+    if is_autorag(folder):
         return read_autorag(folder, rejections=rejections)
     if is_mteb_folder(folder):
         return read_mteb_folder(folder, layout=layout, rejections=rejections)
@@ -118,4 +118,7 @@ def _read_object(data: object, *, layout: Layout, rejections: Rejections) -> Dat
             f"a {type(data).__module__}.{type(data).__name__} is no dataset; give a path, hf:NAME, or a table of "
             "pandas, polars, PyArrow or Hugging Face"
         )
+    split = str(getattr(data, "split", "")) if type(data).__module__.startswith("datasets") else ""
+    if split.isidentifier() and split != "None":  # what `load_dataset(…, split="test")` gives
+        return read_splits({split: table.frame}, address="dataset", layout=layout, rejections=rejections)
     return read_records_table(table, layout=layout, rejections=rejections)

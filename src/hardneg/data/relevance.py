@@ -47,7 +47,7 @@ def read_grades(values: pl.Series, layout: Layout, *, name: str = "relevance") -
     """
     text = _as_text(values)
     frame = pl.DataFrame({"text": text}).with_columns(
-        given=pl.col("text").replace_strict(layout.grades, default=None, return_dtype=pl.Int64)
+        given=_plain(pl.col("text")).replace_strict(_plain_keys(layout.grades), default=None, return_dtype=pl.Int64)
     )
     number = pl.when(pl.col("text").str.contains(_NUMBER)).then(pl.col("text")).cast(pl.Float64, strict=False)
     frame = frame.with_columns(pl.col("text").str.to_lowercase().replace_strict(_TRUTH, default=pl.col("text")))
@@ -103,6 +103,18 @@ def describe(grades: pl.Series) -> str:
     if len(distinct) <= 6:
         return f"grades {', '.join(map(str, distinct))}; above 0 is relevant"
     return f"grades {distinct[0]} to {distinct[-1]}; above 0 is relevant"
+
+
+def _plain(text: pl.Expr) -> pl.Expr:
+    """Write values that are equal in one way: 1.0 as 1, True as 1."""
+    lower = text.str.to_lowercase()
+    truth = pl.when(lower.is_in(list(_TRUTH))).then(lower.replace(_TRUTH)).otherwise(text)
+    return pl.when(truth.str.contains(_INTEGER)).then(truth.str.replace(r"\.0*$", "")).otherwise(truth)
+
+
+def _plain_keys(grades: dict[str, int]) -> dict[str, int]:
+    keys = pl.DataFrame({"key": list(grades)}, schema={"key": pl.String}).select(_plain(pl.col("key"))).to_series()
+    return dict(zip(keys, grades.values(), strict=True))
 
 
 def _as_text(values: pl.Series) -> pl.Series:

@@ -183,7 +183,7 @@ def _check_data(first: Run, run: Run, *, allow_other_data: bool) -> None:
     if unlike and not allow_other_data:
         raise RunError(
             f"{first.path} and {run.path} are runs on different labels of the same texts; compare runs on the same "
-            "ones, or compare them all the same with --allow-other-data (allow_other_data=True in Python)"
+            "ones, or compare them all the same with allow_other_data=True"
         )
 
 

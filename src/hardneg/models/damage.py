@@ -25,8 +25,8 @@ def why_not_loaded(name: str, place: str, error: BaseException) -> str:
     first_line = str(error).strip().partition("\n")[0] or type(error).__name__
     if "trust_remote_code" in text or "custom code" in text:
         return (
-            f"model {name!r} brings code of its own, which is only run if you say so: read it, then add "
-            "--trust-remote-code (in Python and recipes trust_remote_code = true)"
+            f"model {name!r} brings code of its own, which is only run if you say so: read it, then say "
+            "trust_remote_code = true"
         )
     folder = Path(place)
     if not folder.is_dir():

@@ -76,7 +76,7 @@ def check_written(
         raise RunError(
             f"{where} was made with other labels than those of {dataset.name}, from the same texts: what it calls a "
             "negative may be an answer by now. Mine again into another folder, or join them all the same with "
-            "--allow-other-data (allow_other_data=True in Python), which leaves out what has become an answer"
+            "allow_other_data=True, which leaves out what has become an answer"
         )
     return f"{where} was made with other labels than those of {dataset.name}"
 

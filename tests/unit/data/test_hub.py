@@ -91,3 +91,27 @@ def test_the_missing_extra_is_named(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtraError, match=r"pip install 'hardneg\[hub\]'"):
         read_dataset("hf:some/name")
+
+
+def test_the_names_of_classes_count_and_not_their_numbers():
+    rows = {"query": ["q", "q"], "document": ["a", "b"], "label": [0, 1]}
+    data = datasets.Dataset.from_dict(
+        rows,
+        features=datasets.Features(
+            {
+                "query": datasets.Value("string"),
+                "document": datasets.Value("string"),
+                "label": datasets.ClassLabel(names=["answer", "other"]),
+            }
+        ),
+    )
+    with pytest.raises(DatasetError, match="'label' 'answer' is no whole number"):
+        read_dataset(data)
+    read = read_dataset(data, mapping={"relevance": {"answer": 1, "other": 0}})
+    assert read.qrels["relevance"].to_list() == [1, 0]
+    assert read.document_texts.to_list() == ["a", "b"]
+
+
+def test_a_dataset_in_memory_keeps_the_split_that_it_was_loaded_as():
+    data = datasets.Dataset.from_dict({"query": ["q"], "positive": ["a"]}, split="test")
+    assert read_dataset(data).splits == ["test"]

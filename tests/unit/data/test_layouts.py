@@ -233,10 +233,99 @@ READ = {
         {"no_header": True},
         {*PAIRS, (TEA, MAY, 0)},
     ),
+    "row numbers of pandas without a name": (
+        {"x.csv": f",query,positive\n0,{BANK},{EIGHT}\n1,{TEA},{CUP}\n"},
+        {},
+        {(BANK, EIGHT, 1), (TEA, CUP, 1)},
+    ),
+    "an ending in capitals": ({"X.CSV": CSV}, {}, PAIRS),
+    "an ending of JSON in capitals": ({"X.JSON": [{"query": BANK, "positive": EIGHT}]}, {}, {(BANK, EIGHT, 1)}),
+    "a separator of two bytes": (
+        {"x.csv": f"query§positive\n{BANK}§{EIGHT}\n"},
+        {"separator": "§"},
+        {(BANK, EIGHT, 1)},
+    ),
+    "a strange header of qrels in whose place the user names columns": (
+        beir("frage\tdokument\twert\n1\t1\t1\n2\t2\t0\n"),
+        {"columns": "query-id,corpus-id,score"},
+        pairs_of(("1", "1", 1), ("2", "2", 0)),
+    ),
+    "qrels by an ending of TREC": (
+        {key: text for key, text in beir("").items() if "qrels" not in key} | {"qrels/test.qrels": "1 0 1 1\n"},
+        {},
+        {(BANK, EIGHT, 1)},
+    ),
+    "documents of BEIR beside topics of TREC": (
+        {
+            "corpus.jsonl": [{"_id": key, "text": text} for key, text in CORPUS.items()],
+            "topics.tsv": "".join(f"{key}\t{text}\n" for key, text in QUERIES.items()),
+            "2019qrels-pass.txt": "1 Q0 1 1\n2 Q0 2 1\n3 Q0 3 1\n",
+        },
+        {},
+        THREE,
+    ),
+    "NeMo's list in an object on one line, some documents by id alone": (
+        {
+            "x.json": {"corpus": [], "data": [{"question": BANK, "pos_doc": [{"id": "1"}], "neg_doc": ["2"]}]},
+            "corpus.tsv": "".join(f"{key}\t{text}\n" for key, text in CORPUS.items()),
+        },
+        {"documents": "corpus.tsv"},
+        {(BANK, EIGHT, 1), (BANK, CUP, 0)},
+    ),
+    "documents by id in a column of ids": (
+        {
+            "x.csv": f"query,doc_id,label\n{BANK},1,1\n{BANK},2,0\n",
+            "corpus.csv": "id,text\n" + "".join(f"{key},{text}\n" for key, text in CORPUS.items()),
+        },
+        {"documents": "corpus.csv"},
+        {(BANK, EIGHT, 1), (BANK, CUP, 0)},
+    ),
+    "documents by id in a column of texts": (
+        {
+            "x.jsonl": [{"query": BANK, "positive": 1, "negatives": [2]}],
+            "corpus.jsonl": [{"_id": key, "text": text} for key, text in CORPUS.items()],
+        },
+        {"documents": "corpus.jsonl"},
+        {(BANK, EIGHT, 1), (BANK, CUP, 0)},
+    ),
+    "a label beside messages": (
+        {
+            "x.jsonl": [
+                {
+                    "messages": [{"role": "user", "content": query}],
+                    "positive_messages": [[{"role": "user", "content": document}]],
+                    "label": label,
+                }
+                for query, document, label in ((BANK, EIGHT, 1.0), (BANK, CUP, 0.0), (TEA, CUP, 1.0))
+            ]
+        },
+        {},
+        PAIRS,
+    ),
+    "row numbers are no labels": (
+        {"x.csv": f"id,query,positive,Unnamed: 0\n0,{BANK},{EIGHT},0\n1,{TEA},{CUP},1\n"},
+        {},
+        {(BANK, EIGHT, 1), (TEA, CUP, 1)},
+    ),
+    "labels in words that the user explains": (
+        {"x.csv": f"query,product_title,esci_label,split\n{BANK},{EIGHT},E,train\n{BANK},{CUP},I,train\n"},
+        {"positive": "product_title", "label": "esci_label", "relevance": "E=1,S=0,C=0,I=0"},
+        {(BANK, EIGHT, 1), (BANK, CUP, 0)},
+    ),
     "a column that the user leaves out": (
         {"x.csv": f"query,positive,checked\n{BANK},{EIGHT},yes\n{TEA},{CUP},no\n"},
         {"ignore": "checked"},
         {(BANK, EIGHT, 1), (TEA, CUP, 1)},
+    ),
+    "truth that the user turns around": (
+        own({"query_id": ["1", "2"], "doc_id": ["1", "2"], "relevance": [True, False]}),
+        {"relevance": {True: 0, False: 2}},
+        pairs_of(("1", "1", 0), ("2", "2", 2)),
+    ),
+    "whole numbers with a meaning, written with a point": (
+        own({"query_id": ["1", "2"], "doc_id": ["1", "2"], "relevance": [1.0, 2.0]}),
+        {"relevance": {1.0: 0, 2.0: 1}},
+        pairs_of(("1", "1", 0), ("2", "2", 1)),
     ),
     "votes that the user calls grades": (
         {"x.csv": f"question,answer,score\n{BANK},{EIGHT},35\n{TEA},{CUP},0\n"},
@@ -319,6 +408,108 @@ REFUSED = {
         {},
         r"x\.csv: the column 'valid' .*--label valid if so, or --ignore valid",
     ),
+    "columns for a first line of data, which would be lost": (
+        {"x.csv": f"{BANK},{EIGHT},1\n{BANK},{CUP},0\n"},
+        {"columns": "query,document,label"},
+        r"x\.csv:1: the first line holds .* --no-header beside --columns",
+    ),
+    "columns in another order than the header's": (
+        {"x.csv": f"positive,query\n{EIGHT},{BANK}\n"},
+        {"columns": "query,positive"},
+        r"x\.csv:1: the header has 'query' as column 2, but --columns names it as column 1",
+    ),
+    "columns of qrels in another order than the header's": (
+        beir("corpus-id\tquery-id\tscore\n1\t2\t1\n"),
+        {"columns": "query-id,corpus-id,score"},
+        r"train\.tsv:1: the header has 'query-id' as column 2",
+    ),
+    "a header where the user says there is none": (
+        {"x.csv": f"Query,Positive\n{BANK},{EIGHT}\n"},
+        {"columns": "query,positive", "no_header": True},
+        r"x\.csv:1: the first line is the header that --columns repeats",
+    ),
+    "qrels by a name that nobody knows": (
+        {key: text for key, text in beir("").items() if "qrels" not in key} | {"qrels/test.json": {"1": {"1": 1}}},
+        {},
+        r"no qrels/\*\.tsv in this folder \(qrels/ has test\.json\)",
+    ),
+    "topics in three columns": (
+        {"docs.jsonl": [{"id": "1", "text": "x"}], "topics.tsv": "1\ta\tb\n", "qrels.txt": "1 0 1 1\n"},
+        {},
+        r"topics\.tsv:1: 3 fields where a file of queries without header has two",
+    ),
+    "ids and texts in one column": (
+        {"x.csv": f"query,positive\n{BANK},1\n{TEA},9\n", "corpus.csv": f"id,text\n1,{EIGHT}\n"},
+        {"documents": "corpus.csv"},
+        r"x\.csv:3: '1' is the id of a document in corpus\.csv, but '9' is none",
+    ),
+    "a document without an id among others": (
+        {"x.csv": f"query,positive\n{BANK},{EIGHT}\n", "corpus.csv": f"id,text\n1,{EIGHT}\n,{CUP}\n"},
+        {"documents": "corpus.csv"},
+        r"corpus\.csv:3: no 'id'",
+    ),
+    "messages in parts": (
+        {
+            "x.jsonl": [
+                {
+                    "messages": [{"role": "user", "content": [{"type": "text", "text": BANK}]}],
+                    "positive_messages": [[{"role": "user", "content": EIGHT}]],
+                }
+            ]
+        },
+        {},
+        r"x\.jsonl: the content of 'messages' holds .*not texts",
+    ),
+    "no passages for any query": (
+        {"x.jsonl": [{"query": BANK, "positive_passages": [], "negative_passages": [{"docid": "2", "text": CUP}]}]},
+        {},
+        r"x\.jsonl:1: a query without positives",
+    ),
+    "lists that pandas wrote into CSV": (
+        {"x.csv": f"query,positive,negative\n{BANK},\"['{EIGHT}', '{MAY}']\",\"['{CUP}']\"\n"},
+        {},
+        r"x\.csv:2: column 'positive' holds lists that are written as texts \(\['The bank",
+    ),
+    "words that are labels by their column": (
+        {"x.csv": f"query,positive,esci_label\n{BANK},{EIGHT},E\n{BANK},{CUP},I\n"},
+        {},
+        r"x\.csv: the column 'esci_label' .*it holds E, I.*--label esci_label if so, or --ignore esci_label",
+    ),
+    "words that are labels by what they say": (
+        {"x.csv": f"Frage,query,positive,passt\na,{BANK},{EIGHT},ja\nb,{BANK},{CUP},nein\n"},
+        {},
+        r"x\.csv: the column 'passt' .*--label passt if so",
+    ),
+    "lists of labels with another name": (
+        {"x.jsonl": [{"query": BANK, "documents": [EIGHT, CUP], "gold": [1, 0]}]},
+        {},
+        r"x\.jsonl: the column 'gold' .*--label gold if so",
+    ),
+    "a split with another name": (
+        {"x.csv": f"query,positive,set\n{BANK},{EIGHT},train\n{TEA},{CUP},test\n"},
+        {},
+        r"x\.csv: the column 'set' .*names splits \(test, train\); say --split-column set if so, or --ignore set",
+    ),
+    "negatives with another name": (
+        {"x.jsonl": [{"question": BANK, "answer": EIGHT, "incorrect_answers": [CUP]}]},
+        {},
+        r"x\.jsonl: the column 'incorrect_answers' .*--negative incorrect_answers .*--ignore incorrect_answers",
+    ),
+    "some negatives with a known name, others with another": (
+        {"x.jsonl": [{"query": BANK, "pos": [EIGHT], "hard_neg": [CUP], "easy_neg": [MAY]}]},
+        {},
+        r"x\.jsonl: the column 'easy_neg' .*--negative easy_neg",
+    ),
+    "passages that were retrieved, beside answers": (
+        {"x.json": [{"question": BANK, "answers": ["8"], "ctxs": [{"id": "1", "text": EIGHT, "has_answer": True}]}]},
+        {},
+        r"x\.json: the column 'ctxs' .*not read.*--ignore ctxs",
+    ),
+    "labels without a header where negatives stand": (
+        {"x.csv": f"{BANK},{EIGHT},1\n{BANK},{CUP},0\n"},
+        {"no_header": True},
+        r"x\.csv: the column 'negative' .*holds numbers.*--columns query,document,label",
+    ),
     "labels beside negatives": (
         {"x.jsonl": [{"query": BANK, "positive": EIGHT, "negative": CUP, "label": 1}]},
         {},
@@ -378,15 +569,19 @@ REFUSED = {
 }
 
 
-def place(folder, files):
-    return folder / next(iter(files)) if len(files) == 1 else folder
+def place(folder, files, mapping):
+    return folder / next(iter(files)) if len(files) == 1 or "documents" in mapping else folder
+
+
+def beside(folder, mapping):
+    return mapping | ({"documents": folder / mapping["documents"]} if "documents" in mapping else {})
 
 
 @pytest.mark.parametrize("situation", READ)
 def test_what_is_meant_is_read(tmp_path, situation):
     files, mapping, meant = READ[situation]
     write(tmp_path, files)
-    dataset = read_dataset(place(tmp_path, files), mapping=mapping)
+    dataset = read_dataset(place(tmp_path, files, mapping), mapping=beside(tmp_path, mapping))
     assert labels(dataset) == meant
     assert dataset.mapping.fields
 
@@ -396,7 +591,7 @@ def test_what_is_unclear_is_refused(tmp_path, situation):
     files, mapping, message = REFUSED[situation]
     write(tmp_path, files)
     with pytest.raises(DatasetError) as refused:
-        read_dataset(place(tmp_path, files), mapping=mapping)
+        read_dataset(place(tmp_path, files, mapping), mapping=beside(tmp_path, mapping))
     assert re.search(message, str(refused.value))
 
 
@@ -419,6 +614,37 @@ def test_a_pool_adds_documents_and_gives_its_ids(tmp_path):
     assert with_ids.documents["page"].to_list() == [3, 4, None]
 
 
+def test_labels_that_cannot_be_read_are_left_out_row_by_row(tmp_path):
+    bad = f"{TEA},{CUP},x\n{SNOW},{MAY},0.5\n{SNOW},{MAY},\n"
+    write(tmp_path, {"x.csv": f"query,passage,label\n{BANK},{EIGHT},1\n{BANK},{CUP},0\n{bad}"})
+    dataset = read_dataset(tmp_path / "x.csv", skip_invalid=True)
+    assert labels(dataset) == {(BANK, EIGHT, 1), (BANK, CUP, 0)}
+    assert dataset.skipped == {"unreadable relevance": 3}
+    with pytest.raises(DatasetError, match=r"x\.csv:4: 'label' 'x' .*--ignore label"):
+        read_dataset(tmp_path / "x.csv")
+
+
+def test_files_beside_the_qrels_are_said_to_be_left_out(tmp_path):
+    write(tmp_path, beir("1\t1\t1\n") | {"qrels/notes.md": "x"})
+    assert read_dataset(tmp_path).mapping.ignored == ("qrels/notes.md (no qrels by its name)",)
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("qrels.dev.small.tsv", "dev"),
+        ("msmarco-doctrain-qrels.tsv", "train"),
+        ("2019qrels-pass.txt", "2019-pass"),
+        ("qrels.tsv", "train"),
+    ],
+)
+def test_the_name_of_a_qrels_file_gives_the_split(tmp_path, name, split):
+    write(
+        tmp_path, {"msmarco-docs.tsv": f"1\thttp://x\tA\t{EIGHT}\n", "queries.tsv": f"1\t{BANK}\n", name: "1 0 1 1\n"}
+    )
+    assert read_dataset(tmp_path).splits == [split]
+
+
 def test_the_mapping_says_what_became_what_and_what_was_left_out(tmp_path):
     write(tmp_path, {"x.csv": f"Topic,Query,Passage,Label,note\na,{BANK},{EIGHT},1,x\nb,{BANK},{CUP},0,y\n"})
     dataset = read_dataset(tmp_path / "x.csv", mapping={"ignore": "note"})
@@ -434,6 +660,36 @@ def test_the_mapping_says_what_became_what_and_what_was_left_out(tmp_path):
     assert dataset.mapping.ignored == ("note (as told)",)
 
 
+def test_the_index_of_a_pandas_table_is_read_if_it_has_a_name():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"qid": ["007", "7"], "query": [BANK, TEA], "positive": [EIGHT, CUP]})
+    assert read_dataset(table.set_index("qid")).queries["id"].to_list() == ["007", "7"]
+    assert read_dataset(table[table.qid == "7"]).queries.columns == ["id", "text"]
+
+
+def test_a_lazy_table_that_cannot_be_collected_is_refused():
+    with pytest.raises(DatasetError, match=r'the table of polars cannot be read: .*"nope"'):
+        read_dataset(pl.LazyFrame({"query": ["x"]}).select("nope"))
+
+
+def test_files_of_questions_beside_a_corpus_are_splits(tmp_path):
+    asked = {"train": ("1", BANK), "test": ("2", TEA)}
+    write(
+        tmp_path,
+        {
+            f"qa_{split}.parquet": pl.DataFrame({"qid": [key], "query": [text], "retrieval_gt": [[[key]]]})
+            for split, (key, text) in asked.items()
+        }
+        | {"corpus.parquet": pl.DataFrame({"doc_id": list(CORPUS), "contents": list(CORPUS.values())})},
+    )
+    dataset = read_dataset(tmp_path)
+    assert labels(dataset) == {(BANK, EIGHT, 1), (TEA, CUP, 1)}
+    assert dict(zip(dataset.query_texts[dataset.qrels["query"]], dataset.qrels["split"], strict=True)) == {
+        BANK: "train",
+        TEA: "test",
+    }
+
+
 @pytest.mark.parametrize(
     ("mapping", "message"),
     [
@@ -441,6 +697,13 @@ def test_the_mapping_says_what_became_what_and_what_was_left_out(tmp_path):
         ({"query": 3}, "query is 3; give a text"),
         ({"relevance": "E"}, "--relevance 'E': write VALUE=GRADE"),
         ({"columns": "a,a"}, "names a column twice"),
+        ({"relevance": {"y": 0.5}}, "--relevance 'y=0.5': write VALUE=GRADE"),
+        ({"relevance": {"y": None}}, "--relevance 'y=None': write VALUE=GRADE"),
+        ({"min_relevance": "much"}, "min_relevance is 'much'; give a number"),
+        ({"min_relevance": float("nan")}, "min_relevance is nan; give a number"),
+        ({"no_header": "no"}, "no_header is 'no'; give True or False"),
+        ({"documents": 3}, "documents is 3; give a path"),
+        ({"query": "a", "positive": "a"}, "the column 'a' is named for two things"),
         ([("query", "x")], "mapping is a list"),
     ],
 )

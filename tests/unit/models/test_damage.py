@@ -105,7 +105,7 @@ def _with_own_code(folder):
 def test_code_of_a_models_own_runs_only_when_it_is_trusted_and_counts(copy, folder, tmp_path):
     with_code = _with_own_code(copy)
     message = _refused(with_code)
-    assert "--trust-remote-code" in message
+    assert "trust_remote_code = true" in message
     assert "trust_remote_code = true" in message
     first = load_encoder(with_code, precision="fp32", device="cpu", trust_remote_code=True)
     assert first.encode_queries(["open a file"]).shape == (1, 32)

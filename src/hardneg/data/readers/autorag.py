@@ -1,5 +1,6 @@
 """AutoRAG's folder: qa.parquet and corpus.parquet."""
 
+import re
 from pathlib import Path
 
 import polars as pl
@@ -15,12 +16,12 @@ from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError
 
 _NEEDED = ("qid", "query", "retrieval_gt")
+_SPLIT = "\x00split"  # a name that no column of a file has
 
 
-def autorag_files(folder: Path) -> tuple[Path, Path] | None:
-    """Find the questions and the corpus of a folder; None if it has no such files."""
-    found = [next(iter(sorted(folder.glob(f"{name}*.parquet"))), None) for name in ("qa", "corpus")]
-    return (found[0], found[1]) if found[0] is not None and found[1] is not None else None
+def is_autorag(folder: Path) -> bool:
+    """Tell whether a folder has questions and a corpus."""
+    return all(_files(folder, part) for part in ("qa", "corpus"))
 
 
 def read_autorag(folder: Path, *, rejections: Rejections) -> Dataset:
@@ -33,34 +34,36 @@ def read_autorag(folder: Path, *, rejections: Rejections) -> Dataset:
         rejections: What to do with a label that names an unknown id.
 
     Returns:
-        The dataset, all of it in the split `train`.
+        The dataset. `qa_test.parquet` is the split `test`, `qa.parquet` the split `train`.
 
     Raises:
-        DatasetError: A column is missing, or a label names an unknown id.
+        DatasetError: A column is missing, there are several corpora, or a label names an unknown id.
     """
-    files = autorag_files(folder)
-    if files is None:
-        raise DatasetError("no qa.parquet and corpus.parquet in this folder", path=folder)
-    table = Table(read_parquet(files[0]), files[0], "Parquet")
-    missing = [name for name in _NEEDED if name not in table.frame.columns]
-    if missing:
-        raise DatasetError(f"no column {missing[0]!r}; it has: {', '.join(table.frame.columns)}", path=files[0])
-    pool = pool_of(Table(read_parquet(files[1]), files[1], "Parquet"), rejections=rejections)
+    questions, corpora = _files(folder, "qa"), _files(folder, "corpus")
+    if len(corpora) != 1:
+        raise DatasetError(
+            f"{len(corpora)} files corpus*.parquet in this folder; leave the one that counts", path=folder
+        )
+    splits = {path: path.stem.removeprefix("qa").strip("_-. ") or "train" for path in questions}
+    place = questions[0] if len(questions) == 1 else folder
+    frames = [_questions(path).with_columns(pl.lit(split).alias(_SPLIT)) for path, split in splits.items()]
+    table = Table(pl.concat(frames, how="diagonal_relaxed"), place, "Parquet")
+    pool = pool_of(Table(read_parquet(corpora[0]), corpora[0], "Parquet"), rejections=rejections)
     frame = table.frame.with_row_index(ROW)
     ids = frame.select(ROW, doc_id="retrieval_gt")
     while isinstance(ids.schema["doc_id"], pl.List):
         ids = ids.filter(pl.col("doc_id").list.len() > 0).explode("doc_id")
     nothing = pl.lit(None, pl.String)
     labels = ids.select(
-        ROW, doc_id=as_ids(ids["doc_id"], path=files[0]), title=nothing, text=nothing, relevance=pl.lit(1)
+        ROW, doc_id=as_ids(ids["doc_id"], path=place), title=nothing, text=nothing, relevance=pl.lit(1)
     ).cast(LABELS)  # type: ignore[arg-type]
     queries = frame.select(
-        ROW, query_id=as_ids(frame["qid"], path=files[0]), query=pl.col("query").cast(pl.String), split=pl.lit("train")
+        ROW, query_id=as_ids(frame["qid"], path=place), query=pl.col("query").cast(pl.String), split=_SPLIT
     )
-    rest = [name for name in table.frame.columns if name not in _NEEDED]
+    rest = [name for name in table.frame.columns if name not in (*_NEEDED, _SPLIT)]
     fields = [("query", "'query'"), ("id of queries", "'qid'"), ("positive", "'retrieval_gt' (ids, each a positive)")]
     fields += [("metadata of queries", ", ".join(map(repr, rest)))] if rest else []
-    fields += [("split", "'train' for all, the layout has none")]
+    fields += [(f"split {split}", path.name) for path, split in splits.items()]
     return records_dataset(
         Records(queries, labels, rest),
         table=table,
@@ -69,3 +72,15 @@ def read_autorag(folder: Path, *, rejections: Rejections) -> Dataset:
         pool=pool,
         name=folder.resolve().name,
     )
+
+
+def _files(folder: Path, part: str) -> list[Path]:
+    return sorted(path for path in folder.glob(f"{part}*.parquet") if re.fullmatch(rf"{part}([_\-. ].*)?", path.stem))
+
+
+def _questions(path: Path) -> pl.DataFrame:
+    frame = read_parquet(path)
+    missing = [name for name in _NEEDED if name not in frame.columns]
+    if missing:
+        raise DatasetError(f"no column {missing[0]!r}; it has: {', '.join(frame.columns)}", path=path)
+    return frame

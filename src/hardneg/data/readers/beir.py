@@ -14,21 +14,24 @@ from hardneg.data.metadata import expand_metadata, settled
 from hardneg.data.qrels import Qrels, qrels_of_table, read_qrels
 from hardneg.data.readers.table import read_table
 from hardneg.data.readers.texts import KNOWN, Texts, read_texts
-from hardneg.data.readers.trec import has_documents
+from hardneg.data.readers.trec import is_whole_trec
 from hardneg.data.rejections import Rejections
 from hardneg.data.tables import assemble
 from hardneg.errors import DatasetError
 
 _TEXTS = ("_id", "text", "title")
-_QRELS = (".tsv", ".tsv.gz", ".txt", ".csv", ".jsonl", ".parquet")
+_QRELS = (
+    *(f".{each}{gz}" for each in ("tsv", "txt", "csv", "trec", "qrels", "jsonl") for gz in ("", ".gz")),
+    ".parquet",
+)
 
 
 def is_beir(folder: Path) -> bool:
-    """Tell whether a folder has a corpus in BEIR's layout, or queries and no documents by another name."""
+    """Tell whether a folder has queries and a corpus in BEIR's layout, or one of both and no other in its place."""
     has_corpus, has_queries = (
         any((folder / f"{name}.jsonl{ending}").is_file() for ending in ("", ".gz")) for name in ("corpus", "queries")
     )
-    return has_corpus or (has_queries and not has_documents(folder))
+    return (has_corpus and has_queries) or ((has_corpus or has_queries) and not is_whole_trec(folder))
 
 
 def read_beir(folder: Path, *, rejections: Rejections, layout: Layout = NOTHING_SAID) -> Dataset:
@@ -46,9 +49,11 @@ def read_beir(folder: Path, *, rejections: Rejections, layout: Layout = NOTHING_
         DatasetError: A file is missing or something in it is wrong.
     """
     corpus, queries = _file(folder, "corpus.jsonl"), _file(folder, "queries.jsonl")
-    files = sorted(path for ending in _QRELS for path in folder.glob(f"qrels/*{ending}"))
+    there = sorted(path for path in folder.glob("qrels/*") if path.is_file())
+    files = [path for path in there if path.name.endswith(_QRELS)]
     if not files:
-        raise DatasetError("no qrels/*.tsv in this folder; each split needs one", path=folder)
+        found = f" (qrels/ has {', '.join(path.name for path in there[:5])})" if there else ""
+        raise DatasetError(f"no qrels/*.tsv in this folder{found}; each split needs one", path=folder)
     qrels = [(path, _qrels(path, rejections=rejections, layout=layout)) for path in files]
     texts = {path: _texts(path, rejections=rejections) for path in (queries, corpus)}
     fields = [(kind, texts[path].about) for kind, path in (("queries", queries), ("documents", corpus))]
@@ -63,7 +68,10 @@ def read_beir(folder: Path, *, rejections: Rejections, layout: Layout = NOTHING_
         mapping=FieldMapping(
             "BEIR's folder",
             tuple(fields),
-            tuple(f"qrels/{path.name}: {name}" for path, each in qrels for name in each.ignored),
+            (
+                *(f"qrels/{path.name}: {name}" for path, each in qrels for name in each.ignored),
+                *(f"qrels/{path.name} (no qrels by its name)" for path in there if path not in files),
+            ),
         ),
     )
 
@@ -73,7 +81,7 @@ def _split(path: Path) -> str:
 
 
 def _qrels(path: Path, *, rejections: Rejections, layout: Layout) -> Qrels:
-    if path.suffix in (".parquet", ".jsonl"):
+    if path.name.endswith((".parquet", ".jsonl", ".jsonl.gz")):
         table = read_table(path, layout=NOTHING_SAID, rejections=rejections)
         return qrels_of_table(
             table.frame, layout=layout, path=path, rejections=rejections, split=_split(path), line_of=table.line_of

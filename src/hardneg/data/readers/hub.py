@@ -9,7 +9,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.layout import NOTHING_SAID, Layout
 from hardneg.data.readers.mteb import find_parts, is_mteb_folder, parts_dataset, read_mteb_folder
 from hardneg.data.readers.records import read_records_table
-from hardneg.data.readers.table import Table
+from hardneg.data.readers.table import Table, hub_frame
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError, MissingExtraError
 
@@ -90,7 +90,7 @@ def read_splits(
 
 def _frames(loaded: Any) -> dict[str, pl.DataFrame]:  # noqa: ANN401 - the library has no types
     splits = loaded if isinstance(loaded, dict) else {str(loaded.split or "train"): loaded}
-    return {name: split.to_polars() for name, split in splits.items()}
+    return {name: hub_frame(split) for name, split in splits.items()}
 
 
 def _library() -> Any:  # noqa: ANN401 - the library has no types

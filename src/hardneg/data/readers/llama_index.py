@@ -19,7 +19,7 @@ _PARTS = ("queries", "corpus", "relevant_docs")
 
 def is_llama_index(path: Path) -> bool:
     """Tell whether a file is one JSON object with queries, a corpus and relevant documents."""
-    if not path.name.endswith((".json", ".json.gz")):
+    if not path.name.lower().endswith((".json", ".json.gz")):
         return False
     head = next(numbered_lines(path), None)
     if head is None or not head[2].lstrip().startswith(b"{"):

@@ -33,6 +33,8 @@ def without_messages(table: Table, layout: Layout) -> tuple[Table, Layout]:
     documents = [name for name in (_POSITIVE, _NEGATIVE) if name in frame.columns]
     for name in documents:
         frame = frame.with_columns(_texts(table, name).alias(name))
+    if documents == [_POSITIVE] and bool((frame[_POSITIVE].list.len() == 1).all()):  # a label may stand beside it
+        frame = frame.with_columns(pl.col(_POSITIVE).list.first())
     said = Layout.of(
         {
             "query": _QUERY,
@@ -92,6 +94,12 @@ def _spoken(table: Table, column: str, *, nested: bool = False) -> pl.DataFrame:
     names = [each.name for each in kind.fields] if isinstance(kind, pl.Struct) else []
     if not {"role", "content"} <= set(names):
         raise DatasetError(f"{column!r} holds {kind}, not messages with 'role' and 'content'", path=table.place)
+    content = rows["message"].struct.field("content")
+    if content.dtype.is_nested():
+        raise DatasetError(
+            f"the content of {column!r} holds {content.dtype}, not texts; write the text of each message as one text",
+            path=table.place,
+        )
     return rows.select(
         ROW,
         "number",

@@ -1,5 +1,6 @@
 """MTEB's retrieval layout: corpus, queries and qrels as configurations, on the hub or in folders beside each other."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,9 @@ _PASSED = {
     "instruction": "instructions of queries",
     "instructions": "instructions of queries",
 }
+
+
+_SHARD = re.compile(r"-\d+(-of-\d+)?$")
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,7 @@ def _tables(folder: Path, *, rejections: Rejections) -> dict[str, pl.DataFrame]:
     """Read the files of one part, those of a split together: test-00000-of-00002.parquet is of `test`."""
     tables: dict[str, list[pl.DataFrame]] = {}
     for path in sorted(path for path in folder.iterdir() if path.name.endswith(SUFFIXES)):
-        split = path.name.split(".")[0].split("-")[0]
+        split = _SHARD.sub("", path.name.split(".")[0])
         tables.setdefault(split, []).append(read_table(path, layout=NOTHING_SAID, rejections=rejections).frame)
     if not tables:
         raise DatasetError("no Parquet or JSON Lines file in it", path=folder)

@@ -7,14 +7,12 @@ import polars as pl
 from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.layout import NOTHING_SAID, Layout
-from hardneg.data.parquet import is_parquet_folder, read_parquet
+from hardneg.data.parquet import read_parquet
 from hardneg.data.qrels import qrels_of_table
 from hardneg.data.readers.ids import as_ids
 from hardneg.data.rejections import Rejections
 from hardneg.data.tables import assemble
 from hardneg.errors import DatasetError
-
-__all__ = ["is_parquet_folder", "read_parquet_folder"]
 
 
 def read_parquet_folder(folder: Path, *, rejections: Rejections, layout: Layout = NOTHING_SAID) -> Dataset:

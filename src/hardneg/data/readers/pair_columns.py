@@ -7,6 +7,7 @@ import polars as pl
 
 from hardneg.data.delimited import plain_name
 from hardneg.data.layout import Layout
+from hardneg.data.readers.doubtful_columns import refuse_doubtful, refuse_numbers
 from hardneg.data.readers.names import Columns, looked_for
 from hardneg.data.readers.table import Table
 from hardneg.data.relevance import read_grades
@@ -38,10 +39,6 @@ DOC_ID = (("docid", "documentid", "pid", "passageid", "corpusid", "documentsid",
 SPLIT = (("split", "partition"),)
 _NEGATIVE = re.compile(r"(hard)?neg(ative)?s?(text|doc|document|passage|ctx)?s?\d*")
 _NUMBERED = re.compile(r"\d+$")
-_LABEL_LIKE = re.compile(
-    r"label|relev|score|grade|rating|judg|duplic|click|similar|match|correct|^is[a-z]|^target$|^gold$"
-)
-_TRUTH = ("0", "1", "true", "false", "yes", "no")
 _LARGEST_GRADE = 10
 NAMES = frozenset(
     name for tiers in (QUERY, POSITIVE, LABEL, QUERY_ID, DOC_ID, SPLIT) for tier in tiers for name in tier
@@ -60,7 +57,7 @@ class PairColumns:
         label: How relevant the document is.
         split: The split.
         query_id: Id of the query.
-        doc_ids: Columns with the ids of `positive` and `negatives`, by those.
+        doc_ids: Columns with the ids of `positive` and `negatives`, by those; a column that is its own holds ids alone.
         metadata: What is kept with the query.
         ignored: What is left out, each with the reason.
     """
@@ -102,10 +99,13 @@ def find_pair_columns(table: Table, layout: Layout) -> PairColumns:
         negatives.sort(key=_number)
         columns.taken.update(negatives)
     split = split or columns.common(SPLIT, option="split-column")
+    refuse_numbers(table, positive, negatives)
     query_id, doc_ids = _ids(columns, query, (positive, *negatives))
+    if plain_name(positive) in DOC_ID[0]:
+        doc_ids[positive] = positive
     ignored += _teacher_scores(columns, table, negatives, label)
     label = label or _label(columns, table, layout)
-    _check_rest(columns, table)
+    refuse_doubtful(columns, table, negatives_are_said=bool(layout.negative))
     kind = kind or ("labelled pairs" if label else "pairs and negatives" if negatives else "pairs")
     if label and negatives:
         raise DatasetError(
@@ -139,6 +139,8 @@ def _query_and_positive(columns: Columns, layout: Layout) -> tuple[str, str, str
     positive = columns.given(layout.positive, option="positive") if layout.positive else None
     query = columns.given(layout.query, option="query") if layout.query else columns.common(QUERY, option="query")
     positive = positive or columns.common(POSITIVE, option="positive")
+    if positive is None and layout.documents is not None:
+        positive = columns.common(DOC_ID, option="positive")
     for name, found, tiers in (("query", query, QUERY), ("positive", positive, POSITIVE)):
         if found is None:
             raise DatasetError(
@@ -199,6 +201,7 @@ def _may_be_labels(values: pl.Series) -> bool:
 def _label(columns: Columns, table: Table, layout: Layout) -> str | None:
     """Take the column of labels that is there by name, if its values are truth or grades."""
     label = columns.common(LABEL[:1], option="label")
+    is_sure = label is not None
     if label is None and (label := columns.common(LABEL[1:], option="label")) is None:
         return None
     values = table.frame[label]
@@ -209,7 +212,8 @@ def _label(columns: Columns, table: Table, layout: Layout) -> str | None:
             path=table.place,
         )
     grades = read_grades(flat, layout, name=f"{label!r}")
-    if not grades.sound:
+    is_readable = grades.sound or (is_sure and grades.values.null_count() < len(grades.values))
+    if not is_readable:  # single values that cannot be read are refused with their rows
         row = int(grades.problems.is_not_null().arg_max() or 0)
         own = row if flat is values else None
         raise DatasetError(
@@ -225,27 +229,3 @@ def _label(columns: Columns, table: Table, layout: Layout) -> str | None:
             path=table.place,
         )
     return label
-
-
-def _check_rest(columns: Columns, table: Table) -> None:
-    """Refuse a column that may be a label but has no name that says so."""
-    for name in columns.rest:
-        values = table.frame[name]
-        if values.dtype.is_nested():
-            continue
-        text = values.drop_nulls().cast(pl.String).str.strip_chars().str.to_lowercase()
-        is_truth = len(text) > 0 and bool(text.is_in(_TRUTH).all()) and text.n_unique() > 1
-        is_named = _LABEL_LIKE.search(plain_name(name)) is not None and (
-            values.dtype.is_numeric() or _are_numbers(text)
-        )
-        if is_truth or is_named:
-            raise DatasetError(
-                f"the column {name!r} beside the pairs may say which of them are answers (it holds "
-                f"{', '.join(text.unique().sort().head(4))}{' …' if text.n_unique() > 4 else ''}); say --label {name} "
-                f"if so, or --ignore {name}",
-                path=table.place,
-            )
-
-
-def _are_numbers(text: pl.Series) -> bool:
-    return len(text) > 0 and bool(text.str.contains(r"^[+-]?(\d+\.?\d*|\.\d+)([e][+-]?\d+)?$").all())

@@ -90,7 +90,7 @@ def _texts(table: Table, columns: PairColumns, name: str, *, relevance: int) -> 
         ROW,
         doc_id=as_ids(values[ids], path=table.place) if ids else pl.lit(None, pl.String),
         title=pl.lit(None, pl.String),
-        text=pl.col(name).cast(pl.String),
+        text=pl.lit(None, pl.String) if ids == name else pl.col(name).cast(pl.String),
         relevance=pl.lit(relevance, pl.Int32),
     ).cast(LABELS)  # type: ignore[arg-type]
 
@@ -103,12 +103,15 @@ def _labelled(
     values = _spread(table, [columns.positive, label, *([ids] if ids else [])])
     grades = read_grades(values[label], layout, name=f"{label!r}")
     for row, problem in values.select(ROW).with_columns(problem=grades.problems).drop_nulls().iter_rows():
-        rejections.reject("unreadable relevance", problem, path=table.place, line=table.line_of(row))
+        line = table.line_of(row)
+        place = f" (row {row + 1})" if line is None else ""
+        message = f"{problem}; or leave the column out with --ignore {label}{place}"
+        rejections.reject("unreadable relevance", message, path=table.place, line=line)
     labels = values.select(
         ROW,
         doc_id=as_ids(values[ids], path=table.place) if ids else pl.lit(None, pl.String),
         title=pl.lit(None, pl.String),
-        text=pl.col(columns.positive).cast(pl.String),
+        text=pl.lit(None, pl.String) if ids == columns.positive else pl.col(columns.positive).cast(pl.String),
         relevance=grades.values,
     ).cast(LABELS)  # type: ignore[arg-type]
     return labels.filter(pl.col("relevance").is_not_null()), describe(grades.values)
@@ -116,7 +119,7 @@ def _labelled(
 
 def _spread(table: Table, names: Iterable[str]) -> pl.DataFrame:
     """Put each item of lists that belong together on a row of its own; plain columns stay."""
-    chosen = list(names)
+    chosen = list(dict.fromkeys(names))
     frame = table.frame.with_row_index(ROW).select(ROW, *chosen)
     lists = [name for name in chosen if isinstance(frame.schema[name], pl.List)]
     if not lists:

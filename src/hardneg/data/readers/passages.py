@@ -44,7 +44,8 @@ class _Items:
 def has_passages(table: Table) -> bool:
     """Tell whether a table holds passages as objects, or names documents by id."""
     return any(
-        plain_name(name) in _POSITIVE and (plain_name(name).endswith("ids") or _is_object(kind))
+        plain_name(name) in _POSITIVE
+        and (plain_name(name).endswith("ids") or _is_object(kind) or _is_empty(table, name))
         for name, kind in table.frame.schema.items()
     )
 
@@ -89,9 +90,10 @@ def read_passages(
         split=split_values(table, split),
     )
     parts, fields = [], [("query", repr(query))]
+    by_id = any(_holds_ids(table, column) for column in lists)
     for column in sorted(lists, key=lambda each: plain_name(each) not in _POSITIVE):
         role, relevance = ("positive", 1) if plain_name(column) in _POSITIVE else ("negative", 0)
-        labels, about, extra = _labels(table, column, relevance=relevance)
+        labels, about, extra = _labels(table, column, relevance=relevance, by_id=by_id)
         parts.append(labels)
         fields.append((role, f"{column!r}{about}"))
         ignored += extra
@@ -111,7 +113,17 @@ def read_passages(
     )
 
 
-def _labels(table: Table, column: str, *, relevance: int) -> tuple[pl.DataFrame, str, list[str]]:
+def _holds_ids(table: Table, column: str) -> bool:
+    """Tell whether a column has ids of documents and no texts: by its name, or in its objects."""
+    kind = table.frame.schema[column]
+    inner = kind.inner if isinstance(kind, pl.List) else kind
+    names = {plain_name(each.name) for each in inner.fields} if isinstance(inner, pl.Struct) else set()
+    has_text = any(name in tier for name in names for tier in TEXTS)
+    has_id = any(name in tier for name in names for tier in _ITEM_IDS)
+    return plain_name(column).endswith("ids") or (has_id and not has_text)
+
+
+def _labels(table: Table, column: str, *, relevance: int, by_id: bool) -> tuple[pl.DataFrame, str, list[str]]:
     """List what one column holds; with it where text, title and id come from, and what is left out."""
     frame = table.frame.with_row_index(ROW).select(ROW, item=column)
     kind = frame.schema["item"]
@@ -123,7 +135,6 @@ def _labels(table: Table, column: str, *, relevance: int) -> tuple[pl.DataFrame,
     if frame.is_empty():
         return pl.DataFrame(schema=LABELS), " (none in any record)", []
     if not isinstance(kind, pl.Struct):
-        by_id = plain_name(column).endswith("ids")
         values = as_ids(frame["item"], path=table.place, column=column)
         found = frame.select(
             ROW,
@@ -161,6 +172,12 @@ def _parts(names: list[str], table: Table, column: str) -> _Items:
             path=table.place,
         )
     return items
+
+
+def _is_empty(table: Table, column: str) -> bool:
+    """Tell whether a column holds nothing but empty lists."""
+    values = table.frame[column]
+    return isinstance(values.dtype, pl.List) and values.list.len().sum() == 0
 
 
 def _is_object(kind: pl.DataType) -> bool:

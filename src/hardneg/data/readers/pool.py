@@ -10,6 +10,7 @@ from hardneg.data.lines import encoding_problem, numbered_lines
 from hardneg.data.readers.ids import as_ids, content_ids
 from hardneg.data.readers.names import Columns, looked_for
 from hardneg.data.readers.table import Table, is_table_file, read_table
+from hardneg.data.readers.texts import default_names, has_header
 from hardneg.data.rejections import Rejections
 from hardneg.data.tables import merge_repeated
 from hardneg.errors import DatasetError
@@ -35,12 +36,13 @@ class Pool:
     fields: tuple[tuple[str, str], ...]
 
 
-def read_pool(path: Path, *, layout: Layout, rejections: Rejections) -> Pool:
+def read_pool(path: Path, *, rejections: Rejections) -> Pool:
     """Read a file of documents: records with a text, perhaps an id and a title, or plain text with one a line.
+
+    A TSV file without header has ids and texts, as MS MARCO's collection, or ids, titles and texts.
 
     Args:
         path: JSON Lines, JSON, CSV, TSV, Parquet or `.txt`.
-        layout: Whether text files have a header, and what separates their fields.
         rejections: What to do with a bad line.
 
     Returns:
@@ -55,8 +57,9 @@ def read_pool(path: Path, *, layout: Layout, rejections: Rejections) -> Pool:
         return _plain(path)
     if not is_table_file(path):
         raise DatasetError("not a file of documents; give JSON Lines, CSV, TSV, Parquet or .txt", path=path)
-    own = Layout(separator=layout.separator) if layout.separator else Layout()
-    return pool_of(read_table(path, layout=own, rejections=rejections, known=_KNOWN), rejections=rejections)
+    own = Layout(no_header=".tsv" in path.suffixes and not has_header(path))
+    table = read_table(path, layout=own, rejections=rejections, known=_KNOWN, default_names=default_names)
+    return pool_of(table, rejections=rejections)
 
 
 def pool_of(table: Table, *, rejections: Rejections) -> Pool:
@@ -79,9 +82,11 @@ def pool_of(table: Table, *, rejections: Rejections) -> Pool:
     ).with_columns(shown=pl.concat_str("title", "text", separator=" ").str.strip_chars())
     documents = documents.hstack(frame.select(name for name in columns.rest if name not in ("title", "text", "id")))
     blank = documents["shown"] == ""
-    for row in blank.arg_true():
-        rejections.reject("empty document", "a document without text", path=path, line=table.line_of(row))
-    documents = documents.filter(~blank)
+    nameless = documents["id"].is_null() if key else pl.repeat(value=False, n=frame.height, eager=True)
+    for row in (blank | nameless).arg_true():
+        kind, problem = ("empty document", "a document without text") if blank[row] else ("no id", f"no {key!r}")
+        rejections.reject(kind, f"{problem} (row {row + 1})", path=path, line=table.line_of(row))
+    documents = documents.filter(~(blank | nameless))
     if key is None:
         documents = documents.unique("shown", keep="first", maintain_order=True)
         documents = documents.with_columns(id=content_ids(documents["shown"], prefix="d"))

@@ -42,7 +42,7 @@ def read_records_table(table: Table, *, layout: Layout, rejections: Rejections, 
     Raises:
         DatasetError: No layout fits (the message names the nearest), or a record cannot be used.
     """
-    pool = None if layout.documents is None else read_pool(layout.documents, layout=layout, rejections=rejections)
+    pool = None if layout.documents is None else read_pool(layout.documents, rejections=rejections)
     if has_messages(table):
         table, layout = without_messages(table, layout)
     elif has_passages(table) and layout.positive is None:

@@ -73,7 +73,8 @@ def records_dataset(
         DatasetError: A record lacks its query or its documents and is not to be skipped, one id has two texts, or
             nothing is left.
     """
-    labels = _with_doc_ids(_without_blank(records.labels), pool)
+    labels, named_by_id = _named_by_id(_without_blank(records.labels), pool, table=table)
+    labels = _with_doc_ids(labels, pool)
     labels = _without_unknown(labels, pool, table=table, rejections=rejections)
     queries, labels = _complete(records, labels, table=table, rejections=rejections)
     queries = queries.with_columns(
@@ -87,8 +88,33 @@ def records_dataset(
         paths=(table.place, table.place if pool is None else pool.place),
         name=name or table.name,
         rejections=rejections,
-        mapping=mapping,
+        mapping=mapping.more(notes=named_by_id),
     )
+
+
+def _named_by_id(labels: pl.DataFrame, pool: Pool | None, *, table: Table) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Take texts that are ids of the pool's documents for such, if all are; some alone are refused."""
+    is_bare = pl.col("doc_id").is_null() & pl.col("title").is_null() & pl.col("text").is_not_null()
+    bare = labels.filter(is_bare)
+    if pool is None or bare.is_empty():
+        return labels, ()
+    names_one = bare["text"].is_in(pool.documents["id"].implode()) & ~bare["text"].is_in(
+        pool.documents["shown"].implode()
+    )
+    if not names_one.any():
+        return labels, ()
+    if not names_one.all():
+        row = bare.filter(~names_one).row(0, named=True)
+        raise DatasetError(
+            f"{bare.filter(names_one)['text'][0]!r} is the id of a document in {pool.place.name}, but {row['text']!r} "
+            "is none; name all documents by their ids, or write the texts of all",
+            path=table.place,
+            line=table.line_of(row[ROW]),
+        )
+    labels = labels.with_columns(
+        doc_id=pl.when(is_bare).then("text").otherwise("doc_id"), text=pl.when(~is_bare).then("text")
+    )
+    return labels, (f"documents are named by their ids in {pool.place.name}",)
 
 
 def _ids_of(texts: pl.Series, *, prefix: str) -> pl.Series:

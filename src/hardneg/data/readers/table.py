@@ -56,7 +56,7 @@ class Table:
 def is_table_file(path: Path, layout: Layout = NOTHING_SAID) -> bool:
     """Tell whether a file may hold records: by its name, or because the user says how its fields are separated."""
     said = layout.separator is not None or bool(layout.columns)
-    return path.is_file() and (path.name.endswith(SUFFIXES) or said)
+    return path.is_file() and (path.name.lower().endswith(SUFFIXES) or said)
 
 
 def read_table(
@@ -82,14 +82,18 @@ def read_table(
     Raises:
         DatasetError: The file is damaged, or a line is broken and not to be skipped.
     """
-    if path.suffix == ".parquet":
+    endings = [each.lower() for each in path.suffixes]
+    if endings[-1:] == [".parquet"]:
         return Table(read_parquet(path), path, "Parquet")
-    if any(each in path.suffixes for each in JSON_LINES):
+    if any(each in endings for each in JSON_LINES):
         return _json_lines(path, rejections)
-    if ".json" in path.suffixes:
+    if ".json" in endings:
         return _json(path, rejections)
     read = read_delimited(path, layout=layout, rejections=rejections, known=known, default_names=default_names)
-    kind = f"text separated by {named_separator(read.separator)}" + ("" if read.has_header else ", without header")
+    kind = f"text separated by {named_separator(read.separator)}"
+    kind += (
+        ", its header replaced" if layout.columns and read.has_header else "" if read.has_header else ", without header"
+    )
     return Table(read.table, path, kind, lambda row: line_of_row(path, read, row))
 
 
@@ -101,7 +105,7 @@ def table_of(data: object, *, place: str = "dataset") -> Table | None:
         place: What to call it in messages.
 
     Returns:
-        The table; the index of a pandas table is not read.
+        The table; the index of a pandas table is a column if it has a name.
 
     Raises:
         DatasetError: It cannot be turned into columns.
@@ -152,10 +156,11 @@ def _json(path: Path, rejections: Rejections) -> Table:
     head = next(numbered_lines(path), None)
     if head is None:
         return Table(pl.DataFrame(), path, "JSON")
-    if head[2].lstrip().startswith(b"{") and isinstance(parse_record(head[2]), dict):
+    first = parse_record(head[2]) if head[2].lstrip().startswith(b"{") else ""
+    if isinstance(first, dict) and not _wraps_records(first):
         return _json_lines(path, rejections)
     value = read_json_value(path)
-    if isinstance(value, Mapping) and isinstance(value.get("data"), list):
+    if _wraps_records(value):
         value = value["data"]
     if not isinstance(value, list):
         raise DatasetError(f"broken JSON: expected a list of objects, found {type(value).__name__}", path=path)
@@ -168,20 +173,39 @@ def _json(path: Path, rejections: Rejections) -> Table:
     return Table(settled(scan_records(io.BytesIO(content), (), path=path)), path, "JSON list")
 
 
+def _wraps_records(value: object) -> bool:
+    """Tell whether a JSON object has its records in `data`, as NeMo's files and others do."""
+    records = value.get("data") if isinstance(value, Mapping) else None
+    return isinstance(records, list) and all(isinstance(each, dict) for each in records)
+
+
 def _frame_of(data: object) -> pl.DataFrame | None:
     module = type(data).__module__.split(".")[0]
-    if isinstance(data, pl.DataFrame | pl.LazyFrame):
-        return data.lazy().collect()
     try:
+        if isinstance(data, pl.DataFrame | pl.LazyFrame):
+            return data.lazy().collect()
         if module == "pandas" and hasattr(data, "columns"):
             table: Any = data
+            if any(name is not None for name in table.index.names):
+                table = table.reset_index()
             strings = [str(name) for name in table.columns]
             return pl.from_pandas(table.set_axis(strings, axis=1))
         if module == "pyarrow":
             found = pl.from_arrow(data)
             return found if isinstance(found, pl.DataFrame) else None
         if module == "datasets" and hasattr(data, "to_polars"):
-            return data.to_polars()
-    except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
-        raise DatasetError(f"the table of {module} cannot be read: {str(error).splitlines()[0]}") from error
+            return hub_frame(data)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, TypeError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DatasetError(f"the table of {module} cannot be read: {reason}") from error
     return None
+
+
+def hub_frame(data: Any) -> pl.DataFrame:  # noqa: ANN401 - the library has no types
+    """Give the columns of a `Dataset` of Hugging Face; classes are their names, for their numbers say nothing."""
+    frame: pl.DataFrame = data.to_polars()
+    classes = {name: kind for name, kind in (data.features or {}).items() if type(kind).__name__ == "ClassLabel"}
+    return frame.with_columns(
+        pl.col(name).replace_strict(dict(enumerate(kind.names)), default=None, return_dtype=pl.String)
+        for name, kind in classes.items()
+    )

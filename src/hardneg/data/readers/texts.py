@@ -6,7 +6,9 @@ from pathlib import Path
 
 import polars as pl
 
-from hardneg.data.layout import NOTHING_SAID, Layout
+from hardneg.data.delimited import SEPARATORS, plain_name
+from hardneg.data.layout import Layout
+from hardneg.data.lines import numbered_lines
 from hardneg.data.metadata import settled
 from hardneg.data.readers.ids import as_ids
 from hardneg.data.readers.names import Columns, looked_for
@@ -36,15 +38,12 @@ class Texts:
     about: str
 
 
-def read_texts(
-    paths: Sequence[Path], *, rejections: Rejections, layout: Layout = NOTHING_SAID, has_title: bool = True
-) -> Texts:
+def read_texts(paths: Sequence[Path], *, rejections: Rejections, has_title: bool = True) -> Texts:
     """Read files of texts with ids: JSON Lines, Parquet, or text in two columns (id, text) or three (id, title, text).
 
     Args:
         paths: The files, all of one kind.
         rejections: What to do with a bad line.
-        layout: The user's separator for text files.
         has_title: Whether a title is taken; of queries there is none.
 
     Returns:
@@ -53,7 +52,7 @@ def read_texts(
     Raises:
         DatasetError: A file has no column of ids or texts, or one of them is missing in a row.
     """
-    read = [_read(path, rejections=rejections, layout=layout, has_title=has_title) for path in paths]
+    read = [_read(path, rejections=rejections, has_title=has_title) for path in paths]
     return Texts(pl.concat([each.table for each in read], how="diagonal_relaxed"), read[0].about)
 
 
@@ -96,27 +95,43 @@ def texts_of_table(table: Table, *, rejections: Rejections, has_title: bool = Tr
     )
 
 
-def _read(path: Path, *, rejections: Rejections, layout: Layout, has_title: bool) -> Texts:
+def _read(path: Path, *, rejections: Rejections, has_title: bool) -> Texts:
     is_text = any(each in path.suffixes for each in (".tsv", ".csv", ".txt"))
-    own = Layout(separator=layout.separator, no_header=is_text and not _has_header(path))
-    table = read_table(path, layout=own, rejections=rejections, known=KNOWN, default_names=_default_names)
+    own = Layout(no_header=is_text and not has_header(path))
+    names = default_names if has_title else _query_names
+    table = read_table(path, layout=own, rejections=rejections, known=KNOWN, default_names=names)
     return texts_of_table(table, rejections=rejections, has_title=has_title)
 
 
-def _default_names(n: int) -> list[str]:
+def default_names(n: int) -> list[str]:
+    """Name the columns of a text file of ids and texts that has no header.
+
+    Raises:
+        DatasetError: There are no two to four.
+    """
     names = {2: ["id", "text"], 3: ["id", "title", "text"], 4: ["id", "url", "title", "text"]}.get(n)
     if names is None:
         raise DatasetError(
-            f"{n} fields where two are needed (id, text), three (id, title, text) or four (id, url, title, text)"
+            f"{_counted(n)} where two are needed (id, text), three (id, title, text) or four (id, url, title, text), "
+            "or a header that names the columns"
         )
     return names
 
 
-def _has_header(path: Path) -> bool:
-    """Tell whether the first line of a text file names columns: all its fields are names of such."""
-    from hardneg.data.delimited import plain_name
-    from hardneg.data.lines import numbered_lines
-
+def has_header(path: Path) -> bool:
+    """Tell whether the first line of a text file names columns: that of the id first, and another that is known."""
     first = next((line for _, _, line in numbered_lines(path)), b"").decode("utf-8", "replace").strip("\r\n")
-    fields = [plain_name(field.strip('"')) for field in first.split("\t" if "\t" in first else ",")]
-    return len(fields) > 1 and fields[0] in KNOWN and any(field in KNOWN for field in fields[1:])
+    rows = ([plain_name(field.strip('"')) for field in first.split(separator)] for separator in SEPARATORS)
+    return any(fields[0] in KNOWN and any(field in KNOWN for field in fields[1:]) for fields in rows)
+
+
+def _query_names(n: int) -> list[str]:
+    if n != 2:
+        raise DatasetError(
+            f"{_counted(n)} where a file of queries without header has two (id, text); leave the others out"
+        )
+    return default_names(n)
+
+
+def _counted(n: int) -> str:
+    return "1 field" if n == 1 else f"{n} fields"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
-from hardneg.data.layout import NOTHING_SAID, Layout
+from hardneg.data.layout import Layout
 from hardneg.data.qrels import read_qrels
 from hardneg.data.readers.texts import read_texts
 from hardneg.data.rejections import Rejections
@@ -18,7 +18,7 @@ _DOCUMENTS = re.compile(
 )
 _QUERIES = re.compile(rf"(queries|topics|query)([.\-_].*)?{_ENDINGS}|.*[.\-_](queries|topics){_ENDINGS}")
 _QRELS = re.compile(
-    r"qrels?([.\-_].*)?(\.(tsv|txt|trec|qrels))?(\.gz)?$|.*[.\-_]qrels?(\.(tsv|txt|trec))?(\.gz)?$|.*\.qrels?(\.gz)?$"
+    r"\d*qrels?([.\-_].*)?(\.(tsv|txt|trec|qrels))?(\.gz)?$|.*[.\-_]qrels?(\.(tsv|txt|trec))?(\.gz)?$|.*\.qrels?(\.gz)?$"
 )
 _SPLITS = ("train", "dev", "test", "valid", "validation", "eval", "trial")
 _WORDS = re.compile(r"[.\-_]")
@@ -30,9 +30,9 @@ def is_trec(folder: Path) -> bool:
     return bool(qrels) and bool(documents or queries)
 
 
-def has_documents(folder: Path) -> bool:
-    """Tell whether a folder has a file of documents by the names of MS MARCO, TREC or MIRACL."""
-    return bool(_parts(folder)[0])
+def is_whole_trec(folder: Path) -> bool:
+    """Tell whether a folder has documents, queries and qrels by the names of MS MARCO, TREC or MIRACL."""
+    return all(_parts(folder))
 
 
 def read_trec(folder: Path, *, layout: Layout, rejections: Rejections) -> Dataset:
@@ -58,8 +58,8 @@ def read_trec(folder: Path, *, layout: Layout, rejections: Rejections) -> Datase
     ):
         if not found:
             raise DatasetError(f"no file of {part} beside the qrels; it may be called {names}", path=folder)
-    texts = read_texts(documents, rejections=rejections, layout=NOTHING_SAID)
-    asked = read_texts(queries, rejections=rejections, layout=NOTHING_SAID, has_title=False)
+    texts = read_texts(documents, rejections=rejections)
+    asked = read_texts(queries, rejections=rejections, has_title=False)
     splits = _splits(qrels)
     read = [(path, read_qrels(path, split=splits[path], rejections=rejections, layout=layout)) for path in qrels]
     used = {query_id for _, each in read for query_id in each.rows["query_id"].unique()}
@@ -97,7 +97,10 @@ def _others(folder: Path, used: set[Path]) -> list[str]:
 
 def _splits(paths: list[Path]) -> dict[Path, str]:
     """Name the split of each file: by the one known word in its name, where that tells the files apart."""
-    words = {path: [word for word in _WORDS.split(path.name.lower()) if word in _SPLITS] for path in paths}
+    words = {
+        path: [word for each in _WORDS.split(path.name.lower()) if (word := each.removeprefix("doc")) in _SPLITS]
+        for path in paths
+    }
     rests = {path: _rest(path) for path in paths}
     short = {path: found[0] if len(found) == 1 else rests[path] for path, found in words.items()}
     return short if len(set(short.values())) == len(short) else rests
@@ -106,5 +109,5 @@ def _splits(paths: list[Path]) -> dict[Path, str]:
 def _rest(path: Path) -> str:
     """Give the name of a file without `qrels` and its ending."""
     stem = re.sub(r"\.(tsv|txt|trec|csv|qrels?)?(\.gz)?$", "", path.name)
-    words = [word for word in re.split(r"[.\-_]", stem) if word and not re.fullmatch(r"qrels?", word.lower())]
+    words = [word for each in _WORDS.split(stem) if (word := re.sub(r"qrels?$", "", each, flags=re.IGNORECASE))]
     return "-".join(words) or "train"

@@ -32,9 +32,24 @@ def check_values(table: Table, *, texts: Collection[str], lists: Collection[str]
         is_text = _is_text(values.dtype)
         if not is_text or _may_be_json(values):
             _refuse_odd_value(table, column, may_be_list=column in lists)
+        if column in lists and values.dtype == pl.String:
+            _refuse_written_lists(table, column, values)
         if not is_text:
             wanted = "texts or lists of them" if column in lists else "texts"
             raise DatasetError(f"column {column!r} holds {kind}, not {wanted}; {_WAY_OUT}", path=table.place)
+
+
+def _refuse_written_lists(table: Table, column: str, values: pl.Series) -> None:
+    """Refuse lists that were written as texts, as pandas does in CSV."""
+    known = values.drop_nulls()
+    known = known.filter(known.str.strip_chars() != "")
+    if len(known) and bool(known.str.contains(r"(?s)^\s*\[\s*(['\"].*['\"]\s*)?\]\s*$").all()):
+        raise DatasetError(
+            f"column {column!r} holds lists that are written as texts ({known[0][:40]}); write the records as JSON "
+            "Lines or Parquet, or each text in a row of its own",
+            path=table.place,
+            line=table.line_of(0),
+        )
 
 
 def split_values(table: Table, column: str | None) -> pl.Series:
