@@ -50,7 +50,7 @@ Generated from the commands' own help.
 | 3 | interrupted, by Ctrl-C, by SIGTERM or by an answer of no; what was done is kept, and the same command goes on from there |
 
 Messages call an option as it is typed, `--skip-invalid`; in a recipe and in Python the same is `skip_invalid`.
-"""
+"""  # noqa: E501 - rows of a table
 BOOK_HEAD = """# Recipe book
 
 Generated from the recipes that hardneg ships. `quickstart`, `nl2bash` and `scifact` are experiments on one dataset; all

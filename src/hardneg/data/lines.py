@@ -16,6 +16,8 @@ from hardneg.errors import DatasetError
 
 Record = dict[str, Any]
 _MARK = b"\xef\xbb\xbf"
+LFS_POINTER = b"version https://git-lfs"
+LFS_ADVICE = "a Git LFS pointer and not the file itself; fetch it with `git lfs pull`"
 
 
 def open_bytes(path: Path) -> IO[bytes]:
@@ -39,6 +41,8 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
     try:
         with open_bytes(path) as file:
             for number, line in enumerate(file, start=1):
+                if number == 1 and line.startswith(LFS_POINTER):
+                    raise DatasetError(LFS_ADVICE, path=path, line=1)
                 text = line.removeprefix(_MARK) if number == 1 else line
                 if text.strip():
                     yield number, offset + len(line) - len(text), text

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
+from hardneg.data.lines import LFS_ADVICE, LFS_POINTER
 from hardneg.errors import DatasetError
 
 
@@ -26,6 +27,9 @@ def read_parquet(path: Path) -> pl.DataFrame:
     """
     if not path.is_file():
         raise DatasetError("this file is missing", path=path)
+    with path.open("rb") as file:
+        if file.read(len(LFS_POINTER)) == LFS_POINTER:
+            raise DatasetError(LFS_ADVICE, path=path)
     try:
         return pl.scan_parquet(path, glob=False).collect()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:

@@ -104,3 +104,11 @@ def test_a_file_of_an_unknown_kind_says_what_was_expected(tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
     with pytest.raises(DatasetError, match=r"notes\.txt: not a dataset by its name.*\.jsonl"):
         read_dataset(tmp_path / "notes.txt")
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.csv", "x.parquet", "x.json"])
+def test_a_pointer_of_git_lfs_is_named(tmp_path, name):
+    text = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DatasetError, match=rf"{name}.*a Git LFS pointer and not the file itself; .*git lfs pull"):
+        read_dataset(tmp_path / name)
