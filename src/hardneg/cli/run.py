@@ -11,6 +11,7 @@ from rich.table import Table
 from hardneg.cli.consent import consent
 from hardneg.cli.display import own_negatives_line, progress, show_findings, warn_if_nothing_mined
 from hardneg.cli.layout_options import reads_dataset
+from hardneg.cli.model_options import TrustRemoteCode
 from hardneg.cli.options import Json, Preset, Quiet, Yes, from_here, given
 from hardneg.data.layout import Layout
 
@@ -32,6 +33,7 @@ def run(
     dataset: Annotated[str | None, typer.Option(help="Use this dataset in place of the recipe's.")] = None,
     model: Annotated[str | None, typer.Option(help="Use this model in place of the recipe's.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Use this seed in place of the recipe's.")] = None,
+    trust_remote_code: TrustRemoteCode = False,
     yes: Yes = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -43,12 +45,14 @@ def run(
     from hardneg.live.record import recording
     from hardneg.pipeline.run import run as run_recipe
     from hardneg.recipe import Recipe
+    from hardneg.recipe.trust import trusting_recipe
 
     changes: dict[str, Any] = given(seed=seed, preset=preset)
     changes |= {key: from_here(name) for key, name in (("dataset", dataset), ("model", model)) if name is not None}
     if layout.said:
         changes["dataset"] = {**({"path": changes["dataset"]} if dataset is not None else {}), **layout.said}
     loaded = Recipe.load(recipe, changes=changes)
+    loaded = trusting_recipe(loaded) if trust_remote_code else loaded
     place = out or Path("runs") / loaded.name
     check_folder(place)
     with progress(quiet=quiet or json) as pause, recording(place, "run"):

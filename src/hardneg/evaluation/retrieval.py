@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import polars as pl
 
+from hardneg.arguments import check_texts, check_whole
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
 from hardneg.evaluation.excluding import Excluded, excluded_from, retrieve_without
@@ -137,12 +138,12 @@ def evaluate(
     Raises:
         DatasetError: The split does not exist or has no positive, there is no split `exclude`, it labels an answer,
             or a run file is of other queries.
-        ValueError: `depth` or `block_size` is below 1.
+        RecipeError: An argument is of the wrong kind, or `depth` or `block_size` is below 1.
     """
     check_dataset(dataset, purpose="evaluate")
+    check_texts("evaluate", split=split, **({} if exclude is None else {"exclude": exclude}))
+    check_whole("evaluate", least=1, depth=depth, block_size=block_size)
     retriever, name = _as_source(retriever, name)
-    if depth < 1 or block_size < 1:
-        raise ValueError(f"depth and block_size must be at least 1, not {depth} and {block_size}")
     queries = dataset.queries_of(split)
     if isinstance(retriever, RunFile):
         retriever.check(dataset, queries, split=split)

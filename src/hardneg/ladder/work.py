@@ -37,6 +37,7 @@ from hardneg.pipeline.score_stage import score_stage
 from hardneg.pipeline.scores import read_record as read_scored
 from hardneg.pipeline.scores import scores_file
 from hardneg.pipeline.stages import Cost, measured
+from hardneg.recipe.trust import measuring_with
 from hardneg.sources import Dense, Source
 from hardneg.sources.kept import keeping_retrievals
 from hardneg.training.folder import TrainingFolder
@@ -253,7 +254,7 @@ def _vectors(place: Path, seed: int) -> Path:
 
 
 def _model(path: Path, rung: Rung) -> Dense:
-    return Dense(model=str(path), max_tokens=rung.recipe.evaluate.max_tokens)
+    return measuring_with(str(path), rung.recipe)
 
 
 def _mined(folder: Path, plan: LadderPlan, task: Task, dataset: Dataset) -> Path:

@@ -26,7 +26,7 @@ def why_not_loaded(name: str, place: str, error: BaseException) -> str:
     if "trust_remote_code" in text or "custom code" in text:
         return (
             f"model {name!r} brings code of its own, which is only run if you say so: read it, then add "
-            "--trust-remote-code (in Python and recipes trust_remote_code = true)"
+            "--trust-remote-code (in recipes, in Python and within a component trust_remote_code = true)"
         )
     folder = Path(place)
     if not folder.is_dir():
