@@ -28,7 +28,8 @@ def loading(name: str, place: str, *, unread: str | None = None) -> Iterator[boo
     Args:
         name: What the user called the model.
         place: A folder or a Hub id, as `resolve_model` gave it.
-        unread: A part of the names of weights that no score depends on, which may be missing.
+        unread: A part of the names of weights that may be missing, since no score depends on them; "" allows all, for
+            an encoder that gets a new head.
 
     Yields:
         Whether the Hub must not be asked, the library's `local_files_only`.
