@@ -12,6 +12,7 @@ from typing import Any, Literal, cast, get_args, get_origin
 
 from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
+from hardneg.arguments import shown
 from hardneg.errors import InputError, RecipeError
 from hardneg.place import Place, nearest
 
@@ -70,7 +71,7 @@ def build(cls: type, table: object, place: Place, *, rooms: Rooms | None = None)
             value, or values that the class refuses.
     """
     if not isinstance(table, Mapping):
-        raise place.error(f"must be a table, not {table!r}")
+        raise place.error(f"must be a table, not {shown(table)}")
     fields = settable_fields(cls)
     check_keys(table, fields, place)
     values = {}
@@ -177,7 +178,7 @@ def picked(
         RecipeError: It is no list, or holds something that is no such component.
     """
     if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
-        raise place.error(f"must be a list, as [{values!r}], not {values!r}")
+        raise place.error(f"must be a list, as [{shown(values)}], not {shown(values)}")
     return tuple(taken(room, each, place.at(n), fallbacks=fallbacks) for n, each in enumerate(values, start=1))
 
 
@@ -205,7 +206,7 @@ def taken(room: Room, value: object, place: Place, *, fallbacks: Mapping[str, ob
         return pick(room, value, place, fallbacks=fallbacks)
     offered = room.protocol or tuple(room.members.values())
     if isinstance(value, type) or not isinstance(value, offered):
-        raise place.error(f"{value!r} is no {room.kind}; give one, or a name (known: {', '.join(room.members)})")
+        raise place.error(f"{shown(value)} is no {room.kind}; give one, or a name (known: {', '.join(room.members)})")
     return value
 
 
@@ -241,7 +242,8 @@ def settle(component: object, place: Place, *, rooms: Rooms | None = None) -> No
 
 def _plain(value: object) -> object:
     """Give a number of NumPy as one of Python."""
-    return cast(Any, value).item() if type(value).__module__ == "numpy" and hasattr(value, "item") else value
+    is_number = type(value).__module__ == "numpy" and not getattr(value, "shape", ()) and hasattr(value, "item")
+    return cast(Any, value).item() if is_number else value
 
 
 def as_table(component: object, *, room: Room | None = None, rooms: Rooms | None = None) -> dict[str, Any]:
@@ -316,7 +318,7 @@ def typed(each: Field, value: object, place: Place) -> Any:  # noqa: ANN401
         found = error.errors()
         wanted = " or ".join(dict.fromkeys(one["msg"].removeprefix("Input should be ") for one in found))
         inner = "".join(f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in found[0]["loc"])
-        raise place.error(f"should be {wanted}, not {value!r}{f' (at {inner})' if inner else ''}") from None
+        raise place.error(f"should be {wanted}, not {shown(value)}{f' (at {inner})' if inner else ''}") from None
     if isinstance(checked, Path):
         return place.resolve(checked)
     may_be_path = Path in get_args(each.type) and isinstance(checked, str)

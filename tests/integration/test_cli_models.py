@@ -139,14 +139,52 @@ def test_precision_and_truncate_dim_reach_the_vectors(bench, tmp_path, hardneg, 
     assert "32 dimensions" in capsys.readouterr().err
 
 
-def test_code_of_a_models_own_is_refused_with_the_option_that_allows_it_by_every_command(bench, tmp_path, capsys):
-    model = shutil.copytree(bench / "tiny", tmp_path / "own")
+def _with_own_code(bench, folder):
+    model = shutil.copytree(bench / "tiny", folder / "own")
     (model / "own.py").write_text(
         "from sentence_transformers.sentence_transformer.modules import Pooling\n\n\nclass Own(Pooling):\n    pass\n"
     )
     modules = json.loads((model / "modules.json").read_text())
     modules[1]["type"] = "own.Own"
     (model / "modules.json").write_text(json.dumps(modules))
+    return model
+
+
+RECIPE = """
+[[sources]]
+use = "dense"
+
+[mine]
+depth = 9
+
+[train]
+max_steps = 2
+batch_size = 8
+
+[evaluate]
+rows = ["zero_shot"]
+"""
+
+
+def test_run_and_ladder_trust_all_models_of_a_recipe_at_once(bench, tmp_path, capsys):
+    model = _with_own_code(bench, tmp_path)
+    (tmp_path / "own.toml").write_text(RECIPE)
+    run = ["run", tmp_path / "own.toml", "--dataset", bench / "data", "--model", model, "-o", tmp_path / "run"]
+    ladder = ["ladder", bench / "data", "--model", model, "-o", tmp_path / "ladder", "--rung", "zero_shot"]
+    ladder += ["--rung", tmp_path / "own.toml", "--seeds", 1, "--budget-steps", 1, "--yes", "--quiet"]
+    for command in (run, ladder):
+        typed = [*map(str, command)]
+        assert main(typed) != 0
+        assert "--trust-remote-code" in capsys.readouterr().err
+        assert main([*typed, "--trust-remote-code"]) == 0, capsys.readouterr().err
+        capsys.readouterr()
+    assert "trust_remote_code=True" in str(json.loads((tmp_path / "run" / "manifest.json").read_text())["components"])
+    assert "trust_remote_code = true" in (tmp_path / "run" / "recipe.toml").read_text()
+    assert "trust_remote_code = true" in (tmp_path / "ladder" / "plan.json").read_text()
+
+
+def test_code_of_a_models_own_is_refused_with_the_option_that_allows_it_by_every_command(bench, tmp_path, capsys):
+    model = _with_own_code(bench, tmp_path)
     commands = [
         ["evaluate", bench / "data", "-o", tmp_path / "e"],
         ["mine", bench / "data", "-o", tmp_path / "m", "--source", "dense", "--depth", "9"],

@@ -8,6 +8,7 @@ import typer
 
 from hardneg.cli.display import progress
 from hardneg.cli.layout_options import reads_dataset
+from hardneg.cli.model_options import TrustRemoteCode
 from hardneg.cli.options import DatasetPath, Json, Quiet, SkipInvalid, from_here, given
 from hardneg.data.layout import Layout
 
@@ -69,6 +70,7 @@ def ladder(
     allow_shared_queries: Annotated[
         bool, typer.Option("--allow-shared-queries", help="Climb though test shares queries with another split.")
     ] = False,
+    trust_remote_code: TrustRemoteCode = False,
     yes: Annotated[bool, typer.Option("--yes", help="Climb without asking first.")] = False,
     skip_invalid: SkipInvalid = False,
     json: Json = False,
@@ -109,7 +111,7 @@ def ladder(
         seeds=seeds,
         source=source or [],
         teacher=teacher or [],
-        settings=parse_settings(set_ or []),
+        settings=parse_settings(set_ or []) | ({"trust_remote_code": True} if trust_remote_code else {}),
         max_tokens=max_tokens,
         split=split,
         test=test,

@@ -9,7 +9,7 @@ import typer
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, show_findings, warn_if_nothing_mined
 from hardneg.cli.layout_options import reads_dataset
-from hardneg.cli.model_options import TrustRemoteCode, trusting
+from hardneg.cli.model_options import TrustRemoteCode
 from hardneg.cli.options import DatasetPath, Json, Out, Preset, Quiet, Seed, SkipInvalid, Yes, from_here, said_of
 from hardneg.cli.planning import read_recipe
 from hardneg.data.layout import Layout
@@ -84,6 +84,8 @@ def mine(
     )
     plan = plan_of(whole, seed=whole.seed)
     if trust_remote_code:
+        from hardneg.recipe.trust import trusting
+
         plan = replace(plan, sources=trusting(plan.sources), filters=trusting(plan.filters))
     with progress(quiet=quiet or json) as pause:
         data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)

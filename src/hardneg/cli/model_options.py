@@ -1,14 +1,10 @@
 """Options of commands that load a model, spelled once."""
 
-from collections.abc import Sequence
-from dataclasses import fields, is_dataclass, replace
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 
 from hardneg.models.formats import Precision
-
-Component = TypeVar("Component")
 
 QueryPrompt = Annotated[
     str | None,
@@ -30,23 +26,3 @@ TruncateDim = Annotated[
     int | None,
     typer.Option(min=1, help="Keep this many dimensions of each vector, as Matryoshka training allows."),
 ]
-
-
-def trusting(components: Sequence[Component]) -> tuple[Component, ...]:
-    """Let the models of components, and of what they hold, run code of their own.
-
-    Args:
-        components: Sources or filters.
-
-    Returns:
-        The same with `trust_remote_code` where there is such an option.
-    """
-    return tuple(_trusting(each) for each in components)
-
-
-def _trusting(component: Any) -> Any:  # noqa: ANN401 - components of every room
-    if not is_dataclass(component) or isinstance(component, type):
-        return component
-    names = [each.name for each in fields(component) if each.init]
-    held = {name: _trusting(getattr(component, name)) for name in names if is_dataclass(getattr(component, name))}
-    return replace(component, **held, **({"trust_remote_code": True} if "trust_remote_code" in names else {}))

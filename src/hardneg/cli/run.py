@@ -11,6 +11,7 @@ from rich.table import Table
 from hardneg.cli.consent import consent
 from hardneg.cli.display import own_negatives_line, progress, show_findings, warn_if_nothing_mined
 from hardneg.cli.layout_options import reads_dataset
+from hardneg.cli.model_options import TrustRemoteCode
 from hardneg.cli.options import Json, Preset, Quiet, Yes, from_here, given
 from hardneg.data.layout import Layout
 from hardneg.runs import layout
@@ -34,6 +35,7 @@ def run(
     dataset: Annotated[str | None, typer.Option(help="Use this dataset in place of the recipe's.")] = None,
     model: Annotated[str | None, typer.Option(help="Use this model in place of the recipe's.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Use this seed in place of the recipe's.")] = None,
+    trust_remote_code: TrustRemoteCode = False,
     yes: Yes = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -44,6 +46,7 @@ def run(
     from hardneg.files import check_folder
     from hardneg.pipeline.run import run as run_recipe
     from hardneg.recipe import Recipe
+    from hardneg.recipe.trust import trusting_recipe
     from hardneg.runs.record import recording
 
     changes: dict[str, Any] = given(seed=seed, preset=preset)
@@ -51,6 +54,7 @@ def run(
     if layout.said:
         changes["dataset"] = {**({"path": changes["dataset"]} if dataset is not None else {}), **layout.said}
     loaded = Recipe.load(recipe, changes=changes)
+    loaded = trusting_recipe(loaded) if trust_remote_code else loaded
     place = out or Path("runs") / loaded.name
     check_folder(place)
     with progress(quiet=quiet or json) as pause, recording(place, "run"):

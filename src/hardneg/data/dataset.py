@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Int32, Integer
 
+from hardneg.arguments import check_tables
 from hardneg.data.corpus import Corpus
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.labels import PairSet
@@ -77,6 +78,8 @@ class Dataset:
         Raises:
             DatasetError: A table is empty, an id is repeated, or qrels name an id that does not exist.
         """
+        check_tables("from_tables", ("id", "text"), optional=False, queries=queries, documents=documents)
+        check_tables("from_tables", ("query_id", "doc_id", "relevance", "split"), optional=False, qrels=qrels)
         problems = []
         for table, kind in ((queries, "queries"), (documents, "documents")):
             if table.is_empty():

@@ -10,7 +10,9 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Int8, Integer, UInt64
 
+from hardneg.arguments import check_texts, check_whole, shown
 from hardneg.data.dataset import DEVELOPMENT, HELD_OUT, UNUSED, Dataset
+from hardneg.data.given import check_dataset
 from hardneg.data.ties import by_values, tied_documents, tied_queries, times
 from hardneg.errors import DatasetError
 from hardneg.files import replacing
@@ -54,6 +56,12 @@ class Dealing:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for name in ("test_share", "dev_share"):
+            share = getattr(self, name)
+            if share is not None and (isinstance(share, bool) or not isinstance(share, int | float)):
+                raise DatasetError(f"Dealing: {name} must be a number between 0 and 1, not {shown(share)}")
+        check_texts("Dealing", by=self.by, split=self.split)
+        check_whole("Dealing", least=0, seed=self.seed)
         if self.by not in BY:
             raise DatasetError(f"cannot split by {self.by!r}; choose one of: {', '.join(BY)}")
         if (self.column is not None) != (self.by in ("group", "time")):
@@ -125,6 +133,9 @@ def split_dataset(dataset: Dataset, how: Dealing | None = None) -> Dealt:
         DatasetError: There is no such split or column, the splits are there already, or so much belongs together that
             the shares cannot be met.
     """
+    check_dataset(dataset, purpose="split_dataset")
+    if not isinstance(how, Dealing | None):
+        raise DatasetError(f"split_dataset: give Dealing(…), not {shown(how)}")
     pool, how = _pool(dataset, how or Dealing())
     rows = dataset.qrels.filter(pool)
     positives = rows.filter(pl.col("relevance") > 0).select("query", "document").unique(maintain_order=True)

@@ -12,6 +12,8 @@ UNSPACED = (
     r"\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\x{30FC}\x{FF70}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
     r"\p{Tai_Le}\p{New_Tai_Lue}\p{Tai_Tham}\p{Tai_Viet}\p{Javanese}\p{Balinese}"
 )
+# What a page shows nothing of: fillers of Hangul and variation selectors, blank Braille and lone marks too.
+_UNSEEN = r"\s\p{Cc}\p{Cf}\p{Z}\p{M}\p{Default_Ignorable_Code_Point}\x{2800}\x{FFFC}\x{FFFD}"
 # One letter of them with the marks that it carries, or everything else up to the next space or such letter.
 _WORD_OR_LETTER = rf"[{UNSPACED}&&\w]\p{{M}}*|[^\s{UNSPACED}]+"
 
@@ -27,7 +29,7 @@ def normalised(text: pl.Expr) -> pl.Expr:
 
 def is_blank(text: pl.Expr) -> pl.Expr:
     """Say whether a text holds nothing but white space, invisible characters and white space that stayed escaped."""
-    return text.fill_null("").str.replace_all(r"[\s\p{Cc}\p{Cf}\p{Z}]|\\[nrt]", "") == ""
+    return text.fill_null("").str.replace_all(rf"[{_UNSEEN}]|\\[nrt]", "") == ""
 
 
 def word_counts(texts: pl.Series) -> pl.Series:

@@ -19,6 +19,8 @@ MEASURES: dict[str, ir_measures.Measure] = {
 # Where documents are items that were taken more or less often: the share of queries with a hit.
 ITEM_MEASURES: dict[str, ir_measures.Measure] = {"HR@10": Success @ 10}
 
+LEAST_DEPTH = min(measure["cutoff"] for measure in MEASURES.values())  # a run of less shows no measure
+
 
 def measures_within(depth: int) -> list[str]:
     """Name the measures that a run of this depth can show: those whose cut-off it reaches.

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, TypedDict
 
 import polars as pl
 
+from hardneg.arguments import check_texts, check_whole
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
 from hardneg.evaluation.excluding import Excluded, excluded_from, retrieve_without
-from hardneg.evaluation.metrics import ITEM_MEASURES, means, measure, measures_within
+from hardneg.evaluation.metrics import ITEM_MEASURES, LEAST_DEPTH, means, measure, measures_within
 from hardneg.evaluation.shown import POPULARITY, Shown, measure_shown
 from hardneg.evaluation.significance import mean_interval
 from hardneg.evaluation.trec import write_qrels, write_run
@@ -123,7 +124,7 @@ def evaluate(
         dataset: Queries, documents and labels.
         retriever: Any source of candidates; or a model, by name, by folder or a loaded `SentenceTransformer`.
         split: Whose queries and labels to use.
-        depth: Documents to ask for, at least 1. Measures with a larger cut-off are left out.
+        depth: Documents to ask for, at least 10. Measures with a larger cut-off are left out.
         block_size: Queries to search for at once, at least 1.
         name: What to call the result; the retriever's own name if None.
         exclude: "identical" leaves the document that has the query's own id out of the query's ranking, as
@@ -138,12 +139,13 @@ def evaluate(
     Raises:
         DatasetError: The split does not exist or has no positive, there is no split `exclude`, it labels an answer,
             or a run file is of other queries.
-        ValueError: `depth` or `block_size` is below 1.
+        RecipeError: An argument is of the wrong kind, or `depth` is below 10, or `block_size` below 1.
     """
     check_dataset(dataset, purpose="evaluate")
+    check_texts("evaluate", split=split, **({} if exclude is None else {"exclude": exclude}))
+    check_whole("evaluate", least=LEAST_DEPTH, depth=depth)
+    check_whole("evaluate", least=1, block_size=block_size)
     retriever, name = _as_source(retriever, name)
-    if depth < 1 or block_size < 1:
-        raise ValueError(f"depth and block_size must be at least 1, not {depth} and {block_size}")
     queries = dataset.queries_of(split)
     if isinstance(retriever, RunFile):
         retriever.check(dataset, queries, split=split)

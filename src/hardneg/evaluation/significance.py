@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float64
 
+from hardneg.arguments import check_tables, check_texts, check_whole
 from hardneg.errors import RunError
 
 _CHUNK = 2**21
@@ -68,6 +69,10 @@ def compare(
         >>> round(result.difference, 3), result.wins, result.ties, result.p_value
         (0.2, 2, 1, 0.5)
     """
+    check_tables("compare", ("query_id",), optional=False, before=before, after=after)
+    check_texts("compare", metric=metric)
+    check_whole("compare", least=0, seed=seed)
+    check_whole("compare", least=1, n_draws=n_draws)
     for table in (before, after):
         if metric not in table.columns:
             known = ", ".join(name for name in table.columns if name != "query_id")

@@ -18,8 +18,9 @@ from hardneg.losses.distilling import without_teacher
 from hardneg.pipeline.before_work import check_files, check_parts
 from hardneg.randomness import permutation
 from hardneg.recipe import Stage
+from hardneg.recipe.trust import measuring_with
 from hardneg.scoring.protocol import Priced, Scorer
-from hardneg.sources import BM25, Dense
+from hardneg.sources import BM25
 from hardneg.training.plan import TrainingData, plan_steps
 from hardneg.training.settings import TrainSettings
 
@@ -73,7 +74,7 @@ def probe(rungs: list[Rung], dataset: Dataset, *, split: str, folder: Path) -> S
             check_files(rung.recipe, dataset)
     queries = dataset.queries_of(split)
     recipe = rungs[0].recipe
-    encoder = Dense(model=recipe.model, max_tokens=recipe.evaluate.max_tokens).encoder()
+    encoder = measuring_with(recipe.model, recipe).encoder()
     documents = _sample(dataset.document_texts, np.arange(dataset.n_documents))
     encoder.encode_documents(documents[:8])  # the first batch pays for what is prepared once
     bm25 = next((one for rung in rungs for one in rung.recipe.sources if isinstance(one, BM25)), None)

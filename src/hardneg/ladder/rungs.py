@@ -16,7 +16,8 @@ from hardneg.recipe import Recipe, Stage, shipped_presets, shipped_recipes
 from hardneg.recipe.files import find_recipe, read_toml
 from hardneg.recipe.presets import read_preset
 from hardneg.recipe.rooms import TRAIN
-from hardneg.sources import BM25, Dense, Source
+from hardneg.recipe.trust import measuring_with, trusting_recipe
+from hardneg.sources import BM25, Source
 from hardneg.training.settings import TrainSettings
 
 Measures = Literal["bm25", "model", "trained"]
@@ -100,7 +101,7 @@ class Rung:
         """Give what a rung that trains nothing searches with."""
         if self.measures == "bm25":
             return next((each for each in self.recipe.sources if isinstance(each, BM25)), BM25())
-        return Dense(model=self.recipe.model, max_tokens=self.recipe.evaluate.max_tokens)
+        return measuring_with(self.recipe.model, self.recipe)
 
     def with_steps(self, steps: int) -> "Rung":
         """Give the rung a number of steps in all; stages share them as they would share their epochs."""
@@ -148,6 +149,8 @@ def build_rungs(names: Iterable[str], shared: Shared) -> list[Rung]:
         RecipeError: There is no such rung, its recipe does not fit or names verdicts, or two have one name.
     """
     rungs = [_build(name, shared) for name in names]
+    if shared.train.get("trust_remote_code"):
+        rungs = [replace(rung, recipe=trusting_recipe(rung.recipe)) for rung in rungs]
     for rung in rungs:
         if any(stage.mine.verdicts is not None for stage in rung.recipe.stages):
             raise RecipeError(

@@ -33,6 +33,7 @@ from hardneg.pipeline.run import MEASURE
 from hardneg.pipeline.score_stage import score_stage
 from hardneg.pipeline.scores import read_record as read_scored
 from hardneg.pipeline.scores import scores_file
+from hardneg.recipe.trust import measuring_with
 from hardneg.runs import layout
 from hardneg.runs.cost import Cost, measured
 from hardneg.runs.folder import RunFolder
@@ -255,7 +256,7 @@ def _vectors(place: Path, seed: int) -> Path:
 
 
 def _model(path: Path, rung: Rung) -> Dense:
-    return Dense(model=str(path), max_tokens=rung.recipe.evaluate.max_tokens)
+    return measuring_with(str(path), rung.recipe)
 
 
 def _mined(folder: Path, plan: LadderPlan, task: Task, dataset: Dataset) -> Path:

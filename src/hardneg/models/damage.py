@@ -34,7 +34,7 @@ def why_not_loaded(name: str, place: str, error: BaseException) -> str:
             f"model {name!r} cannot be loaded: no folder {name}{_nearest(folder)}; for a Hub name: the Hub does not "
             f"have it, or cannot be reached and the model was not downloaded before ({first_line})"
         )
-    found = _damaged(folder) or _without_base(folder)
+    found = _damaged(folder) or _without_base(folder) or _incomplete(folder)
     return f"model {name!r} cannot be loaded: {found or first_line}"
 
 
@@ -58,6 +58,20 @@ def _damaged(folder: Path) -> str | None:
         if path.suffix in (".bin", ".pt", ".pth") and not _is_archive(path):
             return f"{path} holds no weights: it is damaged or cut; download or save it anew"
     return None
+
+
+def _incomplete(folder: Path) -> str | None:
+    """Name the first part that a model says it has, and that is not in its folder."""
+    path = folder / "modules.json"
+    listed = json.loads(path.read_bytes()) if path.exists() else [{"path": ""}]
+    if not isinstance(listed, list) or not listed:
+        return f"{path} lists no modules: it is damaged; download or save the model anew"
+    for each in listed:
+        place = folder / str(each.get("path", ""))
+        if not str(each.get("type")).endswith("Normalize") and not any(place.glob("*.json")):
+            return f"{place}, one of its modules, lacks its configuration; download or save the model anew"
+    weights = [path for path in folder.rglob("*") if path.suffix in _WEIGHTS]
+    return None if weights else f"{folder} holds no weights (model.safetensors); download or save the model anew"
 
 
 def _without_base(folder: Path) -> str | None:

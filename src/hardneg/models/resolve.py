@@ -32,6 +32,10 @@ def resolve_model(name: str | Path | Loaded) -> str:
         if not (folder / "modules.json").exists() and not (folder / "config.json").exists():
             raise ModelError(f"{folder} holds no model: neither modules.json nor config.json is there")
         return str(folder)
+    if folder.is_file():
+        raise ModelError(f"model {text} is a file; name the folder that holds the model, {folder.parent}")
+    if "://" in text:
+        raise ModelError(f"model {text} is an address; give the name alone, for instance intfloat/e5-small-v2")
     if text.startswith((".", "/", "~")) or text.count("/") > 1:
         raise ModelError(f"model folder {text} does not exist")
     return text

@@ -8,19 +8,18 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 from sentence_transformers import SentenceTransformer
-from transformers.utils.logging import disable_progress_bar
 
 from hardneg.errors import ModelError
-from hardneg.models.damage import why_not_loaded
 from hardneg.models.features import Features, tokenise
 from hardneg.models.fingerprint import fingerprint
 from hardneg.models.formats import Precision
+from hardneg.models.loading import check_tokenizer, loading
 from hardneg.models.precision import choose_precision
 from hardneg.models.prompts import prompt_of
 from hardneg.models.query_form import read_query_form
 from hardneg.models.resolve import resolve_model
 from hardneg.models.token_limit import limit_tokens
-from hardneg.models.towers import Kind
+from hardneg.models.towers import Kind, input_modules
 
 # Padded tokens of one forward pass. Larger batches spill a CPU's cache, smaller ones leave a GPU idle.
 _BATCH_TOKENS = {"cpu": 4_096, "cuda": 131_072}
@@ -257,13 +256,16 @@ def load_model(
         ModelError: The model cannot be found or loaded, or takes no texts that long.
     """
     place = resolve_model(model)
-    disable_progress_bar()  # of loading and saving weights: only the command line shows progress
-    try:
+    with loading(str(model), place, unread="pooler") as offline:  # a transformer's own, which no vector comes from
         loaded = SentenceTransformer(
-            place, device=device, trust_remote_code=trust_remote_code, truncate_dim=truncate_dim
+            place,
+            device=device,
+            trust_remote_code=trust_remote_code,
+            truncate_dim=truncate_dim,
+            local_files_only=offline,
         )
-    except Exception as error:  # readers of weights, configs, adapters and devices each raise exceptions of their own
-        raise ModelError(why_not_loaded(str(model), place, error)) from error
+    for tower in input_modules(loaded):
+        check_tokenizer(getattr(tower, "tokenizer", None), str(model))
     if max_tokens is not None:
         limit_tokens(loaded, max_tokens)
     return loaded

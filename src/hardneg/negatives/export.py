@@ -4,7 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
+from hardneg.arguments import check_places, check_tables, check_texts
 from hardneg.data.dataset import Dataset
+from hardneg.data.given import check_dataset
 from hardneg.errors import RecipeError, RunError
 from hardneg.files import replacing
 from hardneg.negatives.answers import without_answers
@@ -63,6 +65,11 @@ def export(
         RunError: A score is missing or of two scales, the queries have unequal numbers of negatives, or there
             would be no row.
     """
+    check_dataset(dataset, purpose="export")
+    check_tables("export", ("query", "document"), optional=False, negatives=negatives)
+    check_tables("export", ("query", "document"), found=found)
+    check_texts("export", split=split, form=form)
+    check_places("export", path=path)
     _check(form, path, n_negatives)
     query, positive = dataset.pairs_of(split)
     negatives, _ = without_answers(negatives, dataset)

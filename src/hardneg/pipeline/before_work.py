@@ -52,9 +52,8 @@ def check_parts(recipe: Recipe) -> None:
         identity(part)
     # Each limit by itself; the last one loaded is at hand for the first row.
     limits = (*(stage.train.max_tokens for stage in recipe.stages), recipe.evaluate.max_tokens)
-    trusted = any(stage.train.trust_remote_code for stage in recipe.stages)
     for max_tokens in dict.fromkeys(limits):
-        load_encoder(recipe.model, max_tokens=max_tokens, trust_remote_code=trusted)
+        load_encoder(recipe.model, max_tokens=max_tokens, trust_remote_code=recipe.trusts)
     for settings in (stage.train for stage in recipe.stages if stage.train.lora is not None):
         load_for_training(recipe.model, settings, device=torch.device("cpu"))
 

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int32
 
+from hardneg.arguments import check_places, check_tables, check_texts, check_whole
 from hardneg.components import build, picked
 from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
@@ -108,17 +109,19 @@ def mine(
     """
     check_dataset(dataset, purpose="mine")
     place = Place(Path("mine"))
-    for name, number, least in (("depth", depth, 1), ("seed", seed, 0), ("block_size", block_size, 1)):
-        if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < least:
-            raise place.error(f"{name} must be a whole number from {least} on, not {number!r}")
+    check_whole("mine", least=1, depth=depth, block_size=block_size)
+    check_whole("mine", least=0, seed=seed)
+    check_texts("mine", split=split)
+    check_tables("mine", ("query", "document", "answer"), verdicts=verdicts)
+    check_places("mine", out=out)
     known = {"seed": seed, "model": DEFAULT_MODEL, "split": split}
     chosen = default_sources() if sources is None else picked(SOURCE, sources, place.at("sources"), fallbacks=known)
     refusing = default_filters(chosen)
     if filters is not None:
         refusing = picked(FILTER, filters, place.at("filters"), fallbacks={"seed": seed})
-    picking: Selection = (
-        select if isinstance(select, Selection) else build(Selection, select or {}, place.at("select"), rooms=SELECT)
-    )
+    picking = select
+    if not isinstance(picking, Selection):
+        picking = build(Selection, {} if select is None else select, place.at("select"), rooms=SELECT)
     plan = Plan(split, chosen, refusing, picking, depth, seed)
     return mine_plan(dataset, plan, block_size=block_size, verdicts=verdicts, out=out)
 

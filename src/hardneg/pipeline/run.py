@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from hardneg.arguments import check_places, shown
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.errors import RecipeError
@@ -19,13 +20,14 @@ from hardneg.pipeline.dealing import with_test_split
 from hardneg.pipeline.mining import Mined
 from hardneg.pipeline.verdicts import labelled_for
 from hardneg.recipe import FromCode, FromPath, FromPython, Recipe, Stage
+from hardneg.recipe.trust import measuring_with
 from hardneg.report.write import write_report
 from hardneg.runs import layout
 from hardneg.runs.folder import RunFolder, link_tree
 from hardneg.runs.joining import data_of
 from hardneg.runs.layout import Seeded, StageKey
 from hardneg.runs.parts import read_table
-from hardneg.sources import BM25, Dense, Source
+from hardneg.sources import BM25, Source
 
 MEASURE = "nDCG@10"
 
@@ -74,7 +76,8 @@ def run(recipe: Recipe, *, out: Path | str, permit: Callable[[Dataset], None] | 
         Interrupted: Ctrl-C while training; a checkpoint was saved.
     """
     if not isinstance(recipe, Recipe):
-        raise RecipeError(f"run: {recipe!r} is no Recipe; load one: Recipe.load({recipe!r})")
+        raise RecipeError(f"run: {shown(recipe)} is no Recipe; load one: Recipe.load(…)")
+    check_places("run", optional=False, out=out)
     check_parts(recipe)
     folder = opened(recipe, Path(out))
     folder.manifest["planned"] = planned_stages(recipe)
@@ -152,17 +155,11 @@ def _baselines(recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Iterator[
     sources = [source for stage in recipe.stages for source in stage.sources]
     systems: dict[str, Source] = {
         "bm25": next((source for source in sources if isinstance(source, BM25)), BM25()),
-        "zero_shot": _dense(recipe.model, recipe),
+        "zero_shot": measuring_with(recipe.model, recipe),
     }
     for name, system in systems.items():
         if name in recipe.evaluate.rows:
             yield Row(name, [_measured(name, system, recipe, dataset, folder)])
-
-
-def _dense(model: str, recipe: Recipe) -> Dense:
-    """Measure with a model as the recipe says; what it lets a model's own code do in training it lets it do here."""
-    trusted = any(stage.train.trust_remote_code for stage in recipe.stages)
-    return Dense(model=model, max_tokens=recipe.evaluate.max_tokens, trust_remote_code=trusted)
 
 
 def _trained(rows: Mapping[str, Stage], recipe: Recipe, dataset: Dataset, folder: RunFolder) -> list[Row]:
@@ -171,7 +168,7 @@ def _trained(rows: Mapping[str, Stage], recipe: Recipe, dataset: Dataset, folder
     measured: dict[str, list[pl.DataFrame]] = {name: [] for name in rows}
     for seed in _seeds(recipe):
         for name, model in train_stages(rows, recipe, dataset, folder, seed=seed, mined=mined):
-            system = _dense(str(model), recipe)
+            system = measuring_with(str(model), recipe)
             measured[name].append(_measured(str(Seeded(name, seed)), system, recipe, dataset, folder))
     return [Row(name, tables) for name, tables in measured.items()]
 

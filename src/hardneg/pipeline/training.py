@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from hardneg.arguments import check_places, check_tables, check_texts, shown
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
 from hardneg.errors import RecipeError
+from hardneg.models.given import Loaded
 from hardneg.negatives.mining import Plan
 from hardneg.pipeline.mining import Mined
 from hardneg.runs.found import with_found
@@ -18,7 +20,7 @@ if TYPE_CHECKING:  # settings are made on machines without torch
 
 
 def train(
-    model: str | Path,
+    model: str | Path | Loaded,
     dataset: Dataset,
     negatives: Mined | pl.DataFrame | None = None,
     *,
@@ -31,7 +33,8 @@ def train(
     """Train a two-tower model on the positive pairs of a split, as `hardneg train` does.
 
     Args:
-        model: Hub id, folder, or `package:NAME/FOLDER` of the model to start from.
+        model: Hub id, folder, or `package:NAME/FOLDER` of the model to start from, or a loaded
+            `SentenceTransformer`, which is left as it is.
         dataset: Texts and labels; labels of all splits keep answers out of the negatives.
         negatives: What `mine` returned: its negatives are trained against, and the answers that it found, or that
             people judged, are taken for positives as `hardneg train --negatives RUN` takes them. A bare table (columns
@@ -51,7 +54,10 @@ def train(
         InputError: As `hardneg.training.loop.train` raises.
         Interrupted: SIGINT or SIGTERM came; a checkpoint was saved.
     """
-    _check(dataset, negatives, settings)
+    _check(dataset, negatives, settings, plan)
+    check_texts("train", **({} if split is None else {"split": split}))
+    check_tables("train", ("query", "document"), scores=scores)
+    check_places("train", optional=False, out=out)
     mined = negatives if isinstance(negatives, Mined) else None
     table = negatives.negatives if isinstance(negatives, Mined) else negatives
     if mined is not None:
@@ -65,13 +71,15 @@ def train(
     )
 
 
-def _check(dataset: object, negatives: object, settings: object) -> None:
+def _check(dataset: object, negatives: object, settings: object, plan: object) -> None:
     """Refuse what is of the wrong kind before anything is loaded."""
     check_dataset(dataset, purpose="train")
     if not isinstance(negatives, Mined | pl.DataFrame | None):
         raise RecipeError(
-            f"train: negatives are {negatives!r}; give what mine(…) returned, or a table with columns query and "
+            f"train: negatives are {shown(negatives)}; give what mine(…) returned, or a table with columns query and "
             "document"
         )
     if not isinstance(settings, TrainSettings | None):
-        raise RecipeError(f"train: settings are {settings!r}; give TrainSettings(…)")
+        raise RecipeError(f"train: settings are {shown(settings)}; give TrainSettings(…)")
+    if not isinstance(plan, Plan | None):
+        raise RecipeError(f"train: the plan is {shown(plan)}; give the plan of what mine(…) returned")

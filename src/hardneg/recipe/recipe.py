@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from hardneg.arguments import check_places, shown
 from hardneg.components import Room, as_table, build, check_keys, pick, settable_fields, typed
 from hardneg.data.code.languages import LANGUAGE_OF
 from hardneg.errors import RecipeError
@@ -93,6 +94,11 @@ class Recipe:
             ),
         )
 
+    @property
+    def trusts(self) -> bool:
+        """Whether models may run code of their own when they are trained, and so when they are measured."""
+        return any(stage.train.trust_remote_code for stage in self.stages)
+
     @classmethod
     def load(cls, path: str | Path, *, changes: Mapping[str, Any] | None = None) -> "Recipe":
         """Read a recipe and check all of it, before any work is done.
@@ -109,6 +115,7 @@ class Recipe:
             RecipeError: Something does not exist or does not fit; the message names the file and the key, and
                 the nearest thing that does exist.
         """
+        check_places("Recipe.load", optional=False, path=path)
         file = find_recipe(path)
         table, new = read_toml(file), changes or {}
         if PRESET in new:
@@ -130,6 +137,8 @@ class Recipe:
         Raises:
             RecipeError: Something does not exist or does not fit.
         """
+        if not isinstance(table, Mapping):
+            raise RecipeError(f"Recipe.from_table: give a table as a TOML file holds it, not {shown(table)}")
         return _parse(table, Place(Path(place)))
 
     def resolved(self) -> str:

@@ -9,12 +9,11 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int64
 from sentence_transformers import CrossEncoder
-from transformers.utils.logging import disable_progress_bar
 
 from hardneg.errors import ModelError
-from hardneg.models.damage import why_not_loaded
 from hardneg.models.fingerprint import fingerprint
 from hardneg.models.formats import Precision
+from hardneg.models.loading import check_tokenizer, loading
 from hardneg.models.precision import choose_precision
 from hardneg.models.resolve import resolve_model
 from hardneg.models.sentence_transformer import state_of
@@ -140,12 +139,10 @@ def _load(
     device: str | None,
     trust_remote_code: bool,
 ) -> PairModel:
-    disable_progress_bar()  # of loading weights: only the command line shows progress
-    try:
-        loaded = CrossEncoder(place, device=device, trust_remote_code=trust_remote_code)
-    except Exception as error:  # readers of weights, configs, adapters and devices each raise exceptions of their own
-        raise ModelError(f"cross-encoder: {why_not_loaded(place, place, error)}") from error
-    _check_head(loaded, place)
+    with loading(place, place) as offline:
+        loaded = CrossEncoder(place, device=device, trust_remote_code=trust_remote_code, local_files_only=offline)
+        _check_head(loaded, place)
+    check_tokenizer(loaded.tokenizer, place)
     _limit(loaded, max_tokens)
     return as_pair_model(loaded, activation=activation, precision=precision)
 

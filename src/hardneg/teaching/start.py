@@ -12,6 +12,7 @@ from sentence_transformers import CrossEncoder
 from transformers.utils import logging as transformers_logging
 
 from hardneg.errors import ModelError
+from hardneg.models.loading import check_tokenizer, loading
 from hardneg.models.resolve import resolve_model
 
 
@@ -34,16 +35,12 @@ def load_start(model: str | Path, *, max_tokens: int | None, seed: int, device: 
         ModelError: The model cannot be found or loaded, or takes no texts that long.
     """
     place = resolve_model(model)
-    try:
-        with quiet(), torch.random.fork_rng():
-            torch.manual_seed(seed)
-            loaded = CrossEncoder(place, num_labels=1, device=device, model_kwargs={"dtype": torch.float32})
-    except (OSError, ValueError, RuntimeError, KeyError, AssertionError, ImportError) as error:
-        first_line = str(error).strip().partition("\n")[0]
-        raise ModelError(
-            f"model {str(model)!r} cannot be loaded as a cross-encoder: {first_line}; name an encoder or a "
-            "cross-encoder with one label"
-        ) from error
+    with loading(str(model), place, unread="") as offline, quiet(), torch.random.fork_rng():
+        torch.manual_seed(seed)
+        loaded = CrossEncoder(
+            place, num_labels=1, device=device, model_kwargs={"dtype": torch.float32}, local_files_only=offline
+        )
+    check_tokenizer(loaded.tokenizer, str(model))
     if max_tokens is not None:
         longest = getattr(loaded.config, "max_position_embeddings", None)
         if longest is not None and max_tokens > longest:

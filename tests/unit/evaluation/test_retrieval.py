@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from hardneg import progress
-from hardneg.errors import DatasetError
+from hardneg.errors import DatasetError, RecipeError
 from hardneg.evaluation.metrics import MEASURES
 from hardneg.evaluation.retrieval import evaluate
 from watching import Watching
@@ -73,7 +73,7 @@ def test_an_unknown_split_is_refused_before_any_search(tiny):
 
 @pytest.mark.parametrize("bad", [{"depth": 0}, {"block_size": 0}])
 def test_sizes_below_one_are_refused(tiny, bad):
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(RecipeError, match="must be a whole number from"):
         evaluate(tiny, InOrder(), **bad)
 
 

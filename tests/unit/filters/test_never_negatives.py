@@ -44,7 +44,9 @@ def test_a_labelled_positive_of_the_same_text_stays_a_positive():
     assert [row["dropped_by"] for row in dropped(data)[0]] == ["known_positives", None]
 
 
-@pytest.mark.parametrize("blank", ["", "  ", "\n\t", "\u00a0\u3000", "\u200b\ufeff", r"\n", r"\r\n \t"])
+@pytest.mark.parametrize(
+    "blank", ["", "  ", "\n\t", "\u00a0\u3000", "\u200b\ufeff", "\u3164", "\ufe0f\u2800", r"\n", r"\r\n \t"]
+)
 def test_an_empty_document_is_refused_for_every_query(blank):
     data = dataset(["shops", "we open", blank, "N/A", "…", "👍"])
     for rows in dropped(data).values():

@@ -2,10 +2,12 @@
 
 import json
 import shutil
+import time
 from contextlib import suppress
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 
 from hardneg.errors import ModelError
@@ -144,3 +146,55 @@ def test_a_tokenizer_that_breaks_down_while_it_works_is_one_error(copy):
     (copy / "tokenizer.json").write_text(json.dumps(tokenizer))
     with pytest.raises(ModelError):
         load_encoder(copy, precision="fp32", device="cpu").encode_queries(["open a file"])
+
+
+def test_weights_that_are_missing_are_never_drawn_at_random(copy):
+    path = copy / "model.safetensors"
+    weights = load_file(path)
+    del weights["embeddings.token_type_embeddings.weight"]
+    save_file(weights, path, {"format": "pt"})
+    message = _refused(copy)
+    assert "embeddings.token_type_embeddings.weight" in message
+    assert "drawn at random" in message
+
+
+def test_a_pooler_that_no_vector_comes_from_may_be_missing(copy):
+    path = copy / "model.safetensors"
+    weights = {name: value for name, value in load_file(path).items() if "pooler" not in name}
+    save_file(weights, path, {"format": "pt"})
+    load_model(copy, device="cpu")
+
+
+def test_a_model_without_its_tokenizer_is_refused(copy):
+    for file in copy.glob("tokenizer*"):
+        file.unlink()
+    assert "tokenizer knows no words" in _refused(copy)
+
+
+@pytest.mark.parametrize("missing", ["1_Pooling/config.json", "1_Pooling", "model.safetensors"])
+def test_what_is_missing_from_a_folder_is_named(copy, missing):
+    path = copy / missing
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    message = _refused(copy)
+    assert "1_Pooling" in message or "holds no weights" in message
+    assert "download or save the model anew" in message
+
+
+def test_a_file_or_an_address_given_for_a_model_names_what_to_give(copy):
+    assert f"name the folder that holds the model, {copy}" in _refused(copy / "config.json")
+    assert "give the name alone" in _refused("https://huggingface.co/intfloat/e5-small-v2")
+
+
+def test_a_hub_that_cannot_be_reached_is_not_asked_again_and_again(monkeypatch):
+    asked = []
+
+    class Silent:
+        def head(self, url, **_):
+            asked.append(url)
+            raise OSError("no route")
+
+    monkeypatch.setattr("hardneg.models.loading.get_session", Silent)
+    started = time.monotonic()
+    assert "cannot be reached" in _refused("someone/no-such-model")
+    assert len(asked) == 1
+    assert time.monotonic() - started < 10

@@ -148,7 +148,7 @@ def test_cross_encoder_keeps_its_head(taught):
 
 def test_model_that_cannot_be_loaded_or_takes_no_such_length_is_refused(tmp_path, tiny_model):
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(ModelError, match="cannot be loaded as a cross-encoder"):
+    with pytest.raises(ModelError, match=r"cannot be loaded: .*holds no weights"):
         load_start(tmp_path, max_tokens=None, seed=0)
     with pytest.raises(ModelError, match="positions for 64 tokens; max_tokens is 65"):
         load_start(tiny_model, max_tokens=65, seed=0)

@@ -1,0 +1,99 @@
+"""What loading a model from a folder or from the Hub has to look after, whatever kind of model it is."""
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import constants, get_session
+from transformers.utils.logging import disable_progress_bar
+
+from hardneg.errors import ModelError
+from hardneg.models.damage import why_not_loaded
+
+_ANSWER_S = 5  # a Hub that says nothing for so long is not there
+_REPORT = "transformers.modeling_utils"  # the logger to which the library reports weights that it did not find
+_MISSING = re.compile(r"^([^|\n]+?)\s*\|[^|\n]*MISSING", re.MULTILINE)
+
+
+@contextmanager
+def loading(name: str, place: str, *, unread: str | None = None) -> Iterator[bool]:
+    """Load a model inside the block, with one clear error if that fails.
+
+    The library draws weights that a file lacks at random and goes on, with another model each time; here that is an
+    error. It asks a Hub that cannot be reached five times for each file, for more than a minute; here it is asked once.
+
+    Args:
+        name: What the user called the model.
+        place: A folder or a Hub id, as `resolve_model` gave it.
+        unread: A part of the names of weights that may be missing, since no score depends on them; "" allows all, for
+            an encoder that gets a new head.
+
+    Yields:
+        Whether the Hub must not be asked, the library's `local_files_only`.
+
+    Raises:
+        ModelError: The model cannot be loaded, or its files lack weights.
+    """
+    disable_progress_bar()  # of loading and saving weights: only the command line shows progress
+    local = Path(place).is_dir()
+    try:
+        with _missing_weights() as missing:
+            yield not local and not _hub_answers()
+    except ModelError:
+        raise
+    except Exception as error:  # readers of weights, configs, adapters and devices each raise exceptions of their own
+        raise ModelError(why_not_loaded(name, place, error)) from error
+    lacking = [weight for weight in missing if unread is None or unread not in weight]
+    if lacking:
+        raise ModelError(
+            f"model {name!r} cannot be used: its files lack {len(lacking)} of its weights, the first "
+            f"{lacking[0]}, which would be drawn at random; download or save it anew"
+        )
+
+
+def check_tokenizer(tokenizer: Any, name: str) -> None:  # noqa: ANN401 - each kind of model has its own
+    """Refuse a tokenizer that the library made up because its files are missing, to which all words are unknown.
+
+    Args:
+        tokenizer: Of the loaded model.
+        name: What the user called the model.
+
+    Raises:
+        ModelError: It knows nothing but special tokens.
+    """
+    special = set(getattr(tokenizer, "all_special_tokens", ()))
+    if special and set(tokenizer.get_vocab()) <= special:
+        raise ModelError(
+            f"model {name!r} cannot be used: its tokenizer knows no words, since its files are missing "
+            "(tokenizer.json, vocab.txt, …); download or save it anew"
+        )
+
+
+def _hub_answers() -> bool:
+    """Ask the Hub once, by the way that the library takes: through a proxy, or not at all where it is offline."""
+    try:
+        get_session().head(constants.ENDPOINT, timeout=_ANSWER_S)
+    except Exception:  # of whichever client the library has
+        return False
+    return True
+
+
+@contextmanager
+def _missing_weights() -> Iterator[list[str]]:
+    """Take the library's report on weights out of its log, and list those that it did not find."""
+    found: list[str] = []
+    logger = logging.getLogger(_REPORT)
+
+    def take(record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        found.extend(_MISSING.findall(text))
+        return "LOAD REPORT" not in text
+
+    logger.addFilter(take)
+    try:
+        yield found
+    finally:
+        logger.removeFilter(take)
