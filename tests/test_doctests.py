@@ -14,6 +14,9 @@ MODULES = sorted(
 )
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:hardneg.* is now:DeprecationWarning")
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_of(name):
     module = importlib.import_module(name)

@@ -2,6 +2,9 @@
 
 import importlib.util
 import json
+import os
+import subprocess
+import sys
 
 import polars as pl
 import pytest
@@ -156,18 +159,22 @@ def test_squashed_scores_at_a_teacher_temperature_of_one_are_a_finding(own, tmp_
     assert ("HN042: the teacher's softmax is all but even" in capsys.readouterr().err) == said
 
 
-def test_a_tracker_without_a_key_is_one_message(own, tmp_path, capfd, monkeypatch):
+def test_a_tracker_without_a_key_is_one_message(own, tmp_path):
     pytest.importorskip("wandb")
-    for name in ("WANDB_API_KEY", "WANDB_MODE", "NETRC"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
-    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
-    assert train(own, own / "own.jsonl", tmp_path / "t", "--set", "trackers=['wandb']") == 2
-    shown = capfd.readouterr().err
-    assert "Traceback" not in shown
-    assert "hardneg: the tracker 'wandb' cannot be started: " in shown
-    assert "WANDB_API_KEY" in shown
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("WANDB") and name != "NETRC"
+    }
+    environment |= {"HOME": str(tmp_path), "WANDB_DIR": str(tmp_path), "WANDB_BASE_URL": "http://127.0.0.1:9"}
+    command = ["train", own / "own.jsonl", "-o", tmp_path / "t", "--model", own / "tiny", "--set", "trackers=['wandb']"]
+    # In a process of its own: wandb keeps what it was told for as long as a process lives.
+    started = [sys.executable, "-m", "hardneg", *map(str, command)]
+    done = subprocess.run(
+        started, capture_output=True, text=True, env=environment, check=False, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "hardneg: the tracker 'wandb' cannot be started: " in done.stderr
+    assert "WANDB_API_KEY" in done.stderr
 
 
 def test_a_tracker_that_is_not_installed_is_named_with_its_extra(own, tmp_path, refusal, monkeypatch):

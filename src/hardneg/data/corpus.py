@@ -34,6 +34,10 @@ class Corpus:
         self.queries, self.documents = queries, documents
         self._kept: dict[Hashable, OrderedDict[Hashable, Any]] = {}
 
+    def __reduce__(self) -> tuple[type["Corpus"], tuple[pl.DataFrame, pl.DataFrame]]:
+        """Send the texts alone to another process, which computes what it needs of them."""
+        return Corpus, (self.queries, self.documents)
+
     @cached_property
     def document_texts(self) -> pl.Series:
         """Text of each document as models and BM25 see it: the title, a space, the text."""

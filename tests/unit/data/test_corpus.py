@@ -1,6 +1,7 @@
 """Datasets that differ in their labels alone share their texts and all that was made of them."""
 
 import gc
+import pickle
 import weakref
 
 import polars as pl
@@ -82,3 +83,14 @@ def test_a_planted_audit_of_three_seeds_does_no_work_on_texts_twice(monkeypatch)
     audit_planted(dataset, plan, seeds=(0, 1, 2))
     assert built == {"bm25": 1, "shingles": 1}
     assert sorted(groups) == sorted([dataset.n_queries, dataset.n_documents])
+
+
+def test_a_dataset_goes_to_another_process_without_what_was_computed(tiny):
+    @of_texts(keep=1)
+    def local(dataset):
+        return lambda: dataset.n_documents
+
+    local(tiny)
+    arrived = pickle.loads(pickle.dumps(tiny))
+    assert arrived.fingerprint == tiny.fingerprint
+    assert arrived.corpus.documents is arrived.documents
