@@ -10,6 +10,12 @@ _LONGEST = 60
 def shown(value: object) -> str:
     """Show a value on one line, cut where it is long; tables and arrays by their kind alone.
 
+    Args:
+        value: What to show.
+
+    Returns:
+        Its text form, at most sixty letters of it.
+
     Example:
         >>> shown("dense")
         "'dense'"
@@ -27,7 +33,7 @@ def check_texts(purpose: str, **values: Any) -> None:  # noqa: ANN401 - whatever
 
     Args:
         purpose: The function, for messages.
-        values: Arguments by name.
+        **values: Arguments by name.
 
     Raises:
         RecipeError: One is not.
@@ -43,7 +49,7 @@ def check_whole(purpose: str, *, least: int, **values: Any) -> None:  # noqa: AN
     Args:
         purpose: The function, for messages.
         least: The smallest that is allowed.
-        values: Arguments by name.
+        **values: Arguments by name.
 
     Raises:
         RecipeError: One is not, or is smaller.
@@ -60,7 +66,7 @@ def check_places(purpose: str, *, optional: bool = True, **values: Any) -> None:
     Args:
         purpose: The function, for messages.
         optional: Whether one may be None.
-        values: Arguments by name.
+        **values: Arguments by name.
 
     Raises:
         RecipeError: One is not.
@@ -79,7 +85,7 @@ def check_tables(purpose: str, columns: tuple[str, ...], *, optional: bool = Tru
         purpose: The function, for messages.
         columns: What each must have.
         optional: Whether one may be None.
-        values: Arguments by name.
+        **values: Arguments by name.
 
     Raises:
         RecipeError: One is no such table.

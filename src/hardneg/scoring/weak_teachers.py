@@ -33,6 +33,9 @@ def weak_teacher(place: Path, evaluation: dict[str, Any] | None) -> Finding | No
     Args:
         place: Folder of the teacher.
         evaluation: What `evaluation.json` in it holds; None if it was not measured.
+
+    Returns:
+        The finding, or None.
     """
     gain = (evaluation or {}).get("gain", {}).get(_MEASURE)
     if evaluation is None or gain is None or not (gain["high"] < 0 or gain["difference"] <= -_MUCH):

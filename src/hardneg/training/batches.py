@@ -121,6 +121,13 @@ def dealt_batches(
 def even_sizes(n_pairs: int, batch_size: int) -> Int64[np.ndarray, " batches"]:
     """Cut a number of pairs into as few batches as it takes, of equal size but for one pair, and none of a lone pair.
 
+    Args:
+        n_pairs: How many pairs there are, at least 1.
+        batch_size: Pairs of a batch at most; of an odd number of pairs with 2, one batch has 3.
+
+    Returns:
+        The size of each batch.
+
     Example:
         >>> even_sizes(33, 32).tolist(), even_sizes(100, 32).tolist(), even_sizes(5, 2).tolist()
         ([17, 16], [25, 25, 25, 25], [3, 2])

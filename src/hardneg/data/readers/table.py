@@ -119,6 +119,12 @@ def table_of(data: object, *, place: str = "dataset") -> Table | None:
 def read_json_value(path: Path) -> Any:  # noqa: ANN401 - any JSON value
     """Read a file that is one JSON value, plain or gzipped.
 
+    Args:
+        path: The file.
+
+    Returns:
+        The value.
+
     Raises:
         DatasetError: It cannot be read, is not UTF-8 or not JSON; the message names the line.
     """

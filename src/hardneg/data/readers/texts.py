@@ -106,6 +106,12 @@ def _read(path: Path, *, rejections: Rejections, has_title: bool) -> Texts:
 def default_names(n: int) -> list[str]:
     """Name the columns of a text file of ids and texts that has no header.
 
+    Args:
+        n: How many there are.
+
+    Returns:
+        Their names.
+
     Raises:
         DatasetError: There are no two to four.
     """
