@@ -9,6 +9,7 @@ import pytest
 
 from hardneg.audit.intervals import wilson
 from hardneg.audit.sampled import draw, judge, read_sample, write_sample
+from hardneg.audit.verdicts import read_verdicts
 from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError
 from labelled_toy import labelled_toy
@@ -125,3 +126,17 @@ def test_a_scorer_judges_by_its_threshold():
     judged = judge(_negatives(10), labelled_toy(), Number(), threshold=27.0)
     assert judged.contamination == wilson(3, 10)
     assert judged.as_dict()["judge"] == "number"
+
+
+@pytest.mark.parametrize("separator", [";", "\t", ","])
+def test_verdicts_that_a_spreadsheet_saved_are_read(tmp_path, separator):
+    dataset = labelled_toy()
+    rows = [("Query_ID", "doc id", "note", "Answer"), ("q0", "d20", "a", "yes"), ("q0", "d21", "", "no")]
+    rows += [("q1", "d22", "", "")]
+    path = tmp_path / "sample.csv"
+    path.write_text("\r\n".join(separator.join(row) for row in rows) + "\r\n", encoding="utf-8-sig", newline="")
+    found = read_verdicts(path, dataset).select("query", "document", "answer").rows()
+    named = [
+        (dataset.queries["id"][query], dataset.documents["id"][document], answer) for query, document, answer in found
+    ]
+    assert named == [("q0", "d20", True), ("q0", "d21", False), ("q1", "d22", None)]
