@@ -7,25 +7,7 @@ import pytest
 
 from hardneg.cli import main
 from hardneg.data.dataset import Dataset
-
-WORDS = [
-    "amber",
-    "birch",
-    "cedar",
-    "delta",
-    "ember",
-    "flint",
-    "grove",
-    "haven",
-    "inlet",
-    "jetty",
-    "knoll",
-    "larch",
-    "maple",
-    "north",
-    "ocean",
-    "pearl",
-]
+from word_list import WORDS
 
 
 def text(number, length=8):

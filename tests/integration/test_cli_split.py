@@ -7,31 +7,14 @@ import pytest
 
 from hardneg.cli import main
 from hardneg.data.reading import read_dataset
+from word_list import WORDS
 
 
 @pytest.fixture
 def pairs(tmp_path, monkeypatch):
     """A file of pairs without a split, as most people have one."""
     monkeypatch.chdir(tmp_path)
-    words = [
-        "amber",
-        "birch",
-        "cedar",
-        "delta",
-        "ember",
-        "flint",
-        "grove",
-        "haven",
-        "inlet",
-        "jetty",
-        "knoll",
-        "larch",
-        "maple",
-        "north",
-        "ocean",
-        "pearl",
-    ]
-    rows = [(f"{a} {b} where", f"the {b} of {a} lies there", a) for a in words for b in words if a != b]
+    rows = [(f"{a} {b} where", f"the {b} of {a} lies there", a) for a in WORDS for b in WORDS if a != b]
     pl.DataFrame(rows, schema=["query", "positive", "topic"], orient="row").write_csv("pairs.csv")
     return tmp_path / "pairs.csv"
 
