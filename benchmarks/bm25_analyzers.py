@@ -12,9 +12,9 @@ from pathlib import Path
 
 import polars as pl
 
-from hardneg.data.code.source import code_source
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
+from hardneg.domains.code.source import code_source
 from hardneg.evaluation.metrics import means, measure
 from hardneg.search.analyzers import ANALYZERS, Analyzer, identifier_parts
 from hardneg.search.bm25 import BM25Index

@@ -23,14 +23,14 @@ from pathlib import Path
 import polars as pl
 
 from folded_teacher import FoldedTwoTowers
-from hardneg.audit.frontier import Frontier, frontier
-from hardneg.audit.judged import Truth, truth_of_column
+from hardneg.audits.frontier import Frontier, frontier
+from hardneg.audits.judged import Truth, truth_of_column
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.filters import Learned, PositiveMargin, RankWindow, ScoreRange, TeacherThreshold
 from hardneg.filters.columns import is_positive
 from hardneg.negatives import Selection
-from hardneg.negatives.mining import Plan, mine_block
+from hardneg.negatives.plan import Plan, mine_block
 from hardneg.planting.fitting import fit_filters
 from hardneg.planting.planting import plant
 from hardneg.scoring.protocol import Scorer

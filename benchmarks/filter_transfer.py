@@ -24,10 +24,10 @@ from false_negatives import MODEL, SPLITS, single
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.filters import Learned, apply_filters
-from hardneg.filters.answer_model import AnswerModel
 from hardneg.filters.columns import is_positive
+from hardneg.filters.learned.model import AnswerModel
 from hardneg.negatives import Selection, select
-from hardneg.negatives.mining import Plan
+from hardneg.negatives.plan import Plan
 from hardneg.planting.evidence import features_of
 from hardneg.planting.fitting import fit_learned
 from hardneg.planting.planting import Planted, plant

@@ -39,11 +39,11 @@ from hardneg.scoring import BiEncoder, Scorer
 from hardneg.scoring.cross_fitted import CrossFittedTeacher
 from hardneg.scoring.store import stored_scores
 from hardneg.sources import BM25, Dense, Random, Source
-from hardneg.training.curriculum import Curriculum
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.loop import train
-from hardneg.training.queue import Queue
-from hardneg.training.refresh import Refresh
+from hardneg.training.pool.queue import Queue
+from hardneg.training.refresh.settings import Refresh
+from hardneg.training.sampling.curriculum import Curriculum
 from hardneg.training.settings import TrainSettings
 from tables import against, over_seeds
 

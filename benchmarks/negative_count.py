@@ -27,10 +27,10 @@ from filters_training import MEASURE, MODEL, SPLITS, with_trained
 from hardneg.data.reading import read_dataset
 from hardneg.evaluation.significance import compare
 from hardneg.filters import PositiveMargin
-from hardneg.report.pool_sizes import pool_sizes
-from hardneg.report.standalone import standalone
+from hardneg.reports.pool_sizes import pool_sizes
+from hardneg.reports.standalone import standalone
 from hardneg.sources import Dense, Random
-from hardneg.training.queue import Queue
+from hardneg.training.pool.queue import Queue
 from levers import RESULTS as OF_LEVERS
 from levers import Mining, mined, trained_and_measured
 from tables import against, over_seeds

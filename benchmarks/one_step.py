@@ -11,10 +11,10 @@ from accelerate import Accelerator
 from hardneg.data.reading import read_dataset
 from hardneg.models.precision import choose_precision
 from hardneg.models.prompts import prompt_of
-from hardneg.training.batches import MinedNegatives, training_pairs
-from hardneg.training.embedding import TwoTowers, cutting_texts
 from hardneg.training.inputs import load_for_training
+from hardneg.training.passes.embedding import TwoTowers, cutting_texts
 from hardneg.training.plan import TrainingData, plan_steps
+from hardneg.training.sampling.batches import MinedNegatives, training_pairs
 from hardneg.training.settings import TrainSettings
 
 

@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 from hardneg import Dataset, read_dataset
-from hardneg.audit.planted import audit_planted
+from hardneg.audits.planted import audit_planted
 from hardneg.filters import NearDuplicate
 from hardneg.negatives import Selection
-from hardneg.negatives.mining import Plan
+from hardneg.negatives.plan import Plan
 from hardneg.sources import BM25
 
 SHARING = Dataset.without_labels

@@ -31,7 +31,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from hardneg.audit.judged import truth_of_column
+from hardneg.audits.judged import truth_of_column
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.evaluation.retrieval import evaluate
@@ -58,7 +58,7 @@ def _loss(name: str, **options: object) -> Callable[[], dict]:
 
 def _mask(name: str, **options: object) -> Callable[[], dict]:
     def settings() -> dict:
-        from hardneg.training.masks import MASKS
+        from hardneg.training.masks.registry import MASKS
 
         return {"mask": MASKS[name](**options)}
 

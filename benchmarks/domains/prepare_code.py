@@ -13,8 +13,8 @@ from pathlib import Path
 
 from bash_metadata import metadata
 
-from hardneg.data.code.source import code_source
 from hardneg.data.reading import read_dataset
+from hardneg.domains.code.source import code_source
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "ladder"))
 from prepare import cut

@@ -20,17 +20,17 @@ import numpy as np
 import polars as pl
 
 from hardneg.data.dataset import Dataset
-from hardneg.data.interactions import interactions_dataset
-from hardneg.data.interactions_columns import InteractionColumns
-from hardneg.data.interactions_files import read_interactions
-from hardneg.data.interactions_items import read_items
 from hardneg.data.reading import read_dataset
 from hardneg.data.rejections import Rejections
+from hardneg.domains.recommender.build import interactions_dataset
+from hardneg.domains.recommender.columns import InteractionColumns
+from hardneg.domains.recommender.files import read_interactions
+from hardneg.domains.recommender.item_model import build_item_model
+from hardneg.domains.recommender.items import read_items
 from hardneg.evaluation.retrieval import Evaluation, evaluate
 from hardneg.evaluation.row import Row
 from hardneg.evaluation.significance import compare
 from hardneg.filters import NearDuplicate, PositiveMargin
-from hardneg.models.items import build_item_model
 from hardneg.negatives import Selection
 from hardneg.pipeline.mining import mine
 from hardneg.recipe import Recipe

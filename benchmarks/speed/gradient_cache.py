@@ -21,10 +21,10 @@ from hardneg.models.formats import Precision
 from hardneg.models.precision import choose_precision
 from hardneg.models.prompts import prompt_of
 from hardneg.models.resolve import resolve_model
-from hardneg.training.batches import MinedNegatives, training_pairs
-from hardneg.training.embedding import TwoTowers, cutting_texts
 from hardneg.training.inputs import load_for_training
+from hardneg.training.passes.embedding import TwoTowers, cutting_texts
 from hardneg.training.plan import Step, TrainingData
+from hardneg.training.sampling.batches import MinedNegatives, training_pairs
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import compute_gradient
 from measure import HERE, Bar, Figures, Work, alternate, parser, write_result

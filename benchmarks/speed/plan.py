@@ -14,8 +14,8 @@ from pathlib import Path
 
 import corpus
 import growth
+from hardneg.costs import Calibration, Forecast, Sizes, Texts, Workload, forecast
 from hardneg.data.reading import read_dataset
-from hardneg.forecast import Calibration, Forecast, Sizes, Texts, Workload, forecast
 from hardneg.models.resolve import resolve_model
 from hardneg.randomness import permutation
 from measure import Bar, Figures, parser, write_result

@@ -19,7 +19,7 @@ from hardneg.negatives import Selection
 from hardneg.pipeline.mining import mine
 from hardneg.sources import Dense
 from hardneg.training.loop import train
-from hardneg.training.refresh import Mode, Refresh
+from hardneg.training.refresh.settings import Mode, Refresh
 from hardneg.training.settings import TrainSettings
 from measure import Bar, Figures, Work, alternate, parser, write_result
 

@@ -19,9 +19,9 @@ from hardneg.models.resolve import resolve_model
 from hardneg.negatives import Selection
 from hardneg.pipeline.mining import mine
 from hardneg.sources import BM25
-from hardneg.training.batches import training_pairs
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.loop import train
+from hardneg.training.sampling.batches import training_pairs
 from hardneg.training.settings import TrainSettings
 from measure import HERE, Bar, Figures, Work, alternate, parser, write_result
 

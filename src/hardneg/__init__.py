@@ -6,6 +6,8 @@ Names are loaded when they are first used, so that importing hardneg loads neith
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from hardneg import moved
+
 if TYPE_CHECKING:
     from hardneg.data.dataset import Dataset
     from hardneg.data.reading import read_dataset
@@ -53,6 +55,8 @@ _HOME = {
     "split_dataset": "hardneg.data.splitting",
     "train": "hardneg.pipeline.training",
 }
+
+moved.install()
 
 
 def __getattr__(name: str) -> object:

@@ -10,12 +10,13 @@ import pytest
 
 from counting_scorer import Counting
 from hardneg.data.dataset import Dataset
-from hardneg.filters import FILTERS, Filter, apply_filters
-from hardneg.filters.answer_model import AnswerModel, fit_classifier
+from hardneg.filters import Filter, apply_filters
 from hardneg.filters.apply import ANNOTATIONS
 from hardneg.filters.columns import is_positive
-from hardneg.filters.features import Features
+from hardneg.filters.learned.features import Features
+from hardneg.filters.learned.model import AnswerModel, fit_classifier
 from hardneg.filters.protocol import Annotating, Relabelling
+from hardneg.recipe.rooms import FILTER
 
 SETTINGS = {
     "known_positives": [{}],
@@ -37,7 +38,9 @@ SETTINGS = {
     "learned": [{}, {"relabel": True, "relabel_above": 0.2}],
     "later_turns": [{}],
 }
-EACH = [pytest.param((name, each), id=f"{name}-{i}") for name in FILTERS for i, each in enumerate(SETTINGS[name])]
+EACH = [
+    pytest.param((name, each), id=f"{name}-{i}") for name in FILTER.members for i, each in enumerate(SETTINGS[name])
+]
 
 
 @pytest.fixture
@@ -86,19 +89,19 @@ def filter_(request, candidates, tiny, tmp_path):
         model = AnswerModel(features, (classifier,) * 2, 1.0, 0.0, labelled=0.5, threshold=0.5, seed=0, group=None)
         model.save(tmp_path / "model.joblib")
         settings = settings | {"fitted": str(tmp_path / "model.joblib")}
-    return FILTERS[name](**settings)
+    return FILTER.members[name](**settings)
 
 
 def test_every_filter_of_the_room_is_tried_here():
-    assert SETTINGS.keys() == FILTERS.keys()
+    assert SETTINGS.keys() == FILTER.members.keys()
 
 
 @pytest.mark.parametrize("filter_", EACH, indirect=True)
 class TestFilter:
     def test_it_is_a_frozen_dataclass_under_its_own_name(self, filter_):
         assert isinstance(filter_, Filter)
-        assert FILTERS[filter_.name] is type(filter_)
-        assert filter_ == eval(repr(filter_), {cls.__name__: cls for cls in (*FILTERS.values(), Counting)})
+        assert FILTER.members[filter_.name] is type(filter_)
+        assert filter_ == eval(repr(filter_), {cls.__name__: cls for cls in (*FILTER.members.values(), Counting)})
         for field in dataclasses.fields(filter_):
             with pytest.raises(dataclasses.FrozenInstanceError):
                 setattr(filter_, field.name, None)

@@ -1,4 +1,4 @@
-"""What holds for every entry of `SOURCES`."""
+"""What holds for every entry of `SOURCE`."""
 
 import hashlib
 from dataclasses import FrozenInstanceError
@@ -9,8 +9,9 @@ import pytest
 
 from hardneg.data.dataset import Dataset
 from hardneg.evaluation.trec import write_run
+from hardneg.recipe.rooms import SOURCE
 from hardneg.scoring import Scorer
-from hardneg.sources import SOURCES, Dense, Source, identity
+from hardneg.sources import Dense, Source, identity
 
 BLOCK = np.arange(9, dtype=np.int32)
 
@@ -61,10 +62,10 @@ def corpus() -> Dataset:
     return Dataset.from_tables(queries, documents, qrels)
 
 
-@pytest.fixture(params=sorted(SOURCES))
+@pytest.fixture(params=sorted(SOURCE.members))
 def source(request, corpus, tmp_path, monkeypatch) -> Source:
     monkeypatch.setattr(Dense, "encoder", lambda _: ENCODER)
-    kind = SOURCES[request.param]
+    kind = SOURCE.members[request.param]
     if request.param == "dense":
         return kind(model="any")
     if request.param == "vectors":
@@ -72,7 +73,7 @@ def source(request, corpus, tmp_path, monkeypatch) -> Source:
         np.save(tmp_path / "queries.npy", ENCODER.encode_queries(corpus.query_texts.to_list()))
         return kind(tmp_path / "documents.npy", tmp_path / "queries.npy")
     if request.param == "run":
-        found = SOURCES["random"](seed=5).retrieve(corpus, BLOCK[:7], 30)
+        found = SOURCE.members["random"](seed=5).retrieve(corpus, BLOCK[:7], 30)
         names = {"query_id": "q" + pl.col("query").cast(str), "doc_id": "d" + pl.col("document").cast(str)}
         write_run(found.with_columns(**names, score=1.0 / pl.col("rank")), tmp_path / "run.trec", tag="test")
         return kind(tmp_path / "run.trec")
@@ -83,7 +84,7 @@ def source(request, corpus, tmp_path, monkeypatch) -> Source:
 
 def test_satisfies_the_protocol_under_its_own_name(source):
     assert isinstance(source, Source)
-    assert source.name in SOURCES
+    assert source.name in SOURCE.members
     assert repr(source).startswith(type(source).__name__)
     with pytest.raises(FrozenInstanceError):
         source.name = "other"

@@ -7,12 +7,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from hardneg.audit.planted import audit_planted
+from hardneg.audits.planted import audit_planted
 from hardneg.cli import main
 from hardneg.data.dataset import Dataset
 from hardneg.filters import NearDuplicate
 from hardneg.negatives import Selection
-from hardneg.negatives.mining import Plan
+from hardneg.negatives.plan import Plan
 from hardneg.pipeline.mining import mine
 from hardneg.sources import BM25
 from labelled_toy import labelled_toy

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from answer_toy import answer_toy
-from hardneg.audit.calibrate import calibrate
+from hardneg.audits.calibrate import calibrate
 from hardneg.cli.app import main
 from hardneg.filters import Learned
 from hardneg.negatives import Selection
-from hardneg.negatives.mining import Plan
+from hardneg.negatives.plan import Plan
 from hardneg.sources import BM25
 
 

@@ -11,10 +11,10 @@ from hardneg.cli import main
 from hardneg.data.dataset import Dataset
 from hardneg.evaluation.correction import holm
 from hardneg.evaluation.significance import compare
-from hardneg.ladder.work import do_task
+from hardneg.ladders.work import do_task
 from hardneg.progress import showing
-from hardneg.report.page import sections
-from hardneg.report.write import read_contents
+from hardneg.reports.page import sections
+from hardneg.reports.write import read_contents
 from stopping import StopDuring, weights
 
 RUNGS = ["zero_shot", "in_batch", "mined_filtered", "refresh", "mix"]
@@ -40,7 +40,7 @@ def done():
         do_task(folder, task)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hardneg.ladder.processes.in_process", lambda command: work)
+        patch.setattr("hardneg.ladders.processes.in_process", lambda command: work)
         yield tasks
 
 
@@ -194,7 +194,7 @@ def test_nothing_begins_before_the_plan_was_agreed_to(ladder, tmp_path, done, ca
 
 def test_a_rung_that_fails_stops_no_other_and_is_tried_again(ladder, tmp_path, done, capsys, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("hardneg.ladder.work.train_stages", lambda *_, **__: 1 / 0)
+        patch.setattr("hardneg.ladders.work.train_stages", lambda *_, **__: 1 / 0)
         assert ladder(tmp_path, "--budget-steps", 2, "--yes", "--json") == 1
     rungs = by_name(json.loads(capsys.readouterr().out))
     assert (rungs["in_batch"]["state"], rungs["zero_shot"]["state"]) == ("failed", "done")

@@ -1,7 +1,7 @@
 import pytest
 
 from hardneg.cli import main
-from hardneg.forecast import Calibration
+from hardneg.costs import Calibration
 
 STAGE = {"once_s": 1.0, "block_s": 100.0, "memory_gb": 0.5}
 FOUND = {"start_s": 2.0, "block_bytes": 1_000, "read": STAGE, "bm25": STAGE, "vectors": STAGE, "filters": STAGE}

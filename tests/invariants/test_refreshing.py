@@ -13,15 +13,15 @@ from sentence_transformers import SentenceTransformer
 from crashing_source import Crashing
 from hardneg.errors import Interrupted, RunError
 from hardneg.negatives import Selection
-from hardneg.negatives.mining import Plan, mine_block
+from hardneg.negatives.plan import Plan, mine_block
 from hardneg.progress import showing
 from hardneg.sources import BM25, Dense
 from hardneg.training import supply
-from hardneg.training.curriculum import Curriculum
 from hardneg.training.loop import train
-from hardneg.training.queue import Queue
-from hardneg.training.refresh import Refresh
-from hardneg.training.rounds import Rounds
+from hardneg.training.pool.queue import Queue
+from hardneg.training.refresh.settings import Refresh
+from hardneg.training.refresh.store import Rounds
+from hardneg.training.sampling.curriculum import Curriculum
 from hardneg.training.settings import TrainSettings
 from stopping import StopAfter, weights
 from tiny_model import build_tiny_model

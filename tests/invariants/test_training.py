@@ -14,11 +14,11 @@ from sentence_transformers import SentenceTransformer
 from hardneg.data.dataset import Dataset
 from hardneg.errors import Interrupted, ModelError, RunError
 from hardneg.progress import showing
-from hardneg.training.batches import MinedNegatives, assemble, training_pairs
-from hardneg.training.embedding import TwoTowers
 from hardneg.training.loop import train
+from hardneg.training.passes.embedding import TwoTowers
 from hardneg.training.plan import Step, TrainingData, plan_steps
-from hardneg.training.queue import Queue
+from hardneg.training.pool.queue import Queue
+from hardneg.training.sampling.batches import MinedNegatives, assemble, training_pairs
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import compute_gradient
 from tiny_model import build_tiny_model

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, bootstrap
 
-from hardneg.audit.intervals import ratios, wilson
-from hardneg.audit.unlabelled import estimated, p_unlabelled
+from hardneg.audits.intervals import ratios, wilson
+from hardneg.audits.unlabelled import estimated, p_unlabelled
 
 
 @pytest.mark.parametrize(("count", "n"), [(0, 10), (10, 10), (1, 7), (30, 200), (199, 1000)])

@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from hardneg.errors import RecipeError
-from hardneg.ladder.rungs import Shared, build_rungs, shipped_rungs, with_preset_rung
+from hardneg.ladders.rungs import Shared, build_rungs, shipped_rungs, with_preset_rung
 from hardneg.recipe import Recipe, shipped_presets
 from hardneg.recipe.files import read_toml
 from hardneg.sources import Related

@@ -12,16 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardneg.data.code.source import code_source
+from hardneg.domains.code.source import code_source
 from hardneg.errors import RecipeError
-from hardneg.filters import FILTERS, NearDuplicate, PositiveMargin
+from hardneg.filters import NearDuplicate, PositiveMargin
 from hardneg.losses import KL, InfoNCE, Triplet, WeightedSum
 from hardneg.place import nearest
 from hardneg.recipe import FromCode, FromPython, Recipe, shipped_recipes
 from hardneg.recipe.reference import reference, updated
+from hardneg.recipe.rooms import FILTER
 from hardneg.recipe.toml import toml_text
 from hardneg.sources import BM25, Dense
-from hardneg.training.queue import Queue
+from hardneg.training.pool.queue import Queue
 from hardneg.training.settings import LATER_SETTINGS, uncounted
 
 FULL = """
@@ -651,7 +652,7 @@ def test_a_page_without_a_place_for_the_reference_is_left_alone():
 
 def test_the_reference_explains_every_key():
     assert not re.findall(r"^\| `\w+` \| .* \|  \|$", reference(), re.MULTILINE)
-    assert all(f'`use = "{name}"`' in reference() for name in FILTERS)
+    assert all(f'`use = "{name}"`' in reference() for name in FILTER.members)
 
 
 def test_the_recipes_in_the_docs_load(load):

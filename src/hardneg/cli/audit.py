@@ -14,17 +14,17 @@ from hardneg.cli.display import progress
 from hardneg.cli.joined import AllowOtherData
 from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Preset, Quiet, ResultsIn, Seed, SkipInvalid, Yes
-from hardneg.cli.planning import check_floor, read_recipe, read_scorer
+from hardneg.cli.recipe_options import check_floor, read_recipe, read_scorer
 from hardneg.data.layout import Layout
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from hardneg.audit.frontier import Frontier
-    from hardneg.audit.planted import Audit, Fit
-    from hardneg.audit.sampled import Judged
+    from hardneg.audits.frontier import Frontier
+    from hardneg.audits.planted import Audit, Fit
+    from hardneg.audits.sampled import Judged
     from hardneg.data.dataset import Dataset
-    from hardneg.negatives.mining import Plan
+    from hardneg.negatives.plan import Plan
     from hardneg.pipeline.asking import Bill
     from hardneg.scoring import Scorer
 
@@ -90,7 +90,7 @@ def audit(
     Without further options some labelled positives are hidden, negatives are mined as usual, and the hidden answers
     among them are counted.
     """
-    from hardneg.audit.sampled import draw
+    from hardneg.audits.sampled import draw
     from hardneg.cli.audit_display import show
     from hardneg.data.reading import read_dataset
     from hardneg.errors import RecipeError
@@ -178,8 +178,8 @@ def _check_needs(needs: dict[str, tuple[object, str, object]]) -> None:
 
 
 def _check_values(share: float, floor: float, plot: Path | None, write: Path | None) -> None:
-    from hardneg.audit.plot import check_plot
-    from hardneg.audit.verdicts import check_name
+    from hardneg.audits.plot import check_plot
+    from hardneg.audits.verdicts import check_name
     from hardneg.errors import RecipeError
 
     if not 0 < share < 1:
@@ -211,8 +211,8 @@ def _audit(
     options: dict[str, Any],
     planting: dict[str, Any],
 ) -> "Audit":
-    from hardneg.audit.judged import audit_judged, fuller_labels, truth_of_column
-    from hardneg.audit.planted import audit_planted
+    from hardneg.audits.judged import audit_judged, fuller_labels, truth_of_column
+    from hardneg.audits.planted import audit_planted
 
     if judged is not None:
         return audit_judged(data, plan, fuller_labels(data, judged), **options)
@@ -222,15 +222,15 @@ def _audit(
 
 
 def _frontier(data: "Dataset", plan: "Plan", judge: "Scorer | None", options: dict[str, Any]) -> "Frontier":
-    from hardneg.audit.frontier import frontier
-    from hardneg.audit.sweep import sweep, teacher_thresholds
+    from hardneg.audits.frontier import frontier
+    from hardneg.audits.sweep import sweep, teacher_thresholds
 
     further = () if judge is None else teacher_thresholds(judge)
     return frontier(data, sweep(plan, score=options["score"], further=further), **options)
 
 
 def _read(path: Path, data: "Dataset") -> "Judged":
-    from hardneg.audit.sampled import read_sample
+    from hardneg.audits.sampled import read_sample
 
     return read_sample(path, data)
 
@@ -269,8 +269,8 @@ def _sample(
     agree: "Callable[[Sequence[Bill]], None]",
 ) -> "Judged | Path":
     """Write a sample down, or have it judged, or both."""
-    from hardneg.audit.sampled import judge as judge_sample
-    from hardneg.audit.sampled import write_sample
+    from hardneg.audits.sampled import judge as judge_sample
+    from hardneg.audits.sampled import write_sample
     from hardneg.pipeline.asking import bill
     from hardneg.scoring.protocol import Priced
 

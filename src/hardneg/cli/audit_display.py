@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from hardneg.audit.frontier import Frontier
-    from hardneg.audit.planted import Audit
-    from hardneg.audit.sampled import Judged
-    from hardneg.audit.unlabelled import Unlabelled
+    from hardneg.audits.frontier import Frontier
+    from hardneg.audits.planted import Audit
+    from hardneg.audits.sampled import Judged
+    from hardneg.audits.unlabelled import Unlabelled
 
 _GROUPS = 20  # a column such as the user has hundreds
 _SHARES = ("contamination", "leakage", "retrieved", "coverage")
@@ -29,8 +29,8 @@ def said(out: Path) -> str:
 
 
 def _show(found: "Audit | Frontier | Judged | Path", *, as_json: bool, plot: Path | None) -> None:
-    from hardneg.audit.frontier import Frontier
-    from hardneg.audit.planted import Audit
+    from hardneg.audits.frontier import Frontier
+    from hardneg.audits.planted import Audit
 
     if isinstance(found, Path):
         typer.echo(dumps({"kind": "sample", "path": str(found)}) if as_json else _how_to_fill_in(found))

@@ -10,11 +10,11 @@ from hardneg.cli.consent import consent
 from hardneg.cli.display import progress
 from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Preset, Quiet, ResultsIn, Seed, SkipInvalid, Yes
-from hardneg.cli.planning import check_floor, read_recipe, read_scorer
+from hardneg.cli.recipe_options import check_floor, read_recipe, read_scorer
 from hardneg.data.layout import Layout
 
 if TYPE_CHECKING:
-    from hardneg.audit.calibrate import Calibration
+    from hardneg.audits.calibrate import Calibration
 
 
 @reads_dataset
@@ -50,8 +50,8 @@ def calibrate(
 
     Hides labelled positives, tries the known filters and the learned one, and prints the recipe lines of the best.
     """
-    from hardneg.audit.calibrate import calibrate as find
-    from hardneg.audit.plot import check_plot
+    from hardneg.audits.calibrate import calibrate as find
+    from hardneg.audits.plot import check_plot
     from hardneg.data.reading import read_dataset
     from hardneg.errors import RecipeError
     from hardneg.pipeline.asking import audit_bills

@@ -87,9 +87,9 @@ def code(
     quiet: Quiet = False,
 ) -> None:
     """Build a code-search dataset from source trees: docstring or leading comment → definition, split by file."""
-    from hardneg.data.code.definition import KINDS
-    from hardneg.data.code.languages import LANGUAGES
-    from hardneg.data.code.source import code_source
+    from hardneg.domains.code.definition import KINDS
+    from hardneg.domains.code.languages import LANGUAGES
+    from hardneg.domains.code.source import code_source
 
     refuse_taken(out)
     with progress(quiet=quiet):

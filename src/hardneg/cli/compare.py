@@ -29,7 +29,7 @@ def compare(
 
     The p-values are corrected for the number of comparisons.
     """
-    from hardneg.ladder.runs import compare_runs
+    from hardneg.ladders.runs import compare_runs
 
     with progress(quiet=quiet or json):
         found = compare_runs(runs, out=out, seed=seed or 0, allow_other_data=allow_other_data)

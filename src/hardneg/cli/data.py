@@ -96,7 +96,7 @@ def sections(
 ) -> None:
     """Cut legal documents into sections that know their document, path, parent and defined terms."""
     from hardneg.data.reading import read_dataset
-    from hardneg.data.sectioning import by_section
+    from hardneg.domains.legal.sectioning import by_section
 
     refuse_taken(out)
     with progress(quiet=quiet or as_json):
@@ -167,14 +167,14 @@ def conversations(
     quiet: Quiet = False,
 ) -> None:
     """Build a dataset whose queries have a history, or write those of a dataset in another form."""
-    from hardneg.data.conversations import (
+    from hardneg.data.reading import read_dataset
+    from hardneg.data.rejections import Rejections
+    from hardneg.domains.conversation.build import (
         DEFAULT_FORM,
         in_conversation_form,
         is_conversation_file,
         read_conversations,
     )
-    from hardneg.data.reading import read_dataset
-    from hardneg.data.rejections import Rejections
 
     refuse_taken(out)
     mapping = None

@@ -11,7 +11,7 @@ from hardneg.cli.display import progress
 from hardneg.cli.options import Json, Out, Quiet, Seed, SkipInvalid
 
 if TYPE_CHECKING:
-    from hardneg.data.interactions import Counts
+    from hardneg.domains.recommender.build import Counts
 
 
 def interactions(
@@ -111,13 +111,13 @@ def interactions(
     quiet: Quiet = False,
 ) -> None:
     """Build a recommender's dataset: a user's history asks, the item taken next answers."""
-    from hardneg.data.interactions import interactions_dataset
-    from hardneg.data.interactions_columns import InteractionColumns
-    from hardneg.data.interactions_files import Order, read_interactions
-    from hardneg.data.interactions_items import read_items
-    from hardneg.data.interactions_splits import Splits
-    from hardneg.data.interactions_text import TextForm
     from hardneg.data.rejections import Rejections
+    from hardneg.domains.recommender.build import interactions_dataset
+    from hardneg.domains.recommender.columns import InteractionColumns
+    from hardneg.domains.recommender.files import Order, read_interactions
+    from hardneg.domains.recommender.items import read_items
+    from hardneg.domains.recommender.splits import Splits
+    from hardneg.domains.recommender.text import TextForm
     from hardneg.errors import DatasetError
     from hardneg.models.installed import check_installed
 
@@ -151,7 +151,7 @@ def interactions(
         mappings["interactions"] = mapping.more(notes=[counts.positive])
         data = replace(data, skipped=dict(rejections.counts))
         if model is not None:
-            from hardneg.models.items import build_item_model
+            from hardneg.domains.recommender.item_model import build_item_model
 
             build_item_model(data, model, dimension=dimension, seed=seed or 0)
     more = {"interactions": asdict(counts), "mapping": {name: each.as_dict() for name, each in mappings.items()}}

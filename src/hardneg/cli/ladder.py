@@ -14,8 +14,8 @@ from hardneg.data.layout import Layout
 
 if TYPE_CHECKING:
     from hardneg.data.dataset import Dataset
-    from hardneg.ladder.prepare import Wanted
-    from hardneg.ladder.rungs import Shared
+    from hardneg.ladders.prepare import Wanted
+    from hardneg.ladders.rungs import Shared
 
 
 @reads_dataset
@@ -92,14 +92,14 @@ def ladder(
     from hardneg.data.reading import read_dataset
     from hardneg.errors import RunError
     from hardneg.files import check_folder
-    from hardneg.ladder.bills import judge_bills
-    from hardneg.ladder.climb import climb, was_agreed, write_agreed
-    from hardneg.ladder.plan import Budget
-    from hardneg.ladder.prepare import Wanted, draft, prepare
-    from hardneg.ladder.processes import in_process
-    from hardneg.ladder.results import summarise
-    from hardneg.ladder.splits import choose_splits
-    from hardneg.report.write import write_report
+    from hardneg.ladders.bills import judge_bills
+    from hardneg.ladders.climb import climb, was_agreed, write_agreed
+    from hardneg.ladders.plan import Budget
+    from hardneg.ladders.prepare import Wanted, draft, prepare
+    from hardneg.ladders.processes import in_process
+    from hardneg.ladders.results import summarise
+    from hardneg.ladders.splits import choose_splits
+    from hardneg.reports.write import write_report
     from hardneg.runs.record import recording
 
     check_folder(out)
@@ -172,7 +172,7 @@ def _shared(
 ) -> "Shared":
     """Put together what all rungs share, from a recipe and from options, which go before it."""
     from hardneg.cli.components import parse_component
-    from hardneg.ladder.rungs import Shared, shared_of
+    from hardneg.ladders.rungs import Shared, shared_of
     from hardneg.recipe import Recipe
 
     changes: dict[str, Any] = {"dataset": dataset, "seed": seed, **given(model=model and from_here(model))}
@@ -210,7 +210,7 @@ def _with_test_split(
 
 
 def _rungs(names: list[str] | None, preset: str | None) -> tuple[str, ...] | None:
-    from hardneg.ladder.rungs import shipped_rungs, with_preset_rung
+    from hardneg.ladders.rungs import shipped_rungs, with_preset_rung
     from hardneg.place import Place
     from hardneg.recipe.presets import read_preset
 

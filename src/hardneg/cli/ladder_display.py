@@ -12,8 +12,8 @@ from hardneg.errors import Interrupted, RecipeError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from hardneg.ladder.climb import Turn
-    from hardneg.ladder.plan import LadderPlan, Task
+    from hardneg.ladders.climb import Turn
+    from hardneg.ladders.plan import LadderPlan, Task
     from hardneg.pipeline.asking import Bill
 
 _WIDTH = 116  # of the widest table; a terminal that has less gets fewer columns
@@ -60,7 +60,7 @@ def show_plan(plan: "LadderPlan") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from hardneg.ladder.budget import overview
+    from hardneg.ladders.budget import overview
 
     trainings = f"{len(plan.seeds)} training{'s' if len(plan.seeds) > 1 else ''}"
     table = Table(title=f"The plan: {trainings} of each rung", title_justify="left")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from hardneg.cli.display import progress
 from hardneg.errors import HardnegError, Interrupted
-from hardneg.ladder.processes import end_with_input
-from hardneg.ladder.work import do_task
+from hardneg.ladders.processes import end_with_input
+from hardneg.ladders.work import do_task
 
 
 def main(arguments: list[str]) -> int:

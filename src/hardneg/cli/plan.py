@@ -10,7 +10,7 @@ from hardneg.cli.options import Json, Quiet, SkipInvalid, from_here
 from hardneg.data.layout import Layout
 
 if TYPE_CHECKING:
-    from hardneg.forecast import Forecast, Texts, Workload
+    from hardneg.costs import Forecast, Texts, Workload
 
 
 @reads_dataset
@@ -58,8 +58,8 @@ def plan(
     layout: Layout,
 ) -> None:
     """Predict time, memory, disk and number of machines from short trials on this machine."""
+    from hardneg.costs import Calibration, Workload, forecast
     from hardneg.errors import RecipeError
-    from hardneg.forecast import Calibration, Workload, forecast
     from hardneg.models.store import cache_folder
 
     if hours is not None and not hours > 0:
@@ -94,9 +94,9 @@ def plan(
 def _texts(
     dataset: str | None, document_tokens: int | None, query_tokens: int | None, *, layout: Layout, skip_invalid: bool
 ) -> "tuple[Texts, tuple[int, int]]":
+    from hardneg.costs import Texts
     from hardneg.data.reading import read_dataset
     from hardneg.errors import RecipeError
-    from hardneg.forecast import Texts
 
     if dataset is None:
         return Texts.made(document_tokens=document_tokens or 128, query_tokens=query_tokens or 16), (0, 0)
@@ -119,7 +119,7 @@ def _print_json(found: "Forecast", work: "Workload", texts: "Texts", hours: floa
     from dataclasses import asdict
     from json import dumps
 
-    from hardneg.forecast.machine import identity
+    from hardneg.costs.machine import identity
 
     more = {} if hours is None else {"hours": hours, "machines": found.machines(hours)}
     typer.echo(dumps({"work": asdict(work), "texts": texts.about, "machine": identity(), **found.as_dict(), **more}))
@@ -129,7 +129,7 @@ def _show(found: "Forecast", hours: float | None, texts: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from hardneg.forecast.machine import free_gb, memory_gb
+    from hardneg.costs.machine import free_gb, memory_gb
     from hardneg.models.store import cache_folder
 
     table = Table(title="What it will cost on a machine like this one", title_justify="left")

@@ -30,10 +30,10 @@ def report(
 ) -> None:
     """Write one page that shows what was mined, what was refused and why, and what it did to the model."""
     from hardneg.data.reading import read_dataset
-    from hardneg.report.write import check_report, write_report
+    from hardneg.reports.write import check_report, write_report
 
     check_report()
-    from hardneg.report.examples import Caps
+    from hardneg.reports.examples import Caps
 
     with progress(quiet=quiet or json):
         data = None if dataset is None else read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)

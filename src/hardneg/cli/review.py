@@ -53,8 +53,8 @@ def review(
     """Judge suspected false negatives on a page that only this machine can open."""
     from hardneg.data.reading import read_dataset
     from hardneg.pipeline.verdicts import use_verdicts, with_verdicts
-    from hardneg.review.desk import opened_desk
     from hardneg.review.serving import check_installed, serve
+    from hardneg.review.session import opened_desk
     from hardneg.review.store import database_of
     from hardneg.review.verdicts import export_verdicts, read_judged
     from hardneg.runs.joining import check_data
@@ -86,7 +86,7 @@ def review(
 
 
 def _check_export(path: Path) -> None:
-    from hardneg.audit.verdicts import check_name
+    from hardneg.audits.verdicts import check_name
 
     check_name(path)
 

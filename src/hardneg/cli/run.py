@@ -78,7 +78,7 @@ def run(
 def _show_noticed(result: "Result", teachers: "Sequence[Scorer]") -> None:
     """Say on stderr what mining and training found, each finding once, and where the dataset's own negatives served."""
     from hardneg.pipeline.dealing import told_dealt
-    from hardneg.report.read_run import read_trained
+    from hardneg.reports.read_run import read_trained
     from hardneg.runs.mining_findings import read_mining_findings
     from hardneg.scoring.weak_teachers import weak_teachers
 

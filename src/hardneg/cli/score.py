@@ -10,7 +10,7 @@ from hardneg.cli.display import progress, show_findings
 from hardneg.cli.joined import AllowOtherData, mined_for
 from hardneg.cli.layout_options import reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Quiet, SkipInvalid, Yes
-from hardneg.cli.planning import read_scorer
+from hardneg.cli.recipe_options import read_scorer
 from hardneg.data.layout import Layout
 
 if TYPE_CHECKING:

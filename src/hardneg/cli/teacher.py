@@ -14,7 +14,7 @@ from hardneg.data.layout import Layout
 
 if TYPE_CHECKING:
     from hardneg.sources import Source
-    from hardneg.teaching.training import Taught
+    from hardneg.teachers.training import Taught
 
 teacher_app = typer.Typer(help="Train a cross-encoder that judges what was mined.", no_args_is_help=True)
 
@@ -75,8 +75,8 @@ def train(
     from hardneg.data.reading import read_dataset
     from hardneg.runs.record import recording
     from hardneg.scoring.weak_teachers import weak_teacher
-    from hardneg.teaching.settings import TeacherSettings
-    from hardneg.teaching.training import train_teacher
+    from hardneg.teachers.settings import TeacherSettings
+    from hardneg.teachers.training import train_teacher
 
     options = given(folds=folds, group=group, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
     options |= given(max_tokens=max_tokens, negatives_per_query=negatives_per_query, max_pairs=max_pairs)
@@ -90,7 +90,7 @@ def train(
         found = None
         if source is not None:
             from hardneg.scoring.cross_fitted import CrossFittedTeacher
-            from hardneg.teaching.reranking import rerank
+            from hardneg.teachers.reranking import rerank
 
             teacher = CrossFittedTeacher(out, precision=settings.precision)
             reranking = rerank(data, source, teacher, split=split, depth=depth, max_queries=evaluate, seed=seed)

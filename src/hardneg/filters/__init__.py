@@ -1,11 +1,9 @@
 """Why a candidate may not be a negative."""
 
 from hardneg.filters.apply import apply_filters
-from hardneg.filters.duplicate_code import DuplicateCode
 from hardneg.filters.empty import Empty
 from hardneg.filters.known_positives import KnownPositives
-from hardneg.filters.later_turns import LaterTurns
-from hardneg.filters.learned import Learned
+from hardneg.filters.learned.filter import Learned
 from hardneg.filters.near_duplicate import NearDuplicate
 from hardneg.filters.positive_margin import PositiveMargin
 from hardneg.filters.protocol import Filter
@@ -20,23 +18,19 @@ FILTERS = {
     "query_itself": QueryItself,
     "empty": Empty,
     "near_duplicate": NearDuplicate,
-    "duplicate_code": DuplicateCode,
     "rank_window": RankWindow,
     "positive_margin": PositiveMargin,
     "score_range": ScoreRange,
     "shared_value": SharedValue,
     "teacher_threshold": TeacherThreshold,
     "learned": Learned,
-    "later_turns": LaterTurns,
 }
 
 __all__ = [
     "FILTERS",
-    "DuplicateCode",
     "Empty",
     "Filter",
     "KnownPositives",
-    "LaterTurns",
     "Learned",
     "NearDuplicate",
     "PositiveMargin",

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from jaxtyping import Bool, Integer
 
 from hardneg.filters.shingles import Shingles
-from hardneg.search.compiled import compiled
+from hardneg.search._kernels.compiled import compiled
 
 
 def shares_enough(

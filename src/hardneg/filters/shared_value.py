@@ -11,7 +11,7 @@ from scipy import sparse
 from hardneg.data.corpus import of_texts
 from hardneg.data.dataset import Dataset
 from hardneg.data.metadata import columns_digest, required_column
-from hardneg.sources.kinship import incidence
+from hardneg.sources.shared_values import incidence
 
 
 @dataclass(frozen=True)

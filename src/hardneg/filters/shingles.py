@@ -11,7 +11,7 @@ from hardneg.data.corpus import of_texts
 from hardneg.data.dataset import Dataset
 from hardneg.data.text import normalised
 from hardneg.progress import task
-from hardneg.search.compiled import ahead, compiled
+from hardneg.search._kernels.compiled import ahead, compiled
 
 _SLICE = 16_384
 

@@ -19,14 +19,14 @@ from hardneg.data.dataset import Dataset
 from hardneg.filters import Filter, Learned, apply_filters
 from hardneg.filters.protocol import Scoring
 from hardneg.losses.distilling import needs_teacher
-from hardneg.negatives.mining import Plan
+from hardneg.negatives.plan import Plan
 from hardneg.pipeline.scores import pairs_to_score
 from hardneg.planting.evidence import plantings_of
 from hardneg.planting.planting import Planted
 from hardneg.progress import task
 from hardneg.recipe import Recipe, Stage
 from hardneg.recipe.plan import plan_of
-from hardneg.scoring.llm_cost import Estimate
+from hardneg.scoring.llm.cost import Estimate
 from hardneg.scoring.protocol import Priced
 from hardneg.sources import Random, gather
 

@@ -23,7 +23,7 @@ from hardneg.files import check_folder, replacing
 from hardneg.filters import Filter, Learned
 from hardneg.models.store import cache_folder
 from hardneg.negatives import Selection
-from hardneg.negatives.mining import Plan, mine_block
+from hardneg.negatives.plan import Plan, mine_block
 from hardneg.pipeline.funnel import funnel
 from hardneg.pipeline.verdicts import Used, judged_answers, use_verdicts, verdicts_digest, with_verdicts
 from hardneg.place import Place

@@ -14,14 +14,14 @@ from hardneg.errors import RecipeError
 from hardneg.evaluation.retrieval import evaluate
 from hardneg.evaluation.row import Row
 from hardneg.evaluation.significance import compare
-from hardneg.pipeline.before_work import check_files, check_parts
 from hardneg.pipeline.chain import in_batch_rows, opened, planned_stages, stage_rows, train_stages, training_place
 from hardneg.pipeline.dealing import with_test_split
 from hardneg.pipeline.mining import Mined
+from hardneg.pipeline.preflight import check_files, check_parts
 from hardneg.pipeline.verdicts import labelled_for
 from hardneg.recipe import FromCode, FromPath, FromPython, Recipe, Stage
 from hardneg.recipe.trust import measuring_with
-from hardneg.report.write import write_report
+from hardneg.reports.write import write_report
 from hardneg.runs import layout
 from hardneg.runs.folder import RunFolder, link_tree
 from hardneg.runs.joining import data_of

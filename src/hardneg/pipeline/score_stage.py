@@ -14,7 +14,7 @@ from hardneg.runs.folder import RunFolder
 from hardneg.runs.parts import read_parts
 from hardneg.scoring.protocol import Scorer, Storable
 from hardneg.scoring.score_table import known_squashed
-from hardneg.training.batches import training_pairs
+from hardneg.training.sampling.batches import training_pairs
 
 
 def check_teachers(recipe: Recipe) -> None:

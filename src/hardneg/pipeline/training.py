@@ -10,7 +10,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
 from hardneg.errors import RecipeError
 from hardneg.models.given import Loaded
-from hardneg.negatives.mining import Plan
+from hardneg.negatives.plan import Plan
 from hardneg.pipeline.mining import Mined
 from hardneg.runs.found import with_found
 from hardneg.training.settings import TrainSettings

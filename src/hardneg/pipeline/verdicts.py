@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import polars as pl
 
-from hardneg.audit.verdicts import read_verdicts
+from hardneg.audits.verdicts import read_verdicts
 from hardneg.data.dataset import Dataset
 from hardneg.data.text import digest
 from hardneg.recipe import MineSettings

@@ -12,12 +12,12 @@ from jaxtyping import Bool, Float32, Float64, Int64
 from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError
 from hardneg.filters import apply_filters
-from hardneg.filters.answer_model import cross_fitted, fit_classifier, fold_of, sigmoid
 from hardneg.filters.columns import is_positive
-from hardneg.filters.features import Features
-from hardneg.filters.learned import Learned
-from hardneg.filters.neighbours import TextVectors
-from hardneg.negatives.mining import Plan
+from hardneg.filters.learned.features import Features
+from hardneg.filters.learned.filter import Learned
+from hardneg.filters.learned.model import cross_fitted, fit_classifier, fold_of, sigmoid
+from hardneg.filters.learned.neighbours import TextVectors
+from hardneg.negatives.plan import Plan
 from hardneg.planting.planting import Planted, plant
 from hardneg.progress import task
 from hardneg.sources import BM25, gather

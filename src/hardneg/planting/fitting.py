@@ -11,10 +11,10 @@ from jaxtyping import Bool, Float64
 
 from hardneg.data.dataset import Dataset
 from hardneg.files import replacing
-from hardneg.filters.answer_model import AnswerModel, unlabelled
-from hardneg.filters.learned import Learned
+from hardneg.filters.learned.filter import Learned
+from hardneg.filters.learned.model import AnswerModel, unlabelled
 from hardneg.negatives import Selection, select
-from hardneg.negatives.mining import Plan
+from hardneg.negatives.plan import Plan
 from hardneg.planting.evidence import Example, Request, evidence_of
 
 

@@ -1,6 +1,6 @@
 """What a recipe mines, as the plan that mining and its audit take."""
 
-from hardneg.negatives.mining import Plan
+from hardneg.negatives.plan import Plan
 from hardneg.recipe.recipe import Recipe
 from hardneg.recipe.stage import Stage
 

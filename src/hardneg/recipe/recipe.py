@@ -9,7 +9,7 @@ from typing import Any
 
 from hardneg.arguments import check_places, shown
 from hardneg.components import Room, as_table, build, check_keys, pick, settable_fields, typed
-from hardneg.data.code.languages import LANGUAGE_OF
+from hardneg.domains.code.languages import LANGUAGE_OF
 from hardneg.errors import RecipeError
 from hardneg.filters import Filter
 from hardneg.models.given import Loaded, named_model

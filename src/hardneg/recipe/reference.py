@@ -13,11 +13,11 @@ from hardneg.recipe.settings import EvaluateSettings, FromCode, FromPath, FromPy
 from hardneg.recipe.stage import Stage
 from hardneg.recipe.toml import toml_value
 from hardneg.sources import Dense, Random, Related
-from hardneg.training.curriculum import Curriculum
 from hardneg.training.lora import LoRA
-from hardneg.training.queue import Queue
-from hardneg.training.refresh import Refresh
-from hardneg.training.replacement import Replacement
+from hardneg.training.pool.queue import Queue
+from hardneg.training.refresh.settings import Refresh
+from hardneg.training.sampling.curriculum import Curriculum
+from hardneg.training.sampling.replacement import Replacement
 from hardneg.training.settings import TrainSettings
 
 _TABLES: Mapping[str, tuple[type, Rooms]] = {

@@ -4,13 +4,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from hardneg.audit.verdicts import SUFFIXES
-from hardneg.data.code.definition import KINDS
-from hardneg.data.code.languages import LANGUAGES
-from hardneg.data.code.source import code_source
+from hardneg.audits.verdicts import SUFFIXES
 from hardneg.data.dataset import Dataset
 from hardneg.data.layout import Layout
 from hardneg.data.reading import read_dataset
+from hardneg.domains.code.definition import KINDS
+from hardneg.domains.code.languages import LANGUAGES
+from hardneg.domains.code.source import code_source
 from hardneg.errors import RecipeError
 
 Row = Literal["bm25", "zero_shot", "in_batch"]

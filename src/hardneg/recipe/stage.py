@@ -8,9 +8,10 @@ from typing import Self, TypeVar
 
 from hardneg.components import settable_fields
 from hardneg.errors import RecipeError
-from hardneg.filters import FILTERS, Filter
+from hardneg.filters import Filter
 from hardneg.negatives import Selection
 from hardneg.place import nearest
+from hardneg.recipe.rooms import FILTER
 from hardneg.recipe.settings import MineSettings
 from hardneg.sources import Source
 from hardneg.training.settings import TrainSettings
@@ -83,7 +84,7 @@ class Stage:
 
     def _references(self) -> Iterator[tuple[str, str]]:
         """List where hardneg's own parts name a source: (key, name)."""
-        shipped = [each for each in self.filters if type(each) in FILTERS.values()]
+        shipped = [each for each in self.filters if type(each) in FILTER.members.values()]
         parts = [(f"filters: {each.name}", each) for each in shipped]
         for key, part in [*parts, ("select", self.select)]:
             for attribute in ("source", "score"):

@@ -15,7 +15,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hardneg.errors import RunError
-from hardneg.review.desk import Desk
+from hardneg.review.session import Desk
 from hardneg.review.store import Verdict
 
 _STATIC = Path(__file__).parent / "static"

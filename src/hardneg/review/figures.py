@@ -6,8 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from hardneg.audit.agreement import kappa
-from hardneg.audit.intervals import Figure, wilson
+from hardneg.audits.agreement import kappa
+from hardneg.audits.intervals import Figure, wilson
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from hardneg.audit.sampled import draw
+from hardneg.audits.sampled import draw
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
 from hardneg.planting.planting import id_keys

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable
 
 from hardneg.errors import MissingExtraError, RunError
-from hardneg.review.desk import Desk
+from hardneg.review.session import Desk
 
 _LOOPBACK = "127.0.0.1"
 _TOKEN_BYTES = 24

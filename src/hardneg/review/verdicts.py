@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from hardneg.audit.verdicts import VERDICTS_SCHEMA, read_verdicts, write_verdicts
+from hardneg.audits.verdicts import VERDICTS_SCHEMA, read_verdicts, write_verdicts
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
 from hardneg.review.figures import decided

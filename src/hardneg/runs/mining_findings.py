@@ -7,11 +7,12 @@ from typing import Any
 from hardneg.data.check_corpus import query_in_corpus
 from hardneg.data.dataset import Dataset
 from hardneg.data.findings import Finding, in_order
-from hardneg.negatives.mining import Plan
+from hardneg.domains import EarlierTurns
+from hardneg.negatives.plan import Plan
 from hardneg.runs import layout
 from hardneg.runs.state import read_state
 from hardneg.scoring.weak_teachers import weak_teachers
-from hardneg.sources import BM25, EarlierTurns, Judged, Source
+from hardneg.sources import BM25, Judged, Source
 
 _MANY = 0.1  # the share of queries for which a source finds nothing that is worth a word
 _BY_LABEL = Judged | EarlierTurns  # these list what labels say; many queries have none

@@ -11,7 +11,7 @@ from typing import Any
 from hardneg.data.dataset import Dataset
 from hardneg.data.findings import Finding
 from hardneg.files import replacing
-from hardneg.negatives.mining import Plan
+from hardneg.negatives.plan import Plan
 from hardneg.sources import Dense
 
 _FILE = "readings.json"

@@ -3,7 +3,7 @@
 from hardneg.scoring.bi_encoder import BiEncoder
 from hardneg.scoring.cross_encoder import CrossEncoder
 from hardneg.scoring.cross_fitted import CrossFittedTeacher
-from hardneg.scoring.llm_judge import LLMJudge
+from hardneg.scoring.llm.judge import LLMJudge
 from hardneg.scoring.protocol import Scorer
 from hardneg.scoring.store import stored_scores
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Int32
 
 from hardneg.data.dataset import Dataset
-from hardneg.scoring.llm_cost import Estimate
+from hardneg.scoring.llm.cost import Estimate
 
 
 @runtime_checkable

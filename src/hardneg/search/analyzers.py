@@ -4,8 +4,8 @@ import difflib
 import re
 from dataclasses import dataclass, replace
 
-from hardneg.data.legal_text import LEGAL_WORD, is_section_number, number_levels, term_words
 from hardneg.errors import RecipeError
+from hardneg.search.legal_text import LEGAL_WORD, is_section_number, number_levels, term_words
 
 # The list that Lucene has used for English since its first releases.
 _ENGLISH_STOP_WORDS = frozenset(

@@ -7,10 +7,10 @@ import polars as pl
 from jaxtyping import Float32, Int32, Integer
 
 from hardneg.progress import task
+from hardneg.search._kernels.compiled import frozen, in_threads
+from hardneg.search._kernels.postings import Postings, QueryTerms, pair_rows, search_rows
 from hardneg.search.analyzers import Analyzer
-from hardneg.search.compiled import frozen, in_threads
 from hardneg.search.postings import build_postings
-from hardneg.search.postings_kernels import Postings, QueryTerms, pair_rows, search_rows
 from hardneg.search.terms import number_terms, shown
 
 _SHARING = 256  # queries that pass over the postings together

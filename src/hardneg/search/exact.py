@@ -12,9 +12,9 @@ from jaxtyping import Float32, Int32, Integer
 
 from hardneg.errors import ModelError
 from hardneg.progress import task
-from hardneg.search.compiled import frozen, in_threads
+from hardneg.search._kernels.compiled import frozen, in_threads
+from hardneg.search._kernels.dense import Towers, pair_rows
 from hardneg.search.first_pass import TILE_DOCUMENTS, not_finite, search_block
-from hardneg.search.kernels import Towers, pair_rows
 from hardneg.search.products import fastest
 
 _QUERIES = 8_192

@@ -10,9 +10,9 @@ from jaxtyping import Float32, Float64, Int32, Int64
 
 from hardneg.errors import ModelError
 from hardneg.progress import Advance
-from hardneg.search.compiled import frozen, in_threads, n_cores, on_cache_lines
+from hardneg.search._kernels.compiled import frozen, in_threads, n_cores, on_cache_lines
+from hardneg.search._kernels.dense import CHUNK, Place, Survivors, Towers, open_rows, scan
 from hardneg.search.guess import SHARE, guess_rows, n_groups, raise_peaks, rank_in_sample, sample
-from hardneg.search.kernels import CHUNK, Place, Survivors, Towers, open_rows, scan
 from hardneg.search.products import Format, Side, Single
 from hardneg.search.second_pass import best_of
 

@@ -10,8 +10,8 @@ import math
 import numpy as np
 from jaxtyping import Float64, Int64, Integer
 
-from hardneg.search.compiled import Part, compiled
-from hardneg.search.kernels import Place, Survivors, half_of_last_bit, in_order
+from hardneg.search._kernels.compiled import Part, compiled
+from hardneg.search._kernels.dense import Place, Survivors, half_of_last_bit, in_order
 from hardneg.search.selecting import select
 
 SHARE = 32  # one document in so many is in the sample

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from hardneg.search.compiled import frozen
-from hardneg.search.postings_kernels import Postings, count, fill
+from hardneg.search._kernels.compiled import frozen
+from hardneg.search._kernels.postings import Postings, count, fill
 from hardneg.search.terms import Terms
 
 

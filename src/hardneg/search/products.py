@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from jaxtyping import Float32, Float64, Integer
 
-from hardneg.search.compiled import frozen, in_threads, on_cache_lines
+from hardneg.search._kernels.compiled import frozen, in_threads, on_cache_lines
 from hardneg.search.rounding import length_rows, round_rows
 
 _WORTH_TORCH = 10**11  # products below which loading torch takes longer than multiplying without it

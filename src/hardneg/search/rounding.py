@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float32, Float64, Int16
 
-from hardneg.search.compiled import Part, compiled, compiled_sums
+from hardneg.search._kernels.compiled import Part, compiled, compiled_sums
 
 
 @compiled

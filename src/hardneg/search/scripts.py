@@ -7,7 +7,7 @@ import polars as pl
 from jaxtyping import Int64, UInt8
 
 from hardneg.data.text import UNSPACED
-from hardneg.search.compiled import compiled, frozen
+from hardneg.search._kernels.compiled import compiled, frozen
 
 _LETTER, _MARK, _SYLLABLE = np.uint8(1), np.uint8(2), np.uint8(4)
 _KINDS = (

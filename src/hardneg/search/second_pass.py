@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, Int64
 
-from hardneg.search.compiled import Part, compiled, in_threads
-from hardneg.search.kernels import Place, Survivors, Towers, half_of_last_bit, tighten
+from hardneg.search._kernels.compiled import Part, compiled, in_threads
+from hardneg.search._kernels.dense import Place, Survivors, Towers, half_of_last_bit, tighten
 from hardneg.search.rounding import dot
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float64
 
-from hardneg.search.compiled import compiled
+from hardneg.search._kernels.compiled import compiled
 
 
 @compiled

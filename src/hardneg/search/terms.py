@@ -9,8 +9,8 @@ import polars as pl
 from jaxtyping import Int32, Int64
 
 from hardneg.progress import Advance
+from hardneg.search._kernels.compiled import ahead, compiled, frozen
 from hardneg.search.analyzers import Analyzer
-from hardneg.search.compiled import ahead, compiled, frozen
 from hardneg.search.scripts import settled
 from hardneg.search.words import Words, cut
 

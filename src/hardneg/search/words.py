@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int32, Int64, UInt8
 
-from hardneg.search.compiled import compiled, frozen
+from hardneg.search._kernels.compiled import compiled, frozen
 
 # Expressions whose words are runs of characters that are alike, and what one such character is.
 RUNS = {r"\w+": (r"\w",), r"\w+|[^\w\s]+": (r"\w", r"[^\w\s]"), r"\S+": (r"\S",)}

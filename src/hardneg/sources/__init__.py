@@ -2,7 +2,6 @@
 
 from hardneg.sources.bm25 import BM25
 from hardneg.sources.dense import Dense
-from hardneg.sources.earlier_turns import EarlierTurns
 from hardneg.sources.judged import Judged
 from hardneg.sources.merge import gather
 from hardneg.sources.protocol import Source, identity
@@ -17,7 +16,6 @@ SOURCES = {
     "dense": Dense,
     "vectors": Vectors,
     "judged": Judged,
-    "earlier_turns": EarlierTurns,
     "related": Related,
     "run": RunFile,
 }
@@ -26,7 +24,6 @@ __all__ = [
     "BM25",
     "SOURCES",
     "Dense",
-    "EarlierTurns",
     "Judged",
     "Random",
     "Related",

@@ -12,8 +12,8 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.labels import PairSet
 from hardneg.data.metadata import columns_digest, required_column
 from hardneg.errors import RecipeError
-from hardneg.sources.kinship import Kinship, order_values
 from hardneg.sources.retrieval import RETRIEVAL_SCHEMA, checked_name
+from hardneg.sources.shared_values import Kinship, order_values
 
 
 @dataclass(frozen=True)

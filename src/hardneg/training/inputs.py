@@ -19,11 +19,11 @@ from hardneg.models.query_form import read_query_form
 from hardneg.models.resolve import resolve_model
 from hardneg.models.sentence_transformer import check_similarity, load_model
 from hardneg.training.adapters import ready_weights
-from hardneg.training.batches import weight_of
-from hardneg.training.curriculum import Curriculum
-from hardneg.training.graded import graded_by
-from hardneg.training.masking import Mask
-from hardneg.training.positions import check_positions
+from hardneg.training.masks.masking import Mask
+from hardneg.training.sampling.batches import weight_of
+from hardneg.training.sampling.curriculum import Curriculum
+from hardneg.training.sampling.graded import graded_by
+from hardneg.training.sampling.positions import check_positions
 from hardneg.training.settings import OBSERVATION_SETTINGS, TrainSettings, uncounted
 from hardneg.training.teacher_scores import TeacherScores
 

@@ -25,15 +25,11 @@ from hardneg.models.precision import choose_precision
 from hardneg.models.prompts import prompt_of
 from hardneg.models.reading import reading_of
 from hardneg.models.token_limit import token_limits
-from hardneg.negatives.mining import Plan
 from hardneg.negatives.own import own_negatives
+from hardneg.negatives.plan import Plan
 from hardneg.progress import task
 from hardneg.runs.log import event
-from hardneg.training.batches import training_pairs
-from hardneg.training.chances import counted
-from hardneg.training.embedding import TwoTowers, cutting_texts
 from hardneg.training.folder import TrainingFolder
-from hardneg.training.frequency import Streaming
 from hardneg.training.inputs import (
     check_negatives,
     check_query_form,
@@ -43,18 +39,22 @@ from hardneg.training.inputs import (
 )
 from hardneg.training.interruption import noticing_signals
 from hardneg.training.lora import check_peft
-from hardneg.training.mining_again import Job, check_refresh, describe_plan
-from hardneg.training.noticed import notice
 from hardneg.training.optimisation import learning_rate
+from hardneg.training.passes.embedding import TwoTowers, cutting_texts
 from hardneg.training.plan import Step, TrainingData, check_plan, plan_steps
+from hardneg.training.pool.chances import counted
+from hardneg.training.pool.frequency import Streaming
 from hardneg.training.probe import Probe, choose_probe, measure_conflict, probe_steps
-from hardneg.training.replaced import ReplacedNegatives
-from hardneg.training.rounds import Refreshed, Rounds
-from hardneg.training.serving import check_table, serve
+from hardneg.training.refresh.mine import Job, check_refresh, describe_plan
+from hardneg.training.refresh.scheduler import Supply, supplying
+from hardneg.training.refresh.store import Refreshed, Rounds
+from hardneg.training.sampling.batches import training_pairs
+from hardneg.training.sampling.replaced import ReplacedNegatives
+from hardneg.training.sampling.sampler import check_table, serve
 from hardneg.training.session import Session, close_session, keep, open_session, record
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import compute_gradient
-from hardneg.training.supply import Supply, supplying
+from hardneg.training.symptoms.noticed import notice
 from hardneg.training.teacher_scores import TeacherScores
 from hardneg.training.teaching_checks import check_taught
 

@@ -8,9 +8,9 @@ from jaxtyping import Int32, Int64
 
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
-from hardneg.training.batches import Negatives, assemble, dealt_batches, epoch_batches
-from hardneg.training.frequency import Frequency
-from hardneg.training.pool import Batch, Pool, build_pool
+from hardneg.training.pool.frequency import Frequency
+from hardneg.training.pool.pool import Batch, Pool, build_pool
+from hardneg.training.sampling.batches import Negatives, assemble, dealt_batches, epoch_batches
 from hardneg.training.settings import TrainSettings
 from hardneg.training.teacher_scores import TeacherScores
 

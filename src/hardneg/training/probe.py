@@ -13,9 +13,9 @@ from torch import Tensor
 
 from hardneg.data.dataset import Dataset
 from hardneg.randomness import bits
-from hardneg.training.embedding import TwoTowers
+from hardneg.training.passes.embedding import TwoTowers
 from hardneg.training.plan import TrainingData
-from hardneg.training.symptom_trend import MIN_STEPS
+from hardneg.training.symptoms.trend import MIN_STEPS
 
 N_PAIRS = 32
 MIN_PAIRS = 8

@@ -16,15 +16,15 @@ from hardneg.errors import Interrupted, RunError
 from hardneg.files import replacing_folder
 from hardneg.models.own_code import save_model
 from hardneg.models.query_form import write_query_form
-from hardneg.training.embedding import TwoTowers
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.optimisation import build_optimizer
-from hardneg.training.queue_state import QueueState
-from hardneg.training.refresh_findings import failed_refreshes
-from hardneg.training.rounds import Rounds
+from hardneg.training.passes.embedding import TwoTowers
+from hardneg.training.pool.queue_state import QueueState
+from hardneg.training.refresh.findings import failed_refreshes
+from hardneg.training.refresh.store import Rounds
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import Measured
-from hardneg.training.symptoms import symptoms
+from hardneg.training.symptoms.report import symptoms
 
 _KEY = "give wandb a key (`wandb login`, or WANDB_API_KEY), or set WANDB_MODE=offline"
 _ROOM = "install it anew, and make sure that the run's folder can be written to"

@@ -11,14 +11,14 @@ from hardneg.losses.info_nce import InfoNCE
 from hardneg.losses.protocol import Loss
 from hardneg.models.formats import Precision
 from hardneg.place import Place
-from hardneg.training.curriculum import Curriculum
-from hardneg.training.log_q import LogQ
 from hardneg.training.lora import LoRA
-from hardneg.training.masking import Mask
-from hardneg.training.masks import MASKS
-from hardneg.training.queue import Queue
-from hardneg.training.refresh import Refresh
-from hardneg.training.replacement import Replacement
+from hardneg.training.masks.masking import Mask
+from hardneg.training.masks.registry import MASKS
+from hardneg.training.pool.log_q import LogQ
+from hardneg.training.pool.queue import Queue
+from hardneg.training.refresh.settings import Refresh
+from hardneg.training.sampling.curriculum import Curriculum
+from hardneg.training.sampling.replacement import Replacement
 
 Schedule = Literal["linear", "cosine", "constant"]
 Tracker = Literal["tensorboard", "wandb"]

@@ -12,15 +12,15 @@ from torch import Tensor
 
 from hardneg.data.dataset import Dataset
 from hardneg.losses.score_matrix import ScoreMatrix
-from hardneg.training.chances import with_chances
-from hardneg.training.gather import Pass, gather_vectors
-from hardneg.training.gradient_cache import CachedPass
-from hardneg.training.masking import Cells, narrow
-from hardneg.training.matryoshka import nested_loss, score_columns
-from hardneg.training.plain_pass import PlainPass
+from hardneg.training.masks.masking import Cells, narrow
+from hardneg.training.passes.gather import Pass, gather_vectors
+from hardneg.training.passes.gradient_cache import CachedPass
+from hardneg.training.passes.matryoshka import nested_loss, score_columns
+from hardneg.training.passes.plain import PlainPass
 from hardneg.training.plan import Step, TrainingData, batch_of, pool_of
-from hardneg.training.pool import Batch, Pool, build_pool
-from hardneg.training.queue_state import QueueState, widen
+from hardneg.training.pool.chances import with_chances
+from hardneg.training.pool.pool import Batch, Pool, build_pool
+from hardneg.training.pool.queue_state import QueueState, widen
 from hardneg.training.settings import TrainSettings
 from hardneg.training.teacher_scores import with_teacher
 

@@ -12,8 +12,8 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.labels import PairSet
 from hardneg.errors import RunError
 from hardneg.losses.score_matrix import ScoreMatrix
-from hardneg.training.masking import Cells
-from hardneg.training.positions import check_positions
+from hardneg.training.masks.masking import Cells
+from hardneg.training.sampling.positions import check_positions
 
 _TEACHER = "teacher"  # of a table without such a column
 

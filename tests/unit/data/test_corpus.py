@@ -6,13 +6,13 @@ import weakref
 
 import polars as pl
 
-from hardneg.audit.planted import audit_planted
+from hardneg.audits.planted import audit_planted
 from hardneg.data.corpus import Corpus, _groups, of_texts
 from hardneg.data.dataset import Dataset
 from hardneg.filters import NearDuplicate
 from hardneg.filters.shingles import document_shingles
 from hardneg.negatives import Selection
-from hardneg.negatives.mining import Plan
+from hardneg.negatives.plan import Plan
 from hardneg.search.bm25 import BM25Index
 from hardneg.sources import BM25
 from labelled_toy import labelled_toy

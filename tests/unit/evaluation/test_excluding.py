@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from hardneg.data.interactions import interactions_dataset
+from hardneg.domains.recommender.build import interactions_dataset
 from hardneg.errors import DatasetError
 from hardneg.evaluation.retrieval import evaluate
 from hardneg.sources import Random

@@ -9,7 +9,7 @@ import pytest
 from hardneg.errors import DatasetError, RecipeError
 from hardneg.filters import SharedValue, apply_filters
 from hardneg.negatives import Selection
-from hardneg.negatives.mining import Plan
+from hardneg.negatives.plan import Plan
 
 
 @pytest.fixture

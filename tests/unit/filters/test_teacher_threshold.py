@@ -6,7 +6,7 @@ import pytest
 
 from hardneg.cli.components import parse_component
 from hardneg.errors import RecipeError
-from hardneg.filters import FILTERS, apply_filters
+from hardneg.filters import apply_filters
 from hardneg.filters.teacher_threshold import TeacherThreshold
 from hardneg.recipe import Recipe
 from hardneg.recipe.reference import reference
@@ -39,11 +39,6 @@ class Told:
 @pytest.fixture
 def rows() -> pl.DataFrame:
     return pl.DataFrame({"query": np.repeat(range(4), 8), "document": np.tile(range(8), 4)}).cast(pl.Int32)
-
-
-@pytest.fixture(autouse=True)
-def _in_the_room(monkeypatch):
-    monkeypatch.setitem(FILTERS, "teacher_threshold", TeacherThreshold)
 
 
 def kept(filter_, rows, tiny, query):

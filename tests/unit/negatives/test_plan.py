@@ -9,7 +9,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError, RecipeError, RunError
 from hardneg.filters import Learned
 from hardneg.negatives import Selection
-from hardneg.negatives.mining import Plan
+from hardneg.negatives.plan import Plan
 from hardneg.pipeline.mining import mine
 from hardneg.sources import BM25
 

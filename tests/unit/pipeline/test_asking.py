@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from answer_toy import SharedWords, answer_toy
-from hardneg.audit.frontier import frontier
-from hardneg.audit.planted import audit_planted
-from hardneg.audit.sweep import sweep, teacher_thresholds
+from hardneg.audits.frontier import frontier
+from hardneg.audits.planted import audit_planted
+from hardneg.audits.sweep import sweep, teacher_thresholds
 from hardneg.filters import Learned, NearDuplicate, RankWindow
 from hardneg.filters.teacher_threshold import TeacherThreshold
 from hardneg.negatives import Selection
-from hardneg.negatives.mining import Plan
+from hardneg.negatives.plan import Plan
 from hardneg.pipeline import asking
 from hardneg.pipeline.asking import audit_bills, mining_bills
 from hardneg.pipeline.mining import mine
 from hardneg.planting.planting import plant
-from hardneg.scoring.llm_cost import Estimate
+from hardneg.scoring.llm.cost import Estimate
 from hardneg.sources import BM25
 
 SEEDS = (0, 1)

@@ -2,14 +2,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from hardneg.audit.verdicts import VERDICTS_SCHEMA, write_verdicts
+from hardneg.audits.verdicts import VERDICTS_SCHEMA, write_verdicts
 from hardneg.errors import RunError
 from hardneg.filters import ScoreRange
 from hardneg.negatives import Selection
 from hardneg.pipeline.mining import mine
 from hardneg.pipeline.verdicts import labelled_for, use_verdicts, with_verdicts
 from hardneg.recipe import MineSettings
-from hardneg.report.write import read_contents
+from hardneg.reports.write import read_contents
 from hardneg.runs.found import read_found
 from hardneg.sources import BM25
 from toy import toy_dataset

@@ -11,9 +11,9 @@ from counting_scorer import Counting
 from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError, RecipeError
 from hardneg.filters import Learned, RankWindow, TeacherThreshold, answer_model
-from hardneg.filters.answer_model import fold_of
+from hardneg.filters.learned.model import fold_of
 from hardneg.negatives import Selection
-from hardneg.negatives.mining import Plan, mine_block
+from hardneg.negatives.plan import Plan, mine_block
 from hardneg.pipeline.mining import mine
 from hardneg.planting import evidence, fitting
 from hardneg.planting.fitting import fit_filters, fit_learned

@@ -4,7 +4,7 @@ import pytest
 from hardneg.data.dataset import Dataset
 from hardneg.negatives import Selection
 from hardneg.pipeline.mining import mine
-from hardneg.review.desk import opened_desk
+from hardneg.review.session import opened_desk
 from hardneg.sources import BM25, Random
 from toy import toy_dataset
 

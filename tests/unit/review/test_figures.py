@@ -1,6 +1,6 @@
 import polars as pl
 
-from hardneg.audit.intervals import wilson
+from hardneg.audits.intervals import wilson
 from hardneg.review.figures import decided, figures
 from hardneg.review.store import VOTES_SCHEMA
 

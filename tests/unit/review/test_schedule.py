@@ -3,7 +3,7 @@ from collections import Counter
 import polars as pl
 import pytest
 
-from hardneg.audit.sampled import draw
+from hardneg.audits.sampled import draw
 from hardneg.errors import RunError
 from hardneg.review.schedule import Settings, schedule
 from hardneg.review.suspects import in_suspicion, read_reviewable

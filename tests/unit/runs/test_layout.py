@@ -1,7 +1,6 @@
 """Names of files and stages of a run stand in one module."""
 
 import ast
-import importlib
 from pathlib import Path
 
 import pytest
@@ -49,19 +48,3 @@ def test_a_row_and_its_seed_are_written_and_read(name):
 def test_a_stage_is_written_and_read(key):
     assert str(StageKey.parse(key)) == key
     assert StageKey.parse("train mined-seed7").of == Seeded("mined", 7)
-
-
-@pytest.mark.filterwarnings("ignore:hardneg")
-@pytest.mark.parametrize(
-    ("old", "new", "name"),
-    [
-        ("hardneg.live.record", "hardneg.runs.record", "recording"),
-        ("hardneg.pipeline.found", "hardneg.runs.found", "with_found"),
-        ("hardneg.pipeline.reporting", "hardneg.report.write", "write_report"),
-    ],
-)
-def test_a_documented_name_that_moved_still_works_and_says_where_it_is(old, new, name):
-    module = importlib.import_module(old)
-    with pytest.warns(DeprecationWarning, match=f"{old} is now {new}"):
-        importlib.reload(module)
-    assert getattr(module, name) is getattr(importlib.import_module(new), name)

@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
+from hardneg.search._kernels.dense import Place
 from hardneg.search.guess import SHARE, n_groups, raise_peaks, rank_in_sample, sample
-from hardneg.search.kernels import Place
 
 
 @pytest.mark.parametrize("n_documents", [0, 1, SHARE, 10 * SHARE + 5])

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardneg.audit.planted import audit_planted
+from hardneg.audits.planted import audit_planted
 from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError, RecipeError
 from hardneg.filters import NearDuplicate
 from hardneg.negatives import Selection
-from hardneg.negatives.mining import Plan
+from hardneg.negatives.plan import Plan
 from hardneg.pipeline.mining import mine
 from hardneg.sources import BM25, Related, gather, identity, kinship
 from hardneg.sources.kept import keeping_retrievals

@@ -10,9 +10,9 @@ from hardneg.models.sentence_transformer import as_encoder, load_encoder, load_m
 from hardneg.models.token_limit import limit_tokens, token_limit
 from hardneg.pipeline.mining import mine
 from hardneg.sources import Dense
-from hardneg.training.embedding import cutting_texts, embed
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.loop import train
+from hardneg.training.passes.embedding import cutting_texts, embed
 from hardneg.training.settings import TrainSettings
 from model_kinds import BUILDERS, build_decoder_model
 from toy import toy_dataset, toy_negatives

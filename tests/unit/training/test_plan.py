@@ -4,8 +4,8 @@ import pytest
 
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
-from hardneg.training.batches import MinedNegatives
 from hardneg.training.plan import TrainingData, check_plan, plan_steps
+from hardneg.training.sampling.batches import MinedNegatives
 from hardneg.training.settings import TrainSettings
 from toy import toy_dataset
 

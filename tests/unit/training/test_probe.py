@@ -7,11 +7,11 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from hardneg.data.dataset import Dataset
-from hardneg.training.batches import MinedNegatives, training_pairs
-from hardneg.training.embedding import TwoTowers
+from hardneg.training.passes.embedding import TwoTowers
 from hardneg.training.plan import TrainingData
 from hardneg.training.probe import MIN_PAIRS, N_PAIRS, choose_probe, measure_conflict, probe_steps
-from hardneg.training.symptom_trend import MIN_STEPS
+from hardneg.training.sampling.batches import MinedNegatives, training_pairs
+from hardneg.training.symptoms.trend import MIN_STEPS
 from tiny_model import build_tiny_model
 from toy import toy_dataset, toy_negatives
 

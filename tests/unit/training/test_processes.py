@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 
 import process_cases
-from hardneg.training.gather import deal
+from hardneg.training.passes.gather import deal
 from tiny_model import build_tiny_model
 from toy import toy_dataset
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from hardneg.negatives import Selection
-from hardneg.negatives.mining import Plan, mine_block
+from hardneg.negatives.plan import Plan, mine_block
 from hardneg.sources import Dense
 from tiny_model import build_tiny_model
 from toy import toy_dataset
@@ -19,11 +19,11 @@ PROGRAM = """
 import sys
 import polars as pl
 from hardneg.negatives import Selection
-from hardneg.negatives.mining import Plan
+from hardneg.negatives.plan import Plan
 from hardneg.sources import Dense
 from hardneg.training.loop import train
-from hardneg.training.refresh import Refresh
-from hardneg.training.replacement import Replacement
+from hardneg.training.refresh.settings import Refresh
+from hardneg.training.sampling.replacement import Replacement
 from hardneg.training.settings import TrainSettings
 from toy import toy_dataset
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from hardneg.errors import RunError
 from hardneg.losses import KL, InfoNCE, MarginMSE, WeightedSum
-from hardneg.training.batches import training_pairs
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.loop import train
+from hardneg.training.sampling.batches import training_pairs
 from hardneg.training.settings import TrainSettings
 from hardneg.training.teacher_scores import TeacherScores
 from hardneg.training.teaching_checks import check_taught
@@ -191,9 +191,9 @@ def test_the_scores_are_part_of_a_runs_identity(start, tmp_path):
 def test_a_batch_of_a_step_has_the_scores_of_its_cells(start):
     from accelerate import Accelerator
 
-    from hardneg.training.batches import MinedNegatives
     from hardneg.training.plan import Step, TrainingData, batch_of
-    from hardneg.training.pool import build_pool
+    from hardneg.training.pool.pool import build_pool
+    from hardneg.training.sampling.batches import MinedNegatives
     from hardneg.training.step import compute_gradient
 
     toy, seen = toy_dataset(), []

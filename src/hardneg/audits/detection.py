@@ -1,0 +1,101 @@
+"""P(planted) of the candidates of an audit, by classifiers that never saw the query."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Float64, Int64
+
+from hardneg.audits.measures import clusters
+from hardneg.audits.unlabelled import Unlabelled, estimated
+from hardneg.data.dataset import Dataset
+from hardneg.errors import DatasetError
+from hardneg.filters.columns import is_positive
+from hardneg.filters.learned.features import Features
+from hardneg.filters.learned.model import fit_classifier, log_odds, sigmoid
+from hardneg.planting.planting import Planted
+from hardneg.randomness import bits
+
+_FOLD = 7
+_FOLDS = 5
+_ENOUGH = 30
+
+
+@dataclass
+class Detector:
+    """Collects what mining found, block by block, and estimates how many answers nobody labelled are in it.
+
+    Args:
+        dataset: The dataset with all its labels.
+        features: What classifiers look at.
+        group: Metadata column whose values share a fold and are drawn together, or None.
+        seed: Of the folds, the classifiers and the bootstrap.
+    """
+
+    dataset: Dataset
+    features: Features
+    group: str | None = None
+    seed: int = 0
+    _described: list[np.ndarray] = field(default_factory=list)
+    _rows: list[pl.DataFrame] = field(default_factory=list)
+
+    def look(self, candidates: pl.DataFrame, negatives: pl.DataFrame, planted: Planted) -> None:
+        """Take in a block: the candidates that no filter refused, and which of them were chosen."""
+        eligible = candidates["dropped_by"].is_null().to_numpy()
+        part = candidates.filter(pl.Series(eligible | is_positive(candidates, planted.dataset)))
+        is_eligible = part["dropped_by"].is_null().to_numpy()
+        self._described.append(self.features.describe(part, planted.dataset).to_numpy()[is_eligible])
+        rows = part.filter(pl.Series(is_eligible)).select("query", "document")
+        chosen = negatives.select("query", "document", selected=pl.lit(value=True))
+        rows = rows.join(chosen, on=["query", "document"], how="left", maintain_order="left")
+        hidden = planted.is_hidden(rows["query"].to_numpy(), rows["document"].to_numpy())
+        self._rows.append(rows.with_columns(pl.col("selected").fill_null(value=False), hidden=pl.Series(hidden)))
+
+    def estimate(self) -> Unlabelled:
+        """Estimate the contamination of all that was seen, unlabelled answers included.
+
+        Returns:
+            The lower bound, the estimate, and what it rests on. Random fillings are not among the negatives looked at.
+
+        Raises:
+            DatasetError: Too few hidden answers are among the candidates.
+        """
+        rows = pl.concat(self._rows)
+        hidden = rows["hidden"].to_numpy()
+        if hidden.sum() < _ENOUGH:
+            raise DatasetError(
+                f"too few answers to estimate from: {hidden.sum()} hidden ones are among the candidates that no filter "
+                f"refused, and {_ENOUGH} are needed; audit with a looser filter, more seeds or without --estimate"
+            )
+        cluster, _ = clusters(self.dataset, rows["query"].to_numpy(), self.group)
+        g = out_of_fold(np.concatenate(self._described), hidden, cluster, seed=self.seed)
+        selected = rows["selected"].to_numpy()
+        return estimated(g, hidden=hidden, selected=selected, cluster=cluster, seed=self.seed)
+
+
+def out_of_fold(
+    described: np.ndarray, planted: Bool[np.ndarray, " rows"], cluster: Int64[np.ndarray, " rows"], *, seed: int
+) -> Float64[np.ndarray, " rows"]:
+    """Give P(planted) of each row by a classifier that was fitted without its cluster, calibrated.
+
+    Args:
+        described: One row of numbers a candidate; not a number where unknown.
+        planted: Which were planted.
+        cluster: Rows of one query, or one group.
+        seed: Of folds and classifiers.
+
+    Returns:
+        Probabilities; their log-odds were put to scale by a logistic regression on the same rows (Platt 1999).
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    fold = bits(seed, _FOLD, cluster) % np.uint64(_FOLDS)
+    raw = np.zeros(len(planted))
+    for number in range(_FOLDS):
+        inside = fold == number
+        if inside.any() and planted[~inside].any():
+            known = ~np.isnan(described[~inside]).all(axis=0)  # the classifier cannot bin what is never known
+            classifier = fit_classifier(described[~inside][:, known], planted[~inside], seed=seed)
+            raw[inside] = log_odds(classifier, described[inside][:, known])
+    scale = LogisticRegression(C=1e6).fit(raw[:, None], planted)
+    return sigmoid(float(scale.coef_[0, 0]) * raw + float(scale.intercept_[0]))

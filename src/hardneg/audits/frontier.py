@@ -1,0 +1,203 @@
+"""Contamination against hardness: what each setting of a filter costs and buys."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from hardneg.audits.intervals import Figure
+from hardneg.audits.measures import measured
+from hardneg.audits.outcome import Outcome, outcome, together
+from hardneg.audits.planted import Audit, Fit, Permit, hardness_score, labelled
+from hardneg.data.dataset import Dataset
+from hardneg.errors import RecipeError
+from hardneg.filters import apply_filters
+from hardneg.negatives import select
+from hardneg.negatives.plan import Plan
+from hardneg.planting.planting import Planted, plant
+from hardneg.progress import task
+from hardneg.sources import gather
+
+_SHOWN = ("contamination", "leakage", "rank", "score", "relative", "coverage")
+_EQUAL = ("contamination", "leakage", "rank", "score", "relative")
+
+
+@dataclass(frozen=True, eq=False)
+class Frontier:
+    """Audits of several variants of one plan on the same plantings.
+
+    A strict filter may look clean because it gives up on the queries whose candidates are hard to tell apart. So each
+    figure is there twice: over all queries, and over those to which every compared variant gave their number. Variants
+    whose coverage is under the floor are not compared.
+
+    Args:
+        audits: One for each variant.
+        floor: Least coverage of a variant that is compared.
+    """
+
+    audits: Mapping[str, Audit]
+    floor: float = 0.9
+
+    @cached_property
+    def compared(self) -> list[str]:
+        """The variants whose coverage reaches the floor."""
+        coverage = {name: audit.figures["coverage"].value for name, audit in self.audits.items()}
+        return [name for name, value in coverage.items() if value is not None and value >= self.floor]
+
+    @cached_property
+    def n_equal(self) -> int:
+        """How many queries of the plantings every compared variant gave their number."""
+        return int(self._everywhere_full.sum())
+
+    def frame(self) -> pl.DataFrame:  # drawn once: the intervals of many settings take their time
+        """One row a variant: `filter`, `setting`, `compared`, and each figure with `_low` and `_high`.
+
+        Columns that begin with `equal_` are over the queries that every compared variant covers; null for others.
+        """
+        return self._frame
+
+    def plot(self, path: Path | str) -> Path:
+        """Draw contamination against relative score, one line a filter; see `plot_frontier`."""
+        from hardneg.audits.plot import plot_frontier
+
+        return plot_frontier(self.frame(), Path(path))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything but the counts by query, ready for JSON."""
+        first = next(iter(self.audits.values()))
+        return {
+            "kind": "frontier",
+            "score": first.score,
+            "floor": self.floor,
+            "equal_queries": self.n_equal,
+            "variants": self.frame().to_dicts(),
+            "caveats": list(first.caveats),
+        }
+
+    @cached_property
+    def _frame(self) -> pl.DataFrame:
+        with task("drawing intervals", total=2 * len(self.audits), unit="steps") as advance:
+            for audit in self.audits.values():
+                _ = audit.figures
+                advance(1)
+            rows = []
+            for name, audit in self.audits.items():
+                rows.append(self._row(name, audit))
+                advance(1)
+        floats = {key: pl.Float64 for key in rows[0] if key not in ("filter", "setting", "compared")} if rows else {}
+        return pl.DataFrame(rows, schema_overrides=floats)
+
+    def _row(self, name: str, audit: Audit) -> dict[str, Any]:
+        kind, _, setting = name.partition(" ")
+        row: dict[str, Any] = {"filter": kind, "setting": setting, "compared": name in self.compared}
+        for measure in _SHOWN:
+            row |= _columns(measure, audit.figures[measure])
+        equal = self._at_equal_coverage(audit) if name in self.compared else {}
+        for measure in _EQUAL:
+            row |= _columns(f"equal_{measure}", equal.get(measure, Figure(None, None, None, 0)))
+        return row
+
+    @cached_property
+    def _everywhere_full(self) -> np.ndarray:
+        full = [self.audits[name].outcome.queries["full"].to_numpy() > 0 for name in self.compared]
+        return np.logical_and.reduce(full) if full else np.zeros(0, dtype=bool)
+
+    def _at_equal_coverage(self, audit: Audit) -> dict[str, Figure]:
+        return measured(audit.outcome.queries.filter(pl.Series(self._everywhere_full)), seed=audit.seed)
+
+
+def frontier(
+    dataset: Dataset,
+    variants: Mapping[str, Plan],
+    *,
+    share: float = 0.5,
+    seeds: Sequence[int] = (0, 1, 2),
+    group: str | None = None,
+    score: str | None = None,
+    block_size: int = 4_096,
+    max_queries: int | None = None,
+    least_known: int = 1,
+    floor: float = 0.9,
+    fit: Fit | None = None,
+    permit: Permit | None = None,
+) -> Frontier:
+    """Audit variants of a plan that differ in filters or selection alone; candidates are gathered once.
+
+    Args:
+        dataset: What would be mined.
+        variants: Plans by name: the filter, a space, its setting ("positive_margin ratio=0.95").
+        share: Share of a query's positives that is hidden.
+        seeds: One planting each, the same for all variants.
+        group: As for `audit_planted`.
+        score: Source whose score says how hard a negative is, the same for all variants; by default as for
+            `audit_planted`, by the first variant.
+        block_size: Queries mined at a time.
+        max_queries: Query texts planted in at most; None plants in all.
+        least_known: Positives that each query keeps; 0 audits queries that lose their only one.
+        floor: Least coverage of a variant that is compared with others.
+        fit: Fits a plan's learned filters, given the plan and the dataset without the hidden labels.
+        permit: Called with the plans and the plantings before anything is mined; it may raise.
+
+    Returns:
+        The audits of all variants.
+
+    Raises:
+        DatasetError: Nothing can be hidden.
+        RecipeError: There is no variant, or two differ in split, sources or depth.
+    """
+    first = _common(variants)
+    for plan in variants.values():
+        plan.check(dataset)
+    name = hardness_score(first, score)
+    plantings = [
+        plant(dataset, first.split, share=share, seed=seed, max_queries=max_queries, least_known=least_known)
+        for seed in seeds
+    ]
+    if permit is not None:
+        permit(list(variants.values()), plantings)
+    parts: dict[str, list[Outcome]] = {variant: [] for variant in variants}
+    with task("auditing", total=sum(len(planted.queries) for planted in plantings), unit="queries") as advance:
+        for seed, planted in zip(seeds, plantings, strict=True):
+            fitted = {each: plan if fit is None else fit(plan, planted.dataset) for each, plan in variants.items()}
+            found = _outcomes(planted, fitted, score=name, block_size=block_size, advance=advance)
+            for variant, each in found.items():
+                parts[variant].append(labelled(each, dataset, group=group, seed=seed))
+    return Frontier({variant: Audit("planted", together(each), name) for variant, each in parts.items()}, floor)
+
+
+def _common(variants: Mapping[str, Plan]) -> Plan:
+    """Give one of the plans, after making sure that their candidates are the same."""
+    if not variants:
+        raise RecipeError("frontier: there is no variant to compare; name at least one")
+    first = next(iter(variants.values()))
+    for name, plan in variants.items():
+        if (plan.split, plan.sources, plan.depth) != (first.split, first.sources, first.depth):
+            raise RecipeError(f"frontier: {name!r} has another split, source or depth; vary filters and selection only")
+    return first
+
+
+def _outcomes(
+    planted: Planted, variants: Mapping[str, Plan], *, score: str, block_size: int, advance: Callable[[int], None]
+) -> dict[str, Outcome]:
+    parts: dict[str, list[Outcome]] = {name: [] for name in variants}
+    first = next(iter(variants.values()))
+    for start in range(0, len(planted.queries), block_size):
+        block = planted.queries[start : start + block_size]
+        gathered = gather(planted.dataset, first.sources, block, first.depth)
+        with task("trying settings", total=len(variants), unit="settings") as tried:
+            for name, plan in variants.items():
+                candidates = apply_filters(gathered, planted.dataset, plan.filters)
+                negatives = select(candidates, planted.dataset, plan.select, seed=plan.seed)
+                per_query = plan.select.per_query
+                parts[name].append(outcome(candidates, negatives, planted, block, per_query=per_query, score=score))
+                tried(1)
+        advance(len(block))
+    return {name: together(each) for name, each in parts.items()}
+
+
+def _columns(measure: str, figure: Figure) -> dict[str, float | None]:
+    return {measure: figure.value, f"{measure}_low": figure.low, f"{measure}_high": figure.high}

@@ -1,0 +1,155 @@
+"""The judged audit: count negatives that a fuller set of labels, which mining did not see, calls answers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from jaxtyping import Int32
+
+from hardneg.audits.outcome import together
+from hardneg.audits.planted import Audit, Fit, Permit, hardness_score, labelled, mined_outcome
+from hardneg.data.dataset import Dataset
+from hardneg.data.labels import PairSet
+from hardneg.data.metadata import as_text
+from hardneg.data.qrels import read_qrels
+from hardneg.data.rejections import Rejections
+from hardneg.errors import DatasetError, RecipeError
+from hardneg.negatives.plan import Plan
+from hardneg.planting.planting import Planted
+from hardneg.progress import task
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """Labels that mining does not see.
+
+    Args:
+        query: Positions of the queries that they speak of, ascending.
+        answers: Their (query, document) pairs of positions.
+        complete: Whether every answer of these queries is among them.
+    """
+
+    query: Int32[np.ndarray, " queries"]
+    answers: PairSet
+    complete: bool
+
+
+def fuller_labels(dataset: Dataset, path: Path | str) -> Truth:
+    """Read labels from a file of qrels in BEIR's layout, plain or gzipped.
+
+    Args:
+        dataset: Whose ids they name.
+        path: Tab-separated query id, document id and relevance; above 0 means relevant.
+
+    Returns:
+        The labels; they are not taken to be complete.
+
+    Raises:
+        DatasetError: A row is broken or names an unknown id; the message has its line.
+    """
+    file = Path(path)
+    rows = read_qrels(file, split="judged", rejections=Rejections()).rows
+    for column, table, kind in (("query", dataset.queries, "query"), ("document", dataset.documents, "document")):
+        id_column = "query_id" if kind == "query" else "doc_id"
+        known = table.select(pl.col("id").alias(id_column)).with_row_index(column).cast({column: pl.Int32})
+        rows = rows.join(known, on=id_column, how="left", maintain_order="left")
+        unknown = rows.filter(pl.col(column).is_null())
+        if unknown.height:
+            problem = f"{kind} id {unknown[id_column][0]!r} is not in {dataset.name}; give labels of this dataset"
+            raise DatasetError(problem, path=file, line=unknown["line"][0])
+    if rows.is_empty():
+        raise DatasetError("no label in it; give labels that mining did not see", path=file)
+    answers = rows.filter(pl.col("relevance") > 0)
+    pairs = PairSet.build(answers["query"].to_numpy(), answers["document"].to_numpy(), width=dataset.n_documents)
+    return Truth(np.unique(rows["query"].to_numpy()), pairs, complete=False)
+
+
+def truth_of_column(dataset: Dataset, column: str) -> Truth:
+    """Call a document an answer wherever a metadata column of query and document says the same.
+
+    Args:
+        dataset: Its documents have the column. A query without the column takes the value of its positives.
+        column: For instance the intent of an utterance. Rows without a value have no answer.
+
+    Returns:
+        Complete labels of the queries with a value.
+
+    Raises:
+        RecipeError: The documents have no such column.
+        DatasetError: It holds lists or objects.
+    """
+    if column not in dataset.documents.columns:
+        known = sorted({*dataset.documents.columns} - {"id", "text", "title"})
+        raise RecipeError(
+            f"documents of {dataset.name} have no column {column!r}; they have: {', '.join(known) or 'no metadata'}"
+        )
+    values = as_text(dataset.documents[column]).alias("value").to_frame()
+    documents = values.with_row_index("document").cast({"document": pl.Int32})
+    query, document = np.divmod(dataset.positives.keys, dataset.n_documents)
+    said = pl.DataFrame({"query": query.astype(np.int32), "value": values["value"].gather(document)}).unique()
+    if column in dataset.queries.columns:
+        own = as_text(dataset.queries[column]).alias("value").to_frame().with_row_index("query")
+        own = own.cast({"query": pl.Int32}).drop_nulls()
+        said = pl.concat([own, said.join(own, on="query", how="anti")])
+    pairs = said.drop_nulls().join(documents.drop_nulls(), on="value").select("query", "document")
+    answers = PairSet.build(pairs["query"].to_numpy(), pairs["document"].to_numpy(), width=dataset.n_documents)
+    return Truth(np.unique(pairs["query"].to_numpy()), answers, complete=True)
+
+
+def audit_judged(
+    dataset: Dataset,
+    plan: Plan,
+    truth: Truth,
+    *,
+    group: str | None = None,
+    score: str | None = None,
+    block_size: int = 4_096,
+    fit: Fit | None = None,
+    permit: Permit | None = None,
+) -> Audit:
+    """Mine as the plan says and count the negatives that are answers by labels it did not see.
+
+    Args:
+        dataset: What would be mined, with its own labels.
+        plan: How it would be mined.
+        truth: Labels that it does not see; those that the dataset has too are no finding.
+        group: As for `audit_planted`.
+        score: As for `audit_planted`.
+        block_size: Queries mined at a time.
+        fit: Fits the plan's learned filters.
+        permit: As for `audit_planted`.
+
+    Returns:
+        The audit, of the queries of the split that the truth speaks of.
+
+    Raises:
+        DatasetError: The truth speaks of no query of the split.
+        RecipeError: No source or no column is called so.
+    """
+    plan.check(dataset)
+    name = hardness_score(plan, score)
+    unseen = unseen_answers(dataset, plan.split, truth)
+    if permit is not None:
+        permit([plan], [unseen])
+    fitted = plan if fit is None else fit(plan, dataset)
+    with task("auditing", total=len(unseen.queries), unit="queries") as advance:
+        found = mined_outcome(unseen, fitted, score=name, block_size=block_size, advance=advance)
+    kind: Literal["truth", "judged"] = "truth" if truth.complete else "judged"
+    return Audit(kind, together([labelled(found, dataset, group=group, seed=0)]), name)
+
+
+def unseen_answers(dataset: Dataset, split: str, truth: Truth) -> Planted:
+    """Treat the answers that a dataset does not know as hidden from it; of copies, one stands for all."""
+    queries = np.intersect1d(dataset.queries_of(split), truth.query).astype(np.int32)
+    if len(queries) == 0:
+        raise DatasetError(
+            f"the labels to audit with speak of no query of the split {split!r} of {dataset.name}; name another split"
+        )
+    query, document = truth.answers.among(queries)
+    new = ~dataset.is_answer(query, document)
+    pairs = pl.DataFrame({"query": query[new], "document": document[new], "text": dataset.text_group[document[new]]})
+    once = pairs.unique(["query", "text"], keep="first", maintain_order=True)
+    hidden = PairSet.build(once["query"].to_numpy(), once["document"].to_numpy(), width=dataset.n_documents)
+    return Planted(dataset, queries, hidden)

@@ -1,0 +1,127 @@
+"""The figures of an audit, as ratios of sums over queries."""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+from jaxtyping import Int32, Int64
+
+from hardneg.audits.intervals import Figure, ratios
+from hardneg.data.dataset import Dataset
+from hardneg.data.metadata import as_text
+from hardneg.errors import RecipeError
+
+# What is divided by what. Each is a column of `Outcome.queries`, or 1 a query.
+MEASURES = {
+    "contamination": ("hidden_selected", "selected"),
+    "leakage": ("hidden_selected", "hidden"),
+    "retrieved": ("hidden_retrieved", "hidden"),
+    "coverage": ("full", "one"),
+    "rank": ("rank_sum", "rank_n"),
+    "score": ("score_sum", "score_n"),
+    "relative": ("relative_sum", "relative_n"),
+}
+MEANING = {
+    "contamination": "hidden answers among the negatives, of all negatives",
+    "leakage": "hidden answers among the negatives, of all hidden",
+    "retrieved": "hidden answers that some source found, of all hidden",
+    "coverage": "queries that got their number of negatives",
+    "rank": "mean retrieval rank of the other negatives",
+    "score": "mean score of the other negatives",
+    "relative": "mean score of the other negatives, as a share of the weakest known positive's",
+}
+
+
+def measured(queries: pl.DataFrame, *, seed: int) -> dict[str, Figure]:
+    """Compute every measure from counts by query.
+
+    Args:
+        queries: `Outcome.queries` with a further column `cluster`; a query may have several rows.
+        seed: Seed of the bootstrap over clusters.
+
+    Returns:
+        A figure for each of `MEASURES`.
+    """
+    table = queries.with_columns(one=pl.lit(1))
+    above, below = (
+        table.select(pl.col(pair[side]).cast(pl.Float64).alias(name) for name, pair in MEASURES.items()).to_numpy()
+        for side in (0, 1)
+    )
+    figures = ratios(above, below, cluster=table["cluster"].to_numpy(), seed=seed)
+    named = dict(zip(MEASURES, figures, strict=True))
+    return named | {"relative": replace(named["relative"], n=named["score"].n)}
+
+
+def by_group(queries: pl.DataFrame, *, seed: int) -> pl.DataFrame:
+    """Compute contamination, leakage and coverage for each value of the column `group`.
+
+    Within a group queries are drawn, so a group of few queries has a wide interval.
+
+    Args:
+        queries: Counts by query, with columns `query` and `group`.
+        seed: Seed of the bootstrap.
+
+    Returns:
+        Columns `group`, `queries`, and each measure with `_low` and `_high`, ordered by group.
+    """
+    rows = []
+    for (group,), part in queries.sort("group").group_by("group", maintain_order=True):
+        figures = measured(part.with_columns(cluster="query"), seed=seed)
+        rows.append(
+            {"group": str(group), "queries": part["query"].n_unique()}
+            | {
+                name + suffix: value
+                for name in ("contamination", "leakage", "coverage")
+                for suffix, value in _ends(figures[name]).items()
+            }
+        )
+    return pl.DataFrame(rows)
+
+
+def clusters(
+    dataset: Dataset, query: Int32[np.ndarray, " rows"], group: str | None
+) -> tuple[Int64[np.ndarray, " rows"], pl.Series | None]:
+    """Say which rows are drawn together in a bootstrap.
+
+    Args:
+        dataset: Where the queries are, with all its labels.
+        query: Query of each row.
+        group: Metadata column of the queries, or of the documents: then that of the query's first positive. A query
+            without a value is a group of its own. None keeps queries of equal text together, and no others.
+
+    Returns:
+        A number for each row, and the group's value, if groups are named.
+
+    Raises:
+        RecipeError: Neither queries nor documents have the column.
+        DatasetError: It holds lists or objects.
+    """
+    texts = dataset.query_text_group.astype(np.int64)
+    if group is None:
+        return texts[query], None
+    values = _values(dataset, group)
+    codes = values.rank("dense").fill_null(0).to_numpy().astype(np.int64)
+    alone = codes == 0
+    return np.where(alone, -1 - texts, codes)[query], values.gather(query)
+
+
+def _values(dataset: Dataset, group: str) -> pl.Series:
+    if group in dataset.queries.columns:
+        return as_text(dataset.queries[group])
+    if group not in dataset.documents.columns:
+        known = sorted({*dataset.queries.columns, *dataset.documents.columns} - {"id", "text", "title"})
+        raise RecipeError(
+            f"neither queries nor documents of {dataset.name} have a column {group!r}; "
+            f"they have: {', '.join(known) or 'no metadata'}"
+        )
+    query, document = np.divmod(dataset.positives.keys, dataset.n_documents)
+    owner, first = np.unique(query, return_index=True)
+    found = pl.DataFrame(
+        {"query": owner.astype(np.int32), "value": as_text(dataset.documents[group]).gather(document[first])}
+    )
+    everyone = pl.DataFrame({"query": np.arange(dataset.n_queries, dtype=np.int32)})
+    return everyone.join(found, on="query", how="left", maintain_order="left")["value"]
+
+
+def _ends(figure: Figure) -> dict[str, float | None]:
+    return {"": figure.value, "_low": figure.low, "_high": figure.high}

@@ -1,0 +1,201 @@
+"""The planted audit: hide labelled positives, mine, and count those that come back as negatives."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import polars as pl
+
+from hardneg.audits.detection import Detector
+from hardneg.audits.intervals import Figure
+from hardneg.audits.measures import MEANING, by_group, clusters, measured
+from hardneg.audits.outcome import Outcome, outcome, together
+from hardneg.audits.unlabelled import Unlabelled
+from hardneg.data.dataset import Dataset
+from hardneg.negatives.plan import Plan, mine_block
+from hardneg.planting.evidence import features_of
+from hardneg.planting.planting import Planted, plant
+from hardneg.progress import task
+from hardneg.sources import Dense
+
+Fit = Callable[[Plan, Dataset], Plan]
+Permit = Callable[[Sequence[Plan], Sequence[Planted]], None]
+Look = Callable[[pl.DataFrame, pl.DataFrame, Planted], None]
+
+CAVEATS = {
+    "planted": (
+        "Contamination is a lower bound: answers that nobody labelled are not counted.",
+        "Leakage speaks for unlabelled answers as far as labels are missing at random.",
+    ),
+    "judged": (
+        "Contamination is a lower bound: answers that the fuller labels lack are not counted.",
+        "Leakage speaks for the answers that the fuller labels add.",
+    ),
+    "truth": (
+        "The truth is taken to be complete, so contamination is the share of false negatives itself.",
+        "Leakage is the share of all unlabelled answers that came back as negatives.",
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """What a way of mining made of answers that it did not know.
+
+    Args:
+        kind: "planted", "judged" (a fuller file of labels) or "truth" (a complete truth).
+        outcome: Counts by query, source and filter; `queries` has the columns `seed` (of the planting), `cluster`
+            and `group` too.
+        score: Name of the source whose score says how hard a negative is.
+        seed: Seed of the intervals.
+        unlabelled: Contamination with the answers that nobody labelled, if it was to be estimated.
+    """
+
+    kind: Literal["planted", "judged", "truth"]
+    outcome: Outcome
+    score: str
+    seed: int = 0
+    unlabelled: Unlabelled | None = None
+
+    @cached_property
+    def figures(self) -> dict[str, Figure]:
+        """Every measure with its 95 % interval over queries, or over groups if they are named."""
+        return measured(self.outcome.queries, seed=self.seed)
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """How contamination and leakage are to be read."""
+        return CAVEATS[self.kind]
+
+    def frame(self) -> pl.DataFrame:
+        """One row a measure: `measure`, `value`, `low`, `high`, `n`, `meaning`."""
+        rows = [
+            {"measure": name} | figure.as_dict() | {"meaning": MEANING[name]} for name, figure in self.figures.items()
+        ]
+        return pl.DataFrame(rows, schema_overrides={"value": pl.Float64, "low": pl.Float64, "high": pl.Float64})
+
+    def filters(self) -> pl.DataFrame:
+        """One row a filter: candidates it refused, and `recall`, the share of the retrieved hidden answers in them."""
+        retrieved = int(self.outcome.queries["hidden_retrieved"].sum())
+        share = pl.col("hidden_refused") / retrieved if retrieved else pl.lit(None, dtype=pl.Float64)
+        return self.outcome.filters.with_columns(recall=share)
+
+    def sources(self) -> pl.DataFrame:
+        """One row a source: hidden answers it found and gave, its negatives, and their contamination."""
+        contamination = pl.when(pl.col("selected") > 0).then(pl.col("hidden_selected") / pl.col("selected"))
+        return self.outcome.sources.with_columns(contamination=contamination)
+
+    def groups(self) -> pl.DataFrame | None:
+        """One row a group with contamination, leakage and coverage; None if no group was named."""
+        queries = self.outcome.queries
+        return None if queries["group"].dtype == pl.Null else by_group(queries, seed=self.seed)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything but the counts by query, ready for JSON."""
+        groups = self.groups()
+        return {
+            "kind": self.kind,
+            "queries": self.outcome.queries["query"].n_unique(),
+            "hidden": int(self.outcome.queries["hidden"].sum()),
+            "score": self.score,
+            "figures": {name: figure.as_dict() for name, figure in self.figures.items()},
+            "unlabelled": None if self.unlabelled is None else self.unlabelled.as_dict(),
+            "sources": self.sources().to_dicts(),
+            "filters": self.filters().to_dicts(),
+            "groups": None if groups is None else groups.to_dicts(),
+            "caveats": list(self.caveats),
+        }
+
+
+def audit_planted(
+    dataset: Dataset,
+    plan: Plan,
+    *,
+    share: float = 0.5,
+    seeds: Sequence[int] = (0, 1, 2),
+    group: str | None = None,
+    score: str | None = None,
+    block_size: int = 4_096,
+    max_queries: int | None = None,
+    fit: Fit | None = None,
+    estimate: bool = False,
+    permit: Permit | None = None,
+) -> Audit:
+    """Hide labelled positives, mine as the plan says, and count the hidden that come back as negatives.
+
+    Only queries with at least two positives can be asked. Negatives of a query do not depend on other queries, so only
+    these are mined for.
+
+    Args:
+        dataset: What would be mined.
+        plan: How it would be mined.
+        share: Share of a query's positives that is hidden, above 0 and below 1.
+        seeds: One planting each; the intervals still draw queries, not plantings.
+        group: Metadata column of the queries or the documents whose values are drawn together in the intervals.
+        score: Source whose score says how hard a negative is; by default the one that the selection reads, else the
+            first dense source, else the first source.
+        block_size: Queries mined at a time.
+        max_queries: Query texts planted in at most; None plants in all.
+        fit: Fits the plan's learned filters, given the plan and the dataset without the hidden labels.
+        estimate: Whether to estimate contamination with the answers that nobody labelled too, by a classifier of
+            hidden answers (`hardneg.audits.unlabelled`).
+        permit: Called with the plan and the plantings before anything is mined; it may raise.
+
+    Returns:
+        The audit.
+
+    Raises:
+        DatasetError: Nothing can be hidden, or too few hidden answers are left to estimate from.
+        RecipeError: No source or no column is called so.
+    """
+    plan.check(dataset)
+    name = hardness_score(plan, score)
+    plantings = [plant(dataset, plan.split, share=share, seed=seed, max_queries=max_queries) for seed in seeds]
+    if permit is not None:
+        permit([plan], plantings)
+    detector = Detector(dataset, features_of(plan), group) if estimate else None
+    look = None if detector is None else detector.look
+    parts = []
+    with task("auditing", total=sum(len(planted.queries) for planted in plantings), unit="queries") as advance:
+        for seed, planted in zip(seeds, plantings, strict=True):
+            fitted = plan if fit is None else fit(plan, planted.dataset)
+            found = mined_outcome(planted, fitted, score=name, block_size=block_size, advance=advance, look=look)
+            parts.append(labelled(found, dataset, group=group, seed=seed))
+    return Audit("planted", together(parts), name, unlabelled=None if detector is None else detector.estimate())
+
+
+def mined_outcome(
+    planted: Planted,
+    plan: Plan,
+    *,
+    score: str,
+    block_size: int,
+    advance: Callable[[int], None],
+    look: Look | None = None,
+) -> Outcome:
+    """Mine the queries of a planting block by block and count; `look` is shown every block."""
+    parts = []
+    for start in range(0, len(planted.queries), block_size):
+        block = planted.queries[start : start + block_size]
+        candidates, negatives = mine_block(planted.dataset, block, plan)
+        parts.append(outcome(candidates, negatives, planted, block, per_query=plan.select.per_query, score=score))
+        if look is not None:
+            look(candidates, negatives, planted)
+        advance(len(block))
+    return together(parts)
+
+
+def labelled(found: Outcome, dataset: Dataset, *, group: str | None, seed: int) -> Outcome:
+    """Add to the counts by query which planting they are of, and what is drawn together."""
+    query = found.queries["query"].to_numpy()
+    cluster, values = clusters(dataset, query, group)
+    more = (pl.Series("cluster", cluster), pl.lit(seed, dtype=pl.Int64).alias("seed"))
+    named = pl.lit(None).alias("group") if values is None else values.alias("group")
+    return Outcome(found.queries.with_columns(*more, named), found.sources, found.filters)
+
+
+def hardness_score(plan: Plan, score: str | None) -> str:
+    """Name the source whose score says how hard a negative is."""
+    dense = [source.name for source in plan.sources if isinstance(source, Dense)]
+    return score or plan.select.score or next(iter([*dense, *(source.name for source in plan.sources)]))

@@ -1,0 +1,114 @@
+"""The sampled audit: draw some negatives, have them judged, and report the share of answers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from hardneg.audits.intervals import Figure, wilson
+from hardneg.audits.verdicts import read_verdicts, write_verdicts
+from hardneg.data.dataset import Dataset
+from hardneg.errors import DatasetError
+from hardneg.planting.planting import id_keys
+from hardneg.randomness import bits
+from hardneg.scoring.protocol import Scorer
+from hardneg.scoring.store import stored_scores
+
+_SAMPLE = 6
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A sample of negatives and how many of them are answers.
+
+    Args:
+        contamination: Share of answers among those judged, with Wilson's interval.
+        unjudged: Rows left open. If these are not a random part of the sample, the share is off.
+        judge: Who judged: a file's name, or a scorer's.
+    """
+
+    contamination: Figure
+    unjudged: int
+    judge: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        return {
+            "kind": "sampled",
+            "judge": self.judge,
+            "unjudged": self.unjudged,
+            "figures": {"contamination": self.contamination.as_dict()},
+        }
+
+
+def draw(negatives: pl.DataFrame, dataset: Dataset, n: int, *, seed: int) -> pl.DataFrame:
+    """Draw negatives, each as likely as any other; the draw depends on the ids and the seed, not on the order of rows.
+
+    Args:
+        negatives: Columns `query` and `document`.
+        dataset: Whose positions these are.
+        n: How many to draw; all if there are fewer.
+        seed: Seed of the draw.
+
+    Returns:
+        Columns `query` and `document`, in the order of the draw.
+    """
+    query, document = (negatives[name].to_numpy() for name in ("query", "document"))
+    keys = id_keys(dataset.queries["id"], query), id_keys(dataset.documents["id"], document)
+    drawn = negatives.select("query", "document", draw=pl.Series(bits(seed, _SAMPLE, *keys)))
+    return drawn.sort("draw", "query", "document").head(n).select("query", "document")
+
+
+def write_sample(sample: pl.DataFrame, dataset: Dataset, path: Path) -> Path:
+    """Write a file to fill in: the column `answer` is empty, to be yes or no.
+
+    Args:
+        sample: Columns `query` and `document`.
+        dataset: As for `write_verdicts`.
+        path: As for `write_verdicts`.
+
+    Returns:
+        As `write_verdicts` does.
+
+    Raises:
+        DatasetError: As for `write_verdicts`.
+    """
+    return write_verdicts(sample.select("query", "document"), dataset, path)
+
+
+def read_sample(path: Path, dataset: Dataset) -> Judged:
+    """Read a file that was filled in and report the share of answers.
+
+    Args:
+        path: As `write_sample` wrote it, or as a review exports it; of that, only what was drawn at random counts.
+        dataset: As for `read_verdicts`.
+
+    Returns:
+        The share; rows whose answer is empty are counted as unjudged.
+
+    Raises:
+        DatasetError: As for `read_verdicts`; or no answer is filled in.
+    """
+    drawn = read_verdicts(path, dataset).filter("drawn")["answer"]
+    n_open = drawn.null_count()
+    if n_open == len(drawn):
+        raise DatasetError("no answer is filled in; write yes or no into the column 'answer'", path=path)
+    return Judged(wilson(int(drawn.sum()), len(drawn) - n_open), n_open, path.name)
+
+
+def judge(sample: pl.DataFrame, dataset: Dataset, scorer: Scorer, *, threshold: float) -> Judged:
+    """Have a sample judged by a scorer: what scores at least the threshold counts as an answer.
+
+    Args:
+        sample: Columns `query` and `document`.
+        dataset: Where the texts are.
+        scorer: For instance a cross-encoder.
+        threshold: Lowest score of an answer.
+
+    Returns:
+        The share of answers, as the scorer sees it. Its own errors are not in the interval.
+    """
+    query, document = (sample[name].to_numpy() for name in ("query", "document"))
+    is_answer = stored_scores(scorer, dataset, query, document) >= threshold
+    return Judged(wilson(int(is_answer.sum()), len(is_answer)), 0, scorer.name)

@@ -1,0 +1,92 @@
+"""Short trials of the real code on this machine, each in a process of its own, kept until the machine changes."""
+
+import hashlib
+import json
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hardneg.costs.machine import identity
+from hardneg.costs.sizes import Sizes
+from hardneg.costs.texts import Texts
+from hardneg.costs.trial_data import write_mined
+from hardneg.errors import InputError, RunError
+from hardneg.files import replacing
+from hardneg.progress import task
+
+Found = dict[str, Any]
+
+MATERIALS = {"mining": write_mined}  # what is made for a trial outside its process, whose memory it would count for
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What trials found, by what was tried.
+
+    Args:
+        folder: Where their results are kept.
+        texts: What is tried.
+        again: Whether to try everything again.
+        sizes: How much is tried.
+    """
+
+    folder: Path
+    texts: Texts
+    again: bool = False
+    sizes: Sizes = field(default_factory=Sizes)
+
+    def trial(self, name: str, given: Found) -> Found:
+        """Try something, unless what it gave on this machine is known.
+
+        Args:
+            name: One of `trials.TRIALS`.
+            given: What it needs to know, by name.
+
+        Returns:
+            What the trial gave.
+
+        Raises:
+            InputError: It was refused, say because a model does not exist.
+            RunError: It broke off.
+        """
+        state = {"trial": name, "given": given, "sizes": asdict(self.sizes)}
+        known = {**state, "texts": self.texts.about, "machine": identity()}
+        key = hashlib.blake2b(json.dumps(known, sort_keys=True).encode(), digest_size=8).hexdigest()
+        path = self.folder / f"{name}-{key}.json"
+        if path.exists() and not self.again:
+            return dict(json.loads(path.read_text(encoding="utf-8"))["found"])
+        with task(f"trying {name}", total=None, unit="trials") as advance:
+            found = _in_process(state, self.texts)
+            if found.pop("compiled", False):  # what is compiled once and kept would count as work of each time
+                found = _in_process(state, self.texts)
+                found.pop("compiled")
+            advance(1)
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps({**known, "found": found}, indent=2), encoding="utf-8")
+        return found
+
+
+def _in_process(state: Found, texts: Texts) -> Found:
+    """Run a trial where nothing that was done before counts as its memory."""
+    with TemporaryDirectory() as folder:
+        asked, answer = Path(folder) / "asked.json", Path(folder) / "answer.json"
+        make = MATERIALS.get(state["trial"])
+        if make is not None:
+            make(Path(folder), texts, state["given"])
+        sent = {} if make else {"documents": texts.documents, "queries": texts.queries}
+        given = state["given"] | {"folder": folder, "asked_at": time.time()}
+        asked.write_text(json.dumps(state | {"given": given} | sent), encoding="utf-8")
+        command = [sys.executable, "-m", "hardneg.costs.worker", str(asked), str(answer)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode or not answer.exists():
+            lines = done.stderr.strip().splitlines()
+            why = lines[-1] if lines else f"its process ended with status {done.returncode}"
+            raise RunError(f"plan: trying {state['trial']} broke off: {why}; leave that part out to plan the rest")
+        found: Found = json.loads(answer.read_text(encoding="utf-8"))
+    if "refused" in found:
+        raise InputError(found["refused"])
+    return found

@@ -1,0 +1,1 @@
+"""Code search: datasets from repositories, and duplicates of code."""

@@ -1,0 +1,1 @@
+"""Conversations: datasets from logs, and negatives from other turns."""

@@ -1,0 +1,1 @@
+"""Law: datasets from statutes and contracts, section by section."""

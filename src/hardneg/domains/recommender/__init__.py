@@ -1,0 +1,1 @@
+"""Recommenders: datasets from interactions of users with items."""

@@ -1,0 +1,239 @@
+"""A recommender's dataset from interactions: a user's history asks, the item taken next answers."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from hardneg.data.dataset import HISTORY_OF, SEEN, Dataset
+from hardneg.domains.recommender.ratings import least_positive
+from hardneg.domains.recommender.splits import Splits, with_order, with_splits
+from hardneg.errors import DatasetError
+
+ID_MARK = "#"  # before the id of an item that may be taken
+TAKEN_MARK = "@"  # before the id of one that was
+_HELD = ("dev", "test")
+_SHOWN = 3
+_LAST_OUT = Splits()
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of the interactions.
+
+    Args:
+        interactions: Rows of the file that could be used.
+        positives: Pairs of a user and an item that are positive; an item counts once for a user.
+        users: Users with an interaction.
+        items: Items with an interaction, or in the file of items.
+        cold_items: Items that no positive of the train split names: only their text can be learned from.
+        cold_positives: Share of the positives of dev and of test that are cold items.
+        first_positives: Positives without another of their user before them; there is no history to ask with.
+        pairs_per_user: Training pairs of the median user and of the one with most.
+        positive: What made an interaction positive, in words.
+        undescribed_items: Items of the interactions that the file of items lacks; None without such a file.
+    """
+
+    interactions: int
+    positives: int
+    users: int
+    items: int
+    cold_items: int
+    cold_positives: dict[str, float]
+    first_positives: int
+    pairs_per_user: tuple[float, int]
+    positive: str = ""
+    undescribed_items: int | None = None
+
+
+def interactions_dataset(
+    events: pl.DataFrame,
+    items: pl.DataFrame | None = None,
+    *,
+    name: str = "interactions",
+    min_rating: float | None = None,
+    splits: Splits = _LAST_OUT,
+    history: int = 50,
+    queries_per_user: int | None = None,
+) -> tuple[Dataset, Counts]:
+    """Build a dataset whose queries are histories of users and whose documents are items.
+
+    Every positive that has another of its user before it becomes a query: the history up to then asks, the item
+    answers. So nothing is asked with a later history, and nothing of dev or test is trained on. The training queries of
+    one user share their answers (column `history_of`). What the user of a dev or test query met before is labelled in
+    the split `seen`, which `evaluate --exclude seen` leaves out of rankings.
+
+    A history is written as words like `@318`, ids of what was taken, and a document as its title, `#318`, and its other
+    text: one model of words can give an id another vector in either tower. An item that no positive of the train split
+    names is written as its text in histories.
+
+    Interactions below the threshold were shown and not taken: they become judged negatives (relevance 0) of the
+    training query of the user's next positive.
+
+    With a random split, "before" means an order that the seed drew for each user: without times, no history can do
+    without the future.
+
+    Args:
+        events: Columns `user`, `item`, `time` (null where there is none) and `rating`, in the order in which they were
+            taken (`read_interactions`).
+        items: Columns `id`, `text`, optional `title` and any others (`read_items`); None knows items by their id alone.
+        name: What to call the dataset.
+        min_rating: An interaction is positive from this rating on. None takes all where there is no rating, or all have
+            the same, and 1 where they are 0 and 1; other ratings are refused then.
+        splits: Which positives are held out.
+        history: Longest history of a query, the newest items, at least 1.
+        queries_per_user: Take only the newest queries of each user in each split; None takes all.
+
+    Returns:
+        The dataset, and what became of the interactions. Documents have a column `popularity`: positives of the train
+        split.
+
+    Raises:
+        DatasetError: It is not clear which ratings are positive, no item is in the file of items, or too few
+            interactions are left for a split.
+    """
+    least, rule = least_positive(events["rating"], min_rating)
+    undescribed = None if items is None else _undescribed(events, items)
+    liked = pl.lit(value=True) if least is None else pl.col("rating") >= least
+    rows = events.with_row_index("row").with_columns(positive=liked)
+    rows = rows.sort("positive", descending=True, maintain_order=True).unique(
+        ["user", "item"], keep="first", maintain_order=True
+    )
+    rows = with_splits(with_order(rows, splits), splits)
+    positives = _numbered(rows.filter("positive"))
+    queries = _queries(positives, queries_per_user=queries_per_user)
+    documents = _documents(rows, items, positives)
+    qrels = [
+        queries.select(query_id="id", doc_id="item", relevance=1, split="split"),
+        _passed_over(rows, queries),
+        _seen(rows, queries),
+    ]
+    texts = _histories(queries, positives, documents, history=history)
+    dataset = Dataset.from_tables(texts, documents, pl.concat(qrels, how="vertical_relaxed"), name=name)
+    counts = _count(events, rows, positives, queries, documents)
+    return dataset, replace(counts, positive=rule, undescribed_items=undescribed)
+
+
+def _undescribed(events: pl.DataFrame, items: pl.DataFrame) -> int:
+    """Count the items that the file of items lacks; if it lacks all, the ids are not of one kind."""
+    named = events["item"].unique(maintain_order=True)
+    lacking = int((~named.is_in(items["id"].implode())).sum())
+    if lacking == len(named):
+        taken, known = (", ".join(map(repr, ids.head(_SHOWN))) for ids in (named, items["id"]))
+        raise DatasetError(
+            f"none of the items of the interactions ({taken}, …) is in the file of items ({known}, …); name the column "
+            "of the id, the same in both, with --item"
+        )
+    return lacking
+
+
+def _numbered(positives: pl.DataFrame) -> pl.DataFrame:
+    """Number the positives of each user from 0, in order of time."""
+    return positives.with_columns(number=pl.int_range(pl.len()).over("user").cast(pl.Int64))
+
+
+def _queries(positives: pl.DataFrame, *, queries_per_user: int | None) -> pl.DataFrame:
+    """Give each positive with a history a query; those of train come first, then dev, then test."""
+    asked = positives.filter(pl.col("number") > 0)
+    if queries_per_user is not None:
+        newest = asked.group_by("user", "split", maintain_order=True).tail(queries_per_user)
+        asked = newest.sort("order")
+    for split in ("train", "test"):
+        if split not in asked["split"]:
+            raise DatasetError(
+                f"no positive with a history before it is left for {split}: a split by time needs users with two "
+                "positives, the others users with three"
+            )
+    place = pl.col("split").replace_strict({"train": 0, "dev": 1, "test": 2}, return_dtype=pl.Int32)
+    return asked.sort(place, maintain_order=True).with_columns(
+        id=pl.concat_str("user", pl.col("number").cast(pl.String), separator="@")
+    )
+
+
+def _histories(
+    queries: pl.DataFrame, positives: pl.DataFrame, documents: pl.DataFrame, *, history: int
+) -> pl.DataFrame:
+    """Write each query's history, the newest first: ids, and the text of items that the train split does not know."""
+    words = [name for name in ("title", "text") if name in documents.columns]
+    text = pl.concat_str(words, separator=" ").str.replace(r"#\S+ ?", "").str.strip_chars()
+    known = pl.col("popularity") > 0
+    written = documents.select(
+        item="id", taken=pl.when(known).then(pl.concat_str(pl.lit(TAKEN_MARK), _token("id"))).otherwise(text)
+    )
+    events = positives.join(written, on="item", maintain_order="left")
+    taken = events.group_by("user", maintain_order=True).agg("taken")
+    joined = queries.join(taken, on="user", maintain_order="left").with_columns(
+        begin=(pl.col("number") - history).clip(lower_bound=0)
+    )
+    newest = pl.col("taken").list.slice(pl.col("begin"), pl.col("number") - pl.col("begin")).list.reverse()
+    texts = joined.select("id", newest.list.join(" ").alias("text"), pl.col("user").alias(HISTORY_OF), "time")
+    return texts.drop("time") if texts["time"].is_null().all() else texts
+
+
+def _token(column: str) -> pl.Expr:
+    """Write an id as one word."""
+    return pl.col(column).str.replace_all(r"\s+", "_")
+
+
+def _documents(rows: pl.DataFrame, items: pl.DataFrame | None, positives: pl.DataFrame) -> pl.DataFrame:
+    """Describe every item, with its id as a word of its text."""
+    known = rows.select(id="item").unique(maintain_order=True)
+    documents = known.with_columns(text=pl.lit("")) if items is None else items
+    missing = known.join(documents, on="id", how="anti", maintain_order="left")
+    documents = pl.concat([documents, missing], how="diagonal").with_columns(pl.col("text").fill_null(""))
+    popularity = (
+        positives.filter(pl.col("split") == "train").group_by(id="item").agg(popularity=pl.len().cast(pl.Int32))
+    )
+    return (
+        documents.drop("popularity", strict=False)
+        .join(popularity, on="id", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("popularity").fill_null(0),
+            text=pl.concat_str(pl.lit(ID_MARK), _token("id"), pl.lit(" "), "text").str.strip_chars(),
+        )
+    )
+
+
+def _passed_over(rows: pl.DataFrame, queries: pl.DataFrame) -> pl.DataFrame:
+    """Judge what was met and not taken before a training pair, and after the user's positive before that."""
+    counted = rows.with_columns(number=pl.col("positive").cum_sum().over("user").cast(pl.Int64))
+    shown = counted.filter(~pl.col("positive") & (pl.col("split") == "train"))
+    train = queries.filter(pl.col("split") == "train").select("user", "number", "id")
+    return shown.join(train, on=["user", "number"], maintain_order="left").select(
+        query_id="id", doc_id="item", relevance=0, split=pl.lit("train")
+    )
+
+
+def _seen(rows: pl.DataFrame, queries: pl.DataFrame) -> pl.DataFrame:
+    """Label all that the user of a dev or test query met before it."""
+    held = queries.filter(pl.col("split").is_in(_HELD)).select("user", "id", begin="order")
+    met = held.join(rows.select("user", "item", "order", "positive"), on="user", maintain_order="left_right")
+    return met.filter(pl.col("order") < pl.col("begin")).select(
+        query_id="id", doc_id="item", relevance=pl.col("positive").cast(pl.Int32), split=pl.lit(SEEN)
+    )
+
+
+def _count(
+    events: pl.DataFrame,
+    rows: pl.DataFrame,
+    positives: pl.DataFrame,
+    queries: pl.DataFrame,
+    documents: pl.DataFrame,
+) -> Counts:
+    cold = documents.filter(pl.col("popularity") == 0)["id"]
+    held = {split: positives.filter(pl.col("split") == split) for split in _HELD}
+    pairs = queries.filter(pl.col("split") == "train").group_by("user").len()["len"].to_numpy()
+    return Counts(
+        interactions=events.height,
+        positives=positives.height,
+        users=rows["user"].n_unique(),
+        items=documents.height,
+        cold_items=len(cold),
+        cold_positives={split: _share(part["item"].is_in(cold.implode())) for split, part in held.items()},
+        first_positives=int((positives["number"] == 0).sum()),
+        pairs_per_user=(float(np.median(pairs)), int(pairs.max())),
+    )
+
+
+def _share(marked: pl.Series) -> float:
+    return float(marked.sum() / max(1, len(marked)))

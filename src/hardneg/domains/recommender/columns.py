@@ -1,0 +1,168 @@
+"""Which column of a file of interactions or items holds what."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from hardneg.data.delimited import plain_name
+from hardneg.domains.recommender.layouts import typed_names
+from hardneg.errors import DatasetError
+
+# Names as people write them, without case, blanks, `-` and `_`; the first that a file has counts.
+_KNOWN = {
+    "user": ("user", "userid", "uid", "username", "visitorid", "customerid", "reviewerid", "sessionid"),
+    "item": (
+        *("item", "itemid", "iid", "movieid", "productid", "parentasin", "asin", "isbn", "artistid", "trackid"),
+        *("songid", "bookid", "gameid", "articleid", "newsid", "videoid", "businessid", "recipeid", "id"),
+    ),
+    "time": ("time", "timestamp", "ts", "unixtime", "unixreviewtime", "datetime", "date", "createdat"),
+    "rating": (
+        *("rating", "ratings", "stars", "score", "overall", "bookrating", "preference", "label", "relevance"),
+        *("clicked", "click", "isclick", "clicks", "liked", "like", "islike", "purchased", "watched"),
+        *("plays", "playcount", "listens", "listencount", "count", "weight"),
+        *("event", "eventtype", "behavior", "behaviortype", "action"),
+    ),
+}
+_SHOWN = 6
+_BINARY = ("0", "1", "0.0", "1.0", "true", "false")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InteractionColumns:
+    """Which column holds what; None means to look for a common name, without regard to case, blanks, `-` and `_`.
+
+    Args:
+        user: Who.
+        item: What; also the column of its id in the file of items, if that has one of the name.
+        time: When: a number, or a date as ISO 8601 writes it.
+        rating: How much it was liked, how often it was taken, or whether a shown item was taken; a file without one
+            holds only what was taken.
+        ignore_rating: Take every row as positive, whatever its rating.
+        item_text: Columns of the file of items that make an item's text, in this order.
+    """
+
+    user: str | None = None
+    item: str | None = None
+    time: str | None = None
+    rating: str | None = None
+    ignore_rating: bool = False
+    item_text: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.ignore_rating and self.rating is not None:
+            raise DatasetError(f"a rating {self.rating!r} is named and to be ignored too; leave one of them out")
+
+
+def names_columns(fields: Sequence[str], given: Sequence[str | None]) -> bool:
+    """Tell whether the first line of a file is a header.
+
+    Args:
+        fields: The line's fields.
+        given: Names that the user says are there.
+
+    Returns:
+        Whether it names a user or an item, a name that the user gave, or types as RecBole does.
+    """
+    names = {plain_name(name) for name in fields}
+    wanted = {*_KNOWN["user"], *_KNOWN["item"], *(plain_name(name) for name in given if name)}
+    return bool(names & wanted) or bool(typed_names(fields))
+
+
+def find_column(role: str, given: str | None, names: Sequence[str], *, path: Path, advice: str = "") -> str:
+    """Find the column for a role.
+
+    Args:
+        role: "user", "item", "time" or "rating".
+        given: The name that the user gave; None to look for a known one.
+        names: The file's columns.
+        path: The file, for messages.
+        advice: Further ways out.
+
+    Returns:
+        The column's name as the file has it.
+
+    Raises:
+        DatasetError: There is none, or two have the name.
+    """
+    found = matching(role, given, names, path=path)
+    if found:
+        return found[0]
+    known = ", ".join(_KNOWN[role][:_SHOWN])
+    tried = repr(given) if given is not None else f"for the {role} (tried {known}, …)"
+    raise DatasetError(
+        f"no column {tried}; it has: {', '.join(names)}; name it with --{role}{advice}",
+        path=path,
+    )
+
+
+def matching(role: str, given: str | None, names: Sequence[str], *, path: Path) -> list[str]:
+    """List the columns that could have a role, the likeliest first.
+
+    Args:
+        role: "user", "item", "time" or "rating".
+        given: The name that the user gave; None to look for known ones.
+        names: The file's columns.
+        path: The file, for messages.
+
+    Returns:
+        The columns' names as the file has them.
+
+    Raises:
+        DatasetError: Two columns differ only in case, blanks, `-` or `_`.
+    """
+    if given is not None and given in names:
+        return [given]
+    found = []
+    for known in _KNOWN[role] if given is None else (plain_name(given),):
+        alike = [name for name in names if plain_name(name) == known]
+        if len(alike) > 1:
+            shown = " and ".join(map(repr, alike))
+            raise DatasetError(f"both {shown} could be the {role}; name one with --{role}", path=path)
+        found += alike
+    return found
+
+
+def find_rating(given: str | None, table: pl.DataFrame, used: Sequence[str], *, path: Path) -> str | None:
+    """Find the column of the rating, and refuse to overlook one.
+
+    Args:
+        given: The name that the user gave; None to look for a known one.
+        table: The file's columns.
+        used: Those that hold something else.
+        path: The file, for messages.
+
+    Returns:
+        The column's name; None if there is none.
+
+    Raises:
+        DatasetError: Several could be it, or an unknown column holds only 0 and 1.
+    """
+    if given is not None:
+        return find_column("rating", given, table.columns, path=path)
+    free = [name for name in table.columns if name not in used]
+    found = matching("rating", None, free, path=path)
+    if len(found) > 1:
+        raise DatasetError(
+            f"{' and '.join(map(repr, found))} could each be the rating; name one with --rating, or take all as "
+            "positive with --ignore-rating",
+            path=path,
+        )
+    if found:
+        return found[0]
+    for name in free:
+        if _is_binary(table[name]):
+            raise DatasetError(
+                f"column {name!r} holds only 0 and 1: if it says what was taken, name it with --rating {name!r}; "
+                "if not, take all rows as positive with --ignore-rating",
+                path=path,
+            )
+    return None
+
+
+def _is_binary(values: pl.Series) -> bool:
+    if values.dtype.is_nested():
+        return False
+    texts = values.drop_nulls().cast(pl.String, strict=False).str.strip_chars().str.to_lowercase().unique()
+    return len(texts) > 1 and bool(texts.is_in(_BINARY).all())

@@ -1,0 +1,1 @@
+"""The filter that learns from hidden positives what an answer looks like."""

@@ -1,0 +1,198 @@
+"""How many steps each rung gets, and how long everything will take, from what the probe found."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hardneg.data.dataset import Dataset
+from hardneg.errors import RecipeError
+from hardneg.ladders.plan import Budget, LadderPlan, Task
+from hardneg.ladders.probe import Speeds
+from hardneg.ladders.rungs import Rung
+from hardneg.ladders.splits import Splits
+from hardneg.recipe import Stage
+from hardneg.sources import BM25, Dense
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much there is of what takes time.
+
+    Args:
+        documents: Documents, each encoded once by each model.
+        train: Queries that are mined for.
+        pairs: Training pairs.
+        dev: Queries of the development split, 0 without one.
+        test: Queries of the test split.
+    """
+
+    documents: int
+    train: int
+    pairs: int
+    dev: int
+    test: int
+
+    @classmethod
+    def of(cls, dataset: Dataset, splits: Splits) -> "Counts":
+        """Count a dataset."""
+        dev = 0 if splits.dev is None else len(dataset.queries_of(splits.dev))
+        pairs, train = len(dataset.pairs_of(splits.train)[0]), len(dataset.queries_of(splits.train))
+        return cls(dataset.n_documents, train, pairs, dev, len(dataset.queries_of(splits.test)))
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What each thing will cost.
+
+    Args:
+        speeds: What the probe found.
+        counts: How much there is.
+        start_s: Seconds until a process is ready to work.
+    """
+
+    speeds: Speeds
+    counts: Counts
+    start_s: float = 0.0
+
+    def shared(self, task: Task, plan: LadderPlan) -> float:
+        """Seconds of a task that rungs share; filtering and choosing are taken to cost nothing beside the rest."""
+        recipe = plan.rung(task.rung).recipe
+        stage = recipe.stages[task.stage]
+        if task.kind == "retrieve":
+            source = stage.sources[task.source]
+            if isinstance(source, BM25):
+                return self.start_s + self.speeds.bm25_s + self.counts.train * self.speeds.bm25_query_s
+            return self.start_s + (self._encoding(self.counts.train) if isinstance(source, Dense) else 0.0)
+        if task.kind == "score":
+            pairs = self.counts.pairs + self.counts.train * stage.select.per_query
+            return self.start_s + sum(pairs * self.speeds.pair_s.get(repr(each), 0.0) for each in recipe.teachers)
+        return self.start_s
+
+    def own_mining(self, rung: Rung) -> float:
+        """Seconds for mining during training: by refreshes, and with models that the rung itself trains."""
+        rounds = sum(_refreshes(rung, stage) + bool(stage.needs) for stage in rung.recipe.stages if stage.sources)
+        return rounds * self._encoding(self.counts.train)
+
+    def step(self, rung: Rung) -> float:
+        """Mean seconds of a step, over the stages."""
+        stages, epochs = self.speeds.step_s[rung.name], [stage.train.epochs for stage in rung.recipe.stages]
+        return sum(s * n for s, n in zip(stages, epochs, strict=True)) / sum(epochs)
+
+    def climb(self, rung: Rung, plan: LadderPlan) -> float:
+        """Seconds for training a rung with all seeds and choices, and looking at the development split."""
+        look = self._encoding(self.counts.dev) if self.counts.dev else 0.0
+        if not rung.is_trained:
+            return self.start_s + look
+        steps = sum(stage.train.max_steps or 0 for stage in rung.recipe.stages)
+        trainings = len(plan.seeds) + len(plan.variants(rung)) - 1
+        return self.start_s + trainings * (steps * self.step(rung) + self.own_mining(rung) + look)
+
+    def test(self, rung: Rung, plan: LadderPlan) -> float:
+        """Seconds for looking at the test split; documents were encoded before if there was a development split."""
+        encoded = self.counts.dev or not rung.is_trained
+        once = self.counts.test * self.speeds.query_s if encoded else self._encoding(self.counts.test)
+        return self.start_s + once * (len(plan.seeds) if rung.is_trained else 1)
+
+    def _encoding(self, queries: int) -> float:
+        return self.counts.documents * self.speeds.document_s + queries * self.speeds.query_s
+
+
+def with_steps(plan: LadderPlan, costs: Costs, *, default: int, pairs_a_step: int) -> LadderPlan:
+    """Give every trained rung its steps, and write down what each task will take.
+
+    Args:
+        plan: Without steps.
+        costs: What things cost.
+        default: Steps of a rung if there is no budget.
+        pairs_a_step: Pairs of a step that a budget in steps means; a rung with larger batches gets fewer of them.
+
+    Returns:
+        The plan, ready to be followed.
+
+    Raises:
+        RecipeError: The budget is too small for a rung.
+    """
+    rungs = tuple(
+        rung.with_steps(_steps(rung, plan, costs, default=default, pairs_a_step=pairs_a_step))
+        if rung.is_trained
+        else rung
+        for rung in plan.rungs
+    )
+    ready = replace(plan, rungs=rungs)
+    return replace(ready, estimates={task.id: round(_estimate(task, ready, costs), 1) for task in ready.tasks()})
+
+
+def overview(plan: LadderPlan) -> list[dict[str, Any]]:
+    """Sum up what each rung will take, for a table.
+
+    Args:
+        plan: With its estimates.
+
+    Returns:
+        For each rung `name`, `about`, `steps` of one training (0 if nothing is trained), and seconds: `shared_s` of
+        work that it shares with others, `own_s` of its training and measuring with all seeds.
+    """
+    tasks, rows = {task.id: task for task in plan.tasks()}, []
+    for rung in plan.rungs:
+        climb = tasks[f"climb-{rung.name}"]
+        rows.append(
+            {
+                "name": rung.name,
+                "about": rung.about,
+                "steps": sum(stage.train.max_steps or 0 for stage in rung.recipe.stages) if rung.is_trained else 0,
+                "shared_s": sum(plan.estimates[each] for each in needed(climb, tasks)),
+                "own_s": plan.estimates[climb.id] + plan.estimates[f"test-{rung.name}"],
+            }
+        )
+    return rows
+
+
+def needed(task: Task, tasks: dict[str, Task]) -> list[str]:
+    """List all that must be done before a task, each once."""
+    found: dict[str, None] = {}
+    for each in task.needs:
+        found |= dict.fromkeys([*needed(tasks[each], tasks), each])
+    return list(found)
+
+
+def _steps(rung: Rung, plan: LadderPlan, costs: Costs, *, default: int, pairs_a_step: int) -> int:
+    if plan.budget.minutes is not None:
+        return _fitting(rung, plan, costs, plan.budget)
+    settings = rung.recipe.stages[-1].train
+    return max(1, round((plan.budget.steps or default) * pairs_a_step / (settings.batch_size * settings.accumulate)))
+
+
+def _fitting(rung: Rung, plan: LadderPlan, costs: Costs, budget: Budget) -> int:
+    """Count the steps for which a budget in minutes leaves time."""
+    tasks = {task.id: task for task in plan.tasks()}
+    before = _sum(costs.shared(tasks[each], plan) for each in needed(tasks[f"climb-{rung.name}"], tasks))
+    before += costs.own_mining(rung)
+    steps = int(((budget.minutes or 0.0) * 60 - before) / costs.step(rung))
+    if steps < len(rung.recipe.stages):
+        raise RecipeError(
+            f"ladder: rung {rung.name} needs about {before / 60:.1f} minutes before its first step of training, which "
+            f"the budget of {budget.minutes:g} minutes does not leave; give more minutes, or leave the rung out"
+        )
+    return steps
+
+
+def _estimate(task: Task, plan: LadderPlan, costs: Costs) -> float:
+    if task.kind == "climb":
+        return costs.climb(plan.rung(task.rung), plan)
+    if task.kind == "test":
+        return costs.test(plan.rung(task.rung), plan)
+    return costs.shared(task, plan)
+
+
+def _refreshes(rung: Rung, stage: Stage) -> int:
+    if stage.train.refresh is None:
+        return 0
+    if rung.refreshes is not None:
+        return rung.refreshes
+    every = stage.train.refresh.every
+    done = stage.train.max_steps if stage.train.refresh.unit == "steps" else stage.train.epochs
+    return max(0, ((done or 1) - 1) // every)
+
+
+def _sum(values: Iterable[float]) -> float:
+    return float(sum(values))

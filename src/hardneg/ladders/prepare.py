@@ -1,0 +1,160 @@
+"""From what was asked for to a plan with steps and times, before anything long is done."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from hardneg.components import build
+from hardneg.data.dataset import Dataset
+from hardneg.errors import RecipeError
+from hardneg.ladders.budget import Costs, Counts, with_steps
+from hardneg.ladders.plan import DRAFT, PROBE, Budget, LadderPlan, check_same, read_plan, write_plan
+from hardneg.ladders.probe import Speeds
+from hardneg.ladders.record import Record, read_record, write_record
+from hardneg.ladders.rungs import Shared, build_rungs, shipped_rungs
+from hardneg.ladders.splits import Splits, refuse_shared, shared_queries
+from hardneg.place import Place
+from hardneg.recipe.plan import plan_of
+from hardneg.recipe.rooms import TRAIN
+from hardneg.training.settings import TrainSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a ladder is asked to be.
+
+    Args:
+        shared: What all rungs share.
+        rungs: Names of rungs or recipes, from the bottom to the top; None takes all that hardneg ships.
+        budget: What each trained rung may use.
+        tune: Values to choose among on the development split, by key of `[train]`.
+        skip_invalid: Whether rows of the dataset that cannot be used are left out.
+        allow_shared_queries: Whether test queries may be in other splits too.
+        layout: What is said of the dataset's layout.
+    """
+
+    shared: Shared
+    rungs: tuple[str, ...] | None
+    budget: Budget
+    tune: Mapping[str, tuple[Any, ...]]
+    skip_invalid: bool = False
+    allow_shared_queries: bool = False
+    layout: Mapping[str, Any] = field(default_factory=dict)
+
+
+def draft(wanted: Wanted, dataset: Dataset, splits: Splits) -> LadderPlan:
+    """Build the rungs, and refuse what proves nothing; nothing is loaded but the dataset.
+
+    Args:
+        wanted: What is asked for.
+        dataset: What to climb with.
+        splits: Its splits.
+
+    Returns:
+        A plan without steps and times.
+
+    Raises:
+        DatasetError: The test split shares queries with another, or documents lack metadata that a rung reads.
+        RecipeError: A rung, a setting or the budget cannot be used, or no rung is left.
+    """
+    shared_ids = shared_queries(dataset, splits)
+    if not wanted.allow_shared_queries:
+        refuse_shared(shared_ids, splits)
+    training: TrainSettings = build(
+        TrainSettings, dict(wanted.shared.train), Place(Path("ladder"), "train"), rooms=TRAIN
+    )
+    rungs = build_rungs(wanted.rungs or shipped_rungs(), wanted.shared)
+    untaught = [rung for rung in rungs if rung.needs_teacher]
+    left_out = {rung.name: "it learns from a teacher, and none was named: --teacher" for rung in untaught}
+    climbed = tuple(rung for rung in rungs if rung not in untaught)
+    if not climbed:
+        raise RecipeError("ladder: no rung is left to climb; name a teacher with --teacher, or other rungs")
+    _check_budget(wanted.budget)
+    for stage, seed in ((stage, rung.recipe.seed) for rung in climbed for stage in rung.recipe.stages):
+        plan_of(stage, seed=seed).check(dataset)
+    for rung in climbed:
+        for key, values in wanted.tune.items():
+            for value in values:
+                rung.with_settings({key: value})
+    return LadderPlan(
+        dataset=wanted.shared.dataset,
+        skip_invalid=wanted.skip_invalid,
+        fingerprint=dataset.fingerprint,
+        splits=splits,
+        rungs=climbed,
+        left_out=left_out,
+        seeds=wanted.shared.seeds,
+        training=training,
+        budget=wanted.budget,
+        tune=wanted.tune,
+        layout=wanted.layout,
+        shared_queries={split: len(ids) for split, ids in shared_ids.items()},
+    )
+
+
+def prepare(plan: LadderPlan, dataset: Dataset, folder: Path, *, work: Callable[[Path, str], None]) -> LadderPlan:
+    """Find out how fast things go here, unless that is known, and give every rung its steps.
+
+    Args:
+        plan: As `draft` gave it.
+        dataset: What to climb with.
+        folder: The ladder's; `plan.json` is written there.
+        work: Does a task, given the folder and its id.
+
+    Returns:
+        The plan, ready to be followed.
+
+    Raises:
+        RunError: The folder holds another ladder.
+        RecipeError: Something that a rung names cannot be used, or the budget is too small for a rung.
+        Interrupted: The probe was interrupted.
+    """
+    before = read_plan(folder)
+    if before is not None:
+        check_same(before, plan, folder)
+    known: dict[str, Any] = dict(before.probe) if before is not None else {}
+    tried = known.get("speeds", {}).get("step_s", {})
+    if not known or any(rung.is_trained and rung.name not in tried for rung in plan.rungs):
+        known = _merged(known, _probed(plan, folder, work))
+    speeds = Speeds(**known["speeds"])
+    costs = Costs(speeds, Counts.of(dataset, plan.splits), start_s=known["start_s"])
+    training = plan.training
+    ready = with_steps(
+        replace(plan, probe=known),
+        costs,
+        default=known["n_steps"],
+        pairs_a_step=training.batch_size * training.accumulate,
+    )
+    write_plan(ready, folder)
+    return ready
+
+
+def _probed(plan: LadderPlan, folder: Path, work: Callable[[Path, str], None]) -> dict[str, Any]:
+    from time import perf_counter
+
+    write_plan(plan, folder, name=DRAFT)
+    write_record(folder, PROBE, Record())
+    started = perf_counter()
+    work(folder, PROBE)
+    seconds = perf_counter() - started
+    record = read_record(folder, PROBE)
+    if record.state != "done":
+        raise RecipeError(record.message)
+    found = dict(record.found)
+    return {**found, "start_s": round(max(0.0, seconds - found["seconds"]), 3)}
+
+
+def _merged(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """Keep what an earlier probe found, so that rungs which have their steps keep them."""
+    if not before:
+        return now
+    both = {key: {**now["speeds"][key], **before["speeds"][key]} for key in ("step_s", "pair_s")}
+    return {**before, "speeds": {**before["speeds"], **both}}
+
+
+def _check_budget(budget: Budget) -> None:
+    if budget.steps is not None and budget.minutes is not None:
+        raise RecipeError("ladder: a budget is in steps or in minutes; leave one of them out")
+    if (budget.steps is not None and budget.steps < 1) or (budget.minutes is not None and not budget.minutes > 0):
+        raise RecipeError("ladder: a budget must be at least 1 step, or more than 0 minutes")

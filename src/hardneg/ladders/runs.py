@@ -1,0 +1,222 @@
+"""Finished runs, compared as the rungs of a ladder are."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from hardneg.errors import RunError
+from hardneg.evaluation.row import Row
+from hardneg.evaluation.significance import compare
+from hardneg.files import replacing
+from hardneg.ladders.results import LEVEL, Cost, compared
+from hardneg.pipeline.run import MEASURE
+from hardneg.runs import layout
+from hardneg.runs.layout import Seeded, StageKey
+from hardneg.runs.parts import read_table
+from hardneg.runs.state import read_state
+
+_MADE = ("mine", "score", "train")
+_DATA = ("texts", "labels")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Args:
+        path: Its folder.
+        row: What its last model measured.
+        cost: What it took to make that model; nothing is known of what `hardneg evaluate` measured.
+        fingerprint: Hash of its dataset; None if nothing is known of it.
+        data: Hashes of its `texts` and its `labels`; empty if an earlier version wrote it.
+        settings: Split and depth of the evaluation, and what was left out of the rankings.
+    """
+
+    path: Path
+    row: Row
+    cost: Cost
+    fingerprint: str | None
+    data: dict[str, str]
+    settings: tuple[str, int, str]
+
+
+def read_run(path: Path, *, name: str) -> Run:
+    """Read what the last model of a run measured.
+
+    Args:
+        path: Folder of `hardneg run`, of a rung (`rungs/NAME` of a ladder) or of `hardneg evaluate`.
+        name: What to call it.
+
+    Returns:
+        The run.
+
+    Raises:
+        RunError: There is no finished run, or something in it is damaged.
+    """
+    manifest = read_state(path / layout.MANIFEST, keys=("stages",))
+    chain = manifest.get("chain", [])
+    folders = _evaluations(path, chain)
+    if not folders:
+        raise RunError(
+            f"{path} holds no finished run: name the folder of `hardneg run`, of a ladder's rung (rungs/NAME in it), "
+            "or of `hardneg evaluate --out`"
+        )
+    measured = [read_state(folder / layout.METRICS, keys=("split", "depth")) for folder in folders]
+    pinned = manifest.get("fingerprints", {})
+    return Run(
+        path=path,
+        row=Row(name, [read_table(folder / layout.PER_QUERY) for folder in folders]),
+        cost=_cost(manifest.get("stages", {}), chain, n_seeds=len(folders)),
+        fingerprint=pinned.get("dataset"),
+        data={name: pinned[name] for name in _DATA if name in pinned} or measured[0].get("data", {}),
+        settings=(measured[0]["split"], measured[0]["depth"], measured[0].get("excluded", {}).get("rule", "none")),
+    )
+
+
+def compare_runs(
+    paths: Sequence[Path], *, out: Path | None = None, seed: int = 0, allow_other_data: bool = False
+) -> dict[str, Any]:
+    """Compare finished runs: each with the one before it, and with the first.
+
+    Args:
+        paths: Their folders, at least two.
+        out: Where `comparison.json` and `per_query.parquet` go; None writes nothing.
+        seed: Of the bootstrap and of the randomisation tests.
+        allow_other_data: Whether labels may differ, as where training labels were added; texts may not.
+
+    Returns:
+        `seed`, and the same keys as `ladder.json`, as far as they make sense.
+
+    Raises:
+        RunError: A run is not finished, or they did not measure the same queries of the same dataset.
+    """
+    if len({path.resolve() for path in paths}) < len(paths) or len(paths) < 2:
+        raise RunError("compare: name two runs or more, each once")
+    runs = [read_run(path, name=name) for path, name in zip(paths, _names(paths), strict=True)]
+    _check_alike(runs, allow_other_data=allow_other_data)
+    comparisons = compared([run.row for run in runs], base=runs[0].row.name, seed=seed)
+    split, *_ = runs[0].settings
+    found: dict[str, Any] = {
+        "format": 1,
+        "kind": "comparison",
+        "folder": None if out is None else str(out),
+        "measure": MEASURE,
+        "dataset": {
+            "name": split,
+            "fingerprint": runs[0].fingerprint,
+            "test_queries": runs[0].row.per_query.height,
+            "shared_queries": {},
+        },
+        "seed": seed,
+        "seeds": [],
+        "left_out": {},
+        "rungs": [_entry(run, runs[0], seed=seed) for run in runs],
+        "comparisons": comparisons,
+        "correction": {"method": "holm", "n": len(comparisons), "level": LEVEL},
+        "best_on_dev": None,
+    }
+    if out is not None:
+        _write(found, runs, out)
+    return found
+
+
+def _evaluations(path: Path, chain: Sequence[str]) -> list[Path]:
+    """List the evaluations of the last model, one a seed."""
+    inside = path / "evaluation"
+    found = sorted(inside.iterdir(), key=_seed) if inside.is_dir() else []
+    last = [folder for folder in found if chain and Seeded.parse(folder.name).row == chain[-1]]
+    tested = [folder for folder in found if Seeded.parse(folder.name).row == "test"]
+    for group in (last, tested, [path]):
+        there = [folder for folder in group if (folder / layout.METRICS).exists()]
+        if there:
+            return there
+    return []
+
+
+def _seed(folder: Path) -> int:
+    seed = Seeded.parse(folder.name).seed
+    return -1 if seed is None else seed
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Call each run by its folder's name, or by its path where two share one."""
+    names = [path.resolve().name for path in paths]
+    return [str(path) if names.count(name) > 1 else name for path, name in zip(paths, names, strict=True)]
+
+
+def _cost(stages: dict[str, dict[str, float]], chain: Sequence[str], *, n_seeds: int) -> Cost:
+    shared_s = train_s = peak_gb = 0.0
+    for stage, cost in stages.items():
+        key = StageKey.parse(stage)
+        seeded = key.of.seed is not None
+        if key.verb not in _MADE or (key.of.row and key.of.row not in chain and key.verb == "train"):
+            continue
+        shared_s += 0.0 if seeded else cost["wall_s"]
+        train_s += cost["wall_s"] / n_seeds if seeded else 0.0
+        peak_gb = max(peak_gb, cost["peak_gb"])
+    return Cost(round(shared_s + train_s, 3), round(shared_s, 3), round(train_s, 3), 0.0, peak_gb, 0.0, 0)
+
+
+def _check_alike(runs: Sequence[Run], *, allow_other_data: bool) -> None:
+    first = runs[0]
+    for run in runs[1:]:
+        _check_data(first, run, allow_other_data=allow_other_data)
+        if run.settings != first.settings:
+            raise RunError(
+                f"{first.path} measured split, depth and --exclude {first.settings}, {run.path} {run.settings}; "
+                "measure both alike"
+            )
+
+
+def _check_data(first: Run, run: Run, *, allow_other_data: bool) -> None:
+    """Refuse runs on different texts, and on different labels unless that is wanted."""
+    known = first.data and run.data
+    unlike = {name for name in _DATA if known and first.data[name] != run.data[name]}
+    if "texts" in unlike or (
+        not known and None not in (first.fingerprint, run.fingerprint) and run.fingerprint != first.fingerprint
+    ):
+        raise RunError(f"{first.path} and {run.path} are runs on different datasets; compare runs on the same one")
+    if unlike and not allow_other_data:
+        raise RunError(
+            f"{first.path} and {run.path} are runs on different labels of the same texts; compare runs on the same "
+            "ones, or compare them all the same with allow_other_data=True"
+        )
+
+
+def _entry(run: Run, first: Run, *, seed: int) -> dict[str, Any]:
+    found = None if run is first else compare(first.row.per_query, run.row.per_query, MEASURE, seed=seed)
+    minutes = run.cost.seconds / 60
+    gain = None if found is None else found.difference
+    return {
+        "name": run.row.name,
+        "about": str(run.path),
+        "trained": run.cost.seconds > 0,
+        "state": "done",
+        "message": "",
+        "test": run.row.as_dict(seed=seed),
+        "dev": None,
+        "gain": gain,
+        "gain_per_minute": gain / minutes if gain is not None and minutes else None,
+        "cost": asdict(run.cost),
+    }
+
+
+def _write(found: dict[str, Any], runs: Sequence[Run], out: Path) -> None:
+    tables = [
+        table.select(
+            pl.lit(run.row.name).alias("rung"),
+            pl.lit(number if len(run.row.seeds) > 1 else None, dtype=pl.Int64).alias("seed"),
+            pl.lit(run.settings[0]).alias("split"),
+            pl.all(),
+        )
+        for run in runs
+        for number, table in enumerate(run.row.seeds)
+    ]
+    with replacing(out / layout.PER_QUERY) as temporary:
+        pl.concat(tables, how="diagonal").write_parquet(temporary)
+    with replacing(out / "comparison.json") as temporary:
+        temporary.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,285 @@
+"""Doing one task of a ladder, in whatever process it is called.
+
+A task finds what earlier ones left in the folder, and leaves its own there:
+
+shared/found/          what each source found
+shared/mined/KEY/      candidates, negatives and teacher scores, one folder for all rungs that need the same
+rungs/NAME/            a run folder: recipe, costs, training of each seed, evaluation of each split and seed
+rungs/NAME/tried/KEY/  the same for each choice of tuned settings, if something is tuned
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from hardneg.data.dataset import Dataset
+from hardneg.data.reading import read_dataset
+from hardneg.errors import HardnegError, Interrupted, RunError
+from hardneg.evaluation.retrieval import evaluate
+from hardneg.ladders.plan import DRAFT, PLAN, PROBE, LadderPlan, Task, read_plan
+from hardneg.ladders.probe import count_steps, probe
+from hardneg.ladders.record import Record, read_record, write_record
+from hardneg.ladders.rungs import Rung
+from hardneg.ladders.tuning import choose, label
+from hardneg.models.store import new_vectors_in
+from hardneg.pipeline.chain import mine_stage, opened, shared_place, stage_rows, train_stages, training_place
+from hardneg.pipeline.run import MEASURE
+from hardneg.pipeline.score_stage import score_stage
+from hardneg.pipeline.scores import read_record as read_scored
+from hardneg.pipeline.scores import scores_file
+from hardneg.recipe.trust import measuring_with
+from hardneg.runs import layout
+from hardneg.runs.cost import Cost, measured
+from hardneg.runs.folder import RunFolder
+from hardneg.runs.found import with_found
+from hardneg.runs.layout import Seeded, StageKey
+from hardneg.runs.parts import read_table, scan_parts
+from hardneg.sources import Dense, Source
+from hardneg.sources.kept import keeping_retrievals
+from hardneg.training.folder import TrainingFolder
+
+Role = Literal["dev", "test"]
+
+
+def do_task(folder: Path, task_id: str) -> Record:
+    """Do a task, or go on with it where it was stopped, and write down what became of it.
+
+    Args:
+        folder: The ladder's.
+        task_id: Which of the plan's tasks.
+
+    Returns:
+        What became of it; a failure that hardneg foresaw, or any other exception, is written down too.
+
+    Raises:
+        RunError: There is no such plan or task, or the dataset has changed.
+        Interrupted: Ctrl-C; the task goes on when it is called again.
+    """
+    plan = read_plan(folder, name=DRAFT if task_id == PROBE else PLAN)
+    tasks = [Task(PROBE, "probe", ""), *(plan.tasks() if plan and task_id != PROBE else ())]
+    task = next((each for each in tasks if each.id == task_id), None)
+    if plan is None or task is None:
+        raise RunError(f"{folder} has no task {task_id!r}")
+    before = read_record(folder, task.id)
+    write_record(folder, task.id, replace(before, state="begun", message=""))
+    costs, found, state, message = {"": Cost(before.seconds, before.peak_gb)}, dict[str, Any](), "done", ""
+    try:
+        with measured(costs, ""):
+            found = _WORK[task.kind](plan, task, folder, _dataset(plan))
+    except Interrupted:
+        state = "begun"
+        raise
+    except HardnegError as error:
+        state, message = "failed", str(error)
+    except Exception as error:  # whatever it was, the other rungs go on
+        state, message = "failed", f"{type(error).__name__}: {error}"
+    except BaseException:
+        state = "begun"
+        raise
+    finally:
+        cost = costs[""]
+        peak_gb = found.pop("peak_gb", cost.peak_gb)  # of the work alone where a run folder tells it from measuring
+        record = Record(state, round(cost.wall_s, 3), round(peak_gb, 3), message, found)  # type: ignore[arg-type]
+        write_record(folder, task.id, record)
+    return record
+
+
+def _dataset(plan: LadderPlan) -> Dataset:
+    dataset = read_dataset(plan.dataset, mapping=plan.layout, skip_invalid=plan.skip_invalid)
+    if dataset.fingerprint != plan.fingerprint:
+        raise RunError(f"{plan.dataset} has changed since the ladder was planned; climb into another folder")
+    return dataset
+
+
+def _retrieve(plan: LadderPlan, task: Task, folder: Path, dataset: Dataset) -> dict[str, Any]:
+    from hardneg.sources.kept import retrieved
+
+    stage = plan.rung(task.rung).recipe.stages[task.stage]
+    queries = dataset.queries_of(stage.mine.split)
+    with keeping_retrievals(folder / "shared" / "found"):
+        for start in range(0, len(queries), stage.mine.block_size):
+            block = queries[start : start + stage.mine.block_size]
+            retrieved(stage.sources[task.source], dataset, block, stage.mine.depth)
+    return {"queries": len(queries)}
+
+
+def _mine(plan: LadderPlan, task: Task, folder: Path, dataset: Dataset) -> dict[str, Any]:
+    recipe = plan.rung(task.rung).recipe
+    stage, place = recipe.stages[task.stage], _mined(folder, plan, task, dataset)
+    run = opened(recipe, folder / "shared" / "runs" / task.id)
+    with keeping_retrievals(folder / "shared" / "found"):
+        mined = mine_stage(stage, place, recipe, dataset, run)
+    candidates = scan_parts(place / "candidates")
+    asked = 0
+    if "teacher_score" in candidates.collect_schema():
+        asked = int(candidates.select(pl.col("teacher_score").is_not_null().sum()).collect().item())
+    return {"folder": str(place.relative_to(folder)), "funnel": mined.funnel, "teacher_calls": asked, **_peak(run)}
+
+
+def _score(plan: LadderPlan, task: Task, folder: Path, dataset: Dataset) -> dict[str, Any]:
+    recipe = plan.rung(task.rung).recipe
+    stage, place = recipe.stages[task.stage], _mined(folder, plan, task, dataset)
+    run = opened(recipe, folder / "shared" / "runs" / task.id)
+    mined = mine_stage(stage, place, recipe, dataset, run)
+    taught = with_found(dataset, mined.found, split=stage.mine.split)
+    score_stage(recipe, stage, taught, mined.negatives, run, place=place)
+    scored = [read_scored(scores_file(place, teacher)) for teacher in recipe.teachers]
+    return {"teachers": scored, "teacher_calls": sum(one["pairs"] for one in scored), **_peak(run)}
+
+
+def _climb(plan: LadderPlan, task: Task, folder: Path, dataset: Dataset) -> dict[str, Any]:
+    rung, place = plan.rung(task.rung), folder / "rungs" / task.rung
+    if not rung.is_trained:
+        _measure(plan, "dev", rung.system(), place, dataset, rung=rung)
+        return {}
+    return _tuned(plan, rung, place, folder, dataset)
+
+
+def _tuned(plan: LadderPlan, rung: Rung, place: Path, folder: Path, dataset: Dataset) -> dict[str, Any]:
+    """Train a rung's first seed with each choice of settings, and all seeds with the best."""
+    choices = plan.variants(rung)
+    if len(choices) == 1:
+        return _trained(plan, rung.with_settings(choices[0]), place, folder, dataset)
+    places, spent = [place / "tried" / label(one) for one in choices], 0.0
+    scores: list[float] = []
+    for choice, own in zip(choices, places, strict=True):
+        found = _trained(plan, rung.with_settings(choice), own, folder, dataset, first_only=True)
+        spent += sum(found["train_seconds"].values())
+        scores.append(float(read_table(evaluated(own, "dev", plan.seeds[0]))[MEASURE].to_numpy().mean()))
+    best = choose(scores)
+    for own in places:  # the others will not be tested
+        if own != places[best]:
+            shutil.rmtree(own / "vectors", ignore_errors=True)
+    whole = _trained(plan, rung.with_settings(choices[best]), places[best], folder, dataset)
+    tried = [{"settings": one, "dev": score} for one, score in zip(choices, scores, strict=True)]
+    first_s = whole["train_seconds"][str(plan.seeds[0])]
+    return {**whole, "tuned": choices[best], "tried": tried, "tuning_seconds": round(spent - first_s, 3)}
+
+
+def _trained(
+    plan: LadderPlan, rung: Rung, place: Path, folder: Path, dataset: Dataset, *, first_only: bool = False
+) -> dict[str, Any]:
+    recipe, seeds = rung.recipe, plan.seeds[:1] if first_only else plan.seeds
+    run = opened(recipe, place, shared=folder / "shared" / "mined")
+    run.pin("dataset", dataset.fingerprint)
+    rows, mined = stage_rows(recipe), dict[Path, Any]()
+    run.manifest["chain"] = list(rows)
+    gpu_gb = 0.0
+    for seed in seeds:
+        *_, (name, model) = train_stages(rows, recipe, dataset, run, seed=seed, mined=mined)
+        gpu_gb = max(gpu_gb, _peak_gpu_gb())
+        _measure(plan, "dev", _model(model, rung), place, dataset, rung=rung, seed=seed)
+    steps = {seed: [len(TrainingFolder(training_place(run, row, seed)).records()) for row in rows] for seed in seeds}
+    return {
+        "place": str(place.relative_to(folder)),
+        "models": {str(seed): str((training_place(run, name, seed) / "model").relative_to(folder)) for seed in seeds},
+        "n_steps": {str(seed): sum(counts) for seed, counts in steps.items()},
+        "train_seconds": {str(seed): _own_seconds(run.manifest["stages"], seed) for seed in seeds},
+        "peak_gpu_gb": round(gpu_gb, 3),
+        **_peak(run, "train"),
+    }
+
+
+def _test(plan: LadderPlan, task: Task, folder: Path, dataset: Dataset) -> dict[str, Any]:
+    rung = plan.rung(task.rung)
+    if not rung.is_trained:
+        _measure(plan, "test", rung.system(), folder / "rungs" / rung.name, dataset, rung=rung)
+        return {}
+    climbed = read_record(folder, f"climb-{rung.name}").found
+    for seed in plan.seeds:
+        place, model = folder / climbed["place"], folder / climbed["models"][str(seed)]
+        _measure(plan, "test", _model(model, rung), place, dataset, rung=rung, seed=seed)
+        shutil.rmtree(_vectors(place, seed), ignore_errors=True)
+    return {}
+
+
+def _probe(plan: LadderPlan, task: Task, folder: Path, dataset: Dataset) -> dict[str, Any]:  # noqa: ARG001
+    started = time.perf_counter()
+    speeds = probe(list(plan.rungs), dataset, split=plan.splits.train, folder=folder / "probe")
+    n_steps = count_steps(dataset, plan.training, split=plan.splits.train)
+    return {"speeds": speeds.as_dict(), "n_steps": n_steps, "seconds": time.perf_counter() - started}
+
+
+_WORK: Mapping[str, Callable[[LadderPlan, Task, Path, Dataset], dict[str, Any]]] = {
+    "probe": _probe,
+    "retrieve": _retrieve,
+    "mine": _mine,
+    "score": _score,
+    "climb": _climb,
+    "test": _test,
+}
+
+
+def evaluated(place: Path, role: Role, seed: int | None) -> Path:
+    """Name the table of what a rung measured, query by query.
+
+    Args:
+        place: Folder of the rung.
+        role: Which of the two splits.
+        seed: Of the training; None for a rung that trains nothing.
+
+    Returns:
+        A Parquet file.
+    """
+    return place / "evaluation" / str(Seeded(role, seed)) / layout.PER_QUERY
+
+
+def _measure(
+    plan: LadderPlan,
+    role: Role,
+    system: Source,
+    place: Path,
+    dataset: Dataset,
+    *,
+    rung: Rung,
+    seed: int | None = None,
+) -> None:
+    """Measure on a split, if there is one and it is not done; vectors of trained weights stay until the test is."""
+    split, target = getattr(plan.splits, role), evaluated(place, role, seed).parent
+    if split is None or (target / layout.METRICS).exists():
+        return
+    name = str(Seeded(rung.name, seed))
+    aside = nullcontext() if seed is None else new_vectors_in(_vectors(place, seed), keep=True)
+    with aside:
+        settings = rung.recipe.evaluate
+        evaluate(dataset, system, split=split, depth=settings.depth, name=name, exclude=settings.exclude).write(target)
+
+
+def _vectors(place: Path, seed: int) -> Path:
+    return place / "vectors" / f"seed{seed}"
+
+
+def _model(path: Path, rung: Rung) -> Dense:
+    return measuring_with(str(path), rung.recipe)
+
+
+def _mined(folder: Path, plan: LadderPlan, task: Task, dataset: Dataset) -> Path:
+    recipe = plan.rung(task.rung).recipe
+    return shared_place(folder / "shared" / "mined", recipe.stages[task.stage], recipe, dataset)
+
+
+def _own_seconds(stages: Mapping[str, Mapping[str, float]], seed: int) -> float:
+    """Add up what one seed of a rung cost: training, and mining with models that were trained with this seed."""
+    own = [cost["wall_s"] for stage, cost in stages.items() if StageKey.parse(stage).of.seed == seed]
+    return round(sum(own), 3)
+
+
+def _peak(run: RunFolder, verb: str = "") -> dict[str, float]:
+    return {"peak_gb": max((cost["peak_gb"] for name, cost in run.manifest["stages"].items() if name.startswith(verb)))}
+
+
+def _peak_gpu_gb() -> float:
+    """Give the most memory that tensors took on the accelerator since this was last asked, in 10^9 bytes."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return 0.0
+    peak = torch.cuda.max_memory_allocated() / 1e9
+    torch.cuda.reset_peak_memory_stats()
+    return peak

@@ -1,1 +1,0 @@
-"""Moved to `hardneg.runs`; the names stay for one version."""

@@ -1,0 +1,126 @@
+"""One block of queries from sources to negatives: what mining and its audit both do."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from jaxtyping import Int32
+
+from hardneg.data.dataset import Dataset
+from hardneg.domains import EarlierTurns
+from hardneg.errors import RecipeError
+from hardneg.filters import Filter, apply_filters
+from hardneg.filters.groups import group_digest
+from hardneg.filters.protocol import Grouping
+from hardneg.negatives.selection import Selection, select
+from hardneg.sources import Related, RunFile, Source, gather, identity
+from hardneg.sources.protocol import ReadsMetadata
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides which negatives are mined.
+
+    Args:
+        split: The queries with a positive in this split are mined for.
+        sources: Where candidates come from.
+        filters: Why a candidate may not be a negative; known positives are always refused.
+        select: How negatives are chosen among the candidates that are left.
+        depth: Candidates that each source gives a query.
+        seed: Seed of every random choice.
+    """
+
+    split: str
+    sources: tuple[Source, ...]
+    filters: tuple[Filter, ...]
+    select: Selection
+    depth: int = 100
+    seed: int = 0
+
+    def identity(self, dataset: Dataset) -> dict[str, Any]:
+        """Describe the plan on a dataset such that equal descriptions mine equal negatives.
+
+        Args:
+            dataset: What will be mined.
+
+        Returns:
+            What decides the negatives, by name; `groups`, metadata that filters look at, only if one does.
+
+        Raises:
+            InputError: There are no such metadata.
+        """
+        grouping = [each.group for each in self.filters if isinstance(each, Grouping) and each.group is not None]
+        groups = {group: group_digest(dataset, group) for group in grouping}
+        return {
+            "dataset": dataset.fingerprint,
+            "split": self.split,
+            "sources": [identity(source, dataset) for source in self.sources],
+            "filters": [identity(filter_, dataset) for filter_ in self.filters],
+            "select": repr(self.select),
+            "depth": self.depth,
+            "seed": self.seed,
+            **({"groups": groups} if groups else {}),
+        }
+
+    def check(self, dataset: Dataset) -> None:
+        """Make sure, before anything is mined, that the dataset has what sources and filters read of it.
+
+        Args:
+            dataset: What will be mined.
+
+        Raises:
+            RecipeError: The documents have no such metadata, or a source reads the labels of another split.
+            DatasetError: Documents lack a value, or a run file is of other queries.
+        """
+        for part in (*self.sources, *self.filters):
+            if isinstance(part, ReadsMetadata):
+                part.metadata_digest(dataset)
+            if isinstance(part, RunFile):
+                part.check(dataset, dataset.queries_of(self.split), split=self.split)
+            if isinstance(part, Related | EarlierTurns) and part.split != self.split:
+                raise RecipeError(
+                    f"source {part.name!r} reads the labels of split {part.split!r}, but {self.split!r} is mined; "
+                    f"leave split out of a recipe, or set it to {self.split!r}"
+                )
+
+    def key(self, dataset: Dataset) -> str:
+        """Hash the identity to a name for a folder."""
+        identity = json.dumps(self.identity(dataset), sort_keys=True)
+        return hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()
+
+    def blocks(self, dataset: Dataset, block_size: int) -> list[Int32[np.ndarray, " queries"]]:
+        """Cut the queries of the split into blocks, in order."""
+        queries = dataset.queries_of(self.split)
+        return [queries[start : start + block_size] for start in range(0, len(queries), block_size)]
+
+
+def mine_block(dataset: Dataset, block: Int32[np.ndarray, " queries"], plan: Plan) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Mine one block of queries.
+
+    Args:
+        dataset: Where the queries, the documents and the known positives are.
+        block: Positions of the queries to mine for.
+        plan: How to mine; its split is not looked at.
+
+    Returns:
+        The candidates, each with what became of it, and the negatives.
+    """
+    return judge(gather(dataset, plan.sources, block, plan.depth), dataset, plan)
+
+
+def judge(candidates: pl.DataFrame, dataset: Dataset, plan: Plan) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Filter candidates and choose the negatives among them.
+
+    Args:
+        candidates: As `gather` returns them.
+        dataset: The dataset whose positions the rows use.
+        plan: Names the filters and the selection.
+
+    Returns:
+        The candidates, each with what became of it, and the negatives.
+    """
+    candidates = apply_filters(candidates, dataset, plan.filters)
+    return candidates, select(candidates, dataset, plan.select, seed=plan.seed)

@@ -1,0 +1,81 @@
+"""What is wrong with a recipe, found before anything long is done."""
+
+from hardneg.data.dataset import Dataset
+from hardneg.evaluation.excluding import excluded_from
+from hardneg.models.installed import check_installed
+from hardneg.models.resolve import resolve_model
+from hardneg.pipeline.score_stage import check_teachers
+from hardneg.recipe import Recipe
+from hardneg.recipe.plan import plan_of
+from hardneg.recipe.stage import stages_in, trained_in
+from hardneg.sources import Dense, RunFile, Vectors, identity
+
+
+def check_parts(recipe: Recipe) -> None:
+    """Touch everything outside the dataset that a recipe names.
+
+    Args:
+        recipe: What is to be run.
+
+    Raises:
+        RecipeError: The teachers do not fit the loss.
+        MissingExtraError: Training, or a tracker, needs a package that is not installed.
+        ModelError: A model cannot be loaded, or takes no texts as long or no adapters such as are asked for, or a file
+            of vectors is not there.
+        DatasetError: A run file cannot be read.
+        RunError: Negatives shall be refreshed, but no source encodes with the model.
+    """
+    check_installed("a run, which trains a model,", training=True)
+    import torch
+
+    from hardneg.models.sentence_transformer import load_encoder
+    from hardneg.training.inputs import check_trackers, load_for_training
+    from hardneg.training.lora import check_peft
+    from hardneg.training.refresh.mine import check_follows
+
+    check_teachers(recipe)
+    before = recipe.model
+    for stage in recipe.stages:
+        check_trackers(stage.train)
+        check_peft(stage.train.lora)
+        if stage.train.refresh is not None and stage.sources:
+            check_follows(stage.sources, before)
+        if stage.train.mask is not None:
+            stage.train.mask.fingerprint()  # a guide is a model too
+        before = trained_in(stage.name)
+    # A source that mines with the model of an earlier stage has nothing to look at yet.
+    sources = [source for stage in recipe.stages for source in stage.sources if not stages_in(source)]
+    for model in (recipe.model, *(source.model for source in sources if isinstance(source, Dense))):
+        resolve_model(model)
+    filters = [each for stage in recipe.stages for each in stage.filters if stage.sources and not stages_in(each)]
+    for part in (*sources, *filters):
+        identity(part)
+    # Each limit by itself; the last one loaded is at hand for the first row.
+    limits = (*(stage.train.max_tokens for stage in recipe.stages), recipe.evaluate.max_tokens)
+    for max_tokens in dict.fromkeys(limits):
+        load_encoder(recipe.model, max_tokens=max_tokens, trust_remote_code=recipe.trusts)
+    for settings in (stage.train for stage in recipe.stages if stage.train.lora is not None):
+        load_for_training(recipe.model, settings, device=torch.device("cpu"))
+
+
+def check_files(recipe: Recipe, dataset: Dataset) -> None:
+    """Make sure that the splits exist and that what sources read from files fits the dataset.
+
+    Args:
+        recipe: What is to be run.
+        dataset: What it is run on.
+
+    Raises:
+        RecipeError: Metadata that a source or filter reads are not there.
+        DatasetError: A split does not exist or has no positive, a run file does not fit, or documents lack metadata.
+        ModelError: A file of vectors does not fit.
+    """
+    dataset.queries_of(recipe.evaluate.split)
+    excluded_from(dataset, recipe.evaluate.exclude, split=recipe.evaluate.split)
+    for stage in recipe.stages:
+        first = dataset.queries_of(stage.mine.split)[:1]
+        if stage.sources:
+            plan_of(stage, seed=recipe.seed).check(dataset)
+        for source in stage.sources:
+            if isinstance(source, RunFile | Vectors):
+                source.retrieve(dataset, first, 1)

@@ -1,0 +1,287 @@
+"""The page: sections that exist, put into one self-contained HTML file."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import polars as pl
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from hardneg.evaluation.row import Row
+from hardneg.reports.contents import Audited, Contents
+from hardneg.reports.costs import Costs
+from hardneg.reports.curves import curves
+from hardneg.reports.examples import Caps, Examples, examples, pick_queries, rows_of
+from hardneg.reports.figure import Figure
+from hardneg.reports.findings import all_findings
+from hardneg.reports.frontier import FrontierPlot
+from hardneg.reports.funnel import Funnel
+from hardneg.reports.gains import Gains, gains
+from hardneg.reports.hardness import hardness
+from hardneg.reports.headline import headline
+from hardneg.reports.intervals import Intervals
+from hardneg.reports.pool_sizes import pool_sizes
+from hardneg.reports.quality import MEASURE, climbs, differences, ladder, plain, quality
+from hardneg.reports.refreshes import refreshes, replacements
+from hardneg.reports.supply import supply
+from hardneg.reports.svg import NARROW, WIDE, number
+
+_SHOWN_ROWS, _CSV_BYTES, _EXTREMES, _TRAININGS, _PLACES = 40, 150_000, 8, 12, 2
+_SHARES = ("contamination", "leakage", "retrieved", "coverage")
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """A part of the page.
+
+    Args:
+        key: Name in links.
+        short: Its name in the list of sections.
+        title: Its heading.
+        figures: What it shows.
+        notes: What must be said of them.
+        folded: Whether all figures but the first are folded away.
+    """
+
+    key: str
+    short: str
+    title: str
+    figures: Sequence[Figure]
+    notes: Sequence[str] = ()
+    folded: bool = False
+
+
+def page(contents: Contents, *, caps: Caps | None = None) -> str:
+    """Write the report.
+
+    Args:
+        contents: What it is made of.
+        caps: How many examples are shown.
+
+    Returns:
+        The HTML of a page that loads nothing.
+    """
+    shown = _examples(contents, caps or Caps())
+    environment = Environment(
+        autoescape=True, loader=FunctionLoader(_read), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"table": _table, "csv": _csv, "plain": plain}
+    script = Markup(_read("browser.js"))
+    return environment.get_template("page.html").render(
+        contents=contents,
+        headline=headline(contents),
+        sections=list(sections(contents)),
+        findings=all_findings(contents),
+        examples=shown,
+        data=None if shown is None else _json(shown.as_dict()),
+        style=Markup(_read("style.css")),
+        script=script,
+        script_hash=_hash(script),
+        wide=WIDE,
+        narrow=NARROW,
+        extremes=_EXTREMES,
+        places=_PLACES,
+    )
+
+
+def sections(contents: Contents) -> Iterator[Section]:
+    """List the sections for which there is something to show, in order."""
+    many = contents.ladder is not None  # what each rung mined, of which the first is that of the rung that is shown
+    found = [
+        Section("quality", "Quality", "What it did to the model", list(_quality(contents))),
+        Section("queries", "Queries", "Query by query", list(_gains(contents))),
+        Section("funnel", "Mining", "What was mined, and what refused", list(_mined(contents)), folded=many),
+        Section(
+            "hardness",
+            "Hardness",
+            "How hard the candidates are",
+            list(_hardness(contents)),
+            _hardness_notes(contents),
+            folded=many,
+        ),
+        Section("audit", "Audit", "Answers among the negatives", list(_audits(contents)), _caveats(contents)),
+        Section("training", "Training", "Training", list(_training(contents)), _training_notes(contents), folded=True),
+        Section("costs", "Costs", "Costs", [Costs(contents.stages, contents.machine)] if contents.stages else []),
+    ]
+    yield from (section for section in found if section.figures)
+
+
+def _quality(contents: Contents) -> Iterator[Figure]:
+    if contents.rows:
+        yield quality(contents.rows)
+        gained = differences(contents.rows)
+        if gained is not None:
+            yield gained
+    if contents.ladder is not None:
+        yield ladder(contents.ladder)
+        if contents.ladder.comparisons.height:
+            yield climbs(contents.ladder.comparisons, measure=contents.ladder.measure)
+        sizes = pool_sizes(contents.ladder.rungs, measure=contents.ladder.measure)
+        if sizes is not None:
+            yield sizes
+
+
+def _gains(contents: Contents) -> Iterator[Gains]:
+    rows = _compared_rows(contents)
+    if len(rows) < 2:
+        return
+    last = rows[-1]
+    queries = None if contents.texts is None else contents.texts["queries"]
+    for row in rows[:-1]:
+        if row.name not in ("zero_shot", "in_batch") or not row.per_query["query_id"].equals(
+            last.per_query["query_id"]
+        ):
+            continue
+        sides = [_placed(contents, each.name, each.per_query) for each in (row, last)]
+        found = gains(*sides, names=(plain(row.name), plain(last.name)), measure=MEASURE)
+        if queries is not None:
+            text = queries.select(query_id="id", query=pl.col("text").str.slice(0, 140))
+            table = found.table.join(text, on="query_id", how="left", maintain_order="left")
+            found = Gains(found.before, found.after, found.measure, table)
+        yield found
+
+
+def _compared_rows(contents: Contents) -> Sequence[Row]:
+    """Give the rows with the one that the others are compared with at the end."""
+    ladder = contents.ladder
+    return contents.rows if ladder is None else sorted(ladder.rows, key=lambda row: row.name == ladder.subject)
+
+
+def _placed(contents: Contents, name: str, per_query: pl.DataFrame) -> pl.DataFrame:
+    if name not in contents.placed:
+        return per_query
+    return per_query.join(contents.placed[name], on="query_id", how="left", maintain_order="left")
+
+
+def _mined(contents: Contents) -> Iterator[Figure]:
+    for mined in contents.mined:
+        yield Funnel(mined.funnel, mined.filters, mined.stage)
+        queries = mined.funnel["queries"]
+        yield supply(mined.negatives, n_queries=queries, wanted=mined.per_query, stage=mined.stage)
+
+
+def _hardness(contents: Contents) -> Iterator[Figure]:
+    for mined in contents.mined:
+        yield from hardness(mined.candidates, mined.negatives, stage=mined.stage)
+
+
+def _hardness_notes(contents: Contents) -> Sequence[str]:
+    if not contents.mined:
+        return ()
+    return (
+        "Labelled positives are the rows that the filter of known positives refused: labelled documents and those of "
+        "equal text. The further right, the harder. A negative among the positives is either the best lesson there is "
+        "or an answer that nobody labelled. Each shape is drawn to its own height.",
+    )
+
+
+def _audits(contents: Contents) -> Iterator[Figure]:
+    for audited in contents.audits:
+        if audited.figures:
+            yield _figures(audited)
+        if audited.frontier is not None and audited.frontier.height:
+            yield FrontierPlot(audited.frontier, audited.score, audited.best, audited.budget)
+
+
+def _figures(audited: Audited) -> Intervals:
+    from hardneg.audits.measures import MEANING  # brings scipy, which a page without an audit need not wait for
+
+    rows = [
+        {
+            "name": name,
+            **{key: audited.figures[name][key] for key in ("value", "low", "high")},
+            "meaning": MEANING[name],
+        }
+        for name in _SHARES
+        if name in audited.figures
+    ]
+    table = pl.DataFrame(rows, schema_overrides=dict.fromkeys(("value", "low", "high"), pl.Float64))
+    value = audited.figures["contamination"]["value"]
+    lead = f"{'–' if value is None else f'{value:.2%}'} of the negatives are answers that were hidden from mining."
+    return Intervals("audit", "How many answers came back as negatives", lead, table, "share", percent=True)
+
+
+def _caveats(contents: Contents) -> Sequence[str]:
+    return tuple(dict.fromkeys(caveat for audited in contents.audits for caveat in audited.caveats))
+
+
+def _training(contents: Contents) -> Iterator[Figure]:
+    last = contents.rows[-1].name if contents.rows else ""
+    for trained in sorted(contents.trained, key=lambda each: not each.model.startswith(last))[:_TRAININGS]:
+        figures = (
+            curves(trained.model, trained.records, trained.findings),
+            refreshes(trained.model, trained.refreshes),
+            replacements(trained.model, trained.replacements),
+        )
+        yield from (figure for figure in figures if figure is not None)
+
+
+def _training_notes(contents: Contents) -> Sequence[str]:
+    more = len(contents.trained) - _TRAININGS
+    return (f"{number(more)} further trainings are not drawn; their findings are above.",) if more > 0 else ()
+
+
+def _examples(contents: Contents, caps: Caps) -> Examples | None:
+    """Choose examples from each stage, the same number from all."""
+    if not contents.mined:
+        return None
+    tables, hardest, n_queries = list[pl.DataFrame](), list[str](), 0
+    n = len(contents.mined)
+    fewer = Caps(-(-caps.sampled // n), -(-caps.hardest // n), caps.size)
+    for mined in contents.mined:
+        close, drawn, count = pick_queries(mined.negatives, mined.candidates, caps=fewer, seed=contents.seed)
+        tables.append(rows_of(mined.candidates, mined.negatives, [*close, *drawn], stage=mined.stage))
+        hardest += close
+        n_queries = max(n_queries, count)
+    rows = pl.concat(tables, how="diagonal_relaxed")
+    return examples(rows, contents.texts, hardest=hardest, n_queries=n_queries, caps=caps)
+
+
+def _table(frame: pl.DataFrame) -> dict[str, Any]:
+    """Write the first rows of a frame for people."""
+    head = frame.head(_SHOWN_ROWS)
+    numeric = [dtype.is_numeric() for dtype in head.dtypes]
+    rows = [[_cell(value) for value in row] for row in head.iter_rows()]
+    return {"columns": list(zip(head.columns, numeric, strict=True)), "rows": rows, "left": frame.height - head.height}
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return number(value, 4) if isinstance(value, float) and abs(value) < 1 else number(value)
+    return str(value)
+
+
+def _csv(frame: pl.DataFrame) -> dict[str, Any]:
+    """Write as many rows of a frame into a link as there is room for."""
+    flat = frame.with_columns(pl.col(pl.List).cast(pl.List(pl.String)).list.join(" "))
+    text = flat.write_csv().encode()
+    while len(text) > _CSV_BYTES and flat.height > 1:
+        flat = flat.head(max(int(0.9 * flat.height * _CSV_BYTES / len(text)), 1))
+        text = flat.write_csv().encode()
+    link = "data:text/csv;charset=utf-8;base64," + base64.b64encode(text).decode()
+    return {"link": link, "rows": flat.height, "cut": flat.height < frame.height}
+
+
+def _json(value: object) -> Markup:
+    """Write JSON that can stand inside a script element: nothing in it ends one or begins a comment."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for letter in "<>&\u2028\u2029":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return Markup(text)
+
+
+def _hash(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _read(name: str) -> str:
+    return resources.files("hardneg.reports").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,219 @@
+"""Reading a run folder for its report, whatever of a run it holds, and writing `report.html` into it."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from hardneg.data.dataset import Dataset
+from hardneg.data.field_mapping import FieldMapping
+from hardneg.data.reading import read_dataset
+from hardneg.errors import DatasetError, MissingExtraError, RunError
+from hardneg.files import replacing
+from hardneg.reports.read_ladder import (
+    read_ladder,
+    read_ladder_dataset,
+    read_ladder_facts,
+    read_ladder_mined,
+    read_ladder_placed,
+    read_ladder_trained,
+)
+from hardneg.reports.read_run import read_audited, read_mined, read_placed, read_rows, read_trained
+from hardneg.runs import layout
+from hardneg.runs.joining import check_data
+from hardneg.runs.origin import dataset_settings
+from hardneg.runs.parts import readable
+from hardneg.runs.state import read_state
+
+if TYPE_CHECKING:
+    from hardneg.reports.contents import Contents, Ladder
+    from hardneg.reports.examples import Caps
+
+_NO_TEXTS = "The dataset is not at hand, so queries and documents are shown by id: name it with --dataset."
+
+
+def check_report() -> None:
+    """Make sure that a report can be written; a MissingExtraError if jinja2 is not installed."""
+    try:
+        import jinja2  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("jinja2", extra="report", purpose="the report") from error
+
+
+def write_report(
+    folder: Path | str,
+    *,
+    dataset: Dataset | None = None,
+    out: Path | str | None = None,
+    seed: int = 0,
+    caps: "Caps | None" = None,
+    allow_other_data: bool = False,
+) -> Path:
+    """Write the report of a run folder: one HTML file that needs nothing else.
+
+    Args:
+        folder: A folder of `run`, `mine`, `train` or `evaluate`, finished or not; what it lacks is left out.
+        dataset: What was mined, for the texts; None reads what the folder's recipe names, and shows ids if that is
+            not there.
+        out: The file; `report.html` in the folder if None.
+        seed: Of the draw of examples.
+        caps: How many examples are shown.
+        allow_other_data: Whether the labels of `dataset` may be others than those that were mined with.
+
+    Returns:
+        The file.
+
+    Raises:
+        RunError: The folder is not there, holds nothing to report or something damaged, or the dataset is another.
+        MissingExtraError: jinja2 is not installed.
+    """
+    check_report()
+    from hardneg.reports.page import page
+
+    folder = Path(folder)
+    contents = read_contents(folder, dataset=dataset, seed=seed, allow_other_data=allow_other_data)
+    with readable(folder):
+        text = page(contents, caps=caps)
+    place = folder / layout.REPORT if out is None else Path(out)
+    with replacing(place) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return place
+
+
+def read_contents(
+    folder: Path, *, dataset: Dataset | None = None, seed: int = 0, allow_other_data: bool = False
+) -> "Contents":
+    """Read what a report of a folder is made of.
+
+    Args:
+        folder: As for `write_report`.
+        dataset: As for `write_report`.
+        seed: Of the draw of examples.
+        allow_other_data: As for `write_report`.
+
+    Returns:
+        Everything that is there.
+
+    Raises:
+        RunError: As for `write_report`.
+    """
+    if not folder.is_dir():
+        raise RunError(f"{folder} is no folder; name the folder of a run")
+    ladder = read_ladder(folder)
+    contents = (
+        _of_run(folder, dataset, allow_other_data=allow_other_data)
+        if ladder is None
+        else _of_ladder(folder, ladder, dataset, allow_other_data=allow_other_data)
+    )
+    contents = replace(contents, audits=list(read_audited(folder)), seed=seed)
+    if not (contents.mined or contents.rows or contents.trained or contents.audits or contents.ladder):
+        raise RunError(
+            f"{folder} holds nothing to report; name the folder of a run, of mined negatives, of a training or of an "
+            "evaluation"
+        )
+    return contents
+
+
+def _of_run(folder: Path, dataset: Dataset | None, *, allow_other_data: bool) -> "Contents":
+    from hardneg.reports.contents import Contents
+
+    manifest, recipe = read_state(folder / layout.MANIFEST, keys=("recipe", "stages")), _recipe(folder)
+    mined, unfinished = read_mined(folder)
+    rows = read_rows(folder, manifest.get("chain", []))
+    named = dataset_settings(folder)
+    data, why_not = _dataset(folder, dataset, named, allow_other_data=allow_other_data) if mined or rows else (None, [])
+    return Contents(
+        name=recipe.get("name") or folder.resolve().name,
+        facts=_facts(manifest, recipe, data),
+        mined=mined,
+        trained=list(read_trained(folder)),
+        rows=rows,
+        placed=read_placed(folder, rows),
+        stages=manifest.get("stages", {}),
+        machine=manifest.get("machine", ""),
+        texts=_texts(data),
+        notes=[*unfinished, *why_not],
+    )
+
+
+def _of_ladder(folder: Path, ladder: "Ladder", dataset: Dataset | None, *, allow_other_data: bool) -> "Contents":
+    from hardneg.reports.contents import Contents
+
+    mined = read_ladder_mined(folder, first=ladder.subject)
+    named = read_ladder_dataset(folder)
+    data, why_not = _dataset(folder, dataset, named, allow_other_data=allow_other_data) if mined else (None, [])
+    return Contents(
+        name=folder.resolve().name,
+        facts=read_ladder_facts(folder),
+        mined=mined,
+        trained=list(read_ladder_trained(folder)),
+        placed=read_ladder_placed(folder),
+        ladder=ladder,
+        texts=_texts(data),
+        notes=why_not,
+    )
+
+
+def _texts(data: Dataset | None) -> dict[str, pl.DataFrame] | None:
+    if data is None:
+        return None
+    documents = data.documents.select("id", text=data.document_texts)
+    return {"queries": data.queries.select("id", "text"), "documents": documents}
+
+
+def _recipe(folder: Path) -> dict[str, Any]:
+    file = folder / layout.RECIPE
+    return tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def _dataset(
+    folder: Path, given: Dataset | None, settings: Mapping[str, Any], *, allow_other_data: bool
+) -> tuple[Dataset | None, list[str]]:
+    """Find the texts: what was given, what the run built, or what its recipe names; else say why there are none."""
+    patterns = (layout.MINING, f"stages/*/{layout.MINING}", f"shared/mined/*/{layout.MINING}")
+    places = [file.parent for pattern in patterns for file in sorted(folder.glob(pattern))]
+    if given is not None:
+        notes = [check_data(place, given, allow_other_data=allow_other_data) for place in places]
+        return given, [f"{note}." for note in notes if note]
+    place = settings.get("path")
+    if place is None or str(place).startswith("hf:"):
+        return None, [_NO_TEXTS]
+    try:
+        said = {key: value for key, value in settings.items() if key not in ("path", "skip_invalid")}
+        found = read_dataset(place, mapping=said, skip_invalid=settings.get("skip_invalid", False))
+    except (DatasetError, OSError):
+        return None, [_NO_TEXTS]
+    try:
+        notes = [check_data(each, found, allow_other_data=True) for each in places]
+    except RunError:
+        return None, [f"{place} has changed since it was mined, so queries and documents are shown by id."]
+    return found, [f"{note}." for note in notes if note]
+
+
+def _read_as(manifest: Mapping[str, Any], data: Dataset | None) -> dict[str, str]:
+    """Say which column, field or file became what."""
+    known = data.mapping if data is not None else None
+    if "mapping" in manifest:  # of what was read; `data` may be what a run made of it
+        known = FieldMapping.from_dict(manifest["mapping"])
+    if known is None:
+        return {}
+    fields = "; ".join(f"{role} ← {source}" for role, source in known.fields)
+    return {"read as": known.layout, "fields": fields, "ignored fields": "; ".join(known.ignored)}
+
+
+def _facts(manifest: Mapping[str, Any], recipe: Mapping[str, Any], data: Dataset | None) -> list[tuple[str, str]]:
+    counts, versions = manifest.get("counts", {}), manifest.get("versions", {})
+    said = {
+        "dataset": data.name if data is not None else "",
+        "model": str(recipe.get("model", "")),
+        "documents": f"{counts['documents']:,}" if counts else "",
+        "training pairs": f"{counts['train_pairs']:,}" if counts else "",
+        "test queries": f"{counts['test_queries']:,}" if counts else "",
+        "seeds": ", ".join(map(str, recipe.get("seeds") or [manifest["seed"]])) if "seed" in manifest else "",
+        "hardneg": versions.get("hardneg", ""),
+        **_read_as(manifest, data),
+    }
+    return [(name, value) for name, value in said.items() if value]

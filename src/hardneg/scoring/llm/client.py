@@ -1,0 +1,198 @@
+"""One judge at an OpenAI-compatible endpoint, over HTTP.
+
+The client is httpx2, on which the openai package is built too; that package itself draws the scatter of its waits from
+the global random state and gives up when a server asks for more than two minutes, and one route is all that is needed.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import Any
+
+import anyio
+import httpx2
+
+from hardneg.errors import ModelError
+from hardneg.scoring.llm.failures import NoVerdict
+from hardneg.scoring.llm.key import ApiKey
+from hardneg.scoring.llm.prompt import Messages
+from hardneg.scoring.llm.reply import Reply, read_problem, read_reply
+from hardneg.scoring.llm.retry import backoff_s, retry_after_s
+from hardneg.scoring.llm.verdict import Answer, Verdict, read_verdict, response_format
+
+_LONGEST_ASKED_S = 600.0  # a server that asks for more has run out of a day's quota
+_MALFORMED_RETRIES = 2  # each of them is paid for
+_BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
+_WAYS_OUT = {
+    401: "set the key in the environment variable ${variable}",
+    402: "the account has no credit: add some",
+    403: "this key may not use this model: use another",
+    404: "check the model's name and base_url, which mostly ends in /v1",
+}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Whom to ask, and how.
+
+    Args:
+        base_url: Of the API, such as `https://api.openai.com/v1`.
+        model: Name of the model.
+        answer: The form of answer to ask for.
+        temperature: Sent if it is not None.
+        max_answer_tokens: Sent as `max_tokens` if it is not None.
+        api_key_env: Name of the environment variable with the key.
+        key: The key.
+        timeout_s: A request that takes longer in all has failed.
+        max_retries: How often to ask again.
+        first_wait_s: Mean wait before the first retry.
+        concurrency: Requests at one time.
+    """
+
+    base_url: str
+    model: str
+    answer: Answer
+    temperature: float | None
+    max_answer_tokens: int | None
+    api_key_env: str
+    key: ApiKey
+    timeout_s: float
+    max_retries: int
+    first_wait_s: float
+    concurrency: int
+
+    @property
+    def url(self) -> str:
+        """Where requests go."""
+        return f"{self.base_url.rstrip('/')}/chat/completions"
+
+
+class Client:
+    """Asks for verdicts, again where that may help.
+
+    Args:
+        http: Sends requests.
+        endpoint: Whom to ask, and how.
+    """
+
+    def __init__(self, http: httpx2.AsyncClient, endpoint: Endpoint) -> None:
+        self._http = http
+        self._endpoint = endpoint
+        self._left_out: set[str] = set()
+
+    async def verdict(self, messages: Messages, *, seed: int) -> tuple[Verdict, Reply]:
+        """Get the verdict on one pair.
+
+        Args:
+            messages: The prompt with both texts.
+            seed: Which pair it is, for the scatter of waits.
+
+        Returns:
+            The verdict, and the answer that it was read from; the key stands in neither.
+
+        Raises:
+            NoVerdict: The last attempt failed.
+            ModelError: The server will answer no request of this kind.
+        """
+        n_malformed = 0
+        for attempt in range(self._endpoint.max_retries + 1):
+            try:
+                return await self._attempt(messages)
+            except NoVerdict as failure:
+                n_malformed += failure.kind == "malformed"
+                last = attempt == self._endpoint.max_retries or n_malformed > _MALFORMED_RETRIES
+                if last or not failure.retry:
+                    raise NoVerdict(failure.kind, self._endpoint.key.hide(str(failure)), retry=False) from None
+                await anyio.sleep(self._wait_s(failure, attempt, seed))
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _attempt(self, messages: Messages) -> tuple[Verdict, Reply]:
+        reply = await self._ask(messages)
+        verdict = read_verdict(reply.text, self._endpoint.answer)
+        return Verdict(verdict.verdict, self._endpoint.key.hide(verdict.reason)), reply
+
+    async def _ask(self, messages: Messages) -> Reply:
+        """Send one request; options that the server refuses are left out, from then on if that helped."""
+        left_out = set(self._left_out)
+        response = await self._post(messages, left_out)
+        while response.status_code in (400, 422) and (option := self._blamed(response, left_out)):
+            left_out.add(option)
+            response = await self._post(messages, left_out)
+        self._check(response)
+        self._left_out = left_out
+        reply = read_reply(self._endpoint.key.hide(response.text))
+        return replace(reply, text=self._endpoint.key.hide(reply.text))
+
+    def _options(self, left_out: set[str]) -> dict[str, Any]:
+        endpoint = self._endpoint
+        # Newer models know the limit by another name alone.
+        limit = "max_completion_tokens" if "max_tokens" in left_out else "max_tokens"
+        options = {
+            "response_format": response_format(endpoint.answer),
+            "temperature": endpoint.temperature,
+            limit: endpoint.max_answer_tokens,
+        }
+        return {name: value for name, value in options.items() if value is not None and name not in left_out}
+
+    def _blamed(self, response: httpx2.Response, left_out: set[str]) -> str | None:
+        """Give the option that an error names; the first suspect, when it names none, is the schema."""
+        sent = self._options(left_out)
+        named = [name for name in sent if name in response.text]
+        return named[0] if named else "response_format" if "response_format" in sent else None
+
+    async def _post(self, messages: Messages, left_out: set[str]) -> httpx2.Response:
+        endpoint = self._endpoint
+        body = {"model": endpoint.model, "messages": messages} | self._options(left_out)
+        try:
+            with anyio.fail_after(endpoint.timeout_s):
+                return await self._http.post(endpoint.url, json=body, headers=endpoint.key.header())
+        except TimeoutError:
+            raise NoVerdict("server", f"no answer within {endpoint.timeout_s:g} s", retry=True) from None
+        except (httpx2.TransportError, httpx2.DecodingError) as error:
+            raise NoVerdict("server", f"{type(error).__name__}: {error}", retry=True) from None
+
+    def _check(self, response: httpx2.Response) -> None:
+        """Sort out what is no answer: hopeless for all pairs, for this one, or for the moment."""
+        if response.is_success:
+            return
+        status = response.status_code
+        message, code = read_problem(self._endpoint.key.hide(response.text))
+        seen = f"HTTP {status}{f': {message}' if message else ''}"
+        if status in _WAYS_OUT or code == "insufficient_quota" or response.is_redirect:
+            raise self._hopeless(status if code != "insufficient_quota" else 402, seen)
+        if status in _BUSY or response.is_server_error:
+            wait_s = retry_after_s(response.headers)
+            patient = wait_s is None or wait_s <= _LONGEST_ASKED_S
+            asks = "" if patient else f" (it asks to wait {wait_s:g} s)"
+            raise NoVerdict("server", seen + asks, retry=patient, wait_s=wait_s)
+        raise NoVerdict("refused", seen, retry=False)
+
+    def _hopeless(self, status: int, seen: str) -> ModelError:
+        way_out = _WAYS_OUT.get(status, "set base_url to where it redirects to")
+        way_out = way_out.replace("{variable}", self._endpoint.api_key_env or "NAME named by api_key_env")
+        said = self._endpoint.key.hide(seen)
+        return ModelError(
+            f"{self._endpoint.url} does not answer for model {self._endpoint.model!r} ({said}); {way_out}"
+        )
+
+    def _wait_s(self, failure: NoVerdict, attempt: int, seed: int) -> float:
+        if failure.kind == "malformed":
+            return 0.0
+        scattered = backoff_s(attempt, first_s=self._endpoint.first_wait_s, seed=seed)
+        return scattered if failure.wait_s is None else max(failure.wait_s, scattered)
+
+
+@asynccontextmanager
+async def open_client(endpoint: Endpoint) -> AsyncIterator[Client]:
+    """Open connections to an endpoint.
+
+    Args:
+        endpoint: Whom to ask, and how.
+
+    Yields:
+        The client.
+    """
+    limits = httpx2.Limits(max_connections=endpoint.concurrency, max_keepalive_connections=endpoint.concurrency)
+    async with httpx2.AsyncClient(timeout=None, limits=limits) as http:
+        yield Client(http, endpoint)

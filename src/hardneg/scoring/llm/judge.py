@@ -1,0 +1,246 @@
+"""A large language model as a scorer, over an OpenAI-compatible endpoint."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, get_args
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float32, Int32
+
+from hardneg.data.dataset import Dataset
+from hardneg.errors import MissingExtraError, RecipeError
+from hardneg.progress import task
+from hardneg.scoring.llm.cache import VerdictFile, verdict_file
+from hardneg.scoring.llm.cost import Estimate, estimate_cost
+from hardneg.scoring.llm.failures import failure_report
+from hardneg.scoring.llm.key import read_key
+from hardneg.scoring.llm.options import check_address, check_at_least
+from hardneg.scoring.llm.pairs import Pairs, read_pairs
+from hardneg.scoring.llm.prompt import load_prompt
+from hardneg.scoring.llm.verdict import Answer, Verdict, score_of
+
+if TYPE_CHECKING:
+    from hardneg.scoring.llm.client import Endpoint
+
+
+@dataclass(frozen=True)
+class LLMJudge:
+    """Score a pair by asking a model whether the document answers the query.
+
+    Each verdict is kept on disk by content (model, prompt, form of answer, both texts), so no pair is paid for twice,
+    whatever the endpoint, the dataset or the run. The key is read from the environment and written nowhere.
+
+    Args:
+        base_url: Of the API, such as `https://api.openai.com/v1` or `http://localhost:8000/v1`.
+        model: Name of the model, as the server knows it.
+        prompt: A text file with `{query}` and `{document}`; None takes the shipped one.
+        answer: "yes_no" scores 1 and 0; "graded" asks for a grade from 0 to 3 and scores a third of it.
+        api_key_env: Name of the environment variable with the key; "" sends none.
+        concurrency: Requests at one time.
+        timeout_s: A request that takes longer in all has failed.
+        max_retries: How often to ask again after a failure that may pass; after malformed answers at most twice.
+        backoff_s: Mean wait before the first retry; it doubles with each, up to a minute. A server that asks for
+            a longer wait gets it.
+        max_document_characters: Longer documents are cut there; None cuts none.
+        temperature: Of the model; None leaves it to the server, and so does a server that refuses it.
+        max_answer_tokens: Limit of an answer; None leaves it to the server.
+        price_in: Of a million tokens sent, for the estimate.
+        price_out: Of a million tokens answered, for the estimate.
+        name: Whose score it is, in columns and reports.
+
+    Raises:
+        RecipeError: A value is out of range, the prompt cannot be used, or an option holds what may be a secret.
+
+    References:
+        Grades as in the TREC Deep Learning tracks, Craswell et al. (2020), arXiv:2003.07820, section 3.
+    """
+
+    base_url: str
+    model: str
+    prompt: str | Path | None = None
+    answer: Answer = "yes_no"
+    api_key_env: str = "OPENAI_API_KEY"
+    concurrency: int = 8
+    timeout_s: float = 60.0
+    max_retries: int = 5
+    backoff_s: float = 1.0
+    max_document_characters: int | None = 8_000
+    temperature: float | None = 0.0
+    max_answer_tokens: int | None = None
+    price_in: float | None = None
+    price_out: float | None = None
+    name: str = "llm"
+
+    self_storing: ClassVar[bool] = True
+    squashed: ClassVar[bool] = True  # a verdict is no margin, whatever the form of answer
+
+    def __post_init__(self) -> None:
+        check_address(self.base_url, self.api_key_env)
+        if self.answer not in get_args(Answer):
+            raise RecipeError(f"llm_judge: answer is {self.answer!r}; set it to {' or '.join(get_args(Answer))}")
+        check_at_least(
+            1,
+            concurrency=self.concurrency,
+            max_document_characters=self.max_document_characters,
+            max_answer_tokens=self.max_answer_tokens,
+        )
+        check_at_least(0.001, timeout_s=self.timeout_s)
+        check_at_least(
+            0,
+            max_retries=self.max_retries,
+            backoff_s=self.backoff_s,
+            temperature=self.temperature,
+            price_in=self.price_in,
+            price_out=self.price_out,
+        )
+        load_prompt(self.prompt, self.answer)  # a missing file shows now, not after hours of mining
+
+    def score(
+        self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
+    ) -> Float32[np.ndarray, " rows"]:
+        """Score pairs by their verdicts.
+
+        Args:
+            dataset: Where the texts are.
+            query: Positions of queries.
+            document: Positions of documents, one for each query.
+
+        Returns:
+            1 for yes and 0 for no, or a third of the grade.
+
+        Raises:
+            RunError: Some pairs have no verdict; those that have one were kept.
+            ModelError: The server refuses the key or the model.
+            MissingExtraError: The packages for requests are not installed.
+        """
+        verdicts = self._verdicts(dataset, query, document)
+        return np.array([score_of(each.verdict, self.answer) for each in verdicts], dtype=np.float32)
+
+    def judge(
+        self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
+    ) -> pl.DataFrame:
+        """Judge pairs and keep the words.
+
+        Args:
+            dataset: Where the texts are.
+            query: Positions of queries.
+            document: Positions of documents, one for each query.
+
+        Returns:
+            A row for each pair, in the order given, with columns query, document, verdict ("yes", "no", or "0" to
+            "3"), score and reason.
+
+        Raises:
+            RunError: Some pairs have no verdict; those that have one were kept.
+            ModelError: The server refuses the key or the model.
+            MissingExtraError: The packages for requests are not installed.
+        """
+        verdicts = self._verdicts(dataset, query, document)
+        return pl.DataFrame(
+            {
+                "query": query,
+                "document": document,
+                "verdict": [each.verdict for each in verdicts],
+                "score": [score_of(each.verdict, self.answer) for each in verdicts],
+                "reason": [each.reason for each in verdicts],
+            },
+            schema={
+                "query": pl.Int32,
+                "document": pl.Int32,
+                "verdict": pl.String,
+                "score": pl.Float32,
+                "reason": pl.String,
+            },
+        )
+
+    def estimate(
+        self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
+    ) -> Estimate:
+        """Say what judging these pairs will take; nothing is sent.
+
+        Args:
+            dataset: Where the texts are.
+            query: Positions of queries.
+            document: Positions of documents, one for each query.
+
+        Returns:
+            Counts of pairs and tokens, and their price if prices are known.
+        """
+        pairs = self._pairs(dataset, query, document)
+        with verdict_file() as file:
+            known = file.read(pairs.distinct)
+        lengths = [sum(len(part["content"]) for part in messages) for _, messages in pairs.without(known)]
+        return estimate_cost(
+            len(pairs.distinct),
+            lengths,
+            answer_tokens=self.max_answer_tokens,
+            price_in=self.price_in,
+            price_out=self.price_out,
+        )
+
+    def fingerprint(self) -> str:
+        """Hash of the model, the prompt's text, the form of answer, the cut and the settings of generation."""
+        return self._digest(self.max_document_characters).hex()
+
+    def _digest(self, *more: object) -> bytes:
+        prompt = load_prompt(self.prompt, self.answer)
+        temperature = None if self.temperature is None else float(self.temperature)
+        decisive = [self.model, self.answer, temperature, self.max_answer_tokens, prompt.rules, prompt.task, *more]
+        return hashlib.blake2b(json.dumps(decisive).encode(), digest_size=16).digest()
+
+    def _pairs(
+        self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
+    ) -> Pairs:
+        prompt = load_prompt(self.prompt, self.answer)
+        cut = self.max_document_characters
+        return read_pairs(dataset, query, document, prompt=prompt, cut=cut, judge=self._digest())
+
+    def _verdicts(
+        self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
+    ) -> list[Verdict]:
+        pairs = self._pairs(dataset, query, document)
+        with verdict_file() as file:
+            known = file.read(pairs.distinct)
+            if len(known) < len(pairs.distinct):
+                self._judge_missing(pairs, known, file)
+                known = file.read(pairs.distinct)
+        return [known[pair] for pair in pairs.rows]
+
+    def _judge_missing(self, pairs: Pairs, known: dict[bytes, Verdict], file: VerdictFile) -> None:
+        endpoint = self._endpoint()
+        from hardneg.scoring.llm.run import Judging, judge_pairs
+
+        with task("judging pairs", total=len(pairs.distinct), unit="pairs") as advance:
+            advance(len(known))
+            tally = judge_pairs(Judging(endpoint, pairs.without(known), file.write, advance))
+        if tally.failures:
+            raise failure_report(
+                tally.failures,
+                name=self.name,
+                n_pairs=len(pairs.distinct),
+                n_asked=len(known) + tally.n_judged + len(tally.failures),
+                path=file.path,
+            )
+
+    def _endpoint(self) -> "Endpoint":
+        if find_spec("httpx2") is None:
+            raise MissingExtraError("httpx2", extra="llm", purpose=f"the judge {self.name!r}")
+        from hardneg.scoring.llm.client import Endpoint
+
+        return Endpoint(
+            base_url=self.base_url,
+            model=self.model,
+            answer=self.answer,
+            temperature=self.temperature,
+            max_answer_tokens=self.max_answer_tokens,
+            api_key_env=self.api_key_env,
+            key=read_key(self.api_key_env),
+            timeout_s=self.timeout_s,
+            max_retries=self.max_retries,
+            first_wait_s=self.backoff_s,
+            concurrency=self.concurrency,
+        )

@@ -1,0 +1,97 @@
+"""The folder of a teacher.
+
+teacher.json       what went in, how queries were dealt to folds, and one entry a finished fold
+folds.parquet      the fold of each text (and group) of the split
+fold-0, fold-1, …  a plain sentence-transformers CrossEncoder each, trained without the queries of that fold
+evaluation.json    how well they re-rank held-out queries, if that was measured
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sentence_transformers import CrossEncoder
+
+from hardneg.errors import RunError
+from hardneg.files import replacing, replacing_folder
+from hardneg.scoring.folds import FoldTable
+from hardneg.teachers.settings import TeacherSettings
+from hardneg.teachers.start import quiet
+
+_RULE = "floor(n_folds * u), u from the seed and a 64-bit BLAKE2b hash of the query's normalised text"
+_GROUP_RULE = "; queries that share a text or a group take the smallest hash among them"
+
+
+@dataclass(frozen=True)
+class TeacherFolder:
+    """Paths and state of a teacher on disk.
+
+    Args:
+        path: The folder; made when training begins.
+    """
+
+    path: Path
+
+    @property
+    def record_file(self) -> Path:
+        """Where the record is."""
+        return self.path / "teacher.json"
+
+    def model(self, fold: int) -> Path:
+        """Name the folder of the model that was trained without a fold."""
+        return self.path / f"fold-{fold}"
+
+    def open(self, inputs: dict[str, Any], folds: FoldTable, settings: TeacherSettings) -> dict[str, Any]:
+        """Begin a teacher, or take up the one that is there.
+
+        Args:
+            inputs: All that decides the models.
+            folds: The fold of each query of the split.
+            settings: The number of folds, the seed and the group column.
+
+        Returns:
+            The record: `folds` in it holds an entry for each finished fold.
+
+        Raises:
+            RunError: The folder holds a teacher with other inputs, or something else.
+        """
+        if self.record_file.exists():
+            return self._resumed(inputs)
+        if any(not found.name.startswith(".") for found in self.path.glob("*")):
+            raise RunError(f"{self.path} is not empty and holds no teacher; name another folder with -o")
+        record = {
+            "n_folds": settings.folds,
+            "rule": _RULE + (_GROUP_RULE if settings.group else ""),
+            "seed": settings.seed,
+            "group": settings.group,
+            "inputs": inputs,
+            "folds": {},
+        }
+        with replacing(self.path / "folds.parquet") as temporary:
+            folds.rows.write_parquet(temporary)
+        self._write(record)
+        return record
+
+    def keep(self, record: dict[str, Any], fold: int, model: CrossEncoder, entry: dict[str, Any]) -> None:
+        """Save the model of a fold, then record that the fold is finished."""
+        with replacing_folder(self.model(fold)) as temporary, quiet():
+            model.save_pretrained(str(temporary), create_model_card=False)
+        record["folds"][str(fold)] = entry
+        self._write(record)
+
+    def _resumed(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        try:
+            record = json.loads(self.record_file.read_text(encoding="utf-8"))
+            known, _ = record["inputs"], record["folds"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunError(f"{self.record_file} cannot be read ({error}); remove the folder or name another") from error
+        differ = sorted(key for key in inputs | known if inputs.get(key) != known.get(key))
+        if differ:
+            was = ", ".join(f"{key} ({known.get(key)!r} there, {inputs.get(key)!r} now)" for key in differ)
+            raise RunError(f"{self.path} holds a teacher with other inputs: {was}; name another folder with -o")
+        return record
+
+    def _write(self, record: dict[str, Any]) -> None:
+        with replacing(self.record_file) as temporary:
+            temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

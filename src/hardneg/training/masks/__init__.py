@@ -1,0 +1,1 @@
+"""Pairs that a loss must not push apart."""

@@ -1,0 +1,163 @@
+"""From texts to vectors, with a gradient."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from sentence_transformers import SentenceTransformer
+from torch import Tensor
+
+from hardneg.models.features import Features, tokenise
+from hardneg.models.token_limit import limit_tokens, set_token_limits, token_limits
+from hardneg.models.towers import Kind, input_module, is_static
+from hardneg.training.passes.attention import fast_attention
+
+Texts = list[str] | Features
+
+# Padded tokens of one forward pass; measured on a small BERT (docs/training.md).
+_CHUNK_TOKENS = {"cpu": 1_024, "cuda": 65_536}
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Some queries or some documents of a batch, tokenised where the model takes tokens.
+
+    Args:
+        rows: Their numbers among the queries and then the documents of the batch.
+        queries: The queries; empty if these are documents.
+        documents: The documents; empty if these are queries.
+    """
+
+    rows: Int64[np.ndarray, " rows"]
+    queries: Texts
+    documents: Texts
+
+
+class TwoTowers(torch.nn.Module):
+    """Both towers as one module with one forward pass a batch, which is what data parallel training wants.
+
+    Args:
+        model: Encodes queries and documents; in training mode if dropout shall be on.
+        query_prompt: Text put before each query, or None.
+        document_prompt: The same for documents.
+        bf16: Whether to multiply in bfloat16; weights stay as they are.
+    """
+
+    def __init__(
+        self, model: SentenceTransformer, *, query_prompt: str | None, document_prompt: str | None, bf16: bool
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.prompts: dict[Kind, str | None] = {"query": query_prompt, "document": document_prompt}
+        self.bf16 = bf16
+
+    @property
+    def cosine(self) -> bool:
+        """Whether the model compares by cosine, and vectors have unit length."""
+        return bool(self.model.similarity_fn_name == "cosine")
+
+    def forward(
+        self, queries: Texts, documents: Texts
+    ) -> tuple[Float[Tensor, "queries dim"], Float[Tensor, "documents dim"]]:
+        """Embed the texts of a batch.
+
+        Args:
+            queries: Queries, or what `cut` made of them.
+            documents: Documents; of both together, at least one text.
+
+        Returns:
+            Float32 vectors whose dot product is the score; unit length if the model compares by cosine.
+        """
+        given: tuple[tuple[Texts, Kind], ...] = ((queries, "query"), (documents, "document"))
+        with torch.autocast(self.model.device.type, dtype=torch.bfloat16, enabled=self.bf16):
+            found = [self._embed(texts, kind) for texts, kind in given if len(texts)]
+        if self.cosine:
+            found = [torch.nn.functional.normalize(vectors, dim=1) for vectors in found]
+        nothing = found[0].new_empty(0, found[0].shape[1])
+        return found[0] if len(queries) else nothing, found[-1] if len(documents) else nothing
+
+    def cut(self, queries: list[str], documents: list[str], *, max_tokens: int) -> list[Chunk]:
+        """Cut texts into chunks of one kind and of similar length, for separate forward passes.
+
+        Args:
+            queries: At least one query.
+            documents: At least one document.
+            max_tokens: Bound on texts x longest text of a chunk; one text longer than that stands alone. Static
+                embeddings, which keep next to nothing for the way back, come as one chunk.
+
+        Returns:
+            The chunks, those of the queries first; each text is in one of them.
+        """
+        nothing: list[str] = []
+        cut = [Chunk(rows, texts, nothing) for rows, texts in self._cut(queries, "query", max_tokens)]
+        of_documents = self._cut(documents, "document", max_tokens)
+        return cut + [Chunk(rows + len(queries), nothing, texts) for rows, texts in of_documents]
+
+    def _cut(self, texts: list[str], kind: Kind, max_tokens: int) -> list[tuple[Int64[np.ndarray, " rows"], Texts]]:
+        features = tokenise(self.model, texts, kind=kind, prompt=self.prompts[kind])
+        if features is None:
+            return [(np.arange(len(texts)), texts)]
+        return [(rows, features.take(rows)) for rows in features.batches(max_tokens)]
+
+    def _embed(self, texts: Texts, kind: Kind) -> Float[Tensor, "texts dim"]:
+        chunk_tokens = _CHUNK_TOKENS.get(self.model.device.type, _CHUNK_TOKENS["cpu"])
+        return embed(self.model, texts, kind=kind, prompt=self.prompts[kind], chunk_tokens=chunk_tokens)
+
+
+@contextmanager
+def cutting_texts(model: SentenceTransformer, max_tokens: int | None) -> Iterator[None]:
+    """Cut texts shorter than the model would, for as long as the block lasts.
+
+    Args:
+        model: The model; afterwards it has its own limit again.
+        max_tokens: Texts are cut there; None leaves the model's limit.
+
+    Raises:
+        ModelError: The model takes no texts that long.
+    """
+    own = token_limits(model)
+    if max_tokens is not None:
+        limit_tokens(model, max_tokens)
+    try:
+        yield
+    finally:
+        if max_tokens is not None:
+            set_token_limits(model, own)
+
+
+def embed(
+    model: SentenceTransformer, texts: Texts, *, kind: Kind, prompt: str | None, chunk_tokens: int
+) -> Float[Tensor, "texts dim"]:
+    """Embed texts in chunks of similar length, which saves the padding of short texts beside long ones.
+
+    Args:
+        model: The model.
+        texts: At least one text, tokenised or not.
+        kind: Which tower they are for.
+        prompt: Text put before each of them, or None.
+        chunk_tokens: Bound on texts x longest text of a chunk.
+
+    Returns:
+        Float32 vectors as the model gives them, in the order of the texts, with a graph.
+    """
+    features = texts if isinstance(texts, Features) else tokenise(model, texts, kind=kind, prompt=prompt)
+    if features is None:
+        # The model's own `preprocess` first asks of every text what it is, which takes as long as to tokenise it.
+        tower = input_module(model, kind)
+        first = tower if is_static(tower) else model
+        return _forward(model, first.preprocess(texts, prompt=prompt, task=kind), kind)
+    chunks = list(features.batches(chunk_tokens))
+    vectors = torch.cat([_forward(model, features.rows(rows), kind) for rows in chunks])
+    back = torch.cat([torch.from_numpy(rows) for rows in chunks]).argsort()
+    return vectors[back.to(vectors.device)]
+
+
+def _forward(model: SentenceTransformer, features: dict[str, Any], kind: Kind) -> Float[Tensor, "chunk dim"]:
+    placed = {name: v.to(model.device) if isinstance(v, Tensor) else v for name, v in features.items()}
+    with fast_attention(model.device):
+        vectors: Tensor = model(placed, task=kind)["sentence_embedding"]
+    return vectors[:, : model.truncate_dim].float()

@@ -1,0 +1,255 @@
+"""Making a round of negatives with given weights: mined in full, or from candidates scored again."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float32, Int32
+
+from hardneg.data.dataset import Dataset
+from hardneg.data.query_form import query_texts_in
+from hardneg.errors import RunError
+from hardneg.filters import Learned
+from hardneg.models.resolve import resolve_model
+from hardneg.models.sentence_transformer import forget_encoders
+from hardneg.models.store import encode, new_vectors_in
+from hardneg.negatives.plan import Plan, judge, mine_block
+from hardneg.progress import task
+from hardneg.search.exact import pair_scores
+from hardneg.sources import Dense, Source, gather
+from hardneg.training.refresh.store import Report, Rounds
+
+_BLOCK = 4_096
+# What filters write into the table of candidates; they are asked again.
+_VERDICTS = ("dropped_by", "found_by", "teacher_score", "p_planted", "p_positive")
+
+Scores = Callable[[Int32[np.ndarray, " rows"], Int32[np.ndarray, " rows"]], Float32[np.ndarray, " rows"]]
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """All that decides the rounds of a run, but for the weights; can be handed to another process.
+
+    Args:
+        dataset: Texts and labels.
+        plan: What the negatives were mined with, its filters fitted.
+        model: The model that training started from, as the plan's sources name it.
+        query: Queries that are trained on, without repeats.
+        rounds: Where rounds are kept.
+        keeps_candidates: Whether candidates will be scored again.
+    """
+
+    dataset: Dataset
+    plan: Plan
+    model: str
+    query: Int32[np.ndarray, " queries"]
+    rounds: Rounds
+    keeps_candidates: bool
+
+    def blocks(self) -> Iterator[Int32[np.ndarray, " queries"]]:
+        """Cut the queries into blocks, with progress."""
+        with task("mining again", total=len(self.query), unit="queries") as advance:
+            for start in range(0, len(self.query), _BLOCK):
+                block = self.query[start : start + _BLOCK]
+                yield block
+                advance(len(block))
+
+
+def check_refresh(plan: Plan | None, negatives: pl.DataFrame | None, *, model: str | Path, split: str) -> Plan:
+    """Make sure that negatives can be mined again.
+
+    Args:
+        plan: What the negatives were mined with.
+        negatives: The negatives to begin with.
+        model: The model that is trained.
+        split: Whose positives are trained on.
+
+    Returns:
+        The plan.
+
+    Raises:
+        RunError: There is no plan or no table, the plan is for another split, a filter is not fitted, or no source
+            encodes with the model.
+    """
+    if plan is None or negatives is None:
+        raise RunError(
+            "a refresh mines negatives again: hand over the negatives to begin with and the plan that they were mined "
+            "with (`mine` returns both), or train by `hardneg run`, which does"
+        )
+    if plan.split != split:
+        raise RunError(f"the plan mines for the split {plan.split!r}, but training is on {split!r}; name one for both")
+    if any(isinstance(each, Learned) and each.fitted is None for each in plan.filters):
+        raise RunError("the plan has a learned filter that is not fitted; hand over the plan that `mine` returns")
+    check_follows(plan.sources, model)
+    return plan
+
+
+def check_follows(sources: tuple[Source, ...], model: str | Path) -> None:
+    """Make sure that some source would find other candidates with other weights.
+
+    Args:
+        sources: Where candidates come from.
+        model: The model that is trained.
+
+    Raises:
+        RunError: None encodes with this model.
+    """
+    if not any(_follows(source, model) for source in sources):
+        raise RunError(
+            f"a refresh would find the same negatives again: no dense source encodes with {str(model)!r}, the model "
+            "that is trained; add a source dense that names no other model"
+        )
+
+
+def describe_plan(plan: Plan, dataset: Dataset) -> str:
+    """Hash a plan; where its fitted filters are kept does not count, since they follow from the rest."""
+    filters = (replace(each, fitted=None) if isinstance(each, Learned) else each for each in plan.filters)
+    return replace(plan, filters=tuple(filters)).key(dataset)
+
+
+def keep_first_candidates(job: Job) -> None:
+    """Write down the candidates that the first negatives came from; vectors are those of mining, from the store."""
+    for number, block in enumerate(job.blocks()):
+        job.rounds.write_candidates(0, number, gather(job.dataset, job.plan.sources, block, job.plan.depth))
+
+
+def mine_round(job: Job, *, number: int, before: int) -> Report:
+    """Mine in full with the weights of a round.
+
+    Args:
+        job: What to mine.
+        number: The round; its weights are in its folder.
+        before: The round that it is compared with.
+
+    Returns:
+        What it took and changed; it and the negatives are in the round's folder.
+    """
+    started, plan = time.perf_counter(), _with_weights(job, number)
+    parts = []
+    with new_vectors_in(job.rounds.vectors(number)):
+        for at, block in enumerate(job.blocks()):
+            candidates, negatives = mine_block(job.dataset, block, plan)
+            parts.append(negatives)
+            if job.keeps_candidates:
+                job.rounds.write_candidates(number, at, candidates)
+        source = _followers(job, plan)[0]
+        return _finish(
+            job, number, before, pl.concat(parts), lambda q, d: source.score(job.dataset, q, d), started=started
+        )
+
+
+def rescore_round(job: Job, *, number: int, before: int, mined: int) -> Report:
+    """Score a round's candidates again with the weights of another, and choose among them anew.
+
+    Args:
+        job: Where they came from.
+        number: The new round; its weights are in its folder.
+        before: The round that it is compared with.
+        mined: The round whose candidates they are.
+
+    Returns:
+        What it took and changed; it and the negatives are in the round's folder.
+    """
+    started, plan, files = time.perf_counter(), _with_weights(job, number), job.rounds.candidates(mined)
+    pairs = [job.rounds.read(before).select("query", "document")]
+    pairs += [pl.read_parquet(file, columns=["query", "document"], glob=False) for file in files]
+    distinct = pl.concat([pair.cast({"query": pl.Int32, "document": pl.Int32}) for pair in pairs])
+    with new_vectors_in(job.rounds.vectors(number)):
+        scores = {source.name: _scores(source, job.dataset, distinct) for source in _followers(job, plan)}
+        parts = []
+        for file in files:
+            table = pl.read_parquet(file, glob=False)
+            for name, score in scores.items():
+                table = rescored(table, name, score(table["query"].to_numpy(), table["document"].to_numpy()))
+            parts.append(judge(table.drop(_VERDICTS, strict=False), job.dataset, plan)[1])
+        return _finish(job, number, before, pl.concat(parts), next(iter(scores.values())), started=started)
+
+
+def rescored(candidates: pl.DataFrame, source: str, score: Float32[np.ndarray, " rows"]) -> pl.DataFrame:
+    """Give candidates new scores of a source, and rank anew what it had retrieved.
+
+    Args:
+        candidates: Columns `query`, `document`, `rank.<source>`, `score.<source>`, sorted by the first two.
+        source: Name of the source.
+        score: New score of each row.
+
+    Returns:
+        The same rows; equal scores are ranked by document.
+    """
+    rank, column = f"rank.{source}", f"score.{source}"
+    table = candidates.with_columns(pl.Series(column, score, dtype=pl.Float32))
+    retrieved = pl.when(pl.col(rank).is_not_null()).then(pl.col(column))
+    return table.with_columns(
+        retrieved.rank("ordinal", descending=True).over("query").cast(pl.Int32).alias(rank),
+    )
+
+
+def compare(old: pl.DataFrame, new: pl.DataFrame, scores: Scores) -> tuple[float | None, float | None, float | None]:
+    """Compare two tables of negatives.
+
+    Args:
+        old: Columns `query`, `document` and perhaps `source`.
+        new: The same.
+        scores: Scores pairs; not a number where unknown.
+
+    Returns:
+        The share of the new that are among the old, and the mean scores of the old and the new, random fill left out;
+        None where there is nothing to count.
+    """
+    pairs = [table.select(pl.col("query", "document").cast(pl.Int32)) for table in (old, new)]
+    shared = pairs[1].join(pairs[0], on=["query", "document"], how="semi").height
+    return (shared / new.height if new.height else None), _mean(old, scores), _mean(new, scores)
+
+
+def _mean(table: pl.DataFrame, scores: Scores) -> float | None:
+    if "source" in table.columns:
+        table = table.filter(pl.col("source").ne_missing("fill"))
+    pairs = table.select(pl.col("query", "document").cast(pl.Int32))
+    found = scores(pairs["query"].to_numpy(), pairs["document"].to_numpy())
+    known = found[~np.isnan(found)].astype(np.float64)
+    return float(known.mean()) if len(known) else None
+
+
+def _finish(job: Job, number: int, before: int, negatives: pl.DataFrame, scores: Scores, *, started: float) -> Report:
+    overlap, old_score, new_score = compare(job.rounds.read(before), negatives, scores)
+    report = Report(time.perf_counter() - started, overlap, old_score, new_score)
+    job.rounds.finish(number, negatives, report)
+    forget_encoders()
+    return report
+
+
+def _scores(source: Dense, dataset: Dataset, pairs: pl.DataFrame) -> Scores:
+    """Encode the texts of some pairs, and nothing else."""
+    encoder = source.encoder()
+    queries, documents = (pairs[name].unique().sort().to_numpy() for name in ("query", "document"))
+    query_vectors = encode(encoder, query_texts_in(dataset, encoder.query_form).gather(queries), kind="query")
+    document_vectors = encode(encoder, dataset.document_texts.gather(documents), kind="document")
+
+    def score(query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]) -> Float32[np.ndarray, " rows"]:
+        found, known = np.full(len(query), np.nan, dtype=np.float32), np.isin(document, documents)
+        rows = (np.searchsorted(queries, query[known]), np.searchsorted(documents, document[known]))
+        found[known] = pair_scores(query_vectors, document_vectors, *rows)
+        return found
+
+    return score
+
+
+def _with_weights(job: Job, number: int) -> Plan:
+    weights = str(job.rounds.model(number))
+    sources = [
+        replace(each, model=weights) if isinstance(each, Dense) and _follows(each, job.model) else each
+        for each in job.plan.sources
+    ]
+    return replace(job.plan, sources=tuple(sources))
+
+
+def _followers(job: Job, plan: Plan) -> list[Dense]:
+    pairs = zip(job.plan.sources, plan.sources, strict=True)
+    return [after for before, after in pairs if isinstance(after, Dense) and _follows(before, job.model)]
+
+
+def _follows(source: Source, model: str | Path) -> bool:
+    return isinstance(source, Dense) and resolve_model(source.model) == resolve_model(model)

@@ -1,0 +1,206 @@
+"""The negatives in force at each step of a run, renewed as its settings ask."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import polars as pl
+
+from hardneg.models.own_code import save_model
+from hardneg.models.token_limit import Limits, set_token_limits, token_limits
+from hardneg.training.plan import Step, TrainingData
+from hardneg.training.pool.chances import counted
+from hardneg.training.refresh.mine import Job, keep_first_candidates, mine_round, rescore_round
+from hardneg.training.refresh.settings import Work
+from hardneg.training.refresh.store import Refreshed, Report, in_force
+from hardneg.training.refresh.worker import Miner
+from hardneg.training.sampling.replaced import ReplacedNegatives
+from hardneg.training.sampling.replacing import cut_records, enter, replace_before
+from hardneg.training.sampling.sampler import serve
+from hardneg.training.session import Session
+
+
+class Supply:
+    """What is trained on from one step to the next.
+
+    Which round of negatives is in force follows from `refresh.jsonl`, cut back to the checkpoint: so a run that goes on
+    has the negatives of one that was never stopped. Under several processes the first one mines and all read its
+    tables.
+
+    Args:
+        session: The session, at its first step.
+        data: What is trained on, with the negatives to begin with.
+        steps: All steps of the run.
+        job: How negatives are mined again; None if they never are.
+        limits: The model's own limits, which training may have lowered; negatives are mined with it.
+    """
+
+    def __init__(
+        self, session: Session, data: TrainingData, steps: list[Step], *, job: Job | None, limits: Limits
+    ) -> None:
+        self.data, self._steps = data, steps
+        self._session, self._job, self._limits = session, job, limits
+        refresh = session.settings.refresh
+        self._due = refresh.due([step.epoch for step in steps]) if refresh and job else {}
+        self._miner = Miner(job) if refresh and job and refresh.mode == "async" else None
+
+    def open(self, negatives: pl.DataFrame | None) -> None:
+        """Take up the negatives where the latest checkpoint left them.
+
+        Args:
+            negatives: Those that the run began with.
+        """
+        if self._job is not None and negatives is not None:
+            self._open_rounds(self._job, negatives)
+        cut_records(self._session)
+        enter(self._session, self.data)
+
+    def renew(self, number: int, *, seconds: float) -> bool:
+        """Bring the negatives up to date before a step.
+
+        Args:
+            number: The step, from 0.
+            seconds: Time of training so far.
+
+        Returns:
+            Whether there are new ones. Vectors that were kept from before a refresh are then out of date.
+        """
+        renewed = self._job is not None and self._refresh(self._job, number, seconds)
+        replace_before(number, self._session, self.data, self._steps)
+        return renewed
+
+    def close(self) -> None:
+        """End the second process, if there is one."""
+        if self._miner is not None:
+            self._miner.stop()
+
+    @property
+    def _leads(self) -> bool:
+        return self._session.accelerator.is_main_process
+
+    def _open_rounds(self, job: Job, negatives: pl.DataFrame) -> None:
+        if self._leads:
+            job.rounds.cut(self._session.done)
+            job.rounds.forget(but={0, *in_force(job.rounds.records())})
+            if not job.rounds.is_there(0):
+                _begin(job, negatives)
+        self._session.accelerator.wait_for_everyone()
+        if job.rounds.records():
+            self._take(job, anew=False)
+
+    def _refresh(self, job: Job, number: int, seconds: float) -> bool:
+        work = self._due.get(number)
+        renewed = self._miner is not None and self._collect(job, self._miner, number, seconds)
+        if work is not None and self._miner is not None and work == "mine":
+            self._ask(job, self._miner, number)
+        elif work is not None:
+            if self._leads:
+                self._make(job, work, number, seconds)
+            self._session.accelerator.wait_for_everyone()
+            renewed = True
+        if renewed:
+            self._take(job, anew=True)
+        return renewed
+
+    def _make(self, job: Job, work: Work, number: int, seconds: float) -> None:
+        """Make a round while training stands still."""
+        started = time.perf_counter()
+        before, mined = in_force(job.rounds.records())
+        self._tidy(job)
+        self._save_weights(job.rounds.model(number))
+        if work == "mine":
+            mine_round(job, number=number, before=before)
+        else:
+            rescore_round(job, number=number, before=before, mined=mined)
+        done = _refreshed(job, work, number, step=number, waited=time.perf_counter() - started)
+        self._record(job, done, seconds=seconds)
+
+    def _ask(self, job: Job, miner: Miner, number: int) -> None:
+        """Hand the weights to the second process, unless it is still busy with older ones."""
+        if self._leads and miner.asked is None:
+            self._tidy(job)
+            self._save_weights(job.rounds.model(number))
+            miner.ask(number, before=in_force(job.rounds.records())[0])
+
+    def _collect(self, job: Job, miner: Miner, number: int, seconds: float) -> bool:
+        """Look whether the second process has made its round, or died; all processes hear of it at the same step."""
+        if self._leads:
+            asked, problem, made = miner.asked, miner.problem(), miner.arrived()
+            if problem is not None and asked is not None:
+                self._record(job, Refreshed(number, "mine", number - asked, problem=problem), seconds=seconds)
+            if made is not None:
+                self._record(job, _refreshed(job, "mine", made, step=number, waited=0.0), seconds=seconds)
+                self._session.accelerator.set_trigger()
+        return self._session.accelerator.check_trigger()
+
+    def _record(self, job: Job, refreshed: Refreshed, *, seconds: float) -> None:
+        total = refreshed.waited + sum(record.waited for record in job.rounds.records())
+        share = total / max(seconds + refreshed.waited, total) if total else 0.0
+        job.rounds.record(replace(refreshed, share=share))
+
+    def _take(self, job: Job, *, anew: bool) -> None:
+        """Go over to the round in force; `anew` if it has just come into force, not if a checkpoint brought it back."""
+        table = job.rounds.read(in_force(job.rounds.records())[0])
+        if isinstance(self.data.negatives, ReplacedNegatives):
+            self.data.negatives.take(table, anew=anew)
+            enter(self._session, self.data)
+        else:
+            served = serve(table, self._session.settings, n_queries=job.dataset.n_queries)
+            self.data = counted(replace(self.data, negatives=served), self._session.settings)
+
+    def _tidy(self, job: Job) -> None:
+        """Remove rounds that neither the run nor its latest checkpoint needs."""
+        records, checkpoint = job.rounds.records(), self._session.folder.latest() or 0
+        before = [record for record in records if record.step < checkpoint]
+        asked = {self._miner.asked} if self._miner is not None and self._miner.asked is not None else set()
+        job.rounds.forget(but={0, *in_force(records), *in_force(before), *asked})
+
+    def _save_weights(self, folder: Path) -> None:
+        model = self._session.accelerator.unwrap_model(self._session.towers).model
+        cut = token_limits(model)
+        set_token_limits(model, self._limits)
+        save_model(model, folder)
+        set_token_limits(model, cut)
+
+
+def _refreshed(job: Job, work: Work, number: int, *, step: int, waited: float) -> Refreshed:
+    return Refreshed(step, work, step - number, waited=waited, **asdict(job.rounds.report(number)))
+
+
+def _begin(job: Job, negatives: pl.DataFrame) -> None:
+    if job.keeps_candidates:
+        keep_first_candidates(job)
+    job.rounds.finish(0, negatives, Report(0.0, None, None, None))
+
+
+@contextmanager
+def supplying(
+    session: Session,
+    data: TrainingData,
+    steps: list[Step],
+    negatives: pl.DataFrame | None,
+    *,
+    job: Job | None,
+    limits: Limits,
+) -> Iterator[Supply]:
+    """Supply a run with negatives for as long as the block lasts.
+
+    Args:
+        session: The session, at its first step.
+        data: What is trained on, with the negatives to begin with.
+        steps: All steps of the run.
+        negatives: The table of these negatives.
+        job: How negatives are mined again; None if they never are.
+        limits: The model's own limits.
+
+    Yields:
+        The supply, up to date with the latest checkpoint.
+    """
+    supply = Supply(session, data, steps, job=job, limits=limits)
+    try:
+        supply.open(negatives)
+        yield supply
+    finally:
+        supply.close()

@@ -1,0 +1,166 @@
+"""The refreshes of a run on disk.
+
+refresh.jsonl                one line a refresh, kept when the run is finished
+refresh/step-N/              a round: made with the weights after N steps; N = 0 is what training began with
+    model/                   these weights, until the round is made
+    candidates/              only if candidates are scored again later
+    vectors/                 of these weights, until the round is made
+    report.json
+    negatives.parquet        written last: a round is there when its negatives are
+"""
+
+import json
+import shutil
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import polars as pl
+
+from hardneg.files import replacing
+from hardneg.runs import layout
+from hardneg.training.refresh.settings import Work
+
+
+@dataclass(frozen=True)
+class Report:
+    """What making a round took and changed.
+
+    Args:
+        seconds: Time it took.
+        overlap: Share of the new negatives that were among the old ones, in [0, 1].
+        old_score: Mean score of the old negatives under the weights of the round; random fill is left out. None if
+            none has a score.
+        new_score: The same of the new negatives.
+    """
+
+    seconds: float
+    overlap: float | None
+    old_score: float | None
+    new_score: float | None
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """One refresh of the negatives.
+
+    Args:
+        step: Steps done when the new negatives came into use.
+        work: "mine" for a full refresh, "rescore" for candidates scored again.
+        lag: Steps between the weights that found them and `step`.
+        seconds: Time that finding them took.
+        waited: Time for which training stood still.
+        share: Part of the time of training so far for which it stood still for refreshes, in [0, 1].
+        overlap: Share of the new negatives that were among the old ones, in [0, 1].
+        old_score: Mean score of the old negatives under the weights of the round.
+        new_score: The same of the new ones.
+        problem: Why there are no new negatives; None if there are.
+    """
+
+    step: int
+    work: Work
+    lag: int
+    seconds: float = 0.0
+    waited: float = 0.0
+    share: float = 0.0
+    overlap: float | None = None
+    old_score: float | None = None
+    new_score: float | None = None
+    problem: str | None = None
+
+    @property
+    def round(self) -> int:
+        """Steps done by the weights that found the negatives."""
+        return self.step - self.lag
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """Paths and records of the refreshes of a run.
+
+    Args:
+        path: Folder of the training run.
+    """
+
+    path: Path
+
+    def folder(self, number: int) -> Path:
+        """Name the folder of a round."""
+        return self.path / "refresh" / f"step-{number:08d}"
+
+    def model(self, number: int) -> Path:
+        """Name the folder of the weights that a round is made with."""
+        return self.folder(number) / "model"
+
+    def vectors(self, number: int) -> Path:
+        """Name the folder where vectors are kept while a round is made."""
+        return self.folder(number) / "vectors"
+
+    def is_there(self, number: int) -> bool:
+        """Say whether a round is made."""
+        return (self.folder(number) / "negatives.parquet").exists()
+
+    def read(self, number: int) -> pl.DataFrame:
+        """Read the negatives of a round."""
+        return pl.read_parquet(self.folder(number) / "negatives.parquet", glob=False)
+
+    def finish(self, number: int, negatives: pl.DataFrame, report: Report) -> None:
+        """Write the negatives of a round and what they took; from now on the round is there."""
+        folder = self.folder(number)
+        shutil.rmtree(folder / "model", ignore_errors=True)
+        with replacing(folder / "report.json") as temporary:
+            temporary.write_text(json.dumps(asdict(report)) + "\n")
+        with replacing(folder / "negatives.parquet") as temporary:
+            negatives.write_parquet(temporary)
+
+    def report(self, number: int) -> Report:
+        """Read what a round took."""
+        return Report(**json.loads((self.folder(number) / "report.json").read_text()))
+
+    def write_candidates(self, number: int, part: int, candidates: pl.DataFrame) -> None:
+        """Write one part of a round's candidates."""
+        with replacing(self.folder(number) / "candidates" / f"part-{part:05d}.parquet") as temporary:
+            candidates.write_parquet(temporary)
+
+    def candidates(self, number: int) -> list[Path]:
+        """List the parts of a round's candidates."""
+        return sorted((self.folder(number) / "candidates").glob("part-*.parquet"))
+
+    def forget(self, *, but: Collection[int]) -> None:
+        """Remove all rounds but some."""
+        kept = {self.folder(number) for number in but}
+        for folder in self.path.glob("refresh/step-*"):
+            if folder not in kept:
+                shutil.rmtree(folder)
+
+    def record(self, refreshed: Refreshed) -> None:
+        """Write down a refresh."""
+        with (self.path / layout.REFRESHES).open("a") as file:
+            file.write(json.dumps(asdict(refreshed)) + "\n")
+
+    def records(self) -> list[Refreshed]:
+        """Read the refreshes so far, in order; nothing if there was none."""
+        file = self.path / layout.REFRESHES
+        return [Refreshed(**json.loads(line)) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def cut(self, step: int) -> None:
+        """Drop the records of refreshes that a run from `step` on will do again."""
+        kept = [record for record in self.records() if record.step < step]
+        with replacing(self.path / layout.REFRESHES) as temporary:
+            temporary.write_text("".join(json.dumps(asdict(record)) + "\n" for record in kept))
+
+
+def in_force(records: Iterable[Refreshed]) -> tuple[int, int]:
+    """Find the round whose negatives are in force, and the one whose candidates are.
+
+    Args:
+        records: The refreshes so far, in order.
+
+    Returns:
+        The last round, and the last that was mined in full; 0 is what training began with.
+    """
+    made = [record for record in records if record.problem is None]
+    rounds, mined = [0], [0]
+    rounds += [record.round for record in made]
+    mined += [record.round for record in made if record.work == "mine"]
+    return rounds[-1], mined[-1]

@@ -1,0 +1,1 @@
+"""What a batch holds: positives and the negatives served with them."""
