@@ -61,7 +61,7 @@ SITUATIONS = {
     ),
     "a pool of further documents": (f"{UNIT}data/test_layouts.py", "test_a_pool_adds_documents_and_gives_its_ids"),
     "verdicts saved by a spreadsheet": (
-        f"{UNIT}audit/test_sampled.py",
+        f"{UNIT}audits/test_sampled.py",
         "test_verdicts_that_a_spreadsheet_saved_are_read",
     ),
     "export and reading back": ("invariants/test_export_reading.py", "test_an_export_reads_back_as_the_same_labels"),
@@ -91,7 +91,7 @@ SITUATIONS = {
     ),
     "a lone last pair": (f"{COMMANDS}training_as_meant.py", "test_a_last_pair_is_not_left_alone"),
     "a key that a server echoes escaped": (
-        f"{UNIT}scoring_llm/test_llm_key.py",
+        f"{UNIT}scoring/llm/test_key.py",
         "test_a_key_that_a_server_echoes_escaped_is_neither_shown_nor_stored",
     ),
     "a teacher worse than the first stage": (
