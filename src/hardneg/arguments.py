@@ -10,17 +10,10 @@ _LONGEST = 60
 def shown(value: object) -> str:
     """Show a value on one line, cut where it is long; tables and arrays by their kind alone.
 
-    Args:
-        value: What to show.
-
-    Returns:
-        Its text form, at most sixty letters of it.
-
-    Example:
-        >>> shown("dense")
-        "'dense'"
-        >>> len(shown([1] * 90))
-        61
+    >>> shown("dense")
+    "'dense'"
+    >>> len(shown([1] * 90))
+    61
     """
     text = repr(value)
     if "\n" in text:
@@ -29,31 +22,14 @@ def shown(value: object) -> str:
 
 
 def check_texts(purpose: str, **values: Any) -> None:  # noqa: ANN401 - whatever a user gave
-    """Make sure that arguments are texts with something in them.
-
-    Args:
-        purpose: The function, for messages.
-        **values: Arguments by name.
-
-    Raises:
-        RecipeError: One is not.
-    """
+    """Make sure that arguments are texts with something in them."""
     for name, value in values.items():
         if not isinstance(value, str) or not value.strip():
             raise RecipeError(f"{purpose}: {name} must be a text, not {shown(value)}")
 
 
 def check_whole(purpose: str, *, least: int, **values: Any) -> None:  # noqa: ANN401 - whatever a user gave
-    """Make sure that arguments are whole numbers.
-
-    Args:
-        purpose: The function, for messages.
-        least: The smallest that is allowed.
-        **values: Arguments by name.
-
-    Raises:
-        RecipeError: One is not, or is smaller.
-    """
+    """Make sure that arguments are whole numbers."""
     for name, value in values.items():
         is_whole = hasattr(value, "__index__") and not isinstance(value, bool) and not getattr(value, "shape", ())
         if not is_whole or value < least:
@@ -61,16 +37,7 @@ def check_whole(purpose: str, *, least: int, **values: Any) -> None:  # noqa: AN
 
 
 def check_places(purpose: str, *, optional: bool = True, **values: Any) -> None:  # noqa: ANN401 - whatever a user gave
-    """Make sure that arguments are paths.
-
-    Args:
-        purpose: The function, for messages.
-        optional: Whether one may be None.
-        **values: Arguments by name.
-
-    Raises:
-        RecipeError: One is not.
-    """
+    """Make sure that arguments are paths."""
     for name, value in values.items():
         if not (optional and value is None) and (
             not (isinstance(value, str) or hasattr(value, "__fspath__")) or not str(value)
@@ -79,17 +46,7 @@ def check_places(purpose: str, *, optional: bool = True, **values: Any) -> None:
 
 
 def check_tables(purpose: str, columns: tuple[str, ...], *, optional: bool = True, **values: Any) -> None:  # noqa: ANN401 - as above
-    """Make sure that arguments are Polars tables with certain columns.
-
-    Args:
-        purpose: The function, for messages.
-        columns: What each must have.
-        optional: Whether one may be None.
-        **values: Arguments by name.
-
-    Raises:
-        RecipeError: One is no such table.
-    """
+    """Make sure that arguments are Polars tables with certain columns."""
     import polars as pl  # settings are read without it
 
     for name, value in values.items():

@@ -21,18 +21,7 @@ Field = dataclasses.Field[Any]
 
 @dataclass(frozen=True)
 class Room:
-    """One kind of component: what may be named in `use`.
-
-    Args:
-        kind: What a member is called in messages ("source", "filter").
-        members: The room's literal map from name to class.
-        protocol: What a class from elsewhere must offer; None if only members will do.
-        inner: For fields of the members whose value is itself a component, the room to take it from. It counts
-            for fields that are annotated with that room's protocol, so a class from elsewhere may have a field
-            of the same name for something else.
-        total: Makes one component of a tuple of them and one of their weights, and gives both back by `terms`. An
-            array of tables, each with a `weight` beside its own keys, then stands for it.
-    """
+    """One kind of component: what may be named in `use`."""
 
     kind: str
     members: Mapping[str, type]
@@ -55,21 +44,7 @@ Rooms = Mapping[str, Room]
 
 
 def build(cls: type, table: object, place: Place, *, rooms: Rooms | None = None) -> Any:  # noqa: ANN401
-    """Build a dataclass from a table; keys that the table lacks keep their default.
-
-    Args:
-        cls: A dataclass.
-        table: What the recipe says.
-        place: Where it says so.
-        rooms: For fields whose value is itself a component, the room to take it from.
-
-    Returns:
-        An instance of `cls`.
-
-    Raises:
-        RecipeError: Not a table, a key that the class does not have, a value of the wrong type, a missing
-            value, or values that the class refuses.
-    """
+    """Build a dataclass from a table; keys that the table lacks keep their default."""
     if not isinstance(table, Mapping):
         raise place.error(f"must be a table, not {shown(table)}")
     fields = settable_fields(cls)
@@ -93,20 +68,7 @@ def build(cls: type, table: object, place: Place, *, rooms: Rooms | None = None)
 
 
 def pick(room: Room, value: object, place: Place, *, fallbacks: Mapping[str, object] | None = None) -> Any:  # noqa: ANN401
-    """Build the component that a table names in `use`; a bare string names one with all its defaults.
-
-    Args:
-        room: What may be named.
-        value: The table, or the bare name; an array of them for a sum, where the room has such.
-        place: Where it stands.
-        fallbacks: Values for keys that the component has and the table does not give.
-
-    Returns:
-        The component; one from elsewhere offers what the room's protocol asks for.
-
-    Raises:
-        RecipeError: The component does not exist, or `build` refuses the rest of the table.
-    """
+    """Build the component that a table names in `use`; a bare string names one with all its defaults."""
     if room.total is not None and isinstance(value, list | tuple):
         return _total(room, value, place, fallbacks=fallbacks)
     table = {"use": value} if isinstance(value, str) else value
@@ -129,18 +91,8 @@ def pick(room: Room, value: object, place: Place, *, fallbacks: Mapping[str, obj
 def parse_component(text: str) -> dict[str, Any]:
     """Turn a component's text into the table that a recipe would hold.
 
-    Args:
-        text: A name, or a name with options in brackets, written as Python literals.
-
-    Returns:
-        The name under `use`, and each option under its own name.
-
-    Raises:
-        RecipeError: The text is neither.
-
-    Example:
-        >>> parse_component("positive_margin(ratio=0.9)")
-        {'use': 'positive_margin', 'ratio': 0.9}
+    >>> parse_component("positive_margin(ratio=0.9)")
+    {'use': 'positive_margin', 'ratio': 0.9}
     """
     name, bracket, options = text.strip().partition("(")
     try:
@@ -163,40 +115,14 @@ def _options(text: str) -> dict[str, Any]:
 def picked(
     room: Room, values: object, place: Place, *, fallbacks: Mapping[str, object] | None = None
 ) -> tuple[Any, ...]:
-    """Take a list of components as Python gives it: objects, names, names with options, or tables as in a recipe.
-
-    Args:
-        room: What may be named.
-        values: The list.
-        place: What to call it in messages.
-        fallbacks: As for `pick`.
-
-    Returns:
-        The components.
-
-    Raises:
-        RecipeError: It is no list, or holds something that is no such component.
-    """
+    """Take a list of components as Python gives it: objects, names, names with options, or tables as in a recipe."""
     if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
         raise place.error(f"must be a list, as [{shown(values)}], not {shown(values)}")
     return tuple(taken(room, each, place.at(n), fallbacks=fallbacks) for n, each in enumerate(values, start=1))
 
 
 def taken(room: Room, value: object, place: Place, *, fallbacks: Mapping[str, object] | None = None) -> Any:  # noqa: ANN401
-    """Take a component as Python gives it: an object, a name, a name with options, or a table as in a recipe.
-
-    Args:
-        room: What may be named.
-        value: The component.
-        place: What to call it in messages.
-        fallbacks: As for `pick`.
-
-    Returns:
-        The component.
-
-    Raises:
-        RecipeError: It is none, or `pick` refuses it.
-    """
+    """Take a component as Python gives it: an object, a name, a name with options, or a table as in a recipe."""
     if isinstance(value, str):
         try:
             return pick(room, parse_component(value), place, fallbacks=fallbacks)
@@ -215,14 +141,6 @@ def settle(component: object, place: Place, *, rooms: Rooms | None = None) -> No
 
     For `__post_init__` of frozen dataclasses: names of components become components, tables what they stand for, and
     lists tuples.
-
-    Args:
-        component: The dataclass, its fields just set.
-        place: What to call it in messages.
-        rooms: For fields whose value is itself a component, the room to take it from.
-
-    Raises:
-        RecipeError: A value is of the wrong type, or names no component.
     """
     for name, each in settable_fields(type(component)).items():
         value, room, inner, at = getattr(component, name), (rooms or {}).get(name), inner_table(each), place.at(name)
@@ -298,17 +216,6 @@ def typed(each: Field, value: object, place: Place) -> Any:  # noqa: ANN401
     """Check a value against the annotation of its field.
 
     Nothing is converted but arrays to tuples, whole numbers to floats, and paths to absolute ones.
-
-    Args:
-        each: The field to fill.
-        value: What the recipe gives for it.
-        place: Where it stands; relative paths are looked up beside that recipe first.
-
-    Returns:
-        The value as the dataclass takes it.
-
-    Raises:
-        RecipeError: It does not fit; the message says what would.
     """
     if _is_object(each, value):
         return value

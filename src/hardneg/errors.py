@@ -24,13 +24,7 @@ class InputError(HardnegError):
 
 
 class DatasetError(InputError):
-    """A dataset is wrong at a known place.
-
-    Args:
-        message: What is wrong and how to mend it.
-        path: The file, if one is to blame.
-        line: The line in it, from 1.
-    """
+    """A dataset is wrong at a known place."""
 
     def __init__(self, message: str, *, path: Path | str | None = None, line: int | None = None) -> None:
         where = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
@@ -52,13 +46,7 @@ class RunError(InputError):
 
 
 class MissingExtraError(InputError):
-    """An optional dependency is not installed.
-
-    Args:
-        package: The package that could not be imported.
-        extra: The extra of hardneg that brings it.
-        purpose: What it is needed for.
-    """
+    """An optional dependency is not installed."""
 
     def __init__(self, package: str, *, extra: str, purpose: str) -> None:
         super().__init__(f"{purpose} needs {package}: pip install 'hardneg[{extra}]'")

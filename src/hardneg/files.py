@@ -10,14 +10,7 @@ from hardneg.errors import InputError
 
 
 def check_folder(path: Path | None) -> None:
-    """Refuse an output folder that is a file, or lies inside one, before anything is done.
-
-    Args:
-        path: The folder to write to; None for none.
-
-    Raises:
-        InputError: There is a file where the folder should be.
-    """
+    """Refuse an output folder that is a file, or lies inside one, before anything is done."""
     for place in () if path is None else (path, *path.parents):
         if place.is_file():
             raise InputError(f"{path}: {place} is a file, but the result is a folder; name another place")
@@ -25,14 +18,7 @@ def check_folder(path: Path | None) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`; on success it takes the place of `path` in one step.
-
-    Args:
-        path: Where the finished file shall be; its folder is made if missing.
-
-    Yields:
-        The name to write to.
-    """
+    """Give a temporary name beside `path`; on success it takes the place of `path` in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -44,14 +30,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder beside `path`; on success it takes the place of `path`, contents and all.
-
-    Args:
-        path: Where the finished folder shall be; the folder above is made if missing.
-
-    Yields:
-        The empty folder to write into. What a killed process left there is removed first.
-    """
+    """Give a temporary folder beside `path`; on success it takes the place of `path`, contents and all."""
     temporary = path.with_name(f".{path.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)

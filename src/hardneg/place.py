@@ -10,12 +10,7 @@ from hardneg.errors import RecipeError
 
 @dataclass(frozen=True)
 class Place:
-    """A value in a recipe.
-
-    Args:
-        file: The recipe.
-        key: Dotted key of the value, empty for the whole.
-    """
+    """A value in a recipe."""
 
     file: Path
     key: str = ""
@@ -44,16 +39,8 @@ class Place:
 def nearest(name: str, known: Collection[str]) -> str:
     """Name the most similar known name, and list them all.
 
-    Args:
-        name: What was written; its case does not count.
-        known: What could have been, in the order to list it.
-
-    Returns:
-        A clause that can end an error message.
-
-    Example:
-        >>> nearest("ddense", ["bm25", "dense"])
-        "did you mean 'dense'? (known: bm25, dense)"
+    >>> nearest("ddense", ["bm25", "dense"])
+    "did you mean 'dense'? (known: bm25, dense)"
     """
     best = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.0)
     return f"did you mean {best[0]!r}? (known: {', '.join(known)})" if best else "nothing can be named here"

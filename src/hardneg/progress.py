@@ -31,12 +31,7 @@ _display: ContextVar[Display] = ContextVar("display", default=_QUIET)
 
 @dataclass(frozen=True)
 class Both:
-    """Shows everything on two displays.
-
-    Args:
-        first: One of them.
-        second: The other.
-    """
+    """Shows everything on two displays."""
 
     first: Display
     second: Display
@@ -72,14 +67,5 @@ def current() -> Display:
 
 
 def task(description: str, *, total: int | None, unit: str) -> AbstractContextManager[Advance]:
-    """Open a task on the current display.
-
-    Args:
-        description: What is being done, for people ("encoding documents").
-        total: Units in all, or None if not known.
-        unit: What is counted ("documents"), for the rate.
-
-    Returns:
-        A context manager whose value is a function: call it with the number of units just finished.
-    """
+    """Open a task on the current display."""
     return _display.get().task(description, total=total, unit=unit)

@@ -21,13 +21,6 @@ def _mix(x: UInt64[np.ndarray, "*shape"]) -> UInt64[np.ndarray, "*shape"]:
 def bits(seed: int, *keys: npt.ArrayLike) -> UInt64[np.ndarray, "*shape"]:
     """Hash a seed and integer keys to 64 uniform bits.
 
-    Args:
-        seed: Any integer from 0.
-        *keys: Integer arrays or numbers that broadcast against each other.
-
-    Returns:
-        One unsigned 64-bit number for each element of the broadcast shape.
-
     References:
         SplitMix64: Steele, Lea and Flood (2014), "Fast splittable pseudorandom number generators".
     """
@@ -44,16 +37,8 @@ def bits(seed: int, *keys: npt.ArrayLike) -> UInt64[np.ndarray, "*shape"]:
 def uniform(seed: int, *keys: npt.ArrayLike) -> Float[np.ndarray, "*shape"]:
     """Draw from the open interval (0, 1), one number for each element of the broadcast keys.
 
-    Args:
-        seed: Any integer from 0.
-        *keys: Integer arrays or numbers that broadcast against each other.
-
-    Returns:
-        Numbers of 53 random bits, the same wherever seed and keys are the same.
-
-    Example:
-        >>> bool((uniform(7, [1, 2, 3]) == uniform(7, [1, 2, 3])).all())
-        True
+    >>> bool((uniform(7, [1, 2, 3]) == uniform(7, [1, 2, 3])).all())
+    True
     """
     drawn = ((bits(seed, *keys) >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
     return np.minimum(drawn, np.nextafter(1.0, 0.0))  # the largest of them rounds up to 1

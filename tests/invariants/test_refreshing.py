@@ -16,9 +16,9 @@ from hardneg.negatives import Selection
 from hardneg.negatives.plan import Plan, mine_block
 from hardneg.progress import showing
 from hardneg.sources import BM25, Dense
-from hardneg.training import supply
 from hardneg.training.loop import train
 from hardneg.training.pool.queue import Queue
+from hardneg.training.refresh import scheduler
 from hardneg.training.refresh.settings import Refresh
 from hardneg.training.refresh.store import Rounds
 from hardneg.training.sampling.curriculum import Curriculum
@@ -70,8 +70,8 @@ def test_each_round_is_what_mining_by_hand_with_those_weights_gives(toy, start, 
         kept.append(job.rounds.read(number))
         return report
 
-    plain = supply.mine_round
-    monkeypatch.setattr(supply, "mine_round", watched)
+    plain = scheduler.mine_round
+    monkeypatch.setattr(scheduler, "mine_round", watched)
     settings = TrainSettings(**SETTINGS, refresh=Refresh(every=4))
     trained = train(start, toy, mined, settings=settings, plan=plan, out=tmp_path / "run")
     steps = [record.step for record in trained.refreshes]
@@ -138,14 +138,14 @@ def test_a_crash_after_a_refresh_that_no_checkpoint_has_seen_goes_back_to_the_ne
 ):
     settings = TrainSettings(**SETTINGS, refresh=Refresh(every=4), checkpoint_every=7)
     train(start, toy, mined, settings=settings, plan=plan, out=tmp_path / "whole")
-    rounds, served = Rounds(tmp_path / "crashed"), supply.serve
+    rounds, served = Rounds(tmp_path / "crashed"), scheduler.serve
 
     def crash_at_the_second(*arguments, **options):
         if len(rounds.records()) == 2:
             raise OSError("power cut")
         return served(*arguments, **options)
 
-    monkeypatch.setattr(supply, "serve", crash_at_the_second)
+    monkeypatch.setattr(scheduler, "serve", crash_at_the_second)
     with pytest.raises(OSError, match="power"):
         train(start, toy, mined, settings=settings, plan=plan, out=tmp_path / "crashed")
     assert [record.step for record in rounds.records()] == [4, 8]
@@ -162,8 +162,8 @@ def test_a_model_cut_short_in_training_mines_at_its_own_length(toy, start, plan,
         lengths.append(SentenceTransformer(str(job.rounds.model(number)), device="cpu").max_seq_length)
         return plain(job, number=number, before=before)
 
-    plain = supply.mine_round
-    monkeypatch.setattr(supply, "mine_round", watched)
+    plain = scheduler.mine_round
+    monkeypatch.setattr(scheduler, "mine_round", watched)
     settings = TrainSettings(**SETTINGS | {"epochs": 1}, refresh=Refresh(every=3), max_tokens=8)
     train(start, toy, mined, settings=settings, plan=plan, out=tmp_path / "run")
     assert lengths == [64]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hardneg.search import postings_kernels
+from hardneg.search._kernels import postings
 from hardneg.search.analyzers import ANALYZERS
 from hardneg.search.bm25 import BM25Index
 
@@ -68,13 +68,13 @@ def test_equal_documents_come_by_position_also_at_the_cut():
 
 
 def test_documents_beyond_one_block_are_found(monkeypatch):
-    words = np.random.default_rng(1).integers(0, 30, (postings_kernels._BLOCK + 5_000, 4))
+    words = np.random.default_rng(1).integers(0, 30, (postings._BLOCK + 5_000, 4))
     documents = [" ".join(f"w{word}" for word in row) for row in words]
     index = BM25Index.build(pl.Series(documents), PLAIN)
     found, score = index.search(["w1 w2 w3"], 300)
     every = index.pair_scores(["w1 w2 w3"], np.zeros(len(documents), np.int64), np.arange(len(documents)))
     np.testing.assert_array_equal(found[0], np.argsort(-every, kind="stable")[:300])
-    assert found[0].max() > postings_kernels._BLOCK
+    assert found[0].max() > postings._BLOCK
     np.testing.assert_array_equal(score[0], every[found[0]])
 
 

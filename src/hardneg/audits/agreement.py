@@ -13,23 +13,12 @@ def kappa(
 ) -> Figure:
     """Estimate Cohen's kappa of two judges, with a percentile bootstrap interval over pairs.
 
-    Args:
-        first: What one judge said of each pair.
-        second: What the other said.
-        seed: Of the bootstrap.
-        n_draws: Bootstrap samples; those in which both judges gave one and the same verdict throughout are left out.
-
-    Returns:
-        1 for full agreement, 0 for that of chance; without a value where both gave one verdict throughout, since
-        chance agrees fully then.
-
     References:
         Cohen (1960), "A coefficient of agreement for nominal scales".
 
-    Example:
-        >>> said = np.array([True, True, False, False])
-        >>> kappa(said, said).value
-        1.0
+    >>> said = np.array([True, True, False, False])
+    >>> kappa(said, said).value
+    1.0
     """
     n = len(first)
     if n == 0:

@@ -72,26 +72,6 @@ def calibrate(
 
     The learned filter is fitted on labels that the planting left; the audit's hidden positives are new to it. So
     that enough are left, at most half of the queries with several positives are planted in.
-
-    Args:
-        dataset: What will be mined.
-        plan: Split, sources, selection, depth and seed; its own filters are one of the settings tried.
-        budget: Largest share of the answers that may end up as negatives, above 0 and below 1.
-        base: Filters that come before every setting, such as near duplicates.
-        further: More filters to try.
-        teacher: Scorer whose common thresholds are tried too, and the learned filter with its scores among what it
-            looks at; the latter not with a scorer that costs money, since fitting asks about thousands of queries.
-        share: Share of a query's positives that is hidden.
-        seeds: One planting each.
-        max_queries: Query texts planted in at most.
-        floor: Settings that leave more queries short than this allows are not recommended.
-        permit: As for `frontier`.
-
-    Returns:
-        All figures, and the setting to use.
-
-    Raises:
-        DatasetError: Nothing can be hidden, or too little to fit the learned filter.
     """
     thresholds = () if teacher is None else teacher_thresholds(teacher)
     plans = sweep(plan, base=base, further=(*further, *thresholds))

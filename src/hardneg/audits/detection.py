@@ -23,14 +23,7 @@ _ENOUGH = 30
 
 @dataclass
 class Detector:
-    """Collects what mining found, block by block, and estimates how many answers nobody labelled are in it.
-
-    Args:
-        dataset: The dataset with all its labels.
-        features: What classifiers look at.
-        group: Metadata column whose values share a fold and are drawn together, or None.
-        seed: Of the folds, the classifiers and the bootstrap.
-    """
+    """Collects what mining found, block by block, and estimates how many answers nobody labelled are in it."""
 
     dataset: Dataset
     features: Features
@@ -52,14 +45,7 @@ class Detector:
         self._rows.append(rows.with_columns(pl.col("selected").fill_null(value=False), hidden=pl.Series(hidden)))
 
     def estimate(self) -> Unlabelled:
-        """Estimate the contamination of all that was seen, unlabelled answers included.
-
-        Returns:
-            The lower bound, the estimate, and what it rests on. Random fillings are not among the negatives looked at.
-
-        Raises:
-            DatasetError: Too few hidden answers are among the candidates.
-        """
+        """Estimate the contamination of all that was seen, unlabelled answers included."""
         rows = pl.concat(self._rows)
         hidden = rows["hidden"].to_numpy()
         if hidden.sum() < _ENOUGH:
@@ -76,17 +62,7 @@ class Detector:
 def out_of_fold(
     described: np.ndarray, planted: Bool[np.ndarray, " rows"], cluster: Int64[np.ndarray, " rows"], *, seed: int
 ) -> Float64[np.ndarray, " rows"]:
-    """Give P(planted) of each row by a classifier that was fitted without its cluster, calibrated.
-
-    Args:
-        described: One row of numbers a candidate; not a number where unknown.
-        planted: Which were planted.
-        cluster: Rows of one query, or one group.
-        seed: Of folds and classifiers.
-
-    Returns:
-        Probabilities; their log-odds were put to scale by a logistic regression on the same rows (Platt 1999).
-    """
+    """Give P(planted) of each row by a classifier that was fitted without its cluster, calibrated."""
     from sklearn.linear_model import LogisticRegression
 
     fold = bits(seed, _FOLD, cluster) % np.uint64(_FOLDS)

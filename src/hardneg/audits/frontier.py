@@ -33,10 +33,6 @@ class Frontier:
     A strict filter may look clean because it gives up on the queries whose candidates are hard to tell apart. So each
     figure is there twice: over all queries, and over those to which every compared variant gave their number. Variants
     whose coverage is under the floor are not compared.
-
-    Args:
-        audits: One for each variant.
-        floor: Least coverage of a variant that is compared.
     """
 
     audits: Mapping[str, Audit]

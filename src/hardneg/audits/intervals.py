@@ -13,14 +13,7 @@ _TAILS = (0.025, 0.975)
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure and how sure it is.
-
-    Args:
-        value: The estimate; None if there is nothing to estimate it from.
-        low: Lower end of its 95 % interval, or None.
-        high: Upper end, or None.
-        n: What the value is a share or a mean of: the sum of the denominators.
-    """
+    """A figure and how sure it is."""
 
     value: float | None
     low: float | None
@@ -48,16 +41,6 @@ def ratios(
     Rows of a query depend on each other, so whole clusters are drawn, never single rows. Draws whose denominator is
     0 say nothing and are left out. All figures share their draws.
 
-    Args:
-        above: Numerators, one column a figure.
-        below: Denominators, at least 0.
-        cluster: Which rows belong together (a query, or a group of queries).
-        seed: Of the draws.
-        n_draws: Bootstrap samples, each of as many clusters as there are.
-
-    Returns:
-        A figure for each column; it has no value if the denominators add up to 0.
-
     References:
         Efron and Tibshirani (1993), "An introduction to the bootstrap", chapter 13; ratio estimators: Cochran
         (1977), "Sampling techniques", chapter 6.
@@ -76,20 +59,11 @@ def ratios(
 def wilson(count: int, n: int, *, level: float = 0.95) -> Figure:
     """Estimate a share from a simple random sample, with Wilson's interval.
 
-    Args:
-        count: Members of the sample that have the property.
-        n: Size of the sample.
-        level: Confidence, in (0, 1).
-
-    Returns:
-        The share; without a value for an empty sample.
-
     References:
         Wilson (1927), "Probable inference, the law of succession, and statistical inference".
 
-    Example:
-        >>> wilson(0, 100).high < 0.04
-        True
+    >>> wilson(0, 100).high < 0.04
+    True
     """
     if n == 0:
         return NOTHING

@@ -23,13 +23,7 @@ from hardneg.progress import task
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """Labels that mining does not see.
-
-    Args:
-        query: Positions of the queries that they speak of, ascending.
-        answers: Their (query, document) pairs of positions.
-        complete: Whether every answer of these queries is among them.
-    """
+    """Labels that mining does not see."""
 
     query: Int32[np.ndarray, " queries"]
     answers: PairSet
@@ -37,18 +31,7 @@ class Truth:
 
 
 def fuller_labels(dataset: Dataset, path: Path | str) -> Truth:
-    """Read labels from a file of qrels in BEIR's layout, plain or gzipped.
-
-    Args:
-        dataset: Whose ids they name.
-        path: Tab-separated query id, document id and relevance; above 0 means relevant.
-
-    Returns:
-        The labels; they are not taken to be complete.
-
-    Raises:
-        DatasetError: A row is broken or names an unknown id; the message has its line.
-    """
+    """Read labels from a file of qrels in BEIR's layout, plain or gzipped."""
     file = Path(path)
     rows = read_qrels(file, split="judged", rejections=Rejections()).rows
     for column, table, kind in (("query", dataset.queries, "query"), ("document", dataset.documents, "document")):
@@ -67,19 +50,7 @@ def fuller_labels(dataset: Dataset, path: Path | str) -> Truth:
 
 
 def truth_of_column(dataset: Dataset, column: str) -> Truth:
-    """Call a document an answer wherever a metadata column of query and document says the same.
-
-    Args:
-        dataset: Its documents have the column. A query without the column takes the value of its positives.
-        column: For instance the intent of an utterance. Rows without a value have no answer.
-
-    Returns:
-        Complete labels of the queries with a value.
-
-    Raises:
-        RecipeError: The documents have no such column.
-        DatasetError: It holds lists or objects.
-    """
+    """Call a document an answer wherever a metadata column of query and document says the same."""
     if column not in dataset.documents.columns:
         known = sorted({*dataset.documents.columns} - {"id", "text", "title"})
         raise RecipeError(
@@ -109,25 +80,7 @@ def audit_judged(
     fit: Fit | None = None,
     permit: Permit | None = None,
 ) -> Audit:
-    """Mine as the plan says and count the negatives that are answers by labels it did not see.
-
-    Args:
-        dataset: What would be mined, with its own labels.
-        plan: How it would be mined.
-        truth: Labels that it does not see; those that the dataset has too are no finding.
-        group: As for `audit_planted`.
-        score: As for `audit_planted`.
-        block_size: Queries mined at a time.
-        fit: Fits the plan's learned filters.
-        permit: As for `audit_planted`.
-
-    Returns:
-        The audit, of the queries of the split that the truth speaks of.
-
-    Raises:
-        DatasetError: The truth speaks of no query of the split.
-        RecipeError: No source or no column is called so.
-    """
+    """Mine as the plan says and count the negatives that are answers by labels it did not see."""
     plan.check(dataset)
     name = hardness_score(plan, score)
     unseen = unseen_answers(dataset, plan.split, truth)

@@ -33,15 +33,7 @@ MEANING = {
 
 
 def measured(queries: pl.DataFrame, *, seed: int) -> dict[str, Figure]:
-    """Compute every measure from counts by query.
-
-    Args:
-        queries: `Outcome.queries` with a further column `cluster`; a query may have several rows.
-        seed: Seed of the bootstrap over clusters.
-
-    Returns:
-        A figure for each of `MEASURES`.
-    """
+    """Compute every measure from counts by query."""
     table = queries.with_columns(one=pl.lit(1))
     above, below = (
         table.select(pl.col(pair[side]).cast(pl.Float64).alias(name) for name, pair in MEASURES.items()).to_numpy()
@@ -56,13 +48,6 @@ def by_group(queries: pl.DataFrame, *, seed: int) -> pl.DataFrame:
     """Compute contamination, leakage and coverage for each value of the column `group`.
 
     Within a group queries are drawn, so a group of few queries has a wide interval.
-
-    Args:
-        queries: Counts by query, with columns `query` and `group`.
-        seed: Seed of the bootstrap.
-
-    Returns:
-        Columns `group`, `queries`, and each measure with `_low` and `_high`, ordered by group.
     """
     rows = []
     for (group,), part in queries.sort("group").group_by("group", maintain_order=True):
@@ -81,21 +66,7 @@ def by_group(queries: pl.DataFrame, *, seed: int) -> pl.DataFrame:
 def clusters(
     dataset: Dataset, query: Int32[np.ndarray, " rows"], group: str | None
 ) -> tuple[Int64[np.ndarray, " rows"], pl.Series | None]:
-    """Say which rows are drawn together in a bootstrap.
-
-    Args:
-        dataset: Where the queries are, with all its labels.
-        query: Query of each row.
-        group: Metadata column of the queries, or of the documents: then that of the query's first positive. A query
-            without a value is a group of its own. None keeps queries of equal text together, and no others.
-
-    Returns:
-        A number for each row, and the group's value, if groups are named.
-
-    Raises:
-        RecipeError: Neither queries nor documents have the column.
-        DatasetError: It holds lists or objects.
-    """
+    """Say which rows are drawn together in a bootstrap."""
     texts = dataset.query_text_group.astype(np.int64)
     if group is None:
         return texts[query], None

@@ -16,15 +16,7 @@ _KEYS = {"sources": "source", "filters": "filter"}
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """Counts of hidden answers and of how hard the other negatives are.
-
-    Args:
-        queries: One row a query: `query`, `hidden` (answers hidden), `hidden_retrieved`, `selected` (negatives),
-            `hidden_selected`, `full` (1 if it got its number), and `rank_sum`, `rank_n`, `score_sum`, …, whose
-            quotients are the means of rank, score and relative score over its negatives that are no hidden answers.
-        sources: One row a source: `source`, `hidden_retrieved`, `selected`, `hidden_selected`.
-        filters: One row a filter: `filter`, `hidden_refused`, `others_refused` (retrieved candidates).
-    """
+    """Counts of hidden answers and of how hard the other negatives are."""
 
     queries: pl.DataFrame
     sources: pl.DataFrame
@@ -45,20 +37,6 @@ def outcome(
     A text counts once for a query, under whatever id. With s the score of a negative and s+ that of its query's weakest
     known positive, the relative score is the sum of s over the sum of s+, written 1 + sum(s - s+) / sum(|s+|) so that
     it means "lower" also below 0. A mean of the single ratios would hang on the few whose s+ is next to 0.
-
-    Args:
-        candidates: As `mine_block` returns them, mined on `planted.dataset`.
-        negatives: The negatives chosen among them.
-        planted: What was hidden.
-        block: Positions of the queries mined for.
-        per_query: Negatives that a query should get.
-        score: Name of the source whose score says how hard a negative is.
-
-    Returns:
-        The counts, by query in ascending order; queries without candidates have rows too.
-
-    Raises:
-        RecipeError: No source of this name scored the candidates.
     """
     asked = pl.DataFrame({"query": np.sort(block)}, schema={"query": pl.Int32})
     retrieved = _retrieved(candidates, planted)

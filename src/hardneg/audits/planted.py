@@ -41,16 +41,7 @@ CAVEATS = {
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """What a way of mining made of answers that it did not know.
-
-    Args:
-        kind: "planted", "judged" (a fuller file of labels) or "truth" (a complete truth).
-        outcome: Counts by query, source and filter; `queries` has the columns `seed` (of the planting), `cluster`
-            and `group` too.
-        score: Name of the source whose score says how hard a negative is.
-        seed: Seed of the intervals.
-        unlabelled: Contamination with the answers that nobody labelled, if it was to be estimated.
-    """
+    """What a way of mining made of answers that it did not know."""
 
     kind: Literal["planted", "judged", "truth"]
     outcome: Outcome

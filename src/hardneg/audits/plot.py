@@ -20,17 +20,6 @@ def plot_frontier(frame: pl.DataFrame, path: Path) -> Path:
     """Draw contamination against the relative score of the other negatives: down and to the right is better.
 
     Variants under the coverage floor are hollow: they are not compared. Compared ones are drawn at equal coverage.
-
-    Args:
-        frame: As `Frontier.frame` gives it.
-        path: A `.png`, `.svg` or `.pdf` file.
-
-    Returns:
-        The path.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
-        InputError: The path ends in something else.
     """
     check_plot(path)
     from matplotlib.figure import Figure
@@ -51,15 +40,7 @@ def plot_frontier(frame: pl.DataFrame, path: Path) -> Path:
 
 
 def check_plot(path: Path) -> None:
-    """Make sure that a picture can be drawn there, before the work that it shows is done.
-
-    Args:
-        path: Where it shall be.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
-        InputError: The name does not say which kind of picture.
-    """
+    """Make sure that a picture can be drawn there, before the work that it shows is done."""
     if path.suffix not in _KINDS:
         raise InputError(f"{path}: a plot is one of {', '.join(_KINDS)}; give it such a name")
     try:

@@ -43,17 +43,7 @@ class Judged:
 
 
 def draw(negatives: pl.DataFrame, dataset: Dataset, n: int, *, seed: int) -> pl.DataFrame:
-    """Draw negatives, each as likely as any other; the draw depends on the ids and the seed, not on the order of rows.
-
-    Args:
-        negatives: Columns `query` and `document`.
-        dataset: Whose positions these are.
-        n: How many to draw; all if there are fewer.
-        seed: Seed of the draw.
-
-    Returns:
-        Columns `query` and `document`, in the order of the draw.
-    """
+    """Draw negatives, each as likely as any other; the draw depends on ids and seed, not on the order of rows."""
     query, document = (negatives[name].to_numpy() for name in ("query", "document"))
     keys = id_keys(dataset.queries["id"], query), id_keys(dataset.documents["id"], document)
     drawn = negatives.select("query", "document", draw=pl.Series(bits(seed, _SAMPLE, *keys)))
@@ -61,35 +51,12 @@ def draw(negatives: pl.DataFrame, dataset: Dataset, n: int, *, seed: int) -> pl.
 
 
 def write_sample(sample: pl.DataFrame, dataset: Dataset, path: Path) -> Path:
-    """Write a file to fill in: the column `answer` is empty, to be yes or no.
-
-    Args:
-        sample: Columns `query` and `document`.
-        dataset: As for `write_verdicts`.
-        path: As for `write_verdicts`.
-
-    Returns:
-        As `write_verdicts` does.
-
-    Raises:
-        DatasetError: As for `write_verdicts`.
-    """
+    """Write a file to fill in: the column `answer` is empty, to be yes or no."""
     return write_verdicts(sample.select("query", "document"), dataset, path)
 
 
 def read_sample(path: Path, dataset: Dataset) -> Judged:
-    """Read a file that was filled in and report the share of answers.
-
-    Args:
-        path: As `write_sample` wrote it, or as a review exports it; of that, only what was drawn at random counts.
-        dataset: As for `read_verdicts`.
-
-    Returns:
-        The share; rows whose answer is empty are counted as unjudged.
-
-    Raises:
-        DatasetError: As for `read_verdicts`; or no answer is filled in.
-    """
+    """Read a file that was filled in and report the share of answers."""
     drawn = read_verdicts(path, dataset).filter("drawn")["answer"]
     n_open = drawn.null_count()
     if n_open == len(drawn):
@@ -98,17 +65,7 @@ def read_sample(path: Path, dataset: Dataset) -> Judged:
 
 
 def judge(sample: pl.DataFrame, dataset: Dataset, scorer: Scorer, *, threshold: float) -> Judged:
-    """Have a sample judged by a scorer: what scores at least the threshold counts as an answer.
-
-    Args:
-        sample: Columns `query` and `document`.
-        dataset: Where the texts are.
-        scorer: For instance a cross-encoder.
-        threshold: Lowest score of an answer.
-
-    Returns:
-        The share of answers, as the scorer sees it. Its own errors are not in the interval.
-    """
+    """Have a sample judged by a scorer: what scores at least the threshold counts as an answer."""
     query, document = (sample[name].to_numpy() for name in ("query", "document"))
     is_answer = stored_scores(scorer, dataset, query, document) >= threshold
     return Judged(wilson(int(is_answer.sum()), len(is_answer)), 0, scorer.name)

@@ -15,17 +15,7 @@ _CHUNK = 64  # bootstrap samples at a time
 
 @dataclass(frozen=True)
 class Unlabelled:
-    """Three figures of the contamination of the selected negatives, and what the third rests on.
-
-    Args:
-        bound: Hidden answers among the negatives: certain, and too low.
-        estimate: Hidden answers, and those expected among the unlabelled negatives, with c by the estimator e1.
-        estimate_max: The same with c by the estimator e3, or None.
-        labelled: c, the share of all answers among the candidates that were planted, by e1: the mean probability of
-            the planted. Too low where answers and others look alike, which makes the estimate too high.
-        labelled_max: The same by e3, the largest probability. It needs an answer that is certain, and one
-            overconfident probability makes it too high and the estimate too low. None if nothing was planted.
-    """
+    """Three figures of the contamination of the selected negatives, and what the third rests on."""
 
     bound: Figure
     estimate: Figure
@@ -41,19 +31,11 @@ class Unlabelled:
 def p_unlabelled(g: Float64[np.ndarray, " rows"], c: float) -> Float64[np.ndarray, " rows"]:
     """Turn P(planted) into P(answer) of candidates that were not planted.
 
-    Args:
-        g: P(planted | candidate) of each candidate, by a classifier that was fitted without it.
-        c: P(planted | answer), above 0.
-
-    Returns:
-        (1 - c) / c * g / (1 - g), at most 1.
-
     References:
         Elkan and Noto (2008), "Learning classifiers from only positive and unlabeled data", section 3.
 
-    Example:
-        >>> p_unlabelled(np.array([0.0, 0.25, 0.5]), 0.5)
-        array([0.        , 0.33333333, 1.        ])
+    >>> p_unlabelled(np.array([0.0, 0.25, 0.5]), 0.5)
+    array([0.        , 0.33333333, 1.        ])
     """
     return np.clip((1 - c) / c * g / np.maximum(1 - g, _TINY), 0.0, 1.0)
 
@@ -72,17 +54,6 @@ def estimated(
     It is assumed that labels are missing at random: an answer was as likely to be labelled, and hidden, as any other.
     Where easy answers are labelled first the estimate is too low. The interval is that of drawing other clusters, not
     of fitting another classifier.
-
-    Args:
-        g: P(planted | candidate) of each candidate, out of fold.
-        hidden: Which candidates were planted.
-        selected: Which became negatives.
-        cluster: Rows of one query, or one group, drawn together.
-        seed: Seed of the bootstrap.
-        n_draws: Bootstrap samples; c is estimated anew in each.
-
-    Returns:
-        The bound, the estimate and c, with intervals; they have no value if nothing was planted or selected.
 
     References:
         Elkan and Noto (2008), equations 1 to 4.

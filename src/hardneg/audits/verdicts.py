@@ -27,20 +27,7 @@ _JOINT = "\n---\n"
 
 
 def write_verdicts(pairs: pl.DataFrame, dataset: Dataset, path: Path) -> Path:
-    """Write pairs with their texts and the verdicts on them.
-
-    Args:
-        pairs: Columns `query` and `document` (positions), and `answer` ("yes", "no" or "" for open); without it all
-            are open. Further columns are written as they are.
-        dataset: Where the texts are.
-        path: Its name ends in `.csv` or `.jsonl`.
-
-    Returns:
-        The path.
-
-    Raises:
-        DatasetError: The name ends in something else.
-    """
+    """Write pairs with their texts and the verdicts on them."""
     check_name(path)
     more = [name for name in pairs.columns if name not in _COLUMNS]
     rows = [_row(dataset, pair) | {name: pair[name] for name in more} for pair in pairs.iter_rows(named=True)]
@@ -55,21 +42,7 @@ def write_verdicts(pairs: pl.DataFrame, dataset: Dataset, path: Path) -> Path:
 
 
 def read_verdicts(path: Path, dataset: Dataset) -> pl.DataFrame:
-    """Read verdicts back.
-
-    Args:
-        path: As `write_verdicts` wrote it and somebody filled it in; only `query_id`, `doc_id`, `answer` and, if it is
-            there, `drawn` are read. The columns `query` and `document`, if there, must hold the texts of the ids.
-        dataset: Whose ids it names.
-
-    Returns:
-        Columns `query`, `document` (positions), `answer` (null where it is open) and `drawn`: whether the pair was
-        drawn at random, as all were if the file does not say.
-
-    Raises:
-        DatasetError: A line is broken, names an unknown id or a pair twice, its answer is neither yes nor no, or its
-            ids mean other texts in this dataset.
-    """
+    """Read verdicts back."""
     check_name(path)
     positions = {
         name: dict(zip(table["id"], range(table.height), strict=True))

@@ -15,14 +15,7 @@ if TYPE_CHECKING:
 
 
 def refuse_taken(out: Path) -> None:
-    """Refuse a folder that holds a dataset already, before one is built.
-
-    Args:
-        out: The folder.
-
-    Raises:
-        DatasetError: It is a file, or holds a dataset.
-    """
+    """Refuse a folder that holds a dataset already, before one is built."""
     if out.exists() and not out.is_dir():
         raise DatasetError("is a file; -o names the folder to write to", path=out)
     if (out / "documents.parquet").exists():
@@ -37,15 +30,7 @@ def write_built(
     more: Mapping[str, Any] | None = None,
     lines: Sequence[str] = (),
 ) -> None:
-    """Write a dataset and print its counts.
-
-    Args:
-        data: The dataset.
-        out: Folder to write to.
-        as_json: Whether to print one JSON object.
-        more: Further keys of that object.
-        lines: Further lines to print without it.
-    """
+    """Write a dataset and print its counts."""
     from hardneg.data.checks import split_counts
 
     data.write(out)

@@ -43,15 +43,7 @@ def show_check(result: "Check") -> None:
 def show_unreadable(
     dataset: str, error: "DatasetError", rejections: "Rejections", *, tolerate: bool, as_json: bool
 ) -> None:
-    """Print all that is known of a dataset that cannot be read; nothing where the error says it all.
-
-    Args:
-        dataset: What was to be read.
-        error: What reading ended in.
-        rejections: Rows that were left out before.
-        tolerate: Whether these are warnings.
-        as_json: Whether to print one JSON object.
-    """
+    """Print all that is known of a dataset that cannot be read; nothing where the error says it all."""
     from dataclasses import asdict
 
     from rich.console import Console

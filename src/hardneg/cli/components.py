@@ -14,18 +14,8 @@ _TRUTH = {"true": True, "false": False}  # as a recipe spells them
 def parse_settings(texts: list[str]) -> dict[str, Any]:
     """Turn `key=value` texts into a table; a value that is neither a Python literal nor true or false is taken as text.
 
-    Args:
-        texts: One setting each; where a key is given twice, the last counts.
-
-    Returns:
-        Values by key.
-
-    Raises:
-        RecipeError: A text has no `=`, or nothing before it.
-
-    Example:
-        >>> parse_settings(["epochs=2", "schedule=cosine"])
-        {'epochs': 2, 'schedule': 'cosine'}
+    >>> parse_settings(["epochs=2", "schedule=cosine"])
+    {'epochs': 2, 'schedule': 'cosine'}
     """
     settings: dict[str, Any] = {}
     for text in texts:

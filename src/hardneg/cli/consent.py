@@ -14,17 +14,7 @@ if TYPE_CHECKING:
 
 
 def consent(bills: "Sequence[Bill]", *, yes: bool, pause: Pause) -> None:
-    """Show what judges will be asked, and go on only if that was agreed to.
-
-    Args:
-        bills: What each judge will be asked; nothing happens if there are none.
-        yes: Whether the user agreed beforehand. Verdicts that are all there already need no agreement.
-        pause: Takes progress bars off the screen while the question stands there.
-
-    Raises:
-        RecipeError: Nobody agreed, and there is nobody to ask.
-        Interrupted: The answer was no.
-    """
+    """Show what judges will be asked, and go on only if that was agreed to."""
     agreed = yes or not any(each.estimate.n_asked for each in bills)
     shown = "\n".join(f"hardneg: {each}" for each in bills)
     if not agreed and not (sys.stdin.isatty() and sys.stderr.isatty()):

@@ -23,13 +23,7 @@ Pause = Callable[[], AbstractContextManager[None]]
 
 @dataclass(frozen=True)
 class Bars:
-    """Draws one bar a task, those of tasks within tasks below each other.
-
-    Args:
-        progress: Where they are drawn. All share one: two would overwrite each other's lines.
-        finished: Bars of tasks that are done, by what they say; a task that comes again, with the next block, takes
-            up its bar.
-    """
+    """Draws one bar a task, those of tasks within tasks below each other."""
 
     progress: "Progress"
     finished: "dict[tuple[str, bool], TaskID]" = field(default_factory=dict)
@@ -83,12 +77,7 @@ def show_findings(findings: "Sequence[Finding]") -> None:
 
 
 def show_reading(name: str, reading: "Mapping[str, Any] | Reading | None") -> None:
-    """Say on stderr how a model reads the texts: its prompts and numbers, and which share of them it cuts.
-
-    Args:
-        name: What the model is called.
-        reading: As it was seen, or as it was kept; None or nothing shows nothing.
-    """
+    """Say on stderr how a model reads the texts: its prompts and numbers, and which share of them it cuts."""
     if not reading:
         return
     from hardneg.models.reading import Reading

@@ -21,17 +21,7 @@ AllowOtherData = Annotated[
 
 
 def mined_for(dataset: "Dataset", place: Path, *, allow_other_data: bool, quiet: bool) -> "tuple[pl.DataFrame, int]":
-    """Read mined negatives, less those that have become answers; stderr says how many, and what nobody knows.
-
-    Args:
-        dataset: What they are joined with.
-        place: A run, its `negatives/`, or a Parquet file.
-        allow_other_data: Whether the labels may be others than those that were mined with.
-        quiet: Whether to say nothing.
-
-    Returns:
-        The negatives, and how many were left out.
-    """
+    """Read mined negatives, less those that have become answers; stderr says how many, and what nobody knows."""
     from hardneg.negatives.answers import without_answers
     from hardneg.runs.joining import check_data
     from hardneg.runs.parts import read_mined

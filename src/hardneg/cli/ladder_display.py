@@ -28,18 +28,7 @@ _DOING = {
 
 
 def agree(plan: "LadderPlan", bills: "Sequence[Bill]", *, yes: bool, quiet: bool) -> None:
-    """Show what will be done and for how long, and go on only if that was agreed to.
-
-    Args:
-        plan: With its estimates.
-        bills: What LLM judges will be asked.
-        yes: Whether the user agreed beforehand.
-        quiet: Whether to show nothing, if there is nothing to ask.
-
-    Raises:
-        RecipeError: Nobody agreed, and there is nobody to ask.
-        Interrupted: The answer was no.
-    """
+    """Show what will be done and for how long, and go on only if that was agreed to."""
     asks = not yes and sys.stdin.isatty() and sys.stderr.isatty()
     if not quiet or asks:
         show_plan(plan)
@@ -209,15 +198,8 @@ def verdicts(found: Mapping[str, Any]) -> list[str]:
 def duration(seconds: float) -> str:
     """Write a time for people.
 
-    Args:
-        seconds: 0 or more.
-
-    Returns:
-        Seconds, minutes or hours, whatever is short.
-
-    Example:
-        >>> duration(42.3), duration(600), duration(7300)
-        ('42 s', '10 min', '2.0 h')
+    >>> duration(42.3), duration(600), duration(7300)
+    ('42 s', '10 min', '2.0 h')
     """
     if seconds < 90:
         return f"{seconds:.0f} s"

@@ -40,14 +40,7 @@ _OPTIONS = (
 
 
 def reads_dataset(command: Callable[..., T]) -> Callable[..., T]:
-    """Give a command the options of a layout, which its parameter `layout` takes together.
-
-    Args:
-        command: A command with a keyword parameter `layout`.
-
-    Returns:
-        The command with an option for each field of a layout in its place, but for names that it has already.
-    """
+    """Give a command the options of a layout, which its parameter `layout` takes together."""
     signature = inspect.signature(command)
     own = [each for each in signature.parameters.values() if each.name != "layout"]
     added = [each for each in _OPTIONS if each.name not in signature.parameters]  # `plan --documents` counts them

@@ -24,25 +24,7 @@ def read_recipe(
     seed: int | None,
     **mining: str | int | None,
 ) -> "Recipe":
-    """Read a recipe, or the defaults, and change what options say otherwise.
-
-    Args:
-        dataset: The dataset in place of the recipe's.
-        recipe: A file, or the name of a shipped recipe; None starts from the defaults.
-        preset: Name of a preset, whose keys go before those of the recipe; None for none.
-        model: Model of dense sources that name none.
-        source: Sources as they are typed; None keeps those of the recipe.
-        filter: Filters as they are typed; None keeps those of the recipe.
-        per_query: Negatives for each query.
-        seed: Seed of every random choice.
-        **mining: Keys of `[mine]`; None keeps what the recipe says.
-
-    Returns:
-        The recipe.
-
-    Raises:
-        RecipeError: Something does not exist or does not fit.
-    """
+    """Read a recipe, or the defaults, and change what options say otherwise."""
     from hardneg.cli.components import parse_component
     from hardneg.recipe import Recipe
 
@@ -67,18 +49,7 @@ def check_floor(floor: float, command: str) -> None:
 
 
 def read_scorer(text: str, *, fallbacks: "Mapping[str, object] | None" = None) -> "Scorer":
-    """Build a scorer from how it is typed: `cross_encoder(model="…")`.
-
-    Args:
-        text: Its name, with options in brackets.
-        fallbacks: Options to use where the scorer has them and the text does not give them.
-
-    Returns:
-        The scorer.
-
-    Raises:
-        RecipeError: There is no such scorer, or it refuses its options.
-    """
+    """Build a scorer from how it is typed: `cross_encoder(model="…")`."""
     from hardneg.cli.components import parse_component
     from hardneg.components import pick
     from hardneg.place import Place

@@ -14,14 +14,6 @@ def as_typed(message: str, program: Any, arguments: Sequence[str]) -> str:  # no
 
     Names without an underscore are words of the language too, and are left alone; so are keys of other things
     ("select: per_query", "the filter's max_queries").
-
-    Args:
-        message: What an error says.
-        program: The program, as click knows it.
-        arguments: What was typed after its name.
-
-    Returns:
-        The message.
     """
     command, path = _command(program, arguments)
     for parameter in command.params:

@@ -6,15 +6,7 @@ from hardneg.runs.cost import Cost, measured
 
 
 def cost(work: Callable[[], object], *, repeats: int = 1) -> Cost:
-    """Do something and say what it cost.
-
-    Args:
-        work: What to do.
-        repeats: How often; the quickest counts, since what disturbs only ever slows down.
-
-    Returns:
-        Seconds of the clock, and the largest memory of the process meanwhile.
-    """
+    """Do something and say what it cost."""
     tries: list[Cost] = []
     for _ in range(repeats):
         costs: dict[str, Cost] = {}

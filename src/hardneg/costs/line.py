@@ -6,11 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Line:
-    """How a cost grows with a size.
-
-    Args:
-        points: Size and cost, at least once, sizes ascending.
-    """
+    """How a cost grows with a size."""
 
     points: tuple[tuple[float, float], ...]
 
@@ -24,12 +20,6 @@ class Line:
 
         A cost never falls with the size, and is never below its share of the first one: noise of a small trial must
         not make work free.
-
-        Args:
-            size: Any size.
-
-        Returns:
-            The cost on the line through the first and the last point.
         """
         (first, low), (last, high) = self.points[0], self.points[-1]
         slope = max(high - low, 0.0) / (last - first) if last > first else low / max(first, 1)

@@ -11,16 +11,7 @@ _SMALLER = 4  # times fewer documents in the second trial
 
 
 def mining_stages(work: Workload, calibration: Calibration, dim: int | None) -> tuple[float, list[Stage]]:
-    """Predict the stages of mining.
-
-    Args:
-        work: What is to be done.
-        calibration: What was tried.
-        dim: Dimensions of the vectors that are searched; None if none are.
-
-    Returns:
-        Seconds until mining begins, and the stages from reading to writing.
-    """
+    """Predict the stages of mining."""
     n_queries = min(work.queries, calibration.sizes.queries)
     sources = ["vectors" if name == "dense" else name for name in work.sources]
     given: Found = {"sources": sources, "dim": dim, "depth": work.depth, "per_query": work.per_query}

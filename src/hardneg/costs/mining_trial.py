@@ -20,19 +20,7 @@ _REPEATS = 2
 
 
 def mining(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any]:  # noqa: ARG001 - all get them
-    """Read a dataset, search it and mine it in one block; what the first time takes longer is done once.
-
-    Args:
-        texts: Not needed.
-        given: `sources`, `dim`, `depth` and `per_query`; `products` of a block of the whole work; whether its
-            vectors are `encoded` before; `folder`, which holds what `write_mined` made; `asked_at`.
-        sizes: Not needed.
-
-    Returns:
-        `start_s`, until it could begin; by stage (`read`, each source, `filters`) the seconds that are spent `once`
-        and for a `block`, and `memory_gb` of the process; `block_bytes` on disk; whether something was `compiled`,
-        which happens only the first time on a machine.
-    """
+    """Read a dataset, search it and mine it in one block; what the first time takes longer is done once."""
     from numba.core import event
 
     from hardneg.filters import Filter, NearDuplicate, PositiveMargin

@@ -18,16 +18,7 @@ _FEW = 64
 
 
 def encoding(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any]:
-    """Encode documents and queries.
-
-    Args:
-        texts: What to encode.
-        given: `model` and `max_tokens`; `asked_at`.
-        sizes: How long.
-
-    Returns:
-        `start_s`, until the model was loaded; `document_s`, `query_s`, `dim`, and `memory_gb` of the process.
-    """
+    """Encode documents and queries."""
     from hardneg.models.store import BLOCK
     from hardneg.sources import Dense
 
@@ -41,16 +32,7 @@ def encoding(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any
 
 
 def scoring(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any]:
-    """Score pairs of a query and a document.
-
-    Args:
-        texts: What to pair.
-        given: `teacher`, a cross-encoder, and `max_tokens`; `asked_at`.
-        sizes: How long.
-
-    Returns:
-        `start_s`, until the model was loaded; `pair_s`, and `memory_gb` of the process.
-    """
+    """Score pairs of a query and a document."""
     from hardneg.models.installed import check_installed
 
     check_installed("a teacher, which scores with a model,")
@@ -70,16 +52,7 @@ def scoring(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any]
 
 
 def training(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any]:
-    """Train for a few steps.
-
-    Args:
-        texts: What to train on; pairs are random.
-        given: `model`, `max_tokens`, `batch_size` and `negatives_per_row`; `asked_at`.
-        sizes: How many steps.
-
-    Returns:
-        `start_s`, what it takes besides its steps; `step_s`; `memory_gb` of the process; `disk_gb` of the model.
-    """
+    """Train for a few steps."""
     from hardneg.models.installed import check_installed
 
     check_installed("training", training=True)

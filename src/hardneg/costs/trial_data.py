@@ -16,13 +16,7 @@ _SEED = 0x9106E
 
 
 def write_mined(folder: Path, texts: Texts, given: dict[str, Any]) -> None:
-    """Write a dataset whose queries have one answer each, and vectors in which a query is near its answer.
-
-    Args:
-        folder: Where to: `data`, `documents.npy` and `queries.npy`.
-        texts: Repeated until there are enough.
-        given: Numbers of `documents` and `queries`; `dim`, or None.
-    """
+    """Write a dataset whose queries have one answer each, and vectors in which a query is near its answer."""
     n_queries, n_documents = given["queries"], given["documents"]
     answers = np.random.default_rng(_SEED).integers(0, n_documents, n_queries)
     query_ids, document_ids = ([f"{kind}{i}" for i in range(n)] for kind, n in (("q", n_queries), ("d", n_documents)))

@@ -8,15 +8,7 @@ from hardneg.data.unfit import own_texts
 
 
 def query_in_corpus(dataset: Dataset, *, split: str | None = None) -> Finding | None:
-    """HN044: documents that say what a query says, word for word, and are not labelled as its answer.
-
-    Args:
-        dataset: Whose queries and documents.
-        split: Look at the queries with a positive in this split alone; None looks at all.
-
-    Returns:
-        The finding, or None if there is no such document.
-    """
+    """HN044: documents that say what a query says, word for word, and are not labelled as its answer."""
     queries = dataset.queries_of(split) if split is not None else None
     query, document = own_texts(dataset, queries)
     if not len(query):

@@ -60,19 +60,7 @@ def check_dataset(
     unit: str = "words",
     max_tokens: int = 256,
 ) -> Check:
-    """Count what a dataset holds and look for everything that may spoil training or evaluation.
-
-    Args:
-        dataset: The dataset.
-        rejections: What the reader left out, with examples; by default the counts that the dataset carries.
-        tolerate_skipped: Report rows that were left out as warnings, not as errors.
-        lengths: Lengths in tokens of the queries and of the documents; by default words between white space.
-        unit: What `lengths` counts.
-        max_tokens: Length beyond which a text counts as long.
-
-    Returns:
-        Counts and findings.
-    """
+    """Count what a dataset holds and look for everything that may spoil training or evaluation."""
     query_lengths, document_lengths = lengths or (words(dataset.query_texts), words(dataset.document_texts))
     left_out = rejections or Rejections(skip=True, counts=dict(dataset.skipped))
     summaries = (
@@ -117,16 +105,7 @@ def skipped_rows(rejections: Rejections, *, tolerate: bool) -> list[Finding]:
 
 
 def unreadable(error: DatasetError, rejections: Rejections, *, tolerate: bool = False) -> tuple[Finding, ...]:
-    """HN028: why a dataset cannot be read, with all the rows that were given up on the way.
-
-    Args:
-        error: What reading ended in, the bad rows left out.
-        rejections: What was left out.
-        tolerate: Report these rows as warnings, not as errors.
-
-    Returns:
-        A finding for each kind of row, and the reason.
-    """
+    """HN028: why a dataset cannot be read, with all the rows that were given up on the way."""
     rows = skipped_rows(rejections, tolerate=tolerate)
     remedy = (
         "mend the rows above first: without --skip-invalid, every command stops at the first of them"

@@ -24,10 +24,6 @@ class Corpus:
 
     Datasets that differ in their labels alone share one (`Dataset.with_labels`), so an index, shingles or groups of
     equal texts are made once for all of them, and go when the last of these datasets goes.
-
-    Args:
-        queries: Columns `id`, `text` and any metadata.
-        documents: Columns `id`, `text`, optional `title` and any metadata.
     """
 
     def __init__(self, queries: pl.DataFrame, documents: pl.DataFrame) -> None:
@@ -57,17 +53,7 @@ class Corpus:
         return _groups(self.queries["text"])
 
     def derived(self, kind: Hashable, key: Hashable, build: Callable[[], T], *, keep: int) -> T:
-        """Give what is computed from the texts, or compute it.
-
-        Args:
-            kind: What it is.
-            key: With which settings.
-            build: Computes it.
-            keep: How many of this kind are kept, those that were asked for last.
-
-        Returns:
-            The same object for the same kind and key, as long as it is kept.
-        """
+        """Give what is computed from the texts, or compute it."""
         known = self._kept.setdefault(kind, OrderedDict())
         if key not in known:
             known[key] = build()
@@ -80,14 +66,7 @@ class Corpus:
 def of_texts(
     keep: int,
 ) -> Callable[[Callable[Concatenate["Dataset", P], T]], Callable[Concatenate["Dataset", P], T]]:
-    """Compute once for each corpus what a function makes of a dataset's texts and metadata; labels must not count.
-
-    Args:
-        keep: How many results are kept, by the other arguments, which must be hashable.
-
-    Returns:
-        A decorator for functions whose first argument is a dataset.
-    """
+    """Compute once for each corpus what a function makes of a dataset's texts and metadata; labels must not count."""
 
     def decorate(build: Callable[Concatenate["Dataset", P], T]) -> Callable[Concatenate["Dataset", P], T]:
         @functools.wraps(build)

@@ -26,14 +26,7 @@ _NAMELESS = "\x00"  # no name in a file begins so
 
 @dataclass(frozen=True)
 class Delimited:
-    """What was read from a text file of fields.
-
-    Args:
-        table: Its columns as texts; empty fields are empty texts.
-        separator: What stands between the fields.
-        has_header: Whether the first line is no data.
-        lines: The line on which each row starts, from 1; None where it was not counted.
-    """
+    """What was read from a text file of fields."""
 
     table: pl.DataFrame
     separator: str
@@ -54,20 +47,6 @@ def read_delimited(
     A file in which tabs separate has no quoting: quotes are text. Elsewhere CSV's quoting holds. Blank lines, rows of
     empty fields, a byte order mark and either line ending make no difference. The separator is the one that the first
     line has; where it has several, the one that gives names in `known`.
-
-    Args:
-        path: The file.
-        layout: The user's separator, header and names of columns.
-        rejections: What to do with a row whose number of fields is not that of the header.
-        known: Names, as `plain_name` writes them, that tell a header.
-        default_names: Gives the names of that many columns where a file has no header and the user names none.
-
-    Returns:
-        The table and how it was read.
-
-    Raises:
-        DatasetError: The file is not UTF-8, its separator cannot be told, its header repeats a name, or a row is broken
-            and not to be skipped.
     """
     first = _first_line(path)
     if first is None:
@@ -116,20 +95,7 @@ def named_separator(separator: str) -> str:
 
 
 def delimited_rows(path: Path, separator: str, *, quotes: bool, begin: int = 1) -> Iterator[tuple[int, list[str]]]:
-    """Go through the rows of a text file, a header among them, each with the line on which it starts.
-
-    Args:
-        path: The file, UTF-8.
-        separator: One character, or several, which then are plain text; " " is any run of blanks or tabs.
-        quotes: Whether fields may be quoted as in CSV.
-        begin: Lines before this one are passed over.
-
-    Yields:
-        The line, and the fields; rows of blanks are passed over.
-
-    Raises:
-        DatasetError: A quoted field is broken.
-    """
+    """Go through the rows of a text file, a header among them, each with the line on which it starts."""
     csv.field_size_limit(_MAX_FIELD)
     plain = len(separator) > 1 or not quotes
     with io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline="\n" if plain else "") as file:
@@ -153,18 +119,7 @@ def delimited_rows(path: Path, separator: str, *, quotes: bool, begin: int = 1) 
 
 
 def named_rows(path: Path, *, known: Collection[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Go through the rows of a text file with a header, each with the line on which it starts.
-
-    Args:
-        path: The file, UTF-8.
-        known: Names of columns, which find the separator; a header may write them with other case and blanks.
-
-    Yields:
-        The line, and the fields by name: that in `known` where it is one of them.
-
-    Raises:
-        DatasetError: A quoted field is broken, a name stands twice, or a row has too many fields or too few.
-    """
+    """Go through the rows of a text file with a header, each with the line on which it starts."""
     first = _first_line(path)
     if first is None:
         return
@@ -322,17 +277,7 @@ def _header(fields: list[str], layout: Layout, *, path: Path, line: int) -> list
 
 
 def refuse_replaced(fields: Sequence[str], columns: Sequence[str], *, path: Path, line: int) -> None:
-    """Refuse names that contradict the header that they are to replace, or replace a first line of data.
-
-    Args:
-        fields: The first line.
-        columns: The names that the user gives.
-        path: The file, for messages.
-        line: The line, for messages.
-
-    Raises:
-        DatasetError: The header has one of the names in another place, or holds a number, which is no name.
-    """
+    """Refuse names that contradict the header that they are to replace, or replace a first line of data."""
     there = [plain_name(field) for field in fields]
     for place, name in enumerate(map(plain_name, columns)):
         if name in there and there.index(name) != place:

@@ -7,14 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class FieldMapping:
-    """Which column, field or file became what, and what was left out.
-
-    Args:
-        layout: The layout that was recognised ("BEIR folder", "pairs in CSV").
-        fields: Pairs of a role ("query", "positive", "relevance", "id of documents") and where it comes from.
-        ignored: What was left out, each with the reason.
-        notes: How values were understood, where that is not obvious.
-    """
+    """Which column, field or file became what, and what was left out."""
 
     layout: str
     fields: tuple[tuple[str, str], ...] = ()

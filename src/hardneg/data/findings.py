@@ -17,18 +17,7 @@ _FILE = "findings.json"
 
 @dataclass(frozen=True)
 class Finding:
-    """Something about a dataset or a training run that its owner should know.
-
-    Args:
-        code: Stable name ("HN014"); `docs/findings.md` explains each.
-        severity: `error` must be mended before training, `warning` costs quality or honesty, `info` is good
-            to know.
-        title: The finding in a few words.
-        detail: What exactly was found.
-        remedy: What to do about it.
-        count: How many rows, texts, ids or steps it concerns.
-        examples: A few of them.
-    """
+    """Something about a dataset or a training run that its owner should know."""
 
     code: str
     severity: Severity
@@ -41,16 +30,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Lengths:
-    """How long the texts of a dataset are.
-
-    Args:
-        unit: What was counted ("words", or the name of a model whose tokens were counted).
-        limit: The length beyond which a text counts as long.
-        median: Median length.
-        p95: 95th percentile.
-        longest: Length of the longest text.
-        share_long: Share of the texts that exceed the limit, in [0, 1].
-    """
+    """How long the texts of a dataset are."""
 
     unit: str
     limit: int
@@ -62,15 +42,7 @@ class Lengths:
 
 @dataclass(frozen=True)
 class SplitCounts:
-    """How one split is labelled.
-
-    Args:
-        queries: Queries with a positive in this split.
-        positives: Distinct pairs with a relevance above 0.
-        judged_negatives: Distinct pairs with a relevance of 0 or below.
-        mean_positives: Positives per query that has one.
-        most_positives: Largest number of positives of a query.
-    """
+    """How one split is labelled."""
 
     queries: int
     positives: int
@@ -81,21 +53,7 @@ class SplitCounts:
 
 @dataclass(frozen=True)
 class Check:
-    """The result of checking a dataset.
-
-    Args:
-        dataset: Its name.
-        n_queries: Number of queries, over all splits.
-        n_documents: Number of documents.
-        labelled_queries: Queries with a positive in some split.
-        labelled_documents: Documents with a label in some split, of any relevance.
-        splits: Counts of each split.
-        query_lengths: How long the queries are.
-        document_lengths: How long the documents are, titles included.
-        skipped: Rows left out on reading, by reason.
-        findings: Findings, errors first, then by code.
-        mapping: Which column, field or file became what; None for a dataset that was not read.
-    """
+    """The result of checking a dataset."""
 
     dataset: str
     n_queries: int

@@ -7,15 +7,7 @@ from hardneg.errors import DatasetError
 
 
 def check_dataset(dataset: Any, *, purpose: str) -> None:  # noqa: ANN401 - whatever a user gave
-    """Make sure that a dataset was given, and not the place where one lies.
-
-    Args:
-        dataset: What was given.
-        purpose: What it is for, for messages.
-
-    Raises:
-        DatasetError: It is something else.
-    """
+    """Make sure that a dataset was given, and not the place where one lies."""
     if isinstance(dataset, Dataset):
         return
     named = (

@@ -18,12 +18,7 @@ Schema = dict[str, pl.DataType | type[pl.DataType]]
 
 @dataclass(frozen=True)
 class JsonLines:
-    """What was read from a JSON Lines file.
-
-    Args:
-        table: One row a record.
-        lines: The line of each row, from 1; None where every line that is not blank is a row.
-    """
+    """What was read from a JSON Lines file."""
 
     table: pl.DataFrame
     lines: Sequence[int] | None = None
@@ -34,19 +29,6 @@ def read_jsonl(path: Path, *, texts: Collection[str], required: Collection[str],
 
     Where the first thousand records have only the keys named in `texts`, further keys are not looked for:
     this saves a second pass over a large corpus of plain texts.
-
-    Args:
-        path: The file.
-        texts: Keys to read as strings (numbers become their digits); a key that no record has is all null.
-        required: Those of `texts` that every record must have, not null; the id must not be empty either.
-        rejections: What to do with a bad line.
-
-    Returns:
-        One row a record, in the order of the file: the columns `texts`, then a column for each other key,
-        with the type that fits all its values. A byte order mark makes no difference.
-
-    Raises:
-        DatasetError: A line is broken, not UTF-8 or lacks a required key, and is not to be skipped.
     """
     head = head_records(path)
     records = [record for record in head if isinstance(record, dict)]
@@ -66,19 +48,7 @@ def read_jsonl(path: Path, *, texts: Collection[str], required: Collection[str],
 
 
 def scan_records(source: io.BytesIO, texts: Collection[str], *, path: Path) -> pl.DataFrame:
-    """Read sound JSON Lines from memory; keys whose values are of unlike types become JSON text.
-
-    Args:
-        source: The lines.
-        texts: Keys to read as strings.
-        path: Where they come from, for messages.
-
-    Returns:
-        One row a record.
-
-    Raises:
-        DatasetError: They cannot be read.
-    """
+    """Read sound JSON Lines from memory; keys whose values are of unlike types become JSON text."""
     try:
         return _scan(source, texts, others=True)
     except pl.exceptions.PolarsError:

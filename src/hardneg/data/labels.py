@@ -9,12 +9,7 @@ from jaxtyping import Bool, Int32, Integer
 
 @dataclass(frozen=True, eq=False)
 class PairSet:
-    """A set of (query, member) pairs, both non-negative positions.
-
-    Args:
-        keys: `query * width + member`, sorted, without repeats.
-        width: One more than the largest member that can occur.
-    """
+    """A set of (query, member) pairs, both non-negative positions."""
 
     keys: npt.NDArray[np.int64]
     width: int

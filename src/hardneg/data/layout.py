@@ -17,24 +17,6 @@ class Layout:
 
     The options of the command line, the keys of `[dataset]` in a recipe and the keys of `read_dataset(mapping=…)` are
     these fields. Names of columns are compared exactly first, then without case, blanks, `-` and `_`.
-
-    Args:
-        query: Column with the text of the query.
-        positive: Column with the text, or list of texts, that answers it.
-        negative: Columns with texts judged not to answer it.
-        label: Column that says how relevant a pair is, or whether it is an answer at all.
-        ignore: Columns to leave out.
-        relevance: What values of the relevance mean, each as "VALUE=GRADE": ("E=1", "S=0"). A grade above 0 means
-            relevant, 0 and below judged not relevant.
-        min_relevance: What has at least this value is relevant, the rest is judged not relevant.
-        documents: File with further documents: JSON Lines, CSV, TSV, Parquet, or plain text with one a line.
-        split_column: Column that names the split of each row.
-        separator: What stands between the fields of a text file; found from its first line if not given.
-        no_header: Whether the first line of a text file is data already.
-        columns: Names of the columns in order, for files without a header, or in place of the header's.
-
-    Raises:
-        DatasetError: A value of `relevance` is no VALUE=GRADE, or options contradict each other.
     """
 
     query: str | None = None
@@ -90,18 +72,7 @@ class Layout:
 
     @classmethod
     def of(cls, given: "Layout | Mapping[str, Any] | None") -> "Layout":
-        """Make a layout of whatever describes one.
-
-        Args:
-            given: A layout, its fields by name (one text will do where several may stand, and `relevance` may map
-                values to grades), or None for nothing said.
-
-        Returns:
-            The layout.
-
-        Raises:
-            DatasetError: There is no such field, or a value does not fit it.
-        """
+        """Make a layout of whatever describes one."""
         if given is None:
             return cls()
         if isinstance(given, Layout):

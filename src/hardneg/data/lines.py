@@ -26,17 +26,7 @@ def open_bytes(path: Path) -> IO[bytes]:
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
-    """Go through the lines that are not blank.
-
-    Args:
-        path: The file, plain or gzipped.
-
-    Yields:
-        Line number from 1, byte offset of the line, and its bytes, without a byte order mark.
-
-    Raises:
-        DatasetError: The file cannot be opened, or its compression is damaged.
-    """
+    """Go through the lines that are not blank."""
     number, offset = 0, 0
     try:
         with open_bytes(path) as file:
@@ -97,14 +87,7 @@ def lines_of_id(path: Path, record_id: str) -> list[int]:
 
 
 def raise_encoding_error(path: Path) -> None:
-    """Raise the error that names the first line that is not UTF-8; return if there is none.
-
-    Args:
-        path: The file, plain or gzipped.
-
-    Raises:
-        DatasetError: A line is not UTF-8.
-    """
+    """Raise the error that names the first line that is not UTF-8; return if there is none."""
     for number, offset, line in numbered_lines(path):
         if problem := encoding_problem(line, offset):
             raise DatasetError(problem, path=path, line=number)

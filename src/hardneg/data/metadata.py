@@ -46,17 +46,7 @@ def as_text(values: pl.Series) -> pl.Series:
 
 
 def value_lists(values: pl.Series) -> pl.Series:
-    """Give the distinct values of a metadata column as lists of texts, in order; nulls and empty texts are left out.
-
-    Args:
-        values: Plain values, each of which becomes a list of one, or lists of them.
-
-    Returns:
-        A list for each row; empty where there is no value.
-
-    Raises:
-        DatasetError: It holds objects.
-    """
+    """Give the distinct values of a metadata column as lists of texts, in order; nulls and empty texts are left out."""
     name, kind = values.name, values.dtype
     if isinstance(kind, pl.List | pl.Array) and not kind.inner.is_nested():
         texts = values.cast(pl.List(kind.inner)).cast(pl.List(pl.String))
@@ -67,19 +57,7 @@ def value_lists(values: pl.Series) -> pl.Series:
 
 
 def required_column(dataset: Dataset, column: str, *, asked_by: str, plain: bool, allow_missing: bool) -> None:
-    """Make sure that a metadata column of the documents can be used.
-
-    Args:
-        dataset: Whose documents.
-        column: The column.
-        asked_by: Component and key that name it, for messages.
-        plain: Whether lists are refused.
-        allow_missing: Whether documents may lack a value.
-
-    Raises:
-        RecipeError: The documents have no such column.
-        DatasetError: It holds objects, or lists that are refused, or documents lack a value.
-    """
+    """Make sure that a metadata column of the documents can be used."""
     documents = dataset.documents
     if column not in documents.columns or column in _FIXED:
         known = [name for name in documents.columns if name not in _FIXED]

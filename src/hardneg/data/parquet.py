@@ -14,17 +14,7 @@ def is_parquet_folder(folder: Path) -> bool:
 
 
 def read_parquet(path: Path) -> pl.DataFrame:
-    """Read one Parquet file.
-
-    Args:
-        path: The file.
-
-    Returns:
-        All its columns.
-
-    Raises:
-        DatasetError: It does not exist or is no Parquet file.
-    """
+    """Read one Parquet file."""
     if not path.is_file():
         raise DatasetError("this file is missing", path=path)
     with path.open("rb") as file:

@@ -26,14 +26,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 
 @dataclass(frozen=True)
 class Qrels:
-    """What was read of one file or table.
-
-    Args:
-        rows: Columns `query_id`, `doc_id`, `relevance` (int32), `split`, and `line` (uint32, from 1; null where there
-            are no lines).
-        about: Which column became what, for people.
-        ignored: Columns that were left out.
-    """
+    """What was read of one file or table."""
 
     rows: pl.DataFrame
     about: str
@@ -46,18 +39,6 @@ def read_qrels(path: Path, *, split: str, rejections: Rejections, layout: Layout
     With a header, columns are found by their names, in any order. Without, three columns are query, document and
     relevance (BEIR), four have TREC's iteration between query and document. Tabs, runs of blanks, commas or semicolons
     separate, as in the first line.
-
-    Args:
-        path: The file, plain or gzipped.
-        split: Name of the split its rows belong to.
-        rejections: What to do with a bad row.
-        layout: The user's separator, columns and meaning of the relevance.
-
-    Returns:
-        The rows.
-
-    Raises:
-        DatasetError: The file is not UTF-8, its header is not understood, or a row is bad and not to be skipped.
     """
     try:
         lines = pl.scan_lines(path, name="text").with_row_index("line", offset=1).collect()
@@ -93,22 +74,7 @@ def qrels_of_table(
     split: str | None,
     line_of: Callable[[int], int | None] = lambda _: None,
 ) -> Qrels:
-    """Read a table of qrels; its columns are found by their names.
-
-    Args:
-        frame: The table.
-        layout: The user's meaning of the relevance, and the column of splits.
-        path: Where it comes from.
-        rejections: What to do with a bad row.
-        split: Split of all rows; None takes the column `split`, or "train" where there is none.
-        line_of: Gives the line of a row from 0.
-
-    Returns:
-        The rows.
-
-    Raises:
-        DatasetError: A column is missing or not understood, or a row is bad and not to be skipped.
-    """
+    """Read a table of qrels; its columns are found by their names."""
     places = _places(list(frame.columns), path=path, line=None)
     names = {role: frame.columns[place] for role, place in places.items()}
     column = next(

@@ -30,11 +30,6 @@ class QueryForm:
     what a limit takes away are the oldest turns, never the question itself. Each earlier turn keeps its speaker
     ("user: …") and ` | ` stands between two turns. A conversation's first turn is written the same in every form but
     `rewrite`.
-
-    Args:
-        kind: "last", the current turn alone; "last_turns", the last `k`; "history", all of them; "rewrite", a
-            question that stands by itself, from the column `rewrite`.
-        k: Turns in all, the current one among them, from 1; for "last_turns" only.
     """
 
     kind: Kind
@@ -44,18 +39,8 @@ class QueryForm:
     def parse(cls, text: str) -> "QueryForm":
         """Read a form as it is written on the command line, in a dataset and in a model's config.
 
-        Args:
-            text: `last`, `last_turns(k=3)`, `history` or `rewrite`.
-
-        Returns:
-            The form.
-
-        Raises:
-            DatasetError: It is none of these.
-
-        Example:
-            >>> str(QueryForm.parse("last_turns(3)"))
-            'last_turns(k=3)'
+        >>> str(QueryForm.parse("last_turns(3)"))
+        'last_turns(k=3)'
         """
         written = _WRITTEN.fullmatch(text.strip())
         if written is None:
@@ -66,15 +51,7 @@ class QueryForm:
         return self.kind if self.k is None else f"{self.kind}(k={self.k})"
 
     def write(self, turn: pl.Expr, history: pl.Expr) -> pl.Expr:
-        """Join turns to queries.
-
-        Args:
-            turn: The current turn.
-            history: The turns before it, a list of texts, the oldest first; null is an empty list.
-
-        Returns:
-            The queries; meaningless for "rewrite".
-        """
+        """Join turns to queries."""
         earlier = history.list.reverse().list.eval(pl.element().drop_nulls())
         if self.kind != "history":
             earlier = earlier.list.head((self.k or 1) - 1)
@@ -82,18 +59,7 @@ class QueryForm:
 
 
 def form_of(dataset: Dataset) -> str | None:
-    """Name the form of a dataset's queries.
-
-    Args:
-        dataset: Any dataset.
-
-    Returns:
-        The form; "last" for queries that have a history which is not in their text; None where there are no
-        conversations.
-
-    Raises:
-        DatasetError: The column `query_form` names several forms, or none to some queries.
-    """
+    """Name the form of a dataset's queries."""
     if "query_form" not in dataset.queries.columns:
         return "last" if "history" in dataset.queries.columns else None
     forms = dataset.queries["query_form"].unique().to_list()
@@ -105,19 +71,7 @@ def form_of(dataset: Dataset) -> str | None:
 
 
 def query_texts_in(dataset: Dataset, form: str | None) -> pl.Series:
-    """Write the queries of a dataset in a form, whatever the form they are in.
-
-    Args:
-        dataset: Its queries have `history` (lists of texts, the oldest turn first) and, if `text` is no longer the
-            current turn, that turn as `turn_text`; or `rewrite`, for the form of this name.
-        form: The form; None leaves the queries as they are, and so does "last" where there are no conversations.
-
-    Returns:
-        One text a query.
-
-    Raises:
-        DatasetError: The dataset lacks a column, or some query lacks its rewrite.
-    """
+    """Write the queries of a dataset in a form, whatever the form they are in."""
     if form is None or form == (form_of(dataset) or "last"):
         return dataset.query_texts
     queries, wanted = dataset.queries, QueryForm.parse(form)
@@ -140,19 +94,7 @@ def query_texts_in(dataset: Dataset, form: str | None) -> pl.Series:
 
 
 def in_form(dataset: Dataset, form: str) -> Dataset:
-    """Give a dataset whose queries are in a form, and say so in its column `query_form`.
-
-    Args:
-        dataset: As for `query_texts_in`.
-        form: The form.
-
-    Returns:
-        The same dataset with other texts; the current turn is kept as `turn_text`, so that it can be written in
-        another form again.
-
-    Raises:
-        DatasetError: There is no such form, or the dataset lacks what it needs.
-    """
+    """Give a dataset whose queries are in a form, and say so in its column `query_form`."""
     written = str(QueryForm.parse(form))
     texts = query_texts_in(dataset, written)
     turn = dataset.queries["turn_text" if "turn_text" in dataset.queries.columns else "text"]

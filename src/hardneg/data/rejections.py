@@ -10,30 +10,14 @@ N_EXAMPLES = 5
 
 @dataclass
 class Rejections:
-    """What a reader does with a bad row, and what it has left out so far.
-
-    Args:
-        skip: Whether a bad row is counted and left out; otherwise the first one is an error.
-        counts: Number of rows left out, by reason.
-        examples: The first few messages, by reason.
-    """
+    """What a reader does with a bad row, and what it has left out so far."""
 
     skip: bool = False
     counts: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
 
     def reject(self, reason: str, message: str, *, path: Path | str, line: int | None = None) -> None:
-        """Refuse one row.
-
-        Args:
-            reason: Under which reason it is counted ("broken line", "bad qrels row", "unknown id").
-            message: What is wrong with it.
-            path: The file.
-            line: The line in it, from 1.
-
-        Raises:
-            DatasetError: Bad rows are not to be skipped.
-        """
+        """Refuse one row."""
         if not self.skip:
             raise DatasetError(f"{message} (or leave such rows out with skip_invalid)", path=path, line=line)
         self.counts[reason] = self.counts.get(reason, 0) + 1

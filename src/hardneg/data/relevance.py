@@ -14,12 +14,7 @@ _LARGEST = 2**31 - 1
 
 @dataclass(frozen=True)
 class Grades:
-    """What became of a column of relevance.
-
-    Args:
-        values: The grades (int32); null where a value was refused.
-        problems: For each row what is wrong with its value; null where nothing is.
-    """
+    """What became of a column of relevance."""
 
     values: pl.Series
     problems: pl.Series
@@ -36,14 +31,6 @@ def read_grades(values: pl.Series, layout: Layout, *, name: str = "relevance") -
     Whole numbers keep their value, also written as `1.0`; `true` and `false` are 1 and 0. What `layout.relevance` names
     has the grade given there. With `layout.min_relevance`, numbers below it become 0 (or stay, where they are whole and
     below 0) and the others are relevant: whole ones keep their grade, which is at least 1. Everything else is refused.
-
-    Args:
-        values: The column: texts, numbers or truth values.
-        layout: What the user says of it.
-        name: What to call the value in messages.
-
-    Returns:
-        The grades, and what is wrong with each value that has none.
     """
     text = _as_text(values)
     frame = pl.DataFrame({"text": text}).with_columns(

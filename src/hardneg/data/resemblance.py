@@ -26,10 +26,6 @@ class Likeness:
 
     Texts are compared without case, punctuation and white space, as sets of three units in a row: what they share over
     what either has (Jaccard).
-
-    Args:
-        unit: "letter" for queries, which are short: those with other numbers are other questions. "word" for documents.
-        threshold: Likeness from which they count, in (0, 1].
     """
 
     unit: str
@@ -47,14 +43,6 @@ def near_pairs(
     MinHash chooses the pairs that are compared, by their exact sets: of pairs just at a threshold of 0.8 it misses one
     in forty, of those at 0.85 one in three hundred. Of hundreds of texts that look alike to it, as forms that were
     filled in do, the first 32 are compared with the others.
-
-    Args:
-        texts: The texts, best without repeats.
-        likeness: When they count as nearly equal.
-        side: A number for each text; only texts of different numbers are compared. None compares all.
-
-    Returns:
-        Their positions, the smaller one first, ordered.
 
     References:
         Broder (1997), "On the resemblance and containment of documents".

@@ -76,17 +76,7 @@ class Dealing:
 
 @dataclass(frozen=True, eq=False)
 class Dealt:
-    """A dataset that was dealt, and how that went.
-
-    Args:
-        dataset: The same texts and labels, the labels in their new splits.
-        how: What decided it, shares filled in.
-        queries: Queries of each split that took part.
-        pieces: What was dealt whole: that many sets of queries, or of documents.
-        largest: Share of the queries in the largest piece.
-        unused: Labels that neither train nor measure, because query and answer came to different splits.
-        notes: What the user should know.
-    """
+    """A dataset that was dealt, and how that went."""
 
     dataset: Dataset
     how: Dealing
@@ -102,14 +92,7 @@ class Dealt:
         return {**asdict(self.how), **told, "notes": list(self.notes)}
 
     def write(self, path: Path | str) -> Path:
-        """Write the dataset as `Dataset.write` does, and `split.json`, which says how it was dealt.
-
-        Args:
-            path: The folder; made if missing.
-
-        Returns:
-            The folder.
-        """
+        """Write the dataset as `Dataset.write` does, and `split.json`, which says how it was dealt."""
         folder = self.dataset.write(path)
         with replacing(folder / "split.json") as temporary:
             temporary.write_text(json.dumps(self.as_dict(), indent=2) + "\n", encoding="utf-8")
@@ -173,17 +156,6 @@ def held_out(dataset: Dataset, *, test_share: float, seed: int) -> Dataset:
     """Move a share of the queries from the only split to `test`, as `split_dataset` does by query.
 
     Queries of equal or nearly equal text stay together. Documents may answer queries of both splits.
-
-    Args:
-        dataset: A dataset with one split.
-        test_share: Share of the queries to move, in (0, 1).
-        seed: Which ones.
-
-    Returns:
-        The same dataset with two splits.
-
-    Raises:
-        DatasetError: The share is out of range, the dataset has several splits, or one would be empty.
     """
     if not 0 < test_share < 1:
         raise DatasetError(f"test_share {test_share} must lie between 0 and 1")

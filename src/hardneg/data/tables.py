@@ -22,24 +22,7 @@ def assemble(
     rejections: Rejections,
     mapping: FieldMapping | None = None,
 ) -> Dataset:
-    """Merge repeated records, refuse rows that name unknown ids, and build the dataset.
-
-    Args:
-        queries: Columns `id`, `text` and any metadata.
-        documents: Columns `id`, `text`, optional `title` and any metadata.
-        qrels: For each file its rows: `query_id`, `doc_id`, `relevance`, `split`, and `line` if lines are
-            known.
-        paths: The files of the queries and of the documents, for messages.
-        name: What to call the dataset.
-        rejections: What to do with rows that name an unknown id.
-        mapping: What became what.
-
-    Returns:
-        The dataset, with the counts of what was skipped.
-
-    Raises:
-        DatasetError: There is nothing to read, one id has two texts, or an unknown id is named.
-    """
+    """Merge repeated records, refuse rows that name unknown ids, and build the dataset."""
     queries_path, documents_path = paths
     for table, path, kind in ((queries, queries_path, "queries"), (documents, documents_path, "documents")):
         if table.is_empty():
@@ -57,18 +40,7 @@ def assemble(
 
 
 def merge_repeated(table: pl.DataFrame, *, path: Path) -> pl.DataFrame:
-    """Keep one of several equal records; refuse an id that has two texts.
-
-    Args:
-        table: Columns `id`, `text` and any others.
-        path: The file, for the message.
-
-    Returns:
-        The table with unique ids, in the order of first sight.
-
-    Raises:
-        DatasetError: One id has two texts or titles.
-    """
+    """Keep one of several equal records; refuse an id that has two texts."""
     if table["id"].n_unique() == table.height:
         return table
     content = [column for column in ("id", "title", "text") if column in table.columns]

@@ -38,15 +38,8 @@ def word_counts(texts: pl.Series) -> pl.Series:
     A letter carries about as much as half a word, and models cut such texts into a token a letter or so: what matters
     is that a long text counts as long.
 
-    Args:
-        texts: The texts.
-
-    Returns:
-        A number for each text, null for null.
-
-    Example:
-        >>> word_counts(pl.Series(["how to reset it", "怎么重置路由器", "ราคา 20"])).to_list()
-        [4, 7, 5]
+    >>> word_counts(pl.Series(["how to reset it", "怎么重置路由器", "ราคา 20"])).to_list()
+    [4, 7, 5]
     """
     spaced = texts.str.count_matches(r"\S+")
     foreign = texts.str.len_bytes() > texts.str.len_chars()
@@ -57,27 +50,12 @@ def word_counts(texts: pl.Series) -> pl.Series:
 
 
 def digest(texts: pl.Series) -> str:
-    """Hash a column of texts, its order included; nulls count as empty.
-
-    Args:
-        texts: The column.
-
-    Returns:
-        32 hexadecimal digits (BLAKE2b-128).
-    """
+    """Hash a column of texts, its order included; nulls count as empty."""
     return _digest(texts.slice(start, _SLICE) for start in range(0, len(texts), _SLICE))
 
 
 def digest_in_order(texts: pl.Series, order: pl.Series) -> str:
-    """Hash a column of texts as it would be in another order, without a second copy of it.
-
-    Args:
-        texts: The column.
-        order: Its positions, each once, in the order that counts.
-
-    Returns:
-        32 hexadecimal digits (BLAKE2b-128).
-    """
+    """Hash a column of texts as it would be in another order, without a second copy of it."""
     return _digest(texts.gather(order.slice(start, _SLICE)) for start in range(0, len(texts), _SLICE))
 
 

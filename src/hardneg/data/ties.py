@@ -14,16 +14,7 @@ from hardneg.errors import DatasetError
 
 
 def tied_queries(dataset: Dataset, positives: pl.DataFrame | None) -> Int32[np.ndarray, " queries"]:
-    """Number the queries so that those of equal or nearly equal text, or with a positive in common, share a number.
-
-    Args:
-        dataset: The queries.
-        positives: Columns `query` and `document`; documents of equal text count as one. None lets queries of
-            different splits share positives.
-
-    Returns:
-        The number of each query.
-    """
+    """Number the queries so that those of equal or nearly equal text, or with a positive in common, share a number."""
     groups = near_groups(dataset.query_texts, dataset.query_text_group, LIKE_QUERIES)
     if positives is None:
         return groups
@@ -32,15 +23,7 @@ def tied_queries(dataset: Dataset, positives: pl.DataFrame | None) -> Int32[np.n
 
 
 def tied_documents(dataset: Dataset, document: Integer[np.ndarray, " documents"]) -> Int32[np.ndarray, " all"]:
-    """Number the documents so that those of equal text share a number, and of some of them those nearly equal too.
-
-    Args:
-        dataset: The documents.
-        document: Positions of the documents to compare, those that answer something.
-
-    Returns:
-        The number of each document of the dataset.
-    """
+    """Number the documents so that those of equal text share a number, and of some of them those nearly equal too."""
     few = np.unique(document)
     near = near_groups(dataset.document_texts.gather(few), dataset.text_group[few], LIKE_DOCUMENTS)
     return joined([dataset.text_group], [(few, near)])
@@ -49,16 +32,7 @@ def tied_documents(dataset: Dataset, document: Integer[np.ndarray, " documents"]
 def near_groups(
     texts: pl.Series, group: Integer[np.ndarray, " texts"], likeness: Likeness
 ) -> Int32[np.ndarray, " texts"]:
-    """Number texts so that equal and nearly equal ones share a number.
-
-    Args:
-        texts: The texts.
-        group: A number that equal texts share.
-        likeness: When two count as nearly equal.
-
-    Returns:
-        The number of each text.
-    """
+    """Number texts so that equal and nearly equal ones share a number."""
     _, first, place = np.unique(group, return_index=True, return_inverse=True)
     pairs = near_pairs(texts.gather(first), likeness)
     n = len(first)
@@ -67,16 +41,7 @@ def near_groups(
 
 
 def by_values(table: pl.DataFrame, column: str, *, equal: Integer[np.ndarray, " rows"]) -> Int32[np.ndarray, " rows"]:
-    """Number rows so that those of one value, or of one `equal` number, share a number; null is nobody's value.
-
-    Args:
-        table: Queries or documents.
-        column: One of its columns.
-        equal: A number that equal texts share.
-
-    Returns:
-        The number of each row.
-    """
+    """Number rows so that those of one value, or of one `equal` number, share a number; null is nobody's value."""
     value = table.select(pl.col(column).cast(pl.String).rank("dense")).to_series()
     known = np.flatnonzero(value.is_not_null().to_numpy())
     return joined([equal], [(known, value.drop_nulls().to_numpy().astype(np.int64))])
@@ -86,15 +51,7 @@ def joined(
     groups: Sequence[Integer[np.ndarray, " rows"]],
     links: Sequence[tuple[Integer[np.ndarray, " links"], Integer[np.ndarray, " links"]]],
 ) -> Int32[np.ndarray, " rows"]:
-    """Number rows so that all that hang together share a number.
-
-    Args:
-        groups: Numbers that rows share, one for each row.
-        links: Rows and the numbers of something that they share; each pair of arrays is a kind of its own.
-
-    Returns:
-        The number of each row.
-    """
+    """Number rows so that all that hang together share a number."""
     n = len(groups[0])
     kinds = [(np.arange(n), group) for group in groups] + list(links)
     rows, columns, width = [], [], n
@@ -108,19 +65,7 @@ def joined(
 
 
 def times(table: pl.DataFrame, column: str, rows: Integer[np.ndarray, " some"]) -> Int64[np.ndarray, " rows"]:
-    """Rank rows by a column of times, equal ones alike, the newest highest.
-
-    Args:
-        table: Queries or documents.
-        column: Numbers, dates, times, or text that reads as one of these.
-        rows: Positions of the rows that need a time.
-
-    Returns:
-        The rank of each row; -1 for those without a time.
-
-    Raises:
-        DatasetError: A row that needs a time has none that can be read.
-    """
+    """Rank rows by a column of times, equal ones alike, the newest highest."""
     values = table[column]
     if values.dtype == pl.String:
         readings = [values.cast(pl.Float64, strict=False)]

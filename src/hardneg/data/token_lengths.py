@@ -12,19 +12,7 @@ _SLICE = 8_192
 
 
 def token_lengths(texts: pl.Series, model: str) -> pl.Series:
-    """Count the tokens of each text, special tokens included, nothing cut off.
-
-    Args:
-        texts: The texts.
-        model: Folder or Hub id of a model with a tokenizer.
-
-    Returns:
-        One number a text.
-
-    Raises:
-        MissingExtraError: `transformers` is not installed.
-        ModelError: The model has no tokenizer that can be loaded.
-    """
+    """Count the tokens of each text, special tokens included, nothing cut off."""
     tokenizer = _tokenizer(model)
     counts: list[int] = []
     with task("counting tokens", total=len(texts), unit="texts") as advance:

@@ -11,14 +11,7 @@ from hardneg.data.text import is_blank, normalised
 
 @of_texts(keep=1)
 def empty_documents(dataset: Dataset) -> Bool[np.ndarray, " documents"]:
-    """Mark the documents with neither title nor text.
-
-    Args:
-        dataset: Whose documents; asked for again, they are not read again.
-
-    Returns:
-        `True` for each document of nothing but white space, invisible characters and escaped white space.
-    """
+    """Mark the documents with neither title nor text."""
     return pl.DataFrame({"text": dataset.document_texts}).select(is_blank(pl.col("text"))).to_series().to_numpy()
 
 
@@ -28,14 +21,6 @@ def repeats_query(
     """Mark pairs in which the document says what the query says, word for word.
 
     Texts are compared normalised (Unicode NFKC, case, white space), with the document's title and without it.
-
-    Args:
-        dataset: Whose texts.
-        query: Positions of queries.
-        document: Positions of documents, one for each query.
-
-    Returns:
-        `True` where the texts are equal and not empty.
     """
     whole, body = _query_text_of_documents(dataset)
     asked = dataset.query_text_group[query]
@@ -45,15 +30,7 @@ def repeats_query(
 def own_texts(
     dataset: Dataset, queries: Int32[np.ndarray, " some"] | None = None
 ) -> tuple[Int32[np.ndarray, " pairs"], Int32[np.ndarray, " pairs"]]:
-    """List the documents that say what a query says, answers by their labels aside.
-
-    Args:
-        dataset: Whose texts.
-        queries: Positions of the queries to look at; None looks at all.
-
-    Returns:
-        Positions of queries and documents, ordered by both.
-    """
+    """List the documents that say what a query says, answers by their labels aside."""
     looked_at = np.arange(dataset.n_queries, dtype=np.int32) if queries is None else queries
     asked = pl.DataFrame({"query": looked_at, "group": dataset.query_text_group[looked_at]})
     texts = [pl.DataFrame({"group": each}).with_row_index("document") for each in _query_text_of_documents(dataset)]

@@ -11,18 +11,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
     The smallest of m is multiplied by m, the next by m - 1, and so on; none falls below the one before it, none
     exceeds 1. It assumes nothing about how the comparisons depend on each other.
 
-    Args:
-        p_values: One a comparison, each in [0, 1].
-
-    Returns:
-        The corrected values, in the order given.
-
     References:
         Holm (1979), "A simple sequentially rejective multiple test procedure".
 
-    Example:
-        >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
-        [0.03, 0.06, 0.06]
+    >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
+    [0.03, 0.06, 0.06]
     """
     given = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(given, kind="stable")

@@ -20,15 +20,7 @@ IDENTICAL, NOTHING = "identical", "none"
 
 @dataclass(frozen=True, eq=False)
 class Excluded:
-    """What is left out of the rankings of a split.
-
-    Args:
-        rule: "identical", "none", or the name of a split.
-        by_default: Whether nobody asked for it.
-        pairs: The (query, document) pairs that are left out; None if there are none.
-        n_queries: Queries of the measured split whose ranking lacks something.
-        n_measured: Queries of the measured split.
-    """
+    """What is left out of the rankings of a split."""
 
     rule: str
     by_default: bool
@@ -51,14 +43,7 @@ class Excluded:
 
 
 def told_in(folder: Path) -> str:
-    """Say in a line what the evaluations of a run left out; nothing if that is nothing.
-
-    Args:
-        folder: The run; its `metrics.json` are read, wherever in it they lie.
-
-    Returns:
-        The line, or an empty text.
-    """
+    """Say in a line what the evaluations of a run left out; nothing if that is nothing."""
     for file in sorted(folder.rglob(layout.METRICS)):
         told = json.loads(file.read_text(encoding="utf-8")).get("excluded")
         if told:
@@ -67,22 +52,7 @@ def told_in(folder: Path) -> str:
 
 
 def excluded_from(dataset: Dataset, exclude: str | None, *, split: str) -> Excluded:
-    """Find what is to be left out of rankings.
-
-    Args:
-        dataset: Whose ids, texts and labels.
-        exclude: "identical" leaves out the document that has the query's own id, as `ignore_identical_ids` of BEIR
-            does, unless a label calls it an answer; "none" leaves out nothing; anything else is a split, whose
-            labelled documents are left out. None means "identical" where most documents with a query's id have its
-            text too, so that queries are documents of the corpus, else "none".
-        split: The split that is measured.
-
-    Returns:
-        The pairs, and which rule they come from.
-
-    Raises:
-        DatasetError: There is no such split, or it labels an answer of the measured one.
-    """
+    """Find what is to be left out of rankings."""
     queries = dataset.queries_of(split)
     if exclude not in (None, IDENTICAL, NOTHING):
         pairs = labelled_in(dataset, str(exclude), but=split)
@@ -109,19 +79,7 @@ def _of_one_id(
 
 
 def labelled_in(dataset: Dataset, split: str, *, but: str) -> PairSet:
-    """Collect every (query, document) that a split labels, relevant or not.
-
-    Args:
-        dataset: Whose labels.
-        split: The split.
-        but: The split that is measured; none of its answers may be among them.
-
-    Returns:
-        The pairs.
-
-    Raises:
-        DatasetError: There is no such split, or it labels an answer of the other.
-    """
+    """Collect every (query, document) that a split labels, relevant or not."""
     if split not in dataset.splits:
         raise DatasetError(f"{dataset.name} has no split {split!r} to exclude; it has: {', '.join(dataset.splits)}")
     rows = dataset.qrels.filter(pl.col("split") == split)
@@ -140,18 +98,7 @@ def labelled_in(dataset: Dataset, split: str, *, but: str) -> PairSet:
 def retrieve_without(
     excluded: PairSet | None, retriever: Source, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int
 ) -> pl.DataFrame:
-    """Retrieve so deep that `depth` documents are left when some are taken out.
-
-    Args:
-        excluded: Pairs to take out; None takes out none.
-        retriever: Any source of candidates.
-        dataset: What to search.
-        block: Positions of the queries.
-        depth: Documents for each query.
-
-    Returns:
-        A retrieval table, see `Source.retrieve`, its ranks without gaps.
-    """
+    """Retrieve so deep that `depth` documents are left when some are taken out."""
     if excluded is None or not len(excluded):
         return retriever.retrieve(dataset, block, depth)
     most = int(np.bincount(np.searchsorted(np.sort(block), excluded.among(block)[0]), minlength=1).max())

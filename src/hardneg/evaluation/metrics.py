@@ -25,15 +25,8 @@ LEAST_DEPTH = min(measure["cutoff"] for measure in MEASURES.values())  # a run o
 def measures_within(depth: int) -> list[str]:
     """Name the measures that a run of this depth can show: those whose cut-off it reaches.
 
-    Args:
-        depth: Documents asked for each query.
-
-    Returns:
-        Keys of `MEASURES`, in their order there.
-
-    Example:
-        >>> measures_within(10)
-        ['nDCG@10', 'MRR@10', 'Recall@10']
+    >>> measures_within(10)
+    ['nDCG@10', 'MRR@10', 'Recall@10']
     """
     return [name for name, measure in MEASURES.items() if measure["cutoff"] <= depth]
 
@@ -44,15 +37,6 @@ def measure(qrels: pl.DataFrame, run: pl.DataFrame, *, names: list[str] | None =
     A query for which the run has nothing gets 0. Rows of the run for other queries are ignored. nDCG uses the
     relevance itself as gain (a document of relevance 2 counts twice one of relevance 1); the other measures
     take any relevance above 0 as relevant.
-
-    Args:
-        qrels: Columns `query_id`, `doc_id` (strings) and `relevance` (integers; 0 and below: not relevant).
-            If a pair is repeated, its highest relevance counts.
-        run: Columns `query_id`, `doc_id` and `rank` (from 1; no two documents of a query share one).
-        names: Keys of `MEASURES` or `ITEM_MEASURES`; all of the former if None.
-
-    Returns:
-        Columns `query_id` and one float column for each measure, sorted by `query_id`.
     """
     chosen = {name: (MEASURES | ITEM_MEASURES)[name] for name in (MEASURES if names is None else names)}
     judged = qrels.group_by("query_id", "doc_id").agg(pl.col("relevance").max().clip(lower_bound=0))

@@ -37,22 +37,7 @@ class Figure(TypedDict):
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a retriever found for the queries of a split, and how good that is.
-
-    Args:
-        name: What was evaluated.
-        split: The split whose queries were searched for.
-        depth: Documents asked for, for each query.
-        metrics: Mean of each measure over all queries with a positive in the split.
-        per_query: Columns `query_id` and one for each measure, sorted by `query_id`.
-        run: Columns `query_id`, `doc_id`, `rank`, `score`.
-        qrels: Columns `query_id`, `doc_id`, `relevance`: the labels of the split.
-        shown: What the rankings show of the catalogue; None where documents have no popularity.
-        excluded: What was left out of the rankings.
-        data: Hashes of the `texts` and the `labels` that were searched, by which evaluations are compared; None where
-            nobody noted them.
-        reading: How the model read the texts: prompts, limits and shares cut, precision; None where no model did.
-    """
+    """What a retriever found for the queries of a split, and how good that is."""
 
     name: str
     split: str
@@ -83,12 +68,6 @@ class Evaluation:
         """Write `metrics.json`, `per_query.parquet`, `run.trec` and `qrels.trec`.
 
         The two TREC files give the same values in other tools: `ir_measures qrels.trec run.trec nDCG@10`.
-
-        Args:
-            folder: Where to; made if missing.
-
-        Returns:
-            The folder.
         """
         folder = Path(folder)
         check_folder(folder)

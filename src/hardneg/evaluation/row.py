@@ -10,12 +10,7 @@ from hardneg.evaluation.significance import mean_interval
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: a system, measured once, or once a seed if it was trained.
-
-    Args:
-        name: "bm25", "zero_shot", "in_batch", the name of a stage, or "mined".
-        seeds: Each query's measures, one table for each seed.
-    """
+    """One line of the table: a system, measured once, or once a seed if it was trained."""
 
     name: str
     seeds: list[pl.DataFrame]
@@ -26,16 +21,7 @@ class Row:
         return pl.concat(self.seeds).group_by("query_id").mean().sort("query_id")
 
     def as_dict(self, *, seed: int = 0) -> dict[str, dict[str, Any]]:
-        """Give the figures of each measure by name.
-
-        Args:
-            seed: Of the bootstrap.
-
-        Returns:
-            For each measure `value`, the mean over seeds and queries; `low` and `high`, its 95 % bootstrap
-            interval over `n` queries, each query's values averaged over the seeds; `seeds`, the mean of each
-            seed; and `sd`, their standard deviation (null for one).
-        """
+        """Give the figures of each measure by name."""
         per_query, found = self.per_query, {}
         for name in (column for column in per_query.columns if column != "query_id"):
             means = pl.Series([table[name].mean() for table in self.seeds], dtype=pl.Float64)

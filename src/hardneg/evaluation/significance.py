@@ -19,19 +19,7 @@ _EXACT_BELOW = 13
 
 @dataclass(frozen=True)
 class Comparison:
-    """What changed from one evaluation to another, query by query.
-
-    Args:
-        metric: The measure compared.
-        n: Queries compared.
-        difference: Mean of `after - before`.
-        low: Lower end of the 95 % bootstrap interval of `difference`.
-        high: Upper end of it.
-        p_value: Two-sided p-value of the paired randomisation test.
-        wins: Queries on which `after` is better.
-        ties: Queries on which both are equal.
-        losses: Queries on which `before` is better.
-    """
+    """What changed from one evaluation to another, query by query."""
 
     metric: str
     n: int
@@ -105,14 +93,6 @@ def randomisation_p_value(difference: Float64[np.ndarray, " queries"], *, seed: 
     without a difference cannot tell and are set aside; with up to 12 others, all patterns are tried and the
     value is exact.
 
-    Args:
-        difference: Per-query differences.
-        seed: Of the random patterns.
-        n_draws: Random patterns to try; the observed one is counted with them, so that p is never 0.
-
-    Returns:
-        A number in (0, 1].
-
     References:
         Smucker, Allan and Carterette (2007), "A comparison of statistical significance tests for information
         retrieval evaluation". Phipson and Smyth (2010), "Permutation p-values should never be zero".
@@ -137,17 +117,7 @@ def randomisation_p_value(difference: Float64[np.ndarray, " queries"], *, seed: 
 def mean_interval(
     values: Float64[np.ndarray, " queries"], *, seed: int, n_draws: int = 10_000, level: float = 0.95
 ) -> tuple[float, float]:
-    """Give the percentile bootstrap interval of a mean over queries.
-
-    Args:
-        values: One number a query, at least one.
-        seed: Of the resampling.
-        n_draws: Samples to draw, with replacement, each as large as `values`.
-        level: Share of sample means inside the interval, in (0, 1).
-
-    Returns:
-        The lower and the upper end.
-    """
+    """Give the percentile bootstrap interval of a mean over queries."""
     rng = np.random.default_rng(seed)
     n = len(values)
     sampled = [values[rng.integers(n, size=(draws, n))].mean(axis=1) for draws in _chunks(n_draws, n)]

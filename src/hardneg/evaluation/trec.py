@@ -14,12 +14,6 @@ def write_run(run: pl.DataFrame, path: Path, *, tag: str) -> None:
 
     Tools sort a run file by score and break ties each in their own way, so equal scores are set apart by the
     smallest steps float32 has. White space in ids and tags, which the format cannot hold, becomes `%20`.
-
-    Args:
-        run: Columns `query_id`, `doc_id`, `rank` and `score`, sorted by rank within each query. If any
-            score is null, minus the rank is written for all.
-        path: The file.
-        tag: Name of the system.
     """
     score = run["score"] if not run["score"].has_nulls() else -run["rank"]
     ranks, scores = run["rank"].to_numpy(), score.cast(pl.Float32).to_numpy()
@@ -35,12 +29,7 @@ def write_run(run: pl.DataFrame, path: Path, *, tag: str) -> None:
 
 
 def write_qrels(qrels: pl.DataFrame, path: Path) -> None:
-    """Write `query_id 0 doc_id relevance`.
-
-    Args:
-        qrels: Columns `query_id`, `doc_id` and `relevance`.
-        path: The file.
-    """
+    """Write `query_id 0 doc_id relevance`."""
     _write(qrels.select(_token("query_id"), pl.lit("0").alias("0"), _token("doc_id"), "relevance"), path)
 
 
@@ -49,17 +38,9 @@ def strictly_falling(
 ) -> Float32[np.ndarray, " rows"]:
     """Lower scores as little as float32 allows until each is below the one before it in its query.
 
-    Args:
-        score: Scores without NaN, each query's in the order of rank.
-        rank: Rank of each row; it falls where a new query begins and rises by at least 1 elsewhere.
-
-    Returns:
-        The scores; those that already fall are returned as they are.
-
-    Example:
-        >>> falling = strictly_falling(np.float32([0.5, 0.5, 0.1, 0.9]), np.int32([1, 2, 3, 1]))
-        >>> bool(falling[1] < falling[0]), falling[[0, 2, 3]].tolist() == np.float32([0.5, 0.1, 0.9]).tolist()
-        (True, True)
+    >>> falling = strictly_falling(np.float32([0.5, 0.5, 0.1, 0.9]), np.int32([1, 2, 3, 1]))
+    >>> bool(falling[1] < falling[0]), falling[[0, 2, 3]].tolist() == np.float32([0.5, 0.1, 0.9]).tolist()
+    (True, True)
     """
     # The bits of a float, negative ones mirrored, number all floats in order: one less is the next lower one.
     steps = score.view(np.int32).astype(np.int64)

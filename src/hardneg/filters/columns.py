@@ -36,14 +36,6 @@ def lowest_positive(
 
     The weakest positive shows how low an answer to this query can score; a negative must lie below it, not
     below the strongest one. Copies of a positive under other ids do not count.
-
-    Args:
-        candidates: Columns `query` and `document`, the rows of labelled positives among them.
-        score: Score of each row, NaN where unknown.
-        dataset: The dataset whose labels tell the positives.
-
-    Returns:
-        For each row the score of its query's lowest-scoring positive; NaN if none has a score.
     """
     known = is_positive(candidates, dataset) & ~np.isnan(score)
     table = pl.DataFrame({"query": candidates["query"], "score": score, "known": known})

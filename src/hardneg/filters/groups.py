@@ -9,19 +9,7 @@ from hardneg.errors import RecipeError
 
 
 def group_values(dataset: Dataset, group: str) -> pl.Series:
-    """Give the value of each query in a metadata column, as text.
-
-    Args:
-        dataset: Its queries have the column.
-        group: The column.
-
-    Returns:
-        The values; null where a query has none.
-
-    Raises:
-        RecipeError: The queries have no such column.
-        DatasetError: It holds lists or objects.
-    """
+    """Give the value of each query in a metadata column, as text."""
     if group not in dataset.queries.columns:
         known = ", ".join(name for name in dataset.queries.columns if name not in ("id", "text")) or "no metadata"
         raise RecipeError(

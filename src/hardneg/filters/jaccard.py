@@ -19,19 +19,7 @@ def shares_enough(
     *,
     threshold: float,
 ) -> Bool[np.ndarray, " rows"]:
-    """Mark the texts whose Jaccard similarity with any of their others reaches a threshold.
-
-    Args:
-        shingles: The sets.
-        text: Number of the set of each row.
-        low: Where the others of each row start in `others`.
-        high: Where they end.
-        others: Numbers of sets.
-        threshold: Size of the intersection over size of the union, in (0, 1].
-
-    Returns:
-        `True` where at least one of `others[low:high]` shares that much with the row's text.
-    """
+    """Mark the texts whose Jaccard similarity with any of their others reaches a threshold."""
     return _any_near(shingles.hashes, shingles.start, text, low, high, others, threshold)
 
 

@@ -79,17 +79,8 @@ def threshold(
     The ratio takes a share of the positive's magnitude, so the threshold lies below the positive also when
     scores are negative, where `ratio * positive` would lie above it.
 
-    Args:
-        positive: Lowest score among the query's positives; NaN gives NaN.
-        ratio: Share of the positive's score, in (0, 1], or None.
-        absolute: Distance from the positive's score, at least 0, or None.
-
-    Returns:
-        The lower of the two bounds.
-
-    Example:
-        >>> threshold(np.array([0.8, -0.8]), ratio=0.95, absolute=None)
-        array([ 0.76, -0.84])
+    >>> threshold(np.array([0.8, -0.8]), ratio=0.95, absolute=None)
+    array([ 0.76, -0.84])
     """
     bound = positive
     if ratio is not None:

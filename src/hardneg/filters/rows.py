@@ -20,15 +20,7 @@ def rows_by_query(query: Int32[np.ndarray, " rows"]) -> list[Int64[np.ndarray, "
 def each_query(
     by_query: list[Int64[np.ndarray, " some"]], description: str
 ) -> Iterator[tuple[int, Int64[np.ndarray, " some"]]]:
-    """Go through queries one by one and show how far that is.
-
-    Args:
-        by_query: The rows of each, as `rows_by_query` lists them.
-        description: What is being done, for people.
-
-    Yields:
-        The number of the query in the list, and its rows.
-    """
+    """Go through queries one by one and show how far that is."""
     with task(description, total=len(by_query), unit="queries") as advance:
         for start in range(0, len(by_query), _SHOWN):
             part = by_query[start : start + _SHOWN]

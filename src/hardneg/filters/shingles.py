@@ -18,12 +18,7 @@ _SLICE = 16_384
 
 @dataclass(frozen=True, eq=False)
 class Shingles:
-    """A sorted set of shingle hashes for each text.
-
-    Args:
-        hashes: The sets, one after the other.
-        start: Where each set starts in `hashes`, and at last where the last one ends.
-    """
+    """A sorted set of shingle hashes for each text."""
 
     hashes: UInt32[np.ndarray, " total"]
     start: Int64[np.ndarray, " texts+1"]
@@ -37,13 +32,6 @@ def document_shingles(dataset: Dataset, size: int) -> Shingles:
     written without spaces each letter: so operators count in code and characters in Chinese. A shingle is
     `size` tokens in a row; a text shorter than that is one shingle of all it has, and a text without tokens
     has none. Takes about four bytes for each token of the corpus.
-
-    Args:
-        dataset: The dataset; asked for again, it is not shingled again.
-        size: Tokens of a shingle, at least 1.
-
-    Returns:
-        The sets, numbered as in `dataset.text_group`.
     """
     group, document = np.unique(dataset.text_group, return_index=True)
     parts, counts = [np.empty(0, dtype=np.uint32)], [np.zeros(1, dtype=np.int64)]
@@ -57,15 +45,7 @@ def document_shingles(dataset: Dataset, size: int) -> Shingles:
 
 
 def shingle(texts: pl.Series, size: int) -> tuple[UInt32[np.ndarray, " total"], Int64[np.ndarray, " texts"]]:
-    """Turn texts into sets of hashes.
-
-    Args:
-        texts: The texts; equal ones after normalisation get equal sets.
-        size: Tokens of a shingle, at least 1.
-
-    Returns:
-        The sets one after the other, each sorted, and the size of each.
-    """
+    """Turn texts into sets of hashes."""
     plain = pl.DataFrame({"text": texts}).select(normalised(pl.col("text").fill_null("")))["text"]
     ends = np.cumsum(plain.str.len_chars().to_numpy().astype(np.int64))
     characters = np.frombuffer("".join(plain.to_list()).encode("utf-32-le"), dtype=np.uint32)

@@ -10,15 +10,6 @@ COLUMN = "teacher_score"
 
 
 def with_teacher_score(candidates: pl.DataFrame, dataset: Dataset, scorer: Scorer) -> pl.DataFrame:
-    """Add a teacher's score of every row as `teacher_score`; scores are computed once and kept on disk.
-
-    Args:
-        candidates: Columns `query` and `document`.
-        dataset: Where the texts are.
-        scorer: The teacher.
-
-    Returns:
-        The same rows; scores of another teacher are replaced.
-    """
+    """Add a teacher's score of every row as `teacher_score`; scores are computed once and kept on disk."""
     score = stored_scores(scorer, dataset, candidates["query"].to_numpy(), candidates["document"].to_numpy())
     return candidates.with_columns(pl.Series(COLUMN, score, dtype=pl.Float32))

@@ -10,13 +10,6 @@ def judge_bills(plan: LadderPlan, dataset: Dataset) -> list[Bill]:
 
     Verdicts are kept, so rungs that ask about the same pairs pay once; the estimates are for each rung by itself. What
     will be mined is not known yet: for a teacher, as many random documents stand for it.
-
-    Args:
-        plan: What will be climbed.
-        dataset: With what.
-
-    Returns:
-        One bill for each judge and rung that asks it, equal ones once; none without a judge.
     """
     found: dict[str, Bill] = {}
     for rung in plan.rungs:

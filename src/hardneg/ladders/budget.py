@@ -16,15 +16,7 @@ from hardneg.sources import BM25, Dense
 
 @dataclass(frozen=True)
 class Counts:
-    """How much there is of what takes time.
-
-    Args:
-        documents: Documents, each encoded once by each model.
-        train: Queries that are mined for.
-        pairs: Training pairs.
-        dev: Queries of the development split, 0 without one.
-        test: Queries of the test split.
-    """
+    """How much there is of what takes time."""
 
     documents: int
     train: int
@@ -42,13 +34,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Costs:
-    """What each thing will cost.
-
-    Args:
-        speeds: What the probe found.
-        counts: How much there is.
-        start_s: Seconds until a process is ready to work.
-    """
+    """What each thing will cost."""
 
     speeds: Speeds
     counts: Counts
@@ -98,20 +84,7 @@ class Costs:
 
 
 def with_steps(plan: LadderPlan, costs: Costs, *, default: int, pairs_a_step: int) -> LadderPlan:
-    """Give every trained rung its steps, and write down what each task will take.
-
-    Args:
-        plan: Without steps.
-        costs: What things cost.
-        default: Steps of a rung if there is no budget.
-        pairs_a_step: Pairs of a step that a budget in steps means; a rung with larger batches gets fewer of them.
-
-    Returns:
-        The plan, ready to be followed.
-
-    Raises:
-        RecipeError: The budget is too small for a rung.
-    """
+    """Give every trained rung its steps, and write down what each task will take."""
     rungs = tuple(
         rung.with_steps(_steps(rung, plan, costs, default=default, pairs_a_step=pairs_a_step))
         if rung.is_trained
@@ -123,15 +96,7 @@ def with_steps(plan: LadderPlan, costs: Costs, *, default: int, pairs_a_step: in
 
 
 def overview(plan: LadderPlan) -> list[dict[str, Any]]:
-    """Sum up what each rung will take, for a table.
-
-    Args:
-        plan: With its estimates.
-
-    Returns:
-        For each rung `name`, `about`, `steps` of one training (0 if nothing is trained), and seconds: `shared_s` of
-        work that it shares with others, `own_s` of its training and measuring with all seeds.
-    """
+    """Sum up what each rung will take, for a table."""
     tasks, rows = {task.id: task for task in plan.tasks()}, []
     for rung in plan.rungs:
         climb = tasks[f"climb-{rung.name}"]

@@ -15,13 +15,7 @@ _AGREED = "agreed"
 
 @dataclass(frozen=True)
 class Turn:
-    """A task whose turn it is.
-
-    Args:
-        task: The task.
-        number: Its number among all, from 1.
-        total: Number of all.
-    """
+    """A task whose turn it is."""
 
     task: Task
     number: int
@@ -29,21 +23,7 @@ class Turn:
 
 
 def climb(plan: LadderPlan, folder: Path, *, work: Work, announce: Callable[[Turn], None]) -> dict[str, Record]:
-    """Do all tasks of a plan that are not done; one that fails stops only those that need it.
-
-    Args:
-        plan: As it is written in the folder.
-        folder: The ladder's.
-        work: Does one task, given the folder and the task's id, and sees to it that its record is written unless it
-            crashes.
-        announce: Called before each task that is to be done.
-
-    Returns:
-        What became of each task, by its id.
-
-    Raises:
-        Interrupted: The work was interrupted; the same call goes on.
-    """
+    """Do all tasks of a plan that are not done; one that fails stops only those that need it."""
     tasks = plan.tasks()
     records: dict[str, Record] = {}
     with progress.task("climbing", total=len(tasks), unit="tasks") as advance:

@@ -29,12 +29,7 @@ PROBE = "probe"
 
 @dataclass(frozen=True)
 class Budget:
-    """What each rung may use, the same for all that are trained.
-
-    Args:
-        steps: Steps of training, of as many pairs as a batch of the shared settings has.
-        minutes: Minutes for all that a rung needs by itself, once: retrieving, mining, scoring and training.
-    """
+    """What each rung may use, the same for all that are trained."""
 
     steps: int | None = None
     minutes: float | None = None
@@ -42,18 +37,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Task:
-    """One piece of work, done in a process of its own, once for all rungs that need it.
-
-    Args:
-        id: Its name, that of the file which says what became of it.
-        kind: What is done: "probe" tries everything for a moment, "retrieve" asks one source, "mine" filters and
-            selects, "score" asks the teachers, "climb" trains a rung and looks at the development split, "test" looks
-            at the test split.
-        rung: The rung whose recipe says how.
-        stage: Number of the stage of the recipe that is mined for.
-        source: Number of the source of that stage that is asked.
-        needs: Work that must be done before.
-    """
+    """One piece of work, done in a process of its own, once for all rungs that need it."""
 
     id: str
     kind: Kind
@@ -65,25 +49,7 @@ class Task:
 
 @dataclass(frozen=True)
 class LadderPlan:
-    """All that decides what a ladder does.
-
-    Args:
-        dataset: Path of the dataset.
-        skip_invalid: Whether rows of it that cannot be used are left out.
-        fingerprint: Hash of the dataset.
-        splits: What is trained, tuned and tested on.
-        rungs: From the bottom to the top.
-        left_out: Why rungs that were asked for are not there, by name.
-        seeds: Of the trainings of each rung.
-        training: What all rungs share of their settings of training; a budget in steps means its batches.
-        budget: What each rung may use.
-        tune: Values to choose among on the development split, by key of `[train]`; the rest of the choice is their
-            product.
-        shared_queries: Number of test queries that another split has, by split, if that was allowed.
-        estimates: Seconds that each task is expected to take, by its id.
-        probe: What the estimates rest on.
-        layout: What was said of the dataset's layout.
-    """
+    """All that decides what a ladder does."""
 
     dataset: str
     skip_invalid: bool
@@ -172,16 +138,7 @@ def read_plan(folder: Path, *, name: str = PLAN) -> LadderPlan | None:
 
 
 def check_same(before: LadderPlan, now: LadderPlan, folder: Path) -> None:
-    """Make sure that a ladder goes on as it was begun; rungs may be added or left out.
-
-    Args:
-        before: The plan in the folder, with its steps.
-        now: The plan that is asked for, before its steps are known.
-        folder: For the message.
-
-    Raises:
-        RunError: Something else than the choice of rungs differs.
-    """
+    """Make sure that a ladder goes on as it was begun; rungs may be added or left out."""
     fields = ("fingerprint", "splits", "seeds", "budget", "tune")
     differing = [name for name in fields if getattr(before, name) != getattr(now, name)]
     known = {rung.name: rung for rung in before.rungs}

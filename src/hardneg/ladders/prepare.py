@@ -22,17 +22,7 @@ from hardneg.training.settings import TrainSettings
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What a ladder is asked to be.
-
-    Args:
-        shared: What all rungs share.
-        rungs: Names of rungs or recipes, from the bottom to the top; None takes all that hardneg ships.
-        budget: What each trained rung may use.
-        tune: Values to choose among on the development split, by key of `[train]`.
-        skip_invalid: Whether rows of the dataset that cannot be used are left out.
-        allow_shared_queries: Whether test queries may be in other splits too.
-        layout: What is said of the dataset's layout.
-    """
+    """What a ladder is asked to be."""
 
     shared: Shared
     rungs: tuple[str, ...] | None
@@ -44,20 +34,7 @@ class Wanted:
 
 
 def draft(wanted: Wanted, dataset: Dataset, splits: Splits) -> LadderPlan:
-    """Build the rungs, and refuse what proves nothing; nothing is loaded but the dataset.
-
-    Args:
-        wanted: What is asked for.
-        dataset: What to climb with.
-        splits: Its splits.
-
-    Returns:
-        A plan without steps and times.
-
-    Raises:
-        DatasetError: The test split shares queries with another, or documents lack metadata that a rung reads.
-        RecipeError: A rung, a setting or the budget cannot be used, or no rung is left.
-    """
+    """Build the rungs, and refuse what proves nothing; nothing is loaded but the dataset."""
     shared_ids = shared_queries(dataset, splits)
     if not wanted.allow_shared_queries:
         refuse_shared(shared_ids, splits)
@@ -94,22 +71,7 @@ def draft(wanted: Wanted, dataset: Dataset, splits: Splits) -> LadderPlan:
 
 
 def prepare(plan: LadderPlan, dataset: Dataset, folder: Path, *, work: Callable[[Path, str], None]) -> LadderPlan:
-    """Find out how fast things go here, unless that is known, and give every rung its steps.
-
-    Args:
-        plan: As `draft` gave it.
-        dataset: What to climb with.
-        folder: The ladder's; `plan.json` is written there.
-        work: Does a task, given the folder and its id.
-
-    Returns:
-        The plan, ready to be followed.
-
-    Raises:
-        RunError: The folder holds another ladder.
-        RecipeError: Something that a rung names cannot be used, or the budget is too small for a rung.
-        Interrupted: The probe was interrupted.
-    """
+    """Find out how fast things go here, unless that is known, and give every rung its steps."""
     before = read_plan(folder)
     if before is not None:
         check_same(before, plan, folder)

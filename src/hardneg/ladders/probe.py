@@ -30,16 +30,7 @@ _PROBE = 0x9106E
 
 @dataclass(frozen=True)
 class Speeds:
-    """How fast things go.
-
-    Args:
-        document_s: Seconds to encode a document with the model that is trained.
-        query_s: The same for a query.
-        bm25_s: Seconds to prepare BM25's index.
-        bm25_query_s: Seconds to search it for one query.
-        pair_s: Seconds for a teacher to score a pair, by the text form of the teacher; of those that cost nothing.
-        step_s: Seconds of a step of training, by rung; for each stage of its recipe.
-    """
+    """How fast things go."""
 
     document_s: float
     query_s: float
@@ -54,20 +45,7 @@ class Speeds:
 
 
 def probe(rungs: list[Rung], dataset: Dataset, *, split: str, folder: Path) -> Speeds:
-    """Check that everything that the rungs name is there, and try each thing for a moment.
-
-    Args:
-        rungs: What will be climbed.
-        dataset: With what.
-        split: Whose queries are trained on.
-        folder: For what is trained meanwhile; removed at the end.
-
-    Returns:
-        Seconds for each thing.
-
-    Raises:
-        InputError: Something in a rung cannot be used.
-    """
+    """Check that everything that the rungs name is there, and try each thing for a moment."""
     for rung in rungs:
         if rung.is_trained:
             check_parts(rung.recipe)

@@ -21,15 +21,7 @@ _LOG_LINES = 3
 
 
 def in_process(command: Sequence[str]) -> Callable[[Path, str], None]:
-    """Give what does a task in a process of its own.
-
-    Args:
-        command: What to call; the folder and the task's id are added.
-
-    Returns:
-        A function of the folder and the task's id. It raises Interrupted if the work, or the wait for it, was
-        interrupted; a process that ends otherwise without a word is written down as failed.
-    """
+    """Give what does a task in a process of its own."""
 
     def work(folder: Path, task: str) -> None:
         log = folder / "tasks" / f"{task}.log"

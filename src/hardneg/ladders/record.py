@@ -13,15 +13,7 @@ State = Literal["begun", "done", "failed"]
 
 @dataclass(frozen=True)
 class Record:
-    """What became of a task.
-
-    Args:
-        state: "begun" if it was never ended, by Ctrl-C or worse; it will be taken up again.
-        seconds: Time it took, over all tries.
-        peak_gb: Largest resident memory of its process while it worked, in 10^9 bytes.
-        message: Why it failed.
-        found: What it found, by name.
-    """
+    """What became of a task."""
 
     state: State = "begun"
     seconds: float = 0.0

@@ -32,17 +32,7 @@ _BASE = "zero_shot"
 
 @dataclass(frozen=True)
 class Cost:
-    """What a rung needs, once: the work that it shares with others is counted in full for each of them.
-
-    Args:
-        seconds: Of all that comes before a model is there: what follows, with the mean over the seeds for training.
-        shared_s: Of retrieving, mining and scoring.
-        train_s: Of training with one seed, mining again included; the mean over the seeds.
-        tuning_s: Of the trainings that only served to choose settings; not part of `seconds`.
-        peak_gb: Largest resident memory of any process that did this work, in 10^9 bytes.
-        peak_gpu_gb: Most memory that training took on the accelerator, in 10^9 bytes; 0 without one.
-        teacher_calls: Pairs that a teacher or a filter's scorer was asked about.
-    """
+    """What a rung needs, once: the work that it shares with others is counted in full for each of them."""
 
     seconds: float
     shared_s: float
@@ -54,17 +44,7 @@ class Cost:
 
 
 def summarise(plan: LadderPlan, records: Mapping[str, Record], folder: Path, dataset: Dataset) -> dict[str, Any]:
-    """Put together what a ladder found, and write `ladder.json` and `per_query.parquet`.
-
-    Args:
-        plan: What was climbed.
-        records: What became of each task.
-        folder: The ladder's.
-        dataset: What was climbed with.
-
-    Returns:
-        What `ladder.json` holds; docs/ladder.md explains each key.
-    """
+    """Put together what a ladder found, and write `ladder.json` and `per_query.parquet`."""
     rows = {rung.name: _row(plan, rung, records, folder, "test") for rung in plan.rungs}
     dev = {rung.name: _row(plan, rung, records, folder, "dev") for rung in plan.rungs}
     done = {name: row for name, row in rows.items() if row is not None}
@@ -100,17 +80,7 @@ def summarise(plan: LadderPlan, records: Mapping[str, Record], folder: Path, dat
 
 
 def compared(rows: Sequence[Row], *, base: str, seed: int = 0) -> list[dict[str, Any]]:
-    """Compare each system with the one below it and with a base, and correct for the number of comparisons.
-
-    Args:
-        rows: From the bottom to the top.
-        base: Name of the system that all are compared with; without such a row, only neighbours are compared.
-        seed: Of the bootstrap and the sign flips.
-
-    Returns:
-        One entry a comparison: `after`, `before`, `against` ("below", "base", or both), the fields of `Comparison`, and
-        `p_corrected`.
-    """
+    """Compare each system with the one below it and with a base, and correct for the number of comparisons."""
     pairs: dict[tuple[str, str], list[str]] = {}
     named, order = {row.name: row for row in rows}, [row.name for row in rows]
     for before, after in pairwise(order):

@@ -43,19 +43,7 @@ _OWN = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Shared:
-    """What all rungs of a ladder share.
-
-    Args:
-        dataset: Path of the dataset, or `hf:NAME`.
-        model: The model that every rung starts from.
-        seed: Of mining.
-        seeds: Of the trainings of each rung.
-        mine: Keys of `[mine]`.
-        evaluate: Keys of `[evaluate]`.
-        train: Keys of `[train]`; those of a rung go before them.
-        sources: Options of sources that a rung only names, as tables with `use`.
-        teachers: Tables of `[[teachers]]`, for rungs whose loss needs some and that name none.
-    """
+    """What all rungs of a ladder share."""
 
     dataset: str
     model: str
@@ -70,15 +58,7 @@ class Shared:
 
 @dataclass(frozen=True)
 class Rung:
-    """One rung.
-
-    Args:
-        name: What to call it.
-        about: What it is, in one line.
-        recipe: What is mined and trained; of a rung that trains nothing, its parts are what is searched with.
-        measures: "bm25" or "model" for a rung that trains nothing.
-        refreshes: Refreshes to spread over the run; None leaves the recipe's own.
-    """
+    """One rung."""
 
     name: str
     about: str
@@ -136,18 +116,7 @@ def shipped_rungs() -> dict[str, dict[str, Any]]:
 
 
 def build_rungs(names: Iterable[str], shared: Shared) -> list[Rung]:
-    """Build rungs in the order given.
-
-    Args:
-        names: Names of shipped rungs, of presets, of shipped recipes, or recipe files.
-        shared: What they share.
-
-    Returns:
-        The rungs; those that lack a teacher among them.
-
-    Raises:
-        RecipeError: There is no such rung, its recipe does not fit or names verdicts, or two have one name.
-    """
+    """Build rungs in the order given."""
     rungs = [_build(name, shared) for name in names]
     if shared.train.get("trust_remote_code"):
         rungs = [replace(rung, recipe=trusting_recipe(rung.recipe)) for rung in rungs]
@@ -173,15 +142,7 @@ def with_preset_rung(names: Sequence[str], preset: str) -> tuple[str, ...]:
 
 
 def shared_of(recipe: Recipe, *, given: bool) -> Shared:
-    """Take from a recipe what all rungs can share.
-
-    Args:
-        recipe: Any recipe.
-        given: Whether the user named it. If not, all is at its default, but that each pair gets one mined negative.
-
-    Returns:
-        Its model, sources, teachers and settings; without what makes a rung, such as its loss, a curriculum or a queue.
-    """
+    """Take from a recipe what all rungs can share."""
     tables = tomllib.loads(recipe.resolved())
     train = {key: value for key, value in tables["train"].items() if key not in _OWN}
     return Shared(

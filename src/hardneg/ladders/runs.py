@@ -25,16 +25,7 @@ _DATA = ("texts", "labels")
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run.
-
-    Args:
-        path: Its folder.
-        row: What its last model measured.
-        cost: What it took to make that model; nothing is known of what `hardneg evaluate` measured.
-        fingerprint: Hash of its dataset; None if nothing is known of it.
-        data: Hashes of its `texts` and its `labels`; empty if an earlier version wrote it.
-        settings: Split and depth of the evaluation, and what was left out of the rankings.
-    """
+    """A finished run."""
 
     path: Path
     row: Row
@@ -45,18 +36,7 @@ class Run:
 
 
 def read_run(path: Path, *, name: str) -> Run:
-    """Read what the last model of a run measured.
-
-    Args:
-        path: Folder of `hardneg run`, of a rung (`rungs/NAME` of a ladder) or of `hardneg evaluate`.
-        name: What to call it.
-
-    Returns:
-        The run.
-
-    Raises:
-        RunError: There is no finished run, or something in it is damaged.
-    """
+    """Read what the last model of a run measured."""
     manifest = read_state(path / layout.MANIFEST, keys=("stages",))
     chain = manifest.get("chain", [])
     folders = _evaluations(path, chain)
@@ -80,20 +60,7 @@ def read_run(path: Path, *, name: str) -> Run:
 def compare_runs(
     paths: Sequence[Path], *, out: Path | None = None, seed: int = 0, allow_other_data: bool = False
 ) -> dict[str, Any]:
-    """Compare finished runs: each with the one before it, and with the first.
-
-    Args:
-        paths: Their folders, at least two.
-        out: Where `comparison.json` and `per_query.parquet` go; None writes nothing.
-        seed: Of the bootstrap and of the randomisation tests.
-        allow_other_data: Whether labels may differ, as where training labels were added; texts may not.
-
-    Returns:
-        `seed`, and the same keys as `ladder.json`, as far as they make sense.
-
-    Raises:
-        RunError: A run is not finished, or they did not measure the same queries of the same dataset.
-    """
+    """Compare finished runs: each with the one before it, and with the first."""
     if len({path.resolve() for path in paths}) < len(paths) or len(paths) < 2:
         raise RunError("compare: name two runs or more, each once")
     runs = [read_run(path, name=name) for path, name in zip(paths, _names(paths), strict=True)]

@@ -10,13 +10,7 @@ from hardneg.errors import DatasetError
 
 @dataclass(frozen=True)
 class Splits:
-    """The splits of a ladder.
-
-    Args:
-        train: Mined for and trained on.
-        dev: Looked at while climbing, and tuned on; None if the dataset has none.
-        test: Looked at once, when all rungs are there.
-    """
+    """The splits of a ladder."""
 
     train: str
     dev: str | None
@@ -24,20 +18,7 @@ class Splits:
 
 
 def choose_splits(dataset: Dataset, *, train: str, dev: str | None, test: str) -> Splits:
-    """Make sure that the splits exist and differ, and find the one for development.
-
-    Args:
-        dataset: The dataset.
-        train: Split to train on.
-        dev: Split for development; None takes one whose name says so, if there is one.
-        test: Split to test on.
-
-    Returns:
-        The splits.
-
-    Raises:
-        DatasetError: One does not exist, has no positive, or is named twice.
-    """
+    """Make sure that the splits exist and differ, and find the one for development."""
     found = dev or next((name for name in DEVELOPMENT if name in dataset.splits and name not in (train, test)), None)
     named = [name for name in (train, found, test) if name is not None]
     if len(set(named)) < len(named):
@@ -48,15 +29,7 @@ def choose_splits(dataset: Dataset, *, train: str, dev: str | None, test: str) -
 
 
 def shared_queries(dataset: Dataset, splits: Splits) -> dict[str, list[str]]:
-    """Find queries that would make a test meaningless: those of test, by id or text, in another split.
-
-    Args:
-        dataset: The dataset.
-        splits: What is trained, tuned and tested on.
-
-    Returns:
-        Ids of queries of the test split, by the name of the other split; splits that share none are left out.
-    """
+    """Find queries that would make a test meaningless: those of test, by id or text, in another split."""
     test = dataset.queries_of(splits.test)
     found = {}
     for other in filter(None, (splits.train, splits.dev)):
@@ -68,15 +41,7 @@ def shared_queries(dataset: Dataset, splits: Splits) -> dict[str, list[str]]:
 
 
 def refuse_shared(shared: dict[str, list[str]], splits: Splits) -> None:
-    """Refuse a test that other splits know.
-
-    Args:
-        shared: What `shared_queries` found.
-        splits: The splits, for the message.
-
-    Raises:
-        DatasetError: Some query is shared.
-    """
+    """Refuse a test that other splits know."""
     for other, ids in shared.items():
         raise DatasetError(
             f"{len(ids):,} queries of {splits.test!r} are in {other!r} too, by id or by equal text, say {ids[0]!r}: a "

@@ -48,19 +48,7 @@ Role = Literal["dev", "test"]
 
 
 def do_task(folder: Path, task_id: str) -> Record:
-    """Do a task, or go on with it where it was stopped, and write down what became of it.
-
-    Args:
-        folder: The ladder's.
-        task_id: Which of the plan's tasks.
-
-    Returns:
-        What became of it; a failure that hardneg foresaw, or any other exception, is written down too.
-
-    Raises:
-        RunError: There is no such plan or task, or the dataset has changed.
-        Interrupted: Ctrl-C; the task goes on when it is called again.
-    """
+    """Do a task, or go on with it where it was stopped, and write down what became of it."""
     plan = read_plan(folder, name=DRAFT if task_id == PROBE else PLAN)
     tasks = [Task(PROBE, "probe", ""), *(plan.tasks() if plan and task_id != PROBE else ())]
     task = next((each for each in tasks if each.id == task_id), None)
@@ -217,16 +205,7 @@ _WORK: Mapping[str, Callable[[LadderPlan, Task, Path, Dataset], dict[str, Any]]]
 
 
 def evaluated(place: Path, role: Role, seed: int | None) -> Path:
-    """Name the table of what a rung measured, query by query.
-
-    Args:
-        place: Folder of the rung.
-        role: Which of the two splits.
-        seed: Of the training; None for a rung that trains nothing.
-
-    Returns:
-        A Parquet file.
-    """
+    """Name the table of what a rung measured, query by query."""
     return place / "evaluation" / str(Seeded(role, seed)) / layout.PER_QUERY
 
 

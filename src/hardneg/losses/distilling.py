@@ -33,14 +33,7 @@ def needs_logits(loss: Loss) -> bool:
 
 
 def without_teacher(loss: Loss) -> Loss | None:
-    """Take the parts that read a teacher's scores out of a loss.
-
-    Args:
-        loss: Any loss.
-
-    Returns:
-        The same loss if it has no such part; else what is left, in the same proportions; None if nothing is.
-    """
+    """Take the parts that read a teacher's scores out of a loss."""
     if not needs_teacher(loss):
         return loss
     if not isinstance(loss, WeightedSum):

@@ -11,16 +11,7 @@ _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".onnx")
 
 
 def why_not_loaded(name: str, place: str, error: BaseException) -> str:
-    """Explain why a model could not be loaded.
-
-    Args:
-        name: What the user called it.
-        place: A folder or a Hub id, as `resolve_model` gave it.
-        error: What the library raised.
-
-    Returns:
-        What is wrong and what to do, on one line.
-    """
+    """Explain why a model could not be loaded."""
     text = " ".join(str(error).split())
     first_line = str(error).strip().partition("\n")[0] or type(error).__name__
     if "trust_remote_code" in text or "custom code" in text:

@@ -16,13 +16,7 @@ from hardneg.models.towers import Kind, input_module, is_static
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Model input of some texts.
-
-    Args:
-        tensors: What the model's tokenizer gave, each `[texts, tokens]`, padded on one side.
-        extra: Values that hold for the whole batch (for instance the prompt's length).
-        n_tokens: Tokens of each text, padding not counted.
-    """
+    """Model input of some texts."""
 
     tensors: dict[str, torch.Tensor]
     extra: dict[str, Any]
@@ -45,14 +39,7 @@ class Features:
         return Features(cut, self.extra, self.n_tokens[rows])
 
     def batches(self, max_tokens: int) -> Iterator[Int64[np.ndarray, " chosen"]]:
-        """Cut the texts into batches of similar length, the longest first.
-
-        Args:
-            max_tokens: Bound on texts × longest text of a batch; one text longer than that stands alone.
-
-        Yields:
-            Row numbers of each batch.
-        """
+        """Cut the texts into batches of similar length, the longest first."""
         order = np.argsort(-self.n_tokens, kind="stable")
         start = 0
         while start < len(order):
@@ -68,20 +55,7 @@ def _rounded(n_tokens: int) -> int:
 
 
 def tokenise(model: SentenceTransformer, texts: list[str], *, kind: Kind, prompt: str | None) -> Features | None:
-    """Turn texts into model input.
-
-    Args:
-        model: The model whose tokenizer is used, cut at its maximum length.
-        texts: At least one text.
-        kind: Which tower the texts are for; models with two different towers route by it.
-        prompt: Text put before each of them, or None.
-
-    Returns:
-        The features, or None if the model's input is not one padded row a text (static embeddings).
-
-    Raises:
-        ModelError: The tokenizer breaks down.
-    """
+    """Turn texts into model input."""
     if is_static(input_module(model, kind)):  # to tokenise what is thrown away takes half a step
         return None
     with _sound_tokenizer():

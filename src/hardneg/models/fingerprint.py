@@ -29,12 +29,6 @@ def fingerprint(model: SentenceTransformer | CrossEncoder) -> str:
     parameter's bytes are read, and one changed byte gives another fingerprint. The same weights give other vectors
     under another activation, number of heads or way of pooling, so every module within the model is asked for its
     settings, down to single layers and inside each tower of a `Router`; code that came with the model counts too.
-
-    Args:
-        model: Any model, loaded or trained.
-
-    Returns:
-        32 hexadecimal digits (BLAKE2b-128).
     """
     state = hashlib.blake2b(digest_size=16)
     for name, value in sorted(model.state_dict().items()):

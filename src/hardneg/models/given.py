@@ -26,16 +26,6 @@ def named_model(model: Any, *, purpose: str = "model") -> str | Path:  # noqa: A
 
     Everything after this works with names: processes of their own load the model again, and a run that goes on later
     finds the same one.
-
-    Args:
-        model: A name, a folder, or a loaded `SentenceTransformer`, which is left as it is.
-        purpose: What the model is for, for messages.
-
-    Returns:
-        A name that `resolve_model` takes.
-
-    Raises:
-        ModelError: It is none of these, or a loaded model that saving does not keep as it is.
     """
     if isinstance(model, str | Path):
         if not str(model).strip():

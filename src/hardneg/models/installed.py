@@ -9,15 +9,7 @@ _TRAINING = ("accelerate", "safetensors")
 
 
 def check_installed(purpose: str, *, training: bool = False) -> None:
-    """Make sure that models can be loaded, before anything tries to.
-
-    Args:
-        purpose: What needs them, as the beginning of a sentence.
-        training: Whether the model will also be trained.
-
-    Raises:
-        MissingExtraError: A package is not installed; the message names the extra that brings it.
-    """
+    """Make sure that models can be loaded, before anything tries to."""
     for package in (*_PACKAGES, *(_TRAINING if training else ())):
         try:
             found = find_spec(package) is not None

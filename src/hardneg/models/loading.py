@@ -24,18 +24,6 @@ def loading(name: str, place: str, *, unread: str | None = None) -> Iterator[boo
 
     The library draws weights that a file lacks at random and goes on, with another model each time; here that is an
     error. It asks a Hub that cannot be reached five times for each file, for more than a minute; here it is asked once.
-
-    Args:
-        name: What the user called the model.
-        place: A folder or a Hub id, as `resolve_model` gave it.
-        unread: A part of the names of weights that may be missing, since no score depends on them; "" allows all, for
-            an encoder that gets a new head.
-
-    Yields:
-        Whether the Hub must not be asked, the library's `local_files_only`.
-
-    Raises:
-        ModelError: The model cannot be loaded, or its files lack weights.
     """
     disable_progress_bar()  # of loading and saving weights: only the command line shows progress
     local = Path(place).is_dir()
@@ -55,15 +43,7 @@ def loading(name: str, place: str, *, unread: str | None = None) -> Iterator[boo
 
 
 def check_tokenizer(tokenizer: Any, name: str) -> None:  # noqa: ANN401 - each kind of model has its own
-    """Refuse a tokenizer that the library made up because its files are missing, to which all words are unknown.
-
-    Args:
-        tokenizer: Of the loaded model.
-        name: What the user called the model.
-
-    Raises:
-        ModelError: It knows nothing but special tokens.
-    """
+    """Refuse a tokenizer that the library made up because its files are missing, to which all words are unknown."""
     special = set(getattr(tokenizer, "all_special_tokens", ()))
     if special and set(tokenizer.get_vocab()) <= special:
         raise ModelError(

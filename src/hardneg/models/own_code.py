@@ -23,10 +23,6 @@ def save_model(model: SentenceTransformer, folder: Path) -> None:
     """Save a model such that it can be loaded again, with the code that it brought.
 
     The library puts the code of a module into the folder of that module, but looks for it in that of the model.
-
-    Args:
-        model: Any model.
-        folder: Where to; made if missing.
     """
     model.save_pretrained(str(folder), create_model_card=False)
     for file in code_files(model):

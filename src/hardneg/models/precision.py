@@ -11,13 +11,6 @@ def choose_precision(precision: Precision, device: torch.device) -> Literal["bf1
     """Settle `auto`: bfloat16 where the device multiplies it natively, else float32.
 
     Processors without bfloat16 instructions emulate it, several times slower than float32.
-
-    Args:
-        precision: What the user asked for.
-        device: Where the model runs.
-
-    Returns:
-        What "auto" comes to on the device; any other choice as it is.
     """
     if precision != "auto":
         return precision

@@ -12,13 +12,6 @@ def prompt_of(model: SentenceTransformer, kind: Kind) -> str | None:
 
     The method itself is called and overheard, so that its rules hold to the letter, those of a model with code of its
     own too: which names it looks for and in which order, what an empty prompt means, and when the default is taken.
-
-    Args:
-        model: Any model; it is left as it was.
-        kind: Which of the two methods.
-
-    Returns:
-        The text, or None if there is none.
     """
     overheard = _Overheard(model)
     method = type(model).encode_query if kind == "query" else type(model).encode_document

@@ -17,17 +17,7 @@ _KEY = "query_form"
 
 
 def read_query_form(place: str) -> str | None:
-    """Look up the form that a model was trained on.
-
-    Args:
-        place: A folder or a Hub id.
-
-    Returns:
-        The form, as `QueryForm.parse` reads it; None if the model names none.
-
-    Raises:
-        ModelError: The config cannot be read.
-    """
+    """Look up the form that a model was trained on."""
     path = load_file_path(place, CONFIG)
     if path is None:
         return None
@@ -38,12 +28,7 @@ def read_query_form(place: str) -> str | None:
 
 
 def write_query_form(folder: Path, form: str | None) -> None:
-    """Record in a saved model on which form it was trained; None records nothing.
-
-    Args:
-        folder: What `SentenceTransformer.save_pretrained` wrote.
-        form: The form.
-    """
+    """Record in a saved model on which form it was trained; None records nothing."""
     if form is None:
         return
     path = folder / CONFIG

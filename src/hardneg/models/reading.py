@@ -26,13 +26,7 @@ _UNIT: dict[Kind, str] = {"query": "queries", "document": "documents"}
 
 @dataclass(frozen=True)
 class Cut:
-    """How many texts are longer than a model reads.
-
-    Args:
-        limit: Tokens after which texts are cut, prompt and special tokens included; None if they never are.
-        share: Share of the texts looked at that are longer, in [0, 1].
-        looked_at: Texts looked at.
-    """
+    """How many texts are longer than a model reads."""
 
     limit: int | None
     share: float
@@ -41,17 +35,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Reading:
-    """How a model reads the texts of a dataset.
-
-    Args:
-        query: How queries are cut.
-        document: How documents are cut.
-        prompts: Text put before each query and each document; empty for none.
-        precision: "bf16" or "fp32".
-        truncate_dim: To how many dimensions vectors are cut; None if they are whole.
-        trust_remote_code: Whether code that the model brings with it was allowed to run.
-        max_tokens: Where the user has texts cut; None leaves that to the model.
-    """
+    """How a model reads the texts of a dataset."""
 
     query: Cut
     document: Cut
@@ -95,14 +79,7 @@ class Reading:
         )
 
     def finding(self, name: str) -> Finding | None:
-        """Give HN038 if the model's own limit cuts many texts; a limit that the user set is no news to them.
-
-        Args:
-            name: What the model is called.
-
-        Returns:
-            The finding, or None.
-        """
+        """Give HN038 if the model's own limit cuts many texts; a limit that the user set is no news to them."""
         most = max(self.query.share, self.document.share)
         if self.max_tokens is not None or most < _MANY:
             return None
@@ -131,20 +108,7 @@ def reading_of(
     query_form: str | None = None,
     max_tokens: int | None = None,
 ) -> Reading:
-    """Look at how a model reads a dataset; a sample of its texts is tokenised, the same one each time.
-
-    Args:
-        model: The model, its limit set.
-        dataset: The texts.
-        queries: Positions of the queries that count; None for all.
-        prompts: Text put before each query and document; None takes the model's own.
-        precision: "bf16" or "fp32".
-        query_form: Form in which the model reads the queries of conversations.
-        max_tokens: The limit, if the user set it.
-
-    Returns:
-        What was seen.
-    """
+    """Look at how a model reads a dataset; a sample of its texts is tokenised, the same one each time."""
     kinds: tuple[Kind, ...] = ("query", "document")
     used = {kind: prompt_of(model, kind) for kind in kinds} if prompts is None else prompts
     asked = query_texts_in(dataset, query_form)

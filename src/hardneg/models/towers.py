@@ -11,15 +11,7 @@ Kind = Literal["query", "document"]
 
 
 def input_module(model: SentenceTransformer, kind: Kind) -> Any:  # noqa: ANN401 - a module of any library
-    """Find the module that the texts of one kind enter; a `Router` decides as it does when it encodes.
-
-    Args:
-        model: Any model.
-        kind: What the texts are.
-
-    Returns:
-        The module with the tokenizer of that tower.
-    """
+    """Find the module that the texts of one kind enter; a `Router` decides as it does when it encodes."""
     module: Any = model[0]
     while isinstance(module, Router):
         module = module.sub_modules[module._resolve_route(task=kind, modality="text")][0]

@@ -9,13 +9,6 @@ def without_answers(negatives: pl.DataFrame, dataset: Dataset) -> tuple[pl.DataF
     """Leave out what answers its query, by id or by equal text.
 
     Mining hands out no such row; labels that were added since, or a table from elsewhere, can make one.
-
-    Args:
-        negatives: Columns `query` and `document` (positions), and any others.
-        dataset: The labels.
-
-    Returns:
-        The other rows, and how many were left out.
     """
     if negatives.is_empty():
         return negatives, 0

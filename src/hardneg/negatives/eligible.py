@@ -19,20 +19,7 @@ ELIGIBLE_SCHEMA = {
 
 
 def eligible(candidates: pl.DataFrame, dataset: Dataset, *, score: str | None) -> pl.DataFrame:
-    """List the candidates that no filter refused, once for each source that retrieved them.
-
-    Args:
-        candidates: Columns `query`, `document`, `rank.<source>`, `score.<source>`, `dropped_by`.
-        dataset: The dataset whose positions the rows use.
-        score: The score to carry; None for each source's own.
-
-    Returns:
-        Columns `query`, `document`, `text` (number of its normalised text), `place` (of the source among the
-        sources), `source`, `rank`, `score`, `positive_score` (the lowest of the query's positives).
-
-    Raises:
-        RecipeError: Nothing of that name scored the candidates.
-    """
+    """List the candidates that no filter refused, once for each source that retrieved them."""
     allowed = candidates["dropped_by"].is_null()
     text = pl.Series("text", dataset.text_group[candidates["document"].to_numpy()])
     parts = [pl.DataFrame(schema=ELIGIBLE_SCHEMA)]

@@ -10,22 +10,7 @@ FORMS = ("triplet", "n-tuple", "labeled-pair", "labeled-list")
 def arrange(
     pairs: pl.DataFrame, negatives: pl.DataFrame, form: str, *, scores: bool, n_negatives: int | None = None
 ) -> pl.DataFrame:
-    """Lay out positives and negatives in a form.
-
-    Args:
-        pairs: Columns `query`, `positive`: positions of the positive pairs.
-        negatives: The negatives table; queries without pairs are left out.
-        form: One of `FORMS`.
-        scores: Whether to add scores; they take the place of labels.
-        n_negatives: Negatives in each row of an n-tuple; None takes the most that any query has.
-
-    Returns:
-        Positions in `query`, `positive`, `negative`, `negative_1` …, `document` or `documents`; `label` or
-        `labels` or `score` or `scores` as numbers.
-
-    Raises:
-        RunError: A score is missing or of two scales, or the queries have unequal numbers of negatives.
-    """
+    """Lay out positives and negatives in a form."""
     known = negatives.join(pairs, on="query", how="semi", maintain_order="left")
     pairs = pairs.join(negatives, on="query", how="semi", maintain_order="left")
     if scores:

@@ -13,16 +13,6 @@ def own_negatives(dataset: Dataset, split: str) -> pl.DataFrame:
     """List the documents that were judged not relevant to the queries of a split.
 
     A pair that another label calls relevant, or whose text is that of an answer, is not among them.
-
-    Args:
-        dataset: Whose labels, of all splits, are read.
-        split: The queries with a positive in this split.
-
-    Returns:
-        The columns of mined negatives, ordered by query, then document; `source` is "judged".
-
-    Raises:
-        DatasetError: The split does not exist or has no positive.
     """
     found = Judged().retrieve(dataset, dataset.queries_of(split), dataset.n_documents)
     found = found.filter(~dataset.is_answer(found["query"].to_numpy(), found["document"].to_numpy()))
@@ -34,16 +24,7 @@ def own_negatives(dataset: Dataset, split: str) -> pl.DataFrame:
 
 
 def left_unused(negatives: pl.DataFrame, dataset: Dataset, split: str) -> int:
-    """Count the judged negatives of a split that a table of mined negatives lacks.
-
-    Args:
-        negatives: Columns `query` and `document`; a `source` that is "judged" tells that they were mined too.
-        dataset: Whose labels are read.
-        split: The queries that are trained on.
-
-    Returns:
-        Their number; 0 where the source of judged documents was among the mined ones.
-    """
+    """Count the judged negatives of a split that a table of mined negatives lacks."""
     if "source" in negatives.columns and (negatives["source"] == SOURCE).any():
         return 0
     own = own_negatives(dataset, split)

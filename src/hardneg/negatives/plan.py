@@ -98,29 +98,11 @@ class Plan:
 
 
 def mine_block(dataset: Dataset, block: Int32[np.ndarray, " queries"], plan: Plan) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Mine one block of queries.
-
-    Args:
-        dataset: Where the queries, the documents and the known positives are.
-        block: Positions of the queries to mine for.
-        plan: How to mine; its split is not looked at.
-
-    Returns:
-        The candidates, each with what became of it, and the negatives.
-    """
+    """Mine one block of queries."""
     return judge(gather(dataset, plan.sources, block, plan.depth), dataset, plan)
 
 
 def judge(candidates: pl.DataFrame, dataset: Dataset, plan: Plan) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Filter candidates and choose the negatives among them.
-
-    Args:
-        candidates: As `gather` returns them.
-        dataset: The dataset whose positions the rows use.
-        plan: Names the filters and the selection.
-
-    Returns:
-        The candidates, each with what became of it, and the negatives.
-    """
+    """Filter candidates and choose the negatives among them."""
     candidates = apply_filters(candidates, dataset, plan.filters)
     return candidates, select(candidates, dataset, plan.select, seed=plan.seed)

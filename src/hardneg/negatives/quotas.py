@@ -12,16 +12,6 @@ def choose(rows: pl.DataFrame, *, quotas: Mapping[str, int], per_query: int, one
 
     A text counts once for a query, whoever found it and under whatever id; a quota whose best is taken
     goes on to its next best.
-
-    Args:
-        rows: Eligible candidates with `last` and `key`, the order of choice.
-        quotas: Number of rows for each source; may be empty.
-        per_query: Rows for each query in all.
-        one_scale: Whether `key` can be compared between sources; if not, the rest is taken from the sources
-            in turn.
-
-    Returns:
-        The chosen rows, ordered by query and, within one, by choice.
     """
     rows = rows.sort(_ORDER)
     chosen = [rows.clear().with_columns(step=pl.lit(0, dtype=pl.Int32), nth=pl.lit(0, dtype=pl.Int64))]

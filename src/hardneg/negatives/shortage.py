@@ -28,20 +28,6 @@ def fill(
     A drawn document is none that answers the query or says what it says, no empty one, none whose text equals
     that of a candidate a filter dropped for this query, and none already chosen. Filters that compare scores or
     near duplicates are not asked about it.
-
-    Args:
-        short: Columns `query` and `need`, the number of documents that the query lacks.
-        chosen: Columns `query` and `text` of the negatives chosen so far.
-        candidates: The candidates with `dropped_by`.
-        dataset: The dataset to draw from.
-        score: The score under which the query's weakest positive is reported; None reports none.
-        seed: Seed of the draws; each query has its own stream.
-        n_tries: Draws made before all documents are gone through; the result depends on it, so it must not
-            depend on the other queries.
-
-    Returns:
-        Columns `query`, `document`, `source` ("fill") and `positive_score`, ordered by query and draw. A
-        query gets fewer than it needs only where the dataset has no more.
     """
     refused = _refused(chosen, candidates, dataset)
     query = short["query"].to_numpy()

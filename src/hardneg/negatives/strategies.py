@@ -15,12 +15,7 @@ _DRAW = 1
 
 @dataclass(frozen=True, eq=False)
 class Order:
-    """When each row is chosen.
-
-    Args:
-        last: `True` where the row comes after all the others, since nothing tells how good it is.
-        key: Smaller is chosen sooner, among rows with equal `last`.
-    """
+    """When each row is chosen."""
 
     last: Bool[np.ndarray, " rows"]
     key: Float64[np.ndarray, " rows"]

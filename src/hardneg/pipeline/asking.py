@@ -36,12 +36,7 @@ _PAIRS = 65_536  # whose texts are read at a time
 
 @dataclass(frozen=True)
 class Bill:
-    """What one judge will be asked.
-
-    Args:
-        judge: Its name.
-        estimate: Counts, and the price if prices are known.
-    """
+    """What one judge will be asked."""
 
     judge: str
     estimate: Estimate
@@ -51,16 +46,7 @@ class Bill:
 
 
 def bill(judge: Priced, dataset: Dataset, pairs: pl.DataFrame) -> Bill:
-    """Estimate what it costs to have pairs judged.
-
-    Args:
-        judge: Who would judge them.
-        dataset: Where the texts are.
-        pairs: Columns `query` and `document`.
-
-    Returns:
-        The estimate, added up over parts whose texts fit into memory.
-    """
+    """Estimate what it costs to have pairs judged."""
     parts = [
         judge.estimate(dataset, part["query"].to_numpy(), part["document"].to_numpy())
         for part in pairs.iter_slices(_PAIRS)
@@ -69,15 +55,7 @@ def bill(judge: Priced, dataset: Dataset, pairs: pl.DataFrame) -> Bill:
 
 
 def mining_bills(dataset: Dataset, plan: Plan) -> list[Bill]:
-    """Estimate what mining will ask of the judges in its filters; without one nothing is done.
-
-    Args:
-        dataset: What will be mined.
-        plan: How it will be mined.
-
-    Returns:
-        One bill for each judge.
-    """
+    """Estimate what mining will ask of the judges in its filters; without one nothing is done."""
     asked = _Asked()
     if _up_to_judge(plan.filters):
         asked.by_fitting(plan, dataset)
@@ -90,14 +68,6 @@ def stage_bills(recipe: Recipe, stage: Stage, dataset: Dataset) -> list[Bill]:
 
     What will be mined is not known yet: for a teacher, as many random documents stand for it. Of a stage that mines
     with the model of an earlier one, nobody knows yet what its filters will ask.
-
-    Args:
-        recipe: Its teachers and seed.
-        stage: What is mined, scored and trained.
-        dataset: With what.
-
-    Returns:
-        One bill for each judge and use; none without a judge, or where nothing is mined.
     """
     if not stage.sources:
         return []
@@ -120,15 +90,7 @@ def _as_many_as_mined(stage: Stage, dataset: Dataset) -> pl.DataFrame:
 
 
 def audit_bills(plans: Iterable[Plan], plantings: Iterable[Planted]) -> list[Bill]:
-    """Estimate what an audit will ask of the judges in the filters of its plans.
-
-    Args:
-        plans: All that will be tried; they differ in filters alone.
-        plantings: What they will be tried on; only gone through if a filter has a judge.
-
-    Returns:
-        One bill for each judge.
-    """
+    """Estimate what an audit will ask of the judges in the filters of its plans."""
     judged = [plan for plan in plans if _up_to_judge(plan.filters)]
     asked, dataset = _Asked(), None
     for planted in plantings if judged else ():

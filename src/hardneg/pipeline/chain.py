@@ -71,19 +71,7 @@ def train_stages(
     seed: int,
     mined: dict[Path, Mined],
 ) -> Iterator[tuple[str, Path]]:
-    """Train all stages with one seed; what is done is not done again.
-
-    Args:
-        rows: The stages in order, by the name of their model's row.
-        recipe: Whose stages they are.
-        dataset: What to mine and train on.
-        folder: The run.
-        seed: Of the training; names its folder.
-        mined: What was mined so far, by place; what does not depend on the seed is found there again.
-
-    Yields:
-        The name of each row, and the folder of its model.
-    """
+    """Train all stages with one seed; what is done is not done again."""
     from hardneg.training.loop import train
 
     model, trained = recipe.model, dict[str, str]()
@@ -121,17 +109,7 @@ def training_place(folder: RunFolder, name: str, seed: int) -> Path:
 
 
 def shared_place(shared: Path, stage: Stage, recipe: Recipe, dataset: Dataset) -> Path:
-    """Name the folder for what a stage mines, the same for all stages that mine and score the same.
-
-    Args:
-        shared: The folder above.
-        stage: What is mined; it needs no model of an earlier stage.
-        recipe: Whose stage it is; its seeds and the pairs trained on decide what a teacher scores.
-        dataset: What is mined.
-
-    Returns:
-        The folder.
-    """
+    """Name the folder for what a stage mines, the same for all stages that mine and score the same."""
     key = [plan_of(stage, seed=recipe.seed).key(dataset), stage.train.max_pairs, recipe.seeds or stage.train.seed]
     return shared / hashlib.blake2b(repr(key).encode(), digest_size=8).hexdigest()
 
@@ -144,18 +122,7 @@ def _mining_place(folder: RunFolder, name: str, stage: Stage, recipe: Recipe, da
 
 
 def mine_stage(stage: Stage, place: Path, recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Mined:
-    """Mine what a stage trains with; what is mined is not mined again.
-
-    Args:
-        stage: Names no model of another stage any more.
-        place: Where to.
-        recipe: Whose stage it is.
-        dataset: What to mine.
-        folder: The run; counts and costs go to its manifest.
-
-    Returns:
-        The negatives.
-    """
+    """Mine what a stage trains with; what is mined is not mined again."""
     with folder.stage(f"mine {place.name}" if recipe.stage else "mine"):
         mined = mine_plan(
             dataset,

@@ -16,22 +16,7 @@ _TEST = "test"
 def with_test_split(
     dataset: Dataset, place: Path, *, train: str, test: str, dev_share: float | None = None
 ) -> tuple[Dataset, dict[str, Any] | None]:
-    """Deal a dataset that has no test split, as `hardneg data split` does, or take what was dealt before.
-
-    Args:
-        dataset: The dataset.
-        place: Folder for the dealt dataset; it is written once.
-        train: The split that is dealt.
-        test: The split that is asked for; another name than "test" is left to the user.
-        dev_share: Share of the queries for development; None takes the usual one.
-
-    Returns:
-        The dataset with a test split, and how it was dealt; None where it had one, or another name is asked for.
-
-    Raises:
-        DatasetError: So much belongs together that it cannot be dealt by query; the message names the ways out.
-        RunError: The folder holds a dataset with other texts.
-    """
+    """Deal a dataset that has no test split, as `hardneg data split` does, or take what was dealt before."""
     if test != _TEST or test in dataset.splits or train not in dataset.splits:
         return dataset, None
     if not (place / "split.json").exists():

@@ -8,22 +8,7 @@ import polars as pl
 def funnel(
     candidates: pl.LazyFrame, negatives: pl.LazyFrame, *, sources: list[str], n_queries: int, per_query: int
 ) -> dict[str, Any]:
-    """Count what became of every candidate.
-
-    Args:
-        candidates: All candidates with `rank.<source>` and `dropped_by`; rows that no source retrieved (the
-            labelled positives, kept for their scores) are not counted.
-        negatives: The negatives chosen among them.
-        sources: Names of the sources.
-        n_queries: Queries mined for.
-        per_query: Negatives that each query should have.
-
-    Returns:
-        `queries`, `candidates`, `dropped` by filter, `eligible`, `selected`, `short_queries` (with fewer
-        negatives than asked for), `empty_queries` (with none), and `sources`: the same figures by source; a
-        document found by two sources counts in both, a selected one in the source that it was chosen for. A source
-        has `queries_without` too: for how many queries it found no document at all, not even an answer.
-    """
+    """Count what became of every candidate."""
     found = {name: pl.col(f"rank.{name}").is_not_null() for name in sources}
     retrieved = candidates.filter(pl.any_horizontal(*found.values()))
     chosen = dict(negatives.group_by("source").len().collect().iter_rows())

@@ -46,17 +46,7 @@ _OPTIONAL = ("groups", "verdicts")  # of what identifies a plan, there only wher
 
 @dataclass(frozen=True)
 class Mined:
-    """Mined negatives.
-
-    Args:
-        negatives: The negatives table, with positions.
-        funnel: Counts from candidates to negatives: over all, by source and by filter.
-        found: Candidates that a filter with `relabel` takes for answers: `query`, `document` (positions),
-            `found_by`, and what is known of them (`teacher_score`, `p_positive`); empty without such a filter.
-        plan: What they were mined with, its filters fitted; training refreshes negatives by it.
-        verdicts: What became of the verdicts that were taken for labels; None if there were none.
-        findings: What should be known of the candidates, and of the judges that filtered.
-    """
+    """Mined negatives."""
 
     negatives: pl.DataFrame
     funnel: dict[str, Any]
@@ -134,24 +124,7 @@ def mine_plan(
     verdicts: pl.DataFrame | None = None,
     out: Path | str | None = None,
 ) -> Mined:
-    """Mine as a plan says.
-
-    Args:
-        dataset: What to mine.
-        plan: Which queries to mine for, and how.
-        block_size: As for `mine`.
-        verdicts: As for `mine`.
-        out: As for `mine`.
-
-    Returns:
-        As `mine` does.
-
-    Raises:
-        DatasetError: The split does not exist or has no positive.
-        RecipeError: There is no source, a name is empty, two sources share one, or the documents lack metadata that
-            one reads.
-        RunError: `out` holds the result of another plan, or is damaged.
-    """
+    """Mine as a plan says."""
     check_names(plan.sources)
     check_folder(None if out is None else Path(out))
     dataset.queries_of(plan.split)  # refused before anything is fitted or written
@@ -232,20 +205,7 @@ def _count(candidates: pl.LazyFrame, negatives: pl.LazyFrame, dataset: Dataset, 
 
 
 def _claim(folder: Path, identity: dict[str, Any], block_size: int, *, data: dict[str, str]) -> int:
-    """Write down what is mined into a folder, or check that it is the same as before.
-
-    Args:
-        folder: Where parts are or will be.
-        identity: What is mined.
-        block_size: Queries of a part, if none are there yet.
-        data: What those who read the folder compare their dataset with; no part of what decides the negatives.
-
-    Returns:
-        Queries of a part: parts that are there have the size that they were begun with.
-
-    Raises:
-        RunError: Something else is mined there, or the file that says so is damaged.
-    """
+    """Write down what is mined into a folder, or check that it is the same as before."""
     path = folder / layout.MINING
     before = read_state(path, keys=(*(key for key in identity if key not in _OPTIONAL), "block_size"))
     if before:

@@ -12,19 +12,7 @@ from hardneg.sources import Dense, RunFile, Vectors, identity
 
 
 def check_parts(recipe: Recipe) -> None:
-    """Touch everything outside the dataset that a recipe names.
-
-    Args:
-        recipe: What is to be run.
-
-    Raises:
-        RecipeError: The teachers do not fit the loss.
-        MissingExtraError: Training, or a tracker, needs a package that is not installed.
-        ModelError: A model cannot be loaded, or takes no texts as long or no adapters such as are asked for, or a file
-            of vectors is not there.
-        DatasetError: A run file cannot be read.
-        RunError: Negatives shall be refreshed, but no source encodes with the model.
-    """
+    """Touch everything outside the dataset that a recipe names."""
     check_installed("a run, which trains a model,", training=True)
     import torch
 
@@ -59,17 +47,7 @@ def check_parts(recipe: Recipe) -> None:
 
 
 def check_files(recipe: Recipe, dataset: Dataset) -> None:
-    """Make sure that the splits exist and that what sources read from files fits the dataset.
-
-    Args:
-        recipe: What is to be run.
-        dataset: What it is run on.
-
-    Raises:
-        RecipeError: Metadata that a source or filter reads are not there.
-        DatasetError: A split does not exist or has no positive, a run file does not fit, or documents lack metadata.
-        ModelError: A file of vectors does not fit.
-    """
+    """Make sure that the splits exist and that what sources read from files fits the dataset."""
     dataset.queries_of(recipe.evaluate.split)
     excluded_from(dataset, recipe.evaluate.exclude, split=recipe.evaluate.split)
     for stage in recipe.stages:

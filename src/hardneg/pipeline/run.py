@@ -34,13 +34,7 @@ MEASURE = "nDCG@10"
 
 @dataclass(frozen=True)
 class Result:
-    """What a run found.
-
-    Args:
-        folder: Where everything lies.
-        rows: The table, in the order in which it is read: each row should beat the one above.
-        manifest: Versions, fingerprints, counts and costs.
-    """
+    """What a run found."""
 
     folder: Path
     rows: list[Row]

@@ -18,17 +18,7 @@ from hardneg.training.sampling.batches import training_pairs
 
 
 def check_teachers(recipe: Recipe) -> None:
-    """Make sure that a recipe's teachers and its loss fit each other, and load the teachers.
-
-    Args:
-        recipe: What is to be run.
-
-    Raises:
-        RecipeError: The loss needs a teacher and there is none, or needs none and there is one, or needs raw scores
-            and gets squashed ones; or a row cannot be trained.
-        ModelError: A teacher cannot be loaded.
-        MissingExtraError: A teacher needs a package that is not installed.
-    """
+    """Make sure that a recipe's teachers and its loss fit each other, and load the teachers."""
     teachers, losses = recipe.teachers, [stage.train.loss for stage in recipe.stages]
     for loss in losses:
         if needs_teacher(loss) and not teachers:
@@ -70,20 +60,6 @@ def score_stage(
     """Have each teacher of a recipe score a stage's negatives and their queries' positives, once.
 
     Queries that `train.max_pairs` leaves out under every seed are not scored.
-
-    Args:
-        recipe: Its teachers and seeds.
-        stage: What is trained.
-        dataset: The texts and labels that are trained on.
-        negatives: Columns `query` and `document`.
-        folder: The run; what the scores are like and what they took goes to its manifest.
-        place: Where the negatives are; scores go to `scores/` in it.
-
-    Returns:
-        The scores of all teachers, for `train`; None if there is no teacher or the stage needs none.
-
-    Raises:
-        RunError: There is no negative, or a teacher has changed since the run began.
     """
     if not (recipe.teachers and needs_teacher(stage.train.loss)):
         return None

@@ -23,18 +23,7 @@ _FOLDER = "scores"
 
 @dataclass(frozen=True)
 class Scored:
-    """The scores of one teacher.
-
-    Args:
-        path: The file: `query_id`, `doc_id`, `teacher`, `score`, `squashed`.
-        teacher: Name of the scorer.
-        pairs: Pairs that have a score.
-        positives: Those among them that are labelled positives.
-        squashed: Whether the scores lie between 0 and 1, as after a sigmoid; else they are raw.
-        positive_mean: Mean score of the positives.
-        other_mean: Mean score of the other pairs; None if there are none.
-        seconds: How long it took; next to nothing where the store had the scores.
-    """
+    """The scores of one teacher."""
 
     path: Path
     teacher: str

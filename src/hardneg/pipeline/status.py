@@ -25,20 +25,7 @@ _TAIL = 10_000  # bytes, longer than any line of a loss curve
 
 @dataclass(frozen=True)
 class Status:
-    """How far a run is.
-
-    Args:
-        folder: The run.
-        command: What works in it, or did last; None if no command wrote it down.
-        state: `running`, `finished`, `interrupted` or `failed`.
-        problem: The error that ended it, if one did.
-        seconds: How long the command has worked; None if not known.
-        stage: The stage of `hardneg run` that it is in, or stopped in.
-        stages_done: Stages that are finished.
-        stages: All stages; empty for commands that have but one.
-        tasks: What is being done now, the outermost first.
-        findings: What was found so far, by name.
-    """
+    """How far a run is."""
 
     folder: str
     command: str | None
@@ -68,17 +55,7 @@ def left_s(task: TaskState) -> float | None:
 
 
 def read_status(folder: Path) -> Status:
-    """Look into a run folder, without disturbing what works there.
-
-    Args:
-        folder: Folder of `hardneg run`, or of any other command that writes one.
-
-    Returns:
-        The status.
-
-    Raises:
-        RunError: There is no such folder, or nothing of a run in it.
-    """
+    """Look into a run folder, without disturbing what works there."""
     if not folder.is_dir():
         raise RunError(f"{folder} is no folder; name the folder of a run")
     manifest = read_state(folder / layout.MANIFEST, keys=("stages",))

@@ -16,15 +16,7 @@ FOUND_BY = "verdict"
 
 @dataclass(frozen=True)
 class Used:
-    """What became of a set of verdicts.
-
-    Args:
-        answers: Pairs that became positives.
-        not_answers: Pairs that became judged negatives.
-        open: Pairs without a verdict.
-        known: Pairs that the labels call relevant already; the label stands.
-        elsewhere: Pairs of queries that are not mined for.
-    """
+    """What became of a set of verdicts."""
 
     answers: int
     not_answers: int
@@ -44,18 +36,7 @@ class Used:
 
 
 def labelled_for(settings: MineSettings, dataset: Dataset) -> Dataset:
-    """Take the verdicts that a recipe names for labels of the split that is mined for.
-
-    Args:
-        settings: Name the split and the file of verdicts.
-        dataset: The dataset as labelled.
-
-    Returns:
-        The dataset with a label more for each verdict that says something new; the same object if there is none.
-
-    Raises:
-        DatasetError: The file is broken or names unknown ids, or the split does not exist or has no positive.
-    """
+    """Take the verdicts that a recipe names for labels of the split that is mined for."""
     verdicts = named_verdicts(settings, dataset)
     if verdicts is None:
         return dataset
@@ -69,19 +50,7 @@ def named_verdicts(settings: MineSettings, dataset: Dataset) -> pl.DataFrame | N
 
 
 def use_verdicts(dataset: Dataset, verdicts: pl.DataFrame, *, split: str) -> tuple[pl.DataFrame, Used]:
-    """Choose the verdicts that say something new about the queries of a split.
-
-    Args:
-        dataset: The dataset as labelled.
-        verdicts: Columns `query`, `document` and `answer`, as `read_verdicts` returns them.
-        split: The split that is mined for.
-
-    Returns:
-        The rows to take for labels, and what became of all.
-
-    Raises:
-        DatasetError: The split does not exist or has no positive.
-    """
+    """Choose the verdicts that say something new about the queries of a split."""
     query, document = verdicts["query"].to_numpy(), verdicts["document"].to_numpy()
     inside = np.isin(query, dataset.queries_of(split))
     known = dataset.is_answer(query, document) & inside
@@ -97,16 +66,7 @@ def use_verdicts(dataset: Dataset, verdicts: pl.DataFrame, *, split: str) -> tup
 
 
 def with_verdicts(dataset: Dataset, used: pl.DataFrame, *, split: str) -> Dataset:
-    """Take verdicts for labels of a split: answers for positives, the others for judged not relevant.
-
-    Args:
-        dataset: The dataset as labelled.
-        used: As `use_verdicts` returns them.
-        split: The split that they belong to.
-
-    Returns:
-        A dataset with the same texts and a label more for each verdict; the same object if there is none.
-    """
+    """Take verdicts for labels of a split: answers for positives, the others for judged not relevant."""
     if used.is_empty():
         return dataset
     new = used.select("query", "document", relevance=pl.col("answer").cast(pl.Int32), split=pl.lit(split))

@@ -66,13 +66,7 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """What a fit is asked for; equal requests differ in the budget at most.
-
-    Args:
-        learned: The filter.
-        plan: Sources, the filters before this one, and the selection.
-        dataset: What to plant in.
-    """
+    """What a fit is asked for; equal requests differ in the budget at most."""
 
     learned: Learned
     plan: Plan
@@ -93,17 +87,7 @@ class Request:
 
 @lru_cache(maxsize=1)  # several budgets in a row share what is dear
 def evidence_of(request: Request) -> Evidence:
-    """Plant, describe, and cross-fit.
-
-    Args:
-        request: The filter, the plan and the dataset.
-
-    Returns:
-        All of the fit that the budget does not decide.
-
-    Raises:
-        DatasetError: Too few positives can be hidden, or too few of the hidden are retrieved.
-    """
+    """Plant, describe, and cross-fit."""
     learned, plan, dataset = request.learned, request.plan, request.dataset
     features = features_of(plan)
     examples, known = _examples(learned, plan, dataset, features)
@@ -164,17 +148,6 @@ def plantings_of(learned: Learned, plan: Plan, dataset: Dataset) -> tuple[list[P
 
     Queries that keep a positive when another is hidden teach most. Where they are few, queries that lose their
     only positive teach the rest: what an answer looks like when nothing is known of the others.
-
-    Args:
-        learned: The filter to fit.
-        plan: Its split is planted in.
-        dataset: What to plant in.
-
-    Returns:
-        The plantings, at least one, and whether some of their queries kept a positive.
-
-    Raises:
-        DatasetError: No positive can be hidden.
     """
     plantings: list[Planted] = []
     known = False

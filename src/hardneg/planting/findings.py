@@ -17,15 +17,7 @@ def read_fits(run: Path) -> list[dict[str, Any]]:
 
 
 def fit_findings(fit: dict[str, Any]) -> list[Finding]:
-    """Say where a learned filter should not be trusted alone.
-
-    Args:
-        fit: The fields of `Fit`; those of runs from before it knew its budget do not say whether it was kept.
-
-    Returns:
-        HN001 if what the filter keeps is still largely answers, HN002 if many queries come up short, HN004 if
-        answers can hardly be told from other candidates, HN005 if the budget was not kept.
-    """
+    """Say where a learned filter should not be trusted alone."""
     findings = []
     if fit["p_negative"] > _MANY:
         findings.append(

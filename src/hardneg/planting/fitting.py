@@ -20,23 +20,7 @@ from hardneg.planting.evidence import Example, Request, evidence_of
 
 @dataclass(frozen=True)
 class Fit:
-    """What fitting found, on hidden positives that the classifiers asked had never seen.
-
-    Args:
-        queries: Queries planted in, once for each planting.
-        hidden: Positives hidden in them.
-        retrieved: Of these, how many a source retrieved.
-        auc: Chance that a retrieved hidden positive gets a higher probability than another candidate.
-        labelled: Elkan and Noto's c.
-        threshold: `p_planted` from where on candidates are refused.
-        leakage: Share of the hidden positives selected at this threshold; at most the budget, if any keeps it.
-        coverage: Share of the queries that still get their number.
-        naive_leakage: Share selected without this filter.
-        p_negative: Mean `p_positive` of what is selected: the share of answers among the negatives, as estimated.
-        known: Whether queries kept a positive when others were hidden; if not, features that compare with
-            known positives could not be learned.
-        budget: Share of the hidden positives that was allowed to be selected.
-    """
+    """What fitting found, on hidden positives that the classifiers asked had never seen."""
 
     queries: int
     hidden: int
@@ -53,19 +37,7 @@ class Fit:
 
 
 def fit_filters(plan: Plan, dataset: Dataset, folder: Path) -> Plan:
-    """Fit every learned filter of a plan that is not fitted yet.
-
-    Args:
-        plan: How negatives will be mined.
-        dataset: What they will be mined from.
-        folder: Where fitted filters are written, or found if they were fitted before.
-
-    Returns:
-        The same plan, its filters fitted.
-
-    Raises:
-        DatasetError: Too few positives can be hidden, or too few of the hidden are retrieved.
-    """
+    """Fit every learned filter of a plan that is not fitted yet."""
     filters = list(plan.filters)
     for number, filter_ in enumerate(filters):
         if isinstance(filter_, Learned) and filter_.fitted is None:
@@ -81,19 +53,7 @@ def fit_filters(plan: Plan, dataset: Dataset, folder: Path) -> Plan:
 
 
 def fit_learned(learned: Learned, plan: Plan, dataset: Dataset) -> tuple[AnswerModel, Fit]:
-    """Fit one learned filter.
-
-    Args:
-        learned: The filter.
-        plan: The sources, the filters before this one, and the selection whose leakage is budgeted.
-        dataset: What to plant in.
-
-    Returns:
-        The fitted model and what was found.
-
-    Raises:
-        DatasetError: Too few positives can be hidden, or too few of the hidden are retrieved.
-    """
+    """Fit one learned filter."""
     evidence = evidence_of(Request(learned, plan, dataset))
     hidden, p_planted = evidence.hidden, evidence.p_planted
     labelled = float(np.clip(p_planted[hidden].mean(), 1e-6, 1 - 1e-6))

@@ -19,13 +19,7 @@ _FOLDED = ["query_text", "text"]
 
 @dataclass(frozen=True, eq=False)
 class Planted:
-    """A dataset some of whose labels are hidden, and the labels that are.
-
-    Args:
-        dataset: The dataset without the hidden labels; texts and positions are the same.
-        queries: Positions of the queries with something hidden, ascending.
-        hidden: The hidden (query, document) of these; of documents with equal texts, one stands for all.
-    """
+    """A dataset some of whose labels are hidden, and the labels that are."""
 
     dataset: Dataset
     queries: Int32[np.ndarray, " queries"]
@@ -57,21 +51,6 @@ def plant(
 
     What is hidden depends on the seed and the ids, not on the order of the rows. Labels cover texts: a positive is
     hidden with its copies under other ids, and for all queries of the same text, in every split that labels it.
-
-    Args:
-        dataset: Where to hide labels.
-        split: Positives of this split are hidden.
-        share: Share of a query's positives that is hidden, above 0 and below 1; at least one is.
-        seed: Seed of the choice.
-        least_known: Positives of the split that each query keeps; 0 lets a single positive be hidden.
-        max_queries: Query texts planted in at most, chosen by the seed; None plants in all.
-
-    Returns:
-        The dataset with labels hidden, and what was hidden.
-
-    Raises:
-        DatasetError: The split does not exist, or no query of it has more positives than it must keep.
-        ValueError: `share` or `least_known` is out of range.
     """
     if not 0 < share < 1:
         raise ValueError(f"share is {share}; set it above 0 and below 1")

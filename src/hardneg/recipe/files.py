@@ -17,17 +17,7 @@ def shipped_recipes() -> dict[str, Path]:
 
 
 def find_recipe(name: str | Path) -> Path:
-    """Find a recipe: a file, or the name of one that hardneg ships.
-
-    Args:
-        name: A path, in which `~` is the home folder, or a name such as "quickstart"; a file goes before a name.
-
-    Returns:
-        The file.
-
-    Raises:
-        RecipeError: There is neither.
-    """
+    """Find a recipe: a file, or the name of one that hardneg ships."""
     path, shipped = Path(name).expanduser(), shipped_recipes()
     if path.is_file():
         return path
@@ -37,17 +27,7 @@ def find_recipe(name: str | Path) -> Path:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file.
-
-    Args:
-        path: The file; it must exist.
-
-    Returns:
-        Its tables, as plain dictionaries, lists and values.
-
-    Raises:
-        RecipeError: It is not UTF-8 or not TOML; file and line are named.
-    """
+    """Read a TOML file."""
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8"))
     except UnicodeDecodeError as error:

@@ -6,13 +6,5 @@ from hardneg.recipe.stage import Stage
 
 
 def plan_of(part: Recipe | Stage, *, seed: int) -> Plan:
-    """Take from a recipe, or from one of its stages, what decides which negatives are mined.
-
-    Args:
-        part: The recipe, or the stage.
-        seed: That of the recipe.
-
-    Returns:
-        The plan.
-    """
+    """Take from a recipe, or from one of its stages, what decides which negatives are mined."""
     return Plan(part.mine.split, part.sources, part.filters, part.select, part.mine.depth, seed)

@@ -18,18 +18,7 @@ def shipped_presets() -> dict[str, Path]:
 
 
 def read_preset(name: object, place: Place) -> dict[str, Any]:
-    """Read a preset.
-
-    Args:
-        name: Its name.
-        place: Where it is named, for messages.
-
-    Returns:
-        Its keys, which are some of a recipe's.
-
-    Raises:
-        RecipeError: There is no such preset; the message names the nearest.
-    """
+    """Read a preset."""
     shipped = shipped_presets()
     if not isinstance(name, str) or name not in shipped:
         raise place.error(f"no preset {name!r}; {nearest(str(name), shipped)}")
@@ -37,18 +26,7 @@ def read_preset(name: object, place: Place) -> dict[str, Any]:
 
 
 def with_preset(table: Mapping[str, Any], place: Place) -> dict[str, Any]:
-    """Put the keys of the preset that a recipe names below its own.
-
-    Args:
-        table: The recipe's keys, perhaps with `preset`.
-        place: Where they stand.
-
-    Returns:
-        The keys of both; of `mine`, `select` and `train` key by key, where the recipe goes before its preset.
-
-    Raises:
-        RecipeError: There is no such preset.
-    """
+    """Put the keys of the preset that a recipe names below its own."""
     own = {key: value for key, value in table.items() if key != KEY}
     return merged(read_preset(table[KEY], place.at(KEY)), own) if KEY in table else own
 

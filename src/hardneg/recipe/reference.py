@@ -64,17 +64,7 @@ def reference() -> str:
 
 
 def updated(page: str) -> str:
-    """Give a page's text with the reference anew below the line that announces it.
-
-    Args:
-        page: Markdown with a comment that begins with `<!-- reference:`.
-
-    Returns:
-        The page up to the end of that comment, then the reference in place of whatever followed.
-
-    Raises:
-        ValueError: The page has no such line.
-    """
+    """Give a page's text with the reference anew below the line that announces it."""
     head, mark, rest = page.partition("<!-- reference:")
     if not mark:
         raise ValueError("the page has no line that begins with '<!-- reference:'")

@@ -112,14 +112,7 @@ def stages_in(component: object) -> frozenset[str]:
 
 
 def check_order(stages: Sequence[Stage]) -> None:
-    """Make sure that stages can be told apart and mine with the models of earlier ones only.
-
-    Args:
-        stages: In the order in which they are trained; a single one may be called anything.
-
-    Raises:
-        RecipeError: A name is taken, repeated or no name, or a stage mines with a model that is not there yet.
-    """
+    """Make sure that stages can be told apart and mine with the models of earlier ones only."""
     for number, stage in enumerate(stages, start=1):
         earlier, place = [each.name for each in stages[: number - 1]], f"stage[{number}]"
         if len(stages) > 1 and (stage.name in _TAKEN or not re.fullmatch(r"[A-Za-z0-9_-]+", stage.name)):

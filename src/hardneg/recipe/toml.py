@@ -13,24 +13,14 @@ def toml_text(document: Mapping[str, Any]) -> str:
 
     Deeper tables are written inline.
 
-    Args:
-        document: Values by key; strings, numbers, truth values, paths, arrays and tables.
-
-    Returns:
-        Lines that end in a newline, plain values before the first table.
-
-    Raises:
-        RecipeError: A value is something else.
-
-    Example:
-        >>> print(toml_text({"seed": 1, "mine": {"split": "train"}, "sources": [{"use": "bm25"}]}), end="")
-        seed = 1
-        <BLANKLINE>
-        [mine]
-        split = "train"
-        <BLANKLINE>
-        [[sources]]
-        use = "bm25"
+    >>> print(toml_text({"seed": 1, "mine": {"split": "train"}, "sources": [{"use": "bm25"}]}), end="")
+    seed = 1
+    <BLANKLINE>
+    [mine]
+    split = "train"
+    <BLANKLINE>
+    [[sources]]
+    use = "bm25"
     """
     plain = {key: value for key, value in document.items() if not _is_table(value) and not _is_array(value)}
     parts = [_pairs(plain)] if plain else []
@@ -55,17 +45,7 @@ def _pairs(table: Mapping[str, Any]) -> str:
 
 
 def toml_value(value: object) -> str:
-    """Write one value; tables come out inline.
-
-    Args:
-        value: Text, a number, a truth value, a path, or an array or table of such values.
-
-    Returns:
-        Text on one line, to stand after the `=`.
-
-    Raises:
-        RecipeError: TOML has no such value.
-    """
+    """Write one value; tables come out inline."""
     match value:
         case bool():
             return str(value).lower()

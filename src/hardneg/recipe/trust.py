@@ -13,26 +13,12 @@ _KEY = "trust_remote_code"
 
 
 def trusting(components: Sequence[Component]) -> tuple[Component, ...]:
-    """Let the models of components, and of what they hold, run code of their own.
-
-    Args:
-        components: Sources, filters or scorers.
-
-    Returns:
-        The same with `trust_remote_code` where there is such an option.
-    """
+    """Let the models of components, and of what they hold, run code of their own."""
     return tuple(_trusting(each) for each in components)
 
 
 def trusting_recipe(recipe: Recipe) -> Recipe:
-    """Let every model of a recipe run code of its own, those of all its stages too.
-
-    Args:
-        recipe: Any recipe.
-
-    Returns:
-        The same with `trust_remote_code` in `train` and in each component that has such an option.
-    """
+    """Let every model of a recipe run code of its own, those of all its stages too."""
     return replace(
         _trusting_part(recipe),
         teachers=trusting(recipe.teachers),
@@ -41,15 +27,7 @@ def trusting_recipe(recipe: Recipe) -> Recipe:
 
 
 def measuring_with(model: str, recipe: Recipe) -> Dense:
-    """Measure with a model as a recipe says; what its own code may do in training it may do here.
-
-    Args:
-        model: The recipe's model, or one that was trained.
-        recipe: Where texts are cut, and whether models' own code may run.
-
-    Returns:
-        What to search with.
-    """
+    """Measure with a model as a recipe says; what its own code may do in training it may do here."""
     return Dense(model=model, max_tokens=recipe.evaluate.max_tokens, trust_remote_code=recipe.trusts)
 
 

@@ -12,17 +12,7 @@ from hardneg.evaluation.row import Row
 
 @dataclass(frozen=True, eq=False)
 class Mining:
-    """What one stage mined.
-
-    Args:
-        stage: Its name; empty if there is but one.
-        candidates: Every candidate and what became of it, with ids.
-        negatives: The chosen ones, with ids.
-        funnel: The counts.
-        filters: Names of the filters, in the order in which they were asked.
-        per_query: Negatives that each query should have.
-        findings: What the fitting of its filters showed.
-    """
+    """What one stage mined."""
 
     stage: str
     candidates: pl.LazyFrame
@@ -35,15 +25,7 @@ class Mining:
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """The record of one training.
-
-    Args:
-        model: Name of the row and seed that was trained.
-        records: One a step.
-        findings: The symptoms.
-        refreshes: Lines of `refresh.jsonl`.
-        replacements: Lines of `replacement.jsonl`.
-    """
+    """The record of one training."""
 
     model: str
     records: Sequence[Mapping[str, float | None]]
@@ -54,16 +36,7 @@ class Training:
 
 @dataclass(frozen=True, eq=False)
 class Audited:
-    """A result of `hardneg audit` or `hardneg calibrate`, as these print it with `--json`.
-
-    Args:
-        figures: Measures with intervals, by name; empty for a frontier.
-        frontier: Settings, as `Frontier.frame` gives them; None for a single audit.
-        score: Name of the source whose score says how hard a negative is.
-        caveats: What must be said of the figures.
-        best: What `hardneg calibrate` recommends.
-        budget: Its budget.
-    """
+    """A result of `hardneg audit` or `hardneg calibrate`, as these print it with `--json`."""
 
     figures: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     frontier: pl.DataFrame | None = None
@@ -75,16 +48,7 @@ class Audited:
 
 @dataclass(frozen=True, eq=False)
 class Ladder:
-    """What `hardneg ladder` found.
-
-    Args:
-        rungs: Columns `name`, `value`, `low`, `high`, `dev` (its value on the development queries), `trained`, from the
-            bottom rung to the top, and any others.
-        comparisons: Columns `name`, `value` (the difference), `low`, `high`, and any others.
-        measure: What was measured.
-        best: Name of the rung that is best on the development queries; None if there are none.
-        rows: Each query's measures on the test split, by rung, from the bottom to the top.
-    """
+    """What `hardneg ladder` found."""
 
     rungs: pl.DataFrame
     comparisons: pl.DataFrame
@@ -108,23 +72,7 @@ class Ladder:
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """What a report is made of.
-
-    Args:
-        name: What to call the run.
-        facts: What ran on what: pairs of a name and a value.
-        mined: What each stage mined.
-        trained: The record of each training.
-        rows: What was measured, in the order in which it is read.
-        placed: Rank of the best-placed positive of each query (`query_id`, `rank`), by row; of the first seed.
-        stages: Wall time and peak memory of each stage.
-        machine: What the stages ran on.
-        audits: Results of audits.
-        ladder: What a ladder found; None if there is none.
-        texts: Columns `id` and `text` of "queries" and "documents"; None if the dataset is not at hand.
-        notes: What could not be shown, and why.
-        seed: Of the draw of examples.
-    """
+    """What a report is made of."""
 
     name: str
     facts: Sequence[tuple[str, str]] = ()

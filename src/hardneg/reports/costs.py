@@ -13,12 +13,7 @@ _ROW = 38
 
 @dataclass(frozen=True, eq=False)
 class Costs:
-    """Wall time and peak memory of the stages of a run.
-
-    Args:
-        stages: As the manifest has them: `wall_s` and `peak_gb` by stage.
-        machine: What they ran on.
-    """
+    """Wall time and peak memory of the stages of a run."""
 
     stages: Mapping[str, Mapping[str, float]]
     machine: str = ""

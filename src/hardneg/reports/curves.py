@@ -33,14 +33,7 @@ _LINES: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """What was recorded of each step, averaged over neighbouring steps where there are many.
-
-    Args:
-        model: Name of the training.
-        table: Columns `step` (the last of its bin) and one for each recorded figure, null where it is missing.
-        n_steps: Steps in all.
-        findings: What the run showed.
-    """
+    """What was recorded of each step, averaged over neighbouring steps where there are many."""
 
     model: str
     table: pl.DataFrame
@@ -128,16 +121,7 @@ class Curves:
 
 
 def curves(model: str, records: Sequence[Mapping[str, float | None]], findings: Sequence[Finding]) -> Curves | None:
-    """Average the record of a training over neighbouring steps.
-
-    Args:
-        model: Name of the training.
-        records: One a step, in order.
-        findings: What the run showed.
-
-    Returns:
-        The figure, or None if no step was recorded.
-    """
+    """Average the record of a training over neighbouring steps."""
     if not records:
         return None
     names = [name for group in PANELS for name in group]

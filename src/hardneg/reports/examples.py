@@ -16,13 +16,7 @@ _PAIR = ["query_id", "doc_id"]
 
 @dataclass(frozen=True)
 class Caps:
-    """How much of a run is shown.
-
-    Args:
-        sampled: Queries drawn at random.
-        hardest: Queries whose negatives come closest to their positive, or lie above it.
-        size: Bytes that they may take; queries that would go beyond are left out, drawn ones first.
-    """
+    """How much of a run is shown."""
 
     sampled: int = 150
     hardest: int = 50
@@ -31,18 +25,7 @@ class Caps:
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Queries to read, with what became of their candidates.
-
-    Args:
-        rows: One row a shown pair: `stage`, `query_id`, `doc_id`, `fate` ("positive", "negative", "refused",
-            "kept"), `reason` (the filter that refused it, or the source a negative was chosen for), and the ranks
-            and scores of the candidates.
-        queries: Texts by id, cut; empty if the dataset is not at hand.
-        documents: The same.
-        n_queries: Queries that were mined for.
-        hardest: Ids of those that are here for being hardest.
-        shown: Ids of all that are here, in the order in which they are shown.
-    """
+    """Queries to read, with what became of their candidates."""
 
     rows: pl.DataFrame
     queries: Mapping[str, str]
@@ -104,17 +87,7 @@ def _short(value: float | None) -> float | None:
 def pick_queries(
     negatives: pl.LazyFrame, candidates: pl.LazyFrame, *, caps: Caps, seed: int
 ) -> tuple[list[str], list[str], int]:
-    """Choose queries to read.
-
-    Args:
-        negatives: Columns `query_id`, `score`, `positive_score`.
-        candidates: Column `query_id`.
-        caps: How many.
-        seed: Of the draw.
-
-    Returns:
-        The hardest, hardest first; the drawn ones, in the order of the file; and how many there are in all.
-    """
+    """Choose queries to read."""
     everyone = candidates.select(pl.col("query_id").unique(maintain_order=True)).collect()["query_id"]
     relative = (pl.col("score") - pl.col("positive_score")) / pl.col("positive_score").abs()
     close = (
@@ -139,17 +112,7 @@ def _drawn(n: int, wanted: int, seed: int) -> Int64[np.ndarray, " drawn"]:
 def rows_of(
     candidates: pl.LazyFrame, negatives: pl.LazyFrame, wanted: Sequence[str], *, stage: str = ""
 ) -> pl.DataFrame:
-    """Collect the pairs of some queries: positives, negatives, the hardest refused, and some kept.
-
-    Args:
-        candidates: The table on disk.
-        negatives: The table on disk.
-        wanted: Ids of the queries, in the order in which they shall be shown.
-        stage: Name of the stage that mined.
-
-    Returns:
-        As `Examples.rows`.
-    """
+    """Collect the pairs of some queries: positives, negatives, the hardest refused, and some kept."""
     place = pl.DataFrame({"query_id": wanted}, schema={"query_id": pl.String}).with_row_index("_place")
     chosen = negatives.select(*_PAIR, pl.col("source").alias("_source"))
     rows = (
@@ -199,18 +162,7 @@ def examples(
     n_queries: int,
     caps: Caps,
 ) -> Examples:
-    """Put texts to the pairs, and leave out what would make the page too large.
-
-    Args:
-        rows: As `rows_of` collects them.
-        texts: Columns `id` and `text` of "queries" and "documents"; None shows ids alone.
-        hardest: Ids of the queries that are there for being hardest.
-        n_queries: Queries that were mined for.
-        caps: How much is shown.
-
-    Returns:
-        What the page shows.
-    """
+    """Put texts to the pairs, and leave out what would make the page too large."""
     shown = rows["query_id"].unique(maintain_order=True).to_list()
     if texts is None:
         return Examples(rows, {}, {}, n_queries, [each for each in hardest if each in set(shown)], shown)

@@ -13,26 +13,14 @@ _FEW = 0.9  # the share of queries with their number below which HN002 speaks, a
 
 @dataclass(frozen=True)
 class Found:
-    """A finding, and where it was made.
-
-    Args:
-        finding: What was found; of several like it, the first.
-        places: The stage or the training where it was found, empty for the whole run, with what was seen there.
-    """
+    """A finding, and where it was made."""
 
     finding: Finding
     places: tuple[tuple[str, Finding], ...]
 
 
 def all_findings(contents: Contents) -> list[Found]:
-    """Collect what filters, trainings and the comparison of the rows show.
-
-    Args:
-        contents: What the report is made of.
-
-    Returns:
-        The findings, errors first, then by code; the same finding in several places is one.
-    """
+    """Collect what filters, trainings and the comparison of the rows show."""
     groups: dict[tuple[int, str, str], list[tuple[str, Finding]]] = {}
     for where, one in (*_of_mining(contents), *_of_training(contents), *_of_rows(compared(contents.rows), contents)):
         groups.setdefault((SEVERITIES.index(one.severity), one.code, one.title), []).append((where, one))

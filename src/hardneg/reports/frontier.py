@@ -18,12 +18,6 @@ class FrontierPlot:
     """Settings of filters by contamination and relative score.
 
     A label that would lie on a marker or on another label is left out; the table has all.
-
-    Args:
-        table: As `Frontier.frame` gives it.
-        score: Name of the source whose score says how hard a negative is; empty if not known.
-        best: The setting that `hardneg calibrate` recommends, as "filter setting"; None if none.
-        budget: Its leakage budget; None if none was given.
     """
 
     table: pl.DataFrame

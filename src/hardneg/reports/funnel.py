@@ -16,13 +16,7 @@ _ALWAYS = tuple(filter_.name for filter_ in ALWAYS)
 
 @dataclass(frozen=True, eq=False)
 class Funnel:
-    """From candidates through each filter to the chosen negatives, over all and by source.
-
-    Args:
-        counts: As `funnel.json` holds them.
-        filters: Names of the filters in the order in which they were asked; others that refused something follow.
-        stage: Name of the stage that mined; empty if there is but one.
-    """
+    """From candidates through each filter to the chosen negatives, over all and by source."""
 
     counts: Mapping[str, Any]
     filters: Sequence[str] = ()

@@ -13,15 +13,7 @@ _MOST_POINTS = 500
 
 @dataclass(frozen=True, eq=False)
 class Gains:
-    """Each query's measure before and after.
-
-    Args:
-        before: Name of the system to improve on.
-        after: Name of the other.
-        measure: The measure.
-        table: Columns `query_id`, `before`, `after`, `difference` and perhaps `query` (its text), `rank_before`,
-            `rank_after` (of its best-placed positive; null if not found), by `difference` from most to least.
-    """
+    """Each query's measure before and after."""
 
     before: str
     after: str
@@ -92,17 +84,7 @@ def _steps(values: list[float], places: list[int], across: Scale, scale: Scale) 
 
 
 def gains(before: pl.DataFrame, after: pl.DataFrame, *, names: tuple[str, str], measure: str) -> Gains:
-    """Pair two evaluations of the same queries.
-
-    Args:
-        before: Per-query table of the system to improve on; may have `rank`, that of its best-placed positive.
-        after: The same of the other system.
-        names: Names of the two.
-        measure: Column to compare.
-
-    Returns:
-        The figure; queries that one of them lacks are left out.
-    """
+    """Pair two evaluations of the same queries."""
     sides = []
     for table, side in ((before, "before"), (after, "after")):
         extra = [pl.col("rank").alias(f"rank_{side}")] if "rank" in table.columns else []

@@ -20,14 +20,7 @@ _RIDGE, _HEAD, _FOOT = 62, 4, 40
 
 @dataclass(frozen=True, eq=False)
 class Hardness:
-    """Distributions of one source's score, one for each fate of a candidate.
-
-    Args:
-        score: Name of the score: a source's, or "teacher".
-        bins: Columns `group`, `low`, `high` (of the bin), `pairs`, in the order of `GROUPS`, then of `low`.
-        middles: Columns `group`, `pairs`, `median`.
-        stage: Name of the stage that mined; empty if there is but one.
-    """
+    """Distributions of one source's score, one for each fate of a candidate."""
 
     score: str
     bins: pl.DataFrame
@@ -96,16 +89,7 @@ class Hardness:
 
 
 def hardness(candidates: pl.LazyFrame, negatives: pl.LazyFrame, *, stage: str = "") -> list[Hardness]:
-    """Bin the scores of all candidates, one figure for each source that scores them, and one for a teacher.
-
-    Args:
-        candidates: The table on disk: `query_id`, `doc_id`, `score.<source>`, `dropped_by`.
-        negatives: The chosen ones: `query_id`, `doc_id`.
-        stage: Name of the stage that mined; empty if there is but one.
-
-    Returns:
-        The figures, in the order of the columns; a score that all lack, or that is the same everywhere, has none.
-    """
+    """Bin the scores of all candidates, one figure for each source that scores them, and one for a teacher."""
     columns = {
         name: "teacher" if name == "teacher_score" else name.removeprefix("score.")
         for name in candidates.collect_schema()

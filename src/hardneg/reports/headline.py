@@ -17,14 +17,7 @@ _REFERENCES = ("zero_shot", "in_batch", "bm25")
 
 @dataclass(frozen=True)
 class Card:
-    """One figure at the top.
-
-    Args:
-        name: What it is.
-        value: The figure.
-        detail: What it rests on.
-        tone: "good", "bad" or "plain".
-    """
+    """One figure at the top."""
 
     name: str
     value: str
@@ -34,13 +27,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Headline:
-    """What a run comes to.
-
-    Args:
-        statement: In a sentence.
-        further: And in a few more.
-        cards: The figures behind it.
-    """
+    """What a run comes to."""
 
     statement: str
     further: tuple[str, ...]
@@ -48,14 +35,7 @@ class Headline:
 
 
 def headline(contents: Contents) -> Headline:
-    """Sum up a run.
-
-    Args:
-        contents: What the report is made of.
-
-    Returns:
-        Gain, cost and certainty; of a folder without a comparison, what there is.
-    """
+    """Sum up a run."""
     comparisons = compared(contents.rows)
     reference = next((name for name in _REFERENCES if name in comparisons), next(iter(comparisons), None))
     rest = (*_mined(contents), *_contaminated(contents))

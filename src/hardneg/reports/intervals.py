@@ -13,19 +13,7 @@ _ROW, _HEAD, _FOOT = 42, 8, 40
 
 @dataclass(frozen=True, eq=False)
 class Intervals:
-    """One line for each thing measured.
-
-    Args:
-        key: Name in links.
-        title: What it shows.
-        lead: What it says.
-        table: Columns `name`, `value`, `low`, `high`, from top to bottom, and any others; an end may be null.
-        measure: What is measured, for the axis.
-        differences: Whether values are differences: drawn around 0, written with their sign.
-        only: Draws the rows alone whose column `measure` says so; None draws all.
-        percent: Whether values are shares, written in percent.
-        marked: Name of the row that stands out; None for the last, unless values are differences or shares.
-    """
+    """One line for each thing measured."""
 
     key: str
     title: str

@@ -37,16 +37,7 @@ _SHARES = ("contamination", "leakage", "retrieved", "coverage")
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A part of the page.
-
-    Args:
-        key: Name in links.
-        short: Its name in the list of sections.
-        title: Its heading.
-        figures: What it shows.
-        notes: What must be said of them.
-        folded: Whether all figures but the first are folded away.
-    """
+    """A part of the page."""
 
     key: str
     short: str
@@ -57,15 +48,7 @@ class Section:
 
 
 def page(contents: Contents, *, caps: Caps | None = None) -> str:
-    """Write the report.
-
-    Args:
-        contents: What it is made of.
-        caps: How many examples are shown.
-
-    Returns:
-        The HTML of a page that loads nothing.
-    """
+    """Write the report."""
     shown = _examples(contents, caps or Caps())
     environment = Environment(
         autoescape=True, loader=FunctionLoader(_read), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True

@@ -15,12 +15,7 @@ _FEWEST = 3  # sizes that differ; less is no curve
 
 @dataclass(frozen=True, eq=False)
 class PoolSizes:
-    """One point for each training, by the size of its pool.
-
-    Args:
-        table: Columns `name`, `group`, `n_pool`, `value`, `low`, `high`, and any others; a curve joins each group.
-        measure: What was measured.
-    """
+    """One point for each training, by the size of its pool."""
 
     table: pl.DataFrame
     measure: str
@@ -77,16 +72,7 @@ class PoolSizes:
 
 
 def pool_sizes(trained: pl.DataFrame, *, measure: str) -> PoolSizes | None:
-    """Lay out what trainings reach with pools of different sizes.
-
-    Args:
-        trained: Columns `name`, `value`, `low`, `high`, `n_pool`, and any others; rows that lack one are left out. With
-            a column `group`, a curve joins each group.
-        measure: What was measured.
-
-    Returns:
-        The figure; None where the sizes differ too little to see anything.
-    """
+    """Lay out what trainings reach with pools of different sizes."""
     if "n_pool" not in trained.columns:
         return None
     whole = trained.drop_nulls(["n_pool", "value", "low", "high"]).filter(pl.col("n_pool") > 0)

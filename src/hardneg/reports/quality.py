@@ -19,15 +19,7 @@ def plain(name: str) -> str:
 
 
 def quality(rows: Sequence[Row], *, measure: str = MEASURE) -> Intervals:
-    """Lay out what every system reaches; the table has all measures.
-
-    Args:
-        rows: What was measured, in the order in which it is read.
-        measure: What is drawn.
-
-    Returns:
-        The figure: `name`, `measure`, `value`, `low`, `high`, `n` queries, `seeds`, `sd`; the drawn measure first.
-    """
+    """Lay out what every system reaches; the table has all measures."""
     found = [
         {"name": plain(row.name), "measure": name, **{key: each[key] for key in ("value", "low", "high", "n")}}
         | {"seeds": len(each["seeds"]), "sd": each["sd"]}
@@ -45,15 +37,7 @@ def quality(rows: Sequence[Row], *, measure: str = MEASURE) -> Intervals:
 
 
 def differences(rows: Sequence[Row], *, measure: str = MEASURE) -> Intervals | None:
-    """Compare the last system with each of the others, query by query.
-
-    Args:
-        rows: What was measured.
-        measure: What is compared.
-
-    Returns:
-        The figure: `name`, `value`, `low`, `high`, `p_value`, `wins`, `ties`, `losses`; None for a single row.
-    """
+    """Compare the last system with each of the others, query by query."""
     found = compared(rows, measure=measure)
     if not found:
         return None
@@ -83,15 +67,7 @@ def compared(rows: Sequence[Row], *, measure: str = MEASURE) -> dict[str, Compar
 
 
 def climbs(comparisons: pl.DataFrame, *, measure: str = MEASURE) -> Intervals:
-    """Lay out what the rungs of a ladder gained on each other.
-
-    Args:
-        comparisons: Columns `name`, `value`, `low`, `high`, and any others.
-        measure: What was measured.
-
-    Returns:
-        The figure.
-    """
+    """Lay out what the rungs of a ladder gained on each other."""
     gained = comparisons.filter(pl.col("low") > 0).height
     lead = (
         f"{number(gained)} of {number(comparisons.height)} differences lie above 0 with their whole interval. The "
@@ -101,14 +77,7 @@ def climbs(comparisons: pl.DataFrame, *, measure: str = MEASURE) -> Intervals:
 
 
 def ladder(found: Ladder) -> Intervals:
-    """Lay out a ladder of training strategies, from the bottom rung to the top.
-
-    Args:
-        found: The ladder.
-
-    Returns:
-        The figure; the rung that the page is about is marked.
-    """
+    """Lay out a ladder of training strategies, from the bottom rung to the top."""
     best = found.rungs.drop_nulls("value").sort("value", descending=True)
     lead = "No rung was measured yet."
     if best.height:

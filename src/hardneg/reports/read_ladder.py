@@ -19,17 +19,7 @@ if TYPE_CHECKING:
 
 
 def read_ladder(folder: Path) -> "Ladder | None":
-    """Read what `hardneg ladder` found: each rung on the test queries, or on the development queries before that.
-
-    Args:
-        folder: Any.
-
-    Returns:
-        The ladder; None if the folder holds none.
-
-    Raises:
-        RunError: `ladder.json` is damaged.
-    """
+    """Read what `hardneg ladder` found: each rung on the test queries, or on the development queries before that."""
     from hardneg.reports.contents import Ladder
 
     found = read_state(folder / layout.LADDER, keys=("measure", "rungs", "comparisons"))
@@ -70,17 +60,7 @@ def _rows(folder: Path, found: Mapping[str, Any]) -> "list[Row]":
 
 
 def read_ladder_placed(folder: Path) -> dict[str, pl.DataFrame]:
-    """Find the rank of each test query's best-placed positive, with the first seed of each rung.
-
-    Args:
-        folder: The ladder's.
-
-    Returns:
-        Columns `query_id` and `rank`, by rung; rungs whose run was not kept are left out.
-
-    Raises:
-        RunError: A run cannot be read.
-    """
+    """Find the rank of each test query's best-placed positive, with the first seed of each rung."""
     found: dict[str, pl.DataFrame] = {}
     names = ("test", *(str(Seeded("test", seed)) for seed in _state(folder).get("seeds", ())[:1]))
     for rung, place in _places(folder):
@@ -91,18 +71,7 @@ def read_ladder_placed(folder: Path) -> dict[str, pl.DataFrame]:
 
 
 def read_ladder_mined(folder: Path, *, first: str | None = None) -> "list[Mining]":
-    """Read what was mined for the rungs, once where several share it.
-
-    Args:
-        folder: The ladder's.
-        first: Rung whose negatives come first.
-
-    Returns:
-        What was mined, under the name of the first rung that needed it.
-
-    Raises:
-        RunError: Something is damaged.
-    """
+    """Read what was mined for the rungs, once where several share it."""
     names, own = dict[str, str](), set[str]()
     for rung in _state(folder)["rungs"]:
         own |= set(rung.get("mined", ()) if rung["name"] == first else ())
@@ -116,17 +85,7 @@ def read_ladder_mined(folder: Path, *, first: str | None = None) -> "list[Mining
 
 
 def read_ladder_trained(folder: Path) -> Iterator["Training"]:
-    """Read the trainings of all rungs, those with the first seed before the others.
-
-    Args:
-        folder: The ladder's.
-
-    Yields:
-        Each training under the name of its rung.
-
-    Raises:
-        RunError: A record is damaged.
-    """
+    """Read the trainings of all rungs, those with the first seed before the others."""
     trained = [(rung, each) for rung, place in _places(folder) for each in read_trained(place)]
     stages = {
         rung: len({Seeded.parse(each.model).row for name, each in trained if name == rung}) for rung, _ in trained
@@ -171,17 +130,7 @@ def _rung(rung: Mapping[str, Any], measure: str) -> dict[str, Any]:
 
 
 def read_ladder_facts(folder: Path) -> list[tuple[str, str]]:
-    """Read what a ladder was climbed with, for the line of facts at the top of a page.
-
-    Args:
-        folder: The ladder's.
-
-    Returns:
-        Pairs of a name and a value; what `ladder.json` does not say is left out, and so are steps that differ by rung.
-
-    Raises:
-        RunError: `ladder.json` is damaged.
-    """
+    """Read what a ladder was climbed with, for the line of facts at the top of a page."""
     found = read_state(folder / layout.LADDER, keys=("rungs",))
     counts = found.get("dataset", {})
     steps = {number for rung in found["rungs"] for number in rung.get("steps", {}).values()}

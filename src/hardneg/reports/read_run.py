@@ -21,17 +21,7 @@ _AUDITS = ("audit*.json", "frontier*.json", "calibrat*.json")
 
 
 def read_mined(folder: Path) -> "tuple[list[Mining], list[str]]":
-    """Read what was mined, in the folder itself or by its stages.
-
-    Args:
-        folder: Of the run.
-
-    Returns:
-        What each stage mined, and a sentence for each that is only half mined.
-
-    Raises:
-        RunError: Something is damaged.
-    """
+    """Read what was mined, in the folder itself or by its stages."""
     places = [("", folder), *((each.name, each) for each in sorted(folder.glob("stages/*")))]
     mined, unfinished = [], []
     for stage, place in places:
@@ -45,18 +35,7 @@ def read_mined(folder: Path) -> "tuple[list[Mining], list[str]]":
 
 
 def read_mining(place: Path, *, stage: str = "") -> "Mining":
-    """Read what was mined into a folder.
-
-    Args:
-        place: The folder, its mining finished.
-        stage: What the page calls it.
-
-    Returns:
-        Candidates and negatives, not read yet, and the counts.
-
-    Raises:
-        RunError: Something is damaged.
-    """
+    """Read what was mined into a folder."""
     from hardneg.planting.findings import fit_findings, read_fits
     from hardneg.reports.contents import Mining
     from hardneg.runs.mining_findings import read_mining_findings
@@ -83,18 +62,7 @@ def read_mining(place: Path, *, stage: str = "") -> "Mining":
 
 
 def read_rows(folder: Path, chain: list[str]) -> "list[Row]":
-    """Read the evaluations, those of one row's seeds together, in the order in which a run shows them.
-
-    Args:
-        folder: Of the run, or one of evaluations.
-        chain: Names of the rows of the run's own stages, as its manifest has them.
-
-    Returns:
-        The rows; none if nothing was measured.
-
-    Raises:
-        RunError: Something is damaged.
-    """
+    """Read the evaluations, those of one row's seeds together, in the order in which a run shows them."""
     from hardneg.evaluation.row import Row
 
     found: dict[str, list[pl.DataFrame]] = {}
@@ -130,18 +98,7 @@ def _said(place: Path) -> str:
 
 
 def read_placed(folder: Path, rows: "list[Row]") -> dict[str, pl.DataFrame]:
-    """Find the rank of each query's best-placed positive, in the first evaluation of each row.
-
-    Args:
-        folder: As for `read_rows`.
-        rows: What that returned.
-
-    Returns:
-        Columns `query_id` and `rank`, by row; rows whose run was not kept are left out.
-
-    Raises:
-        RunError: A run cannot be read.
-    """
+    """Find the rank of each query's best-placed positive, in the first evaluation of each row."""
     found: dict[str, pl.DataFrame] = {}
     for place in _evaluations(folder):
         name = Seeded.parse(place.name).row
@@ -151,17 +108,7 @@ def read_placed(folder: Path, rows: "list[Row]") -> dict[str, pl.DataFrame]:
 
 
 def best_ranks(place: Path) -> pl.DataFrame:
-    """Find the rank of each query's best-placed positive.
-
-    Args:
-        place: Folder of an evaluation, its run kept.
-
-    Returns:
-        Columns `query_id` and `rank`; queries without a positive in the run are left out.
-
-    Raises:
-        RunError: The run cannot be read.
-    """
+    """Find the rank of each query's best-placed positive."""
     with readable(place):
         run = _read_trec(place / layout.RANKINGS, ["query_id", "q0", "doc_id", "rank", "score", "tag"])
         qrels = _read_trec(place / layout.QRELS, ["query_id", "q0", "doc_id", "relevance"])
@@ -177,17 +124,7 @@ def _read_trec(file: Path, columns: list[str]) -> pl.DataFrame:
 
 
 def read_trained(folder: Path) -> Iterator["Training"]:
-    """Read the trainings of a run, or of a folder that is one.
-
-    Args:
-        folder: Of the run, or of a training.
-
-    Yields:
-        Each training, in the order of names and seeds.
-
-    Raises:
-        RunError: A record is damaged.
-    """
+    """Read the trainings of a run, or of a folder that is one."""
     from hardneg.reports.contents import Training
     from hardneg.training.folder import TrainingFolder
 
@@ -210,17 +147,7 @@ def _lines(file: Path) -> list[dict[str, Any]]:
 
 
 def read_audited(folder: Path) -> Iterator["Audited"]:
-    """Read what `hardneg audit --json` and `hardneg calibrate --json` printed into files of the folder.
-
-    Args:
-        folder: Any.
-
-    Yields:
-        Each audit, in the order of the files' names; a file that says nothing is left out.
-
-    Raises:
-        RunError: A file is no JSON.
-    """
+    """Read what `hardneg audit --json` and `hardneg calibrate --json` printed into files of the folder."""
     from hardneg.reports.contents import Audited
 
     for file in sorted({file for pattern in _AUDITS for file in folder.glob(pattern)}):

@@ -20,13 +20,7 @@ _LABELS = {
 
 @dataclass(frozen=True, eq=False)
 class Refreshes:
-    """Refreshes, or looks at negatives that may have become too easy, over the steps.
-
-    Args:
-        model: Name of the training.
-        kind: "refreshes" or "replacements".
-        table: One row each, with the columns of `refresh.jsonl` or `replacement.jsonl`.
-    """
+    """Refreshes, or looks at negatives that may have become too easy, over the steps."""
 
     model: str
     kind: str

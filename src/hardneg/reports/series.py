@@ -38,12 +38,7 @@ def legend(names: Sequence[str], width: float, *, left: float) -> tuple[list[Mar
 
 
 class Labels:
-    """Labels beside points. One that would lie on a point or on another label is left out.
-
-    Args:
-        points: Where the points are, in pixels.
-        width: Of the picture.
-    """
+    """Labels beside points. One that would lie on a point or on another label is left out."""
 
     def __init__(self, points: Sequence[tuple[float, float]], width: float) -> None:
         self._taken = [(x - 6, y, 12.0) for x, y in points]

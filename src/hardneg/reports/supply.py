@@ -13,13 +13,7 @@ _MOST_BARS = 17
 
 @dataclass(frozen=True, eq=False)
 class Supply:
-    """Queries by the number of negatives that they got.
-
-    Args:
-        counts: Columns `negatives` (0 to the most any query has, without gaps) and `queries`.
-        wanted: Negatives that each query should have.
-        stage: Name of the stage that mined; empty if there is but one.
-    """
+    """Queries by the number of negatives that they got."""
 
     counts: pl.DataFrame
     wanted: int
@@ -89,17 +83,7 @@ class Supply:
 
 
 def supply(negatives: pl.LazyFrame, *, n_queries: int, wanted: int, stage: str = "") -> Supply:
-    """Count queries by their number of negatives.
-
-    Args:
-        negatives: Column `query_id`, one row a negative.
-        n_queries: Queries mined for; those without a row have none.
-        wanted: Negatives that each query should have.
-        stage: Name of the stage that mined; empty if there is but one.
-
-    Returns:
-        The figure.
-    """
+    """Count queries by their number of negatives."""
     lengths = negatives.group_by("query_id").len("negatives").group_by("negatives").len("queries").collect()
     known = {int(row["negatives"]): int(row["queries"]) for row in lengths.iter_rows(named=True)}
     known[0] = n_queries - sum(known.values())

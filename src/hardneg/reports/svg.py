@@ -17,14 +17,7 @@ _LETTER = 6.9  # mean width of a letter of 12 px, to leave room for labels
 
 @dataclass(frozen=True)
 class Scale:
-    """A linear scale from values to pixels.
-
-    Args:
-        low: Value at `start`.
-        high: Value at `end`.
-        start: Pixel of `low`.
-        end: Pixel of `high`.
-    """
+    """A linear scale from values to pixels."""
 
     low: float
     high: float
@@ -41,17 +34,8 @@ class Scale:
 def ticks(low: float, high: float, n: int) -> list[float]:
     """List round numbers between two values.
 
-    Args:
-        low: Lowest value.
-        high: Highest value.
-        n: How many are wanted; there may be up to twice as many, or fewer.
-
-    Returns:
-        Multiples of 1, 2 or 5 times a power of ten, ascending; one number if both values are equal.
-
-    Example:
-        >>> ticks(0.0, 1.0, 5)
-        [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    >>> ticks(0.0, 1.0, 5)
+    [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     """
     if not high > low:
         return [low]
@@ -65,16 +49,8 @@ def ticks(low: float, high: float, n: int) -> list[float]:
 def number(value: float | None, digits: int | None = None) -> str:
     """Write a number for people: thousands apart, no more digits than it can mean.
 
-    Args:
-        value: The number.
-        digits: Digits behind the point; None chooses.
-
-    Returns:
-        The text; a dash for None and for what is not finite.
-
-    Example:
-        >>> number(136940), number(0.57361), number(None), number(0.00012)
-        ('136,940', '0.574', '–', '0.00012')
+    >>> number(136940), number(0.57361), number(None), number(0.00012)
+    ('136,940', '0.574', '–', '0.00012')
     """
     if value is None or not math.isfinite(value):
         return "–"

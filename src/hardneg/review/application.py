@@ -55,16 +55,7 @@ class _Given(_Asked):
 
 
 def application(desk: Desk, token: str) -> Starlette:
-    """Build the application.
-
-    Args:
-        desk: The review.
-        token: What every address starts with; whoever does not know it gets nothing.
-
-    Returns:
-        An ASGI application. It answers only requests that name this machine as their host, and, where a browser says
-        which page a request comes from, only those of its own pages.
-    """
+    """Build the application."""
 
     def answer(pair: int | None) -> Response:
         shown = None if pair is None else desk.shown(pair)

@@ -12,13 +12,7 @@ from hardneg.audits.intervals import Figure, wilson
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two reviewers agree on the pairs that both decided.
-
-    Args:
-        first: One of them.
-        second: The other.
-        kappa: Cohen's kappa; `n` counts the pairs.
-    """
+    """How far two reviewers agree on the pairs that both decided."""
 
     first: str
     second: str
@@ -27,21 +21,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a review found so far.
-
-    Args:
-        pairs: Pairs to judge in all.
-        judged: Pairs with a verdict, unsure ones too.
-        answers: Pairs that are answers: more reviewers said so than the contrary.
-        negatives: Negatives that the pairs were chosen from.
-        contamination: Share of answers among the negatives, from the random sample alone. It counts the pairs that were
-            drawn first, up to the first that nobody judged.
-        sample_open: Pairs among these that are undecided, and so not counted.
-        suspects: Share of answers among the suspects that are decided. Suspects are chosen for being likely, so this is
-            no estimate of anything else.
-        agreement: Of each two reviewers with a pair that both decided.
-        by_reviewer: Verdicts of each reviewer.
-    """
+    """What a review found so far."""
 
     pairs: int
     judged: int
@@ -77,16 +57,7 @@ class Figures:
 
 
 def figures(pairs: pl.DataFrame, votes: pl.DataFrame, *, negatives: int) -> Figures:
-    """Sum up the verdicts that stand.
-
-    Args:
-        pairs: As `Store.pairs` returns them.
-        votes: As `Store.votes` returns them.
-        negatives: How many negatives the pairs were chosen from.
-
-    Returns:
-        The figures.
-    """
+    """Sum up the verdicts that stand."""
     judged = decided(pairs, votes)
     reached = judged.filter("drawn")["answer"]
     suspects = judged.filter(pl.col("suspect").is_not_null())["answer"]
@@ -104,17 +75,7 @@ def figures(pairs: pl.DataFrame, votes: pl.DataFrame, *, negatives: int) -> Figu
 
 
 def decided(pairs: pl.DataFrame, votes: pl.DataFrame) -> pl.DataFrame:
-    """Count the votes on each pair and decide by majority.
-
-    Args:
-        pairs: As `Store.pairs` returns them.
-        votes: As `Store.votes` returns them.
-
-    Returns:
-        The pairs with the columns `yes`, `no`, `unsure`, `n_votes`; `answer`: true, false, or null without a majority;
-        and `drawn`: whether the pair counts as drawn at random. A pair that was drawn does once all pairs that were
-        drawn before it have votes: one that was judged early for being a suspect would distort the estimate.
-    """
+    """Count the votes on each pair and decide by majority."""
     said = {"yes": "answer", "no": "not_answer", "unsure": "unsure"}
     counts = votes.group_by("pair").agg(
         **{name: (pl.col("verdict") == verdict).sum().cast(pl.Int64) for name, verdict in said.items()}

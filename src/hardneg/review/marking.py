@@ -13,12 +13,7 @@ _WORD = re.compile(_ANALYZER.pattern)
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of a text.
-
-    Args:
-        text: The stretch.
-        marked: Whether it is a word to mark.
-    """
+    """A stretch of a text."""
 
     text: str
     marked: bool
@@ -32,16 +27,8 @@ def query_terms(query: str) -> frozenset[str]:
 def marked(text: str, terms: Set[str]) -> list[Piece]:
     """Cut a text into stretches, marking the words that share a term.
 
-    Args:
-        text: Any text.
-        terms: As `query_terms` returns them.
-
-    Returns:
-        Stretches that make up the text; marked ones are single words.
-
-    Example:
-        >>> [piece.text for piece in marked("It sorts a list.", query_terms("sorted lists")) if piece.marked]
-        ['sorts', 'list']
+    >>> [piece.text for piece in marked("It sorts a list.", query_terms("sorted lists")) if piece.marked]
+    ['sorts', 'list']
     """
     pieces, at = [], 0
     for word in _WORD.finditer(text):

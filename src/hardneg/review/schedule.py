@@ -27,18 +27,7 @@ SCHEDULE_SCHEMA = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides which pairs are judged, and in which order.
-
-    Args:
-        order: What suspicion goes by; None takes what is known best.
-        suspects: How many of the likeliest answers to judge.
-        sample: How many negatives to draw, each as likely as any other; only these make the estimate.
-        overlap: Share of the pairs that every reviewer judges, in [0, 1]; the others go to whoever comes first.
-        seed: Seed of the draw.
-
-    Raises:
-        RunError: A value is out of range.
-    """
+    """What decides which pairs are judged, and in which order."""
 
     order: str | None = None
     suspects: int = 1_000
@@ -58,18 +47,7 @@ class Settings:
 
 
 def schedule(negatives: pl.DataFrame, dataset: Dataset, settings: Settings) -> tuple[pl.DataFrame, Settings]:
-    """Lay out what is to be judged: two suspects, one pair of the sample, and so on.
-
-    Args:
-        negatives: As `read_reviewable` returns them.
-        dataset: Whose positions they use.
-        settings: How many of each, and the seed.
-
-    Returns:
-        One row a pair in the order of judging: `query_id`, `doc_id`, `suspect` and `draw` (its place among the suspects
-        and in the draw, from 0, null if it is none) and `shared` (whether everybody judges it); and the settings with
-        the order that was taken. A pair that is both stands where it comes first.
-    """
+    """Lay out what is to be judged: two suspects, one pair of the sample, and so on."""
     ordered, order = in_suspicion(negatives, settings.order)
     suspects = ordered.head(settings.suspects).select("query", "document").with_row_index("suspect")
     drawn = draw(negatives, dataset, settings.sample, seed=settings.seed).with_row_index("draw")

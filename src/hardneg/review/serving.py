@@ -21,16 +21,7 @@ def check_installed() -> None:
 
 
 def serve(desk: Desk, *, port: int, announce: Callable[[str], None]) -> None:
-    """Serve a review until Ctrl-C or SIGTERM.
-
-    Args:
-        desk: The review.
-        port: Where to listen; 0 takes a free one.
-        announce: Called with the address of the page once it can be opened.
-
-    Raises:
-        RunError: The port is taken.
-    """
+    """Serve a review until Ctrl-C or SIGTERM."""
     import uvicorn
 
     from hardneg.review.application import application

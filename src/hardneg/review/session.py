@@ -28,14 +28,7 @@ _TOLD = ("source", "rank", "score", "positive_score", "teacher_score", "p_positi
 
 @dataclass(frozen=True, eq=False)
 class Desk:
-    """A review that is open. Open one with `opened_desk`.
-
-    Args:
-        dataset: Where the texts are.
-        store: Where the verdicts are.
-        negatives: As `read_reviewable` returns them.
-        begun: What the review was begun with.
-    """
+    """A review that is open. Open one with `opened_desk`."""
 
     dataset: Dataset
     store: Store
@@ -112,21 +105,7 @@ class Desk:
 
 @contextmanager
 def opened_desk(run: Path, dataset: Dataset, database: Path, *, wanted: dict[str, Any]) -> Iterator[Desk]:
-    """Begin the review of a run, or go on with it.
-
-    Args:
-        run: Folder with mined negatives.
-        dataset: The dataset that was mined.
-        database: Where the verdicts are kept.
-        wanted: Settings that were given, by name; for the others, those of the review or the defaults.
-
-    Yields:
-        The desk.
-
-    Raises:
-        RunError: There is nothing to review, the texts are not those that were mined, or the review was begun with
-            other negatives or settings.
-    """
+    """Begin the review of a run, or go on with it."""
     negatives = read_reviewable(run, dataset)
     settings = Settings(**wanted)
     ids = negatives.sort("query_id", "doc_id")

@@ -45,13 +45,7 @@ def database_of(run: Path) -> Path:
 
 @dataclass(frozen=True)
 class Begun:
-    """What a review was begun with.
-
-    Args:
-        settings: What decides the pairs and their order.
-        negatives: How many negatives they were chosen from.
-        digest: Hash of the ids of these.
-    """
+    """What a review was begun with."""
 
     settings: Settings
     negatives: int
@@ -60,12 +54,7 @@ class Begun:
 
 @dataclass(frozen=True, eq=False)
 class Store:
-    """An open database of a review. Open one with `opened`.
-
-    Args:
-        path: The file.
-        connection: To it; every write is on disk when the call returns.
-    """
+    """An open database of a review. Open one with `opened`."""
 
     path: Path
     connection: sqlite3.Connection
@@ -141,17 +130,7 @@ class Store:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Store]:
-    """Open the database of a review; made if missing.
-
-    Args:
-        path: The file.
-
-    Yields:
-        The store.
-
-    Raises:
-        RunError: The file is no database, or one of another version.
-    """
+    """Open the database of a review; made if missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         connection = sqlite3.connect(path, isolation_level=None, timeout=10.0, check_same_thread=False)
@@ -183,17 +162,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def check_same(begun: Begun, *, digest: str, wanted: dict[str, Any], path: Path) -> None:
-    """Check that a review that goes on is still the one that was begun.
-
-    Args:
-        begun: What it was begun with.
-        digest: Of the negatives as they are now.
-        wanted: The settings that were given now, by name; others are as they were.
-        path: Its database.
-
-    Raises:
-        RunError: Something differs.
-    """
+    """Check that a review that goes on is still the one that was begun."""
     if begun.digest != digest:
         raise RunError(
             f"the review in {path} was begun with other negatives; name another file with --database to begin anew"

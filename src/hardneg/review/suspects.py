@@ -13,20 +13,7 @@ ORDERS = ("p_positive", "teacher", "disagreement", "score")
 
 
 def read_reviewable(run: Path, dataset: Dataset) -> pl.DataFrame:
-    """Read the negatives of a run that no label judges, with all that is known of each.
-
-    Args:
-        run: Folder of `hardneg mine` or `hardneg run`, its mining finished.
-        dataset: The dataset that was mined; its labels may be more than those that were mined with.
-
-    Returns:
-        Columns `query`, `document` (positions), `query_id`, `doc_id`, those of the negatives, and the `rank.<source>`
-        and `score.<source>` of each source; the latter only if the run kept its candidates.
-
-    Raises:
-        RunError: Nothing is there, mining was interrupted, the texts are not those that were mined, or no negative is
-            left to judge.
-    """
+    """Read the negatives of a run that no label judges, with all that is known of each."""
     negatives = read_negatives(run, dataset, allow_other_data=True).with_columns(pl.col("query").cast(pl.Int32))
     query, document = negatives["query"].to_numpy(), negatives["document"].to_numpy()
     labelled = dataset.judged_negatives.contains(query, document) | dataset.is_answer(query, document)
@@ -38,19 +25,7 @@ def read_reviewable(run: Path, dataset: Dataset) -> pl.DataFrame:
 
 
 def in_suspicion(negatives: pl.DataFrame, order: str | None = None) -> tuple[pl.DataFrame, str]:
-    """Put negatives in order, the likeliest answers first.
-
-    Args:
-        negatives: As `read_reviewable` returns them.
-        order: By the learned filter's `p_positive`, by the `teacher`, by the `disagreement` of the sources about the
-            rank, or by the `score` above that of the weakest positive; None takes the first of these that is known.
-
-    Returns:
-        The rows with the column `suspicion` (larger is likelier, null where unknown), and the order taken.
-
-    Raises:
-        RunError: The run knows nothing of the kind.
-    """
+    """Put negatives in order, the likeliest answers first."""
     values = {name: _suspicion(negatives, name) for name in ORDERS}
     known = [name for name, value in values.items() if value is not None and value.count()]
     if not known:

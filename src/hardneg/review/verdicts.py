@@ -44,19 +44,7 @@ def read_judged(path: Path, dataset: Dataset) -> pl.DataFrame:
 
 
 def export_verdicts(store: Store, dataset: Dataset, path: Path) -> int:
-    """Write all pairs that somebody judged to a file that `hardneg audit --read` and `hardneg mine --verdicts` take.
-
-    Args:
-        store: The review.
-        dataset: Where the texts are.
-        path: Its name ends in `.csv` or `.jsonl`.
-
-    Returns:
-        How many pairs were written.
-
-    Raises:
-        DatasetError: The name ends in something else.
-    """
+    """Write all pairs that somebody judged to a file that `hardneg audit --read` and `hardneg mine --verdicts` take."""
     rows = positions(_judged(store), dataset, store.path)
     said = pl.col("answer").replace_strict({True: "yes", False: "no"}, default="", return_dtype=pl.String)
     drawn = pl.when("drawn").then(pl.lit("yes")).otherwise(pl.lit("no"))
@@ -66,19 +54,7 @@ def export_verdicts(store: Store, dataset: Dataset, path: Path) -> int:
 
 
 def positions(pairs: pl.DataFrame, dataset: Dataset, path: Path) -> pl.DataFrame:
-    """Find the `query` and `document` of pairs that are known by `query_id` and `doc_id`.
-
-    Args:
-        pairs: The pairs.
-        dataset: Whose ids they name.
-        path: Where they come from; the error names it.
-
-    Returns:
-        The pairs with positions besides.
-
-    Raises:
-        RunError: An id is not of this dataset.
-    """
+    """Find the `query` and `document` of pairs that are known by `query_id` and `doc_id`."""
     for key, column, table in (("query_id", "query", dataset.queries), ("doc_id", "document", dataset.documents)):
         known = table.select(pl.col("id").alias(key)).with_row_index(column).cast({column: pl.Int32})
         pairs = pairs.join(known, on=key, how="left", maintain_order="left")

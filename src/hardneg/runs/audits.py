@@ -21,15 +21,7 @@ _SHOWN = ("contamination", "leakage", "coverage")
 
 
 def write_audit(found: Mapping[str, Any], folder: Path) -> Path:
-    """Write what an audit or a calibration found, as `--json` prints it.
-
-    Args:
-        found: Its `kind` is a key of `FILES`.
-        folder: Where to; made if missing. What the same way of auditing left there is replaced.
-
-    Returns:
-        The file.
-    """
+    """Write what an audit or a calibration found, as `--json` prints it."""
     path = folder / FILES[found["kind"]]
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
@@ -37,17 +29,7 @@ def write_audit(found: Mapping[str, Any], folder: Path) -> Path:
 
 
 def read_audits(folder: Path) -> dict[str, dict[str, Any]]:
-    """Read the main figures of all audits in a folder, by kind.
-
-    Args:
-        folder: Where `write_audit` wrote.
-
-    Returns:
-        Shares for an audit, the number of settings for a frontier, budget and choice for a calibration.
-
-    Raises:
-        RunError: A file is damaged.
-    """
+    """Read the main figures of all audits in a folder, by kind."""
     told = {kind: read_state(folder / name, keys=()) for kind, name in FILES.items()}
     return {kind: _figures(found) for kind, found in told.items() if found}
 

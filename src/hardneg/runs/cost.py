@@ -15,13 +15,7 @@ _RESET_PEAK = "5"
 
 @dataclass(frozen=True)
 class Cost:
-    """Cost of one stage.
-
-    Args:
-        wall_s: Seconds from start to end.
-        peak_gb: Largest resident memory of the process during the stage, in 10^9 bytes. Where the system
-            cannot restart the count (not Linux), the largest since the process started.
-    """
+    """Cost of one stage."""
 
     wall_s: float
     peak_gb: float

@@ -43,13 +43,7 @@ _PACKAGES = (
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run on disk.
-
-    Args:
-        path: The folder.
-        manifest: What `manifest.json` holds; written whenever a stage ends.
-        shared: Where several runs keep what they mine, each thing once; None keeps it in the folder.
-    """
+    """A run on disk."""
 
     path: Path
     manifest: dict[str, Any] = field(repr=False)
@@ -57,21 +51,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path, *, recipe: str, resolved: str, seed: int, shared: Path | None = None) -> "RunFolder":
-        """Make the folder of a run, or go on with one that was made for the same recipe.
-
-        Args:
-            path: Where the run lives; made if missing.
-            recipe: Hash of what is run (`Recipe.fingerprint`).
-            resolved: The recipe with every default filled in, as TOML; written to `recipe.toml`.
-            seed: Seed of the recipe.
-            shared: Where several runs keep what they mine; None keeps it in this folder.
-
-        Returns:
-            The folder, its manifest brought up to date and written.
-
-        Raises:
-            RunError: The folder holds results of another recipe, or its manifest is damaged.
-        """
+        """Make the folder of a run, or go on with one that was made for the same recipe."""
         file = path / layout.MANIFEST
         manifest = read_state(file, keys=("recipe", "stages"))
         if manifest and manifest["recipe"] != recipe:
@@ -117,15 +97,7 @@ class RunFolder:
             self.save()
 
     def pin(self, name: str, value: str) -> None:
-        """Write down a fingerprint of an input, or check that it is the same as when the run began.
-
-        Args:
-            name: What is written down; the error names it.
-            value: Its fingerprint, or whatever else describes it as it is now.
-
-        Raises:
-            RunError: The input has changed.
-        """
+        """Write down a fingerprint of an input, or check that it is the same as when the run began."""
         before = self.manifest.setdefault("fingerprints", {}).setdefault(name, value)
         if before != value:
             raise RunError(

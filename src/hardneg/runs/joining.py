@@ -21,18 +21,6 @@ def check_data(place: Path, dataset: Dataset, *, allow_other_data: bool = False,
 
     Texts that differ are never joined: an id would bring another text than the one that was mined. Labels that differ
     are joined on request.
-
-    Args:
-        place: A run, one of its folders, a file in one of these, or a file of its own.
-        dataset: What it is to be joined with.
-        allow_other_data: Whether labels may differ from those that were mined with.
-        labels: Whether labels matter here at all.
-
-    Returns:
-        What the user should know: that the labels differ, or that nobody knows. Empty if all is as it was.
-
-    Raises:
-        RunError: The texts differ, the labels do and shall not, or a file that says so is damaged.
     """
     where, written = written_data(place)
     if not written:
@@ -43,21 +31,7 @@ def check_data(place: Path, dataset: Dataset, *, allow_other_data: bool = False,
 def check_written(
     written: dict[str, Any], dataset: Dataset, *, where: Path, allow_other_data: bool = False, labels: bool = True
 ) -> str:
-    """Compare what was written down about the data with a dataset.
-
-    Args:
-        written: `texts` and `labels` as `data_of` gives them, or `dataset`, the hash of both that older runs have.
-        dataset: As for `check_data`.
-        where: What was written; messages name it.
-        allow_other_data: As for `check_data`.
-        labels: As for `check_data`.
-
-    Returns:
-        As for `check_data`.
-
-    Raises:
-        RunError: As for `check_data`.
-    """
+    """Compare what was written down about the data with a dataset."""
     if "texts" not in written:
         if written["dataset"] == dataset.fingerprint:
             return ""
@@ -82,17 +56,7 @@ def check_written(
 
 
 def written_data(place: Path) -> tuple[Path, dict[str, Any]]:
-    """Find what was written down about the data that something was made from.
-
-    Args:
-        place: As for `check_data`.
-
-    Returns:
-        The folder or file that speaks of it, and what it says; nothing if nobody does.
-
-    Raises:
-        RunError: A file is damaged.
-    """
+    """Find what was written down about the data that something was made from."""
     beside = place.with_suffix(".json")
     if place.suffix == ".parquet" and place.is_file() and beside.is_file():
         found = read_state(beside, keys=())

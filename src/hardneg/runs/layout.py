@@ -26,12 +26,7 @@ _SEEDED = re.compile(r"(?P<row>.*)-seed(?P<seed>\d+)")
 
 @dataclass(frozen=True)
 class Seeded:
-    """A row and the seed that it was made with, as they name a folder or a stage: `mined-seed0`.
-
-    Args:
-        row: Name of the row, or of a stage of the recipe.
-        seed: The seed; None where one result serves all seeds.
-    """
+    """A row and the seed that it was made with, as they name a folder or a stage: `mined-seed0`."""
 
     row: str
     seed: int | None = None
@@ -49,12 +44,7 @@ class Seeded:
 
 @dataclass(frozen=True)
 class StageKey:
-    """What a stage of a run is called in its manifest: `train mined-seed0`.
-
-    Args:
-        verb: What is done: "dataset", "mine", "score", "train", "evaluate".
-        of: The row and seed; an empty row where there is only one.
-    """
+    """What a stage of a run is called in its manifest: `train mined-seed0`."""
 
     verb: str
     of: Seeded = Seeded("")

@@ -20,12 +20,7 @@ _file: ContextVar[TextIO | None] = ContextVar("log", default=None)
 
 
 def event(name: str, **fields: object) -> None:
-    """Write a line to the log, if there is one.
-
-    Args:
-        name: What happened, one word.
-        **fields: What is known of it; whatever is not JSON is written as text.
-    """
+    """Write a line to the log, if there is one."""
     file = _file.get()
     if file is not None:
         _write(file, name, fields)
@@ -33,17 +28,7 @@ def event(name: str, **fields: object) -> None:
 
 @contextmanager
 def logging_to(target: str) -> Iterator[None]:
-    """Write what happens inside the block as JSON lines: tasks, their progress, findings, warnings and how it ended.
-
-    Args:
-        target: A file, to which lines are added; "-" for stderr.
-
-    Yields:
-        Nothing.
-
-    Raises:
-        InputError: The file cannot be written.
-    """
+    """Write what happens inside the block as JSON lines: tasks, their progress, findings, warnings and how it ended."""
     try:
         path = Path(target)
         if target != "-":
@@ -69,12 +54,7 @@ def logging_to(target: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Logged:
-    """A display that writes lines and hands everything on to another display.
-
-    Args:
-        inner: The other display.
-        file: Where lines go.
-    """
+    """A display that writes lines and hands everything on to another display."""
 
     inner: Display
     file: TextIO

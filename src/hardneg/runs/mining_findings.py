@@ -19,34 +19,14 @@ _BY_LABEL = Judged | EarlierTurns  # these list what labels say; many queries ha
 
 
 def mining_findings(counts: Mapping[str, Any], dataset: Dataset, plan: Plan) -> tuple[Finding, ...]:
-    """Say what should be known of the candidates.
-
-    Args:
-        counts: As `funnel` gives them.
-        dataset: What was mined.
-        plan: How.
-
-    Returns:
-        HN041 for each judge that is worse than what it filters, HN043 for each source that finds nothing for many
-        queries, HN044 if queries are in the corpus.
-    """
+    """Say what should be known of the candidates."""
     found = [_finds_nothing(source, counts) for source in plan.sources if not isinstance(source, _BY_LABEL)]
     found.append(query_in_corpus(dataset, split=plan.split))
     return in_order([*weak_teachers(plan.filters), *(each for each in found if each is not None)])
 
 
 def read_mining_findings(folder: Path) -> list[Finding]:
-    """Read what was said when a folder was mined into; nothing if it is not finished.
-
-    Args:
-        folder: The run.
-
-    Returns:
-        The findings.
-
-    Raises:
-        RunError: `mining.json` is damaged.
-    """
+    """Read what was said when a folder was mined into; nothing if it is not finished."""
     kept = read_state(folder / layout.MINING, keys=()).get("findings", [])
     return [Finding(**{**each, "examples": tuple(each["examples"])}) for each in kept]
 

@@ -12,17 +12,7 @@ from hardneg.runs.state import read_state
 
 
 def dataset_of(run: Path) -> dict[str, Any]:
-    """Find the dataset that a run mined, and how it was read.
-
-    Args:
-        run: Folder of `hardneg mine` or `hardneg run`, or that of a stage inside the latter.
-
-    Returns:
-        Its `path` and what was said of its layout, as the table `[dataset]` of a recipe.
-
-    Raises:
-        RunError: The folder does not exist, or does not say.
-    """
+    """Find the dataset that a run mined, and how it was read."""
     if not run.is_dir():
         raise RunError(f"{run} is no folder; name the folder of a run")
     places = [run.parents[1]] if run.parent.name == "stages" else []

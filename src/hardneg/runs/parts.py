@@ -46,18 +46,7 @@ def with_ids(table: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
 
 
 def read_parts(path: Path, dataset: Dataset) -> pl.DataFrame:
-    """Read a table back, from its folder of parts or from one file, in the order in which it was written.
-
-    Args:
-        path: The folder, or a Parquet file.
-        dataset: The dataset whose ids the table names.
-
-    Returns:
-        The table with positions `query` and `document` in place of ids.
-
-    Raises:
-        RunError: Nothing is there, it cannot be read, it has no ids, or an id is not of this dataset.
-    """
+    """Read a table back, from its folder of parts or from one file, in the order in which it was written."""
     files = part_files(path) if path.is_dir() else [path]
     if not files or not files[0].exists():
         raise RunError(f"{path} holds no part-*.parquet; mine first, or name the folder of a finished run")
@@ -85,19 +74,6 @@ def read_negatives(path: Path, dataset: Dataset, *, allow_other_data: bool = Fal
     """Read mined negatives from a run folder, from its `negatives/`, or from one Parquet file.
 
     A Parquet file that lies in no run does not say what it was made from: of such a file only the ids are checked.
-
-    Args:
-        path: One of these three.
-        dataset: The dataset that was mined.
-        allow_other_data: Whether its labels may be others than those that were mined with; negatives that have become
-            answers since are left out then. Its texts must be the same.
-
-    Returns:
-        The negatives table, with positions `query` and `document` in place of ids.
-
-    Raises:
-        RunError: Nothing is there, mining was interrupted, an id is not of this dataset, or its texts or labels are not
-            those that were mined.
     """
     check_data(path, dataset, allow_other_data=allow_other_data)
     mined = read_mined(path, dataset)
@@ -120,17 +96,7 @@ def read_table(path: Path) -> pl.DataFrame:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turn what polars says of damaged Parquet into a RunError.
-
-    Args:
-        path: What the block reads.
-
-    Yields:
-        Nothing.
-
-    Raises:
-        RunError: The block met a file that is no Parquet, or parts that do not fit together.
-    """
+    """Turn what polars says of damaged Parquet into a RunError."""
     try:
         yield
     except pl.exceptions.PolarsError as error:

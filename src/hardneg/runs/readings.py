@@ -18,13 +18,7 @@ _FILE = "readings.json"
 
 
 def write_readings(folder: Path, dataset: Dataset, plan: Plan) -> None:
-    """Look at how each dense source of a plan reads a dataset, and keep it; nothing is written without such a source.
-
-    Args:
-        folder: What was mined into.
-        dataset: The texts.
-        plan: The sources, and whose queries they are asked for.
-    """
+    """Look at how each dense source of a plan reads a dataset, and keep it; without such a source write nothing."""
     kept = {}
     for source in plan.sources:
         if isinstance(source, Dense):

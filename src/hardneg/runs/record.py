@@ -32,17 +32,7 @@ _KEPT = 50  # finished tasks
 
 @dataclass(frozen=True)
 class TaskState:
-    """How far a task is.
-
-    Args:
-        name: What is being done, for people.
-        unit: What is counted.
-        total: Units in all, or None if not known.
-        done: Units done.
-        rate: Units a second over the last minute; None if not known.
-        started: Seconds since 1970.
-        ended: The same; None while it runs.
-    """
+    """How far a task is."""
 
     name: str
     unit: str
@@ -55,19 +45,7 @@ class TaskState:
 
 @dataclass(frozen=True)
 class Record:
-    """What a command is doing, or did.
-
-    Args:
-        command: Its name.
-        dataset: The dataset that it works on, or that an earlier command in the folder did, as far as they said so.
-        state: `running`, `finished`, `interrupted` (also if it was killed), or `failed`.
-        problem: The error that ended it, if one did.
-        pid: Its process.
-        started: Seconds since 1970.
-        updated: When this was written.
-        tasks: Its tasks, in the order in which they were begun, the earliest of many left out.
-        layout: What was said of the dataset's layout, and whether its bad rows are skipped.
-    """
+    """What a command is doing, or did."""
 
     command: str
     dataset: str | None
@@ -81,14 +59,7 @@ class Record:
 
 
 def read_record(folder: Path) -> Record | None:
-    """Read what the last command in a folder is doing; None if no command wrote it down.
-
-    Args:
-        folder: Folder of a run.
-
-    Returns:
-        The record. One that says `running` while nobody holds its lock was killed: it is `interrupted`.
-    """
+    """Read what the last command in a folder is doing; None if no command wrote it down."""
     try:
         told = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
         tasks = tuple(TaskState(**task) for task in told.pop("tasks"))

@@ -12,18 +12,7 @@ _WAY_OUT = "name another folder with -o, or delete this one to begin anew"
 
 
 def read_state(path: Path, *, keys: tuple[str, ...]) -> dict[str, Any]:
-    """Read a JSON object that a run wrote.
-
-    Args:
-        path: The file.
-        keys: What it must hold.
-
-    Returns:
-        The object; empty if there is no such file.
-
-    Raises:
-        RunError: The file is damaged, or something else wrote it.
-    """
+    """Read a JSON object that a run wrote."""
     if not path.exists():
         return {}
     try:

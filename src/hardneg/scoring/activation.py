@@ -11,16 +11,8 @@ Activation = Literal["sigmoid", "identity"]
 def activate(output: Float32[np.ndarray, " pairs"], activation: Activation) -> Float32[np.ndarray, " pairs"]:
     """Turn outputs into scores, one by one: vectorised exponentials may round by a value's place in the array.
 
-    Args:
-        output: What the model gave for each pair.
-        activation: "sigmoid" for numbers between 0 and 1, "identity" for the outputs themselves.
-
-    Returns:
-        The scores.
-
-    Example:
-        >>> activate(np.array([0.0, 2.0], dtype=np.float32), "sigmoid")
-        array([0.5      , 0.8807971], dtype=float32)
+    >>> activate(np.array([0.0, 2.0], dtype=np.float32), "sigmoid")
+    array([0.5      , 0.8807971], dtype=float32)
     """
     if activation == "identity":
         return output

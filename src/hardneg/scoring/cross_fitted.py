@@ -92,17 +92,7 @@ class CrossFittedTeacher:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """Read `teacher.json` of a finished teacher.
-
-    Args:
-        path: The folder of `hardneg teacher train`.
-
-    Returns:
-        What training recorded.
-
-    Raises:
-        ModelError: The folder holds no teacher, or one that is not finished.
-    """
+    """Read `teacher.json` of a finished teacher."""
     file = path / "teacher.json"
     if not file.exists():
         raise ModelError(

@@ -37,18 +37,6 @@ def assign_folds(
     Without a group column a query's fold depends on its normalised text, the seed and the number of folds alone:
     not on the order of the queries, nor on the other queries. With one, queries that share a text or a group, also by
     way of others, stay together, and the smallest text hash among them decides.
-
-    Args:
-        dataset: Its queries.
-        n_folds: At least 1.
-        seed: Another seed deals otherwise.
-        group: Column of queries whose equal values stay together; a null belongs to no group.
-
-    Returns:
-        A fold from 0 for each query.
-
-    Raises:
-        DatasetError: Queries have no such column.
     """
     keys = text_keys(dataset.query_texts)
     together = dataset.query_text_group if group is None else _connected(dataset, _groups(dataset, group))
@@ -59,12 +47,7 @@ def assign_folds(
 
 @dataclass(frozen=True, eq=False)
 class FoldTable:
-    """The folds of the queries that some models were trained on.
-
-    Args:
-        rows: Columns `text` (key of the normalised text), `group` (text, null for none) and `fold`.
-        group: Column of queries that `group` was taken from, or None.
-    """
+    """The folds of the queries that some models were trained on."""
 
     rows: pl.DataFrame
     group: str | None = None
@@ -82,20 +65,7 @@ class FoldTable:
         return cls(_keyed(dataset, queries, group).with_columns(fold=pl.Series(fold)).unique().sort(pl.all()), group)
 
     def of(self, dataset: Dataset, query: Int32[np.ndarray, " rows"]) -> Int32[np.ndarray, " rows"]:
-        """Look up the fold of queries of any dataset.
-
-        Args:
-            dataset: Where the queries are.
-            query: Their positions; may repeat.
-
-        Returns:
-            The fold whose queries include the text or the group of each query; -1 where none does.
-
-        Raises:
-            RunError: A query has its text in one fold and its group in another, so that each model was trained on
-                one of the two.
-            DatasetError: Queries of the dataset have no such column.
-        """
+        """Look up the fold of queries of any dataset."""
         distinct, row = np.unique(query, return_inverse=True)
         found = _keyed(dataset, distinct.astype(np.int32), self.group)
         for column in ("text", "group"):

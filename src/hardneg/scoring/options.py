@@ -9,17 +9,7 @@ _LEAST_TOKENS = 4  # up to three of them mark where texts begin and end
 
 
 def check_model_options(*, kind: str, max_tokens: int | None, precision: str, truncate_dim: int | None = None) -> None:
-    """Make sure that a model can be loaded with these options.
-
-    Args:
-        kind: Whose options they are, for messages ("cross_encoder").
-        max_tokens: Where texts are cut, or None.
-        precision: Name of a number format.
-        truncate_dim: To how many dimensions vectors are cut, or None.
-
-    Raises:
-        RecipeError: A value is out of range.
-    """
+    """Make sure that a model can be loaded with these options."""
     if max_tokens is not None and max_tokens < _LEAST_TOKENS:
         raise RecipeError(f"{kind}: max_tokens is {max_tokens}; set it to {_LEAST_TOKENS} or more")
     if truncate_dim is not None and truncate_dim < 1:

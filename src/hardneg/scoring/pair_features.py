@@ -20,16 +20,7 @@ _NO_LIMIT = 1 << 40
 
 @dataclass(frozen=True, eq=False)
 class PairFeatures:
-    """Model input of some pairs.
-
-    Args:
-        tensors: What the tokenizer gave, each `[pairs, tokens]`, padded on one side to the longest pair.
-        padding: What each tensor is padded with.
-        extra: Values that hold for the whole batch.
-        n_tokens: Tokens of each pair, padding not counted.
-        limit: Tokens that the model can take; nothing is padded beyond it.
-        left: Whether padding stands on the left.
-    """
+    """Model input of some pairs."""
 
     tensors: dict[str, torch.Tensor]
     padding: dict[str, int]
@@ -39,15 +30,7 @@ class PairFeatures:
     left: bool
 
     def batches(self, max_tokens: int) -> Iterator[tuple[Int64[np.ndarray, " chosen"], dict[str, Any]]]:
-        """Cut the pairs into batches, the widest first.
-
-        Args:
-            max_tokens: Bound on rows × width of a batch, as far as 16 rows leave one.
-
-        Yields:
-            Row numbers of some pairs of one width, and a batch that begins with them; where they do not fill
-            it, they are repeated.
-        """
+        """Cut the pairs into batches, the widest first."""
         width = np.maximum(np.minimum(-(-self.n_tokens // _STEP) * _STEP, self.limit), self.n_tokens)
         for each in np.unique(width)[::-1]:
             rows = np.flatnonzero(width == each)
@@ -71,30 +54,14 @@ class PairFeatures:
 def n_rows(width: int, max_tokens: int) -> int:
     """Give the rows of a batch: 16 times the largest power of two that keeps within the bound.
 
-    Args:
-        width: Tokens of a row.
-        max_tokens: Bound on rows × width.
-
-    Returns:
-        The rows, at least 16.
-
-    Example:
-        >>> [n_rows(width, 4096) for width in (16, 96, 128, 512)]
-        [256, 32, 32, 16]
+    >>> [n_rows(width, 4096) for width in (16, 96, 128, 512)]
+    [256, 32, 32, 16]
     """
     return int(_STEP << (max(1, max_tokens // (_STEP * width)).bit_length() - 1))
 
 
 def tokenise_pairs(model: CrossEncoder, pairs: list[tuple[str, str]]) -> PairFeatures | None:
-    """Turn pairs into model input.
-
-    Args:
-        model: The model whose tokenizer is used, cut at its maximum length.
-        pairs: At least one query and document.
-
-    Returns:
-        The features, or None if the model's input is not one padded row a pair.
-    """
+    """Turn pairs into model input."""
     prompt = model.prompts.get(model.default_prompt_name) if model.default_prompt_name else None
     raw = model.preprocess(pairs, prompt=prompt or None)
     tensors = {k: v for k, v in raw.items() if isinstance(v, torch.Tensor) and v.shape[:1] == (len(pairs),)}

@@ -28,13 +28,7 @@ _SLICE = 4_096  # pairs whose tokens are held at a time
 
 @dataclass(frozen=True, eq=False)
 class PairModel:
-    """A cross-encoder with one label, ready to score.
-
-    Args:
-        model: The model, already on its device and in the precision that `precision` names.
-        precision: "bf16" or "fp32", part of the fingerprint.
-        activation: What its output goes through.
-    """
+    """A cross-encoder with one label, ready to score."""
 
     model: CrossEncoder = field(repr=False)
     precision: str
@@ -46,18 +40,7 @@ class PairModel:
         return f"{fingerprint(self.model)}-{self.precision}-{self.activation}"
 
     def score(self, queries: list[str], documents: list[str]) -> Float32[np.ndarray, " pairs"]:
-        """Score pairs of texts, batched by length over all of them.
-
-        Args:
-            queries: One query a pair.
-            documents: One document a pair.
-
-        Returns:
-            The scores in the order given; that of a pair has the same bits whatever it is scored with.
-
-        Raises:
-            ModelError: The model gave something that is not a finite number.
-        """
+        """Score pairs of texts, batched by length over all of them."""
         order = np.argsort([-len(a) - len(b) for a, b in zip(queries, documents, strict=True)], kind="stable")
         output = np.empty(len(order), dtype=np.float32)
         with torch.inference_mode(), task("scoring pairs", total=len(order), unit="pairs") as advance:
@@ -100,22 +83,7 @@ def load_pair_model(
     device: str | None = None,
     trust_remote_code: bool = False,
 ) -> PairModel:
-    """Load a cross-encoder; the last eight are kept in memory, for as long as their files do not change.
-
-    Args:
-        model: A Hub id, a folder, or `package:NAME/FOLDER`.
-        max_tokens: Longer pairs are cut there; None takes the model's own limit.
-        activation: "sigmoid" or "identity".
-        precision: "auto", "bf16" or "fp32".
-        device: "cpu", "cuda", …; None takes an accelerator if there is one.
-        trust_remote_code: Whether to run code that the model brings with it.
-
-    Returns:
-        The model; the same object for the same arguments while it is kept.
-
-    Raises:
-        ModelError: The model cannot be found or loaded, takes no texts that long, or does not give one score.
-    """
+    """Load a cross-encoder; the last eight are kept in memory, for as long as their files do not change."""
     place = resolve_model(model)
     return _load(
         place,
@@ -150,19 +118,7 @@ def _load(
 def as_pair_model(
     model: CrossEncoder, *, activation: Activation = "sigmoid", precision: Precision = "auto"
 ) -> PairModel:
-    """Make a scorer of texts of a cross-encoder in memory; a reduced precision is applied to the model itself.
-
-    Args:
-        model: The model.
-        activation: "sigmoid" or "identity".
-        precision: "auto" takes bfloat16 where the device has instructions for it.
-
-    Returns:
-        The scorer, around this same model set to evaluate.
-
-    Raises:
-        ModelError: The model has several labels.
-    """
+    """Make a scorer of texts of a cross-encoder in memory; a reduced precision is applied to the model itself."""
     if model.num_labels != 1:
         raise ModelError(
             f"the cross-encoder has {model.num_labels} labels, but a teacher gives one score; name one with one label"

@@ -12,24 +12,13 @@ _WAIT_S = 60.0
 
 
 class ScoreFile:
-    """An SQLite file of scores, safe against being killed and shared by several processes.
-
-    Args:
-        connection: To a database with the table of scores.
-    """
+    """An SQLite file of scores, safe against being killed and shared by several processes."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def read(self, keys: list[bytes]) -> dict[bytes, float]:
-        """Look scores up.
-
-        Args:
-            keys: Digests of pairs, without repeats.
-
-        Returns:
-            The scores of those that are there.
-        """
+        """Look scores up."""
         found: dict[bytes, float] = {}
         for start in range(0, len(keys), _ASKED):
             part = keys[start : start + _ASKED]
@@ -45,17 +34,7 @@ class ScoreFile:
 
 @contextmanager
 def score_file(path: Path) -> Iterator[ScoreFile]:
-    """Open a file of scores; it is made if missing.
-
-    Args:
-        path: The file.
-
-    Yields:
-        The scores in it.
-
-    Raises:
-        RunError: It is damaged, locked by another process for a minute, or the disk is full.
-    """
+    """Open a file of scores; it is made if missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         connection = sqlite3.connect(path, timeout=_WAIT_S)

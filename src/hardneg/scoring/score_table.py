@@ -11,21 +11,7 @@ from hardneg.scoring.store import stored_scores
 
 
 def score_table(scorer: Scorer, dataset: Dataset, pairs: pl.DataFrame) -> pl.DataFrame:
-    """Score pairs in one pass, longest first over all queries, or take their scores from the store.
-
-    Args:
-        scorer: Scores pairs.
-        dataset: Where the texts are.
-        pairs: Columns `query` and `document` (positions).
-
-    Returns:
-        The pairs with `teacher`, the scorer's name; `score`; and `squashed`, whether the scores lie between 0 and 1 by
-        their nature.
-
-    Raises:
-        RecipeError: The scorer gave something else than one finite number a pair.
-        RunError: The store cannot be read or written.
-    """
+    """Score pairs in one pass, longest first over all queries, or take their scores from the store."""
     score = stored_scores(scorer, dataset, pairs["query"].to_numpy(), pairs["document"].to_numpy())
     return pairs.select(
         pl.col("query", "document").cast(pl.Int32),
@@ -36,28 +22,13 @@ def score_table(scorer: Scorer, dataset: Dataset, pairs: pl.DataFrame) -> pl.Dat
 
 
 def is_squashed(scorer: Scorer, score: Float32[np.ndarray, " pairs"]) -> bool:
-    """Say whether a scorer's scores lie between 0 and 1 by their nature, as after a sigmoid.
-
-    Args:
-        scorer: As far as it tells (`known_squashed`).
-        score: What it gave, which tells where the scorer does not.
-
-    Returns:
-        `True` for squashed scores, `False` for raw ones.
-    """
+    """Say whether a scorer's scores lie between 0 and 1 by their nature, as after a sigmoid."""
     known = known_squashed(scorer)
     return bool(((score >= 0) & (score <= 1)).all()) if known is None else known
 
 
 def known_squashed(scorer: Scorer) -> bool | None:
-    """Say what is known of the scale of a scorer before it has scored anything.
-
-    Args:
-        scorer: By its `squashed`, by its `activation` if it has one; products of vectors are raw.
-
-    Returns:
-        `True` for scores between 0 and 1, `False` for raw ones, None if only the scores can tell.
-    """
+    """Say what is known of the scale of a scorer before it has scored anything."""
     said = getattr(scorer, "squashed", None)
     if isinstance(said, bool):
         return said

@@ -31,17 +31,7 @@ def vector_scores(
     query: Int32[np.ndarray, " rows"],
     document: Int32[np.ndarray, " rows"],
 ) -> Float32[np.ndarray, " rows"]:
-    """Score pairs by the dot product of their vectors.
-
-    Args:
-        encoder: Turns texts into vectors.
-        dataset: Where the texts are.
-        query: Positions of queries.
-        document: Positions of documents, one for each query.
-
-    Returns:
-        A score for each pair.
-    """
+    """Score pairs by the dot product of their vectors."""
     from hardneg.search.exact import pair_scores
 
     distinct, which = np.unique(query, return_inverse=True)

@@ -14,29 +14,14 @@ _MUCH = 0.05
 
 
 def weak_teachers(judges: Iterable[object]) -> list[Finding]:
-    """Look up how well teachers re-ranked held-out queries, where `hardneg teacher train` measured it.
-
-    Args:
-        judges: Scorers, or filters that have one.
-
-    Returns:
-        HN041 for each teacher that put documents in a worse order than the first stage that had found them.
-    """
+    """Look up how well teachers re-ranked held-out queries, where `hardneg teacher train` measured it."""
     scorers = [getattr(each, "scorer", each) for each in judges]
     places = dict.fromkeys(Path(each.path) for each in scorers if isinstance(each, CrossFittedTeacher))
     return [found for place in places if (found := weak_teacher(place, _evaluation(place))) is not None]
 
 
 def weak_teacher(place: Path, evaluation: dict[str, Any] | None) -> Finding | None:
-    """HN041: the teacher's order is worse than the first stage's.
-
-    Args:
-        place: Folder of the teacher.
-        evaluation: What `evaluation.json` in it holds; None if it was not measured.
-
-    Returns:
-        The finding, or None.
-    """
+    """HN041: the teacher's order is worse than the first stage's."""
     gain = (evaluation or {}).get("gain", {}).get(_MEASURE)
     if evaluation is None or gain is None or not (gain["high"] < 0 or gain["difference"] <= -_MUCH):
         return None

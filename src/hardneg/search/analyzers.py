@@ -29,18 +29,7 @@ _CASE_CHANGE = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 @dataclass(frozen=True)
 class Analyzer:
-    """A way to cut texts into terms: `pattern` finds words, the rest says what becomes of a word.
-
-    Args:
-        name: Name in recipes.
-        pattern: Regular expression of a word, in the common subset of Python's and Rust's syntax.
-        keeps_references: Keep section numbers with those of the sections around them, and defined terms (capitalised
-            words in a row) as one term beside their words; `pattern` must find them.
-        splits_identifiers: Cut `parseHTTPReply2` and `parse_http_reply_2` into parse, http, reply, 2, and
-            keep the identifier itself, in lower case, as a further term.
-        stemmer: Snowball language, or None for terms as they stand.
-        stop_words: Lower-case words that are left out.
-    """
+    """A way to cut texts into terms: `pattern` finds words, the rest says what becomes of a word."""
 
     name: str
     pattern: str = _WORD
@@ -84,15 +73,8 @@ class Analyzer:
 def identifier_parts(word: str) -> list[str]:
     """Cut an identifier where case, digits or underscores change; a word without such is one part.
 
-    Args:
-        word: A word without white space.
-
-    Returns:
-        The parts in order, in their own case; underscores are dropped.
-
-    Example:
-        >>> identifier_parts("parseHTTPReply_v2")
-        ['parse', 'HTTP', 'Reply', 'v', '2']
+    >>> identifier_parts("parseHTTPReply_v2")
+    ['parse', 'HTTP', 'Reply', 'v', '2']
     """
     runs = _LETTERS_OR_DIGITS.findall(word)
     return [part for run in runs for part in _CASE_CHANGE.split(run)] or [word]
@@ -115,17 +97,7 @@ ANALYZERS = {
 
 
 def analyzer(name: str) -> Analyzer:
-    """Look up an analyzer: one of `ANALYZERS`, or a Snowball language ("german", "finnish", …).
-
-    Args:
-        name: Name of the analyzer.
-
-    Returns:
-        The analyzer.
-
-    Raises:
-        RecipeError: There is no such analyzer.
-    """
+    """Look up an analyzer: one of `ANALYZERS`, or a Snowball language ("german", "finnish", …)."""
     import Stemmer
 
     if name in ANALYZERS:

@@ -24,11 +24,6 @@ class BM25Index:
     of `count in query * idf * tf / (tf + k1 * (1 - b + b * length / average length))` with
     `idf = ln(1 + (documents - df + 0.5) / (df + 0.5))`.
 
-    Args:
-        analyzer: How texts were cut into terms.
-        vocabulary: Number of each term.
-        postings: The documents of each term.
-
     References:
         Robertson and Zaragoza (2009), "The Probabilistic Relevance Framework: BM25 and Beyond"; the variant
         is Lucene's since version 8, see Kamphuis et al. (2020), "Which BM25 Do You Mean?".
@@ -40,20 +35,7 @@ class BM25Index:
 
     @classmethod
     def build(cls, texts: pl.Series, analyzer: Analyzer, *, k1: float = 1.5, b: float = 0.75) -> "BM25Index":
-        """Index documents.
-
-        Args:
-            texts: Text of each document; null counts as empty.
-            analyzer: How to cut texts into terms.
-            k1: How slowly repeated terms stop counting, from 0 (one occurrence counts as much as many).
-            b: How much long documents are held back, in [0, 1].
-
-        Returns:
-            The index, ready to be searched.
-
-        Raises:
-            ValueError: `k1` or `b` is out of range.
-        """
+        """Index documents."""
         if not (k1 >= 0 and 0 <= b <= 1):
             raise ValueError(f"k1 must be at least 0 and b within [0, 1], not {k1} and {b}")
         vocabulary: dict[str, int] = {}
@@ -64,19 +46,7 @@ class BM25Index:
     def search(
         self, texts: list[str], depth: int
     ) -> tuple[Int32[np.ndarray, "queries depth"], Float32[np.ndarray, "queries depth"]]:
-        """Find the best documents for queries.
-
-        Args:
-            texts: The queries.
-            depth: Documents to return for each query, at least 1.
-
-        Returns:
-            Documents by position, the best first, equal scores by position, and the scores. Documents that
-            share no term with the query are not returned: places left over hold -1 and score 0.
-
-        Raises:
-            ValueError: `depth` is below 1.
-        """
+        """Find the best documents for queries."""
         if depth < 1:
             raise ValueError(f"depth must be at least 1, not {depth}")
         queries = self._query_terms(texts)
@@ -103,16 +73,7 @@ class BM25Index:
         query_index: Integer[np.ndarray, " rows"],
         document: Integer[np.ndarray, " rows"],
     ) -> Float32[np.ndarray, " rows"]:
-        """Score pairs, to the bit as `search` scores them; 0 where no term is shared.
-
-        Args:
-            query_texts: The queries.
-            query_index: For each row, which of `query_texts`.
-            document: For each row, the position of the document.
-
-        Returns:
-            The score of each row.
-        """
+        """Score pairs, to the bit as `search` scores them; 0 where no term is shared."""
         queries = self._query_terms(query_texts)
         score = np.empty(len(document), np.float32)
         query, wanted = frozen(query_index.astype(np.int64)), frozen(document.astype(np.int32))

@@ -34,21 +34,6 @@ def exact_topk(
     Besides the result, memory holds one block of documents in the format they are multiplied in, a block of scores
     for each thread, and a few times `depth` entries for each query of a block, whatever the number of queries and
     documents. The result depends neither on the blocks nor on the format.
-
-    Args:
-        queries: One vector a query.
-        documents: One vector a document; may be a memory map.
-        depth: Documents to return for each query, at least 1.
-        query_block: Queries searched for at a time, at least 1.
-        document_block: Documents read and rounded at a time, at least 1; None takes about 2^24 numbers.
-
-    Returns:
-        Documents by position and their scores, the best first, `min(depth, documents)` for each query.
-        They are ordered by the float64 score, equal ones by position; scores are then rounded to float32.
-
-    Raises:
-        ModelError: A vector is not finite, the dimensions differ, or a product would exceed float32.
-        ValueError: `depth` or a block size is below 1.
     """
     if document_block is None:
         document_block = max(1, _SLAB // (TILE_DOCUMENTS * max(queries.shape[1], 1))) * TILE_DOCUMENTS
@@ -77,20 +62,7 @@ def pair_scores(
     query: Integer[np.ndarray, " rows"],
     document: Integer[np.ndarray, " rows"],
 ) -> Float32[np.ndarray, " rows"]:
-    """Score pairs of a query and a document, to the bit as `exact_topk` scores them.
-
-    Args:
-        query_vectors: One vector a query.
-        document_vectors: One vector a document; may be a memory map.
-        query: Rows of `query_vectors`.
-        document: Rows of `document_vectors`, one for each of `query`.
-
-    Returns:
-        The score of each pair.
-
-    Raises:
-        ModelError: A vector that is asked for is not finite, or the dimensions differ.
-    """
+    """Score pairs of a query and a document, to the bit as `exact_topk` scores them."""
     _check_dimensions(query_vectors, document_vectors)
     score = np.empty(len(query), np.float32)
     towers = Towers(frozen(query_vectors), frozen(document_vectors))

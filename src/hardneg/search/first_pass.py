@@ -48,21 +48,6 @@ def search_block(
     The bound on the rounding rests on sums in float32. Each true score is held against it, and should a machine
     round otherwise, float32 products take the place of its own. They also search again, from nothing, for queries
     whose guessed level was too high.
-
-    Args:
-        towers: The vectors.
-        format_: What to multiply in.
-        depth: Documents to return, at most as many as there are.
-        document_block: Documents rounded at a time.
-        advance: Called with the number of pairs done.
-        first: Number of the first query in messages.
-        guess: Whether to start from a level guessed from a sample.
-
-    Returns:
-        Documents by position and their scores, the best first.
-
-    Raises:
-        ModelError: A vector is not finite, or a product would exceed float32.
     """
     n_queries, capacity = len(towers.queries), 4 * depth + 64
     places = -(-n_queries // CHUNK) * CHUNK  # what is left over finds nothing
@@ -166,13 +151,6 @@ def _unseen(_n: int) -> None:
 
 def rounding_bound(dim: int, length: Float64[np.ndarray, "*shape"]) -> Float64[np.ndarray, "*shape"]:
     """Bound how far a float32 dot product is from the true one, for any order of summation.
-
-    Args:
-        dim: Number of products that are added.
-        length: Product of the two vectors' lengths.
-
-    Returns:
-        The largest possible difference.
 
     References:
         Higham (2002), "Accuracy and Stability of Numerical Algorithms", section 3.1; the last term covers

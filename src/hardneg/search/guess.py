@@ -22,12 +22,6 @@ def sample(n_documents: int) -> Int64[np.ndarray, " rows"]:
     """Choose one document of each `SHARE` that follow each other.
 
     Which of them is left to chance, so that no order of the documents can mislead; results do not depend on it.
-
-    Args:
-        n_documents: How many there are.
-
-    Returns:
-        Positions in rising order.
     """
     first = np.arange(0, n_documents - SHARE + 1, SHARE)
     return first + np.random.default_rng(0).integers(0, SHARE, len(first))
@@ -39,12 +33,6 @@ def rank_in_sample(depth: int) -> int:
     If fewer reach it, the sample holds so many of the best, each of which is in it with a chance of one in `SHARE`.
     Four standard deviations more than expected, and three for the long tail of small numbers, leave less than one
     query in 50,000.
-
-    Args:
-        depth: Documents that are wanted of all.
-
-    Returns:
-        A rank from 1.
     """
     expected = depth / SHARE
     return min(depth, math.ceil(expected + 4 * math.sqrt(expected) + 3))
@@ -62,11 +50,6 @@ def raise_peaks(
     """Note the highest scores of each group; document `i` of the sample belongs to group `i % groups`.
 
     The best of the groups are nearly the best of the sample, and maxima are taken of many scores at a time.
-
-    Args:
-        score: The bits of rounded scores.
-        place: Where they belong.
-        peaks: Highest scores so far, as integers in order.
     """
     n_documents, n_queries = score.shape
     turned = np.int64(0x7FFFFFFF) >> place.shift

@@ -96,18 +96,10 @@ def is_section_number(word: str) -> bool:
 def number_levels(word: str) -> list[str]:
     """Give a section number and those of the sections around it that have two levels or more.
 
-    Args:
-        word: A section number.
-
-    Returns:
-        The number and what encloses it, the narrowest first; `.(a)` and `(a)` are the same level. The last one has
-        two levels, or one if a bracket follows it.
-
-    Example:
-        >>> number_levels("10.2.1.(3)(a)")
-        ['10.2.1(3)(a)', '10.2.1(3)', '10.2.1', '10.2']
-        >>> number_levels("12(b)")
-        ['12(b)', '12']
+    >>> number_levels("10.2.1.(3)(a)")
+    ['10.2.1(3)(a)', '10.2.1(3)', '10.2.1', '10.2']
+    >>> number_levels("12(b)")
+    ['12(b)', '12']
     """
     levels = [level.replace(".(", "(") for level in _LEVEL.findall(word)]
     least = 1 if levels[1].startswith("(") else 2
@@ -117,15 +109,8 @@ def number_levels(word: str) -> list[str]:
 def term_words(text: str) -> list[str]:
     """Give the words of a defined term, without what only begins a sentence.
 
-    Args:
-        text: Capitalised words, as the pattern finds them.
-
-    Returns:
-        The words in their own case; a single one is no term.
-
-    Example:
-        >>> term_words("Where the Fund Manager")
-        ['Fund', 'Manager']
+    >>> term_words("Where the Fund Manager")
+    ['Fund', 'Manager']
     """
     words = _LETTERS.findall(text)
     first = next((at for at, word in enumerate(words) if word.lower() not in _OPENERS), len(words))
@@ -137,15 +122,8 @@ def defined_terms(text: str) -> list[str]:
 
     Headings in which every word has a capital look like terms too.
 
-    Args:
-        text: Any text.
-
-    Returns:
-        The terms in alphabetical order, each once.
-
-    Example:
-        >>> defined_terms("An Authorised Person must tell the Fund Managers or other Authorised Persons.")
-        ['authorised person', 'fund manager']
+    >>> defined_terms("An Authorised Person must tell the Fund Managers or other Authorised Persons.")
+    ['authorised person', 'fund manager']
     """
     found = {" ".join(words).lower() for words in map(term_words, _FIND_TERM.findall(text)) if len(words) > 1}
     return sorted({term[:-1] if re.search(r"[^su]s$", term) else term for term in found})
@@ -154,15 +132,8 @@ def defined_terms(text: str) -> list[str]:
 def section_path(number: str) -> list[str]:
     """List a section and what encloses it, the widest first.
 
-    Args:
-        number: A section number, perhaps with the part and chapter before it.
-
-    Returns:
-        One text for each level; points and spaces that carry no meaning are left out.
-
-    Example:
-        >>> section_path("Part 2.Chapter 1.5A.(3)")
-        ['Part 2', 'Part 2.Chapter 1', 'Part 2.Chapter 1.5A', 'Part 2.Chapter 1.5A(3)']
+    >>> section_path("Part 2.Chapter 1.5A.(3)")
+    ['Part 2', 'Part 2.Chapter 1', 'Part 2.Chapter 1.5A', 'Part 2.Chapter 1.5A(3)']
     """
     levels = [level.strip() for level in _PATH_LEVEL.findall(number) if level.strip()]
     path: list[str] = []
@@ -175,14 +146,7 @@ def section_path(number: str) -> list[str]:
 def rule_of(path: list[str]) -> str:
     """Give the rule that a section belongs to: its number without the paragraphs in brackets.
 
-    Args:
-        path: As `section_path` gives it.
-
-    Returns:
-        The narrowest level that is no paragraph; the widest if all are.
-
-    Example:
-        >>> rule_of(["9", "9.5", "9.5(c)", "9.5(c)(i)"])
-        '9.5'
+    >>> rule_of(["9", "9.5", "9.5(c)", "9.5(c)(i)"])
+    '9.5'
     """
     return next((level for level in reversed(path) if not level.endswith(")")), path[0])

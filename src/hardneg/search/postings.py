@@ -11,17 +11,7 @@ from hardneg.search.terms import Terms
 
 
 def build_postings(slices: Iterable[Terms], vocabulary: dict[str, int], *, k1: float, b: float) -> Postings:
-    """Turn the terms of documents into postings.
-
-    Args:
-        slices: The terms of all documents, in order; read once.
-        vocabulary: Number of each term; complete when `slices` is exhausted.
-        k1: See `BM25Index.build`.
-        b: See `BM25Index.build`.
-
-    Returns:
-        The inverted index.
-    """
+    """Turn the terms of documents into postings."""
     counted = [count(terms.term, terms.text, terms.n_texts, len(vocabulary)) for terms in slices]
     df = np.zeros(len(vocabulary), np.int64)
     for counts in counted:

@@ -20,13 +20,7 @@ _WORTH_TORCH = 10**11  # products below which loading torch takes longer than mu
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """Vectors of one side as they are multiplied.
-
-    Args:
-        values: One row a vector, in the format.
-        length: Euclidean length of each vector, before it was rounded.
-        lost: Euclidean length of what rounding took from each.
-    """
+    """Vectors of one side as they are multiplied."""
 
     values: Any
     length: Float64[np.ndarray, " rows"]
@@ -110,14 +104,7 @@ class Brain:
 
 
 def fastest(n_products: int) -> Format:
-    """Choose the format in which this machine multiplies fastest.
-
-    Args:
-        n_products: How many pairs times dimensions there are to multiply; few are not worth loading torch for.
-
-    Returns:
-        The format; results do not depend on it.
-    """
+    """Choose the format in which this machine multiplies fastest."""
     import importlib.util
     import sys
 

@@ -12,14 +12,6 @@ def dot(a: Float32[np.ndarray, " dim"], b: Float32[np.ndarray, " dim"], room: Fl
 
     The product of two float32 numbers is exact in float64, so only the additions round, in this one order, and each
     number takes part in few of them.
-
-    Args:
-        a: One vector.
-        b: The other.
-        room: Holds the products; what it held before is lost.
-
-    Returns:
-        The sum of the products; 0 if there are none.
     """
     n = len(a)
     for i in range(n):

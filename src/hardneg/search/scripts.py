@@ -30,19 +30,12 @@ def settled(texts: pl.Series) -> pl.Series:
     vowel sign, stays with its letter. Korean has spaces, but its words carry endings: each two syllables are
     given after the word itself. ASCII is handed back as it is, and so are texts with nothing of either kind.
 
-    Args:
-        texts: The texts, without nulls.
-
-    Returns:
-        The texts; those of English and the like are unchanged but for NFKC.
-
     References:
         Letters and bigrams for Chinese: Nie, Gao, Zhang and Zhou (2000), "On the use of words and n-grams for Chinese
         information retrieval"; for Korean: Lee and Ahn (1996), "Using n-grams for Korean text retrieval".
 
-    Example:
-        >>> settled(pl.Series(["reset a router", "ﬁne", "重置router", "라우터 값"])).to_list()
-        ['reset a router', 'fine', ' 重 重置 置 router', ' 라우터 라우 우터   값 ']
+    >>> settled(pl.Series(["reset a router", "ﬁne", "重置router", "라우터 값"])).to_list()
+    ['reset a router', 'fine', ' 重 重置 置 router', ' 라우터 라우 우터   값 ']
     """
     foreign = (texts.str.len_bytes() > texts.str.len_chars()).arg_true()
     if foreign.is_empty():
@@ -130,16 +123,7 @@ def kinds_in(
 def letters_apart(
     utf8: UInt8[np.ndarray, " bytes"], kinds: UInt8[np.ndarray, " points"], stop: Int64[np.ndarray, " texts"]
 ) -> tuple[UInt8[np.ndarray, " room"], Int64[np.ndarray, " texts"]]:
-    """Write texts anew with the letters and syllables of unspaced scripts as words of one and two.
-
-    Args:
-        utf8: The texts, one after the other.
-        kinds: The kind of each code point.
-        stop: Where each text ends.
-
-    Returns:
-        The new texts, one after the other, and where each of them ends.
-    """
+    """Write texts anew with the letters and syllables of unspaced scripts as words of one and two."""
     room = np.empty(_ROOM * len(utf8) + 2 * len(stop), np.uint8)
     ends = np.empty(len(stop), np.int64)
     to = at = 0

@@ -32,14 +32,6 @@ def best_of(towers: Towers, survivors: Survivors, place: Place) -> Best:
     """Find the best of what is left by their true scores, equal ones by position.
 
     Pairs are scored in the order of the documents, since memory is read several times faster in its own order.
-
-    Args:
-        towers: The vectors.
-        survivors: What is left; those that are surely not among the best are forgotten here.
-        place: How many are wanted.
-
-    Returns:
-        The best of each query.
     """
     n_queries = len(towers.queries)
     in_threads(n_queries, lambda part: _tighten_rows(place, towers, survivors, part))

@@ -20,13 +20,7 @@ _REMEMBERED = 1 << 20  # words, so that long work over ever new words stays with
 
 @dataclass(frozen=True)
 class Terms:
-    """The terms of consecutive texts, in the order in which they stand.
-
-    Args:
-        term: Number of each term; -1 for a term that the vocabulary lacks.
-        text: Which text it stands in, from 0; ascending.
-        n_texts: Number of texts, those without terms included.
-    """
+    """The terms of consecutive texts, in the order in which they stand."""
 
     term: Int32[np.ndarray, " terms"]
     text: Int64[np.ndarray, " terms"]
@@ -38,15 +32,6 @@ def number_terms(texts: pl.Series, analyzer: Analyzer, vocabulary: dict[str, int
 
     Words are found in threads that run ahead; only the distinct words of a slice become Python
     strings, and only those not met before are stemmed.
-
-    Args:
-        texts: The texts; null counts as empty.
-        analyzer: How to cut.
-        vocabulary: Number of each known term.
-        grow: Whether to give new terms the next numbers (in the order in which they first occur).
-
-    Yields:
-        The terms of each slice of texts.
     """
     slices = (texts.slice(start, _SLICE).fill_null("") for start in range(0, len(texts), _SLICE))
     remembered: dict[str, list[int]] = {}

@@ -19,13 +19,7 @@ _FNV_START, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 
 @dataclass(frozen=True)
 class Words:
-    """The words of some texts.
-
-    Args:
-        word: Each word in the order in which they stand, as a position in `distinct`.
-        per_text: How many of them each text has.
-        distinct: The different words, in the order in which they first occur.
-    """
+    """The words of some texts."""
 
     word: Int32[np.ndarray, " words"]
     per_text: Int64[np.ndarray, " texts"]
@@ -33,15 +27,7 @@ class Words:
 
 
 def cut(texts: pl.Series, pattern: str) -> Words:
-    """Find the words of texts.
-
-    Args:
-        texts: The texts, without nulls.
-        pattern: Regular expression of a word, in the common subset of Python's and Rust's syntax.
-
-    Returns:
-        The words, as the expression finds them one after the other.
-    """
+    """Find the words of texts."""
     return cut_runs(texts, RUNS[pattern]) if pattern in RUNS else cut_matches(texts, pattern)
 
 
@@ -56,15 +42,7 @@ def cut_matches(texts: pl.Series, pattern: str) -> Words:
 
 
 def cut_runs(texts: pl.Series, characters: tuple[str, ...]) -> Words:
-    """Find the longest runs of characters that one of several expressions matches.
-
-    Args:
-        texts: The texts, without nulls.
-        characters: Regular expressions that each match one character, no two of them the same one.
-
-    Returns:
-        The words.
-    """
+    """Find the longest runs of characters that one of several expressions matches."""
     data = texts.str.join("").cast(pl.Binary).item() if len(texts) else b""
     utf8 = np.frombuffer(data, np.uint8)
     highest = int(utf8.max()) if len(utf8) else 0
@@ -109,17 +87,7 @@ def kinds_of(utf8: UInt8[np.ndarray, " bytes"], kinds: UInt8[np.ndarray, " point
 def find_words(
     utf8: UInt8[np.ndarray, " bytes"], kind: UInt8[np.ndarray, " bytes"], stop: Int64[np.ndarray, " texts"]
 ) -> tuple[Int32[np.ndarray, " words"], Int64[np.ndarray, " texts"], Int64[np.ndarray, "distinct 3"]]:
-    """Find the words of texts that stand one after the other.
-
-    Args:
-        utf8: The texts.
-        kind: Of which kind of character each byte is a part; words are runs of one kind, and 0 stands between them.
-        stop: Where each text ends.
-
-    Returns:
-        Each word by number, how many there are in each text, and for each distinct word its code and where it first
-        begins and ends.
-    """
+    """Find the words of texts that stand one after the other."""
     word = np.empty(len(utf8), np.int32)
     per_text = np.zeros(len(stop), np.int64)
     slots = np.full(2 * _WORDS, -1, np.int32)

@@ -23,18 +23,6 @@ def candidates_of(source: Source, dataset: Dataset, block: Int32[np.ndarray, " q
     Known answers are those that no negative may be (`Dataset.is_answer`): labelled positives, their copies, and those
     of queries of the same text. Answers that rank before the last candidate stay in the table, and ranks stay as the
     source gave them.
-
-    Args:
-        source: Where candidates come from.
-        dataset: What to search.
-        block: Positions of the queries.
-        depth: Candidates for each query at most, at least 1.
-
-    Returns:
-        A retrieval table, see `Source.retrieve`, with up to `depth` rows a query that are no answers.
-
-    Raises:
-        RecipeError: The source returned something else than `Source` promises.
     """
     parts = []
     for queries, spare in _by_spare(dataset, block):

@@ -19,15 +19,7 @@ _kept: ContextVar[Path | None] = ContextVar("kept", default=None)
 
 @contextmanager
 def keeping_retrievals(folder: Path) -> Iterator[None]:
-    """Keep what sources find inside the block, and take from there what they found before.
-
-    Args:
-        folder: One Parquet file for each source, depth and block of queries. It does not see files that a source
-            reads but does not hash.
-
-    Yields:
-        Nothing.
-    """
+    """Keep what sources find inside the block, and take from there what they found before."""
     token = _kept.set(folder)
     try:
         yield
@@ -36,17 +28,7 @@ def keeping_retrievals(folder: Path) -> Iterator[None]:
 
 
 def retrieved(source: Source, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
-    """Ask a source, unless what it found for this block is kept.
-
-    Args:
-        source: Where candidates come from.
-        dataset: What to search.
-        block: Positions of the queries.
-        depth: Documents for each query at most.
-
-    Returns:
-        What `Source.retrieve` returns.
-    """
+    """Ask a source, unless what it found for this block is kept."""
     folder = _kept.get()
     if folder is None:
         return source.retrieve(dataset, block, depth)

@@ -72,14 +72,7 @@ def _fill_scores(rows: pl.DataFrame, scorer: Scorer, dataset: Dataset) -> pl.Dat
 
 
 def check_names(sources: Sequence[Source]) -> None:
-    """Make sure that there are sources and that their columns can be told apart.
-
-    Args:
-        sources: Where candidates come from.
-
-    Raises:
-        RecipeError: There is no source, a name is empty, or two sources share one.
-    """
+    """Make sure that there are sources and that their columns can be told apart."""
     if not sources:
         raise RecipeError("there is no source of candidates; name at least one, for instance bm25")
     for source in sources:

@@ -15,16 +15,7 @@ def retrieval_table(
     found: Int32[np.ndarray, "queries depth"],
     score: Float32[np.ndarray, "queries depth"] | None = None,
 ) -> pl.DataFrame:
-    """Turn a matrix of found documents into a table of rows.
-
-    Args:
-        query: Position of each query.
-        found: Documents of each query, the best first; -1 where none is left.
-        score: Their scores, or None if the source has no scores.
-
-    Returns:
-        Columns `query`, `document`, `rank`, `score`, sorted by query and rank.
-    """
+    """Turn a matrix of found documents into a table of rows."""
     order = np.argsort(query, kind="stable")
     query, found = query[order], found[order]
     row, place = np.nonzero(found >= 0)
@@ -40,21 +31,7 @@ def retrieval_table(
 def checked_retrieval(
     table: object, *, source: str, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int
 ) -> pl.DataFrame:
-    """Make sure that a source, perhaps somebody's own, returned what `Source.retrieve` promises.
-
-    Args:
-        table: What it returned.
-        source: Its name, for messages.
-        dataset: What it searched.
-        block: Positions of the queries that it was asked for.
-        depth: Documents that it was asked for, for each query.
-
-    Returns:
-        The table, its columns in the usual order.
-
-    Raises:
-        RecipeError: It is no such table; the message says what it lacks.
-    """
+    """Make sure that a source, perhaps somebody's own, returned what `Source.retrieve` promises."""
     wanted = ", ".join(f"{name} {dtype}" for name, dtype in RETRIEVAL_SCHEMA.items())
     if not isinstance(table, pl.DataFrame):
         raise RecipeError(f"source {source!r} returned a {type(table).__name__}; return a DataFrame with {wanted}")
@@ -90,14 +67,6 @@ def pair(dataset: Dataset) -> pl.Expr:
 
 
 def checked_name(name: str, *, kind: str) -> None:
-    """Make sure that columns can be called after a source.
-
-    Args:
-        name: The source's name.
-        kind: What it is, for messages.
-
-    Raises:
-        RecipeError: The name is empty.
-    """
+    """Make sure that columns can be called after a source."""
     if not name.strip():
         raise RecipeError(f"{kind}: name is empty; leave it out for {kind!r}, or give another")

@@ -18,14 +18,7 @@ _ROWS = 2_000_000  # pairs of documents looked at at a time; some 200 MB
 
 @dataclass(frozen=True, eq=False)
 class Kinship:
-    """Documents by the values that they share.
-
-    Args:
-        values: One row a document, one column a value: 1 where the document has it.
-        order: Where each document stands, NaN where unknown; None if only the sharing counts.
-        different: As `values`, for the column in which two documents must differ; None if there is none.
-        scores: Whether how much is shared tells documents apart.
-    """
+    """Documents by the values that they share."""
 
     values: sparse.csr_matrix
     order: Float64[np.ndarray, " documents"] | None
@@ -36,29 +29,12 @@ class Kinship:
     def of(
         cls, column: pl.Series, *, order: Float64[np.ndarray, " documents"] | None, different: pl.Series | None
     ) -> "Kinship":
-        """Collect the values of the documents.
-
-        Args:
-            column: The column to share, plain values or lists.
-            order: Where each document stands.
-            different: The column to differ in.
-
-        Returns:
-            The documents by their values.
-        """
+        """Collect the values of the documents."""
         other = None if different is None else incidence(different)
         return cls(incidence(column), order, other, scores=column.dtype.is_nested())
 
     def parts(self, query: Int32[np.ndarray, " pairs"], positive: Int32[np.ndarray, " pairs"]) -> Iterator[slice]:
-        """Cut pairs into parts of whole queries that fit the memory.
-
-        Args:
-            query: Query of each pair, ascending.
-            positive: Document of each pair.
-
-        Yields:
-            A run of pairs; a single query may be larger than the bound.
-        """
+        """Cut pairs into parts of whole queries that fit the memory."""
         n_holders = np.asarray(self.values.sum(axis=0)).ravel()
         size = np.concatenate([[0.0], np.cumsum(self.values[positive] @ n_holders)]) if len(positive) else np.zeros(1)
         ends = np.append(np.flatnonzero(np.diff(query)) + 1, len(query)) if len(query) else np.empty(0, dtype=np.int64)
@@ -77,17 +53,7 @@ class Kinship:
         known: PairSet,
         depth: int,
     ) -> pl.DataFrame:
-        """List the documents that are nearest to the positives of some queries.
-
-        Args:
-            query: Query of each pair.
-            positive: One of its positives.
-            known: The (query, document) pairs that are no candidates.
-            depth: Documents for each query at most.
-
-        Returns:
-            A retrieval table.
-        """
+        """List the documents that are nearest to the positives of some queries."""
         shared = (self.values[positive] @ self.values.T).tocoo()
         pair, document = shared.row, shared.col.astype(np.int32)
         of, counts = positive[pair], np.asarray(self.values.sum(axis=1)).ravel()
@@ -124,17 +90,8 @@ class Kinship:
 def order_values(column: pl.Series, *, within: pl.Series) -> Float64[np.ndarray, " documents"]:
     """Turn a column into numbers whose differences say how far apart two documents are.
 
-    Args:
-        column: Numbers, times or texts.
-        within: The column that near documents share.
-
-    Returns:
-        Numbers as they are and times in seconds. Texts as their place in natural order, equal ones in the same
-        place, counted within each value of `within` unless that holds lists. NaN where there is none.
-
-    Example:
-        >>> order_values(pl.Series(["2.10", "2.9", "1.1"]), within=pl.Series(["a", "a", "a"]))
-        array([2., 1., 0.])
+    >>> order_values(pl.Series(["2.10", "2.9", "1.1"]), within=pl.Series(["a", "a", "a"]))
+    array([2., 1., 0.])
     """
     if column.dtype.is_numeric() or column.dtype == pl.Boolean:
         number = column.cast(pl.Float64)

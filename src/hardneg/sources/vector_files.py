@@ -20,19 +20,7 @@ _UNREADABLE = (
 
 
 def load_array(path: Path, *, kind: str, mmap_mode: Literal["r"] | None = None) -> object:
-    """Open a `.npy` file.
-
-    Args:
-        path: The file.
-        kind: What it should hold, for messages.
-        mmap_mode: "r" leaves the array on disk.
-
-    Returns:
-        What NumPy finds: an array or an archive.
-
-    Raises:
-        ModelError: The file cannot be read, is cut or damaged, or holds Python objects.
-    """
+    """Open a `.npy` file."""
     try:
         with warnings.catch_warnings(action="ignore"):
             return np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
@@ -41,17 +29,7 @@ def load_array(path: Path, *, kind: str, mmap_mode: Literal["r"] | None = None) 
 
 
 def read_vectors(path: Path) -> Float32[np.ndarray, "rows dim"]:
-    """Open a matrix of vectors; float32 stays on disk as a memory map.
-
-    Args:
-        path: A `.npy` file.
-
-    Returns:
-        One vector a row.
-
-    Raises:
-        ModelError: The file is no `.npy` file, or holds no matrix of floats.
-    """
+    """Open a matrix of vectors; float32 stays on disk as a memory map."""
     matrix = load_array(path, kind="vectors", mmap_mode="r")
     if not isinstance(matrix, np.ndarray) or matrix.ndim != 2 or not np.issubdtype(matrix.dtype, np.floating):
         found = f"{matrix.dtype} of shape {matrix.shape}" if isinstance(matrix, np.ndarray) else "an archive"
@@ -70,21 +48,7 @@ def aligned(
     kind: str,
     path: Path,
 ) -> Float32[np.ndarray, "wanted dim"]:
-    """Put rows in the order of the dataset; rows that already are stay a memory map.
-
-    Args:
-        vectors: One vector a row.
-        ids: Whose rows they are, or None if they follow the dataset.
-        wanted: Ids in the dataset's order.
-        kind: "query" or "document", for messages.
-        path: The file of vectors, for messages.
-
-    Returns:
-        One vector for each of `wanted`.
-
-    Raises:
-        ModelError: The number of rows is wrong, or an id of the dataset has no vector.
-    """
+    """Put rows in the order of the dataset; rows that already are stay a memory map."""
     expected = len(wanted) if ids is None else len(ids)
     if len(vectors) != expected:
         counted = f"the dataset has {expected}" if ids is None else f"the file of ids has {expected}"
@@ -104,17 +68,7 @@ def aligned(
 
 
 def stamp(path: Path) -> str:
-    """Name a file's present state by path, size and time of change.
-
-    Args:
-        path: The file.
-
-    Returns:
-        A text that changes when the file is written.
-
-    Raises:
-        ModelError: The file does not exist.
-    """
+    """Name a file's present state by path, size and time of change."""
     try:
         state = path.stat()
     except OSError as error:

@@ -21,16 +21,6 @@ def read_ids(path: Path) -> pl.Series:
     A JSON object is either `{row: id}` or `{id: row}`: one side holds each row number from 0 once, the other the ids.
     Where both sides could be rows and tell different orders, only texts as values, listed by row, settle it:
     `{"0": "17", "1": "4"}` names an id for each row.
-
-    Args:
-        path: The file; its suffix tells the form.
-
-    Returns:
-        One id a row.
-
-    Raises:
-        ModelError: The file cannot be read, something in it is no id, an id stands in it twice, or rows are missing,
-            repeated or no numbers.
     """
     try:
         if path.suffix == ".json":

@@ -37,20 +37,6 @@ def fit(
 
     The loss is binary cross-entropy on the logit of each pair.
 
-    Args:
-        model: Where to start; trained in place.
-        dataset: Where the texts are.
-        pairs: Both labels must occur.
-        settings: How to train.
-        advance: Called with the number of pairs done, after each step.
-        asked_to_stop: Asked after each step; training ends early if it says yes.
-
-    Returns:
-        Mean loss over all steps.
-
-    Raises:
-        RunError: The loss or a weight is no longer a number.
-
     References:
         Nogueira and Cho (2019), "Passage Re-ranking with BERT", arXiv:1901.04085, equation 1.
     """

@@ -25,11 +25,7 @@ _GROUP_RULE = "; queries that share a text or a group take the smallest hash amo
 
 @dataclass(frozen=True)
 class TeacherFolder:
-    """Paths and state of a teacher on disk.
-
-    Args:
-        path: The folder; made when training begins.
-    """
+    """Paths and state of a teacher on disk."""
 
     path: Path
 
@@ -43,19 +39,7 @@ class TeacherFolder:
         return self.path / f"fold-{fold}"
 
     def open(self, inputs: dict[str, Any], folds: FoldTable, settings: TeacherSettings) -> dict[str, Any]:
-        """Begin a teacher, or take up the one that is there.
-
-        Args:
-            inputs: All that decides the models.
-            folds: The fold of each query of the split.
-            settings: The number of folds, the seed and the group column.
-
-        Returns:
-            The record: `folds` in it holds an entry for each finished fold.
-
-        Raises:
-            RunError: The folder holds a teacher with other inputs, or something else.
-        """
+        """Begin a teacher, or take up the one that is there."""
         if self.record_file.exists():
             return self._resumed(inputs)
         if any(not found.name.startswith(".") for found in self.path.glob("*")):

@@ -21,13 +21,7 @@ _CHOICE = 52  # sets these draws apart from others of the same seed
 
 @dataclass(frozen=True, eq=False)
 class LabelledPairs:
-    """Pairs with labels, by position.
-
-    Args:
-        query: Query of each pair, ascending.
-        document: Its document.
-        positive: Whether the document answers the query.
-    """
+    """Pairs with labels, by position."""
 
     query: Int32[np.ndarray, " pairs"]
     document: Int32[np.ndarray, " pairs"]
@@ -59,19 +53,6 @@ def labelled_pairs(
     """Put the positives of a split together with what was mined for the same queries, and some random documents.
 
     A document that the labels of any split call an answer is left out, also by its text.
-
-    Args:
-        dataset: Texts and labels.
-        negatives: Columns `query` and `document` (positions).
-        split: Whose positives to take.
-        settings: How many of both.
-
-    Returns:
-        The pairs, ordered by query, positives first.
-
-    Raises:
-        DatasetError: The split does not exist or has no positive.
-        RunError: The negatives do not fit the dataset, or none belongs to a query of the split.
     """
     query, document = training_pairs(dataset, split, max_pairs=settings.max_pairs, seed=settings.seed)
     check_negatives(negatives, dataset)

@@ -21,14 +21,7 @@ _CHOICE = 53  # sets these draws apart from others of the same seed
 
 @dataclass(frozen=True, eq=False)
 class Reranking:
-    """The same candidates in two orders, measured query by query.
-
-    Args:
-        first_stage: Name of the source that found them.
-        depth: Candidates of each query.
-        before: Per-query values in the source's order.
-        after: Per-query values in the teacher's order.
-    """
+    """The same candidates in two orders, measured query by query."""
 
     first_stage: str
     depth: int
@@ -67,22 +60,6 @@ def rerank(
     A positive that the source did not find counts as missed in both. Scores are kept on disk, so that a stopped
     measurement goes on where it was. The teacher must not have been trained on the
     queries: give a `CrossFittedTeacher`, or another split.
-
-    Args:
-        dataset: Queries, documents and labels.
-        first_stage: Finds the candidates.
-        teacher: Scores them; of equal scores the source's order stands.
-        split: Whose queries and labels to use.
-        depth: Candidates of each query, at least 10.
-        max_queries: Cap on the queries, by a seeded choice; None takes all.
-        seed: Decides which.
-
-    Returns:
-        Per-query values of nDCG@10 and MRR@10, before and after.
-
-    Raises:
-        DatasetError: The split does not exist or has no positive.
-        ValueError: `depth` is below 10.
     """
     if depth < 10:
         raise ValueError(f"depth must be at least 10, the cut-off of the measures, not {depth}")

@@ -21,18 +21,6 @@ def load_start(model: str | Path, *, max_tokens: int | None, seed: int, device: 
 
     A cross-encoder with one label is taken as it is. Any other encoder, a two-tower model too, keeps its
     transformer and gets a new head, whose weights depend on the seed alone.
-
-    Args:
-        model: A Hub id, a folder, or `package:NAME/FOLDER`.
-        max_tokens: Pairs are cut there; None takes the model's own limit.
-        seed: Of the new head.
-        device: "cpu", "cuda", …; None takes an accelerator if there is one.
-
-    Returns:
-        The model on its device, in float32.
-
-    Raises:
-        ModelError: The model cannot be found or loaded, or takes no texts that long.
     """
     place = resolve_model(model)
     with loading(str(model), place, unread="") as offline, quiet(), torch.random.fork_rng():
@@ -50,14 +38,7 @@ def load_start(model: str | Path, *, max_tokens: int | None, seed: int, device: 
 
 
 def weights_fingerprint(model: CrossEncoder) -> str:
-    """Hash a cross-encoder's weights, vocabulary and limit of length.
-
-    Args:
-        model: The model.
-
-    Returns:
-        32 hexadecimal digits (BLAKE2b-128).
-    """
+    """Hash a cross-encoder's weights, vocabulary and limit of length."""
     state = hashlib.blake2b(digest_size=16)
     for name, value in sorted(model.state_dict().items()):
         state.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())

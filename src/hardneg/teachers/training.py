@@ -26,16 +26,7 @@ from hardneg.training.interruption import noticing_signals
 
 @dataclass(frozen=True)
 class Taught:
-    """A finished teacher.
-
-    Args:
-        path: Its folder, for `CrossFittedTeacher(path)`.
-        n_folds: Models in it.
-        n_positives: Positive pairs, each shown to all models but one.
-        n_negatives: Mined negatives, the same.
-        loss: Mean training loss, over steps and models.
-        seconds: Time spent in training, earlier sessions included.
-    """
+    """A finished teacher."""
 
     path: Path
     n_folds: int

@@ -11,18 +11,7 @@ from hardneg.training.lora import LoRA
 
 
 def ready_weights(model: SentenceTransformer, lora: LoRA | None, *, seed: int) -> None:
-    """Settle which weights learn: all, or those of adapters.
-
-    Args:
-        model: A model as it was loaded; changed in place.
-        lora: Adapters to train; a model that came with the same ones goes on with them. None trains whatever the
-            model came with.
-        seed: Of new adapters' weights.
-
-    Raises:
-        ModelError: Nothing can be trained, the model is of a kind that takes no adapters, has no layer of the names
-            that are asked for, or came with other adapters.
-    """
+    """Settle which weights learn: all, or those of adapters."""
     if _has_adapters(model):
         if lora is not None:
             _check_same(model, lora)

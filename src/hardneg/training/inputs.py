@@ -29,30 +29,14 @@ from hardneg.training.teacher_scores import TeacherScores
 
 
 def check_trackers(settings: TrainSettings) -> None:
-    """Make sure that every tracker asked for is installed.
-
-    Args:
-        settings: Name the trackers.
-
-    Raises:
-        MissingExtraError: One is not.
-    """
+    """Make sure that every tracker asked for is installed."""
     for tracker in settings.trackers:
         if importlib.util.find_spec(tracker) is None:
             raise MissingExtraError(tracker, extra=tracker, purpose=f"the tracker {tracker!r}")
 
 
 def check_negatives(negatives: pl.DataFrame | None, dataset: Dataset) -> None:
-    """Make sure that a table of negatives fits a dataset.
-
-    Args:
-        negatives: Columns `query`, `document` and, if negatives have weights, `weight`; None always fits.
-        dataset: Where the positions should point to.
-
-    Raises:
-        RunError: A column is missing, a row names a query or document that the dataset does not have, or a weight
-            is outside [0, 1].
-    """
+    """Make sure that a table of negatives fits a dataset."""
     if negatives is None:
         return
     check_positions(negatives, dataset, kind="negatives", made="mined")
@@ -78,18 +62,7 @@ def _check_weights(negatives: pl.DataFrame, dataset: Dataset) -> None:
 
 
 def check_query_form(model: str | Path, dataset: Dataset) -> str | None:
-    """Make sure that a model goes on with the form of queries on which it was trained before.
-
-    Args:
-        model: The model to start from; one that names no form takes any.
-        dataset: What it will be trained on.
-
-    Returns:
-        The form of the dataset's queries, None where there are no conversations.
-
-    Raises:
-        ModelError: The two forms differ.
-    """
+    """Make sure that a model goes on with the form of queries on which it was trained before."""
     form, own = form_of(dataset), read_query_form(resolve_model(model))
     if own is not None and own != (form or "last"):
         raise ModelError(
@@ -106,19 +79,6 @@ def load_for_training(model: str | Path, settings: TrainSettings, *, device: tor
     Weights are float32, also of a model that was saved in half precision: small moves of a bfloat16 weight are lost
     in rounding. Without dropout the model runs as in evaluation: that switches off every kind of dropout in any
     architecture.
-
-    Args:
-        model: A Hub id, a folder, or `package:NAME/FOLDER`.
-        settings: Prompts, dropout and adapters.
-        device: Where the model shall be.
-
-    Returns:
-        The model; its prompts are saved with it.
-
-    Raises:
-        ModelError: The model cannot be loaded, compares by a distance, has no weight to train, or takes no such
-            adapters.
-        RecipeError: The settings cut vectors to more dimensions than the model has.
     """
     loaded = load_model(model, device=str(device), trust_remote_code=settings.trust_remote_code).float()
     check_similarity(loaded)

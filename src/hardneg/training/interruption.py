@@ -9,12 +9,7 @@ from types import FrameType
 
 @contextmanager
 def noticing_signals() -> Iterator[Callable[[], bool]]:
-    """Turn the first SIGINT or SIGTERM into a flag; a second one acts as always.
-
-    Yields:
-        A function that says whether a signal has come. Outside the main thread signals cannot be caught, and
-        it always says no.
-    """
+    """Turn the first SIGINT or SIGTERM into a flag; a second one acts as always."""
     came = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield came.is_set

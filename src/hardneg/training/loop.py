@@ -63,21 +63,7 @@ _OWN_PER_ROW = 8  # as many as most files that bring negatives have for a query;
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training run.
-
-    Args:
-        path: Folder of the trained model, for `SentenceTransformer(path)`.
-        n_steps: Times the weights were moved.
-        n_pairs: Pairs of an epoch.
-        loss: Mean loss of the last tenth of the steps, of at least ten if there are as many.
-        seconds: Time spent in steps, earlier sessions included.
-        findings: What the run showed that its owner should know; docs/symptoms.md explains each.
-        refreshes: Each refresh of the negatives, in order.
-        own_negatives: Negatives that the labels of the dataset name and that were trained on, since no mined ones
-            were given.
-        reading: How the model read the texts, as `Reading.as_dict` has it: prompts, limits and shares cut, precision;
-            empty in a folder from before this was kept.
-    """
+    """A finished training run."""
 
     path: Path
     n_steps: int

@@ -37,13 +37,6 @@ class LoRA:
 
 
 def check_peft(lora: LoRA | None) -> None:
-    """Make sure that adapters can be trained, if any are asked for.
-
-    Args:
-        lora: The adapters; None for none.
-
-    Raises:
-        MissingExtraError: PEFT is not installed.
-    """
+    """Make sure that adapters can be trained, if any are asked for."""
     if lora is not None and find_spec("peft") is None:
         raise MissingExtraError("peft", extra="peft", purpose="the setting 'lora'")

@@ -11,14 +11,6 @@ def learning_rate(step: int, *, total: int, settings: TrainSettings) -> float:
     """Give the rate of one step.
 
     The rate is a function of the step alone, so a resumed run needs no schedule to be restored.
-
-    Args:
-        step: From 0.
-        total: Steps in all.
-        settings: Peak, warm-up and shape.
-
-    Returns:
-        The rate, above 0 at every step.
     """
     warmup = math.ceil(total * settings.warmup_share)
     if step < warmup:
@@ -32,13 +24,6 @@ def build_optimizer(model: torch.nn.Module, settings: TrainSettings) -> torch.op
     """Set up AdamW with weight decay on matrices only.
 
     Biases and the scales of normalisation layers have one axis; to pull them to zero only hurts.
-
-    Args:
-        model: Its parameters that want a gradient are optimised.
-        settings: Peak rate and decay.
-
-    Returns:
-        The optimizer, with two groups of parameters: decayed or not.
 
     References:
         Loshchilov and Hutter (2019), arXiv:1711.05101. Decay 0.01 and no decay on biases and normalisation

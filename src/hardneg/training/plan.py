@@ -17,16 +17,7 @@ from hardneg.training.teacher_scores import TeacherScores
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """What is trained on.
-
-    Args:
-        dataset: Texts and labels.
-        query: Query of each pair, ascending.
-        document: Its positive.
-        negatives: Mined negatives of each query.
-        teacher: Scores of a teacher; None without one.
-        frequency: How often documents come into the pool; None if nobody asks.
-    """
+    """What is trained on."""
 
     dataset: Dataset
     query: Int32[np.ndarray, " pairs"]
@@ -42,14 +33,7 @@ class TrainingData:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """The batches between two moves of the weights.
-
-    Args:
-        epoch: From 0.
-        batches: Pair numbers of each batch.
-        progress: How far the run is: 0 at its first step, 1 at its last.
-        left_out: Pairs of the epoch in whose batch there was nothing to learn; noted at the first step of the epoch.
-    """
+    """The batches between two moves of the weights."""
 
     epoch: int
     batches: list[Int64[np.ndarray, " rows"]]
@@ -67,16 +51,6 @@ def plan_steps(data: TrainingData, settings: TrainSettings) -> list[Step]:
 
     A batch in which no pair meets a document that may be its negative would move nothing. If there are such batches,
     the pairs of the epoch are dealt evenly instead, and what still has nothing to learn is left out.
-
-    Args:
-        data: What is trained on.
-        settings: Batch size, epochs or steps, and seed.
-
-    Returns:
-        The steps, at least one.
-
-    Raises:
-        RunError: There is no pair to train on, so that no number of epochs would ever make a step.
     """
     if not len(data.query):
         raise RunError(
@@ -174,14 +148,6 @@ def check_plan(steps: list[Step], data: TrainingData, settings: TrainSettings) -
     """Make sure that training can move the weights: some pair must meet a negative.
 
     The search ends at the first such pair, nearly always in the first batch.
-
-    Args:
-        steps: All steps of the run.
-        data: What is trained on.
-        settings: How.
-
-    Raises:
-        RunError: No pair of the whole run is ever scored against a document that may be its negative.
     """
     for step in steps:
         for rows in step.batches:

@@ -29,13 +29,7 @@ _LAYER = re.compile(r"\b(?:layers?|blocks?|h)\.(\d+)\.")
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """The pairs of a probe; no two share a query or a document, texts compared.
-
-    Args:
-        query: Query of each pair.
-        document: Its positive.
-        suspect: Mined negatives of each pair, padded by repeating the first.
-    """
+    """The pairs of a probe; no two share a query or a document, texts compared."""
 
     query: Int32[np.ndarray, " rows"]
     document: Int32[np.ndarray, " rows"]
@@ -54,14 +48,6 @@ def choose_probe(data: TrainingData, negatives: pl.DataFrame | None, *, seed: in
     `score` less `positive_score`. Of some pairs in a seeded order, those with the highest value are taken. If
     it has none, pairs are taken in that order, each with a few of its negatives; the model tells which of them
     is the hardest.
-
-    Args:
-        data: The pairs that are trained on.
-        negatives: The table of mined negatives; None if there are none.
-        seed: Decides the order.
-
-    Returns:
-        The probe, or None if too few pairs have a mined negative.
     """
     if negatives is None or negatives.is_empty():
         return None
@@ -129,15 +115,6 @@ def measure_conflict(probe: Probe, dataset: Dataset, towers: TwoTowers) -> dict[
     gradients of any two scores agree for the most part (a cosine of about 0.8 for random documents with
     MiniLM): what is left is what sets a document apart for its query. Gradients are those of the last layer.
     The model is left as it was, random numbers and gradients included.
-
-    Args:
-        probe: The pairs.
-        dataset: Their texts.
-        towers: The model, not wrapped for several processes.
-
-    Returns:
-        `conflict`, in [-1, 1], and `suspects_above`, the share of suspects that score above their positive;
-        empty if the scores do not depend on the last layer.
     """
     texts = dataset.document_texts
     n_rows, n_tried = probe.suspect.shape

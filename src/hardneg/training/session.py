@@ -32,19 +32,7 @@ _ROOM = "install it anew, and make sure that the run's folder can be written to"
 
 @dataclass(frozen=True, eq=False)
 class Session:
-    """What the steps from a start, or a checkpoint, work with.
-
-    Args:
-        towers: The towers, ready for this device and these processes.
-        optimizer: Moves their weights.
-        accelerator: Devices, processes and trackers.
-        folder: Where the run is kept.
-        settings: How to train.
-        done: Steps that earlier sessions have done.
-        seconds: Time they took.
-        queue: Documents of earlier steps; None without a queue.
-        noticed: What was to be said before the first step.
-    """
+    """What the steps from a start, or a checkpoint, work with."""
 
     towers: torch.nn.Module
     optimizer: AcceleratedOptimizer
@@ -66,19 +54,7 @@ def open_session(
     inputs: dict[str, Any],
     noticed: tuple[Finding, ...] = (),
 ) -> Session:
-    """Begin a run, or take it up where its latest checkpoint left it.
-
-    Args:
-        towers: The towers with their starting weights.
-        accelerator: Devices, processes and trackers.
-        folder: Where the run is kept.
-        settings: How to train.
-        inputs: All that decides the result; recorded in the folder.
-        noticed: What was found before the first step.
-
-    Returns:
-        The session, ready for step `done`.
-    """
+    """Begin a run, or take it up where its latest checkpoint left it."""
     accelerator.wait_for_everyone()  # all have looked into the folder before one writes to it
     if accelerator.is_main_process:
         folder.begin(inputs)
@@ -120,21 +96,7 @@ def record(
     learning_rate: float,
     seconds: float,
 ) -> None:
-    """Add a step to the loss curve, and to the trackers when it is their turn.
-
-    Args:
-        session: The session.
-        measured: What the step showed.
-        probed: What a probe before it showed; empty if there was none.
-        step: Its number, from 1.
-        epoch: From 0.
-        learning_rate: Its rate.
-        seconds: Time spent in steps so far, earlier sessions included.
-
-    Raises:
-        RunError: The loss or the gradient is no longer a number; the step was not added, and the latest
-            checkpoint stays.
-    """
+    """Add a step to the loss curve, and to the trackers when it is their turn."""
     figures = {"learning_rate": learning_rate, **asdict(measured), **probed}
     values = {name: value if math.isfinite(value) else None for name, value in figures.items()}
     line = {"step": step, "epoch": epoch, **values, "seconds": round(seconds, 3)}
@@ -154,17 +116,7 @@ def record(
 
 
 def keep(session: Session, *, step: int, total: int, stop: bool) -> None:
-    """Save a checkpoint if it is time for one, or if the run shall stop.
-
-    Args:
-        session: The session.
-        step: Steps done.
-        total: Steps of the run.
-        stop: Whether this process was asked to stop; one that was stops all.
-
-    Raises:
-        Interrupted: The run was asked to stop, and a checkpoint was saved.
-    """
+    """Save a checkpoint if it is time for one, or if the run shall stop."""
     if stop:
         session.accelerator.set_trigger()
     stop = session.accelerator.check_trigger()

@@ -29,17 +29,7 @@ Towers = Callable[[list[str], list[str]], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Measured:
-    """What one step showed; means are over all batches of the step.
-
-    Args:
-        loss: Mean over the pairs of the step.
-        grad_norm: Length of the gradient before it was cut.
-        n_pool: Columns of the last score matrix.
-        positive_mean: Mean score of the positives.
-        negative_mean: Mean score of the negatives that the loss saw; no number if it saw none.
-        share_above: Share of those negatives that score above their positive; no number if there were none.
-        mask_rate: Share of the negatives that the mask left out.
-    """
+    """What one step showed; means are over all batches of the step."""
 
     loss: float
     grad_norm: float
@@ -118,32 +108,12 @@ def _pass(towers: torch.nn.Module, accelerator: Accelerator, settings: TrainSett
 
 
 def score(batch: Batch, dataset: Dataset, towers: Towers, *, shared_negatives: bool = True) -> ScoreMatrix:
-    """Score the queries of a batch against its pool.
-
-    Args:
-        batch: The rows.
-        dataset: Texts and labels.
-        towers: Turns queries and documents into vectors.
-        shared_negatives: Whether a mined negative serves all rows.
-
-    Returns:
-        The matrix, on the device of the vectors, with a graph to the weights.
-    """
+    """Score the queries of a batch against its pool."""
     return score_pool(batch.query, build_pool(dataset, batch, shared_negatives=shared_negatives), dataset, towers)
 
 
 def score_pool(query: Int32[np.ndarray, " rows"], pool: Pool, dataset: Dataset, towers: Towers) -> ScoreMatrix:
-    """Score queries against a pool.
-
-    Args:
-        query: Query of each row.
-        pool: The columns.
-        dataset: Texts and labels.
-        towers: Turns queries and documents into vectors.
-
-    Returns:
-        The matrix, on the device of the vectors, with a graph to the weights.
-    """
+    """Score queries against a pool."""
     queries, documents = towers(*_texts(query, pool, dataset))
     return _score_matrix(queries, [documents], pool)
 

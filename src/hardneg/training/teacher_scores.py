@@ -20,13 +20,7 @@ _TEACHER = "teacher"  # of a table without such a column
 
 @dataclass(frozen=True, eq=False)
 class TeacherScores:
-    """What one teacher, or several on average, said of pairs of texts.
-
-    Args:
-        pairs: Text groups of queries and of documents.
-        score: Mean score of each pair.
-        squashed: Whether the scores lie between 0 and 1, as after a sigmoid; else they are raw.
-    """
+    """What one teacher, or several on average, said of pairs of texts."""
 
     pairs: PairSet
     score: Float32[np.ndarray, " pairs"]
@@ -38,19 +32,6 @@ class TeacherScores:
 
         The average is the plain mean of the scores as they are, over the pairs that every teacher scored: a mean over
         some of them would compare pairs on different scales.
-
-        Args:
-            table: Columns `query` and `document` (positions), `score`, and if wanted `teacher`, whose score it is, and
-                `squashed`, whether it lies between 0 and 1 by its nature. Without the last, a teacher is taken for
-                squashed if all its scores lie there. Of rows that repeat a teacher's pair, the first counts.
-            dataset: The texts.
-
-        Returns:
-            The scores.
-
-        Raises:
-            RunError: The table is empty, does not fit the dataset or has a score that is no finite number, or the
-                teachers are not all squashed or all raw.
         """
         _check_table(table, dataset)
         named = pl.col("teacher") if "teacher" in table.columns else pl.lit(_TEACHER)
@@ -84,16 +65,7 @@ class TeacherScores:
     def of(
         self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " pool"]
     ) -> Float32[np.ndarray, "rows pool"]:
-        """Look up the scores of all cells of a score matrix, at the cost of the scored pairs only.
-
-        Args:
-            dataset: The texts.
-            query: Query of each row.
-            document: Document of each column, in any order.
-
-        Returns:
-            The scores, not a number where there is none.
-        """
+        """Look up the scores of all cells of a score matrix, at the cost of the scored pairs only."""
         queries, first_row, row = _distinct(dataset.query_text_group[query])
         groups, first_column, column = _distinct(dataset.text_group[document])
         owner, group = self.pairs.among(queries)
@@ -115,16 +87,7 @@ def _distinct(
 
 
 def with_teacher(matrix: ScoreMatrix, teacher: TeacherScores | None, cells: Cells) -> ScoreMatrix:
-    """Give a score matrix the teacher's scores of its cells.
-
-    Args:
-        matrix: The student's scores.
-        teacher: The scores; None leaves the matrix as it is.
-        cells: What the rows and columns stand for.
-
-    Returns:
-        The same matrix with `teacher` filled in.
-    """
+    """Give a score matrix the teacher's scores of its cells."""
     if teacher is None:
         return matrix
     scores = torch.from_numpy(teacher.of(cells.dataset, cells.query, cells.document))

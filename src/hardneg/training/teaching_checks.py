@@ -22,19 +22,7 @@ def check_taught(
     pairs: tuple[Int32[np.ndarray, " pairs"], Int32[np.ndarray, " pairs"]],
     negatives: pl.DataFrame | None,
 ) -> None:
-    """Make sure that a loss and the teacher's scores fit each other and what is trained on.
-
-    Args:
-        loss: The loss.
-        teacher: The scores; None if there are none.
-        dataset: The texts.
-        pairs: Query and document of each positive pair that is trained on.
-        negatives: Columns `query` and `document` of the mined negatives; None if there are none.
-
-    Raises:
-        RunError: The loss needs scores and there are none, or it uses none and there are some; it needs raw scores
-            and they are squashed; or fewer than half of the pairs have one for the positive and for a negative.
-    """
+    """Make sure that a loss and the teacher's scores fit each other and what is trained on."""
     taught_parts = " and ".join(repr(part) for part in parts(loss) if isinstance(part, Distilling))
     if teacher is None:
         if needs_teacher(loss):

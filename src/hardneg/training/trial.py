@@ -20,19 +20,7 @@ def seconds_a_step(
     split: str = "train",
     out: Path,
 ) -> float:
-    """Train for a few steps and say how long one took.
-
-    Args:
-        model: Which model to train.
-        dataset: What to train on.
-        negatives: As for `train`.
-        settings: With `max_steps`, more than two.
-        split: Whose positives to train on.
-        out: Folder of the run, which stays.
-
-    Returns:
-        Mean seconds of a step, without the first two.
-    """
+    """Train for a few steps and say how long one took."""
     from hardneg.training.loop import train
 
     train(model, dataset, negatives, settings=settings, split=split, out=out)

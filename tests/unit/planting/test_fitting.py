@@ -10,7 +10,8 @@ from answer_toy import ANSWERS, N_TOPICS, answer_toy
 from counting_scorer import Counting
 from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError, RecipeError
-from hardneg.filters import Learned, RankWindow, TeacherThreshold, answer_model
+from hardneg.filters import Learned, RankWindow, TeacherThreshold
+from hardneg.filters.learned import model as answer_model
 from hardneg.filters.learned.model import fold_of
 from hardneg.negatives import Selection
 from hardneg.negatives.plan import Plan, mine_block

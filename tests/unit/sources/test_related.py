@@ -16,7 +16,7 @@ from hardneg.filters import NearDuplicate
 from hardneg.negatives import Selection
 from hardneg.negatives.plan import Plan
 from hardneg.pipeline.mining import mine
-from hardneg.sources import BM25, Related, gather, identity, kinship
+from hardneg.sources import BM25, Related, gather, identity, shared_values
 from hardneg.sources.kept import keeping_retrievals
 
 BLOCK = np.arange(3, dtype=np.int32)
@@ -208,7 +208,7 @@ def double_loop(dataset: Dataset, source: Related, query: int) -> list[int]:
 def test_agrees_with_a_double_loop_however_little_fits_the_memory(dataset, order, different, rows):
     source = Related("tags", order=order, different=different, allow_missing=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kinship, "_ROWS", rows)
+        patch.setattr(shared_values, "_ROWS", rows)
         table = source.retrieve(dataset, BLOCK, 100)
     for query in BLOCK:
         assert table.filter(pl.col("query") == query)["document"].to_list() == double_loop(dataset, source, query)

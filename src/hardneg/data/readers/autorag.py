@@ -28,16 +28,6 @@ def read_autorag(folder: Path, *, rejections: Rejections) -> Dataset:
     """Read `qa.parquet` (`qid`, `query`, `retrieval_gt`) and `corpus.parquet` (`doc_id`, `contents`).
 
     `retrieval_gt` is a list of lists of ids; each id is a positive, needed with others or instead of them.
-
-    Args:
-        folder: The folder.
-        rejections: What to do with a label that names an unknown id.
-
-    Returns:
-        The dataset. `qa_test.parquet` is the split `test`, `qa.parquet` the split `train`.
-
-    Raises:
-        DatasetError: A column is missing, there are several corpora, or a label names an unknown id.
     """
     questions, corpora = _files(folder, "qa"), _files(folder, "corpus")
     if len(corpora) != 1:

@@ -35,19 +35,7 @@ def is_beir(folder: Path) -> bool:
 
 
 def read_beir(folder: Path, *, rejections: Rejections, layout: Layout = NOTHING_SAID) -> Dataset:
-    """Read a folder in BEIR's layout; each qrels file is a split.
-
-    Args:
-        folder: The folder.
-        rejections: What to do with a row that cannot be used.
-        layout: The user's columns and meaning of the relevance, for the qrels.
-
-    Returns:
-        The dataset, named like the folder.
-
-    Raises:
-        DatasetError: A file is missing or something in it is wrong.
-    """
+    """Read a folder in BEIR's layout; each qrels file is a split."""
     corpus, queries = _file(folder, "corpus.jsonl"), _file(folder, "queries.jsonl")
     there = sorted(path for path in folder.glob("qrels/*") if path.is_file())
     files = [path for path in there if path.name.endswith(_QRELS)]
@@ -102,15 +90,7 @@ def _texts(path: Path, *, rejections: Rejections) -> Texts:
 
 
 def read_records(path: Path, *, rejections: Rejections) -> pl.DataFrame:
-    """Read records with `_id`, `text`, optional `title` and any metadata.
-
-    Args:
-        path: A JSON Lines file, plain or gzipped.
-        rejections: What to do with a bad line.
-
-    Returns:
-        Columns `id`, `text`, `title` where some record has one that is not empty, then metadata.
-    """
+    """Read records with `_id`, `text`, optional `title` and any metadata."""
     table = read_jsonl(path, texts=_TEXTS, required=("_id", "text"), rejections=rejections).table
     if bool((table["title"].fill_null("") == "").all()):
         table = table.drop("title")

@@ -25,16 +25,7 @@ _FEW = 6
 
 
 def refuse_doubtful(columns: Columns, table: Table, *, negatives_are_said: bool) -> None:
-    """Refuse a column without a role that may be a label, a split, negatives or passages.
-
-    Args:
-        columns: The columns, those with a role taken.
-        table: The records.
-        negatives_are_said: Whether the user named the negatives; others are then left out knowingly.
-
-    Raises:
-        DatasetError: There is one; the message names the options that settle it.
-    """
+    """Refuse a column without a role that may be a label, a split, negatives or passages."""
     documents = {name for name in columns.taken if isinstance(table.frame.schema[name], pl.List)}
     for name in columns.rest:
         values = table.frame[name]
@@ -72,16 +63,7 @@ def refuse_doubtful(columns: Columns, table: Table, *, negatives_are_said: bool)
 
 
 def refuse_numbers(table: Table, positive: str, negatives: list[str]) -> None:
-    """Refuse negatives that are numbers where the positives are texts: they are labels or ids.
-
-    Args:
-        table: The records.
-        positive: Column of the positives.
-        negatives: Columns of the negatives.
-
-    Raises:
-        DatasetError: There are such.
-    """
+    """Refuse negatives that are numbers where the positives are texts: they are labels or ids."""
 
     def numbers(name: str) -> bool:
         values = table.frame[name]

@@ -25,19 +25,6 @@ def read_hub(address: str, *, rejections: Rejections, layout: Layout = NOTHING_S
     A dataset with the configurations `corpus` and `queries` (MTEB's layout) is read as such, with the qrels of the
     configuration `default` or `qrels`; `hf:NAME:de` takes `de-corpus`, `de-queries` and `de-qrels`. Any other is read
     as a table, each split of it a split.
-
-    Args:
-        address: `hf:` and the name on the hub or a local folder that `load_dataset` reads, then perhaps the
-            configuration.
-        rejections: What to do with rows that cannot be used.
-        layout: What the user says of columns and values.
-
-    Returns:
-        The dataset, named by the last part of the name.
-
-    Raises:
-        DatasetError: It cannot be loaded, or has no columns that fit.
-        MissingExtraError: `datasets` is not installed.
     """
     name, _, config = address.removeprefix("hf:").partition(":")
     folder = Path(name).expanduser()
@@ -59,20 +46,7 @@ def read_hub(address: str, *, rejections: Rejections, layout: Layout = NOTHING_S
 
 
 def read_saved(folder: Path, *, rejections: Rejections, layout: Layout = NOTHING_SAID) -> Dataset:
-    """Read a table from a folder that `save_to_disk` wrote; each split of it is a split.
-
-    Args:
-        folder: The folder.
-        rejections: What to do with rows that cannot be used.
-        layout: What the user says of columns and values.
-
-    Returns:
-        The dataset, named like the folder.
-
-    Raises:
-        DatasetError: It cannot be loaded, or has no columns that fit.
-        MissingExtraError: `datasets` is not installed.
-    """
+    """Read a table from a folder that `save_to_disk` wrote; each split of it is a split."""
     datasets = _library()
     loaded = _loading(str(folder), lambda: datasets.load_from_disk(str(folder)))
     return read_splits(_frames(loaded), address=str(folder), layout=layout, rejections=rejections)

@@ -12,19 +12,7 @@ _LARGEST = 2**53  # whole numbers above it have no exact float
 
 
 def as_ids(values: pl.Series, *, path: Path, column: str | None = None) -> pl.Series:
-    """Write ids as texts.
-
-    Args:
-        values: Texts or numbers; floats must be whole numbers, as pandas makes them of integers.
-        path: Where they come from, for messages.
-        column: Their column, for messages; by default the name of the values.
-
-    Returns:
-        The texts; blank ones and nulls are null.
-
-    Raises:
-        DatasetError: A value is a fraction, too large to be exact, or no plain value.
-    """
+    """Write ids as texts."""
     name = column or values.name
     if values.dtype.is_float():
         known = values.drop_nulls()

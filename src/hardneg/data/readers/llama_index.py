@@ -32,18 +32,7 @@ def is_llama_index(path: Path) -> bool:
 
 
 def read_llama_index(path: Path, *, rejections: Rejections) -> Dataset:
-    """Read such a file; the keys are the ids.
-
-    Args:
-        path: The file.
-        rejections: What to do with a label that names an unknown id.
-
-    Returns:
-        The dataset, all of it in the split `train`.
-
-    Raises:
-        DatasetError: A part is missing or of another kind, or a label names an unknown id.
-    """
+    """Read such a file; the keys are the ids."""
     value = read_json_value(path)
     for part in _PARTS:
         if not isinstance(value.get(part), Mapping):

@@ -16,19 +16,7 @@ def has_messages(table: Table) -> bool:
 
 
 def without_messages(table: Table, layout: Layout) -> tuple[Table, Layout]:
-    """Replace messages by their texts, so that what is left are pairs.
-
-    Args:
-        table: Columns `messages` (one message of the user, perhaps after the system's), `positive_messages` and
-            perhaps `negative_messages` (a list of messages for each document).
-        layout: What the user says.
-
-    Returns:
-        The table and the layout in which these columns hold texts.
-
-    Raises:
-        DatasetError: The messages are no messages, or a conversation has several turns of the user.
-    """
+    """Replace messages by their texts, so that what is left are pairs."""
     frame = table.frame.with_columns(_asked(table).alias(_QUERY))
     documents = [name for name in (_POSITIVE, _NEGATIVE) if name in frame.columns]
     for name in documents:

@@ -30,14 +30,7 @@ _SHARD = re.compile(r"-\d+(-of-\d+)?$")
 
 @dataclass(frozen=True)
 class Parts:
-    """The configurations that make a dataset, by what they hold.
-
-    Args:
-        corpus: Configuration of the documents.
-        queries: That of the queries.
-        labels: That of the qrels.
-        ignored: The others that belong to it, each with the reason.
-    """
+    """The configurations that make a dataset, by what they hold."""
 
     corpus: str
     queries: str
@@ -46,19 +39,7 @@ class Parts:
 
 
 def find_parts(configs: Collection[str], prefix: str, *, address: str) -> Parts | None:
-    """Find the parts among configurations.
-
-    Args:
-        configs: All configurations.
-        prefix: The language or other prefix ("de" for `de-corpus`); empty for none.
-        address: For messages.
-
-    Returns:
-        The parts; None if the configurations have another layout.
-
-    Raises:
-        DatasetError: There are several prefixes and none is named, or a part is missing.
-    """
+    """Find the parts among configurations."""
     suffix = f"-{_CORPUS}"
     prefixes = sorted(each.removesuffix(suffix) for each in configs if each.endswith(suffix))
     if prefix and prefix not in prefixes:
@@ -90,22 +71,7 @@ def parts_dataset(
     layout: Layout,
     rejections: Rejections,
 ) -> Dataset:
-    """Build a dataset of the tables of each part.
-
-    Args:
-        tables: For each configuration its splits.
-        parts: Which configuration is what.
-        path: Where they come from.
-        name: What to call the dataset.
-        layout: The user's meaning of the relevance.
-        rejections: What to do with a row that cannot be used.
-
-    Returns:
-        The dataset; each split of the labels is a split. Several splits of corpus or queries belong together.
-
-    Raises:
-        DatasetError: A column is missing, or a row cannot be used.
-    """
+    """Build a dataset of the tables of each part."""
 
     def whole(part: str) -> Table:
         return Table(pl.concat(list(tables[part].values()), how="diagonal_relaxed"), path / part, "table")
@@ -139,20 +105,7 @@ def is_mteb_folder(folder: Path) -> bool:
 
 
 def read_mteb_folder(folder: Path, *, prefix: str = "", layout: Layout, rejections: Rejections) -> Dataset:
-    """Read `corpus/`, `queries/` and `qrels/` (or `default/`) with Parquet or JSON Lines files named by split.
-
-    Args:
-        folder: The folder.
-        prefix: The language or other prefix of its parts ("de" for `de-corpus`).
-        layout: The user's meaning of the relevance.
-        rejections: What to do with a row that cannot be used.
-
-    Returns:
-        The dataset, named like the folder.
-
-    Raises:
-        DatasetError: A part is missing, or something in it is wrong.
-    """
+    """Read `corpus/`, `queries/` and `qrels/` (or `default/`) with Parquet or JSON Lines files named by split."""
     names = sorted(path.name for path in folder.iterdir() if path.is_dir())
     parts = find_parts(names, prefix, address=str(folder))
     if parts is None:

@@ -10,13 +10,7 @@ from hardneg.errors import DatasetError
 
 @dataclass
 class Columns:
-    """The columns of a table, and which of them have a role already.
-
-    Args:
-        names: All of them, in order.
-        place: The file, for messages.
-        taken: Those that have a role.
-    """
+    """The columns of a table, and which of them have a role already."""
 
     names: Sequence[str]
     place: Path
@@ -28,18 +22,7 @@ class Columns:
         return [name for name in self.names if name not in self.taken]
 
     def given(self, name: str, *, option: str) -> str:
-        """Take the column that the user names.
-
-        Args:
-            name: What was said.
-            option: Where, for messages ("query").
-
-        Returns:
-            The name as the file writes it.
-
-        Raises:
-            DatasetError: There is no such column, or several.
-        """
+        """Take the column that the user names."""
         if name in self.names:
             return self._take(name)
         alike = [each for each in self.names if plain_name(each) == plain_name(name)]
@@ -51,19 +34,7 @@ class Columns:
     def common(
         self, tiers: Sequence[Collection[str]], *, option: str, among: Collection[str] | None = None
     ) -> str | None:
-        """Take the column with a common name: the first tier of which there is one counts.
-
-        Args:
-            tiers: Names as `plain_name` writes them, the surest first.
-            option: The option that settles it, for messages.
-            among: Only these columns; None for all without a role.
-
-        Returns:
-            Its name; None if there is none.
-
-        Raises:
-            DatasetError: Several columns have a name of the same tier.
-        """
+        """Take the column with a common name: the first tier of which there is one counts."""
         usable = [name for name in self.rest if among is None or name in among]
         for tier in tiers:
             found = [name for name in usable if plain_name(name) in tier]

@@ -16,19 +16,7 @@ from hardneg.errors import DatasetError
 
 
 def read_parquet_folder(folder: Path, *, rejections: Rejections, layout: Layout = NOTHING_SAID) -> Dataset:
-    """Read a folder of our own Parquet files.
-
-    Args:
-        folder: A folder that `Dataset.write` made, or one with the same three files and columns.
-        rejections: What to do with a label that names an unknown id or cannot be read.
-        layout: The user's meaning of the relevance, and the column of splits.
-
-    Returns:
-        The dataset, named like the folder.
-
-    Raises:
-        DatasetError: A file or column is missing, an id or text is null, or the files do not fit together.
-    """
+    """Read a folder of our own Parquet files."""
     paths = {kind: folder / f"{kind}.parquet" for kind in ("queries", "documents", "qrels")}
     tables = {kind: read_parquet(path) for kind, path in paths.items()}
     qrels = qrels_of_table(tables["qrels"], layout=layout, path=paths["qrels"], rejections=rejections, split=None)
@@ -54,18 +42,7 @@ def read_parquet_folder(folder: Path, *, rejections: Rejections, layout: Layout 
 
 
 def identified(table: pl.DataFrame, *, path: Path) -> pl.DataFrame:
-    """Bring `id` and `text` to texts.
-
-    Args:
-        table: What a file holds.
-        path: The file, for messages.
-
-    Returns:
-        The table.
-
-    Raises:
-        DatasetError: A column is missing, or an id or text is null.
-    """
+    """Bring `id` and `text` to texts."""
     for column in ("id", "text"):
         if column not in table.columns:
             raise DatasetError(f"no column {column!r}; it has: {', '.join(table.columns)}", path=path)

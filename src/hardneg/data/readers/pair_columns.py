@@ -47,20 +47,7 @@ NAMES = frozenset(
 
 @dataclass(frozen=True)
 class PairColumns:
-    """Which column of a table holds what.
-
-    Args:
-        layout: The layout that was recognised, for people.
-        query: Text of the query.
-        positive: Text, or list of texts, that answers it; with `label`, whose answer it is depends.
-        negatives: Texts, or lists of them, that do not answer it.
-        label: How relevant the document is.
-        split: The split.
-        query_id: Id of the query.
-        doc_ids: Columns with the ids of `positive` and `negatives`, by those; a column that is its own holds ids alone.
-        metadata: What is kept with the query.
-        ignored: What is left out, each with the reason.
-    """
+    """Which column of a table holds what."""
 
     layout: str
     query: str
@@ -75,19 +62,7 @@ class PairColumns:
 
 
 def find_pair_columns(table: Table, layout: Layout) -> PairColumns:
-    """Find out which column is what, by what the user says and by common names.
-
-    Args:
-        table: The records.
-        layout: What the user says.
-
-    Returns:
-        The columns.
-
-    Raises:
-        DatasetError: A column is missing, several may be meant, or one may be a label and nobody says so; the message
-            names the option that settles it.
-    """
+    """Find out which column is what, by what the user says and by common names."""
     columns = Columns(table.frame.columns, table.place)
     ignored = [f"{columns.given(name, option='ignore')} (as told)" for name in layout.ignore]
     label = columns.given(layout.label, option="label") if layout.label else None

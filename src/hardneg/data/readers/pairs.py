@@ -31,20 +31,6 @@ def read_pairs(
 
     A negative becomes a label with relevance 0. A column of labels says of each pair how relevant it is.
     Further columns become metadata of the query, from its first row.
-
-    Args:
-        table: The records.
-        layout: What the user says of the columns.
-        rejections: What to do with a row that cannot be used.
-        pool: Further documents.
-        name: What to call the dataset.
-
-    Returns:
-        The dataset.
-
-    Raises:
-        DatasetError: There is no such column, several may be meant, a column holds something else than texts, or a row
-            is unusable and not to be skipped.
     """
     if table.frame.is_empty():
         raise DatasetError("no pairs in it", path=table.place)

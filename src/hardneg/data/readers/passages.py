@@ -53,21 +53,7 @@ def has_passages(table: Table) -> bool:
 def read_passages(
     table: Table, *, layout: Layout, rejections: Rejections, pool: Pool | None = None, name: str | None = None
 ) -> Dataset:
-    """Read records with objects for passages, each with a text, perhaps a title and an id, or with ids alone.
-
-    Args:
-        table: The records.
-        layout: What the user says of the columns.
-        rejections: What to do with a record that cannot be used.
-        pool: The documents, where records name them by id; and further ones.
-        name: What to call the dataset.
-
-    Returns:
-        The dataset, with the ids of the records.
-
-    Raises:
-        DatasetError: There is no query or no text, an id is in no file, or a record cannot be used.
-    """
+    """Read records with objects for passages, each with a text, perhaps a title and an id, or with ids alone."""
     columns = Columns(table.frame.columns, table.place)
     ignored = [f"{columns.given(each, option='ignore')} (as told)" for each in layout.ignore]
     lists = [each for each in columns.rest if plain_name(each) in (*_POSITIVE, *_NEGATIVE)]

@@ -23,13 +23,7 @@ _KNOWN = frozenset(name for tiers in (IDS, TEXTS, TITLES) for tier in tiers for 
 
 @dataclass(frozen=True)
 class Pool:
-    """Documents of a file.
-
-    Args:
-        documents: Columns `id`, `title`, `text`, `shown` (what models see of it) and any metadata.
-        place: The file.
-        fields: Which column became what, for the mapping.
-    """
+    """Documents of a file."""
 
     documents: pl.DataFrame
     place: Path
@@ -40,16 +34,6 @@ def read_pool(path: Path, *, rejections: Rejections) -> Pool:
     """Read a file of documents: records with a text, perhaps an id and a title, or plain text with one a line.
 
     A TSV file without header has ids and texts, as MS MARCO's collection, or ids, titles and texts.
-
-    Args:
-        path: JSON Lines, JSON, CSV, TSV, Parquet or `.txt`.
-        rejections: What to do with a bad line.
-
-    Returns:
-        The documents; those without an id have a hash of their text.
-
-    Raises:
-        DatasetError: There is no such file, it has no column with a text, or it holds nothing.
     """
     if not path.is_file():
         raise DatasetError("no such file; name a file of documents with --documents", path=path)

@@ -28,20 +28,7 @@ _SIGNATURES = {
 
 
 def read_records_table(table: Table, *, layout: Layout, rejections: Rejections, name: str | None = None) -> Dataset:
-    """Read a table of records, whatever family its columns belong to.
-
-    Args:
-        table: The records.
-        layout: What the user says of columns and values.
-        rejections: What to do with a record that cannot be used.
-        name: What to call the dataset.
-
-    Returns:
-        The dataset.
-
-    Raises:
-        DatasetError: No layout fits (the message names the nearest), or a record cannot be used.
-    """
+    """Read a table of records, whatever family its columns belong to."""
     pool = None if layout.documents is None else read_pool(layout.documents, rejections=rejections)
     if has_messages(table):
         table, layout = without_messages(table, layout)

@@ -28,15 +28,7 @@ _JOINT = "\x1f"  # between the title and the text of what is hashed
 
 @dataclass(frozen=True)
 class Records:
-    """What a reader found in a table.
-
-    Args:
-        queries: A row for each record: its number, the query's id (null for none), text and split.
-        labels: A row for each label: the number of its record, the document's id (null for none), title (null for none)
-            and text (null if a pool has it), and the relevance; in the order in which labels shall stand.
-        metadata: Columns of the table that become metadata of the query, from its first record.
-        needs_positive: Whether a record without a positive is refused.
-    """
+    """What a reader found in a table."""
 
     queries: pl.DataFrame
     labels: pl.DataFrame
@@ -57,21 +49,6 @@ def records_dataset(
 
     Where there are no ids, they are hashes of the texts, so equal query texts become one query with all their
     positives, and equal documents one document. A text that the pool holds has the pool's id.
-
-    Args:
-        records: What was found.
-        table: Where.
-        mapping: What became what.
-        rejections: What to do with a record that cannot be used.
-        pool: Further documents.
-        name: What to call the dataset; by default after the file.
-
-    Returns:
-        The dataset.
-
-    Raises:
-        DatasetError: A record lacks its query or its documents and is not to be skipped, one id has two texts, or
-            nothing is left.
     """
     labels, named_by_id = _named_by_id(_without_blank(records.labels), pool, table=table)
     labels = _with_doc_ids(labels, pool)

@@ -27,15 +27,7 @@ SUFFIXES = (*(f"{each}{gz}" for each in _TEXT for gz in ("", ".gz")), ".parquet"
 
 @dataclass(frozen=True)
 class Table:
-    """Records in columns, and where they come from.
-
-    Args:
-        frame: The records, one a row.
-        place: The file, or what stands for one in messages.
-        kind: What it is, for people ("CSV separated by ';'").
-        line_of: Gives the line of a row (both from 0 and 1), None where there are no lines.
-        is_file: Whether its JSON records can be looked at again in `place`.
-    """
+    """Records in columns, and where they come from."""
 
     frame: pl.DataFrame
     place: Path
@@ -67,21 +59,7 @@ def read_table(
     known: frozenset[str] = frozenset(),
     default_names: Callable[[int], list[str]] | None = None,
 ) -> Table:
-    """Read a file of records: JSON Lines, a JSON list, CSV, TSV, text with other separators, or Parquet.
-
-    Args:
-        path: The file; the text formats may be gzipped.
-        layout: What the user says of it.
-        rejections: What to do with a bad line.
-        known: Names of columns that tell a header, as `plain_name` writes them.
-        default_names: Gives the names of that many columns where a text file has no header and the user names none.
-
-    Returns:
-        The records; fields of text files are texts, blank ones empty.
-
-    Raises:
-        DatasetError: The file is damaged, or a line is broken and not to be skipped.
-    """
+    """Read a file of records: JSON Lines, a JSON list, CSV, TSV, text with other separators, or Parquet."""
     endings = [each.lower() for each in path.suffixes]
     if endings[-1:] == [".parquet"]:
         return Table(read_parquet(path), path, "Parquet")
@@ -98,18 +76,7 @@ def read_table(
 
 
 def table_of(data: object, *, place: str = "dataset") -> Table | None:
-    """Make a table of one in memory: pandas, polars, PyArrow, or a `Dataset` of Hugging Face; None for anything else.
-
-    Args:
-        data: The object.
-        place: What to call it in messages.
-
-    Returns:
-        The table; the index of a pandas table is a column if it has a name.
-
-    Raises:
-        DatasetError: It cannot be turned into columns.
-    """
+    """Make a table of one in memory (pandas, polars, PyArrow, Hugging Face's `Dataset`); None for anything else."""
     frame = _frame_of(data)
     return (
         None if frame is None else Table(frame, Path(place), f"table in memory ({type(data).__module__.split('.')[0]})")
@@ -117,17 +84,7 @@ def table_of(data: object, *, place: str = "dataset") -> Table | None:
 
 
 def read_json_value(path: Path) -> Any:  # noqa: ANN401 - any JSON value
-    """Read a file that is one JSON value, plain or gzipped.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The value.
-
-    Raises:
-        DatasetError: It cannot be read, is not UTF-8 or not JSON; the message names the line.
-    """
+    """Read a file that is one JSON value, plain or gzipped."""
     try:
         with open_bytes(path) as file:
             content = file.read()

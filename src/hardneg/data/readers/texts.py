@@ -39,19 +39,7 @@ class Texts:
 
 
 def read_texts(paths: Sequence[Path], *, rejections: Rejections, has_title: bool = True) -> Texts:
-    """Read files of texts with ids: JSON Lines, Parquet, or text in two columns (id, text) or three (id, title, text).
-
-    Args:
-        paths: The files, all of one kind.
-        rejections: What to do with a bad line.
-        has_title: Whether a title is taken; of queries there is none.
-
-    Returns:
-        The texts, in the order of the files.
-
-    Raises:
-        DatasetError: A file has no column of ids or texts, or one of them is missing in a row.
-    """
+    """Read files of texts with ids: JSON Lines, Parquet, or text in columns (id, text) or (id, title, text)."""
     read = [_read(path, rejections=rejections, has_title=has_title) for path in paths]
     return Texts(pl.concat([each.table for each in read], how="diagonal_relaxed"), read[0].about)
 
@@ -104,17 +92,7 @@ def _read(path: Path, *, rejections: Rejections, has_title: bool) -> Texts:
 
 
 def default_names(n: int) -> list[str]:
-    """Name the columns of a text file of ids and texts that has no header.
-
-    Args:
-        n: How many there are.
-
-    Returns:
-        Their names.
-
-    Raises:
-        DatasetError: There are no two to four.
-    """
+    """Name the columns of a text file of ids and texts that has no header."""
     names = {2: ["id", "text"], 3: ["id", "title", "text"], 4: ["id", "url", "title", "text"]}.get(n)
     if names is None:
         raise DatasetError(

@@ -39,17 +39,6 @@ def read_trec(folder: Path, *, layout: Layout, rejections: Rejections) -> Datase
     """Read a folder with files like `collection.tsv`, `queries.train.tsv` and `qrels.train.tsv`.
 
     The split of a qrels file is the word train, dev, test, … in its name, or what its name has beside `qrels`.
-
-    Args:
-        folder: The folder; its qrels may lie in `qrels/`.
-        layout: The user's columns and meaning of the relevance, for the qrels.
-        rejections: What to do with a row that cannot be used.
-
-    Returns:
-        The dataset, named like the folder. Queries that no qrels name are left out.
-
-    Raises:
-        DatasetError: A part is missing, or something in it is wrong.
     """
     documents, queries, qrels = _parts(folder)
     for part, found, names in (

@@ -14,16 +14,7 @@ _WAY_OUT = "convert the file, or name another column"
 
 
 def check_values(table: Table, *, texts: Collection[str], lists: Collection[str]) -> None:
-    """Refuse columns whose values are no texts.
-
-    Args:
-        table: Everything that was read.
-        texts: Columns that must hold texts or numbers.
-        lists: Columns that may hold lists of these instead, in every row.
-
-    Raises:
-        DatasetError: A value is something else, or a list in one row and none in another.
-    """
+    """Refuse columns whose values are no texts."""
     for column in (*texts, *lists):
         kind = table.frame.schema[column]
         values = table.frame[column]
@@ -53,18 +44,7 @@ def _refuse_written_lists(table: Table, column: str, values: pl.Series) -> None:
 
 
 def split_values(table: Table, column: str | None) -> pl.Series:
-    """Give the split of each record: what the column says, "train" where there is none.
-
-    Args:
-        table: The records.
-        column: The column of splits.
-
-    Returns:
-        A text for each record.
-
-    Raises:
-        DatasetError: Some records have a split and others none, or the column holds no plain values.
-    """
+    """Give the split of each record: what the column says, "train" where there is none."""
     if column is None:
         return pl.repeat("train", table.frame.height, dtype=pl.String, eager=True).alias("split")
     check_values(table, texts=(column,), lists=())

@@ -19,15 +19,8 @@ def summary_of(comment: str) -> str:
 
     A paragraph ends at a blank line, or where tags such as `@param`, `:param x:` or `<p>` begin; `@brief` begins one.
 
-    Args:
-        comment: A block comment, or line comments one below the other.
-
-    Returns:
-        The paragraph, white space made single spaces; empty if the comment only directs tools or draws a line.
-
-    Example:
-        >>> summary_of("/** Adds {@code a} to\n  * the sum.\n  *\n  * @param a what to add */")
-        'Adds a to the sum.'
+    >>> summary_of("/** Adds {@code a} to\n  * the sum.\n  *\n  * @param a what to add */")
+    'Adds a to the sum.'
     """
     said: list[str] = []
     for line in _CLOSING.sub("", _OPENING.sub("", comment, count=1)).split("\n"):

@@ -11,24 +11,7 @@ KINDS: tuple[Kind, ...] = ("function", "method", "class")
 
 @dataclass(frozen=True, kw_only=True)
 class Definition:
-    """What a reader finds, whatever the language.
-
-    Args:
-        kind: A method is a function that belongs to a class.
-        symbol: Its own name ("read_text").
-        scope: Names of what it lies in, joined by dots ("Path"); empty at the top of a file.
-        line: Line on which it starts, decorators included, from 1.
-        summary: First paragraph of its documentation, white space made single spaces; empty if it has none.
-        source: Its source without that documentation, indented as at the top of a file; of a class an outline, in which
-            the bodies of its methods are left out.
-        signature: Its head on one line.
-        shape: Its parameters without names and defaults, with types where the language writes them: "(_, _=)".
-        parameters: Names of its parameters.
-        calls: Names of what it calls, sorted, each once: dotted from a name of the file ("os.path.join"), or with a dot
-            in front from a value (".append").
-        ast_hash: Equal for definitions that differ in names of their own only; 16 hexadecimal digits.
-        trivial: Whether its body says nothing of what it does, so that the name alone tells.
-    """
+    """What a reader finds, whatever the language."""
 
     kind: Kind
     symbol: str

@@ -13,19 +13,7 @@ _NOT_IN_STDLIB = {"test", "tests", "idle_test", "turtledemo"}
 
 
 def source_files(paths: Sequence[str | Path], languages: Collection[str]) -> list[tuple[str, Path]]:
-    """List the source files of all paths, each once.
-
-    Args:
-        paths: Folders, files, names of installed packages of Python (found, not imported), or `stdlib` for the standard
-            library of the running Python without its tests.
-        languages: Whose files are wanted.
-
-    Returns:
-        The path to show for each file, relative to what named it, and the file.
-
-    Raises:
-        DatasetError: A path is neither a folder, a file of these languages nor a package.
-    """
+    """List the source files of all paths, each once."""
     found: dict[Path, str] = {}
     for path in paths:
         root, excluded = _root(path, languages)

@@ -6,25 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Grammar:
-    """How to find definitions in the syntax trees of a language.
-
-    Args:
-        package: The package with the grammar.
-        factory: Its function that gives the grammar.
-        functions: Nodes that define a function; they have a `body`, unless they only declare it.
-        classes: Nodes that define a class, or what the language has in its place.
-        values: Functions and types without a name of their own, which may be given one.
-        holders: Nodes that give a value a name: the fields of the name and of the value.
-        scopes: Nodes that define nothing but whose field names what lies in them.
-        wrappers: Nodes that may enclose a definition and belong to its text.
-        comments: Nodes of comments.
-        inner_comments: How comments begin that speak of what they lie in.
-        attributes: Nodes before a definition that belong to it.
-        unsaid: Nodes inside a definition that say nothing of what it does: who may see it, annotations.
-        parameters: Nodes that list parameters.
-        calls: Nodes that call something: the fields from whose beginning to whose end its name is written.
-        binds: Fields in which a node names local variables.
-    """
+    """How to find definitions in the syntax trees of a language."""
 
     package: str
     factory: str = "language"

@@ -12,12 +12,7 @@ from hardneg.domains.code.syntax import syntax_definitions
 
 @dataclass(frozen=True)
 class Language:
-    """One language.
-
-    Args:
-        suffixes: Ends of the names of its files.
-        definitions: Lists the definitions of a file; a SyntaxError, ValueError or RecursionError says that it cannot.
-    """
+    """One language."""
 
     suffixes: tuple[str, ...]
     definitions: Callable[[bytes], list[Definition]]

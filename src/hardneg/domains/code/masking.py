@@ -23,12 +23,6 @@ def mask_names(definition: Definition) -> str:
     A name that is also a word is left where it is used as a word: `copy` in "Return a copy". It is masked where it is
     spelled or marked as code: in quotes, behind a dot, in front of a parenthesis, with a capital inside a sentence.
     The parts of a name ("read", "text" of `read_text`) stay: they are the words that a user asks with.
-
-    Args:
-        definition: Its summary may be empty.
-
-    Returns:
-        The summary.
     """
     names = dict.fromkeys(definition.parameters, "argument")
     if definition.kind == "method" and definition.scope:

@@ -19,18 +19,7 @@ from hardneg.domains.code.python_tree import (
 
 
 def python_definitions(source: bytes) -> list[Definition]:
-    """List the definitions of a file, nested ones included, in the order of the file.
-
-    Args:
-        source: The file as it is on disk; a declared encoding is respected.
-
-    Returns:
-        One entry a function or class, each before those inside it.
-
-    Raises:
-        SyntaxError: The file is not Python of the running version.
-        ValueError: The file cannot be decoded or holds null bytes.
-    """
+    """List the definitions of a file, nested ones included, in the order of the file."""
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
     except SyntaxError as error:

@@ -43,15 +43,7 @@ def parameters_of(node: DefinitionNode) -> tuple[str, ...]:
 
 
 def shape_of(node: DefinitionNode, *, bound: bool) -> str:
-    """Write a function's parameters without names, annotations and values.
-
-    Args:
-        node: The definition.
-        bound: Whether it is a method, whose first parameter is left out unless it is static.
-
-    Returns:
-        A blank for each parameter: "(_, _=, *, _, **_)"; empty for a class.
-    """
+    """Write a function's parameters without names, annotations and values."""
     if isinstance(node, ast.ClassDef):
         return ""
     args = node.args
@@ -70,13 +62,6 @@ def calls_and_hash(node: DefinitionNode, *, named: bool) -> tuple[tuple[str, ...
     Parameters and local variables become numbers given by where they first appear, so the hash is that of all
     definitions that a renaming makes equal. What it calls, attributes, keywords and constants stay, also where they are
     called like the definition: `match` and `search` that only hand on to methods of these names are no clones.
-
-    Args:
-        node: The definition.
-        named: Whether its own name counts too, since the rest says nothing.
-
-    Returns:
-        The names called, sorted, each once; and the hash.
     """
     nodes = _nodes(node)
     bound = _bound_names(node, nodes)

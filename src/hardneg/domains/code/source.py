@@ -57,29 +57,6 @@ def code_source(
     questions or equal definitions tie files of different splits together, all that is tied goes to `test` before `dev`
     before `train`. Equal questions are one query with several positives, equal definitions one document. Definitions
     whose question has fewer than three words ask nothing and are left out.
-
-    Args:
-        paths: Folders, source files, names of installed packages of Python (found, not imported), or `stdlib` for the
-            standard library of the running Python without its tests.
-        languages: Whose files are read.
-        kinds: What becomes a document. A class is an outline without the bodies of its methods.
-        name: What to call the dataset.
-        seed: Which files go to which split.
-        test_share: Share of the documented definitions whose files are kept for testing, in [0, 1]; about, since files
-            are never divided.
-        dev_share: Likewise for choosing settings, in [0, 1 - test_share].
-        undocumented: Keep definitions without documentation as documents that answer no query of their own.
-        max_documents: Take whole files, in their hashed order, until there are this many definitions.
-        masks_names: Replace in the questions the names that give the answer away, see `mask_names`.
-        labels_clones: A definition that only names of its own tell from an answer is labelled as an answer too.
-
-    Returns:
-        The dataset; documents have the metadata `METADATA`. Files that are left out are counted in `skipped`.
-
-    Raises:
-        DatasetError: A path is neither a folder, a file nor a package, a language or kind is unknown, a share is out of
-            range, or there is no documented definition.
-        MissingExtraError: The parser of a language that is met is not installed.
     """
     if min(test_share, dev_share) < 0 or test_share + dev_share > 1:
         raise DatasetError(f"test_share {test_share} and dev_share {dev_share} must lie in [0, 1], their sum too")

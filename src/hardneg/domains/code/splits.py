@@ -13,16 +13,7 @@ _SPLITS = ("train", "dev", "test")
 
 
 def dealt(table: pl.DataFrame, *, test_share: float, dev_share: float) -> pl.DataFrame:
-    """Deal the files, in the order given, to test, then dev, then train by where their middle query falls.
-
-    Args:
-        table: Columns `path` and `summary`, empty where nothing is asked.
-        test_share: Share of the queries for testing.
-        dev_share: Share of the queries for choosing settings.
-
-    Returns:
-        The table with the number of each row's split: 0 for train, 1 for dev, 2 for test.
-    """
+    """Deal the files, in the order given, to test, then dev, then train by where their middle query falls."""
     files = table.group_by("path", maintain_order=True).agg(n=(pl.col("summary") != "").sum())
     middle = (pl.col("n").cum_sum() - pl.col("n") / 2) / pl.col("n").sum()
     split = pl.when(middle < test_share).then(2).when(middle < test_share + dev_share).then(1).otherwise(0)
@@ -30,15 +21,7 @@ def dealt(table: pl.DataFrame, *, test_share: float, dev_share: float) -> pl.Dat
 
 
 def tied_splits(asked: pl.DataFrame, answers: Sequence[str]) -> pl.Series:
-    """Give rows that something equal ties together the most protected of their splits.
-
-    Args:
-        asked: Columns `summary`, `split` as `dealt` numbers it, and `answers`.
-        answers: Columns whose equal values tie rows, as equal summaries do; compared as normalised text.
-
-    Returns:
-        The name of each row's split.
-    """
+    """Give rows that something equal ties together the most protected of their splits."""
     columns = ["summary", *answers]
     groups = asked.select(normalised(pl.col(columns)).rank("dense").cast(pl.Int64) - 1)
     start, links = asked.height, []

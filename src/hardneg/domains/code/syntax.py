@@ -20,16 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A definition in a tree.
-
-    Args:
-        node: Function or class.
-        holder: The node whose text it is: itself, or what gives it a name.
-        named: Its name and scope, and where its parameters are.
-        scope: Names of what it lies in.
-        is_class: Whether it is a class.
-        in_class: Whether it lies directly in one.
-    """
+    """A definition in a tree."""
 
     node: "Node"
     holder: "Node"
@@ -44,18 +35,6 @@ def syntax_definitions(grammar: Grammar, source: bytes) -> list[Definition]:
 
     What is only declared (a prototype, a method of an interface) is no definition; nor is one in whose text the parser
     finds an error, as happens around the macros of C.
-
-    Args:
-        grammar: Of the language.
-        source: The file as it is on disk, in UTF-8.
-
-    Returns:
-        One entry a function or class, each before those inside it.
-
-    Raises:
-        ValueError: The file is not UTF-8 or holds null bytes.
-        RecursionError: Its expressions are nested too deeply.
-        MissingExtraError: The packages with the parser or the grammar are not installed.
     """
     if b"\0" in source:
         raise ValueError("null bytes")

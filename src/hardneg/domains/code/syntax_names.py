@@ -15,13 +15,7 @@ _QUOTES = "'\"`"
 
 @dataclass(frozen=True, eq=False)
 class Named:
-    """A name, as the head of a definition gives it.
-
-    Args:
-        symbol: Its own name.
-        scope: Names in front of it: the receiver of a method of Go, the object that JavaScript assigns to.
-        parameters: The list of parameters, where it lies deep in the head, as in C.
-    """
+    """A name, as the head of a definition gives it."""
 
     symbol: str
     scope: tuple[str, ...] = ()
@@ -29,15 +23,7 @@ class Named:
 
 
 def named(node: "Node", name: "Node | None") -> Named | None:
-    """Read the name of a definition.
-
-    Args:
-        node: The definition, or what gives it a name.
-        name: Where the name is written; None if it must be looked for behind pointers and parentheses.
-
-    Returns:
-        The name; None if it is none that can be said, such as `table[i]` or a pattern.
-    """
+    """Read the name of a definition."""
     if name is None or "declarator" in name.type:
         return _declared(node)
     text = _text(name).strip(_QUOTES)

@@ -11,16 +11,7 @@ _NO_BODY = b"{ ... }"
 
 
 def leading(holder: "Node", grammar: Grammar) -> tuple[str, "Node", "Node"]:
-    """Find what belongs to a definition by standing in front of it.
-
-    Args:
-        holder: The node whose text the definition is.
-        grammar: Of the language.
-
-    Returns:
-        The comment that ends on the line above, or the lines of such comments; the first node of the definition,
-        attributes included; and its last, which may enclose it.
-    """
+    """Find what belongs to a definition by standing in front of it."""
     outer = holder
     while outer.parent is not None and outer.parent.type in grammar.wrappers and _fills(outer, outer.parent, grammar):
         outer = outer.parent
@@ -40,16 +31,7 @@ def leading(holder: "Node", grammar: Grammar) -> tuple[str, "Node", "Node"]:
 
 
 def text_of(start: "Node", outer: "Node", grammar: Grammar) -> str:
-    """Take the text from one node to another, indented as at the top of a file.
-
-    Args:
-        start: The first node, before which a comment may stand but not between.
-        outer: The last node.
-        grammar: Of the language.
-
-    Returns:
-        The text, without comments between attributes and what they belong to.
-    """
+    """Take the text from one node to another, indented as at the top of a file."""
     return _dedented(_cut(start, outer, [], grammar), start)
 
 
@@ -57,15 +39,6 @@ def outline(start: "Node", outer: "Node", node: "Node", grammar: Grammar) -> str
     """Take the text of a class without its comments and the bodies of its functions.
 
     So the class does not hold the text of its methods, which are documents of their own.
-
-    Args:
-        start: The first node of the text.
-        outer: Its last node.
-        node: The class.
-        grammar: Of the language.
-
-    Returns:
-        The text; lines left blank go too.
     """
     cuts: list[tuple[Node, bytes]] = []
     waiting = list(node.named_children)
@@ -116,17 +89,7 @@ def _before(node: "Node") -> "Node | None":
 
 
 def _touches(comment: "Node", node: "Node", grammar: Grammar, *, alone: bool) -> bool:
-    """Whether a comment stands above a node, with no blank line between and no code in front on its line.
-
-    Args:
-        comment: The comment.
-        node: What follows it.
-        grammar: Of the language.
-        alone: Whether only a line comment counts.
-
-    Returns:
-        Whether it belongs to the node.
-    """
+    """Whether a comment stands above a node, with no blank line between and no code in front on its line."""
     text = (comment.text or b"").rstrip(b"\n")
     if grammar.inner_comments and text.startswith(grammar.inner_comments):
         return False

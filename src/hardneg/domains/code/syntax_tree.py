@@ -63,15 +63,6 @@ def hash_of(node: "Node", symbol: str, grammar: Grammar, *, named: bool) -> str:
 
     Parameters and local variables become numbers in the order in which they appear. What it calls, fields, types and
     constants stay, also where they are called like the definition.
-
-    Args:
-        node: Function or class.
-        symbol: Its own name.
-        grammar: Of the language.
-        named: Whether its own name stays too, since the rest says nothing.
-
-    Returns:
-        The hash.
     """
     local = _bound_names(node, grammar)
     name = node.child_by_field_name("name")

@@ -46,26 +46,6 @@ def read_conversations(
 
     Whole conversations go to a split, in an order that a hash of their id and the seed decides: no turn of a test
     conversation is seen in training. Logs of the DSTC tracks have no ids; there the first turn names the conversation.
-
-    Args:
-        files: Chats as JSON Lines or a JSON list (objects with `messages`, in OpenAI's or in MT-RAG's way), or DSTC's
-            `logs.json`, `labels.json` and `knowledge.json`; with several pairs of logs and labels, each is a split
-            named like its folder.
-        documents: A JSON Lines file with `_id` and `text`, for labels that name documents by id.
-        form: In which form queries are written: `last`, `last_turns(k=3)`, `history` or `rewrite`.
-        name: What to call the dataset.
-        seed: Which conversations go to which split.
-        test_share: Share of the questions kept for testing, in [0, 1]; about, since conversations are never divided.
-        dev_share: Likewise for choosing settings, in [0, 1 - test_share].
-        rejections: What to do with a row that cannot be used.
-
-    Returns:
-        The dataset. Queries have `turn_text`, `history` (the turns before, the oldest first, each with its speaker),
-        `conversation_id`, `turn` (from 1), `query_form` and, where known, `rewrite` and `entity`; documents with a
-        title have it as `entity` too.
-
-    Raises:
-        DatasetError: A file cannot be read or is none of these, no turn is labelled, or a share is out of range.
     """
     QueryForm.parse(form)
     if min(test_share, dev_share) < 0 or test_share + dev_share > 1:
@@ -87,20 +67,7 @@ def read_conversations(
 
 
 def in_conversation_form(dataset: Dataset, form: str) -> tuple[Dataset, FieldMapping]:
-    """Write the queries of a dataset that has a history in a form, and fill in what other formats leave out.
-
-    Args:
-        dataset: Its queries have `history` (or `rewrite`).
-        form: The form.
-
-    Returns:
-        The dataset in the form, and where the rest comes from. Turns of the history without a speaker get one
-        (`with_speakers`). Where queries have no `conversation_id` and `turn`, these come from ids and histories
-        (`placed`). Documents without `entity` are about what their title names.
-
-    Raises:
-        DatasetError: There is no such form, or the dataset lacks what it needs.
-    """
+    """Write the queries of a dataset that has a history in a form, and fill in what other formats leave out."""
     QueryForm.parse(form)
     queries, mapping = dataset.queries, FieldMapping("queries with a rewrite")
     if "history" in queries.columns:

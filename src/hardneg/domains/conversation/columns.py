@@ -13,19 +13,7 @@ _SHOWN = 3
 
 
 def conversation_digest(dataset: Dataset, *, asked_by: str) -> str:
-    """Hash where each query stands in its conversation, which is no part of a dataset's fingerprint.
-
-    Args:
-        dataset: Its queries should have `conversation_id` and `turn`.
-        asked_by: Component that reads them, for messages.
-
-    Returns:
-        The hash.
-
-    Raises:
-        RecipeError: The queries have no such column.
-        DatasetError: Some queries lack a value, or a turn is no number.
-    """
+    """Hash where each query stands in its conversation, which is no part of a dataset's fingerprint."""
     queries = dataset.queries
     for column in (CONVERSATION, TURN):
         if column not in queries.columns:
@@ -51,18 +39,7 @@ def conversation_digest(dataset: Dataset, *, asked_by: str) -> str:
 def answers_of_other_turns(
     dataset: Dataset, block: Int32[np.ndarray, " queries"], *, later: bool, split: str | None = None
 ) -> pl.DataFrame:
-    """List what answers the other turns of the queries' conversations.
-
-    Args:
-        dataset: Checked by `conversation_digest`.
-        block: Positions of queries, without repeats.
-        later: Whether the turns after a query's are meant, not those before.
-        split: Whose labels are looked at; None for all.
-
-    Returns:
-        Columns `query`, `document` and `distance` (to the nearest such turn, in turns); without repeats, ordered by
-        query, then distance, then document.
-    """
+    """List what answers the other turns of the queries' conversations."""
     turns = dataset.queries.select(
         as_text(dataset.queries[CONVERSATION]),
         pl.col(TURN).cast(pl.Int64),

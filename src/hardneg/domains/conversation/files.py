@@ -15,13 +15,7 @@ SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
 
 @dataclass(frozen=True)
 class At:
-    """A place in a file of conversations.
-
-    Args:
-        path: The file.
-        line: The line, from 1; None in a file that is one JSON value.
-        within: Where in the line or value ("conversation 3, message 2"); empty for all of it.
-    """
+    """A place in a file of conversations."""
 
     path: Path
     line: int | None = None
@@ -42,17 +36,7 @@ class At:
 
 
 def read_value(path: Path) -> Any:  # noqa: ANN401 - any JSON value
-    """Read a file that is one JSON value.
-
-    Args:
-        path: The file, plain or gzipped.
-
-    Returns:
-        The value.
-
-    Raises:
-        DatasetError: It is missing, not UTF-8 or not JSON.
-    """
+    """Read a file that is one JSON value."""
     try:
         with open_bytes(path) as file:
             text = file.read()
@@ -69,18 +53,7 @@ def read_value(path: Path) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def numbered_records(path: Path, rejections: Rejections) -> Iterator[tuple[At, Mapping[str, Any]]]:
-    """Go through the objects of a JSON Lines file.
-
-    Args:
-        path: The file, plain or gzipped.
-        rejections: What to do with a broken line.
-
-    Yields:
-        Where each stands, and the object.
-
-    Raises:
-        DatasetError: A line is broken and not to be skipped.
-    """
+    """Go through the objects of a JSON Lines file."""
     for number, offset, line in numbered_lines(path):
         record = encoding_problem(line, offset) or parse_record(line)
         if isinstance(record, str):
@@ -90,19 +63,7 @@ def numbered_records(path: Path, rejections: Rejections) -> Iterator[tuple[At, M
 
 
 def texts_of(value: object, at: At, *, key: str) -> list[str]:
-    """Read one text or a list of texts; nothing for null.
-
-    Args:
-        value: What stands under the key.
-        at: Where.
-        key: The key, for the message.
-
-    Returns:
-        The texts, empty ones left out; numbers as their digits.
-
-    Raises:
-        DatasetError: It is something else.
-    """
+    """Read one text or a list of texts; nothing for null."""
     values = value if isinstance(value, list) else [] if value is None else [value]
     for each in values:
         if not isinstance(each, str | int) or isinstance(each, bool):

@@ -26,16 +26,7 @@ def part_of(value: object) -> Part | None:
 
 
 def read_knowledge(value: Mapping[str, Any], at: At, documents: Documents) -> None:
-    """Take up every snippet; its id is made of domain, entity, kind and numbers, as `hotel-3-review-9-1`.
-
-    Args:
-        value: The knowledge.
-        at: Its file.
-        documents: Where they go, with `title` (the entity's name), `domain` and `kind`.
-
-    Raises:
-        DatasetError: An entity or a snippet is no object.
-    """
+    """Take up every snippet; its id is made of domain, entity, kind and numbers, as `hotel-3-review-9-1`."""
     for domain, entities in value.items():
         for entity_id, entity in entities.items():
             here = at.inner(f"{domain} {entity_id}")
@@ -66,22 +57,7 @@ def _snippets(entity: Mapping[str, Any], at: At) -> Iterator[tuple[str, str, str
 def read_logs(
     logs: list[Any], labels: list[Any], *, at: tuple[At, At], documents: Documents, split: str, rejections: Rejections
 ) -> Iterator[Question]:
-    """Read the questions that seek knowledge.
-
-    Args:
-        logs: The conversations.
-        labels: One object for each.
-        at: The files of the two.
-        documents: The knowledge.
-        split: The split of all of them; "" to have them dealt.
-        rejections: What to do with a label that names no snippet.
-
-    Yields:
-        Each question whose label has `target` true.
-
-    Raises:
-        DatasetError: The files differ in length, or a turn or label lacks a key.
-    """
+    """Read the questions that seek knowledge."""
     logs_at, labels_at = at
     if len(logs) != len(labels):
         raise labels_at.error(f"{len(labels):,} labels for the {len(logs):,} conversations of {logs_at.path.name}")

@@ -25,14 +25,7 @@ _UNSPOKEN = {"system", "developer", "tool", "function"}  # roles of a chat that 
 
 @dataclass(frozen=True)
 class _Message:
-    """One turn.
-
-    Args:
-        content: What the file says of it.
-        is_user: Whether the user speaks.
-        text: What is said.
-        at: Where it stands.
-    """
+    """One turn."""
 
     content: Mapping[str, Any]
     is_user: bool
@@ -47,20 +40,7 @@ class _Message:
 def read_messages(
     record: Mapping[str, Any], at: At, documents: Documents, rejections: Rejections
 ) -> Iterator[Question]:
-    """Read the labelled questions of one conversation.
-
-    Args:
-        record: An object with `messages` and perhaps `conversation_id` (or `id`) and `split`.
-        at: Where it stands.
-        documents: Those known by id; texts and contexts are added to them.
-        rejections: What to do with a label that names an unknown id, and with a message that has no text.
-
-    Yields:
-        Each user's message that has a label.
-
-    Raises:
-        DatasetError: A key is missing or holds something else than it should.
-    """
+    """Read the labelled questions of one conversation."""
     turns = _turns(record, at)
     history = [turn.spoken for turn in turns]
     conversation_id = record.get("conversation_id", record.get("id"))

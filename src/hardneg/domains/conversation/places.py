@@ -28,12 +28,6 @@ def placed(queries: pl.DataFrame) -> tuple[pl.DataFrame, FieldMapping]:
     query is named after the first of its turns that is a query too. Ids such as `31_2` (CAsT), `1_2` (QReCC) or
     `abc<::>2` (MT-RAG) tell conversations apart that begin alike, if all ids are of this kind, count as the histories
     grow, and keep together what the histories connect.
-
-    Args:
-        queries: Columns `id`, `text` (or `turn_text`, the current turn) and `history`, with speakers.
-
-    Returns:
-        The queries with `conversation_id` and `turn`, those that had them unchanged; and where these come from.
     """
     found = {CONVERSATION: _column(queries, CONVERSATION, _CONVERSATIONS), TURN: _column(queries, TURN, _TURNS)}
     sources, notes = dict(found), []

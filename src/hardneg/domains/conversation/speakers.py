@@ -19,22 +19,10 @@ def with_speakers(history: pl.Series, turns: pl.Series) -> tuple[pl.Series, str]
     Turns without one are the user's and the assistant's by turns, the user's first. But where the last turn of most
     histories is a query of the dataset itself, histories hold what the user said and nothing else.
 
-    Args:
-        history: Lists of texts, of messages (objects with `role` and `content`) or of pairs of a question and its
-            answer; the oldest first.
-        turns: The turn that each history goes before.
-
-    Returns:
-        Lists of texts such as "user: …"; and who spoke, in words.
-
-    Raises:
-        DatasetError: The column holds something else.
-
-    Example:
-        >>> histories = pl.Series([["Who built the bridge?", "An engineer."]])
-        >>> written, rule = with_speakers(histories, pl.Series(["How long is it?"]))
-        >>> written.to_list()
-        [['user: Who built the bridge?', 'assistant: An engineer.']]
+    >>> histories = pl.Series([["Who built the bridge?", "An engineer."]])
+    >>> written, rule = with_speakers(histories, pl.Series(["How long is it?"]))
+    >>> written.to_list()
+    [['user: Who built the bridge?', 'assistant: An engineer.']]
     """
     if not isinstance(history.dtype, pl.List):
         raise DatasetError(f"the column 'history' holds {history.dtype}, not lists of texts, the oldest turn first")
@@ -58,15 +46,8 @@ def with_speakers(history: pl.Series, turns: pl.Series) -> tuple[pl.Series, str]
 def bare(turn: str) -> str:
     """Leave out the speaker, if it is one of the usual ones.
 
-    Args:
-        turn: What is said, perhaps with a speaker.
-
-    Returns:
-        What is said.
-
-    Example:
-        >>> bare("User: How long is it?"), bare("Note: it is long.")
-        ('How long is it?', 'Note: it is long.')
+    >>> bare("User: How long is it?"), bare("Note: it is long.")
+    ('How long is it?', 'Note: it is long.')
     """
     named = _USUAL.match(turn)
     return turn if named is None else turn[named.end() :]

@@ -20,18 +20,7 @@ _SPEAKERS = {
 
 @dataclass(frozen=True)
 class Question:
-    """A user's turn that somebody labelled.
-
-    Args:
-        conversation_id: The conversation that it belongs to.
-        text: The turn.
-        history: The turns before it, each with its speaker, the oldest first.
-        labels: (id of a document, relevance).
-        at: Where it stands.
-        split: The split that it belongs to; "" to have it dealt.
-        rewrite: The same question, made to stand by itself.
-        entity: What it is about.
-    """
+    """A user's turn that somebody labelled."""
 
     conversation_id: str
     text: str
@@ -50,29 +39,12 @@ class Question:
 
 @dataclass
 class Documents:
-    """Documents as they are found, one text for each id.
-
-    Args:
-        rows: Columns of each document, by id.
-    """
+    """Documents as they are found, one text for each id."""
 
     rows: dict[str, dict[str, str | None]] = field(default_factory=dict)
 
     def add(self, doc_id: str, text: str, at: At, *, metadata: Mapping[str, str | None] = MappingProxyType({})) -> str:
-        """Take up a document.
-
-        Args:
-            doc_id: Its id.
-            text: Its text.
-            at: Where it stands.
-            metadata: Its title and other columns.
-
-        Returns:
-            The id.
-
-        Raises:
-            DatasetError: The id has another text already.
-        """
+        """Take up a document."""
         known = self.rows.setdefault(doc_id, {"text": text, **metadata})
         if known["text"] != text:
             raise at.error(

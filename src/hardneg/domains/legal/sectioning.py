@@ -37,23 +37,6 @@ def by_section(
     A label says that a document answers a query, not which of its sections does. It goes to the section that shares
     most words with the query, rare ones first; the others stay unlabelled, and those of the same rule should not serve
     as negatives (`shared_value` on `parent`).
-
-    Args:
-        dataset: Its documents are whole texts, or sections already.
-        document: Metadata column that names the act, contract or rulebook; None takes each document for one.
-        section: Metadata column with the section number; None looks for headings in the texts.
-        max_words: Longer sections are cut at the ends of sentences, from 20.
-        overlap: Sentences that a piece takes over from the one before.
-
-    Returns:
-        The dataset with sections for documents and the columns `document`, `section` (its number), `section_path` (what
-        encloses it, the widest first), `parent` (document and rule: the number without paragraphs in brackets), `part`
-        (from 1, where a section was cut; else 0) and `terms` (`defined_terms`). A document that is one section keeps
-        its id; others are called by it and a number.
-
-    Raises:
-        RecipeError: The documents have no such column.
-        DatasetError: A column cannot be used, documents lack a value, a length is out of range, or ids clash.
     """
     if max_words < 20 or overlap < 0:
         raise DatasetError(

@@ -23,13 +23,7 @@ _SENTENCE_END = re.compile(r"(?<=[.;:!?])\s+|\n+")
 
 @dataclass(frozen=True)
 class Section:
-    """A section of a text.
-
-    Args:
-        number: As it stands in the text, without the words before it; of a part or chapter, with them.
-        path: What encloses it, the widest first, itself included.
-        text: All of it, heading included.
-    """
+    """A section of a text."""
 
     number: str
     path: list[str]
@@ -39,16 +33,8 @@ class Section:
 def split_sections(text: str) -> list[Section]:
     r"""Split a text at its headings.
 
-    Args:
-        text: A law, a contract, a rulebook: headings begin a line.
-
-    Returns:
-        Its sections in order, as many as cover all of the text; what stands before the first heading is called
-        "preamble". A heading of a part or a chapter that has no text of its own only stands in the paths.
-
-    Example:
-        >>> [section.path for section in split_sections("PART 1 General\n1. Scope\nAll.\n1.1 Place\nHere.")]
-        [['Part 1', 'Part 1.1'], ['Part 1', 'Part 1.1', 'Part 1.1.1']]
+    >>> [section.path for section in split_sections("PART 1 General\n1. Scope\nAll.\n1.1 Place\nHere.")]
+    [['Part 1', 'Part 1.1'], ['Part 1', 'Part 1.1', 'Part 1.1.1']]
     """
     found = list(_HEADING.finditer(text))
     head = text[: found[0].start() if found else len(text)].strip()
@@ -74,17 +60,8 @@ def split_sections(text: str) -> list[Section]:
 def pieces(text: str, *, max_words: int, overlap: int) -> list[str]:
     """Cut a text that is too long at the ends of sentences and list items.
 
-    Args:
-        text: Any text.
-        max_words: Words of a piece at most; a sentence with more is cut inside.
-        overlap: Sentences that a piece takes over from the one before, as far as they leave room for a new one.
-
-    Returns:
-        The pieces in order; together they have every word.
-
-    Example:
-        >>> pieces("One two. Three four. Five six.", max_words=4, overlap=1)
-        ['One two. Three four.', 'Three four. Five six.']
+    >>> pieces("One two. Three four. Five six.", max_words=4, overlap=1)
+    ['One two. Three four.', 'Three four. Five six.']
     """
     if len(text.split()) <= max_words:
         return [text]

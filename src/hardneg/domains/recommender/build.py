@@ -19,20 +19,7 @@ _LAST_OUT = Splits()
 
 @dataclass(frozen=True)
 class Counts:
-    """What became of the interactions.
-
-    Args:
-        interactions: Rows of the file that could be used.
-        positives: Pairs of a user and an item that are positive; an item counts once for a user.
-        users: Users with an interaction.
-        items: Items with an interaction, or in the file of items.
-        cold_items: Items that no positive of the train split names: only their text can be learned from.
-        cold_positives: Share of the positives of dev and of test that are cold items.
-        first_positives: Positives without another of their user before them; there is no history to ask with.
-        pairs_per_user: Training pairs of the median user and of the one with most.
-        positive: What made an interaction positive, in words.
-        undescribed_items: Items of the interactions that the file of items lacks; None without such a file.
-    """
+    """What became of the interactions."""
 
     interactions: int
     positives: int
@@ -72,25 +59,6 @@ def interactions_dataset(
 
     With a random split, "before" means an order that the seed drew for each user: without times, no history can do
     without the future.
-
-    Args:
-        events: Columns `user`, `item`, `time` (null where there is none) and `rating`, in the order in which they were
-            taken (`read_interactions`).
-        items: Columns `id`, `text`, optional `title` and any others (`read_items`); None knows items by their id alone.
-        name: What to call the dataset.
-        min_rating: An interaction is positive from this rating on. None takes all where there is no rating, or all have
-            the same, and 1 where they are 0 and 1; other ratings are refused then.
-        splits: Which positives are held out.
-        history: Longest history of a query, the newest items, at least 1.
-        queries_per_user: Take only the newest queries of each user in each split; None takes all.
-
-    Returns:
-        The dataset, and what became of the interactions. Documents have a column `popularity`: positives of the train
-        split.
-
-    Raises:
-        DatasetError: It is not clear which ratings are positive, no item is in the file of items, or too few
-            interactions are left for a split.
     """
     least, rule = least_positive(events["rating"], min_rating)
     undescribed = None if items is None else _undescribed(events, items)

@@ -31,17 +31,7 @@ _BINARY = ("0", "1", "0.0", "1.0", "true", "false")
 
 @dataclass(frozen=True, kw_only=True)
 class InteractionColumns:
-    """Which column holds what; None means to look for a common name, without regard to case, blanks, `-` and `_`.
-
-    Args:
-        user: Who.
-        item: What; also the column of its id in the file of items, if that has one of the name.
-        time: When: a number, or a date as ISO 8601 writes it.
-        rating: How much it was liked, how often it was taken, or whether a shown item was taken; a file without one
-            holds only what was taken.
-        ignore_rating: Take every row as positive, whatever its rating.
-        item_text: Columns of the file of items that make an item's text, in this order.
-    """
+    """Which column holds what; None means to look for a common name, without regard to case, blanks, `-` and `_`."""
 
     user: str | None = None
     item: str | None = None
@@ -56,36 +46,14 @@ class InteractionColumns:
 
 
 def names_columns(fields: Sequence[str], given: Sequence[str | None]) -> bool:
-    """Tell whether the first line of a file is a header.
-
-    Args:
-        fields: The line's fields.
-        given: Names that the user says are there.
-
-    Returns:
-        Whether it names a user or an item, a name that the user gave, or types as RecBole does.
-    """
+    """Tell whether the first line of a file is a header."""
     names = {plain_name(name) for name in fields}
     wanted = {*_KNOWN["user"], *_KNOWN["item"], *(plain_name(name) for name in given if name)}
     return bool(names & wanted) or bool(typed_names(fields))
 
 
 def find_column(role: str, given: str | None, names: Sequence[str], *, path: Path, advice: str = "") -> str:
-    """Find the column for a role.
-
-    Args:
-        role: "user", "item", "time" or "rating".
-        given: The name that the user gave; None to look for a known one.
-        names: The file's columns.
-        path: The file, for messages.
-        advice: Further ways out.
-
-    Returns:
-        The column's name as the file has it.
-
-    Raises:
-        DatasetError: There is none, or two have the name.
-    """
+    """Find the column for a role."""
     found = matching(role, given, names, path=path)
     if found:
         return found[0]
@@ -98,20 +66,7 @@ def find_column(role: str, given: str | None, names: Sequence[str], *, path: Pat
 
 
 def matching(role: str, given: str | None, names: Sequence[str], *, path: Path) -> list[str]:
-    """List the columns that could have a role, the likeliest first.
-
-    Args:
-        role: "user", "item", "time" or "rating".
-        given: The name that the user gave; None to look for known ones.
-        names: The file's columns.
-        path: The file, for messages.
-
-    Returns:
-        The columns' names as the file has them.
-
-    Raises:
-        DatasetError: Two columns differ only in case, blanks, `-` or `_`.
-    """
+    """List the columns that could have a role, the likeliest first."""
     if given is not None and given in names:
         return [given]
     found = []
@@ -125,20 +80,7 @@ def matching(role: str, given: str | None, names: Sequence[str], *, path: Path) 
 
 
 def find_rating(given: str | None, table: pl.DataFrame, used: Sequence[str], *, path: Path) -> str | None:
-    """Find the column of the rating, and refuse to overlook one.
-
-    Args:
-        given: The name that the user gave; None to look for a known one.
-        table: The file's columns.
-        used: Those that hold something else.
-        path: The file, for messages.
-
-    Returns:
-        The column's name; None if there is none.
-
-    Raises:
-        DatasetError: Several could be it, or an unknown column holds only 0 and 1.
-    """
+    """Find the column of the rating, and refuse to overlook one."""
     if given is not None:
         return find_column("rating", given, table.columns, path=path)
     free = [name for name in table.columns if name not in used]

@@ -35,23 +35,7 @@ def read_interactions(
     order: Order = "time",
     rejections: Rejections,
 ) -> tuple[pl.DataFrame, FieldMapping]:
-    """Read who did what when.
-
-    Args:
-        path: A text file of any ending and separator, RecBole's and MovieLens' among them, JSON Lines or Parquet.
-        columns: Which column holds what.
-        form: How a text file is written.
-        order: What tells which of a user's rows came first: "time", their times; "rows", their order in the file;
-            "none", nothing does.
-        rejections: What to do with a row that lacks a user, an item or a time.
-
-    Returns:
-        Columns `user`, `item` (strings), `time` (float, null unless the order is that of time) and `rating` (float,
-        null where the file has none), in order of time, rows of one time as in the file; and how the file was read.
-
-    Raises:
-        DatasetError: A column is missing or could be several, or a row cannot be used and is not to be skipped.
-    """
+    """Read who did what when."""
     given = (columns.user, columns.item, columns.time, columns.rating)
     wanted = (
         "if it is a header, name its columns with --user, --item, --time and --rating; if the file has none, name them "

@@ -23,20 +23,6 @@ def build_item_model(dataset: Dataset, out: Path, *, dimension: int = 64, min_it
     The vocabulary is the ids of the documents with a `popularity` above 0 and the words of their texts. Any other word,
     and the id of any other item, has the vector 0, which adds nothing to a mean: such an item is known by its words
     alone.
-
-    Args:
-        dataset: Made by `interactions_dataset`.
-        out: Folder of the model, a plain sentence-transformers folder.
-        dimension: Length of the vectors, at least 1.
-        min_items: A word must be in the texts of this many of these items; what is in one alone says no more than its
-            id.
-        seed: Of the vectors.
-
-    Returns:
-        The folder.
-
-    Raises:
-        DatasetError: The documents have no column `popularity`.
     """
     import torch
     from sentence_transformers import SentenceTransformer

@@ -27,22 +27,7 @@ def read_items(
     form: TextForm = _ANY,
     rejections: Rejections,
 ) -> tuple[pl.DataFrame, FieldMapping]:
-    """Read what is known of the items.
-
-    Args:
-        path: As for `read_interactions`.
-        columns: Which column is the id, and which make the text.
-        form: How a text file is written.
-        rejections: What to do with a row without id.
-
-    Returns:
-        Columns `id`, `title` (if the file has a title or a name), `text` (the other columns of text; may be empty), and
-        the other columns of the file; and how the file was read. Columns of texts like `Comedy|Drama` become lists, and
-        the first column of categories or genres is called `category`. Of rows that repeat an id, the first counts.
-
-    Raises:
-        DatasetError: A column is missing, or a row has no id and is not to be skipped.
-    """
+    """Read what is known of the items."""
     wanted = (
         "if it is a header, name the column of the id with --item; if the file has none, name its columns in order: "
         "--item-columns id,title,genres"

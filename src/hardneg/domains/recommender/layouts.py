@@ -9,17 +9,7 @@ _LATIN = "latin-1"
 
 @dataclass(frozen=True, kw_only=True)
 class NamedLayout:
-    """What files of a well-known name hold, if they have the shape too.
-
-    Args:
-        name: What to call it.
-        file: Pattern of the file's name.
-        separator: What stands between its fields.
-        columns: Names of its columns; it has no header.
-        numbers: Which of its columns hold numbers; a file where they do not is something else.
-        encoding: How it is written where it is not UTF-8.
-        flags: Columns of 0 and 1 that stand for one list, and the name of that.
-    """
+    """What files of a well-known name hold, if they have the shape too."""
 
     name: str
     file: re.Pattern[str]
@@ -83,15 +73,8 @@ _TYPED = re.compile(r"([^:]+):(token|token_seq|float|float_seq)")
 def layout_of(file: str) -> NamedLayout | None:
     """Find what a file of this name usually holds.
 
-    Args:
-        file: Its name, without folder.
-
-    Returns:
-        The layout; None for names that say nothing.
-
-    Example:
-        >>> layout_of("ratings.dat.gz").name
-        'MovieLens ratings.dat'
+    >>> layout_of("ratings.dat.gz").name
+    'MovieLens ratings.dat'
     """
     return next((each for each in _LAYOUTS if each.file.fullmatch(file.removesuffix(".gz"))), None)
 
@@ -99,17 +82,10 @@ def layout_of(file: str) -> NamedLayout | None:
 def typed_names(header: Sequence[str]) -> dict[str, str]:
     """Read a header of RecBole's, which gives each column's type.
 
-    Args:
-        header: Its fields.
-
-    Returns:
-        Type of each name, in order; nothing where not every field has one.
-
-    Example:
-        >>> typed_names(["user_id:token", "rating:float"])
-        {'user_id': 'token', 'rating': 'float'}
-        >>> typed_names(["user_id", "rating:float"])
-        {}
+    >>> typed_names(["user_id:token", "rating:float"])
+    {'user_id': 'token', 'rating': 'float'}
+    >>> typed_names(["user_id", "rating:float"])
+    {}
     """
     found = [_TYPED.fullmatch(name.strip()) for name in header]
     return {each[1]: each[2] for each in found if each} if all(found) else {}

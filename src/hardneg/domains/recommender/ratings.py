@@ -11,19 +11,8 @@ _LIKED = 0.75  # of a scale's length, for an example of a threshold: 4 of 1 to 5
 def least_positive(rating: pl.Series, min_rating: float | None) -> tuple[float | None, str]:
     """Settle from which rating on an interaction is positive.
 
-    Args:
-        rating: Of each interaction; all null where there is none.
-        min_rating: What the user says.
-
-    Returns:
-        The least rating of a positive, None where all are positive; and the rule in words.
-
-    Raises:
-        DatasetError: A rating is given that nothing has or reaches, or the scale could mean anything.
-
-    Example:
-        >>> least_positive(pl.Series([0.0, 1.0]), None)
-        (1.0, 'positive is 1, a click; 0 is an exposure without a click (1 of 2)')
+    >>> least_positive(pl.Series([0.0, 1.0]), None)
+    (1.0, 'positive is 1, a click; 0 is an exposure without a click (1 of 2)')
     """
     values = rating.drop_nulls()
     if values.is_empty():

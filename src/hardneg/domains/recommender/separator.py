@@ -24,20 +24,7 @@ _SPELLED = {
 def find_separator(
     head: list[str], *, is_header: Callable[[Sequence[str]], bool], n_columns: int, at: tuple[Path, int]
 ) -> str:
-    """Find the separator: one that names known columns, else the one that parts all lines alike and most finely.
-
-    Args:
-        head: The first lines.
-        is_header: Tells whether fields are names of columns.
-        n_columns: How many columns the user names; 0 for none.
-        at: The file and the first line's number, for messages.
-
-    Returns:
-        The separator.
-
-    Raises:
-        DatasetError: Nothing separates fields, or several things could.
-    """
+    """Find the separator: one that names known columns, else the one that parts all lines alike and most finely."""
     path, line = at
     parts = {each: list(fields_of(head, each)) for each in (*_FOUND, BLANKS)}
     able = {each: rows for each, rows in parts.items() if len(rows[0]) > 1}
@@ -68,18 +55,8 @@ def find_separator(
 def spelled(separator: str) -> str:
     """Give the separator that a user means: some cannot be typed.
 
-    Args:
-        separator: As typed.
-
-    Returns:
-        What stands between fields.
-
-    Raises:
-        DatasetError: It is empty.
-
-    Example:
-        >>> spelled("tab") == chr(9), spelled("::")
-        (True, '::')
+    >>> spelled("tab") == chr(9), spelled("::")
+    (True, '::')
     """
     if not separator:
         raise DatasetError("--separator is empty; for example --separator '::' or --separator tab")
@@ -89,16 +66,8 @@ def spelled(separator: str) -> str:
 def has_quotes(line: str, separator: str) -> bool:
     """Tell whether quotes around fields are no part of them.
 
-    Args:
-        line: The first line of a file.
-        separator: What stands between its fields.
-
-    Returns:
-        Whether the separator is one of CSV, or every field of the line stands in quotes.
-
-    Example:
-        >>> has_quotes('"user"|"item"', "|"), has_quotes('12|"Heat" (1995)', "|")
-        (True, False)
+    >>> has_quotes('"user"|"item"', "|"), has_quotes('12|"Heat" (1995)', "|")
+    (True, False)
     """
     if separator in QUOTED:
         return True
@@ -108,15 +77,7 @@ def has_quotes(line: str, separator: str) -> bool:
 
 
 def fields_of(lines: Sequence[str], separator: str) -> Iterator[list[str]]:
-    """Part lines into fields, each line by itself.
-
-    Args:
-        lines: Lines without their ends.
-        separator: What stands between fields.
-
-    Yields:
-        The fields of each line.
-    """
+    """Part lines into fields, each line by itself."""
     quotes = bool(lines) and has_quotes(lines[0], separator)
     for line in lines:
         if separator == BLANKS:

@@ -78,21 +78,7 @@ class Source:
 def open_source(
     path: Path, form: TextForm, *, given: tuple[str | None, ...], wanted: str, rejections: Rejections
 ) -> Source:
-    """Read a file of rows by what it holds, whatever its ending.
-
-    Args:
-        path: The file.
-        form: What the user says of a text.
-        given: Names of columns that the user says are there.
-        wanted: What would settle a text without header, for the message.
-        rejections: What to do with a bad row.
-
-    Returns:
-        Its rows, one at least, and how it was read.
-
-    Raises:
-        DatasetError: It is not there, or cannot be read.
-    """
+    """Read a file of rows by what it holds, whatever its ending."""
     if path.is_dir():
         files = ", ".join(sorted(each.name for each in path.iterdir() if each.is_file())[:_SHOWN])
         raise DatasetError(f"is a folder; name the file in it (it has: {files or 'no file'})", path=path)

@@ -16,18 +16,7 @@ _ENOUGH = 4  # with two held out, two are left: a training pair
 
 @dataclass(frozen=True, kw_only=True)
 class Splits:
-    """Which positives are held out.
-
-    Args:
-        by: "leave-last-out" tests on each user's last positive and develops on the one before, for users with three or
-            more; where that leaves nobody to train on, those with three are not developed on. "time" tests on all that
-            was taken after one moment and develops on a window before it, the same for all users. "random" puts what
-            each user took in a random order, whatever the times, tests on the last of users with three or more and
-            develops on the one before of users with four or more.
-        test_share: With "time", share of the positives that are tested on, in (0, 1).
-        dev_share: Likewise for development, in [0, 1 - test_share).
-        seed: Of the random order.
-    """
+    """Which positives are held out."""
 
     by: Splitting = "leave-last-out"
     test_share: float = 0.1
@@ -45,16 +34,7 @@ class Splits:
 
 
 def with_order(rows: pl.DataFrame, splits: Splits) -> pl.DataFrame:
-    """Number the interactions in the order in which they count as taken.
-
-    Args:
-        rows: Columns `user`, `item` and `positive`, without repeats, with `row`, their place in time or file.
-        splits: Which positives are held out; "random" draws an order.
-
-    Returns:
-        The same rows in that order, with a column `order`. What was not taken is put between the user's first positive
-        and the last that is trained on, so that it is a judged negative of some training query.
-    """
+    """Number the interactions in the order in which they count as taken."""
     if splits.by != "random":
         return rows.sort("row").with_columns(order="row").drop("row")
     # Sorted first: where there is no time, the order of the file must not tell.
@@ -75,18 +55,7 @@ def with_order(rows: pl.DataFrame, splits: Splits) -> pl.DataFrame:
 
 
 def with_splits(rows: pl.DataFrame, splits: Splits) -> pl.DataFrame:
-    """Name the split of each interaction; what is not positive goes with the user's next positive.
-
-    Args:
-        rows: Columns `user`, `time` and `positive`, as `with_order` gives them.
-        splits: Which positives are held out.
-
-    Returns:
-        The same rows with a column `split`: "train", "dev", "test", or "after" for what came after the last positive.
-
-    Raises:
-        DatasetError: A split by time is asked for, and there are no times.
-    """
+    """Name the split of each interaction; what is not positive goes with the user's next positive."""
     if splits.by == "time":
         if rows["time"].is_null().any():
             raise DatasetError(

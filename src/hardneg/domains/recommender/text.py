@@ -25,14 +25,7 @@ _LATIN = "latin-1"
 
 @dataclass(frozen=True, kw_only=True)
 class TextForm:
-    """How a text file is written; what is not given is found from what it holds.
-
-    Args:
-        separator: What stands between fields: any text, or a name such as "tab" or "blanks".
-        columns: Names of the columns in order, of a file without a header or in place of its header.
-        no_header: Whether the first line is data, whatever it looks like.
-        encoding: What to read a file with that is not UTF-8; one that is stays UTF-8.
-    """
+    """How a text file is written; what is not given is found from what it holds."""
 
     separator: str | None = None
     columns: tuple[str, ...] = ()
@@ -42,16 +35,7 @@ class TextForm:
 
 @dataclass(frozen=True)
 class TextTable:
-    """What a text file holds, and how it was written.
-
-    Args:
-        table: Columns of texts.
-        lines: Line of each row, from 1.
-        separator: What stands between fields.
-        has_header: Whether names came from the first line.
-        encoding: How it was written.
-        layout: Its layout, where that settled the names.
-    """
+    """What a text file holds, and how it was written."""
 
     table: pl.DataFrame
     lines: pl.Series
@@ -70,22 +54,7 @@ def read_text(
     wanted: str,
     rejections: Rejections,
 ) -> TextTable:
-    """Read a text file of rows with fields.
-
-    Args:
-        path: The file, plain or gzipped.
-        form: What the user says of it.
-        is_header: Tells whether the fields of a first line name columns.
-        layout: What a file of this name usually holds.
-        wanted: The option and the names that would settle a file without header, for the message.
-        rejections: What to do with a row that has another number of fields.
-
-    Returns:
-        The rows, blank ones left out.
-
-    Raises:
-        DatasetError: It cannot be decoded, or it is not clear how its fields are separated or called.
-    """
+    """Read a text file of rows with fields."""
     text, encoding = _decoded(read_bytes(path), form.encoding or (layout.encoding if layout else None), path=path)
     text, told = _told(text)
     lines = _lines(text)
@@ -119,18 +88,7 @@ def _told(text: str) -> tuple[str, str | None]:
 
 
 def read_bytes(path: Path, limit: int = -1) -> bytes:
-    """Read a file, unpacked if it is gzipped.
-
-    Args:
-        path: The file.
-        limit: How many bytes to read; -1 for all.
-
-    Returns:
-        What it holds.
-
-    Raises:
-        DatasetError: It cannot be read, or is an archive of several files.
-    """
+    """Read a file, unpacked if it is gzipped."""
     try:
         with open_bytes(path) as file:
             raw = file.read(limit)

@@ -13,11 +13,7 @@ from hardneg.data.dataset import Dataset
 
 @dataclass(frozen=True, eq=False)
 class CoLabels:
-    """Which documents answer which queries; queries of equal text count as one.
-
-    Args:
-        labels: One row a query text, one column a document: 1 where a label of the split calls it an answer.
-    """
+    """Which documents answer which queries; queries of equal text count as one."""
 
     labels: sparse.csr_matrix
 
@@ -29,17 +25,7 @@ class CoLabels:
     def describe(
         self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
     ) -> dict[str, Float64[np.ndarray, " rows"]]:
-        """Count, for each row, labels of other queries.
-
-        Args:
-            dataset: Tells which queries have equal texts.
-            query: Query of each row.
-            document: Document of each row.
-
-        Returns:
-            `labels.document`: other queries that the document answers. `labels.shared`: of these, how many share
-            an answer with this query, counted once for each answer that they share.
-        """
+        """Count, for each row, labels of other queries."""
         texts = dataset.query_text_group[query]
         distinct, row_of = np.unique(texts, return_inverse=True)
         own = self.labels[distinct]

@@ -29,11 +29,6 @@ class Features:
 
     Nothing here looks at the label of the row itself, so a positive that was hidden is described like an
     answer that nobody ever labelled.
-
-    Args:
-        split: Split whose labels count, those of the query and of other queries; no other split's are looked at.
-        vectors: Gives the documents' vectors; None leaves their similarities out.
-        scorers: Score every row beside the sources, such as BM25 where only a dense model retrieves.
     """
 
     split: str
@@ -41,15 +36,7 @@ class Features:
     scorers: tuple[Scorer, ...] = ()
 
     def describe(self, candidates: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
-        """Describe rows; the rows of known positives must be among them.
-
-        Args:
-            candidates: Columns `query`, `document`, `rank.<source>`, `score.<source>`, perhaps `teacher_score`.
-            dataset: Texts and labels.
-
-        Returns:
-            One float32 column a feature, in the order of the rows.
-        """
+        """Describe rows; the rows of known positives must be among them."""
         query, document = candidates["query"].to_numpy(), candidates["document"].to_numpy()
         positives = _positives(dataset, self.split)
         known = positives.contains(query, document)

@@ -26,18 +26,7 @@ _TINY = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class AnswerModel:
-    """Classifiers that tell hidden positives from the other candidates, one a fold of queries.
-
-    Args:
-        features: What they look at.
-        classifiers: The one at `i` never saw a query of fold `i`.
-        slope: Of the calibration of their log-odds.
-        intercept: Of the same.
-        labelled: Elkan and Noto's c: the share of all answers among the candidates that were planted.
-        threshold: Rows of at least this `p_planted` are refused.
-        seed: Decides the folds.
-        group: Metadata column of the queries whose values share a fold, or None.
-    """
+    """Classifiers that tell hidden positives from the other candidates, one a fold of queries."""
 
     features: Features
     classifiers: "tuple[HistGradientBoostingClassifier, ...]"
@@ -148,22 +137,7 @@ def unlabelled(planted: Float64[np.ndarray, " rows"], labelled: float) -> Float6
 def fold_of(
     dataset: Dataset, query: Int32[np.ndarray, " rows"], *, folds: int, seed: int, group: str | None
 ) -> Int64[np.ndarray, " rows"]:
-    """Assign queries to folds: by their text, or by a metadata column, never by their place.
-
-    Args:
-        dataset: Where the queries are.
-        query: Positions of queries.
-        folds: Number of folds.
-        seed: Of the assignment.
-        group: Metadata column of the queries, or None.
-
-    Returns:
-        A fold for each row, from 0.
-
-    Raises:
-        RecipeError: The queries have no such column.
-        DatasetError: It holds lists or objects.
-    """
+    """Assign queries to folds: by their text, or by a metadata column, never by their place."""
     if group is None:
         key = dataset.query_text_group
     else:

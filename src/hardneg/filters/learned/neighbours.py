@@ -38,18 +38,6 @@ def neighbour_features(
 
     A query of the same text tells nothing new and is left out. A query that several splits name belongs to the
     first of them.
-
-    Args:
-        vectors: Gives the vectors of queries and documents.
-        dataset: Labels and texts.
-        split: Split whose labels count.
-        query: Query of each row.
-        document: Document of each row.
-
-    Returns:
-        `neighbours.asked`: similarity of the most similar other query that the document answers, not a number if
-        there is none. `neighbours.answers`: mean similarity of the document to the answers of the ten most
-        similar queries.
     """
     members, labels = _labels(dataset, split)
     documents = vectors.vectors_of_documents(dataset)

@@ -18,12 +18,7 @@ from hardneg.search.terms import number_terms, shown
 
 @dataclass(frozen=True, eq=False)
 class WordSets:
-    """The distinct words of each query and document, as rows of 0 and 1.
-
-    Args:
-        queries: One row a query.
-        documents: One row a document.
-    """
+    """The distinct words of each query and document, as rows of 0 and 1."""
 
     queries: sparse.csr_matrix
     documents: sparse.csr_matrix
@@ -36,17 +31,7 @@ class WordSets:
     def describe(
         self, known: PairSet, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
     ) -> dict[str, Float64[np.ndarray, " rows"]]:
-        """Say for each row which share of the query's words it has, and how alike it is to the known positives.
-
-        Args:
-            known: The known positives.
-            query: Query of each row.
-            document: Document of each row.
-
-        Returns:
-            `words.of_query`: share of the query's words; `words.jaccard_max` and `words.jaccard_mean`: words shared
-            with the query's other positives over the words of both; `words.query`, `words.document`: their numbers.
-        """
+        """Say for each row which share of the query's words it has, and how alike it is to the known positives."""
         shared = np.zeros(len(query))
         largest, mean = np.full(len(query), np.nan), np.full(len(query), np.nan)
         length = np.asarray(self.documents.sum(axis=1)).ravel()

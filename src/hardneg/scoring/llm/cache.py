@@ -16,19 +16,7 @@ _WAIT_S = 60.0
 
 @dataclass(frozen=True)
 class Record:
-    """All that is kept of one verdict; the texts themselves are not.
-
-    Args:
-        pair: Digest of everything that decides the verdict.
-        model: Who was asked.
-        answer: "yes_no" or "graded".
-        verdict: The verdict.
-        reason: The model's reason, or "".
-        raw: What the model wrote.
-        tokens_in: Tokens of the request as the server counts them; None if it does not.
-        tokens_out: The same for the answer.
-        judged_at: When, in ISO 8601, UTC.
-    """
+    """All that is kept of one verdict; the texts themselves are not."""
 
     pair: bytes
     model: str
@@ -42,26 +30,14 @@ class Record:
 
 
 class VerdictFile:
-    """An SQLite file of verdicts, safe against being killed and shared by several processes.
-
-    Args:
-        connection: To a database with the table of verdicts.
-        path: Where it is.
-    """
+    """An SQLite file of verdicts, safe against being killed and shared by several processes."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
         self.path = path
 
     def read(self, pairs: list[bytes]) -> dict[bytes, Verdict]:
-        """Look verdicts up.
-
-        Args:
-            pairs: Digests, without repeats.
-
-        Returns:
-            Those that are there.
-        """
+        """Look verdicts up."""
         found: dict[bytes, Verdict] = {}
         for start in range(0, len(pairs), _ASKED):
             part = pairs[start : start + _ASKED]
@@ -79,14 +55,7 @@ class VerdictFile:
 
 @contextmanager
 def verdict_file() -> Iterator[VerdictFile]:
-    """Open the verdicts in the cache folder; the file is made if missing.
-
-    Yields:
-        The verdicts. One thread may use them at a time, not always the same.
-
-    Raises:
-        RunError: The file is damaged, locked by another process for a minute, or the disk is full.
-    """
+    """Open the verdicts in the cache folder; the file is made if missing."""
     path = cache_folder() / "verdicts" / "verdicts.sqlite"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -34,21 +34,7 @@ _WAYS_OUT = {
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Whom to ask, and how.
-
-    Args:
-        base_url: Of the API, such as `https://api.openai.com/v1`.
-        model: Name of the model.
-        answer: The form of answer to ask for.
-        temperature: Sent if it is not None.
-        max_answer_tokens: Sent as `max_tokens` if it is not None.
-        api_key_env: Name of the environment variable with the key.
-        key: The key.
-        timeout_s: A request that takes longer in all has failed.
-        max_retries: How often to ask again.
-        first_wait_s: Mean wait before the first retry.
-        concurrency: Requests at one time.
-    """
+    """Whom to ask, and how."""
 
     base_url: str
     model: str
@@ -69,12 +55,7 @@ class Endpoint:
 
 
 class Client:
-    """Asks for verdicts, again where that may help.
-
-    Args:
-        http: Sends requests.
-        endpoint: Whom to ask, and how.
-    """
+    """Asks for verdicts, again where that may help."""
 
     def __init__(self, http: httpx2.AsyncClient, endpoint: Endpoint) -> None:
         self._http = http

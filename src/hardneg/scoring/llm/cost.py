@@ -8,15 +8,7 @@ ANSWER_TOKENS = 50  # a JSON object with a reason of one sentence; thinking mode
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is asked for, what of it is paid already, and about what the rest takes.
-
-    Args:
-        n_pairs: Different pairs.
-        n_cached: Those that have a verdict on disk.
-        tokens_in: Tokens to send for the others, at four characters a token.
-        tokens_out: Tokens of their answers, at 50 an answer or `max_answer_tokens` if that is less.
-        price: Of these tokens, in the currency of the prices given; None if none were given.
-    """
+    """What is asked for, what of it is paid already, and about what the rest takes."""
 
     n_pairs: int
     n_cached: int
@@ -56,19 +48,8 @@ def estimate_cost(
 ) -> Estimate:
     """Estimate from the length of what will be sent.
 
-    Args:
-        n_pairs: Different pairs, those judged before included.
-        characters: Length of each request that is still to be made.
-        answer_tokens: Limit of an answer, or None.
-        price_in: Of a million tokens sent, or None.
-        price_out: Of a million tokens answered, or None.
-
-    Returns:
-        The estimate; retries are not in it.
-
-    Example:
-        >>> print(estimate_cost(3, [4_000, 4_002], answer_tokens=None, price_in=1_000.0, price_out=10_000.0))
-        3 pairs to judge, 1 of them judged before; the others take about 2,001 tokens in (counted as \
+    >>> print(estimate_cost(3, [4_000, 4_002], answer_tokens=None, price_in=1_000.0, price_out=10_000.0))
+    3 pairs to judge, 1 of them judged before; the others take about 2,001 tokens in (counted as \
 characters / 4) and 100 out: about 3.00 at the prices given
     """
     tokens_in = sum(-(-number // CHARACTERS_PER_TOKEN) for number in characters)

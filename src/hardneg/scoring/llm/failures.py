@@ -15,14 +15,7 @@ _WORDS = {
 
 
 class NoVerdict(Exception):  # noqa: N818 - it is counted, and raised to the user only in sum
-    """One request, or one pair after its last attempt, brought no verdict.
-
-    Args:
-        kind: "server" (unreachable, overloaded, too slow), "malformed" or "refused".
-        message: What was seen.
-        retry: Whether asking again may help.
-        wait_s: How long the server asks to wait before that, if it says so.
-    """
+    """One request, or one pair after its last attempt, brought no verdict."""
 
     def __init__(self, kind: Kind, message: str, *, retry: bool, wait_s: float | None = None) -> None:
         super().__init__(message)
@@ -32,18 +25,7 @@ class NoVerdict(Exception):  # noqa: N818 - it is counted, and raised to the use
 
 
 def failure_report(failures: list[NoVerdict], *, name: str, n_pairs: int, n_asked: int, path: Path) -> RunError:
-    """Sum up what went wrong, and say how to go on.
-
-    Args:
-        failures: One for each pair that was asked about in vain.
-        name: Whose judgement failed.
-        n_pairs: Pairs in all, those judged before included.
-        n_asked: Pairs that have a verdict or a failure.
-        path: Where the verdicts are kept.
-
-    Returns:
-        The error to raise.
-    """
+    """Sum up what went wrong, and say how to go on."""
     n_open = n_pairs - n_asked + len(failures)
     count = Counter(failure.kind for failure in failures)
     first = {failure.kind: str(failure) for failure in reversed(failures)}

@@ -13,11 +13,7 @@ _SHORTEST = 8  # "none", "EMPTY" and the like are no secrets, and are words of o
 
 
 class ApiKey:
-    """A key that no representation shows.
-
-    Args:
-        value: The key, or None for a server that wants none.
-    """
+    """A key that no representation shows."""
 
     def __init__(self, value: SecretStr | None) -> None:
         self._value = value
@@ -47,17 +43,7 @@ def _any_form(character: str) -> str:
 
 
 def read_key(variable: str) -> ApiKey:
-    """Read the key from an environment variable.
-
-    Args:
-        variable: Its name; "" sends no key.
-
-    Returns:
-        The key; none if the variable is not set.
-
-    Raises:
-        ModelError: The value cannot be sent in a header.
-    """
+    """Read the key from an environment variable."""
     value = os.environ.get(variable, "").strip() if variable else ""
     if not value:
         return ApiKey(None)

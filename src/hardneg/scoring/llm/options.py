@@ -9,15 +9,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def check_address(base_url: str, api_key_env: str) -> None:
-    """Make sure that neither option holds a secret, since both are written into recipes and reports.
-
-    Args:
-        base_url: Address of the API.
-        api_key_env: Name of an environment variable, or "".
-
-    Raises:
-        RecipeError: One does, or is no address or no name; the message does not repeat it.
-    """
+    """Make sure that neither option holds a secret, since both are written into recipes and reports."""
     if api_key_env and not _VARIABLE.fullmatch(api_key_env):
         raise RecipeError(
             "llm_judge: api_key_env must be the name of an environment variable, never the key itself; "

@@ -14,13 +14,7 @@ from hardneg.scoring.llm.prompt import Messages, Prompt
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Rows of pairs; rows of equal content are one pair.
-
-    Args:
-        rows: Digest of each row.
-        texts: Query and cut document of each digest, in the order of first rows.
-        prompt: What to ask.
-    """
+    """Rows of pairs; rows of equal content are one pair."""
 
     rows: list[bytes]
     texts: dict[bytes, tuple[str, str]]
@@ -47,19 +41,7 @@ def read_pairs(
     cut: int | None,
     judge: bytes,
 ) -> Pairs:
-    """Read the texts of pairs and digest them.
-
-    Args:
-        dataset: Where the texts are.
-        query: Positions of queries.
-        document: Positions of documents, one for each query.
-        prompt: What to ask.
-        cut: Documents are cut after so many characters; None cuts none.
-        judge: Digest of all that decides a verdict but the texts.
-
-    Returns:
-        The pairs.
-    """
+    """Read the texts of pairs and digest them."""
     queries, documents = _texts(dataset.query_texts, query, None), _texts(dataset.document_texts, document, cut)
     first = {q: _digest(text) for q, text in queries.items()}
     second = {d: _digest(text) for d, text in documents.items()}

@@ -15,12 +15,7 @@ _PLACE = re.compile(r"\{(query|document)\}")
 
 @dataclass(frozen=True)
 class Prompt:
-    """Rules that always hold, and a task with places for the two texts.
-
-    Args:
-        rules: The system message; `{mark}` stands for the mark of the tags.
-        task: The user message, with `{query}` and `{document}`.
-    """
+    """Rules that always hold, and a task with places for the two texts."""
 
     rules: str
     task: str
@@ -29,13 +24,6 @@ class Prompt:
         """Put two texts in, each between tags with a mark that the texts cannot know.
 
         The mark is a hash of both texts, so a text that holds its own closing tag would have to hold its own hash.
-
-        Args:
-            query: Text of the query.
-            document: Text of the document, cut if it is to be cut.
-
-        Returns:
-            The messages of one request.
         """
         mark = hashlib.blake2b(f"{len(query)} {query}{document}".encode(), digest_size=8).hexdigest()
         texts = {"query": query, "document": document}
@@ -47,18 +35,7 @@ class Prompt:
 
 
 def load_prompt(path: str | Path | None, answer: Answer) -> Prompt:
-    """Read a prompt, or take the shipped one for this form of answer.
-
-    Args:
-        path: A text file with `{query}` and `{document}`; None takes the shipped one.
-        answer: The form of answer; what to reply with is added to the rules.
-
-    Returns:
-        The prompt.
-
-    Raises:
-        RecipeError: The file cannot be read, or lacks a place for a text.
-    """
+    """Read a prompt, or take the shipped one for this form of answer."""
     rules = f"{_shipped('rules')}\n\n{instruction(answer)}"
     if path is None:
         return Prompt(rules, _shipped(answer))

@@ -10,13 +10,7 @@ from hardneg.scoring.llm.verdict import shortened
 
 @dataclass(frozen=True)
 class Reply:
-    """The text of an answer, and what it cost.
-
-    Args:
-        text: What the model wrote.
-        tokens_in: Tokens of the request, if the server counts them.
-        tokens_out: Tokens of the answer, if the server counts them.
-    """
+    """The text of an answer, and what it cost."""
 
     text: str
     tokens_in: int | None
@@ -53,17 +47,7 @@ class _ErrorBody(BaseModel):
 
 
 def read_reply(body: str) -> Reply:
-    """Read a completion.
-
-    Args:
-        body: JSON as the protocol has it.
-
-    Returns:
-        The answer.
-
-    Raises:
-        NoVerdict: The body does not follow the protocol, the model refused, or its answer was cut off.
-    """
+    """Read a completion."""
     try:
         completion = _Completion.model_validate_json(body)
     except ValidationError as error:

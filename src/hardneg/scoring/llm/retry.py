@@ -11,29 +11,13 @@ LONGEST_S = 60.0  # of waits that nobody asked for
 
 
 def backoff_s(attempt: int, *, first_s: float, seed: int) -> float:
-    """Double the wait with each attempt, and scatter it so that requests do not come back in step.
-
-    Args:
-        attempt: 0 after the first failure, 1 after the second, …
-        first_s: Mean wait after the first failure.
-        seed: Which pair it is about; the same pair and attempt wait equally long.
-
-    Returns:
-        Between half and one and a half of the doubled wait, in seconds.
-    """
+    """Double the wait with each attempt, and scatter it so that requests do not come back in step."""
     doubled = min(first_s * 2.0 ** min(attempt, 60), LONGEST_S)
     return float(doubled * (0.5 + uniform(seed, attempt)))
 
 
 def retry_after_s(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
     """Read how long a server asks to wait.
-
-    Args:
-        headers: Of the response; names in lower case, or a mapping that does not mind.
-        now: The present; None takes the clock.
-
-    Returns:
-        Seconds from now on, at least 0, or None if the server does not say.
 
     References:
         RFC 9110, section 10.2.3: seconds or a date. `retry-after-ms` is a widespread addition.

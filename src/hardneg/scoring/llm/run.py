@@ -20,15 +20,7 @@ _UNABLE = 50  # pairs in a row without a verdict for whatever reason: the model 
 
 @dataclass
 class Tally:
-    """How far judging came.
-
-    Args:
-        n_judged: Pairs with a verdict.
-        failures: One for each pair without.
-        down: Pairs in a row that the server did not answer for.
-        in_vain: Pairs in a row without a verdict.
-        fatal: What ended it all, if something did.
-    """
+    """How far judging came."""
 
     n_judged: int = 0
     failures: list[NoVerdict] = field(default_factory=list)
@@ -55,14 +47,7 @@ class Tally:
 
 @dataclass(frozen=True, eq=False)
 class Judging:
-    """What it takes to judge pairs.
-
-    Args:
-        endpoint: Whom to ask, and how.
-        pairs: Digest and prompt of each pair.
-        keep: Called with each verdict at once, in the thread of the event loop.
-        advance: Called with 1 after each pair.
-    """
+    """What it takes to judge pairs."""
 
     endpoint: Endpoint
     pairs: Iterator[tuple[bytes, Messages]]
@@ -74,15 +59,6 @@ def judge_pairs(judging: Judging) -> Tally:
     """Judge pairs, several at a time; an exception in the calling thread, Ctrl-C too, cancels the open requests.
 
     The event loop has a thread of its own, so that this works inside a running one, in a notebook for instance.
-
-    Args:
-        judging: What to judge, and by whom.
-
-    Returns:
-        How many pairs were judged, and what failed.
-
-    Raises:
-        ModelError: The server will answer no request of this kind.
     """
     with start_blocking_portal(name="llm-judge") as portal:
         tally = portal.start_task_soon(_judge_all, judging).result()

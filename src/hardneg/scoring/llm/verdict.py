@@ -20,12 +20,7 @@ _THOUGHTS = re.compile(r"^.*</think>", re.DOTALL)
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a judge said of one pair.
-
-    Args:
-        verdict: "yes" or "no", or a grade from "0" to "3".
-        reason: Its reason in its own words, or "".
-    """
+    """What a judge said of one pair."""
 
     verdict: str
     reason: str
@@ -53,16 +48,8 @@ _FORMS: dict[str, type[_YesNo] | type[_Graded]] = {"yes_no": _YesNo, "graded": _
 def score_of(verdict: str, answer: Answer) -> float:
     """Turn a verdict into a score.
 
-    Args:
-        verdict: "yes" or "no", or a grade from "0" to "3".
-        answer: The form of answer.
-
-    Returns:
-        A number between 0 and 1.
-
-    Example:
-        >>> score_of("yes", "yes_no"), score_of("1", "graded") == 1 / 3
-        (1.0, True)
+    >>> score_of("yes", "yes_no"), score_of("1", "graded") == 1 / 3
+    (1.0, True)
     """
     return _SCORES[answer][verdict]
 
@@ -96,19 +83,8 @@ def read_verdict(text: str, answer: Answer) -> Verdict:
     Text around the JSON object is passed over, and so is thinking aloud. Two objects that disagree are no verdict:
     one of them may be a quotation from the document.
 
-    Args:
-        text: The model's answer.
-        answer: The form that was asked for.
-
-    Returns:
-        The verdict.
-
-    Raises:
-        NoVerdict: There is no valid object, or there are several that disagree.
-
-    Example:
-        >>> read_verdict('Sure: {"verdict": "no", "reason": "Another bone."}', "yes_no")
-        Verdict(verdict='no', reason='Another bone.')
+    >>> read_verdict('Sure: {"verdict": "no", "reason": "Another bone."}', "yes_no")
+    Verdict(verdict='no', reason='Another bone.')
     """
     found = []
     for each in _objects(_THOUGHTS.sub("", text)):

@@ -61,15 +61,7 @@ def _kept(kernel: Any) -> Any:  # noqa: ANN401
 def in_threads(
     n_rows: int, run: Callable[[Part], object], *, advance: Advance | None = None, shown_rows: int = 64
 ) -> None:
-    """Call `run` on consecutive parts of `range(n_rows)`, on as many threads as there are cores.
-
-    Args:
-        n_rows: Rows in all, from 0.
-        run: Work on the rows from the first to before the second number of a part; parts must not write to
-            shared places.
-        advance: Called in this thread with the number of rows of each part that is done; parts are smaller then.
-        shown_rows: Rows of such a part at most.
-    """
+    """Call `run` on consecutive parts of `range(n_rows)`, on as many threads as there are cores."""
     n_threads = max(1, min(n_cores(), -(-n_rows // _MIN_ROWS)))
     n_parts = n_threads if advance is None else max(n_threads, -(-n_rows // shown_rows))
     edges = np.linspace(0, n_rows, n_parts + 1).astype(int).tolist()
@@ -82,15 +74,7 @@ def in_threads(
 
 
 def ahead(items: Iterable[Item], work: Callable[[Item], Result]) -> Iterator[Result]:
-    """Yield what `work` makes of each item, in order, while threads are already at the next few.
-
-    Args:
-        items: The items; as many are held as there are cores.
-        work: Work on one item.
-
-    Yields:
-        What came of each item.
-    """
+    """Yield what `work` makes of each item, in order, while threads are already at the next few."""
     with ThreadPoolExecutor(n_cores()) as pool:
         begun: deque[Future[Result]] = deque()
         for item in items:

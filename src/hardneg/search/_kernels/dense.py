@@ -83,14 +83,7 @@ def half_of_last_bit(score: float, shift: int) -> float:
 
 @compiled
 def scan(score: Integer[np.ndarray, "documents queries"], place: Place, towers: Towers, survivors: Survivors) -> None:
-    """Keep the documents of a block of scores, given by their bits, that may still be among the best.
-
-    Args:
-        score: The scores; the number of queries is a multiple of `CHUNK`.
-        place: Where they belong.
-        towers: The vectors.
-        survivors: What is kept.
-    """
+    """Keep the documents of a block of scores, given by their bits, that may still be among the best."""
     n_documents, n_queries = score.shape
     level = survivors.level[place.query : place.query + n_queries]
     turned = np.int64(0) if level.min() >= 0 else np.int64(0x7FFFFFFF) >> place.shift
@@ -113,17 +106,6 @@ def find(
 
     Many scores are compared at a time, and eight results are looked at together; nothing else is done here, and
     nothing is called, so that the loops stay in registers.
-
-    Args:
-        score: The bits of the scores.
-        row: Where to begin.
-        level: What a score must reach.
-        turned: The bits to turn over in negative scores; 0 will do where no level is negative, since the bits of a
-            negative score are a negative integer.
-        hits: Receives row and query of each.
-
-    Returns:
-        The row to go on with, and how many were found.
     """
     n_documents, n_queries = score.shape
     reached = np.empty(n_queries, np.uint8)

@@ -17,13 +17,7 @@ if TYPE_CHECKING:  # a recipe names masks on machines without torch
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """What the rows and columns of a score matrix stand for.
-
-    Args:
-        dataset: Texts and labels.
-        query: Query of each row.
-        document: Document of each column.
-    """
+    """What the rows and columns of a score matrix stand for."""
 
     dataset: Dataset
     query: Int32[np.ndarray, " rows"]
@@ -64,14 +58,6 @@ def narrow(
     """Leave out the negatives that a mask takes for answers.
 
     Targets stay, and so do documents that a label calls not relevant to the query: the label knows better.
-
-    Args:
-        matrix: The scores and what is allowed so far.
-        mask: Takes negatives away; it cannot add any.
-        cells: What the rows and columns stand for.
-
-    Returns:
-        The same matrix with less allowed.
     """
     import torch
 

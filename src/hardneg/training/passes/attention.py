@@ -20,12 +20,6 @@ def fast_attention(device: torch.device) -> Iterator[None]:
 
     The fused kernel for processors is fast forward and slow backward, in bfloat16 above all. Models that call
     `scaled_dot_product_attention` are served, whatever their architecture; others are left alone.
-
-    Args:
-        device: Where the model runs; on anything but a processor nothing changes.
-
-    Yields:
-        Nothing.
     """
     if device.type != "cpu":
         yield

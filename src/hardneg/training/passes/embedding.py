@@ -24,13 +24,7 @@ _CHUNK_TOKENS = {"cpu": 1_024, "cuda": 65_536}
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Some queries or some documents of a batch, tokenised where the model takes tokens.
-
-    Args:
-        rows: Their numbers among the queries and then the documents of the batch.
-        queries: The queries; empty if these are documents.
-        documents: The documents; empty if these are queries.
-    """
+    """Some queries or some documents of a batch, tokenised where the model takes tokens."""
 
     rows: Int64[np.ndarray, " rows"]
     queries: Texts
@@ -38,14 +32,7 @@ class Chunk:
 
 
 class TwoTowers(torch.nn.Module):
-    """Both towers as one module with one forward pass a batch, which is what data parallel training wants.
-
-    Args:
-        model: Encodes queries and documents; in training mode if dropout shall be on.
-        query_prompt: Text put before each query, or None.
-        document_prompt: The same for documents.
-        bf16: Whether to multiply in bfloat16; weights stay as they are.
-    """
+    """Both towers as one module with one forward pass a batch, which is what data parallel training wants."""
 
     def __init__(
         self, model: SentenceTransformer, *, query_prompt: str | None, document_prompt: str | None, bf16: bool
@@ -63,15 +50,7 @@ class TwoTowers(torch.nn.Module):
     def forward(
         self, queries: Texts, documents: Texts
     ) -> tuple[Float[Tensor, "queries dim"], Float[Tensor, "documents dim"]]:
-        """Embed the texts of a batch.
-
-        Args:
-            queries: Queries, or what `cut` made of them.
-            documents: Documents; of both together, at least one text.
-
-        Returns:
-            Float32 vectors whose dot product is the score; unit length if the model compares by cosine.
-        """
+        """Embed the texts of a batch."""
         given: tuple[tuple[Texts, Kind], ...] = ((queries, "query"), (documents, "document"))
         with torch.autocast(self.model.device.type, dtype=torch.bfloat16, enabled=self.bf16):
             found = [self._embed(texts, kind) for texts, kind in given if len(texts)]
@@ -81,17 +60,7 @@ class TwoTowers(torch.nn.Module):
         return found[0] if len(queries) else nothing, found[-1] if len(documents) else nothing
 
     def cut(self, queries: list[str], documents: list[str], *, max_tokens: int) -> list[Chunk]:
-        """Cut texts into chunks of one kind and of similar length, for separate forward passes.
-
-        Args:
-            queries: At least one query.
-            documents: At least one document.
-            max_tokens: Bound on texts x longest text of a chunk; one text longer than that stands alone. Static
-                embeddings, which keep next to nothing for the way back, come as one chunk.
-
-        Returns:
-            The chunks, those of the queries first; each text is in one of them.
-        """
+        """Cut texts into chunks of one kind and of similar length, for separate forward passes."""
         nothing: list[str] = []
         cut = [Chunk(rows, texts, nothing) for rows, texts in self._cut(queries, "query", max_tokens)]
         of_documents = self._cut(documents, "document", max_tokens)
@@ -110,15 +79,7 @@ class TwoTowers(torch.nn.Module):
 
 @contextmanager
 def cutting_texts(model: SentenceTransformer, max_tokens: int | None) -> Iterator[None]:
-    """Cut texts shorter than the model would, for as long as the block lasts.
-
-    Args:
-        model: The model; afterwards it has its own limit again.
-        max_tokens: Texts are cut there; None leaves the model's limit.
-
-    Raises:
-        ModelError: The model takes no texts that long.
-    """
+    """Cut texts shorter than the model would, for as long as the block lasts."""
     own = token_limits(model)
     if max_tokens is not None:
         limit_tokens(model, max_tokens)
@@ -132,18 +93,7 @@ def cutting_texts(model: SentenceTransformer, max_tokens: int | None) -> Iterato
 def embed(
     model: SentenceTransformer, texts: Texts, *, kind: Kind, prompt: str | None, chunk_tokens: int
 ) -> Float[Tensor, "texts dim"]:
-    """Embed texts in chunks of similar length, which saves the padding of short texts beside long ones.
-
-    Args:
-        model: The model.
-        texts: At least one text, tokenised or not.
-        kind: Which tower they are for.
-        prompt: Text put before each of them, or None.
-        chunk_tokens: Bound on texts x longest text of a chunk.
-
-    Returns:
-        Float32 vectors as the model gives them, in the order of the texts, with a graph.
-    """
+    """Embed texts in chunks of similar length, which saves the padding of short texts beside long ones."""
     features = texts if isinstance(texts, Features) else tokenise(model, texts, kind=kind, prompt=prompt)
     if features is None:
         # The model's own `preprocess` first asks of every text what it is, which takes as long as to tokenise it.

@@ -32,15 +32,7 @@ class Pass(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Deal:
-    """Which texts each process embeds; all have equally many, of about the same lengths.
-
-    Args:
-        order: Text numbers as they are dealt, in turn. The last may repeat the first, so that the deal comes out
-            even; what a repeat gives is dropped.
-        n_texts: Texts, at least one.
-        process: Number of this process, from 0.
-        n_processes: Processes in all.
-    """
+    """Which texts each process embeds; all have equally many, of about the same lengths."""
 
     order: Int64[np.ndarray, " dealt"]
     n_texts: int
@@ -67,16 +59,7 @@ class Deal:
 
 
 def deal(texts: Sequence[str], *, process: int, n_processes: int) -> Deal:
-    """Deal texts to processes by their length, so that none waits long for another.
-
-    Args:
-        texts: At least one text, the same on all processes.
-        process: Number of this process, from 0.
-        n_processes: Processes in all.
-
-    Returns:
-        What every process embeds.
-    """
+    """Deal texts to processes by their length, so that none waits long for another."""
     by_length = np.argsort([len(text) for text in texts], kind="stable")
     per_process = -(-len(texts) // n_processes)
     return Deal(np.resize(by_length, per_process * n_processes), len(texts), process, n_processes)
@@ -90,15 +73,6 @@ def gather_vectors(
     The loss is then computed in full by every process, on the same vectors. Each brings the gradient of its own
     share of them back to its weights, times the number of processes: the mean over processes, which data parallel
     training takes, becomes the sum over shares.
-
-    Args:
-        queries: At least one query, the same on all processes.
-        documents: At least one document, the same on all processes.
-        embed: Brings this process's share through the towers.
-        accelerator: Knows the processes.
-
-    Returns:
-        All vectors, as leaves of a graph, and the way back to the weights.
     """
     n_processes = accelerator.num_processes
     deals = [deal(texts, process=accelerator.process_index, n_processes=n_processes) for texts in (queries, documents)]

@@ -21,12 +21,6 @@ class CachedPass:
     each chunk passes a second time, with the random numbers of the first, and its part of the gradient goes back
     to the weights. This is exact: the loss depends on the weights through the vectors alone.
 
-    Args:
-        towers: `TwoTowers`, wrapped for several processes or not.
-        accelerator: Brings gradients back.
-        sync: Whether the processes exchange gradients on the way back; if so, once, with the last chunk.
-        cache_tokens: Padded tokens of a chunk, above 0.
-
     References:
         GradCache: Gao, Zhang, Han and Callan (2021), arXiv:2101.06983, section 3.
     """

@@ -31,17 +31,6 @@ def nested_loss(
 
     Which negatives count is decided once, by the whole vectors.
 
-    Args:
-        loss: Function of a score matrix.
-        matrix: What it sees of the whole vectors.
-        queries: Vectors of the rows.
-        parts: Vectors of the columns, in one or several parts.
-        dimensions: How many dimensions are left, each at most those of the vectors.
-        cosine: Whether vectors are brought back to unit length.
-
-    Returns:
-        The mean, with a graph to the vectors.
-
     References:
         Kusupati et al. (2022), arXiv:2205.13147, equation 1 with equal weights.
     """

@@ -11,13 +11,7 @@ from hardneg.training.passes.gather import PullBack, Vectors
 
 @dataclass(frozen=True, eq=False)
 class PlainPass:
-    """Keeps what every layer computed until the gradient comes back.
-
-    Args:
-        towers: Turns queries and documents into vectors.
-        accelerator: Brings gradients back.
-        sync: Whether the processes exchange gradients on the way back.
-    """
+    """Keeps what every layer computed until the gradient comes back."""
 
     towers: torch.nn.Module
     accelerator: Accelerator

@@ -17,15 +17,7 @@ _LEAST = 1e-12  # chance of a document that the counts know nothing of
 
 
 def counted(data: TrainingData, settings: TrainSettings) -> TrainingData:
-    """Make ready what knows how often documents come into the pool.
-
-    Args:
-        data: What is trained on, with the negatives that are in force from now on.
-        settings: How; `log_q` decides.
-
-    Returns:
-        The data with counts of what they hold now, or with a stream to watch; one that watches already goes on.
-    """
+    """Make ready what knows how often documents come into the pool."""
     asked = settings.log_q
     if asked is None or isinstance(data.frequency, Streaming):
         return data

@@ -29,14 +29,6 @@ class Counted:
     of that over all rows, `batch_size` rows bring a document in with chance `1 - (1 - r)^batch_size`. So with
     negatives that were drawn uniformly, r is the mixture of both distributions (mixed negative sampling).
 
-    Args:
-        dataset: Decides which texts are equal.
-        query: Query of each training pair.
-        document: Its positive.
-        negatives: Mined negatives that serve all rows; None if there are none, or they serve their own row only.
-        per_row: Negatives of each row; None takes all.
-        batch_size: Rows of a batch.
-
     References:
         Mixed negative sampling: Yang et al. (2020), "Mixed negative sampling for learning two-tower neural networks in
         recommendations", WWW Companion.
@@ -75,12 +67,6 @@ class Streaming:
     between two sights, under hashed positions in several tables. Two documents with one position look more frequent
     than they are, so of the tables the largest B is right, and the chance is its inverse. The first gap of a position
     is taken as it is, where the paper's zeros would call every new document frequent.
-
-    Args:
-        rate: How much the newest gap counts, above 0 and below 1.
-        buckets: Positions of a table.
-        tables: Hash tables.
-        seed: Of the hashes.
 
     References:
         Yi et al. (2019), algorithms 2 and 3.

@@ -15,10 +15,6 @@ from hardneg.training.passes.gather import deal
 class KeyEncoder:
     """Embeds documents with `theta_k = m theta_k + (1 - m) theta`, without dropout and without a gradient.
 
-    Args:
-        towers: The towers being trained, at their first step.
-        momentum: m, at least 0 and below 1.
-
     References:
         MoCo: He et al. (2020), arXiv:1911.05722, equation 2.
     """
@@ -35,15 +31,7 @@ class KeyEncoder:
 
     @torch.no_grad()
     def embed(self, documents: list[str], accelerator: Accelerator) -> Float[Tensor, "documents dim"]:
-        """Embed documents together with the other processes.
-
-        Args:
-            documents: At least one document, the same on all processes.
-            accelerator: Knows the processes.
-
-        Returns:
-            The vectors of all.
-        """
+        """Embed documents together with the other processes."""
         dealt = deal(documents, process=accelerator.process_index, n_processes=accelerator.num_processes)
         _, own = self.towers([], [documents[at] for at in dealt.own])
         return dealt.gather(own, accelerator)

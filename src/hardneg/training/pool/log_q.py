@@ -16,20 +16,6 @@ class LogQ:
     away for being popular. A document that comes into the pool of a step with chance q stands for 1 / q documents like
     it: with that weight, the sum over the pool expects to be the sum over all documents.
 
-    Args:
-        estimate: How q is known. "counts" counts the training pairs and the mined negatives beforehand, and gives
-            `1 - (1 - r)^B`, where r is the chance that a row of a batch of B brings the document in. "streaming"
-            watches how many steps lie between two sights of a document, for streams that nobody can count.
-        positive: "corrected" takes log q from the positive too. "uncorrected" does not: it is in its row's pool by
-            choice, with chance 1.
-        rate: Of the streaming estimate, how much the newest gap counts, above 0 and below 1.
-        buckets: Of the streaming estimate, numbers in each hash table, at least 1.
-        tables: Of the streaming estimate, hash tables, at least 1; where documents share a number in some of them, the
-            one in which a document seems rarest is right.
-
-    Raises:
-        RecipeError: A value is out of range.
-
     References:
         Correction and streaming estimate: Yi et al. (2019), "Sampling-bias-corrected neural modeling for large corpus
         item recommendations", RecSys, equation 3 and algorithms 2 and 3. Positive uncorrected: Khrylchenko et al.

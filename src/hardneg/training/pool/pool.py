@@ -11,13 +11,7 @@ from hardneg.data.labels import PairSet
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """Documents that count for less than a whole negative of a row.
-
-    Args:
-        row: The row, ascending.
-        document: The document.
-        weight: How much it counts there, from 0 to less than 1.
-    """
+    """Documents that count for less than a whole negative of a row."""
 
     row: Int64[np.ndarray, " pairs"]
     document: Int32[np.ndarray, " pairs"]
@@ -26,15 +20,7 @@ class Weights:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Rows that are trained on together.
-
-    Args:
-        query: Query of each row.
-        document: Its positive.
-        negative_row: Row to which each mined negative belongs, ascending.
-        negative: The mined negatives.
-        weights: Which documents count for less than 1, and for which rows; None if all count fully.
-    """
+    """Rows that are trained on together."""
 
     query: Int32[np.ndarray, " rows"]
     document: Int32[np.ndarray, " rows"]
@@ -48,16 +34,7 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """The columns of a score matrix.
-
-    Args:
-        document: Document of each column. No two have the same normalised text, but for columns of the queue,
-            which follow the others: of several with one text at most one is allowed.
-        target: Column of each row's positive.
-        allowed: `True` where the column's document is no answer to the row's query and has a weight above 0
-            there, or is the row's target.
-        weight: What the column's document counts as a negative of the row, in [0, 1]; None if all count fully.
-    """
+    """The columns of a score matrix."""
 
     document: Int32[np.ndarray, " pool"]
     target: Int64[np.ndarray, " rows"]
@@ -66,17 +43,7 @@ class Pool:
 
 
 def build_pool(dataset: Dataset, batch: Batch, *, in_batch: bool = True, shared_negatives: bool = True) -> Pool:
-    """Pool the positives of all rows and the mined negatives of all rows, each distinct text once.
-
-    Args:
-        dataset: Where the positions point to; its labels of all splits decide what is allowed.
-        batch: The rows.
-        in_batch: Whether the positives of other rows serve as negatives.
-        shared_negatives: Whether a mined negative serves all rows of the batch, or only its own.
-
-    Returns:
-        The columns, ordered by text group.
-    """
+    """Pool the positives of all rows and the mined negatives of all rows, each distinct text once."""
     documents = np.concatenate([batch.document, batch.negative])
     groups, first, column = np.unique(dataset.text_group[documents], return_index=True, return_inverse=True)
     target = column[: len(batch)].astype(np.int64)
@@ -93,16 +60,7 @@ def build_pool(dataset: Dataset, batch: Batch, *, in_batch: bool = True, shared_
 def judged_negative(
     dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " pool"]
 ) -> Bool[np.ndarray, "rows pool"]:
-    """Mark the documents that were judged not relevant to a query, or have the text of one that was.
-
-    Args:
-        dataset: Whose labels, of all splits, are looked at.
-        query: Query of each row.
-        document: Document of each column.
-
-    Returns:
-        `True` where the column's document is known to be no answer to the row's query.
-    """
+    """Mark the documents that were judged not relevant to a query, or have the text of one that was."""
     distinct, row_of = np.unique(query, return_inverse=True)
     owner, judged = dataset.judged_negatives.among(distinct)
     pair, column = _cells(dataset.text_group[judged], dataset.text_group[document])
@@ -114,16 +72,7 @@ def judged_negative(
 def find_answers(
     dataset: Dataset, query: Int32[np.ndarray, " rows"], groups: Int32[np.ndarray, " pool"]
 ) -> Bool[np.ndarray, "rows pool"]:
-    """Mark the answers; the same as `Dataset.is_answer` on all pairs, at the cost of the answers only.
-
-    Args:
-        dataset: Whose labels, of all splits, decide.
-        query: Query of each row.
-        groups: Text group of each column.
-
-    Returns:
-        `True` where the column's text answers the row's query.
-    """
+    """Mark the answers; the same as `Dataset.is_answer` on all pairs, at the cost of the answers only."""
     marked = _members(dataset.answers, dataset.query_text_group[query], groups)
     asker = dataset.asker[query]
     if (asker >= 0).any():
@@ -146,17 +95,7 @@ def _members(
 def spread_weights(
     dataset: Dataset, weights: Weights, n_rows: int, groups: Int32[np.ndarray, " pool"]
 ) -> Float32[np.ndarray, "rows pool"]:
-    """Spread weights over columns; of two documents with one text, the smaller weight counts.
-
-    Args:
-        dataset: Decides which texts are equal.
-        weights: Which documents count for less than 1, and for which rows.
-        n_rows: Rows of the batch.
-        groups: Text group of each column.
-
-    Returns:
-        The weight of each cell; 1 where none is given.
-    """
+    """Spread weights over columns; of two documents with one text, the smaller weight counts."""
     pair, column = _cells(dataset.text_group[weights.document], groups)
     spread = np.ones((n_rows, len(groups)), dtype=np.float32)
     np.minimum.at(spread, (weights.row[pair], column), weights.weight[pair])

@@ -18,12 +18,7 @@ from hardneg.training.pool.ring import Queued, Ring
 
 
 class QueueState:
-    """Documents of earlier steps and their vectors; the same on all processes.
-
-    Args:
-        settings: Size, momentum and warm-up.
-        towers: The towers being trained, at their first step.
-    """
+    """Documents of earlier steps and their vectors; the same on all processes."""
 
     def __init__(self, settings: Queue, towers: TwoTowers) -> None:
         self.warmup = settings.warmup
@@ -45,17 +40,7 @@ class QueueState:
     def keys(
         self, pool: Pool, vectors: Float[Tensor, "pool dim"], *, dataset: Dataset, accelerator: Accelerator
     ) -> Float[Tensor, "pool dim"]:
-        """Give the vectors with which a pool's documents stand beside those of the queue.
-
-        Args:
-            pool: The pool, without what came from the queue.
-            vectors: Its documents' vectors by the trained towers; taken if there is no key encoder.
-            dataset: Their texts.
-            accelerator: Knows the processes.
-
-        Returns:
-            The vectors, without a graph.
-        """
+        """Give the vectors with which a pool's documents stand beside those of the queue."""
         if self._encoder is None:
             return vectors.detach()
         texts = dataset.document_texts.gather(pool.document).fill_null("").to_list()
@@ -88,15 +73,6 @@ def widen(pool: Pool, queued: Queued, *, dataset: Dataset, batch: Batch) -> Pool
     They may be negatives of all rows, of whatever rows they came in for, under the same labels and weights as the
     columns of the pool. A text counts once: where it is in the pool, the queue's copies are not allowed, and of
     copies in the queue only the newest is.
-
-    Args:
-        pool: The pool of the batch.
-        queued: What is in the queue.
-        dataset: Its labels of all splits decide what is allowed.
-        batch: The rows.
-
-    Returns:
-        The columns of the pool and then those of the queue, in its order.
     """
     once = queued.newest & ~np.isin(queued.group, dataset.text_group[pool.document], kind="table")
     allowed = ~find_answers(dataset, batch.query, queued.group) & once

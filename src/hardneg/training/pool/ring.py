@@ -11,14 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Queued:
-    """The documents in a ring, in no particular order.
-
-    Args:
-        document: The documents.
-        group: Their text groups.
-        newest: `True` where no later document has the same text.
-        vectors: Their vectors, without a graph; valid until the ring takes up more.
-    """
+    """The documents in a ring, in no particular order."""
 
     document: Int32[np.ndarray, " queued"]
     group: Int32[np.ndarray, " queued"]
@@ -31,11 +24,6 @@ class Ring:
 
     Nothing is moved or sorted when documents come in: each takes the slot of the oldest, and only which of equal
     texts is the newest is kept up to date.
-
-    Args:
-        size: Documents it holds, at least 1.
-        device: Where the vectors are kept.
-        dtype: In what precision.
     """
 
     def __init__(self, size: int, *, device: torch.device, dtype: torch.dtype = torch.float32) -> None:
@@ -58,13 +46,7 @@ class Ring:
     def add(
         self, document: Int32[np.ndarray, " new"], group: Int32[np.ndarray, " new"], vectors: Float[Tensor, "new dim"]
     ) -> None:
-        """Take up documents in place of the oldest.
-
-        Args:
-            document: The documents; of more than fit, the last stay.
-            group: Their text groups, no two equal.
-            vectors: Their vectors.
-        """
+        """Take up documents in place of the oldest."""
         document, group, vectors = document[-self.size :], group[-self.size :], vectors[-self.size :].detach()
         if self._vectors is None:
             self._vectors = torch.zeros(self.size, vectors.shape[1], device=self.device, dtype=self.dtype)

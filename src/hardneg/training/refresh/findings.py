@@ -7,14 +7,7 @@ from hardneg.training.refresh.store import Refreshed
 
 
 def failed_refreshes(records: Sequence[Refreshed]) -> Finding | None:
-    """HN036: a refresh failed, and training went on with older negatives.
-
-    Args:
-        records: The refreshes of the run, in order.
-
-    Returns:
-        The finding, or None if every refresh gave new negatives.
-    """
+    """HN036: a refresh failed, and training went on with older negatives."""
     failed = [record for record in records if record.problem is not None]
     if not failed:
         return None

@@ -31,16 +31,7 @@ Scores = Callable[[Int32[np.ndarray, " rows"], Int32[np.ndarray, " rows"]], Floa
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """All that decides the rounds of a run, but for the weights; can be handed to another process.
-
-    Args:
-        dataset: Texts and labels.
-        plan: What the negatives were mined with, its filters fitted.
-        model: The model that training started from, as the plan's sources name it.
-        query: Queries that are trained on, without repeats.
-        rounds: Where rounds are kept.
-        keeps_candidates: Whether candidates will be scored again.
-    """
+    """All that decides the rounds of a run, but for the weights; can be handed to another process."""
 
     dataset: Dataset
     plan: Plan
@@ -59,21 +50,7 @@ class Job:
 
 
 def check_refresh(plan: Plan | None, negatives: pl.DataFrame | None, *, model: str | Path, split: str) -> Plan:
-    """Make sure that negatives can be mined again.
-
-    Args:
-        plan: What the negatives were mined with.
-        negatives: The negatives to begin with.
-        model: The model that is trained.
-        split: Whose positives are trained on.
-
-    Returns:
-        The plan.
-
-    Raises:
-        RunError: There is no plan or no table, the plan is for another split, a filter is not fitted, or no source
-            encodes with the model.
-    """
+    """Make sure that negatives can be mined again."""
     if plan is None or negatives is None:
         raise RunError(
             "a refresh mines negatives again: hand over the negatives to begin with and the plan that they were mined "
@@ -88,15 +65,7 @@ def check_refresh(plan: Plan | None, negatives: pl.DataFrame | None, *, model: s
 
 
 def check_follows(sources: tuple[Source, ...], model: str | Path) -> None:
-    """Make sure that some source would find other candidates with other weights.
-
-    Args:
-        sources: Where candidates come from.
-        model: The model that is trained.
-
-    Raises:
-        RunError: None encodes with this model.
-    """
+    """Make sure that some source would find other candidates with other weights."""
     if not any(_follows(source, model) for source in sources):
         raise RunError(
             f"a refresh would find the same negatives again: no dense source encodes with {str(model)!r}, the model "
@@ -117,16 +86,7 @@ def keep_first_candidates(job: Job) -> None:
 
 
 def mine_round(job: Job, *, number: int, before: int) -> Report:
-    """Mine in full with the weights of a round.
-
-    Args:
-        job: What to mine.
-        number: The round; its weights are in its folder.
-        before: The round that it is compared with.
-
-    Returns:
-        What it took and changed; it and the negatives are in the round's folder.
-    """
+    """Mine in full with the weights of a round."""
     started, plan = time.perf_counter(), _with_weights(job, number)
     parts = []
     with new_vectors_in(job.rounds.vectors(number)):
@@ -142,17 +102,7 @@ def mine_round(job: Job, *, number: int, before: int) -> Report:
 
 
 def rescore_round(job: Job, *, number: int, before: int, mined: int) -> Report:
-    """Score a round's candidates again with the weights of another, and choose among them anew.
-
-    Args:
-        job: Where they came from.
-        number: The new round; its weights are in its folder.
-        before: The round that it is compared with.
-        mined: The round whose candidates they are.
-
-    Returns:
-        What it took and changed; it and the negatives are in the round's folder.
-    """
+    """Score a round's candidates again with the weights of another, and choose among them anew."""
     started, plan, files = time.perf_counter(), _with_weights(job, number), job.rounds.candidates(mined)
     pairs = [job.rounds.read(before).select("query", "document")]
     pairs += [pl.read_parquet(file, columns=["query", "document"], glob=False) for file in files]
@@ -169,16 +119,7 @@ def rescore_round(job: Job, *, number: int, before: int, mined: int) -> Report:
 
 
 def rescored(candidates: pl.DataFrame, source: str, score: Float32[np.ndarray, " rows"]) -> pl.DataFrame:
-    """Give candidates new scores of a source, and rank anew what it had retrieved.
-
-    Args:
-        candidates: Columns `query`, `document`, `rank.<source>`, `score.<source>`, sorted by the first two.
-        source: Name of the source.
-        score: New score of each row.
-
-    Returns:
-        The same rows; equal scores are ranked by document.
-    """
+    """Give candidates new scores of a source, and rank anew what it had retrieved."""
     rank, column = f"rank.{source}", f"score.{source}"
     table = candidates.with_columns(pl.Series(column, score, dtype=pl.Float32))
     retrieved = pl.when(pl.col(rank).is_not_null()).then(pl.col(column))

@@ -28,13 +28,6 @@ class Supply:
     Which round of negatives is in force follows from `refresh.jsonl`, cut back to the checkpoint: so a run that goes on
     has the negatives of one that was never stopped. Under several processes the first one mines and all read its
     tables.
-
-    Args:
-        session: The session, at its first step.
-        data: What is trained on, with the negatives to begin with.
-        steps: All steps of the run.
-        job: How negatives are mined again; None if they never are.
-        limits: The model's own limits, which training may have lowered; negatives are mined with it.
     """
 
     def __init__(
@@ -47,26 +40,14 @@ class Supply:
         self._miner = Miner(job) if refresh and job and refresh.mode == "async" else None
 
     def open(self, negatives: pl.DataFrame | None) -> None:
-        """Take up the negatives where the latest checkpoint left them.
-
-        Args:
-            negatives: Those that the run began with.
-        """
+        """Take up the negatives where the latest checkpoint left them."""
         if self._job is not None and negatives is not None:
             self._open_rounds(self._job, negatives)
         cut_records(self._session)
         enter(self._session, self.data)
 
     def renew(self, number: int, *, seconds: float) -> bool:
-        """Bring the negatives up to date before a step.
-
-        Args:
-            number: The step, from 0.
-            seconds: Time of training so far.
-
-        Returns:
-            Whether there are new ones. Vectors that were kept from before a refresh are then out of date.
-        """
+        """Bring the negatives up to date before a step."""
         renewed = self._job is not None and self._refresh(self._job, number, seconds)
         replace_before(number, self._session, self.data, self._steps)
         return renewed
@@ -185,19 +166,7 @@ def supplying(
     job: Job | None,
     limits: Limits,
 ) -> Iterator[Supply]:
-    """Supply a run with negatives for as long as the block lasts.
-
-    Args:
-        session: The session, at its first step.
-        data: What is trained on, with the negatives to begin with.
-        steps: All steps of the run.
-        negatives: The table of these negatives.
-        job: How negatives are mined again; None if they never are.
-        limits: The model's own limits.
-
-    Yields:
-        The supply, up to date with the latest checkpoint.
-    """
+    """Supply a run with negatives for as long as the block lasts."""
     supply = Supply(session, data, steps, job=job, limits=limits)
     try:
         supply.open(negatives)

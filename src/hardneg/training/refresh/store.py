@@ -24,15 +24,7 @@ from hardneg.training.refresh.settings import Work
 
 @dataclass(frozen=True)
 class Report:
-    """What making a round took and changed.
-
-    Args:
-        seconds: Time it took.
-        overlap: Share of the new negatives that were among the old ones, in [0, 1].
-        old_score: Mean score of the old negatives under the weights of the round; random fill is left out. None if
-            none has a score.
-        new_score: The same of the new negatives.
-    """
+    """What making a round took and changed."""
 
     seconds: float
     overlap: float | None
@@ -42,20 +34,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Refreshed:
-    """One refresh of the negatives.
-
-    Args:
-        step: Steps done when the new negatives came into use.
-        work: "mine" for a full refresh, "rescore" for candidates scored again.
-        lag: Steps between the weights that found them and `step`.
-        seconds: Time that finding them took.
-        waited: Time for which training stood still.
-        share: Part of the time of training so far for which it stood still for refreshes, in [0, 1].
-        overlap: Share of the new negatives that were among the old ones, in [0, 1].
-        old_score: Mean score of the old negatives under the weights of the round.
-        new_score: The same of the new ones.
-        problem: Why there are no new negatives; None if there are.
-    """
+    """One refresh of the negatives."""
 
     step: int
     work: Work
@@ -76,11 +55,7 @@ class Refreshed:
 
 @dataclass(frozen=True)
 class Rounds:
-    """Paths and records of the refreshes of a run.
-
-    Args:
-        path: Folder of the training run.
-    """
+    """Paths and records of the refreshes of a run."""
 
     path: Path
 
@@ -151,14 +126,7 @@ class Rounds:
 
 
 def in_force(records: Iterable[Refreshed]) -> tuple[int, int]:
-    """Find the round whose negatives are in force, and the one whose candidates are.
-
-    Args:
-        records: The refreshes so far, in order.
-
-    Returns:
-        The last round, and the last that was mined in full; 0 is what training began with.
-    """
+    """Find the round whose negatives are in force, and the one whose candidates are."""
     made = [record for record in records if record.problem is None]
     rounds, mined = [0], [0]
     rounds += [record.round for record in made]

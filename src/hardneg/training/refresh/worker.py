@@ -20,11 +20,7 @@ _PATIENCE_S = 10
 
 
 class Miner:
-    """A process that makes rounds, one at a time; started when it is first asked, and again if it has died.
-
-    Args:
-        job: What it mines.
-    """
+    """A process that makes rounds, one at a time; started when it is first asked, and again if it has died."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -33,12 +29,7 @@ class Miner:
         self.asked: int | None = None
 
     def ask(self, number: int, *, before: int) -> None:
-        """Have a round made.
-
-        Args:
-            number: The round; its weights are in its folder.
-            before: The round that it shall be compared with.
-        """
+        """Have a round made."""
         self.asked = number
         with suppress(BrokenPipeError):  # it has died since it was looked at; `problem` will say so
             if self._process is None or self._process.poll() is not None:

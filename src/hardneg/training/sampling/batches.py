@@ -17,21 +17,7 @@ _CHOICE, _ORDER, _BATCHES, _TURN = 11, 12, 13, 14
 def training_pairs(
     dataset: Dataset, split: str, *, max_pairs: int | None = None, seed: int = 0
 ) -> tuple[Int32[np.ndarray, " pairs"], Int32[np.ndarray, " pairs"]]:
-    """List the positive pairs to train on.
-
-    Args:
-        dataset: The labelled dataset.
-        split: Split whose positives are wanted.
-        max_pairs: Take queries in a seeded order until this many pairs are there; None takes all. A larger
-            cap with the same seed takes the same pairs and more.
-        seed: Decides which queries.
-
-    Returns:
-        Positions of queries and documents, ordered by query, then document.
-
-    Raises:
-        DatasetError: The split does not exist or has no positive.
-    """
+    """List the positive pairs to train on."""
     query, document = dataset.pairs_of(split)
     if max_pairs is None or max_pairs >= len(query):
         return query, document
@@ -57,18 +43,6 @@ def epoch_batches(
     and of equal size but for one pair, so that none is left alone at the end; only pairs that must not meet make
     further and smaller ones. With `repeat_documents` the seeded order is cut as it is, and nothing is kept from
     occurring twice.
-
-    Args:
-        dataset: Decides which texts are equal.
-        query: Query of each pair.
-        document: Document of each pair.
-        batch_size: Most pairs of a batch; with 2 and an odd number of pairs, one batch has 3.
-        epoch: From 0; each has its own order.
-        seed: Any integer from 0.
-        repeat_documents: Whether a batch may hold a document, or a query, twice.
-
-    Returns:
-        Pair numbers of each batch.
     """
     order = permutation(seed, _ORDER, epoch, size=len(query))
     sizes = even_sizes(len(order), batch_size)
@@ -93,17 +67,6 @@ def dealt_batches(
 
     Where one query has a large part of all pairs, batches that hold it once each would hold little else. Here a batch
     holds it several times, beside pairs of other queries to learn from; what answers it is never its negative.
-
-    Args:
-        dataset: Decides which texts are equal.
-        query: Query of each pair.
-        document: Document of each pair.
-        batch_size: As for `epoch_batches`.
-        epoch: From 0; each has its own order.
-        seed: Any integer from 0.
-
-    Returns:
-        Pair numbers of each batch; every pair is in one, and sizes differ by at most 1.
     """
     order = permutation(seed, _ORDER, epoch, size=len(query))
     asked, answered = dataset.query_text_group[query][order], dataset.text_group[document][order]
@@ -121,16 +84,8 @@ def dealt_batches(
 def even_sizes(n_pairs: int, batch_size: int) -> Int64[np.ndarray, " batches"]:
     """Cut a number of pairs into as few batches as it takes, of equal size but for one pair, and none of a lone pair.
 
-    Args:
-        n_pairs: How many pairs there are, at least 1.
-        batch_size: Pairs of a batch at most; of an odd number of pairs with 2, one batch has 3.
-
-    Returns:
-        The size of each batch.
-
-    Example:
-        >>> even_sizes(33, 32).tolist(), even_sizes(100, 32).tolist(), even_sizes(5, 2).tolist()
-        ([17, 16], [25, 25, 25, 25], [3, 2])
+    >>> even_sizes(33, 32).tolist(), even_sizes(100, 32).tolist(), even_sizes(5, 2).tolist()
+    ([17, 16], [25, 25, 25, 25], [3, 2])
     """
     n_batches = max(1, min(-(-n_pairs // batch_size), n_pairs // 2))
     return np.full(n_batches, n_pairs // n_batches) + (np.arange(n_batches) < n_pairs % n_batches)
@@ -184,13 +139,7 @@ class Negatives(Protocol):
 
 
 class MinedNegatives:
-    """The mined negatives of each query, what they weigh, and whose turn it is.
-
-    Args:
-        table: Columns `query`, `document` and, if negatives have weights, `weight`, in which null weighs 1; any
-            others are not read. Of rows that repeat a pair, the first counts. None for no negatives at all.
-        n_queries: Queries of the dataset.
-    """
+    """The mined negatives of each query, what they weigh, and whose turn it is."""
 
     def __init__(self, table: pl.DataFrame | None, *, n_queries: int) -> None:
         rows = pl.DataFrame(schema={"query": pl.Int32, "document": pl.Int32}) if table is None else table
@@ -210,17 +159,7 @@ class MinedNegatives:
         return self
 
     def draw(self, query: int, *, turn: int, per_row: int | None, seed: int) -> Int32[np.ndarray, " negatives"]:
-        """Take a query's next negatives; in successive turns each of them has its turn equally often.
-
-        Args:
-            query: Position of the query.
-            turn: How many rows of this query came before, over all epochs.
-            per_row: How many to take; None takes all.
-            seed: Decides the order of turns.
-
-        Returns:
-            Positions of documents.
-        """
+        """Take a query's next negatives; in successive turns each of them has its turn equally often."""
         own = self.of(query)
         if per_row is None or per_row >= len(own):
             return own
@@ -242,14 +181,7 @@ class MinedNegatives:
         return self._document[self._start[query] + number]
 
     def weights(self, query: Int32[np.ndarray, " rows"]) -> Weights | None:
-        """List the negatives of the rows' queries that weigh less than 1, drawn or not.
-
-        Args:
-            query: Query of each row.
-
-        Returns:
-            What they weigh, ordered by row; None if the table has none at all.
-        """
+        """List the negatives of the rows' queries that weigh less than 1, drawn or not."""
         if not len(self._light_weight):
             return None
         low, counts = self._light_start[query], self._light_start[query + 1] - self._light_start[query]
@@ -274,20 +206,7 @@ def assemble(
     epoch: int,
     seed: int,
 ) -> Batch:
-    """Give the pairs of a batch their mined negatives of this epoch.
-
-    Args:
-        pairs: Pair numbers of the batch.
-        query: Query of each pair of the epoch, ascending.
-        document: Document of each pair of the epoch.
-        negatives: Where the negatives come from. A query that has none trains against the rest of the batch.
-        per_row: Negatives for each row; None takes all that were mined.
-        epoch: From 0.
-        seed: Any integer from 0.
-
-    Returns:
-        The batch, rows in the order of `pairs`.
-    """
+    """Give the pairs of a batch their mined negatives of this epoch."""
     first = np.searchsorted(query, query[pairs])
     n_pairs = np.searchsorted(query, query[pairs], side="right") - first
     turns = epoch * n_pairs + (pairs - first)

@@ -13,12 +13,7 @@ WHOLE = (0.0, 1.0)
 
 @dataclass(frozen=True)
 class Phase:
-    """What a curriculum asks for at one moment.
-
-    Args:
-        shares: Part of the negatives that each source gives, adding up to 1; None treats all sources as one list.
-        window: Quantiles of hardness between which negatives are drawn; 0 is the easiest, 1 the hardest.
-    """
+    """What a curriculum asks for at one moment."""
 
     shares: Mapping[str, float] | None
     window: tuple[float, float]
@@ -35,20 +30,11 @@ class Curriculum:
     own candidates: of each source apart if there are shares, else of all together. A candidate without a score
     counts as easier than those with one; a source that scores nothing, such as "random", is never cut.
 
-    Args:
-        shares: For each source its part of the negatives over time, each 0 or more. They need not add up to 1.
-            Sources that are not named are not drawn from, nor are those whose share is 0 just then.
-        window: Lowest and highest quantile of hardness over time, each in [0, 1].
-
-    Raises:
-        RecipeError: Nothing is scheduled, a value is out of range, or at some moment all shares are 0.
-
     References:
         Bengio et al. (2009), "Curriculum learning": examples in order of difficulty.
 
-    Example:
-        >>> Curriculum(window=((0.0, 0.4), (0.6, 1.0))).at(0.5).window
-        (0.3, 0.7)
+    >>> Curriculum(window=((0.0, 0.4), (0.6, 1.0))).at(0.5).window
+    (0.3, 0.7)
     """
 
     shares: Mapping[str, tuple[float, ...]] | None = None
@@ -73,14 +59,7 @@ class Curriculum:
         return any(window != WHOLE for window in self.window)
 
     def at(self, progress: float) -> Phase:
-        """Give what is asked for at a moment.
-
-        Args:
-            progress: From 0 at the first step to 1 at the last.
-
-        Returns:
-            Shares that add up to 1, and the window.
-        """
+        """Give what is asked for at a moment."""
         low, high = (_between([window[end] for window in self.window], progress) for end in (0, 1))
         if not self.shares:
             return Phase(None, (low, high))

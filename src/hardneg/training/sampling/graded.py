@@ -18,14 +18,7 @@ _ALL = "all"
 
 
 class GradedNegatives:
-    """The mined negatives of each query, by source if the curriculum names sources, the easiest first.
-
-    Args:
-        table: Columns `query`, `document`, `source`, `score`, `positive_score` as far as the curriculum needs them
-            (`check_graded` says), and perhaps `weight`. Of rows that repeat a pair, the first counts.
-        curriculum: What is asked for, and when.
-        n_queries: Queries of the dataset.
-    """
+    """The mined negatives of each query, by source if the curriculum names sources, the easiest first."""
 
     def __init__(self, table: pl.DataFrame, curriculum: Curriculum, *, n_queries: int) -> None:
         self._curriculum = curriculum
@@ -50,17 +43,7 @@ class GradedNegatives:
     def inside(
         self, group: int, query: int, *, window: tuple[float, float], least: int
     ) -> Int32[np.ndarray, " documents"]:
-        """List the candidates of a source within a window of hardness, at least so many if there are as many.
-
-        Args:
-            group: Number of the source, in the order of the curriculum.
-            query: Position of the query.
-            window: Quantiles of hardness.
-            least: A window that holds fewer is widened, first by harder candidates, then by easier ones.
-
-        Returns:
-            Their documents, the easiest first.
-        """
+        """List the candidates of a source within a window of hardness, at least so many if there are as many."""
         members = self._members[group]
         own = members.of_query(query)
         if not members.scored:
@@ -72,12 +55,7 @@ class GradedNegatives:
 
 @dataclass(frozen=True, eq=False)
 class PhasedNegatives:
-    """Graded negatives at one moment of a run.
-
-    Args:
-        graded: All of them.
-        phase: What is asked for.
-    """
+    """Graded negatives at one moment of a run."""
 
     graded: GradedNegatives
     phase: Phase
@@ -95,15 +73,6 @@ class PhasedNegatives:
 
         The places of a row are dealt to the sources so that each gets its share on average, and never differs from
         it by a whole place.
-
-        Args:
-            query: Position of the query.
-            turn: How many rows of this query came before, over all epochs.
-            per_row: How many to draw; None draws one.
-            seed: Decides the draw.
-
-        Returns:
-            Positions of documents, none twice; fewer than asked for where a source has no more.
         """
         shares = self.graded.shares(query, self.phase)
         taken = np.empty(0, dtype=np.int32)
@@ -146,15 +115,7 @@ def graded_by(curriculum: Curriculum | None) -> list[str]:
 
 
 def check_graded(table: pl.DataFrame, curriculum: Curriculum) -> None:
-    """Make sure that a curriculum can be followed with a table of negatives.
-
-    Args:
-        table: The negatives.
-        curriculum: What is asked for.
-
-    Raises:
-        RunError: A column is missing, a source has no negative, or a window is asked for and nothing has a score.
-    """
+    """Make sure that a curriculum can be followed with a table of negatives."""
     for column in graded_by(curriculum):
         if column not in table.columns:
             raise RunError(

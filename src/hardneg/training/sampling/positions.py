@@ -7,17 +7,7 @@ from hardneg.errors import RunError
 
 
 def check_positions(table: pl.DataFrame, dataset: Dataset, *, kind: str, made: str) -> None:
-    """Make sure that a table of pairs fits a dataset.
-
-    Args:
-        table: Should have columns `query` and `document`.
-        dataset: Where the positions should point to.
-        kind: What the rows are, for messages ("negatives").
-        made: How they came about, for messages ("mined").
-
-    Raises:
-        RunError: A column is missing, or a row names a query or document that the dataset does not have.
-    """
+    """Make sure that a table of pairs fits a dataset."""
     for column, size in (("query", dataset.n_queries), ("document", dataset.n_documents)):
         if column not in table.columns:
             raise RunError(f"the table of {kind} has no column {column!r}; it has: {', '.join(table.columns)}")

@@ -16,27 +16,14 @@ Scores = Callable[[Int32[np.ndarray, " rows"], Int32[np.ndarray, " rows"]], Floa
 
 
 class ReplacedNegatives:
-    """The mined negatives of each query: those in use, and what each scored when it came into use.
-
-    Args:
-        table: Columns `query`, `document` and perhaps `weight`, each query's in the order in which they come into use.
-        replacement: When one replaces another.
-        per_row: Negatives in use for each query.
-        n_queries: Queries of the dataset.
-    """
+    """The mined negatives of each query: those in use, and what each scored when it came into use."""
 
     def __init__(self, table: pl.DataFrame, replacement: Replacement, *, per_row: int, n_queries: int) -> None:
         self._replacement, self._per_row, self._n_queries = replacement, per_row, n_queries
         self.take(table)
 
     def take(self, table: pl.DataFrame, *, anew: bool = True) -> None:
-        """Go over to another table.
-
-        Args:
-            table: As at the beginning.
-            anew: Whether the first negatives of the table come into use; if not, it is the table that a state just
-                loaded belongs to.
-        """
+        """Go over to another table."""
         self._mined = MinedNegatives(table, n_queries=self._n_queries)
         if anew:
             counts = self._mined.count(np.arange(self._n_queries, dtype=np.int32))[:, None]
@@ -58,26 +45,13 @@ class ReplacedNegatives:
         return self._mined.weights(query)
 
     def enter(self, query: Int32[np.ndarray, " queries"], scores: Scores) -> None:
-        """Write down the scores of negatives in use of which none is known yet.
-
-        Args:
-            query: Queries to look at, without repeats.
-            scores: Scores pairs with the current weights.
-        """
+        """Write down the scores of negatives in use of which none is known yet."""
         row, place = np.nonzero((self._active[query] >= 0) & np.isnan(self._entry[query]))
         if len(row):
             self._entry[query[row], place] = scores(query[row], self._documents(query[row], place))
 
     def replace(self, query: Int32[np.ndarray, " queries"], scores: Scores) -> tuple[int, int]:
-        """Score the negatives in use again, and replace those that have become too easy.
-
-        Args:
-            query: Queries to look at, without repeats.
-            scores: Scores pairs with the current weights.
-
-        Returns:
-            How many were scored, and how many of them replaced.
-        """
+        """Score the negatives in use again, and replace those that have become too easy."""
         row, place = np.nonzero(self._active[query] >= 0)
         owner = query[row]
         if not len(owner):

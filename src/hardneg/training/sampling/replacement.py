@@ -18,14 +18,6 @@ class Replacement:
     `s < s0 - |s0| * (1 - 1 / factor)`, where s0 is its score when it came into use: for positive scores that is
     `s * factor < s0`, and it means "lower" for negative ones too. A query that has no candidate left keeps what it has.
 
-    Args:
-        every: Steps between two looks, at least 1.
-        factor: How far a score must have dropped, at least 1.
-        below: A negative is replaced only if its score is below this, too; None asks for the drop alone.
-
-    Raises:
-        RecipeError: A value is out of range.
-
     References:
         Conan-embedding, Li et al. (2024), arXiv:2408.15710: every 100 steps, factor 1.15.
     """
@@ -47,17 +39,9 @@ class Replacement:
     ) -> Bool[np.ndarray, " rows"]:
         """Mark the negatives that have become too easy.
 
-        Args:
-            score: Score of each now.
-            entry: Its score when it came into use.
-
-        Returns:
-            `True` where it shall be replaced.
-
-        Example:
-            >>> score, entry = np.float32([0.5, 0.5, -0.5]), np.float32([0.6, 0.55, -0.4])
-            >>> Replacement().dropped(score, entry)
-            array([ True, False,  True])
+        >>> score, entry = np.float32([0.5, 0.5, -0.5]), np.float32([0.6, 0.55, -0.4])
+        >>> Replacement().dropped(score, entry)
+        array([ True, False,  True])
         """
         fallen = score < entry - np.abs(entry) * (1 - 1 / self.factor)
         return fallen if self.below is None else fallen & (score < self.below)

@@ -17,26 +17,14 @@ from hardneg.training.symptoms.live_scores import live_scores
 
 
 def enter(session: Session, data: TrainingData) -> None:
-    """Score the negatives in use whose score on entry is not known: all of them at the start and after a refresh.
-
-    Args:
-        session: The session; its weights score.
-        data: What is trained on.
-    """
+    """Score the negatives in use whose score on entry is not known: all of them at the start and after a refresh."""
     if isinstance(data.negatives, ReplacedNegatives):
         scores = partial(live_scores, session.towers, session.accelerator, data.dataset)
         data.negatives.enter(np.unique(data.query), scores)
 
 
 def replace_before(number: int, session: Session, data: TrainingData, steps: Sequence[Step]) -> None:
-    """Replace negatives before a step, if it is time for it; what was done is added to `replacement.jsonl`.
-
-    Args:
-        number: The step, from 0.
-        session: The session; its weights score.
-        data: What is trained on.
-        steps: All steps of the run.
-    """
+    """Replace negatives before a step, if it is time for it; what was done is added to `replacement.jsonl`."""
     settings, started = session.settings.replacement, time.perf_counter()
     if settings is None or number == 0 or number % settings.every or not isinstance(data.negatives, ReplacedNegatives):
         return

@@ -10,15 +10,7 @@ from hardneg.training.settings import TrainSettings
 
 
 def check_table(table: pl.DataFrame | None, settings: TrainSettings) -> None:
-    """Make sure that a table of negatives has what the settings want to do with it.
-
-    Args:
-        table: The negatives; None for none at all.
-        settings: How to train.
-
-    Raises:
-        RunError: There is no table, or it lacks a column, a source or a score.
-    """
+    """Make sure that a table of negatives has what the settings want to do with it."""
     for name in ("curriculum", "replacement"):
         if table is None and getattr(settings, name) is not None:
             raise RunError(f"a {name} needs mined negatives; mine some, or train without it")
@@ -27,16 +19,7 @@ def check_table(table: pl.DataFrame | None, settings: TrainSettings) -> None:
 
 
 def serve(table: pl.DataFrame | None, settings: TrainSettings, *, n_queries: int) -> Negatives:
-    """Make ready a table of negatives for drawing.
-
-    Args:
-        table: The negatives, checked; None for none at all.
-        settings: How to train.
-        n_queries: Queries of the dataset.
-
-    Returns:
-        What the rows take their negatives from.
-    """
+    """Make ready a table of negatives for drawing."""
     per_row = settings.negatives_per_row
     if table is not None and settings.replacement is not None and per_row is not None:
         return ReplacedNegatives(table, settings.replacement, per_row=per_row, n_queries=n_queries)

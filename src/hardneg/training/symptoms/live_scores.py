@@ -25,18 +25,7 @@ def live_scores(
     query: Int32[np.ndarray, " rows"],
     document: Int32[np.ndarray, " rows"],
 ) -> Float32[np.ndarray, " rows"]:
-    """Score pairs as a step would, without dropout and without a gradient.
-
-    Args:
-        towers: The towers, wrapped for several processes or not; they are left as they were.
-        accelerator: Under several processes the first one scores and tells the others.
-        dataset: The texts.
-        query: Positions of queries.
-        document: Positions of documents, one for each query.
-
-    Returns:
-        A score for each pair, the same on all processes.
-    """
+    """Score pairs as a step would, without dropout and without a gradient."""
     score = np.zeros(len(query), dtype=np.float32)
     if accelerator.is_main_process:
         plain: TwoTowers = accelerator.unwrap_model(towers)

@@ -28,19 +28,7 @@ def notice(
     teacher: TeacherScores | None,
     split: str,
 ) -> tuple[Finding, ...]:
-    """Look at what goes into a run for what its owner may not have meant.
-
-    Args:
-        dataset: Texts and labels.
-        negatives: The mined negatives; None if there are none, or if those of the dataset itself are taken.
-        steps: All steps of the run.
-        settings: How to train.
-        teacher: Scores of a teacher; None without one.
-        split: Whose positives are trained on.
-
-    Returns:
-        The findings: HN037, HN040, HN042.
-    """
+    """Look at what goes into a run for what its owner may not have meant."""
     found = [
         _unused(dataset, negatives, split) if settings.own_negatives else None,
         _left_out(steps),

@@ -15,15 +15,7 @@ MIN_STEPS = 30
 
 @dataclass(frozen=True)
 class Trend:
-    """Where a figure began and where it ended.
-
-    Args:
-        early: Median over the first third of the steps.
-        late: Median over the last third.
-        p_rise: How likely the last third would lie this far above the first if nothing had changed, in [0, 1].
-        p_fall: The same, below.
-        n: Steps that have the figure.
-    """
+    """Where a figure began and where it ended."""
 
     early: float
     late: float
@@ -44,12 +36,6 @@ def trend(values: Float64[np.ndarray, " steps"]) -> Trend | None:
 
     Medians and ranks are used because single batches are noisy and have heavy tails: the last batches of an
     epoch are smaller, and one odd batch can have ten times the gradient.
-
-    Args:
-        values: The figure at each step.
-
-    Returns:
-        The trend, or None if there are fewer than `MIN_STEPS` steps.
 
     References:
         Mann and Whitney (1947), "On a test of whether one of two random variables is stochastically larger
