@@ -16,11 +16,11 @@ SECTION = re.compile(r"^ *(Args|Returns|Raises|Yields):$", re.MULTILINE)
 
 
 def exported() -> set[str]:
-    """Names that a package's `__all__`, a table of components, or an import on a page of the documentation has."""
+    """Names in a package's `__all__` or a table of components, tables of a recipe, and what pages import."""
     names = set()
-    for door in SRC.rglob("__init__.py"):
+    for door in [SRC / "recipe" / "reference.py", *SRC.rglob("__init__.py")]:
         for node in ast.parse(door.read_text()).body:
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.List | ast.Dict):
+            if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.List | ast.Dict):
                 names |= {each.value for each in ast.walk(node.value) if isinstance(each, ast.Constant)}
                 names |= {each.id for each in ast.walk(node.value) if isinstance(each, ast.Name)}
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "domains").glob("*.md")]:

@@ -12,8 +12,8 @@ from hardneg.losses.protocol import Loss
 from hardneg.models.formats import Precision
 from hardneg.place import Place
 from hardneg.training.lora import LoRA
+from hardneg.training.masks import MASKS
 from hardneg.training.masks.masking import Mask
-from hardneg.training.masks.registry import MASKS
 from hardneg.training.pool.log_q import LogQ
 from hardneg.training.pool.queue import Queue
 from hardneg.training.refresh.settings import Refresh

@@ -31,6 +31,19 @@ class Guide:
     `g_ij > g_it - |g_it| * margin`. The guide's vectors are encoded once, before training, and kept on disk; a
     step costs a small matrix product.
 
+    Args:
+        model: The guide, a two-tower model better than the one being trained: a Hub id, a folder, or
+            `package:NAME/FOLDER`, or loaded.
+        margin: How far below the positive a negative must score to stay; below 0, how far above it may score.
+        relative: Whether the margin is a share, from 0 to 1, of the size of the positive's score.
+        query_prompt: Text the guide puts before each query; None takes its own, "" none.
+        document_prompt: The same for documents.
+        max_tokens: The guide cuts longer texts there, at least 4; None takes its own limit.
+        trust_remote_code: Whether to run code that the guide brings with it.
+
+    Raises:
+        RecipeError: A value is out of range.
+
     References:
         GISTEmbed (2024), arXiv:2402.16829; margins as in sentence-transformers' GISTEmbedLoss.
     """

@@ -24,6 +24,12 @@ class OwnScore:
     A negative stays if `s_ij <= s_it + margin`. It costs nothing, and needs a model that is good to begin with:
     what a weak model confuses most is just what it should learn from.
 
+    Args:
+        margin: How far a negative may score above the positive, in units of the score, from 0.
+
+    Raises:
+        RecipeError: The margin is out of range.
+
     References:
         Qwen3-Embedding (2025), arXiv:2506.05176: the mask of its contrastive loss, with margin 0.1.
     """

@@ -30,11 +30,20 @@ class Curriculum:
     own candidates: of each source apart if there are shares, else of all together. A candidate without a score
     counts as easier than those with one; a source that scores nothing, such as "random", is never cut.
 
+    Args:
+        shares: For each source its part of the negatives over time, each 0 or more. They need not add up to 1.
+            Sources that are not named are not drawn from, nor are those whose share is 0 just then.
+        window: Lowest and highest quantile of hardness over time, each in [0, 1].
+
+    Raises:
+        RecipeError: Nothing is scheduled, a value is out of range, or at some moment all shares are 0.
+
     References:
         Bengio et al. (2009), "Curriculum learning": examples in order of difficulty.
 
-    >>> Curriculum(window=((0.0, 0.4), (0.6, 1.0))).at(0.5).window
-    (0.3, 0.7)
+    Example:
+        >>> Curriculum(window=((0.0, 0.4), (0.6, 1.0))).at(0.5).window
+        (0.3, 0.7)
     """
 
     shares: Mapping[str, tuple[float, ...]] | None = None

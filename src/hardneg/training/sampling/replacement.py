@@ -18,6 +18,14 @@ class Replacement:
     `s < s0 - |s0| * (1 - 1 / factor)`, where s0 is its score when it came into use: for positive scores that is
     `s * factor < s0`, and it means "lower" for negative ones too. A query that has no candidate left keeps what it has.
 
+    Args:
+        every: Steps between two looks, at least 1.
+        factor: How far a score must have dropped, at least 1.
+        below: A negative is replaced only if its score is below this, too; None asks for the drop alone.
+
+    Raises:
+        RecipeError: A value is out of range.
+
     References:
         Conan-embedding, Li et al. (2024), arXiv:2408.15710: every 100 steps, factor 1.15.
     """
