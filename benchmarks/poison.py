@@ -58,7 +58,7 @@ def _loss(name: str, **options: object) -> Callable[[], dict]:
 
 def _mask(name: str, **options: object) -> Callable[[], dict]:
     def settings() -> dict:
-        from hardneg.training.masks.registry import MASKS
+        from hardneg.training.masks import MASKS
 
         return {"mask": MASKS[name](**options)}
 
