@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from hardneg.audits.intervals import Figure
-from hardneg.audits.measures import measured
+from hardneg.audits.measures import figures_of
 from hardneg.audits.outcome import Outcome, outcome, together
 from hardneg.audits.planted import Audit, Fit, Permit, hardness_score, labelled
 from hardneg.data.dataset import Dataset
@@ -103,7 +103,7 @@ class Frontier:
         return np.logical_and.reduce(full) if full else np.zeros(0, dtype=bool)
 
     def _at_equal_coverage(self, audit: Audit) -> dict[str, Figure]:
-        return measured(audit.outcome.queries.filter(pl.Series(self._everywhere_full)), seed=audit.seed)
+        return figures_of(audit.outcome.queries.filter(pl.Series(self._everywhere_full)), seed=audit.seed)
 
 
 def frontier(

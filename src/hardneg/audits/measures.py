@@ -32,7 +32,7 @@ MEANING = {
 }
 
 
-def measured(queries: pl.DataFrame, *, seed: int) -> dict[str, Figure]:
+def figures_of(queries: pl.DataFrame, *, seed: int) -> dict[str, Figure]:
     """Compute every measure from counts by query."""
     table = queries.with_columns(one=pl.lit(1))
     above, below = (
@@ -51,7 +51,7 @@ def by_group(queries: pl.DataFrame, *, seed: int) -> pl.DataFrame:
     """
     rows = []
     for (group,), part in queries.sort("group").group_by("group", maintain_order=True):
-        figures = measured(part.with_columns(cluster="query"), seed=seed)
+        figures = figures_of(part.with_columns(cluster="query"), seed=seed)
         rows.append(
             {"group": str(group), "queries": part["query"].n_unique()}
             | {

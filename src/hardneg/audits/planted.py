@@ -9,7 +9,7 @@ import polars as pl
 
 from hardneg.audits.detection import Detector
 from hardneg.audits.intervals import Figure
-from hardneg.audits.measures import MEANING, by_group, clusters, measured
+from hardneg.audits.measures import MEANING, by_group, clusters, figures_of
 from hardneg.audits.outcome import Outcome, outcome, together
 from hardneg.audits.unlabelled import Unlabelled
 from hardneg.data.dataset import Dataset
@@ -52,7 +52,7 @@ class Audit:
     @cached_property
     def figures(self) -> dict[str, Figure]:
         """Every measure with its 95 % interval over queries, or over groups if they are named."""
-        return measured(self.outcome.queries, seed=self.seed)
+        return figures_of(self.outcome.queries, seed=self.seed)
 
     @property
     def caveats(self) -> tuple[str, ...]:

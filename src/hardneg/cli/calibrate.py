@@ -8,10 +8,9 @@ import typer
 from hardneg.cli.audit_display import said
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress
-from hardneg.cli.layout_options import reads_dataset
+from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Preset, Quiet, ResultsIn, Seed, SkipInvalid, Yes
 from hardneg.cli.recipe_options import check_floor, read_recipe, read_scorer
-from hardneg.data.layout import Layout
 
 if TYPE_CHECKING:
     from hardneg.audits.calibrate import Calibration

@@ -9,9 +9,8 @@ import typer
 from hardneg.cli.built import refuse_taken, write_built
 from hardneg.cli.check_display import show_check, show_unreadable
 from hardneg.cli.display import progress
-from hardneg.cli.layout_options import reads_dataset
+from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid
-from hardneg.data.layout import Layout
 
 data_app = typer.Typer(help="Build and check datasets.", no_args_is_help=True)
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hardneg.cli.display import progress, show_findings, show_reading
-from hardneg.cli.layout_options import reads_dataset
+from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import DocumentPrompt, Numbers, QueryPrompt, TruncateDim, TrustRemoteCode
 from hardneg.cli.options import DatasetPath, Json, Quiet, Seed, SkipInvalid
-from hardneg.data.layout import Layout
 from hardneg.files import check_folder
 
 if TYPE_CHECKING:

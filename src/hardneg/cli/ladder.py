@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hardneg.cli.display import progress
-from hardneg.cli.layout_options import reads_dataset
+from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import TrustRemoteCode
 from hardneg.cli.options import DatasetPath, Json, Quiet, SkipInvalid, from_here, given
-from hardneg.data.layout import Layout
 
 if TYPE_CHECKING:
     from hardneg.data.dataset import Dataset

@@ -11,6 +11,8 @@ import typer
 
 from hardneg.data.layout import Layout
 
+__all__ = ["Layout", "reads_dataset"]
+
 T = TypeVar("T")
 
 _PANEL = "What is what in the dataset"

@@ -8,11 +8,10 @@ import typer
 
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, show_findings, warn_if_nothing_mined
-from hardneg.cli.layout_options import reads_dataset
+from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import TrustRemoteCode
 from hardneg.cli.options import DatasetPath, Json, Out, Preset, Quiet, Seed, SkipInvalid, Yes, from_here, said_of
 from hardneg.cli.recipe_options import read_recipe
-from hardneg.data.layout import Layout
 from hardneg.files import check_folder
 from hardneg.runs import layout as run_layout
 from hardneg.runs.log import event

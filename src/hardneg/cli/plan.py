@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hardneg.cli.display import progress
-from hardneg.cli.layout_options import reads_dataset
+from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.options import Json, Quiet, SkipInvalid, from_here
-from hardneg.data.layout import Layout
 
 if TYPE_CHECKING:
     from hardneg.costs import Forecast, Texts, Workload

@@ -7,9 +7,8 @@ import typer
 
 from hardneg.cli.display import progress
 from hardneg.cli.joined import AllowOtherData
-from hardneg.cli.layout_options import reads_dataset
+from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.options import Json, Quiet, Seed, SkipInvalid
-from hardneg.data.layout import Layout
 
 
 @reads_dataset

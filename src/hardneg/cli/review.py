@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hardneg.cli.joined import AllowOtherData
-from hardneg.cli.layout_options import reads_dataset
+from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.options import Json, Seed, SkipInvalid, given
-from hardneg.data.layout import Layout
 
 if TYPE_CHECKING:
     from hardneg.review.figures import Figures
@@ -51,44 +50,31 @@ def review(
     layout: Layout,
 ) -> None:
     """Judge suspected false negatives on a page that only this machine can open."""
-    from hardneg.data.reading import read_dataset
-    from hardneg.pipeline.verdicts import use_verdicts, with_verdicts
-    from hardneg.review.serving import check_installed, serve
-    from hardneg.review.session import opened_desk
-    from hardneg.review.store import database_of
-    from hardneg.review.verdicts import export_verdicts, read_judged
-    from hardneg.runs.joining import check_data
-    from hardneg.runs.origin import dataset_of, split_of
+    from hardneg.review.serving import serve
+    from hardneg.review.session import reviewing
+    from hardneg.review.verdicts import export_verdicts
 
-    if export is None:
-        check_installed()
-    else:
-        _check_export(export)
-    said = {} if dataset is not None else dataset_of(run)
-    place, skips = said.pop("path", dataset), said.pop("skip_invalid", False)
-    data = read_dataset(place, mapping={**said, **layout.said}, skip_invalid=skip_invalid or skips)
-    note = check_data(run, data, allow_other_data=allow_other_data)
-    if note and not json:
-        typer.echo(f"hardneg: {note}", err=True)
-    if verdicts is not None:
-        split = split_of(run)
-        data = with_verdicts(data, use_verdicts(data, read_judged(verdicts, data), split=split)[0], split=split)
-    wanted = given(order=order, suspects=suspects, sample=sample, overlap=overlap, seed=seed)
-    place = database or database_of(run)
-    with opened_desk(run, data, place, wanted=wanted) as desk:
+    with reviewing(
+        run,
+        dataset=dataset,
+        mapping=layout.said,
+        skip_invalid=skip_invalid,
+        database=database,
+        verdicts=verdicts,
+        allow_other_data=allow_other_data,
+        export=export,
+        wanted=given(order=order, suspects=suspects, sample=sample, overlap=overlap, seed=seed),
+    ) as session:
+        if session.note and not json:
+            typer.echo(f"hardneg: {session.note}", err=True)
         if export is not None:
-            n_written = export_verdicts(desk.store, data, export)
-            _show({"path": str(export), "rows": n_written}, desk.figures(), as_json=json)
+            n_written = export_verdicts(session.store, session.dataset, export)
+            _show({"path": str(export), "rows": n_written}, session.figures(), as_json=json)
             return
-        serve(desk, port=port, announce=lambda address: _announce(address, reviewer, place, browse=open_, as_json=json))
+        place = session.store.path
+        serve(session, port=port, announce=lambda url: _announce(url, reviewer, place, browse=open_, as_json=json))
         if not json:
-            _show_figures(desk.figures())
-
-
-def _check_export(path: Path) -> None:
-    from hardneg.audits.verdicts import check_name
-
-    check_name(path)
+            _show_figures(session.figures())
 
 
 def _announce(address: str, reviewer: str | None, database: Path, *, browse: bool, as_json: bool) -> None:

@@ -10,10 +10,9 @@ from rich.table import Table
 
 from hardneg.cli.consent import consent
 from hardneg.cli.display import own_negatives_line, progress, show_findings, warn_if_nothing_mined
-from hardneg.cli.layout_options import reads_dataset
+from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import TrustRemoteCode
 from hardneg.cli.options import Json, Preset, Quiet, Yes, from_here, given
-from hardneg.data.layout import Layout
 from hardneg.runs import layout
 from hardneg.runs.layout import StageKey
 

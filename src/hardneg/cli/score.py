@@ -8,10 +8,9 @@ import typer
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, show_findings
 from hardneg.cli.joined import AllowOtherData, mined_for
-from hardneg.cli.layout_options import reads_dataset
+from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Quiet, SkipInvalid, Yes
 from hardneg.cli.recipe_options import read_scorer
-from hardneg.data.layout import Layout
 
 if TYPE_CHECKING:
     from hardneg.pipeline.scores import Scored

@@ -6,9 +6,8 @@ import typer
 
 from hardneg.cli.built import refuse_taken, write_built
 from hardneg.cli.display import progress
-from hardneg.cli.layout_options import reads_dataset
+from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid
-from hardneg.data.layout import Layout
 
 
 @reads_dataset

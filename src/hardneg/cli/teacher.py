@@ -8,9 +8,8 @@ import typer
 
 from hardneg.cli.display import progress, show_findings
 from hardneg.cli.joined import AllowOtherData, mined_for
-from hardneg.cli.layout_options import reads_dataset
+from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, SkipInvalid, from_here, given
-from hardneg.data.layout import Layout
 
 if TYPE_CHECKING:
     from hardneg.sources import Source

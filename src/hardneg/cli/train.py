@@ -8,10 +8,9 @@ import typer
 
 from hardneg.cli.display import own_negatives_line, progress, show_findings, show_reading
 from hardneg.cli.joined import AllowOtherData, mined_for
-from hardneg.cli.layout_options import reads_dataset
+from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import DocumentPrompt, QueryPrompt, TrustRemoteCode
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, from_here, given, said_of
-from hardneg.data.layout import Layout
 from hardneg.files import check_folder
 
 

@@ -15,7 +15,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hardneg.errors import RunError
-from hardneg.review.session import Desk
+from hardneg.review.session import ReviewSession
 from hardneg.review.store import Verdict
 
 _STATIC = Path(__file__).parent / "static"
@@ -54,29 +54,29 @@ class _Given(_Asked):
     verdict: Verdict
 
 
-def application(desk: Desk, token: str) -> Starlette:
+def application(session: ReviewSession, token: str) -> Starlette:
     """Build the application."""
 
     def answer(pair: int | None) -> Response:
-        shown = None if pair is None else desk.shown(pair)
-        return JSONResponse({"pair": shown, "figures": desk.figures().as_dict()})
+        shown = None if pair is None else session.shown(pair)
+        return JSONResponse({"pair": shown, "figures": session.figures().as_dict()})
 
     # All of these run on the one event loop, so no two use the database at once.
     async def next_pair(request: Request) -> Response:
-        return answer(desk.next_pair((await _read(request, _Asked)).reviewer.strip()))
+        return answer(session.next_pair((await _read(request, _Asked)).reviewer.strip()))
 
     async def verdict(request: Request) -> Response:
         given = await _read(request, _Given)
         try:
-            desk.judge(given.pair, given.reviewer.strip(), given.verdict)
+            session.judge(given.pair, given.reviewer.strip(), given.verdict)
         except RunError as error:
             raise HTTPException(400, str(error)) from error
-        return answer(desk.next_pair(given.reviewer.strip()))
+        return answer(session.next_pair(given.reviewer.strip()))
 
     async def undo(request: Request) -> Response:
         reviewer = (await _read(request, _Asked)).reviewer.strip()
-        pair = desk.undo(reviewer)
-        return answer(desk.next_pair(reviewer) if pair is None else pair)
+        pair = session.undo(reviewer)
+        return answer(session.next_pair(reviewer) if pair is None else pair)
 
     def file(name: str) -> Route:
         async def send(_: Request) -> Response:

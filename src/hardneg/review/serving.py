@@ -3,9 +3,12 @@
 import secrets
 import socket
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from hardneg.errors import MissingExtraError, RunError
-from hardneg.review.session import Desk
+
+if TYPE_CHECKING:
+    from hardneg.review.session import ReviewSession
 
 _LOOPBACK = "127.0.0.1"
 _TOKEN_BYTES = 24
@@ -20,14 +23,14 @@ def check_installed() -> None:
             raise MissingExtraError(package, extra="review", purpose="the review page") from error
 
 
-def serve(desk: Desk, *, port: int, announce: Callable[[str], None]) -> None:
+def serve(session: "ReviewSession", *, port: int, announce: Callable[[str], None]) -> None:
     """Serve a review until Ctrl-C or SIGTERM."""
     import uvicorn
 
     from hardneg.review.application import application
 
     token = secrets.token_urlsafe(_TOKEN_BYTES)
-    config = uvicorn.Config(application(desk, token), log_level="warning", access_log=False, server_header=False)
+    config = uvicorn.Config(application(session, token), log_level="warning", access_log=False, server_header=False)
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,25 +1,29 @@
 """What a reviewer sees next, and what becomes of their verdict. Knows nothing of the web."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from hardneg.audits.verdicts import check_name
 from hardneg.data.dataset import Dataset
 from hardneg.data.text import digest
 from hardneg.errors import RunError
+from hardneg.pipeline.verdicts import use_verdicts, with_verdicts
 from hardneg.review.figures import Figures, figures
 from hardneg.review.marking import marked, query_terms
 from hardneg.review.schedule import Settings, schedule
-from hardneg.review.store import Begun, Store, Verdict, check_same, opened
+from hardneg.review.serving import check_installed
+from hardneg.review.store import Begun, Store, Verdict, check_same, database_of, opened
 from hardneg.review.suspects import read_reviewable
-from hardneg.review.verdicts import positions
-from hardneg.runs.joining import check_written, data_of
+from hardneg.review.verdicts import positions, read_judged
+from hardneg.runs.joining import check_data, check_written, data_of
+from hardneg.runs.origin import read_dataset_of, split_of
 
 _LEASE_S = 600.0
 _SHOWN_POSITIVES = 20
@@ -27,13 +31,14 @@ _TOLD = ("source", "rank", "score", "positive_score", "teacher_score", "p_positi
 
 
 @dataclass(frozen=True, eq=False)
-class Desk:
-    """A review that is open. Open one with `opened_desk`."""
+class ReviewSession:
+    """A review that is open. Open one with `opened_review`."""
 
     dataset: Dataset
     store: Store
     negatives: pl.DataFrame = field(repr=False)
     begun: Begun
+    note: str = ""  # how the labels differ from those that were mined with
     _leases: dict[int, tuple[str, float]] = field(default_factory=dict, repr=False)
 
     def next_pair(self, reviewer: str) -> int | None:
@@ -104,7 +109,7 @@ class Desk:
 
 
 @contextmanager
-def opened_desk(run: Path, dataset: Dataset, database: Path, *, wanted: dict[str, Any]) -> Iterator[Desk]:
+def opened_review(run: Path, dataset: Dataset, database: Path, *, wanted: dict[str, Any]) -> Iterator[ReviewSession]:
     """Begin the review of a run, or go on with it."""
     negatives = read_reviewable(run, dataset)
     settings = Settings(**wanted)
@@ -121,4 +126,34 @@ def opened_desk(run: Path, dataset: Dataset, database: Path, *, wanted: dict[str
         if begun is None:
             raise RunError(f"{database} could not be written")
         check_same(begun, digest=key, wanted=wanted, path=database)
-        yield Desk(dataset, store, negatives, begun)
+        yield ReviewSession(dataset, store, negatives, begun)
+
+
+@contextmanager
+def reviewing(
+    run: Path,
+    *,
+    dataset: str | None = None,
+    mapping: Mapping[str, Any] | None = None,
+    skip_invalid: bool = False,
+    database: Path | None = None,
+    verdicts: Path | None = None,
+    allow_other_data: bool = False,
+    export: Path | None = None,
+    wanted: dict[str, Any],
+) -> Iterator[ReviewSession]:
+    """Begin the review of a run, or go on with it, on the dataset that the run was made from.
+
+    What `verdicts` judged before is left out. Without `export` a page will be served, so its libraries must be there.
+    """
+    if export is None:
+        check_installed()
+    else:
+        check_name(export)
+    data = read_dataset_of(run, dataset, mapping=mapping, skip_invalid=skip_invalid)
+    note = check_data(run, data, allow_other_data=allow_other_data)
+    if verdicts is not None:
+        split = split_of(run)
+        data = with_verdicts(data, use_verdicts(data, read_judged(verdicts, data), split=split)[0], split=split)
+    with opened_review(run, data, database or database_of(run), wanted=wanted) as session:
+        yield replace(session, note=note)

@@ -1,14 +1,30 @@
 """What a run was made from, as far as its folder says."""
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hardneg.data.dataset import Dataset
 from hardneg.data.parquet import is_parquet_folder
+from hardneg.data.reading import read_dataset
 from hardneg.errors import RunError
 from hardneg.runs import layout
 from hardneg.runs.record import read_record
 from hardneg.runs.state import read_state
+
+
+def read_dataset_of(
+    run: Path,
+    dataset: str | Path | None = None,
+    *,
+    mapping: Mapping[str, Any] | None = None,
+    skip_invalid: bool = False,
+) -> Dataset:
+    """Read the dataset that a run was made from; what is named and said here goes before what the run says."""
+    settings: dict[str, Any] = {"path": dataset} if dataset is not None else dataset_of(run)
+    place, skips = settings.pop("path"), settings.pop("skip_invalid", False)
+    return read_dataset(place, mapping={**settings, **(mapping or {})}, skip_invalid=skip_invalid or skips)
 
 
 def dataset_of(run: Path) -> dict[str, Any]:
@@ -16,10 +32,10 @@ def dataset_of(run: Path) -> dict[str, Any]:
     if not run.is_dir():
         raise RunError(f"{run} is no folder; name the folder of a run")
     places = [run.parents[1]] if run.parent.name == "stages" else []
-    found = next((said for place in (run, *places) if (said := dataset_settings(place))), None)
-    if found is None:
+    settings = next((said for place in (run, *places) if (said := dataset_settings(place))), None)
+    if settings is None:
         raise RunError(f"{run} does not say which dataset was mined; name it with --dataset")
-    return found
+    return settings
 
 
 def dataset_settings(run: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import pytest
 from hardneg.data.dataset import Dataset
 from hardneg.negatives import Selection
 from hardneg.pipeline.mining import mine
-from hardneg.review.session import opened_desk
+from hardneg.review.session import opened_review
 from hardneg.sources import BM25, Random
 from toy import toy_dataset
 
@@ -23,11 +23,11 @@ def mined(toy, tmp_path_factory):
 
 
 @pytest.fixture
-def desk(mined, toy, tmp_path):
+def session(mined, toy, tmp_path):
     """A review of that run with 12 suspects, 12 draws, and everything judged by all."""
     wanted = {"suspects": 12, "sample": 12, "overlap": 1.0}
-    with opened_desk(mined, toy, tmp_path / "verdicts.sqlite", wanted=wanted) as desk:
-        yield desk
+    with opened_review(mined, toy, tmp_path / "verdicts.sqlite", wanted=wanted) as session:
+        yield session
 
 
 @pytest.fixture

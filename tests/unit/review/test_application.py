@@ -8,8 +8,8 @@ ANNA = {"reviewer": "anna"}
 
 
 @pytest.fixture
-def client(desk):
-    return TestClient(application(desk, TOKEN), base_url="http://127.0.0.1:8000")
+def client(session):
+    return TestClient(application(session, TOKEN), base_url="http://127.0.0.1:8000")
 
 
 def test_the_page_its_files_and_its_answers_bring_headers_that_keep_it_to_itself(client):
@@ -23,14 +23,14 @@ def test_the_page_its_files_and_its_answers_bring_headers_that_keep_it_to_itself
         assert "https://" not in answer.text
 
 
-def test_a_verdict_is_saved_and_answered_with_the_next_pair(client, desk):
+def test_a_verdict_is_saved_and_answered_with_the_next_pair(client, session):
     first = client.post(f"/{TOKEN}/next", json=ANNA).json()
     assert first["pair"]["pair"] == 0
     assert first["figures"]["judged"] == 0
     second = client.post(f"/{TOKEN}/verdict", json={**ANNA, "pair": 0, "verdict": "answer"}).json()
     assert second["pair"]["pair"] == 1
     assert second["figures"]["answers"] == 1
-    assert desk.store.votes().rows() == [(0, "anna", "answer")]
+    assert session.store.votes().rows() == [(0, "anna", "answer")]
     back = client.post(f"/{TOKEN}/undo", json=ANNA).json()
     assert back["pair"]["pair"] == 0
     assert back["figures"]["judged"] == 0
@@ -60,10 +60,10 @@ def test_another_name_for_this_machine_is_refused(client, host):
         {"sec-fetch-site": "same-site"},
     ],
 )
-def test_requests_of_other_pages_are_refused(client, desk, headers):
+def test_requests_of_other_pages_are_refused(client, session, headers):
     given = {**ANNA, "pair": 0, "verdict": "answer"}
     assert client.post(f"/{TOKEN}/verdict", json=given, headers=headers).status_code == 403
-    assert desk.store.votes().is_empty()
+    assert session.store.votes().is_empty()
     own = {"origin": "http://127.0.0.1:8000", "sec-fetch-site": "same-origin"}
     assert client.post(f"/{TOKEN}/verdict", json=given, headers=own).status_code == 200
 
@@ -81,11 +81,11 @@ def test_requests_of_other_pages_are_refused(client, desk, headers):
         ([], ""),
     ],
 )
-def test_what_makes_no_sense_is_refused_and_saves_nothing(client, desk, given, problem):
+def test_what_makes_no_sense_is_refused_and_saves_nothing(client, session, given, problem):
     answer = client.post(f"/{TOKEN}/verdict", json=given)
     assert answer.status_code == 400
     assert problem in answer.json()["error"]
-    assert desk.store.votes().is_empty()
+    assert session.store.votes().is_empty()
 
 
 def test_forms_and_long_bodies_are_refused(client):
