@@ -26,6 +26,7 @@ def exported() -> set[str]:
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "domains").glob("*.md")]:
         for found in re.finditer(r"^ *from hardneg[\w.]* import (.+)$", page.read_text(), re.MULTILINE):
             names |= set(re.findall(r"\w+", found[1]))
+        names |= set(re.findall(r"^::: hardneg[\w.]*\.(\w+)$", page.read_text(), re.MULTILINE))
     return names
 
 

@@ -18,6 +18,7 @@ from hardneg.errors import RecipeError
 from hardneg.filters import apply_filters
 from hardneg.negatives import select
 from hardneg.negatives.plan import Plan
+from hardneg.notebook import Framed
 from hardneg.planting.planting import Planted, plant
 from hardneg.progress import task
 from hardneg.sources import gather
@@ -26,8 +27,8 @@ _SHOWN = ("contamination", "leakage", "rank", "score", "relative", "coverage")
 _EQUAL = ("contamination", "leakage", "rank", "score", "relative")
 
 
-@dataclass(frozen=True, eq=False)
-class Frontier:
+@dataclass(frozen=True, eq=False, repr=False)
+class Frontier(Framed):
     """Audits of several variants of one plan on the same plantings.
 
     A strict filter may look clean because it gives up on the queries whose candidates are hard to tell apart. So each
@@ -55,6 +56,9 @@ class Frontier:
         Columns that begin with `equal_` are over the queries that every compared variant covers; null for others.
         """
         return self._frame
+
+    def __repr__(self) -> str:
+        return f"Frontier: {len(self.audits)} settings, compared where they cover {self.floor:.0%} of the queries"
 
     def plot(self, path: Path | str) -> Path:
         """Draw contamination against relative score, one line a filter; see `plot_frontier`."""

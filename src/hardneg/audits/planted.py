@@ -14,6 +14,7 @@ from hardneg.audits.outcome import Outcome, outcome, together
 from hardneg.audits.unlabelled import Unlabelled
 from hardneg.data.dataset import Dataset
 from hardneg.negatives.plan import Plan, mine_block
+from hardneg.notebook import Framed
 from hardneg.planting.evidence import features_of
 from hardneg.planting.planting import Planted, plant
 from hardneg.progress import task
@@ -39,8 +40,8 @@ CAVEATS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Audit:
+@dataclass(frozen=True, eq=False, repr=False)
+class Audit(Framed):
     """What a way of mining made of answers that it did not know."""
 
     kind: Literal["planted", "judged", "truth"]
@@ -65,6 +66,12 @@ class Audit:
             {"measure": name} | figure.as_dict() | {"meaning": MEANING[name]} for name, figure in self.figures.items()
         ]
         return pl.DataFrame(rows, schema_overrides={"value": pl.Float64, "low": pl.Float64, "high": pl.Float64})
+
+    def __repr__(self) -> str:
+        queries = self.outcome.queries
+        return (
+            f"Audit ({self.kind}): {queries['query'].n_unique():,} queries, {queries['hidden'].sum():,} hidden answers"
+        )
 
     def filters(self) -> pl.DataFrame:
         """One row a filter: candidates it refused, and `recall`, the share of the retrieved hidden answers in them."""

@@ -10,6 +10,7 @@ from hardneg.audits.intervals import Figure, wilson
 from hardneg.audits.verdicts import read_verdicts, write_verdicts
 from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError
+from hardneg.notebook import Framed
 from hardneg.planting.planting import id_keys
 from hardneg.randomness import bits
 from hardneg.scoring.protocol import Scorer
@@ -19,7 +20,7 @@ _SAMPLE = 6
 
 
 @dataclass(frozen=True)
-class Judged:
+class Judged(Framed):
     """A sample of negatives and how many of them are answers.
 
     Args:
@@ -31,6 +32,10 @@ class Judged:
     contamination: Figure
     unjudged: int
     judge: str
+
+    def frame(self) -> pl.DataFrame:
+        """One row: the share with its interval, who judged, and how many rows were left open."""
+        return pl.DataFrame([self.contamination.as_dict() | {"judge": self.judge, "unjudged": self.unjudged}])
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""

@@ -18,6 +18,7 @@ from hardneg.evaluation.significance import mean_interval
 from hardneg.evaluation.trec import write_qrels, write_run
 from hardneg.files import check_folder, replacing
 from hardneg.models.given import Loaded, named_model
+from hardneg.notebook import Framed
 from hardneg.progress import task
 from hardneg.runs import layout
 from hardneg.sources import Dense, RunFile, Source
@@ -35,8 +36,8 @@ class Figure(TypedDict):
     n: int
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation(Framed):
     """What a retriever found for the queries of a split, and how good that is."""
 
     name: str
@@ -63,6 +64,14 @@ class Evaluation:
             name: Figure(value=value, low=bounds[name][0], high=bounds[name][1], n=n)
             for name, value in self.metrics.items()
         }
+
+    def frame(self) -> pl.DataFrame:
+        """Lay the means out: `measure`, `value`, `low`, `high`, `n`; the values of each query are in `per_query`."""
+        return pl.DataFrame([{"measure": name, **figure} for name, figure in self.figures().items()])
+
+    def __repr__(self) -> str:
+        means = ", ".join(f"{name} {value:.4f}" for name, value in self.metrics.items())
+        return f"Evaluation of {self.name} on {self.per_query.height:,} queries of {self.split}: {means}"
 
     def write(self, folder: Path | str) -> Path:
         """Write `metrics.json`, `per_query.parquet`, `run.trec` and `qrels.trec`.

@@ -4,7 +4,8 @@ Both tests look at the per-query differences and assume nothing about their dist
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -12,13 +13,17 @@ from jaxtyping import Float64
 
 from hardneg.arguments import check_tables, check_texts, check_whole
 from hardneg.errors import RunError
+from hardneg.notebook import Framed
+
+if TYPE_CHECKING:
+    from hardneg.evaluation.retrieval import Evaluation
 
 _CHUNK = 2**21
 _EXACT_BELOW = 13
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Framed):
     """What changed from one evaluation to another, query by query."""
 
     metric: str
@@ -31,16 +36,25 @@ class Comparison:
     ties: int
     losses: int
 
+    def frame(self) -> pl.DataFrame:
+        """Lay the comparison out as a table of one row."""
+        return pl.DataFrame([asdict(self)])
+
 
 def compare(
-    before: pl.DataFrame, after: pl.DataFrame, metric: str, *, seed: int = 0, n_draws: int = 10_000
+    before: "Evaluation | pl.DataFrame",
+    after: "Evaluation | pl.DataFrame",
+    measure: str = "nDCG@10",
+    *,
+    seed: int = 0,
+    n_draws: int = 10_000,
 ) -> Comparison:
     """Compare two evaluations of the same queries.
 
     Args:
-        before: Per-query table (`Evaluation.per_query`) of the system to improve on.
-        after: Per-query table of the other system; a positive difference means this one is better.
-        metric: Column to compare.
+        before: The system to improve on, as evaluated, or its per-query table.
+        after: The other system; a positive difference means this one is better.
+        measure: What to compare; a column of the per-query tables.
         seed: Of the sign flips and of the bootstrap.
         n_draws: Sign flips, and bootstrap samples.
 
@@ -48,7 +62,7 @@ def compare(
         The mean difference with its interval and p-value, and the queries won, tied and lost.
 
     Raises:
-        RunError: A table lacks the metric, or the tables do not have the same queries.
+        RunError: A table lacks the measure, or the tables do not have the same queries.
 
     Example:
         >>> before = pl.DataFrame({"query_id": ["a", "b", "c"], "nDCG@10": [0.1, 0.5, 0.2]})
@@ -57,23 +71,25 @@ def compare(
         >>> round(result.difference, 3), result.wins, result.ties, result.p_value
         (0.2, 2, 1, 0.5)
     """
-    check_tables("compare", ("query_id",), optional=False, before=before, after=after)
-    check_texts("compare", metric=metric)
+    tables: list[Any] = [getattr(each, "per_query", each) for each in (before, after)]
+    one, other = tables
+    check_tables("compare", ("query_id",), optional=False, before=one, after=other)
+    check_texts("compare", measure=measure)
     check_whole("compare", least=0, seed=seed)
     check_whole("compare", least=1, n_draws=n_draws)
-    for table in (before, after):
-        if metric not in table.columns:
+    for table in (one, other):
+        if measure not in table.columns:
             known = ", ".join(name for name in table.columns if name != "query_id")
-            raise RunError(f"no measure {metric!r} in the evaluation; it has: {known}")
-    one, other = before.sort("query_id"), after.sort("query_id")
+            raise RunError(f"no measure {measure!r} in the evaluation; it has: {known}")
+    one, other = one.sort("query_id"), other.sort("query_id")
     if not one["query_id"].equals(other["query_id"]):
         lone = set(one["query_id"]) ^ set(other["query_id"])
         detail = f"only one has {min(lone)!r}" if lone else "an id is repeated"
         raise RunError(f"the two evaluations do not have the same queries ({detail}); evaluate the same split")
-    difference = (other[metric] - one[metric]).to_numpy()
+    difference = (other[measure] - one[measure]).to_numpy()
     low, high = mean_interval(difference, seed=seed, n_draws=n_draws)
     return Comparison(
-        metric=metric,
+        metric=measure,
         n=len(difference),
         difference=float(difference.mean()),
         low=low,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -18,21 +18,33 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.findings import Finding
 from hardneg.data.given import check_dataset
-from hardneg.errors import InputError, RunError
+from hardneg.errors import InputError, MissingExtraError, RunError
 from hardneg.files import check_folder, replacing
 from hardneg.filters import Filter, Learned
+from hardneg.models.given import Loaded
 from hardneg.models.store import cache_folder
 from hardneg.negatives import Selection
+from hardneg.negatives.export import export
 from hardneg.negatives.plan import Plan, mine_block
+from hardneg.notebook import Framed
 from hardneg.pipeline.funnel import funnel
-from hardneg.pipeline.verdicts import Used, judged_answers, use_verdicts, verdicts_digest, with_verdicts
+from hardneg.pipeline.verdicts import (
+    Used,
+    judged_answers,
+    named_verdicts,
+    use_verdicts,
+    verdicts_digest,
+    with_verdicts,
+)
 from hardneg.place import Place
 from hardneg.planting.fitting import fit_filters
 from hardneg.progress import task
-from hardneg.recipe.defaults import DEFAULT_MODEL, default_filters, default_sources
+from hardneg.recipe import MineSettings, Recipe
+from hardneg.recipe.defaults import default_filters
+from hardneg.recipe.plan import plan_of
 from hardneg.recipe.rooms import FILTER, SELECT, SOURCE
 from hardneg.runs import layout
-from hardneg.runs.found import found_answers, read_found, write_found
+from hardneg.runs.found import found_answers, read_found, with_found, write_found
 from hardneg.runs.joining import data_of
 from hardneg.runs.mining_findings import mining_findings
 from hardneg.runs.parts import part_files, part_path, read_parts, readable, scan_parts, with_ids, write_part
@@ -41,12 +53,26 @@ from hardneg.runs.state import read_state
 from hardneg.sources import Source
 from hardneg.sources.merge import check_names
 
+if TYPE_CHECKING:
+    import datasets
+
 _OPTIONAL = ("groups", "verdicts")  # of what identifies a plan, there only where it plays a part
 
 
-@dataclass(frozen=True)
-class Mined:
-    """Mined negatives."""
+@dataclass(frozen=True, repr=False)
+class Mined(Framed):
+    """Mined negatives.
+
+    Args:
+        negatives: One row a negative, by positions in the dataset.
+        funnel: What became of the candidates, counted.
+        found: Candidates that mining, or people, found to be answers.
+        plan: What was mined, and how.
+        verdicts: What became of the verdicts that were given.
+        findings: What was noticed.
+        dataset: What was mined, before anything found was added to its labels.
+        folder: Where it was mined into.
+    """
 
     negatives: pl.DataFrame
     funnel: dict[str, Any]
@@ -54,18 +80,66 @@ class Mined:
     plan: Plan
     verdicts: Used | None = None
     findings: tuple[Finding, ...] = ()
+    dataset: Dataset | None = None
+    folder: Path | None = None
+
+    def frame(self) -> pl.DataFrame:
+        """Lay the negatives out by ids.
+
+        Returns:
+            `query_id`, `doc_id`, and what mining knows of each: `source`, `rank`, `score`, `positive_score`, …
+        """
+        return with_ids(self.negatives, self._dataset())
+
+    def to_dataset(self, *, n_negatives: int | None = None) -> "datasets.Dataset":
+        """Give the texts as a `Dataset` of Hugging Face, which sentence-transformers trains on.
+
+        What was found to be an answer is a positive, as `hardneg train` takes it.
+
+        Args:
+            n_negatives: Negatives in each row; queries with fewer are left out. None takes as many as each query has,
+                and insists that all have as many.
+
+        Returns:
+            One row a positive: `anchor`, `positive`, `negative_1`, `negative_2`, …
+
+        Raises:
+            RunError: The queries have unequal numbers of negatives, or there would be no row.
+            MissingExtraError: `datasets` is not installed.
+        """
+        try:
+            from datasets import Dataset as Table
+        except ImportError as error:
+            raise MissingExtraError("datasets", extra="hub", purpose="a Dataset of Hugging Face") from error
+        split, labelled = self.plan.split, with_found(self._dataset(), self.found, split=self.plan.split)
+        texts = export(labelled, self.negatives, split=split, form="n-tuple", n_negatives=n_negatives)
+        return Table.from_polars(texts.rename({"query": "anchor"}))
+
+    def _dataset(self) -> Dataset:
+        if self.dataset is None:
+            raise RunError("these negatives do not know their dataset; mine with hardneg.mine")
+        return self.dataset
+
+    def __repr__(self) -> str:
+        counts, sources = self.funnel, ", ".join(source.name for source in self.plan.sources)
+        where = "" if self.folder is None else f", in {self.folder}"
+        return f"Mined: {counts['selected']:,} negatives for {counts['queries']:,} queries from {sources}{where}"
 
 
 def mine(
     dataset: Dataset,
     *,
-    split: str = "train",
+    recipe: Recipe | Path | str | None = None,
+    preset: str | None = None,
+    model: str | Path | Loaded | None = None,
+    split: str | None = None,
     sources: Sequence[Source | str | Mapping[str, Any]] | None = None,
     filters: Sequence[Filter | str | Mapping[str, Any]] | None = None,
     select: Selection | Mapping[str, Any] | None = None,
-    depth: int = 100,
-    seed: int = 0,
-    block_size: int = 4_096,
+    per_query: int | None = None,
+    depth: int | None = None,
+    seed: int | None = None,
+    block_size: int | None = None,
     verdicts: pl.DataFrame | None = None,
     out: Path | str | None = None,
 ) -> Mined:
@@ -75,15 +149,21 @@ def mine(
 
     Args:
         dataset: What to mine.
-        split: The queries with a positive in this split are mined for.
+        recipe: Where sources, filters and selection come from: a recipe, a file, or the name of one that hardneg
+            ships. What is given beside it takes the place of its part; what is None there is the default without one.
+        preset: What is hard in a domain: "code", "legal", "conversation" or "recommender"; goes before the recipe.
+        model: The model of dense sources that name none.
+        split: The queries with a positive in this split are mined for; "train" by default.
         sources: Where candidates come from; by default BM25 and a dense model. Here and in `filters` a component may
             be named as on the command line, `"dense(max_tokens=128)"`, or given as the table of a recipe.
         filters: Why a candidate may not be a negative; by default near duplicates of a positive and a
             margin below the weakest positive. Labelled positives are always refused.
         select: How negatives are chosen among the rest; by default the top four.
-        depth: Candidates that each source gives a query, at least 1.
-        seed: Seed of every random choice.
-        block_size: Queries mined at a time; bounds the memory. Mining that goes on keeps the size it began with.
+        per_query: Negatives for each query, in the place of what `select` says.
+        depth: Candidates that each source gives a query, at least 1; 100 by default.
+        seed: Seed of every random choice; 0 by default.
+        block_size: Queries mined at a time; bounds the memory; 4,096 by default. Mining that goes on keeps the size
+            it began with.
         verdicts: What people judged, as `read_verdicts` returns it; taken for labels (`use_verdicts`). The answers
             among them are in `found` too.
         out: Folder for `candidates/` and `negatives/`, written block by block; None keeps all in memory.
@@ -98,22 +178,78 @@ def mine(
         RunError: `out` holds the result of another plan, or is damaged.
     """
     check_dataset(dataset, purpose="mine")
-    place = Place(Path("mine"))
-    check_whole("mine", least=1, depth=depth, block_size=block_size)
-    check_whole("mine", least=0, seed=seed)
-    check_texts("mine", split=split)
     check_tables("mine", ("query", "document", "answer"), verdicts=verdicts)
     check_places("mine", out=out)
-    known = {"seed": seed, "model": DEFAULT_MODEL, "split": split}
-    chosen = default_sources() if sources is None else picked(SOURCE, sources, place.at("sources"), fallbacks=known)
-    refusing = default_filters(chosen)
+    plan, settings = plan_from(
+        "mine",
+        recipe=recipe,
+        preset=preset,
+        model=model,
+        split=split,
+        sources=sources,
+        filters=filters,
+        select=select,
+        per_query=per_query,
+        depth=depth,
+        seed=seed,
+        block_size=block_size,
+    )
+    judged = named_verdicts(settings, dataset) if verdicts is None else verdicts
+    return mine_plan(dataset, plan, block_size=settings.block_size, verdicts=judged, out=out)
+
+
+def plan_from(
+    purpose: str,
+    *,
+    recipe: Recipe | Path | str | None = None,
+    preset: str | None = None,
+    model: str | Path | Loaded | None = None,
+    split: str | None = None,
+    sources: Sequence[Source | str | Mapping[str, Any]] | None = None,
+    filters: Sequence[Filter | str | Mapping[str, Any]] | None = None,
+    select: Selection | Mapping[str, Any] | None = None,
+    per_query: int | None = None,
+    depth: int | None = None,
+    seed: int | None = None,
+    block_size: int | None = None,
+) -> tuple[Plan, MineSettings]:
+    """Make a plan of what `mine` and the audits of it are given."""
+    mining = _given(split=split, depth=depth, block_size=block_size)
+    check_texts(purpose, **_given(split=split))
+    check_whole(purpose, least=1, **_given(depth=depth, block_size=block_size, per_query=per_query))
+    check_whole(purpose, least=0, **_given(seed=seed))
+    place = Place(Path(purpose))
+    if isinstance(recipe, Recipe):
+        if preset is not None or model is not None:
+            raise place.error("a preset and a model are parts of a recipe: name them where it is loaded")
+        base = replace(recipe, mine=replace(recipe.mine, **mining), **_given(seed=seed))
+    else:
+        changes = {"dataset": "-", "mine": mining, **_given(seed=seed, preset=preset, model=model)}
+        base = Recipe.from_table(changes, place=purpose) if recipe is None else Recipe.load(recipe, changes=changes)
+    plan = plan_of(base, seed=base.seed)
+    fallbacks = {"seed": base.seed, "model": base.model, "split": plan.split}
+    if sources is not None:
+        plan = replace(plan, sources=picked(SOURCE, sources, place.at("sources"), fallbacks=fallbacks))
     if filters is not None:
-        refusing = picked(FILTER, filters, place.at("filters"), fallbacks={"seed": seed})
-    picking = select
-    if not isinstance(picking, Selection):
-        picking = build(Selection, {} if select is None else select, place.at("select"), rooms=SELECT)
-    plan = Plan(split, chosen, refusing, picking, depth, seed)
-    return mine_plan(dataset, plan, block_size=block_size, verdicts=verdicts, out=out)
+        plan = replace(plan, filters=picked(FILTER, filters, place.at("filters"), fallbacks={"seed": base.seed}))
+    elif sources is not None and recipe is None and preset is None:
+        plan = replace(plan, filters=default_filters(plan.sources))
+    if select is not None:
+        plan = replace(plan, select=_selection(select, place.at("select")))
+    if per_query is not None:
+        plan = replace(plan, select=replace(plan.select, per_query=per_query))
+    return plan, base.mine
+
+
+def _given(**values: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever a user gave
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _selection(select: object, place: Place) -> Selection:
+    if isinstance(select, Selection):
+        return select
+    selection: Selection = build(Selection, select, place, rooms=SELECT)
+    return selection
 
 
 def mine_plan(
@@ -137,7 +273,7 @@ def mine_plan(
         mined = _mine_in_memory(labelled, plan, block_size, used)
     else:
         mined = _mine_to(Path(out), labelled, plan, block_size, used, source=dataset)
-    return replace(mined, verdicts=became)
+    return replace(mined, verdicts=became, dataset=dataset, folder=None if out is None else Path(out))
 
 
 def _mine_in_memory(dataset: Dataset, plan: Plan, block_size: int, used: pl.DataFrame | None) -> Mined:

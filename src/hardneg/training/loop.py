@@ -27,6 +27,7 @@ from hardneg.models.reading import reading_of
 from hardneg.models.token_limit import token_limits
 from hardneg.negatives.own import own_negatives
 from hardneg.negatives.plan import Plan
+from hardneg.notebook import Framed
 from hardneg.progress import task
 from hardneg.runs.log import event
 from hardneg.training.folder import TrainingFolder
@@ -61,8 +62,8 @@ from hardneg.training.teaching_checks import check_taught
 _OWN_PER_ROW = 8  # as many as most files that bring negatives have for a query; the others have their turn
 
 
-@dataclass(frozen=True)
-class Trained:
+@dataclass(frozen=True, repr=False)
+class Trained(Framed):
     """A finished training run."""
 
     path: Path
@@ -74,6 +75,17 @@ class Trained:
     refreshes: tuple[Refreshed, ...] = ()
     own_negatives: int = 0
     reading: Mapping[str, Any] = field(default_factory=dict)
+
+    def frame(self) -> pl.DataFrame:
+        """Lay the figures of the training out as a table of one row."""
+        names = ("n_steps", "n_pairs", "loss", "seconds", "own_negatives")
+        return pl.DataFrame([{"path": str(self.path)} | {name: getattr(self, name) for name in names}])
+
+    def __repr__(self) -> str:
+        return (
+            f"Trained: {self.n_steps:,} steps over {self.n_pairs:,} pairs in {self.seconds:,.0f} s, final loss "
+            f"{self.loss:.4g}; the model is {self.path}"
+        )
 
 
 def train(
