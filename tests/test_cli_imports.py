@@ -19,7 +19,6 @@ PENDING = {  # not there yet; shrinks, never grows
     "data",
     "evaluate",
     "interactions",
-    "ladder",
     "mine",
     "plan",
     "recipe_options",

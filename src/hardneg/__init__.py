@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hardneg.data.splitting import Dealing, split_dataset
     from hardneg.evaluation.retrieval import evaluate
     from hardneg.evaluation.significance import compare
+    from hardneg.ladders.ladder import ladder
     from hardneg.negatives import Selection
     from hardneg.negatives.export import export
     from hardneg.pipeline.mining import mine
@@ -33,6 +34,7 @@ __all__ = [
     "compare",
     "evaluate",
     "export",
+    "ladder",
     "mine",
     "read_dataset",
     "run",
@@ -49,6 +51,7 @@ _HOME = {
     "compare": "hardneg.evaluation.significance",
     "evaluate": "hardneg.evaluation.retrieval",
     "export": "hardneg.negatives.export",
+    "ladder": "hardneg.ladders.ladder",
     "mine": "hardneg.pipeline.mining",
     "read_dataset": "hardneg.data.reading",
     "run": "hardneg.pipeline.run",

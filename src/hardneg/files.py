@@ -16,6 +16,12 @@ def check_folder(path: Path | None) -> None:
             raise InputError(f"{path}: {place} is a file, but the result is a folder; name another place")
 
 
+def from_here(name: str) -> str:
+    """Make a name that is a path absolute: a recipe looks for its own names beside itself first."""
+    path = Path(name).expanduser()
+    return str(path.resolve()) if path.exists() else name
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary name beside `path`; on success it takes the place of `path` in one step."""

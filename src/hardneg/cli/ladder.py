@@ -1,20 +1,16 @@
 """`hardneg ladder`: which strategy pays on this dataset."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from hardneg.cli.components import parse_settings
 from hardneg.cli.display import progress
+from hardneg.cli.ladder_display import agree, announce, show_ladder
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import TrustRemoteCode
-from hardneg.cli.options import DatasetPath, Json, Quiet, SkipInvalid, from_here, given
-
-if TYPE_CHECKING:
-    from hardneg.data.dataset import Dataset
-    from hardneg.ladders.prepare import Wanted
-    from hardneg.ladders.rungs import Shared
+from hardneg.cli.options import DatasetPath, Json, Quiet, SkipInvalid, from_here, said_of
 
 
 @reads_dataset
@@ -81,70 +77,41 @@ def ladder(
 
     What will be done, and for how long, is shown before it begins. The same command goes on where it was stopped.
     """
-    from hardneg.models.installed import check_installed
-
-    check_installed("a ladder, which trains models,", training=True)
-    from filelock import FileLock, Timeout
-
-    from hardneg.cli.components import parse_settings
-    from hardneg.cli.ladder_display import agree, announce, show_ladder
     from hardneg.data.reading import read_dataset
-    from hardneg.errors import RunError
-    from hardneg.files import check_folder
-    from hardneg.ladders.bills import judge_bills
-    from hardneg.ladders.climb import climb, was_agreed, write_agreed
-    from hardneg.ladders.plan import Budget
-    from hardneg.ladders.prepare import Wanted, draft, prepare
-    from hardneg.ladders.processes import in_process
-    from hardneg.ladders.results import summarise
-    from hardneg.ladders.splits import choose_splits
-    from hardneg.reports.write import write_report
-    from hardneg.runs.record import recording
+    from hardneg.ladders.ladder import claimed, climb_ladder, plan_ladder
+    from hardneg.ladders.prepare import Wanted
 
-    check_folder(out)
-    shared = _shared(
-        from_here(dataset),
+    wanted = Wanted(
+        rungs=rung,
+        preset=preset,
         recipe=recipe,
         model=model,
-        seed=seed,
-        seeds=seeds,
-        source=source or [],
-        teacher=teacher or [],
+        sources=source or [],
+        teachers=teacher or [],
         settings=parse_settings(set_ or []) | ({"trust_remote_code": True} if trust_remote_code else {}),
+        tune=_choices(tune or []),
+        seeds=seeds,
+        budget_steps=budget_steps,
+        budget_minutes=budget_minutes,
         max_tokens=max_tokens,
         split=split,
+        dev=dev,
         test=test,
-    )
-    wanted = Wanted(
-        shared=shared,
-        rungs=_rungs(rung, preset),
-        budget=Budget(budget_steps, budget_minutes),
-        tune=_choices(tune or []),
-        skip_invalid=skip_invalid,
+        seed=seed,
         allow_shared_queries=allow_shared_queries,
-        layout=layout.said,
     )
     still = quiet or json
-    with progress(quiet=still):
-        data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
-        data, wanted = _with_test_split(data, wanted, out / "dataset", train=split, test=test)
-    planned = draft(wanted, data, choose_splits(data, train=split, dev=dev, test=test))
-    work = in_process(["-m", "hardneg.cli.ladder_worker", *(["--quiet"] if still else [])])
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(out / ".lock", blocking=False):
-            ready = prepare(planned, data, out, work=work)
-            if not was_agreed(ready, out):
-                agree(ready, judge_bills(ready, data), yes=yes, quiet=still)
-                write_agreed(ready, out)
-            with recording(out, "ladder", dataset=wanted.shared.dataset, layout=wanted.layout):
-                records = climb(ready, out, work=work, announce=announce(quiet=still))
-                found = summarise(ready, records, out, data)
-                write_report(out, dataset=data)
-    except Timeout:
-        raise RunError(
-            f"another ladder is being climbed in {out}; wait for it, or name another folder with -o"
-        ) from None
+    with claimed(out):
+        with progress(quiet=still):
+            data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
+        address = {"path": from_here(dataset), **said_of(layout, skip_invalid)}
+        worker = {} if still else {"worker": "hardneg.cli.ladder_worker"}
+        ready = plan_ladder(data, wanted, out, address=address, **worker)
+        for note in ready.notes:
+            typer.echo(f"hardneg: {note}", err=True)
+        if not ready.was_agreed:
+            agree(ready, yes=yes, quiet=still)
+        found = climb_ladder(ready, announce=announce(quiet=still)).found
     if json:
         from json import dumps
 
@@ -155,74 +122,8 @@ def ladder(
         raise typer.Exit(1)
 
 
-def _shared(
-    dataset: str,
-    *,
-    recipe: str | None,
-    model: str | None,
-    seed: int,
-    seeds: int,
-    source: list[str],
-    teacher: list[str],
-    settings: dict[str, Any],
-    max_tokens: int | None,
-    split: str,
-    test: str,
-) -> "Shared":
-    """Put together what all rungs share, from a recipe and from options, which go before it."""
-    from hardneg.cli.components import parse_component
-    from hardneg.ladders.rungs import Shared, shared_of
-    from hardneg.recipe import Recipe
-
-    changes: dict[str, Any] = {"dataset": dataset, "seed": seed, **given(model=model and from_here(model))}
-    base = shared_of(
-        Recipe.load(recipe, changes=changes) if recipe else Recipe.from_table(changes), given=recipe is not None
-    )
-    sources = {each["use"]: each for each in (*base.sources, *map(parse_component, source))}
-    if max_tokens is not None:
-        sources["dense"] = {"use": "dense", **sources.get("dense", {}), "max_tokens": max_tokens}
-    return Shared(
-        dataset=dataset,
-        model=base.model,
-        seed=seed,
-        seeds=tuple(range(seed, seed + seeds)),
-        mine={**base.mine, "split": split},
-        evaluate={**base.evaluate, "split": test, **given(max_tokens=max_tokens)},
-        train={**base.train, **given(max_tokens=max_tokens), **settings},
-        sources=tuple(sources.values()),
-        teachers=tuple(map(parse_component, teacher)) or base.teachers,
-    )
-
-
-def _with_test_split(
-    data: "Dataset", wanted: "Wanted", place: Path, *, train: str, test: str
-) -> "tuple[Dataset, Wanted]":
-    """Deal a dataset that has nothing to test on, and have the ladder read what was dealt."""
-    from hardneg.pipeline.dealing import told_dealt, with_test_split
-
-    data, how = with_test_split(data, place, train=train, test=test)
-    if how is None:
-        return data, wanted
-    typer.echo(f"hardneg: {told_dealt(data.name, how, place)}", err=True)
-    shared = replace(wanted.shared, dataset=str(place.resolve()))
-    return data, replace(wanted, shared=shared, skip_invalid=False, layout={})
-
-
-def _rungs(names: list[str] | None, preset: str | None) -> tuple[str, ...] | None:
-    from hardneg.ladders.rungs import shipped_rungs, with_preset_rung
-    from hardneg.place import Place
-    from hardneg.recipe.presets import read_preset
-
-    if preset is None:
-        return tuple(names) if names else None
-    read_preset(preset, Place(Path("--preset")))
-    return with_preset_rung(names or list(shipped_rungs()), preset)
-
-
 def _choices(texts: list[str]) -> dict[str, tuple[Any, ...]]:
     """Turn `key=value,value` texts into the values to choose among, by key."""
-    from hardneg.cli.components import parse_settings
-
     found = {}
     for text in texts:
         key, equals, values = text.partition("=")

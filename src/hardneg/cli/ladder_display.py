@@ -1,7 +1,7 @@
 """What a ladder looks like in a terminal: its plan, its progress and its result."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,8 @@ from hardneg.errors import Interrupted, RecipeError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from hardneg.ladders.climb import Turn
+    from hardneg.ladders.ladder import Ready, Turn
     from hardneg.ladders.plan import LadderPlan, Task
-    from hardneg.pipeline.asking import Bill
 
 _WIDTH = 116  # of the widest table; a terminal that has less gets fewer columns
 _COMPARED = ("", "difference", "95 % interval", "p", "corrected", "better", "same", "worse")
@@ -27,18 +26,21 @@ _DOING = {
 }
 
 
-def agree(plan: "LadderPlan", bills: "Sequence[Bill]", *, yes: bool, quiet: bool) -> None:
+def agree(ready: "Ready", *, yes: bool, quiet: bool) -> None:
     """Show what will be done and for how long, and go on only if that was agreed to."""
     asks = not yes and sys.stdin.isatty() and sys.stderr.isatty()
+    from hardneg.ladders.bills import judge_bills
+
+    bills = judge_bills(ready.plan, ready.dataset)
     if not quiet or asks:
-        show_plan(plan)
+        show_plan(ready.plan)
         for each in bills:
             typer.echo(f"hardneg: {each}", err=True)
     if yes:
         return
     if not asks:
-        said = "; ".join([f"the ladder will take about {duration(sum(plan.estimates.values()))}", *map(str, bills)])
-        raise RecipeError(f"{said}. Nothing was begun: add --yes to climb")
+        whole = f"the ladder will take about {duration(sum(ready.plan.estimates.values()))}"
+        raise RecipeError(f"{'; '.join([whole, *map(str, bills)])}. Nothing was begun: add --yes to climb")
     typer.echo("hardneg: climb? [y/N] ", nl=False, err=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise Interrupted("the ladder was not begun")

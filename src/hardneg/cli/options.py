@@ -5,7 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
+from hardneg import files
 from hardneg.data.layout import Layout
+
+from_here = files.from_here
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress bars.")]
@@ -32,12 +35,6 @@ ResultsIn = Annotated[
         "-o", "--out", metavar="FOLDER", help="Write the result into a folder too, where `hardneg report` shows it."
     ),
 ]
-
-
-def from_here(name: str) -> str:
-    """Make a typed name that is a path absolute: a recipe looks for its own names beside itself first."""
-    path = Path(name).expanduser()
-    return str(path.resolve()) if path.exists() else name
 
 
 def given(**options: Any) -> dict[str, Any]:  # noqa: ANN401 - options of any type pass through

@@ -1,22 +1,25 @@
 """From what was asked for to a plan with steps and times, before anything long is done."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hardneg.components import build
+from hardneg.components import Room, as_table, build, parse_component
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
+from hardneg.files import from_here
 from hardneg.ladders.budget import Costs, Counts, with_steps
 from hardneg.ladders.plan import DRAFT, PROBE, Budget, LadderPlan, check_same, read_plan, write_plan
 from hardneg.ladders.probe import Speeds
 from hardneg.ladders.record import Record, read_record, write_record
-from hardneg.ladders.rungs import Shared, build_rungs, shipped_rungs
-from hardneg.ladders.splits import Splits, refuse_shared, shared_queries
+from hardneg.ladders.rungs import Shared, build_rungs, shared_of, shipped_rungs, with_preset_rung
+from hardneg.ladders.splits import choose_splits, refuse_shared, shared_queries
 from hardneg.place import Place
+from hardneg.recipe import Recipe
 from hardneg.recipe.plan import plan_of
-from hardneg.recipe.rooms import TRAIN
+from hardneg.recipe.presets import read_preset
+from hardneg.recipe.rooms import SCORER, SOURCE, TRAIN
 from hardneg.training.settings import TrainSettings
 
 
@@ -24,24 +27,39 @@ from hardneg.training.settings import TrainSettings
 class Wanted:
     """What a ladder is asked to be."""
 
-    shared: Shared
-    rungs: tuple[str, ...] | None
-    budget: Budget
-    tune: Mapping[str, tuple[Any, ...]]
-    skip_invalid: bool = False
+    rungs: Sequence[str] | None = None
+    preset: str | None = None
+    recipe: str | Path | None = None
+    model: str | None = None
+    sources: Sequence[object] = ()
+    teachers: Sequence[object] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    tune: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    seeds: int = 3
+    budget_steps: int | None = None
+    budget_minutes: float | None = None
+    max_tokens: int | None = None
+    split: str = "train"
+    dev: str | None = None
+    test: str = "test"
+    seed: int = 0
     allow_shared_queries: bool = False
-    layout: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def budget(self) -> Budget:
+        """What each rung may use."""
+        return Budget(self.budget_steps, self.budget_minutes)
 
 
-def draft(wanted: Wanted, dataset: Dataset, splits: Splits) -> LadderPlan:
+def draft(wanted: Wanted, dataset: Dataset, address: Mapping[str, Any]) -> LadderPlan:
     """Build the rungs, and refuse what proves nothing; nothing is loaded but the dataset."""
+    shared = _shared(wanted, str(address["path"]))
+    splits = choose_splits(dataset, train=wanted.split, dev=wanted.dev, test=wanted.test)
     shared_ids = shared_queries(dataset, splits)
     if not wanted.allow_shared_queries:
         refuse_shared(shared_ids, splits)
-    training: TrainSettings = build(
-        TrainSettings, dict(wanted.shared.train), Place(Path("ladder"), "train"), rooms=TRAIN
-    )
-    rungs = build_rungs(wanted.rungs or shipped_rungs(), wanted.shared)
+    training: TrainSettings = build(TrainSettings, dict(shared.train), Place(Path("ladder"), "train"), rooms=TRAIN)
+    rungs = build_rungs(_names(wanted), shared)
     untaught = [rung for rung in rungs if rung.needs_teacher]
     left_out = {rung.name: "it learns from a teacher, and none was named: --teacher" for rung in untaught}
     climbed = tuple(rung for rung in rungs if rung not in untaught)
@@ -55,19 +73,57 @@ def draft(wanted: Wanted, dataset: Dataset, splits: Splits) -> LadderPlan:
             for value in values:
                 rung.with_settings({key: value})
     return LadderPlan(
-        dataset=wanted.shared.dataset,
-        skip_invalid=wanted.skip_invalid,
+        dataset=shared.dataset,
+        skip_invalid=bool(address.get("skip_invalid")),
         fingerprint=dataset.fingerprint,
         splits=splits,
         rungs=climbed,
         left_out=left_out,
-        seeds=wanted.shared.seeds,
+        seeds=shared.seeds,
         training=training,
         budget=wanted.budget,
         tune=wanted.tune,
-        layout=wanted.layout,
+        layout={key: value for key, value in address.items() if key not in ("path", "skip_invalid")},
         shared_queries={split: len(ids) for split, ids in shared_ids.items()},
     )
+
+
+def _shared(wanted: Wanted, dataset: str) -> Shared:
+    """Put together what all rungs share, from a recipe and from options, which go before it."""
+    changes: dict[str, Any] = {"dataset": dataset, "seed": wanted.seed}
+    changes |= {"model": from_here(wanted.model)} if wanted.model else {}
+    loaded = Recipe.load(wanted.recipe, changes=changes) if wanted.recipe else Recipe.from_table(changes)
+    base = shared_of(loaded, given=wanted.recipe is not None)
+    sources = {each["use"]: dict(each) for each in (*base.sources, *(_table(each, SOURCE) for each in wanted.sources))}
+    cut = {} if wanted.max_tokens is None else {"max_tokens": wanted.max_tokens}
+    if cut:
+        sources["dense"] = {"use": "dense", **sources.get("dense", {}), **cut}
+    return Shared(
+        dataset=dataset,
+        model=base.model,
+        seed=wanted.seed,
+        seeds=tuple(range(wanted.seed, wanted.seed + wanted.seeds)),
+        mine={**base.mine, "split": wanted.split},
+        evaluate={**base.evaluate, "split": wanted.test, **cut},
+        train={**base.train, **cut, **wanted.settings},
+        sources=tuple(sources.values()),
+        teachers=tuple(_table(each, SCORER) for each in wanted.teachers) or base.teachers,
+    )
+
+
+def _table(component: object, room: Room) -> dict[str, Any]:
+    """Write a component as a recipe would, however it was given; options that were left out stay so."""
+    if isinstance(component, str):
+        return parse_component(component)
+    return dict(component) if isinstance(component, Mapping) else as_table(component, room=room)
+
+
+def _names(wanted: Wanted) -> Sequence[str]:
+    names = tuple(wanted.rungs or shipped_rungs())
+    if wanted.preset is None:
+        return names
+    read_preset(wanted.preset, Place(Path("--preset")))
+    return with_preset_rung(names, wanted.preset)
 
 
 def prepare(plan: LadderPlan, dataset: Dataset, folder: Path, *, work: Callable[[Path, str], None]) -> LadderPlan:
