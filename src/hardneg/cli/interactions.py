@@ -116,8 +116,8 @@ def interactions(
     from hardneg.domains.recommender.columns import InteractionColumns
     from hardneg.domains.recommender.files import Order, read_interactions
     from hardneg.domains.recommender.items import read_items
+    from hardneg.domains.recommender.source import TextForm
     from hardneg.domains.recommender.splits import Splits
-    from hardneg.domains.recommender.text import TextForm
     from hardneg.errors import DatasetError
     from hardneg.models.installed import check_installed
 

@@ -10,6 +10,21 @@ from typing import Any
 
 from hardneg.errors import DatasetError
 
+_SPELLED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "blank": " ", "blanks": " ", "space": " "}
+
+
+def spelled(separator: str) -> str:
+    """Give the separator that a user means: some cannot be typed.
+
+    >>> spelled("tab") == chr(9), spelled("::")
+    (True, '::')
+    """
+    if not separator:
+        raise DatasetError(
+            "--separator is empty; name what stands between the fields, for example --separator ';' or --separator tab"
+        )
+    return _SPELLED.get(separator.lower(), separator)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
@@ -35,9 +50,7 @@ class Layout:
     def __post_init__(self) -> None:
         _ = self.grades
         if self.separator is not None:
-            object.__setattr__(self, "separator", _SEPARATORS.get(self.separator, self.separator))
-            if not self.separator:
-                raise DatasetError("the separator is empty; name what stands between the fields, say --separator ';'")
+            object.__setattr__(self, "separator", spelled(self.separator))
         if len(set(self.columns)) < len(self.columns):
             raise DatasetError(f"--columns {','.join(self.columns)} names a column twice; give each its own name")
         named = [each for each in (self.query, self.positive, *self.negative, self.label, *self.ignore) if each]
@@ -88,7 +101,6 @@ class Layout:
         return cls(**{name: _fitting(name, value) for name, value in given.items()})
 
 
-_SEPARATORS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "blank": " ", "space": " "}
 _SEVERAL = ("negative", "ignore", "relevance", "columns")
 _TEXTS = ("query", "positive", "label", "split_column", "separator")
 

@@ -43,6 +43,23 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
         raise DatasetError(f"cannot be read: {error.strerror or error}", path=path) from error
 
 
+def read_bytes(path: Path, limit: int = -1) -> bytes:
+    """Read a file, unpacked if it is gzipped, whatever its name says."""
+    try:
+        with open_bytes(path) as file:
+            raw = file.read(limit)
+        if raw.startswith(b"\x1f\x8b"):
+            with gzip.open(path) as file:
+                raw = file.read(limit)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DatasetError(f"damaged gzip file ({error}); make it anew", path=path) from error
+    except OSError as error:
+        raise DatasetError(f"cannot be read: {error.strerror or error}", path=path) from error
+    if raw.startswith(b"PK\x03\x04"):
+        raise DatasetError("is a zip archive (or an Excel file); unpack it, or save the table as CSV", path=path)
+    return raw
+
+
 def begins_with_mark(path: Path) -> bool:
     """Tell whether a file begins with a byte order mark."""
     with open_bytes(path) as file:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
-from hardneg.data.delimited import looks_like_data, named_separator, plain_name, refuse_replaced
+from hardneg.data.delimited import BLANKS, named_separator, split_lines
+from hardneg.data.headers import counted_fields, looks_like_data, plain_name, refuse_replaced
 from hardneg.data.layout import NOTHING_SAID, Layout
 from hardneg.data.lines import raise_encoding_error
 from hardneg.data.readers.ids import as_ids
@@ -52,7 +53,10 @@ def read_qrels(path: Path, *, split: str, rejections: Rejections, layout: Layout
         return Qrels(_empty(), "nothing in it")
     first = str(lines["text"][0])
     separator = layout.separator or _separator(first)
-    rows = lines.select("line", field=_fields(separator))
+    fields = split_lines(separator)
+    if separator not in ("\t", BLANKS):
+        fields = fields.list.eval(pl.element().str.strip_chars('" '))
+    rows = lines.select("line", field=fields)
     names, has_header = _names(rows, layout, path=path)
     rows = rows.slice(1) if has_header else rows
     places = _places(names, path=path, line=int(lines["line"][0]))
@@ -147,16 +151,7 @@ def _separator(first: str) -> str:
     for each in ("\t", ",", ";"):
         if len(first.split(each)) >= 3:
             return each
-    return " " if len(first.split()) >= 3 else "\t" if "\t" in first else " "
-
-
-def _fields(separator: str) -> pl.Expr:
-    text = pl.col("text")
-    if separator == " ":
-        return text.str.strip_chars().str.replace_all(r"\s+", "\t").str.split("\t")
-    return text.str.split(separator).list.eval(
-        pl.element().str.strip_chars('" ') if separator != "\t" else pl.element()
-    )
+    return "\t" if "\t" in first and len(first.split()) < 3 else BLANKS
 
 
 def _names(rows: pl.DataFrame, layout: Layout, *, path: Path) -> tuple[list[str], bool]:
@@ -172,11 +167,12 @@ def _names(rows: pl.DataFrame, layout: Layout, *, path: Path) -> tuple[list[str]
         return first, True
     _refuse_strange_header(rows, layout, path=path)
     if len(first) == 4:
-        iterations = rows["field"].list.get(1, null_on_oob=True).drop_nulls().str.to_lowercase().unique()
-        if iterations.is_in(["0", "q0"]).all():
+        iterations = rows["field"].list.get(1, null_on_oob=True).drop_nulls()
+        strange = iterations.filter(~iterations.str.to_lowercase().is_in(["0", "q0"]))
+        if strange.is_empty():
             return ["query-id", "0", "corpus-id", "score"], False
         raise DatasetError(
-            f"4 fields, but the second is not TREC's 0 in every row (it has {iterations[0]!r}); {_OPTIONS}",
+            f"4 fields, but the second is not TREC's 0 in every row (it has {strange[0]!r}); {_OPTIONS}",
             path=path,
             line=line,
         )
@@ -239,7 +235,7 @@ def _sound(
     for line, fields in rows.filter(~is_sound).iter_rows():
         told = "the header has" if has_header else "the first row has"
         message = (
-            f"{_counted(len(fields))} where {told} {n_fields}, separated by {named_separator(separator)}"
+            f"{counted_fields(len(fields))} where {told} {n_fields}, separated by {named_separator(separator)}"
             if n_fields not in (3, 4) or len(fields) in (3, 4)
             else _problem(len(fields), fields)
         )
@@ -251,10 +247,6 @@ def _problem(n_fields: int, fields: list[str]) -> str:
     if n_fields == 6 and fields[1].upper() == "Q0":
         return "6 fields: this is a run, not qrels; name the file of qrels"
     return (
-        f"{_counted(n_fields)} where three are needed (query id, document id, relevance) or four (TREC: query id, 0, "
-        f"document id, relevance), separated by tabs or blanks; {_OPTIONS} of a file that has others"
+        f"{counted_fields(n_fields)} where three are needed (query id, document id, relevance) or four (TREC: query "
+        f"id, 0, document id, relevance), separated by tabs or blanks; {_OPTIONS} of a file that has others"
     )
-
-
-def _counted(n: int) -> str:
-    return "1 field" if n == 1 else f"{n} fields"

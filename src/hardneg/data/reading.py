@@ -6,13 +6,12 @@ from typing import Any
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.layout import NOTHING_SAID, Layout
-from hardneg.data.parquet import is_parquet_folder
 from hardneg.data.readers.autorag import is_autorag, read_autorag
 from hardneg.data.readers.beir import is_beir, read_beir
 from hardneg.data.readers.hub import is_saved, read_hub, read_saved, read_splits
 from hardneg.data.readers.llama_index import is_llama_index, read_llama_index
 from hardneg.data.readers.mteb import is_mteb_folder, read_mteb_folder
-from hardneg.data.readers.own import read_parquet_folder
+from hardneg.data.readers.own import is_parquet_folder, read_parquet_folder
 from hardneg.data.readers.pair_columns import NAMES
 from hardneg.data.readers.pairs import default_names
 from hardneg.data.readers.records import read_records_table

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hardneg.data.dataset import Dataset
-from hardneg.data.parquet import is_parquet_folder
+from hardneg.data.readers.own import is_parquet_folder
 from hardneg.data.reading import read_dataset
 from hardneg.errors import RunError
 from hardneg.runs import layout

@@ -163,6 +163,18 @@ def test_bytes_that_are_not_utf8_are_named(tmp_path, name, content):
         read_dataset(tmp_path / name)
 
 
+def test_bytes_that_are_not_utf8_are_named_where_the_number_of_columns_is_looked_for(tmp_path):
+    (tmp_path / "t.csv").write_bytes(b"q,p\nr,\xe9\n")
+    with pytest.raises(DatasetError, match=r"t\.csv:2: not UTF-8: byte 0xe9 at byte offset 6"):
+        read_dataset(tmp_path / "t.csv", mapping={"no_header": True})
+
+
+def test_separators_of_several_letters_need_no_header(tmp_path):
+    (tmp_path / "t.dat").write_text("q::p\nr::s\n")
+    mapping = {"separator": "::", "columns": "query,positive", "no_header": True}
+    assert labels(read_dataset(tmp_path / "t.dat", mapping=mapping)) == [("q", "p", 1, "train"), ("r", "s", 1, "train")]
+
+
 @pytest.mark.parametrize("name", ["x.csv", "x.jsonl"])
 def test_an_empty_file_is_refused(tmp_path, name):
     (tmp_path / name).touch()

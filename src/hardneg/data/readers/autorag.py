@@ -7,11 +7,10 @@ import polars as pl
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
-from hardneg.data.parquet import read_parquet
 from hardneg.data.readers.ids import as_ids
 from hardneg.data.readers.pool import pool_of
 from hardneg.data.readers.rows import LABELS, ROW, Records, records_dataset
-from hardneg.data.readers.table import Table
+from hardneg.data.readers.table import Table, read_parquet
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError
 

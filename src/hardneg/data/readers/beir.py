@@ -5,8 +5,8 @@ from pathlib import Path
 import polars as pl
 
 from hardneg.data.dataset import Dataset
-from hardneg.data.delimited import plain_name
 from hardneg.data.field_mapping import FieldMapping
+from hardneg.data.headers import plain_name
 from hardneg.data.jsonl import read_jsonl
 from hardneg.data.layout import NOTHING_SAID, Layout
 from hardneg.data.lines import head_records

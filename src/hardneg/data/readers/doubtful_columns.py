@@ -4,7 +4,7 @@ import re
 
 import polars as pl
 
-from hardneg.data.delimited import plain_name
+from hardneg.data.headers import plain_name
 from hardneg.data.readers.names import Columns
 from hardneg.data.readers.table import Table
 from hardneg.errors import DatasetError

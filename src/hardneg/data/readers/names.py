@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hardneg.data.delimited import plain_name
+from hardneg.data.headers import plain_name
 from hardneg.errors import DatasetError
 
 

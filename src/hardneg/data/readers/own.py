@@ -7,12 +7,17 @@ import polars as pl
 from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.layout import NOTHING_SAID, Layout
-from hardneg.data.parquet import read_parquet
 from hardneg.data.qrels import qrels_of_table
 from hardneg.data.readers.ids import as_ids
+from hardneg.data.readers.table import read_parquet
 from hardneg.data.rejections import Rejections
 from hardneg.data.tables import assemble
 from hardneg.errors import DatasetError
+
+
+def is_parquet_folder(folder: Path) -> bool:
+    """Tell whether a folder looks like one that `Dataset.write` made."""
+    return (folder / "documents.parquet").is_file() or (folder / "queries.parquet").is_file()
 
 
 def read_parquet_folder(folder: Path, *, rejections: Rejections, layout: Layout = NOTHING_SAID) -> Dataset:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from hardneg.data.delimited import plain_name
+from hardneg.data.headers import plain_name
 from hardneg.data.layout import Layout
 from hardneg.data.readers.doubtful_columns import refuse_doubtful, refuse_numbers
 from hardneg.data.readers.names import Columns, looked_for

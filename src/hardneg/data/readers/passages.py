@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from hardneg.data.dataset import Dataset
-from hardneg.data.delimited import plain_name
 from hardneg.data.field_mapping import FieldMapping
+from hardneg.data.headers import plain_name
 from hardneg.data.layout import Layout
 from hardneg.data.readers.ids import as_ids
 from hardneg.data.readers.names import Columns, looked_for

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from hardneg.data.dataset import Dataset
-from hardneg.data.delimited import plain_name
+from hardneg.data.headers import plain_name
 from hardneg.data.layout import Layout
 from hardneg.data.readers.messages import has_messages, without_messages
 from hardneg.data.readers.pair_columns import KNOWN

@@ -1,22 +1,20 @@
 """A table of records, from a file or from memory, that knows where each row stands."""
 
-import gzip
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from hardneg.data.delimited import line_of_row, named_separator, read_delimited
+from hardneg.data.delimited import named_separator, read_delimited
 from hardneg.data.jsonl import read_jsonl, scan_records
 from hardneg.data.layout import NOTHING_SAID, Layout
-from hardneg.data.lines import encoding_problem, numbered_lines, open_bytes, parse_record
+from hardneg.data.lines import LFS_ADVICE, LFS_POINTER, encoding_problem, numbered_lines, parse_record, read_bytes
 from hardneg.data.metadata import settled
-from hardneg.data.parquet import read_parquet
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError
 
@@ -64,7 +62,7 @@ def read_table(
     if endings[-1:] == [".parquet"]:
         return Table(read_parquet(path), path, "Parquet")
     if any(each in endings for each in JSON_LINES):
-        return _json_lines(path, rejections)
+        return json_lines(path, rejections)
     if ".json" in endings:
         return _json(path, rejections)
     read = read_delimited(path, layout=layout, rejections=rejections, known=known, default_names=default_names)
@@ -72,7 +70,21 @@ def read_table(
     kind += (
         ", its header replaced" if layout.columns and read.has_header else "" if read.has_header else ", without header"
     )
-    return Table(read.table, path, kind, lambda row: line_of_row(path, read, row))
+    return Table(read.table, path, kind, read.line_of)
+
+
+def read_parquet(path: Path) -> pl.DataFrame:
+    """Read one Parquet file."""
+    if not path.is_file():
+        raise DatasetError("this file is missing", path=path)
+    with path.open("rb") as file:
+        if file.read(len(LFS_POINTER)) == LFS_POINTER:
+            raise DatasetError(LFS_ADVICE, path=path)
+    try:
+        return pl.scan_parquet(path, glob=False).collect()
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        reason = (str(error).splitlines() or ["damaged"])[0]
+        raise DatasetError(f"cannot be read as Parquet: {reason}", path=path) from error
 
 
 def table_of(data: object, *, place: str = "dataset") -> Table | None:
@@ -85,11 +97,7 @@ def table_of(data: object, *, place: str = "dataset") -> Table | None:
 
 def read_json_value(path: Path) -> Any:  # noqa: ANN401 - any JSON value
     """Read a file that is one JSON value, plain or gzipped."""
-    try:
-        with open_bytes(path) as file:
-            content = file.read()
-    except (gzip.BadGzipFile, OSError, EOFError) as error:
-        raise DatasetError(f"cannot be read: {error}", path=path) from error
+    content = read_bytes(path)
     if problem := encoding_problem(content, 0):
         raise DatasetError(problem, path=path)
     try:
@@ -102,16 +110,15 @@ def read_json_value(path: Path) -> Any:  # noqa: ANN401 - any JSON value
         raise DatasetError("broken JSON: nested too deeply", path=path) from None
 
 
-def _json_lines(path: Path, rejections: Rejections) -> Table:
+def json_lines(path: Path, rejections: Rejections) -> Table:
+    """Read a JSON Lines file, whatever its ending."""
     read = read_jsonl(path, texts=(), required=(), rejections=rejections)
-    lines = read.lines
 
-    def line_of(row: int) -> int | None:
-        if lines is not None:
-            return lines[row]
-        return next((number for number, _, _ in islice(numbered_lines(path), row, None)), None)
+    @cache
+    def lines() -> Sequence[int]:
+        return [number for number, _, _ in numbered_lines(path)] if read.lines is None else read.lines
 
-    return Table(settled(read.table), path, "JSON Lines", line_of, is_file=True)
+    return Table(settled(read.table), path, "JSON Lines", lambda row: lines()[row], is_file=True)
 
 
 def _json(path: Path, rejections: Rejections) -> Table:
@@ -121,7 +128,7 @@ def _json(path: Path, rejections: Rejections) -> Table:
         return Table(pl.DataFrame(), path, "JSON")
     first = parse_record(head[2]) if head[2].lstrip().startswith(b"{") else ""
     if isinstance(first, dict) and not _wraps_records(first):
-        return _json_lines(path, rejections)
+        return json_lines(path, rejections)
     value = read_json_value(path)
     if _wraps_records(value):
         value = value["data"]

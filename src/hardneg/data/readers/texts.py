@@ -6,7 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from hardneg.data.delimited import SEPARATORS, plain_name
+from hardneg.data.delimited import SEPARATORS
+from hardneg.data.headers import plain_name
 from hardneg.data.layout import Layout
 from hardneg.data.lines import numbered_lines
 from hardneg.data.metadata import settled

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from hardneg.data.delimited import plain_name
 from hardneg.data.field_mapping import FieldMapping
+from hardneg.data.headers import plain_name
 from hardneg.domains.conversation.columns import CONVERSATION, TURN
 from hardneg.domains.conversation.speakers import bare
 from hardneg.domains.conversation.turns import conversation_of

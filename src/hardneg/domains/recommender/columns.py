@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from hardneg.data.delimited import plain_name
+from hardneg.data.headers import plain_name
 from hardneg.domains.recommender.layouts import typed_names
 from hardneg.errors import DatasetError
 

@@ -8,8 +8,7 @@ import polars as pl
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.rejections import Rejections
 from hardneg.domains.recommender.columns import InteractionColumns, find_column, find_rating, matching
-from hardneg.domains.recommender.source import Source, id_text, open_source
-from hardneg.domains.recommender.text import TextForm
+from hardneg.domains.recommender.source import Source, TextForm, id_text, open_source
 from hardneg.errors import DatasetError
 
 Order = Literal["time", "rows", "none"]

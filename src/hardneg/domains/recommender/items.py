@@ -4,12 +4,11 @@ from pathlib import Path
 
 import polars as pl
 
-from hardneg.data.delimited import plain_name
 from hardneg.data.field_mapping import FieldMapping
+from hardneg.data.headers import plain_name
 from hardneg.data.rejections import Rejections
 from hardneg.domains.recommender.columns import InteractionColumns, find_column
-from hardneg.domains.recommender.source import Source, id_text, open_source
-from hardneg.domains.recommender.text import TextForm
+from hardneg.domains.recommender.source import Source, TextForm, id_text, open_source
 from hardneg.errors import DatasetError
 
 _TITLES = ("title", "name", "movietitle", "booktitle", "itemtitle", "producttitle", "itemname", "productname")
@@ -82,10 +81,9 @@ def _texts_of(
 
 def _gathered(file: Source) -> pl.DataFrame:
     """Make one column of lists from columns of 0 and 1."""
-    layout = file.text.layout if file.text else None
-    if layout is None or layout.flags is None:
+    if file.layout is None or file.layout.flags is None:
         return file.table
-    name, flags = layout.flags
+    name, flags = file.layout.flags
     lists = pl.concat_list(pl.when(pl.col(flag) == "1").then(pl.lit(flag)) for flag in flags).list.drop_nulls()
     return file.table.with_columns(lists.alias(name)).drop(flags)
 

@@ -12,7 +12,7 @@ from hardneg.data.rejections import Rejections
 from hardneg.domains.recommender.columns import InteractionColumns
 from hardneg.domains.recommender.files import read_interactions
 from hardneg.domains.recommender.items import read_items
-from hardneg.domains.recommender.text import TextForm
+from hardneg.domains.recommender.source import TextForm
 from hardneg.errors import DatasetError
 
 ROWS = [("u0", "i2", "4", "10"), ("u0", "i9", "2", "20"), ("u1", "i7", "5", "15"), ("u1", "i2", "3", "30")]
