@@ -25,10 +25,10 @@ import polars as pl
 
 from filters_training import MEASURE, MODEL, SPLITS, with_trained
 from hardneg.data.reading import read_dataset
+from hardneg.drawing.figure import standalone
 from hardneg.evaluation.significance import compare
 from hardneg.filters import PositiveMargin
-from hardneg.reports.pool_sizes import pool_sizes
-from hardneg.reports.standalone import standalone
+from hardneg.reports.figures_of_quality import pool_sizes
 from hardneg.sources import Dense, Random
 from hardneg.training.pool.queue import Queue
 from levers import RESULTS as OF_LEVERS

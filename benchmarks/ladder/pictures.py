@@ -15,9 +15,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from hardneg.reports.quality import ladder
+from hardneg.drawing.figure import standalone
+from hardneg.reports.figures_of_quality import ladder
 from hardneg.reports.read_ladder import read_ladder
-from hardneg.reports.standalone import standalone
 
 HERE = Path(__file__).parent
 SETS = ("scifact", "nl2bash", "obliqa", "stdlib")

@@ -28,6 +28,8 @@ MOVED = {
     "hardneg.pipeline.found": "hardneg.runs.found",
     "hardneg.pipeline.reporting": "hardneg.reports.write",
     "hardneg.report": "hardneg.reports",
+    "hardneg.report.standalone": "hardneg.drawing.figure",
+    "hardneg.reports.standalone": "hardneg.drawing.figure",
     "hardneg.scoring.llm_judge": "hardneg.scoring.llm.judge",
     "hardneg.sources.earlier_turns": "hardneg.domains.conversation.earlier_turns",
     "hardneg.teaching": "hardneg.teachers",

@@ -3,14 +3,14 @@
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from hardneg.audits.intervals import NOTHING, Figure
+from hardneg.audits.intervals import NOTHING, Estimate
 
 _TAILS = (0.025, 0.975)
 
 
 def kappa(
     first: Bool[np.ndarray, " pairs"], second: Bool[np.ndarray, " pairs"], *, seed: int = 0, n_draws: int = 2_000
-) -> Figure:
+) -> Estimate:
     """Estimate Cohen's kappa of two judges, with a percentile bootstrap interval over pairs.
 
     References:
@@ -26,10 +26,10 @@ def kappa(
     counts = np.bincount(2 * first.astype(np.int64) + second, minlength=4)
     value = _kappa(counts[None])[0]
     if np.isnan(value):
-        return Figure(None, None, None, n)
+        return Estimate(None, None, None, n)
     drawn = _kappa(np.random.default_rng(seed).multinomial(n, counts / n, size=n_draws))
     low, high = np.quantile(drawn[~np.isnan(drawn)], _TAILS)
-    return Figure(float(value), float(low), float(high), n)
+    return Estimate(float(value), float(low), float(high), n)
 
 
 def _kappa(counts: Int64[np.ndarray, "tables 4"]) -> Float64[np.ndarray, " tables"]:

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from hardneg.audits.intervals import Figure
+from hardneg.audits.intervals import Estimate
 from hardneg.audits.measures import figures_of
 from hardneg.audits.outcome import Outcome, outcome, together
 from hardneg.audits.planted import Audit, Fit, Permit, hardness_score, labelled
+from hardneg.audits.plot import frontier_figure, plot_frontier
 from hardneg.data.dataset import Dataset
+from hardneg.drawing.figure import Figure
 from hardneg.errors import RecipeError
 from hardneg.filters import apply_filters
 from hardneg.negatives import select
@@ -61,10 +63,12 @@ class Frontier(Framed):
         return f"Frontier: {len(self.audits)} settings, compared where they cover {self.floor:.0%} of the queries"
 
     def plot(self, path: Path | str) -> Path:
-        """Draw contamination against relative score, one line a filter; see `plot_frontier`."""
-        from hardneg.audits.plot import plot_frontier
+        """Draw contamination against relative score, one line a filter, as an SVG file or a page; see `figure`."""
+        return plot_frontier(self.figure(), Path(path))
 
-        return plot_frontier(self.frame(), Path(path))
+    def figure(self) -> Figure:
+        """Contamination against relative score; see `frontier_figure`."""
+        return frontier_figure(self.frame(), score=next(iter(self.audits.values())).score)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything but the counts by query, ready for JSON."""
@@ -98,7 +102,7 @@ class Frontier(Framed):
             row |= _columns(measure, audit.figures[measure])
         equal = self._at_equal_coverage(audit) if name in self.compared else {}
         for measure in _EQUAL:
-            row |= _columns(f"equal_{measure}", equal.get(measure, Figure(None, None, None, 0)))
+            row |= _columns(f"equal_{measure}", equal.get(measure, Estimate(None, None, None, 0)))
         return row
 
     @cached_property
@@ -106,7 +110,7 @@ class Frontier(Framed):
         full = [self.audits[name].outcome.queries["full"].to_numpy() > 0 for name in self.compared]
         return np.logical_and.reduce(full) if full else np.zeros(0, dtype=bool)
 
-    def _at_equal_coverage(self, audit: Audit) -> dict[str, Figure]:
+    def _at_equal_coverage(self, audit: Audit) -> dict[str, Estimate]:
         return figures_of(audit.outcome.queries.filter(pl.Series(self._everywhere_full)), seed=audit.seed)
 
 
@@ -199,5 +203,5 @@ def _outcomes(
     return {name: together(each) for name, each in parts.items()}
 
 
-def _columns(measure: str, figure: Figure) -> dict[str, float | None]:
+def _columns(measure: str, figure: Estimate) -> dict[str, float | None]:
     return {measure: figure.value, f"{measure}_low": figure.low, f"{measure}_high": figure.high}

@@ -12,7 +12,7 @@ _TAILS = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
-class Figure:
+class Estimate:
     """A figure and how sure it is."""
 
     value: float | None
@@ -25,7 +25,7 @@ class Figure:
         return asdict(self)
 
 
-NOTHING = Figure(None, None, None, 0)
+NOTHING = Estimate(None, None, None, 0)
 
 
 def ratios(
@@ -35,7 +35,7 @@ def ratios(
     cluster: Integer[np.ndarray, " rows"],
     seed: int,
     n_draws: int = 2_000,
-) -> list[Figure]:
+) -> list[Estimate]:
     """Estimate ratios of sums, with percentile bootstrap intervals over clusters of rows.
 
     Rows of a query depend on each other, so whole clusters are drawn, never single rows. Draws whose denominator is
@@ -56,7 +56,7 @@ def ratios(
     ]
 
 
-def wilson(count: int, n: int, *, level: float = 0.95) -> Figure:
+def wilson(count: int, n: int, *, level: float = 0.95) -> Estimate:
     """Estimate a share from a simple random sample, with Wilson's interval.
 
     References:
@@ -71,7 +71,7 @@ def wilson(count: int, n: int, *, level: float = 0.95) -> Figure:
     p = count / n
     middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * float(np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)))
-    return Figure(p, 0.0 if count == 0 else middle - half, 1.0 if count == n else middle + half, n)
+    return Estimate(p, 0.0 if count == 0 else middle - half, 1.0 if count == n else middle + half, n)
 
 
 def resampled(n: int, *, n_draws: int, seed: int) -> Float64[np.ndarray, "draws clusters"]:
@@ -99,8 +99,8 @@ def _draws(n: int, n_draws: int, seed: int) -> Iterator[Float64[np.ndarray, "dra
 
 def _figure(
     above: float, below: float, tops: Float64[np.ndarray, " draws"], bottoms: Float64[np.ndarray, " draws"]
-) -> Figure:
+) -> Estimate:
     if below == 0:
         return NOTHING
     low, high = np.quantile(tops / bottoms, _TAILS)
-    return Figure(float(above / below), float(low), float(high), round(float(below)))
+    return Estimate(float(above / below), float(low), float(high), round(float(below)))

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int32, Int64
 
-from hardneg.audits.intervals import Figure, ratios
+from hardneg.audits.intervals import Estimate, ratios
 from hardneg.data.dataset import Dataset
 from hardneg.data.metadata import as_text
 from hardneg.errors import RecipeError
@@ -32,7 +32,7 @@ MEANING = {
 }
 
 
-def figures_of(queries: pl.DataFrame, *, seed: int) -> dict[str, Figure]:
+def figures_of(queries: pl.DataFrame, *, seed: int) -> dict[str, Estimate]:
     """Compute every measure from counts by query."""
     table = queries.with_columns(one=pl.lit(1))
     above, below = (
@@ -94,5 +94,5 @@ def _values(dataset: Dataset, group: str) -> pl.Series:
     return everyone.join(found, on="query", how="left", maintain_order="left")["value"]
 
 
-def _ends(figure: Figure) -> dict[str, float | None]:
+def _ends(figure: Estimate) -> dict[str, float | None]:
     return {"": figure.value, "_low": figure.low, "_high": figure.high}

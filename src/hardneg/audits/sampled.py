@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from hardneg.audits.intervals import Figure, wilson
+from hardneg.audits.intervals import Estimate, wilson
 from hardneg.audits.verdicts import read_verdicts, write_verdicts
 from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError
@@ -29,7 +29,7 @@ class Judged(Framed):
         judge: Who judged: a file's name, or a scorer's.
     """
 
-    contamination: Figure
+    contamination: Estimate
     unjudged: int
     judge: str
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64, Integer
 
-from hardneg.audits.intervals import NOTHING, Figure, ratios, resampled
+from hardneg.audits.intervals import NOTHING, Estimate, ratios, resampled
 
 _TINY = 1e-6
 _TAILS = (0.025, 0.975)
@@ -17,10 +17,10 @@ _CHUNK = 64  # bootstrap samples at a time
 class Unlabelled:
     """Three figures of the contamination of the selected negatives, and what the third rests on."""
 
-    bound: Figure
-    estimate: Figure
+    bound: Estimate
+    estimate: Estimate
     estimate_max: float | None
-    labelled: Figure
+    labelled: Estimate
     labelled_max: float | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def estimated(
     ]
     low, high = np.nanquantile(np.concatenate(draws), _TAILS)
     value = _with(g, hidden, selected, float(np.clip(g[hidden].mean(), _TINY, 1 - _TINY)))
-    estimate = Figure(value, float(low), float(high), bound.n)
+    estimate = Estimate(value, float(low), float(high), bound.n)
     return Unlabelled(bound, estimate, _with(g, hidden, selected, c_max), labelled, c_max)
 
 

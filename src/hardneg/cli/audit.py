@@ -63,7 +63,7 @@ def audit(
     ] = None,
     frontier: Annotated[bool, typer.Option("--frontier", help="Compare common settings of all filters.")] = False,
     floor: Annotated[float, typer.Option(help="Least coverage of a setting that is compared.")] = 0.9,
-    plot: Annotated[Path | None, typer.Option(help="Draw the frontier: a .png, .svg or .pdf file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the frontier: an .svg or .html file.")] = None,
     sample: Annotated[int | None, typer.Option(min=1, help="Draw so many negatives to be judged.")] = None,
     negatives: Annotated[
         Path | None, typer.Option(help="Draw them from a folder of mined negatives instead of mining.")

@@ -35,7 +35,7 @@ def calibrate(
     max_queries: Annotated[int, typer.Option(min=1, help="Plant in so many queries at most.")] = 1_000,
     floor: Annotated[float, typer.Option(help="Least share of the queries that must get their number.")] = 0.9,
     scorer: Annotated[str | None, typer.Option(help="Try a teacher too: 'cross_encoder(model=\"…\")'.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw the frontier: a .png, .svg or .pdf file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the frontier: an .svg or .html file.")] = None,
     out: ResultsIn = None,
     seed: Seed = None,
     skip_invalid: SkipInvalid = False,

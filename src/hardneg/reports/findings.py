@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hardneg.data.findings import SEVERITIES, Finding
 from hardneg.evaluation.significance import Comparison
 from hardneg.reports.contents import Contents
-from hardneg.reports.quality import compared, plain
+from hardneg.reports.figures_of_quality import compared, plain
 
 _FEW = 0.9  # the share of queries with their number below which HN002 speaks, as for the learned filter
 

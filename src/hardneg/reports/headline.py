@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from hardneg.drawing.svg import duration, number, share, signed
 from hardneg.evaluation.significance import Comparison
 from hardneg.reports.contents import Contents, Ladder
-from hardneg.reports.costs import duration
-from hardneg.reports.quality import MEASURE, compared, plain
-from hardneg.reports.svg import number, share, signed
+from hardneg.reports.figures_of_quality import MEASURE, compared, plain
 from hardneg.runs.layout import StageKey
 
 _REFERENCES = ("zero_shot", "in_batch", "bm25")

@@ -12,24 +12,17 @@ import polars as pl
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from hardneg.evaluation.row import Row
+from hardneg.audits.plot import frontier_figure
+from hardneg.drawing.figure import Figure, style
+from hardneg.drawing.intervals import Intervals
+from hardneg.drawing.svg import NARROW, WIDE, number
 from hardneg.reports.contents import Audited, Contents
-from hardneg.reports.costs import Costs
-from hardneg.reports.curves import curves
 from hardneg.reports.examples import Caps, Examples, examples, pick_queries, rows_of
-from hardneg.reports.figure import Figure
+from hardneg.reports.figures_of_mining import funnel, hardness, supply
+from hardneg.reports.figures_of_quality import climbs, differences, gains, ladder, plain, pool_sizes, quality
+from hardneg.reports.figures_of_training import costs, curves, refreshes, replacements
 from hardneg.reports.findings import all_findings
-from hardneg.reports.frontier import FrontierPlot
-from hardneg.reports.funnel import Funnel
-from hardneg.reports.gains import Gains, gains
-from hardneg.reports.hardness import hardness
 from hardneg.reports.headline import headline
-from hardneg.reports.intervals import Intervals
-from hardneg.reports.pool_sizes import pool_sizes
-from hardneg.reports.quality import MEASURE, climbs, differences, ladder, plain, quality
-from hardneg.reports.refreshes import refreshes, replacements
-from hardneg.reports.supply import supply
-from hardneg.reports.svg import NARROW, WIDE, number
 
 _SHOWN_ROWS, _CSV_BYTES, _EXTREMES, _TRAININGS, _PLACES = 40, 150_000, 8, 12, 2
 _SHARES = ("contamination", "leakage", "retrieved", "coverage")
@@ -62,7 +55,7 @@ def page(contents: Contents, *, caps: Caps | None = None) -> str:
         findings=all_findings(contents),
         examples=shown,
         data=None if shown is None else _json(shown.as_dict()),
-        style=Markup(_read("style.css")),
+        style=Markup(style() + _read("style.css")),
         script=script,
         script_hash=_hash(script),
         wide=WIDE,
@@ -75,75 +68,47 @@ def page(contents: Contents, *, caps: Caps | None = None) -> str:
 def sections(contents: Contents) -> Iterator[Section]:
     """List the sections for which there is something to show, in order."""
     many = contents.ladder is not None  # what each rung mined, of which the first is that of the rung that is shown
+    hard = "How hard the candidates are"
+    stages = [costs(contents.stages, contents.machine)] if contents.stages else []
     found = [
-        Section("quality", "Quality", "What it did to the model", list(_quality(contents))),
-        Section("queries", "Queries", "Query by query", list(_gains(contents))),
-        Section("funnel", "Mining", "What was mined, and what refused", list(_mined(contents)), folded=many),
+        Section("quality", "Quality", "What it did to the model", _there(_quality(contents))),
+        Section("queries", "Queries", "Query by query", _there(_gains(contents))),
+        Section("funnel", "Mining", "What was mined, and what refused", _there(_mined(contents)), folded=many),
+        Section("hardness", "Hardness", hard, _there(_hardness(contents)), _hardness_notes(contents), folded=many),
+        Section("audit", "Audit", "Answers among the negatives", _there(_audits(contents)), _caveats(contents)),
         Section(
-            "hardness",
-            "Hardness",
-            "How hard the candidates are",
-            list(_hardness(contents)),
-            _hardness_notes(contents),
-            folded=many,
+            "training", "Training", "Training", _there(_training(contents)), _training_notes(contents), folded=True
         ),
-        Section("audit", "Audit", "Answers among the negatives", list(_audits(contents)), _caveats(contents)),
-        Section("training", "Training", "Training", list(_training(contents)), _training_notes(contents), folded=True),
-        Section("costs", "Costs", "Costs", [Costs(contents.stages, contents.machine)] if contents.stages else []),
+        Section("costs", "Costs", "Costs", stages),
     ]
     yield from (section for section in found if section.figures)
 
 
-def _quality(contents: Contents) -> Iterator[Figure]:
+def _there(figures: Iterator[Figure | None]) -> list[Figure]:
+    return [figure for figure in figures if figure is not None]
+
+
+def _quality(contents: Contents) -> Iterator[Figure | None]:
     if contents.rows:
         yield quality(contents.rows)
-        gained = differences(contents.rows)
-        if gained is not None:
-            yield gained
-    if contents.ladder is not None:
-        yield ladder(contents.ladder)
-        if contents.ladder.comparisons.height:
-            yield climbs(contents.ladder.comparisons, measure=contents.ladder.measure)
-        sizes = pool_sizes(contents.ladder.rungs, measure=contents.ladder.measure)
-        if sizes is not None:
-            yield sizes
+        yield differences(contents.rows)
+    climbed = contents.ladder
+    if climbed is not None:
+        yield ladder(climbed)
+        yield climbs(climbed.comparisons, measure=climbed.measure) if climbed.comparisons.height else None
+        yield pool_sizes(climbed.rungs, measure=climbed.measure)
 
 
-def _gains(contents: Contents) -> Iterator[Gains]:
-    rows = _compared_rows(contents)
-    if len(rows) < 2:
-        return
-    last = rows[-1]
-    queries = None if contents.texts is None else contents.texts["queries"]
-    for row in rows[:-1]:
-        if row.name not in ("zero_shot", "in_batch") or not row.per_query["query_id"].equals(
-            last.per_query["query_id"]
-        ):
-            continue
-        sides = [_placed(contents, each.name, each.per_query) for each in (row, last)]
-        found = gains(*sides, names=(plain(row.name), plain(last.name)), measure=MEASURE)
-        if queries is not None:
-            text = queries.select(query_id="id", query=pl.col("text").str.slice(0, 140))
-            table = found.table.join(text, on="query_id", how="left", maintain_order="left")
-            found = Gains(found.before, found.after, found.measure, table)
-        yield found
-
-
-def _compared_rows(contents: Contents) -> Sequence[Row]:
-    """Give the rows with the one that the others are compared with at the end."""
-    ladder = contents.ladder
-    return contents.rows if ladder is None else sorted(ladder.rows, key=lambda row: row.name == ladder.subject)
-
-
-def _placed(contents: Contents, name: str, per_query: pl.DataFrame) -> pl.DataFrame:
-    if name not in contents.placed:
-        return per_query
-    return per_query.join(contents.placed[name], on="query_id", how="left", maintain_order="left")
+def _gains(contents: Contents) -> Iterator[Figure]:
+    """Compare with the last row; of a ladder, with the rung that the page goes into."""
+    climbed, texts = contents.ladder, contents.texts
+    rows = contents.rows if climbed is None else sorted(climbed.rows, key=lambda row: row.name == climbed.subject)
+    yield from gains(rows, contents.placed, None if texts is None else texts["queries"])
 
 
 def _mined(contents: Contents) -> Iterator[Figure]:
     for mined in contents.mined:
-        yield Funnel(mined.funnel, mined.filters, mined.stage)
+        yield funnel(mined.funnel, mined.filters, mined.stage)
         queries = mined.funnel["queries"]
         yield supply(mined.negatives, n_queries=queries, wanted=mined.per_query, stage=mined.stage)
 
@@ -166,12 +131,12 @@ def _hardness_notes(contents: Contents) -> Sequence[str]:
 def _audits(contents: Contents) -> Iterator[Figure]:
     for audited in contents.audits:
         if audited.figures:
-            yield _figures(audited)
+            yield _shares(audited)
         if audited.frontier is not None and audited.frontier.height:
-            yield FrontierPlot(audited.frontier, audited.score, audited.best, audited.budget)
+            yield frontier_figure(audited.frontier, score=audited.score, best=audited.best, budget=audited.budget)
 
 
-def _figures(audited: Audited) -> Intervals:
+def _shares(audited: Audited) -> Figure:
     from hardneg.audits.measures import MEANING  # brings scipy, which a page without an audit need not wait for
 
     rows = [
@@ -186,22 +151,20 @@ def _figures(audited: Audited) -> Intervals:
     table = pl.DataFrame(rows, schema_overrides=dict.fromkeys(("value", "low", "high"), pl.Float64))
     value = audited.figures["contamination"]["value"]
     lead = f"{'–' if value is None else f'{value:.2%}'} of the negatives are answers that were hidden from mining."
-    return Intervals("audit", "How many answers came back as negatives", lead, table, "share", percent=True)
+    title = "How many answers came back as negatives"
+    return Figure("audit", title, lead, table, Intervals(table, "share", percent=True))
 
 
 def _caveats(contents: Contents) -> Sequence[str]:
     return tuple(dict.fromkeys(caveat for audited in contents.audits for caveat in audited.caveats))
 
 
-def _training(contents: Contents) -> Iterator[Figure]:
+def _training(contents: Contents) -> Iterator[Figure | None]:
     last = contents.rows[-1].name if contents.rows else ""
     for trained in sorted(contents.trained, key=lambda each: not each.model.startswith(last))[:_TRAININGS]:
-        figures = (
-            curves(trained.model, trained.records, trained.findings),
-            refreshes(trained.model, trained.refreshes),
-            replacements(trained.model, trained.replacements),
-        )
-        yield from (figure for figure in figures if figure is not None)
+        yield curves(trained.model, trained.records, trained.findings)
+        yield refreshes(trained.model, trained.refreshes)
+        yield replacements(trained.model, trained.replacements)
 
 
 def _training_notes(contents: Contents) -> Sequence[str]:

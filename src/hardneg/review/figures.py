@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from hardneg.audits.agreement import kappa
-from hardneg.audits.intervals import Figure, wilson
+from hardneg.audits.intervals import Estimate, wilson
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Agreement:
 
     first: str
     second: str
-    kappa: Figure
+    kappa: Estimate
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Figures:
     judged: int
     answers: int
     negatives: int
-    contamination: Figure
+    contamination: Estimate
     sample_open: int
-    suspects: Figure
+    suspects: Estimate
     agreement: tuple[Agreement, ...]
     by_reviewer: dict[str, int]
 
@@ -89,7 +89,7 @@ def decided(pairs: pl.DataFrame, votes: pl.DataFrame) -> pl.DataFrame:
     return counted.with_columns(drawn=reached.fill_null(value=False))
 
 
-def _share(answers: pl.Series) -> Figure:
+def _share(answers: pl.Series) -> Estimate:
     known = answers.drop_nulls()
     return wilson(int(known.sum()), len(known))
 

@@ -1,13 +1,15 @@
-import builtins
+import re
 from dataclasses import replace
+from xml.etree import ElementTree
 
+import polars as pl
 import pytest
 
 from hardneg.audits.frontier import frontier
 from hardneg.audits.planted import audit_planted
-from hardneg.audits.plot import check_plot
+from hardneg.audits.plot import check_plot, frontier_figure
 from hardneg.audits.sweep import sweep
-from hardneg.errors import InputError, MissingExtraError, RecipeError
+from hardneg.errors import InputError, RecipeError
 from hardneg.filters import NearDuplicate, PositiveMargin, RankWindow
 from hardneg.negatives import Selection
 from hardneg.negatives.plan import Plan
@@ -113,26 +115,40 @@ def test_the_sweep_tries_common_settings():
     assert any(name.startswith("rank_window source='bm25', low=2") for name in dense)
 
 
-@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+@pytest.mark.parametrize("kind", ["svg", "html"])
 def test_the_plot_is_drawn_and_the_same_each_time(tmp_path, kind):
-    pytest.importorskip("matplotlib")
     found = frontier(labelled_toy(), _variants(), seeds=(0,))
-    drawn = [found.plot(tmp_path / f"{number}.{kind}").read_bytes() for number in (1, 2)]
-    assert len(drawn[0]) > 1_000
-    if kind != "svg":  # whose ids are random
-        assert drawn[0] == drawn[1]
+    drawn = [found.plot(tmp_path / f"{number}.{kind}").read_text() for number in (1, 2)]
+    assert drawn[0] == drawn[1]
+    svg = drawn[0][drawn[0].index("<svg ") : drawn[0].rindex("</svg>") + len("</svg>")]
+    root = ElementTree.fromstring(svg)  # well-formed, and so a file that any viewer opens
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    shapes = [each.get("class", "") for each in root.iter() if each.get("class", "").startswith("marker")]
+    kinds = found.frame()["filter"].n_unique()
+    assert len(shapes) == kinds + found.frame().drop_nulls(["relative", "contamination"]).height
+    assert "score by ladder, relative to the weakest positive →" in svg
 
 
-def test_a_plot_that_cannot_be_is_refused(tmp_path, monkeypatch):
-    with pytest.raises(InputError, match="a plot is one of"):
-        check_plot(tmp_path / "frontier.txt")
-    importing = builtins.__import__
+def test_intervals_of_compared_settings_are_drawn_both_ways():
+    equal = {"equal_relative": 0.8, "equal_contamination": 0.02}
+    equal |= {"equal_relative_low": 0.7, "equal_relative_high": 0.9}
+    equal |= {"equal_contamination_low": 0.01, "equal_contamination_high": 0.03}
+    row = {"filter": "learned", "setting": "", "compared": True, "relative": 0.8, "contamination": 0.02} | equal
+    bars = re.findall(r'<line x1="([\d.]+)" y1="([\d.]+)" x2="([\d.]+)" y2="([\d.]+)" class="bar s0"/>', draw([row]))
+    across, up = ([float(each) for each in bar] for bar in bars)
+    assert across[1] == across[3]
+    assert across[0] < across[2]
+    assert up[0] == up[2]
+    assert up[1] > up[3]
+    alone = row | dict.fromkeys(("equal_relative", "equal_contamination")) | {"compared": False}
+    assert 'class="bar' not in draw([alone])
 
-    def without(name, *rest):
-        if name.startswith("matplotlib"):
-            raise ImportError(name)
-        return importing(name, *rest)
 
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(MissingExtraError, match=r"hardneg\[report\]"):
-        check_plot(tmp_path / "frontier.png")
+def draw(rows):
+    return str(frontier_figure(pl.DataFrame(rows)).svg(720))
+
+
+@pytest.mark.parametrize("name", ["frontier.txt", "frontier.png", "frontier.pdf"])
+def test_a_plot_that_cannot_be_is_refused_and_names_those_that_can(tmp_path, name):
+    with pytest.raises(InputError, match=r"a plot is one of \.svg, \.html; give it such a name"):
+        check_plot(tmp_path / name)

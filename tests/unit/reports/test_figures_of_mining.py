@@ -1,14 +1,13 @@
 """The tables behind the figures of mining, counted again row by row."""
 
+import re
 from collections import Counter
 from statistics import median
 
 import polars as pl
 import pytest
 
-from hardneg.reports.funnel import Funnel
-from hardneg.reports.hardness import BINS, hardness
-from hardneg.reports.supply import Supply, supply
+from hardneg.reports.figures_of_mining import BINS, funnel, hardness, supply
 from run_folder import PER_QUERY
 
 
@@ -26,7 +25,7 @@ def fate(row, chosen):
 
 
 def test_the_funnel_counts_every_candidate_once_overall_and_once_for_each_source(mined, candidates, negatives):
-    frame = Funnel(mined.funnel, mined.filters).frame()
+    frame = funnel(mined.funnel, mined.filters).frame()
     chosen = Counter(row["source"] for row in negatives)
     for row in frame.iter_rows(named=True):
         source = row["source"]
@@ -44,20 +43,29 @@ def test_the_funnel_counts_every_candidate_once_overall_and_once_for_each_source
 def test_filters_stand_in_the_order_in_which_they_were_asked_and_unknown_ones_last():
     counts = {"candidates": 9, "queries": 1, "selected": 1, "eligible": 3, "sources": {}}
     counts["dropped"] = {"a_filter": 1, "known_positives": 2, "positive_margin": 1, "near_duplicate": 2}
-    funnel = Funnel(counts, ["near_duplicate", "score_range", "positive_margin"])
-    assert funnel.reasons == ["known_positives", "near_duplicate", "positive_margin", "a_filter"]
+    figure = funnel(counts, ["near_duplicate", "score_range", "positive_margin"])
+    order = ["known_positives", "near_duplicate", "positive_margin", "a_filter"]
+    assert figure.frame().columns == [
+        "source",
+        "candidates",
+        *(f"refused by {name}" for name in order),
+        "left",
+        "chosen",
+    ]
+    drawn = re.findall(r">(?:refused by )?(\w+)</text>", str(figure.svg(720)))
+    assert [name for name in drawn if name in order] == order
 
 
 def test_each_score_has_its_distribution_by_fate(mined, candidates, negatives):
     chosen = {(row["query_id"], row["doc_id"]) for row in negatives}
-    figures = hardness(mined.candidates, mined.negatives)
-    assert [figure.score for figure in figures] == ["bm25", "dense"]
+    figures = list(hardness(mined.candidates, mined.negatives))
+    assert [figure.key for figure in figures] == ["hardness-bm25", "hardness-dense"]
     for figure in figures:
-        scores = {}
+        score, scores = figure.key.removeprefix("hardness-"), {}
         for row in candidates:
-            if row[f"score.{figure.score}"] is not None:
-                scores.setdefault(fate(row, chosen), []).append(row[f"score.{figure.score}"])
-        assert dict(figure.middles.select("group", "median").iter_rows()) == pytest.approx(
+            if row[f"score.{score}"] is not None:
+                scores.setdefault(fate(row, chosen), []).append(row[f"score.{score}"])
+        assert {hill.kind: hill.middle for hill in figure.marks.hills} == pytest.approx(
             {group: median(values) for group, values in scores.items()}
         )
         frame = figure.frame()
@@ -72,7 +80,7 @@ def test_each_score_has_its_distribution_by_fate(mined, candidates, negatives):
 def test_a_score_that_is_the_same_everywhere_has_no_distribution():
     table = pl.DataFrame({"query_id": ["a", "b"], "doc_id": ["x", "y"], "score.one": [0.5, 0.5], "score.none": None})
     table = table.with_columns(dropped_by=pl.lit(None, pl.String))
-    assert hardness(table.lazy(), table.clear().lazy()) == []
+    assert list(hardness(table.lazy(), table.clear().lazy())) == []
 
 
 def test_queries_are_counted_by_their_negatives_those_without_any_too(mined, negatives):
@@ -80,13 +88,15 @@ def test_queries_are_counted_by_their_negatives_those_without_any_too(mined, neg
     lengths = Counter(Counter(row["query_id"] for row in negatives).values())
     lengths[0] = 12 - sum(lengths.values())
     assert dict(figure.frame().iter_rows()) == {at: lengths[at] for at in range(PER_QUERY + 1)}
-    assert figure.n_short == sum(count for at, count in lengths.items() if at < PER_QUERY)
-    assert figure.n_short == mined.funnel["short_queries"]
+    short = sum(count for at, count in lengths.items() if at < PER_QUERY)
+    assert short == mined.funnel["short_queries"]
+    assert figure.lead.startswith(f"{short} of 12 queries")
 
 
 def test_many_numbers_of_negatives_share_bars_that_hold_all_queries():
-    figure = Supply(pl.DataFrame({"negatives": range(101), "queries": range(101)}), wanted=100)
-    bars = figure._bars()
+    negatives = pl.DataFrame({"query_id": [f"q{at}" for at in range(101) for _ in range(at)]})
+    bars = supply(negatives.lazy(), n_queries=101, wanted=100).marks.counts
     assert len(bars) <= 17
-    assert sum(count for _, count, _ in bars) == sum(range(101))
-    assert bars[0][0] == "0–5"
+    assert sum(count for _, count, _ in bars) == 101
+    assert bars[0] == ("0–5", 6, "refused")
+    assert bars[-1] == ("96–100", 5, "chosen")

@@ -6,10 +6,9 @@ from statistics import fmean
 import polars as pl
 import pytest
 
-from hardneg.reports.intervals import Intervals
+from hardneg.drawing.intervals import Intervals
+from hardneg.reports.figures_of_quality import differences, pool_sizes, quality
 from hardneg.reports.page import sections
-from hardneg.reports.pool_sizes import pool_sizes
-from hardneg.reports.quality import differences, quality
 
 
 def per_query(made, name):
@@ -54,7 +53,10 @@ def test_the_last_row_is_compared_with_each_other(made, contents):
 
 def test_each_query_has_its_gain_and_the_rank_of_its_first_answer(made, contents):
     figures = next(section.figures for section in sections(contents) if section.key == "queries")
-    assert [figure.before for figure in figures] == ["zero-shot", "in-batch"]
+    assert [figure.title for figure in figures] == [
+        "Query by query: mined against zero-shot",
+        "Query by query: mined against in-batch",
+    ]
     frame = figures[0].frame()
     before, after = per_query(made, "zero_shot"), over_seeds(made, "mined")
     gains = {query: after[query] - before[query] for query in after}
@@ -70,8 +72,8 @@ def test_each_query_has_its_gain_and_the_rank_of_its_first_answer(made, contents
 
 def test_a_value_without_an_interval_or_without_a_value_is_drawn_all_the_same():
     table = pl.DataFrame({"name": ["a", "b"], "value": [0.5, None], "low": [None, None], "high": [None, None]})
-    figure = Intervals("ladder", "The ladder", "Two rungs.", table.cast({"low": float, "high": float}), "nDCG@10")
-    drawn = str(figure.svg(340))
+    parts, _ = Intervals(table.cast({"low": float, "high": float}), "nDCG@10").draw(340)
+    drawn = "".join(parts)
     assert drawn.count("<circle") == 1
     assert ">b</text>" in drawn
 

@@ -5,11 +5,10 @@ from statistics import fmean
 import polars as pl
 import pytest
 
+from hardneg.audits.plot import frontier_figure
 from hardneg.data.findings import Finding
-from hardneg.reports.costs import Costs, duration
-from hardneg.reports.curves import POINTS, curves
-from hardneg.reports.frontier import FrontierPlot
-from hardneg.reports.refreshes import refreshes, replacements
+from hardneg.drawing.svg import duration
+from hardneg.reports.figures_of_training import POINTS, costs, curves, refreshes, replacements
 
 
 def finding(code):
@@ -26,7 +25,7 @@ def test_neighbouring_steps_share_a_point_with_their_mean():
     assert frame["step"].to_list() == [part[-1]["step"] for part in parts]
     assert frame["loss"].to_list() == pytest.approx([fmean(each["loss"] for each in part) for part in parts])
     assert frame["conflict"].drop_nulls().to_list() == [0.4]
-    assert figure.n_steps == 1000
+    assert figure.lead.startswith("1,000 steps;")
     assert curves("mined-seed0", [], ()) is None
 
 
@@ -57,7 +56,7 @@ def test_failed_refreshes_are_counted(contents):
 
 
 def test_costs_are_added_up(contents):
-    figure = Costs(contents.stages)
+    figure = costs(contents.stages)
     assert figure.frame()["wall_s"].sum() == pytest.approx(sum(each["wall_s"] for each in contents.stages.values()))
     assert duration(figure.frame()["wall_s"].sum()) in figure.lead
     assert [duration(seconds) for seconds in (0.42, 59.6, 300, 9000)] == ["0.4 s", "60 s", "5 min", "2.5 h"]
@@ -73,12 +72,10 @@ def test_compared_settings_are_drawn_at_equal_coverage_and_others_where_they_are
         | {"equal_relative": None, "equal_contamination": None},
     ]
     table = pl.DataFrame(rows)
-    figure = FrontierPlot(table, best="learned budget=0.01", budget=0.01)
+    figure = frontier_figure(table, best="learned budget=0.01", budget=0.01)
     assert figure.frame().equals(table)
-    assert figure.drawn().select("filter", "compared", "x", "y").rows() == [
-        ("learned", True, 0.9, 0.03),
-        ("none", False, 0.95, 0.1),
-    ]
+    drawn = {name: [(each.x, each.y, each.hollow) for each in group] for name, group in figure.marks.groups.items()}
+    assert drawn == {"learned": [(0.9, 0.03, False)], "none": [(0.95, 0.1, True)]}
     drawn = str(figure.svg(720))
     assert drawn.count('class="ring"') == 1
     assert drawn.count(" open") == 1
