@@ -14,7 +14,7 @@ from hardneg import progress
 from hardneg.arguments import check_places, check_texts, check_whole
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
-from hardneg.data.parquet import is_parquet_folder
+from hardneg.data.readers.own import is_parquet_folder
 from hardneg.data.reading import read_dataset
 from hardneg.errors import InputError, RunError
 from hardneg.files import check_folder
