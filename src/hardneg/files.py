@@ -1,12 +1,19 @@
-"""Writing files and folders so that a reader never sees half of one."""
+"""Writing files, folders and databases so that a reader never sees half of a step."""
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from hardneg.errors import InputError
+from hardneg.errors import InputError, RunError
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_ASKED = 900  # keys of one look-up; some builds of SQLite take no more than 999
+_WAIT_S = 60.0  # for another process that writes
 
 
 def check_folder(path: Path | None) -> None:
@@ -46,3 +53,40 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def database(path: Path, *, trouble: str, durable: bool = False) -> "Iterator[sqlite3.Connection]":
+    """Open an SQLite file, made if missing: safe against being killed, and shared by threads and processes.
+
+    Where it cannot be used, a RunError says `trouble`, which may name `{path}` and `{error}`. A power failure takes the
+    last steps with it, unless they are `durable`.
+    """
+    import sqlite3
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, timeout=_WAIT_S, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            yield connection
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise RunError(trouble.format(path=path, error=error)) from error
+
+
+@contextmanager
+def one_step(connection: "sqlite3.Connection") -> Iterator[None]:
+    """Write into a database all of what follows, or, if it fails or is killed, none of it."""
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+
+
+def look_up(connection: "sqlite3.Connection", select: str, keys: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows whose `pair` is among `keys`."""
+    for start in range(0, len(keys), _ASKED):
+        part = keys[start : start + _ASKED]
+        yield from connection.execute(f"{select} WHERE pair IN ({','.join('?' * len(part))})", part)

@@ -1,4 +1,4 @@
-"""Progress of long work, without the library printing anything.
+"""Progress of long work, without the library printing anything, and times as people read them.
 
 Stages report to a display. The command line installs one that draws bars; a library user sees nothing
 unless they install their own with `showing`.
@@ -69,3 +69,14 @@ def current() -> Display:
 def task(description: str, *, total: int | None, unit: str) -> AbstractContextManager[Advance]:
     """Open a task on the current display."""
     return _display.get().task(description, total=total, unit=unit)
+
+
+def duration(seconds: float) -> str:
+    """Write a time for people.
+
+    >>> duration(0.42), duration(42.3), duration(600), duration(9000)
+    ('0.4 s', '42 s', '10 min', '2.5 h')
+    """
+    if seconds < 120:
+        return f"{seconds:.{1 if seconds < 10 else 0}f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float64, Int64
+from scipy.special import expit
 
 from hardneg.audits.measures import clusters
 from hardneg.audits.unlabelled import Unlabelled, estimated
@@ -12,7 +13,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError
 from hardneg.filters.columns import is_positive
 from hardneg.filters.learned.features import Features
-from hardneg.filters.learned.model import fit_classifier, log_odds, sigmoid
+from hardneg.filters.learned.model import fit_classifier, log_odds
 from hardneg.planting.planting import Planted
 from hardneg.randomness import bits
 
@@ -74,4 +75,4 @@ def out_of_fold(
             classifier = fit_classifier(described[~inside][:, known], planted[~inside], seed=seed)
             raw[inside] = log_odds(classifier, described[inside][:, known])
     scale = LogisticRegression(C=1e6).fit(raw[:, None], planted)
-    return sigmoid(float(scale.coef_[0, 0]) * raw + float(scale.intercept_[0]))
+    return np.asarray(expit(float(scale.coef_[0, 0]) * raw + float(scale.intercept_[0])), dtype=np.float64)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from jaxtyping import Float64, Integer
-from scipy.stats import norm
+from scipy.stats import binomtest
 
 _CHUNK = 2_000_000  # numbers drawn at a time
 _TAILS = (0.025, 0.975)
@@ -67,11 +67,8 @@ def wilson(count: int, n: int, *, level: float = 0.95) -> Estimate:
     """
     if n == 0:
         return NOTHING
-    z = float(norm.ppf((1 + level) / 2))
-    p = count / n
-    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * float(np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)))
-    return Estimate(p, 0.0 if count == 0 else middle - half, 1.0 if count == n else middle + half, n)
+    interval = binomtest(count, n).proportion_ci(level, method="wilson")
+    return Estimate(count / n, float(interval.low), float(interval.high), n)
 
 
 def resampled(n: int, *, n_draws: int, seed: int) -> Float64[np.ndarray, "draws clusters"]:

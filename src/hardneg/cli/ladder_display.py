@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from hardneg.errors import Interrupted, RecipeError
+from hardneg.progress import duration
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -195,14 +196,3 @@ def verdicts(found: Mapping[str, Any]) -> list[str]:
     if any(rung["state"] == "failed" for rung in found["rungs"]):
         lines.append("The same command tries again what failed.")
     return [*lines, *([f"Everything is in {found['folder']}"] if found["folder"] else [])]
-
-
-def duration(seconds: float) -> str:
-    """Write a time for people.
-
-    >>> duration(42.3), duration(600), duration(7300)
-    ('42 s', '10 min', '2.0 h')
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -7,6 +7,7 @@ import typer
 from hardneg.cli.display import progress
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.options import Json, Quiet, SkipInvalid, from_here
+from hardneg.progress import duration
 
 if TYPE_CHECKING:
     from hardneg.costs import Forecast, Texts, Workload
@@ -136,9 +137,9 @@ def _show(found: "Forecast", hours: float | None, texts: str) -> None:
         table.add_column(column, justify="left" if column == "stage" else "right", no_wrap=True)
     for stage in found.stages:
         memory, disk = (_gb(size) if size else "" for size in (stage.memory_gb, stage.disk_gb))
-        table.add_row(stage.name, stage.work, _time(stage.seconds), memory, disk)
+        table.add_row(stage.name, stage.work, duration(stage.seconds), memory, disk)
     table.add_section()
-    table.add_row("all", "", _time(found.seconds()), _gb(found.memory_gb), _gb(found.disk_gb))
+    table.add_row("all", "", duration(found.seconds()), _gb(found.memory_gb), _gb(found.disk_gb))
     console = Console()
     console.print(table)
     console.print(f"From short trials on this machine, with {texts}.", highlight=False)
@@ -155,18 +156,10 @@ def _machines(found: "Forecast", hours: float) -> str:
     alone = [stage for stage in found.stages if stage.spread != "over"]
     names = ", ".join(stage.name for stage in alone)
     if machines is None:
-        taken = _time(sum(stage.seconds for stage in alone))
-        return f"No number of machines takes {_time(hours * 3600)}: {names} take {taken}, and cannot be shared."
+        taken = duration(sum(stage.seconds for stage in alone))
+        return f"No number of machines takes {duration(hours * 3600)}: {names} take {taken}, and cannot be shared."
     count = "1 machine takes" if machines == 1 else f"{machines:,} machines take"
-    return f"{count} {_time(found.seconds(machines))}; they share all but: {names}."
-
-
-def _time(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    if seconds < 3600:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:,.1f} h"
+    return f"{count} {duration(found.seconds(machines))}; they share all but: {names}."
 
 
 def _gb(size: float) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hardneg.cli.options import Json
+from hardneg.progress import duration
 
 if TYPE_CHECKING:
     from hardneg.pipeline.status import Status
@@ -34,7 +35,9 @@ def status(
 
 def _show(found: "Status") -> None:
     what = "" if found.command is None else f"hardneg {found.command}, "
-    after = "" if found.seconds is None else f" {'for' if found.state == 'running' else 'after'} {_time(found.seconds)}"
+    after = (
+        "" if found.seconds is None else f" {'for' if found.state == 'running' else 'after'} {duration(found.seconds)}"
+    )
     typer.echo(f"{found.folder}: {what}{found.state}{after}")
     if found.problem:
         typer.echo(f"  {found.problem}")
@@ -61,7 +64,7 @@ def _task(task: "TaskState", *, is_running: bool) -> str:
     parts = [f"{task.name}: {task.done:,}{of} {task.unit}"]
     parts += [] if done is None else [f"{done:.0%}"]
     parts += [] if task.rate is None or not is_running else [f"{task.rate:,.3g} {task.unit}/s"]
-    parts += [] if left is None or not is_running else [f"about {_time(left)} left"]
+    parts += [] if left is None or not is_running else [f"about {duration(left)} left"]
     return ", ".join(parts)
 
 
@@ -73,9 +76,3 @@ def _value(value: object) -> str:
     if isinstance(value, dict):
         return f"({_figures(value)})" if value else "none"
     return f"{value:,}" if isinstance(value, int) else f"{value:.4f}" if isinstance(value, float) else str(value)
-
-
-def _time(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -90,13 +90,6 @@ def share(part: float, whole: float) -> str:
     return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.1f} %"
 
 
-def duration(seconds: float) -> str:
-    """Write a time for people."""
-    if seconds < 120:
-        return f"{number(seconds, 1 if seconds < 10 else 0)} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
 def element(tag: str, *inside: Svg, **attributes: object) -> Svg:
     """Write an element; `kind` is its class, and `text_anchor` stands for text-anchor."""
     names = {"kind": "class"}

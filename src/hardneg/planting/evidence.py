@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float32, Float64, Int64
+from scipy.special import expit
 
 from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError
@@ -15,7 +16,7 @@ from hardneg.filters import apply_filters
 from hardneg.filters.columns import is_positive
 from hardneg.filters.learned.features import Features
 from hardneg.filters.learned.filter import Learned
-from hardneg.filters.learned.model import cross_fitted, fit_classifier, fold_of, sigmoid
+from hardneg.filters.learned.model import cross_fitted, fit_classifier, fold_of
 from hardneg.filters.learned.neighbours import TextVectors
 from hardneg.negatives.plan import Plan
 from hardneg.planting.planting import Planted, plant
@@ -109,7 +110,7 @@ def evidence_of(request: Request) -> Evidence:
             advance(1)
     raw = cross_fitted(classifiers, described, fold)
     slope, intercept = _calibrated(raw, hidden)
-    p_planted = sigmoid(slope * raw + intercept)
+    p_planted = expit(slope * raw + intercept)
     return Evidence(features, examples, known, tuple(classifiers), slope, intercept, hidden, p_planted)
 
 

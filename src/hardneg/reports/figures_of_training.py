@@ -9,7 +9,8 @@ from hardneg.data.findings import Finding
 from hardneg.drawing.bars import Bar, Bars
 from hardneg.drawing.figure import Figure
 from hardneg.drawing.lines import Line, Lines, Panel
-from hardneg.drawing.svg import duration, number
+from hardneg.drawing.svg import number
+from hardneg.progress import duration
 
 POINTS = 160
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from hardneg.drawing.svg import duration, number, share, signed
+from hardneg.drawing.svg import number, share, signed
 from hardneg.evaluation.significance import Comparison
+from hardneg.progress import duration
 from hardneg.reports.contents import Contents, Ladder
 from hardneg.reports.figures_of_quality import MEASURE, compared, plain
 from hardneg.runs.layout import StageKey

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 import polars as pl
 
 from hardneg.errors import RunError
+from hardneg.files import database, one_step
 from hardneg.review.schedule import Settings
 
 Verdict = Literal["answer", "not_answer", "unsure"]
@@ -72,7 +73,7 @@ class Store:
     def begin(self, pairs: pl.DataFrame, begun: Begun, *, data: dict[str, str] | None = None) -> None:
         """Write down what is to be judged, and of which data, in one step; if somebody was faster, theirs stands."""
         rows = [(number, *row) for number, row in enumerate(pairs.iter_rows())]
-        with self._writing():
+        with one_step(self.connection):
             if self.begun() is None:
                 self.connection.executemany("INSERT INTO pairs VALUES (?, ?, ?, ?, ?, ?)", rows)
                 values = (json.dumps(begun.settings.as_dict()), begun.negatives, begun.digest)
@@ -94,7 +95,7 @@ class Store:
     def record(self, pair: int, reviewer: str, verdict: Verdict | None) -> None:
         """Give a verdict, or take it back (None)."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        with self._writing():
+        with one_step(self.connection):
             values = (pair, reviewer, verdict, now)
             self.connection.execute("INSERT INTO votes (pair, reviewer, verdict, at) VALUES (?, ?, ?, ?)", values)
 
@@ -117,48 +118,28 @@ class Store:
         ):
             yield int(pair)
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
-
 
 @contextmanager
 def opened(path: Path) -> Iterator[Store]:
     """Open the database of a review; made if missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        connection = sqlite3.connect(path, isolation_level=None, timeout=10.0, check_same_thread=False)
-        try:
-            _prepare(connection, path)
-            yield Store(path, connection)
-        finally:
-            connection.close()
-    except sqlite3.DatabaseError as error:
-        raise RunError(f"{path} cannot be used as a database of verdicts: {error}") from error
+    trouble = "{path} cannot be used as a database of verdicts: {error}"
+    with database(path, trouble=trouble, durable=True) as connection:  # a person's work is not lost with the power
+        connection.execute("PRAGMA foreign_keys = ON")
+        _prepare(connection, path)
+        yield Store(path, connection)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")  # WAL's own default would lose the last verdicts with the power
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("BEGIN IMMEDIATE")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version not in (0, _VERSION):
-        connection.execute("ROLLBACK")
-        raise RunError(f"{path} was written by another version of hardneg (format {version}, not {_VERSION})")
-    if version == 0:
-        for statement in _TABLES.split(";\n"):
-            if statement.strip():
-                connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {_VERSION}")
-    connection.execute(_DATA)
-    connection.execute("COMMIT")
+    with one_step(connection):
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, _VERSION):
+            raise RunError(f"{path} was written by another version of hardneg (format {version}, not {_VERSION})")
+        if version == 0:
+            for statement in _TABLES.split(";\n"):
+                if statement.strip():
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {_VERSION}")
+        connection.execute(_DATA)
 
 
 def check_same(begun: Begun, *, digest: str, wanted: dict[str, Any], path: Path) -> None:

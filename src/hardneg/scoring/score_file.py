@@ -5,50 +5,35 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hardneg.errors import RunError
+from hardneg.files import database, look_up, one_step
 
-_ASKED = 900  # keys of one look-up; some builds of SQLite take no more than 999
-_WAIT_S = 60.0
+_TROUBLE = (
+    "{path}: the scores kept there cannot be used ({error}); make room, delete the file, or set HARDNEG_CACHE to "
+    "another folder"
+)
 
 
 class ScoreFile:
-    """An SQLite file of scores, safe against being killed and shared by several processes."""
+    """An SQLite file of scores."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def read(self, keys: list[bytes]) -> dict[bytes, float]:
         """Look scores up."""
-        found: dict[bytes, float] = {}
-        for start in range(0, len(keys), _ASKED):
-            part = keys[start : start + _ASKED]
-            marks = ",".join("?" * len(part))
-            found.update(self._connection.execute(f"SELECT pair, score FROM scores WHERE pair IN ({marks})", part))
-        return found
+        return dict(look_up(self._connection, "SELECT pair, score FROM scores", keys))
 
     def write(self, rows: Iterable[tuple[bytes, float]]) -> None:
         """Add scores in one step: after it they are all there, killed before it none is."""
-        with self._connection:
+        with one_step(self._connection):
             self._connection.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?)", rows)
 
 
 @contextmanager
 def score_file(path: Path) -> Iterator[ScoreFile]:
     """Open a file of scores; it is made if missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        connection = sqlite3.connect(path, timeout=_WAIT_S)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS scores (pair BLOB PRIMARY KEY, score REAL NOT NULL) WITHOUT ROWID"
-            )
-            yield ScoreFile(connection)
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise RunError(
-            f"{path}: the scores kept there cannot be used ({error}); make room, delete the file, or set HARDNEG_CACHE "
-            "to another folder"
-        ) from error
+    with database(path, trouble=_TROUBLE) as connection:
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS scores (pair BLOB PRIMARY KEY, score REAL NOT NULL) WITHOUT ROWID"
+        )
+        yield ScoreFile(connection)

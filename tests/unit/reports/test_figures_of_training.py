@@ -7,7 +7,7 @@ import pytest
 
 from hardneg.audits.plot import frontier_figure
 from hardneg.data.findings import Finding
-from hardneg.drawing.svg import duration
+from hardneg.progress import duration
 from hardneg.reports.figures_of_training import POINTS, costs, curves, refreshes, replacements
 
 

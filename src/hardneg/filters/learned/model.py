@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float32, Float64, Int32, Int64
+from scipy.special import expit
 
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
@@ -42,7 +43,7 @@ class AnswerModel:
         described = self.features.describe(candidates, dataset).to_numpy()
         query, folds = candidates["query"].to_numpy(), len(self.classifiers)
         fold = fold_of(dataset, query, folds=folds, seed=self.seed, group=self.group)
-        planted = sigmoid(self.slope * cross_fitted(self.classifiers, described, fold) + self.intercept)
+        planted = expit(self.slope * cross_fitted(self.classifiers, described, fold) + self.intercept)
         return candidates.with_columns(
             pl.Series("p_planted", planted, dtype=pl.Float32),
             pl.Series("p_positive", unlabelled(planted, self.labelled), dtype=pl.Float32),
@@ -117,11 +118,6 @@ def cross_fitted(
 def log_odds(classifier: "HistGradientBoostingClassifier", described: np.ndarray) -> Float64[np.ndarray, " rows"]:
     """Give the classifier's log-odds of "was planted"."""
     return np.asarray(classifier.decision_function(described), dtype=np.float64)
-
-
-def sigmoid(x: Float64[np.ndarray, " rows"]) -> Float64[np.ndarray, " rows"]:
-    """Turn log-odds into probabilities."""
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * x)), dtype=np.float64)
 
 
 def unlabelled(planted: Float64[np.ndarray, " rows"], labelled: float) -> Float64[np.ndarray, " rows"]:

@@ -6,12 +6,20 @@ from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from hardneg.errors import RunError
+from hardneg.files import database, look_up
 from hardneg.models.store import cache_folder
 from hardneg.scoring.llm.verdict import Verdict
 
-_ASKED = 900  # keys of one look-up; some builds of SQLite take no more than 999
-_WAIT_S = 60.0
+_TABLE = """
+CREATE TABLE IF NOT EXISTS verdicts (
+    pair BLOB PRIMARY KEY, model TEXT NOT NULL, answer TEXT NOT NULL, verdict TEXT NOT NULL, reason TEXT NOT NULL,
+    raw TEXT NOT NULL, tokens_in INTEGER, tokens_out INTEGER, judged_at TEXT NOT NULL
+) WITHOUT ROWID
+"""
+_TROUBLE = (
+    "{path}: the verdicts kept there cannot be used ({error}); make room, move the file away, or set HARDNEG_CACHE to "
+    "another folder"
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,7 @@ class Record:
 
 
 class VerdictFile:
-    """An SQLite file of verdicts, safe against being killed and shared by several processes."""
+    """An SQLite file of verdicts."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
@@ -38,45 +46,19 @@ class VerdictFile:
 
     def read(self, pairs: list[bytes]) -> dict[bytes, Verdict]:
         """Look verdicts up."""
-        found: dict[bytes, Verdict] = {}
-        for start in range(0, len(pairs), _ASKED):
-            part = pairs[start : start + _ASKED]
-            marks = ",".join("?" * len(part))
-            rows = self._connection.execute(f"SELECT pair, verdict, reason FROM verdicts WHERE pair IN ({marks})", part)
-            found.update((pair, Verdict(verdict, reason)) for pair, verdict, reason in rows)
-        return found
+        rows = look_up(self._connection, "SELECT pair, verdict, reason FROM verdicts", pairs)
+        return {pair: Verdict(verdict, reason) for pair, verdict, reason in rows}
 
     def write(self, record: Record) -> None:
         """Add one verdict; after the call it outlives the process."""
         marks = ",".join("?" * len(fields(Record)))
-        with self._connection:
-            self._connection.execute(f"INSERT OR IGNORE INTO verdicts VALUES ({marks})", astuple(record))
+        self._connection.execute(f"INSERT OR IGNORE INTO verdicts VALUES ({marks})", astuple(record))
 
 
 @contextmanager
 def verdict_file() -> Iterator[VerdictFile]:
     """Open the verdicts in the cache folder; the file is made if missing."""
     path = cache_folder() / "verdicts" / "verdicts.sqlite"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        connection = sqlite3.connect(path, timeout=_WAIT_S, check_same_thread=False)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute(_TABLE)
-            yield VerdictFile(connection, path)
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise RunError(
-            f"{path}: the verdicts kept there cannot be used ({error}); make room, move the file away, or set "
-            "HARDNEG_CACHE to another folder"
-        ) from error
-
-
-_TABLE = """
-CREATE TABLE IF NOT EXISTS verdicts (
-    pair BLOB PRIMARY KEY, model TEXT NOT NULL, answer TEXT NOT NULL, verdict TEXT NOT NULL, reason TEXT NOT NULL,
-    raw TEXT NOT NULL, tokens_in INTEGER, tokens_out INTEGER, judged_at TEXT NOT NULL
-) WITHOUT ROWID
-"""
+    with database(path, trouble=_TROUBLE) as connection:
+        connection.execute(_TABLE)
+        yield VerdictFile(connection, path)

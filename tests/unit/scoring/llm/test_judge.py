@@ -21,7 +21,7 @@ from hardneg.scoring import Scorer, stored_scores
 from hardneg.scoring.protocol import SelfStoring, Storable
 from local_llm_server import KEY, problem, says, verdict
 
-TESTS = Path(__file__).parents[2]
+TESTS = Path(__file__).parents[3]
 
 
 def rows(cache):
