@@ -35,9 +35,8 @@ def status(
 
 def _show(found: "Status") -> None:
     what = "" if found.command is None else f"hardneg {found.command}, "
-    after = (
-        "" if found.seconds is None else f" {'for' if found.state == 'running' else 'after'} {duration(found.seconds)}"
-    )
+    when = "for" if found.state == "running" else "after"
+    after = "" if found.seconds is None else f" {when} {duration(found.seconds)}"
     typer.echo(f"{found.folder}: {what}{found.state}{after}")
     if found.problem:
         typer.echo(f"  {found.problem}")
