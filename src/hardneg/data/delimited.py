@@ -106,6 +106,13 @@ def fields_of(line: str, separator: str, *, quotes: bool) -> list[str]:
     return line.split(separator)
 
 
+def text_lines(text: str) -> pl.DataFrame:
+    """List the lines of a text (`text`) with their numbers from 1 (`line`)."""
+    # Not by polars' own reader, which unpacks any file whose first two letters happen to be "x^".
+    lines = pl.Series("text", [text]).str.split("\n").explode().str.strip_chars_end("\r")
+    return lines.to_frame().with_row_index("line", offset=1)
+
+
 def split_lines(separator: str) -> pl.Expr:
     """Part the column `text` into a column `fields` of lists, without quoting."""
     text = pl.col("text")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import polars as pl
 
-from hardneg.data.delimited import BLANKS, named_separator, split_lines
+from hardneg.data.delimited import BLANKS, named_separator, split_lines, text_lines
 from hardneg.data.headers import counted_fields, looks_like_data, plain_name, refuse_replaced
 from hardneg.data.layout import NOTHING_SAID, Layout
-from hardneg.data.lines import raise_encoding_error
+from hardneg.data.lines import raise_encoding_error, read_bytes
 from hardneg.data.readers.ids import as_ids
 from hardneg.data.rejections import Rejections
 from hardneg.data.relevance import describe, read_grades
@@ -22,7 +22,6 @@ _RELEVANCE = ("score", "relevance", "rel", "label", "grade", "judgment", "judgem
 _PASSED = ("iter", "iteration", "q0", "zero", "0", "")  # TREC's second column
 _ROLES = {"query_id": _QUERY, "doc_id": _DOCUMENT, "relevance": _RELEVANCE}
 _OPTIONS = "--columns query-id,corpus-id,score names the columns in order"
-_BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True)
@@ -42,13 +41,11 @@ def read_qrels(path: Path, *, split: str, rejections: Rejections, layout: Layout
     separate, as in the first line.
     """
     try:
-        lines = pl.scan_lines(path, name="text").with_row_index("line", offset=1).collect()
-    except (pl.exceptions.PolarsError, OSError) as error:
+        lines = text_lines(read_bytes(path).decode("utf-8-sig"))
+    except UnicodeDecodeError:
         raise_encoding_error(path)
-        raise DatasetError(f"cannot be read: {str(error).splitlines()[0]}", path=path) from error
-    lines = lines.with_columns(pl.col("text").str.strip_chars("\r\n" + _BYTE_ORDER_MARK)).filter(
-        pl.col("text").str.strip_chars() != ""
-    )
+        raise
+    lines = lines.filter(pl.col("text").str.strip_chars() != "")
     if lines.is_empty():
         return Qrels(_empty(), "nothing in it")
     first = str(lines["text"][0])

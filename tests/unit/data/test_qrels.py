@@ -20,6 +20,10 @@ def test_a_byte_order_mark_is_passed_over(tmp_path):
     assert rows_of(tmp_path / "dev.tsv", b"\xef\xbb\xbfq\td\t1\n") == [("q", "d", 1, "dev", 1)]
 
 
+def test_a_file_that_begins_like_a_packed_one_is_text(tmp_path):
+    assert rows_of(tmp_path / "dev.tsv", b"x^\td\t1\n") == [("x^", "d", 1, "dev", 1)]
+
+
 def test_ids_that_read_like_a_header_are_data(tmp_path):
     assert rows_of(tmp_path / "dev.tsv", b"query\td\t1\n") == [("query", "d", 1, "dev", 1)]
 

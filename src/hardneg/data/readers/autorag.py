@@ -9,7 +9,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.readers.ids import as_ids
 from hardneg.data.readers.pool import pool_of
-from hardneg.data.readers.rows import LABELS, ROW, Records, records_dataset
+from hardneg.data.readers.rows import ROW, Records, label_rows, records_dataset
 from hardneg.data.readers.table import Table, read_parquet
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError
@@ -42,10 +42,7 @@ def read_autorag(folder: Path, *, rejections: Rejections) -> Dataset:
     ids = frame.select(ROW, doc_id="retrieval_gt")
     while isinstance(ids.schema["doc_id"], pl.List):
         ids = ids.filter(pl.col("doc_id").list.len() > 0).explode("doc_id")
-    nothing = pl.lit(None, pl.String)
-    labels = ids.select(
-        ROW, doc_id=as_ids(ids["doc_id"], path=place), title=nothing, text=nothing, relevance=pl.lit(1)
-    ).cast(LABELS)  # type: ignore[arg-type]
+    labels = label_rows(ids, 1, doc_id=as_ids(ids["doc_id"], path=place))
     queries = frame.select(
         ROW, query_id=as_ids(frame["qid"], path=place), query=pl.col("query").cast(pl.String), split=_SPLIT
     )

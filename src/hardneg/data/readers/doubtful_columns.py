@@ -7,7 +7,6 @@ import polars as pl
 from hardneg.data.headers import plain_name
 from hardneg.data.readers.names import Columns
 from hardneg.data.readers.table import Table
-from hardneg.errors import DatasetError
 
 _LABEL_LIKE = re.compile(
     r"label|relev|score|grade|rating|judg|duplic|click|similar|match|correct|verdict|quality|confidence|helpful|vote"
@@ -30,16 +29,14 @@ def refuse_doubtful(columns: Columns, table: Table, *, negatives_are_said: bool)
     for name in columns.rest:
         values = table.frame[name]
         if _holds_documents(values.dtype):
-            raise DatasetError(
+            raise table.error(
                 f"the column {name!r} beside the pairs holds objects with texts or judgements of their own, which are "
-                f"not read; turn them into columns or lists of texts, or say --ignore {name}",
-                path=table.place,
+                f"not read; turn them into columns or lists of texts, or say --ignore {name}"
             )
         if not negatives_are_said and _NEGATIVE_LIKE.search(plain_name(name)) and _are_words(values):
-            raise DatasetError(
+            raise table.error(
                 f"the column {name!r} beside the pairs may hold texts that do not answer; say --negative {name} (and "
-                f"each other such column with it) if so, or --ignore {name}",
-                path=table.place,
+                f"each other such column with it) if so, or --ignore {name}"
             )
         if isinstance(values.dtype, pl.List) and not (documents and _is_truth(values.explode(), name)):
             continue
@@ -47,18 +44,16 @@ def refuse_doubtful(columns: Columns, table: Table, *, negatives_are_said: bool)
         if values.dtype.is_nested():
             continue
         if splits := _is_split(values):
-            raise DatasetError(
+            raise table.error(
                 f"the column {name!r} beside the pairs names splits ({splits}); say --split-column "
-                f"{name} if so, or --ignore {name}",
-                path=table.place,
+                f"{name} if so, or --ignore {name}"
             )
         if _is_truth(values, name) or _is_grade(values, name):
             text = values.drop_nulls().cast(pl.String).str.strip_chars()
-            raise DatasetError(
+            raise table.error(
                 f"the column {name!r} beside the pairs may say which of them are answers (it holds "
                 f"{', '.join(text.unique().sort().head(4))}{' …' if text.n_unique() > 4 else ''}); say --label {name} "
-                f"if so, or --ignore {name}",
-                path=table.place,
+                f"if so, or --ignore {name}"
             )
 
 
@@ -72,11 +67,10 @@ def refuse_numbers(table: Table, positive: str, negatives: list[str]) -> None:
 
     for name in negatives:
         if numbers(name) and not numbers(positive):
-            raise DatasetError(
+            raise table.error(
                 f"the column {name!r} would be texts that do not answer, but holds numbers; if they are labels or ids, "
                 "name the columns, as in --columns query,document,label (with --no-header if the first line is data), "
-                f"or say --ignore {name}",
-                path=table.place,
+                f"or say --ignore {name}"
             )
 
 

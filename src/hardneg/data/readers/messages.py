@@ -5,7 +5,6 @@ import polars as pl
 from hardneg.data.layout import Layout
 from hardneg.data.readers.rows import ROW
 from hardneg.data.readers.table import Table
-from hardneg.errors import DatasetError
 
 _QUERY, _POSITIVE, _NEGATIVE = "messages", "positive_messages", "negative_messages"
 
@@ -45,10 +44,9 @@ def _asked(table: Table) -> pl.Series:
     several = rows.filter(pl.col(ROW).is_duplicated())
     if several.height:
         row = int(several[ROW][0])
-        raise DatasetError(
+        raise table.error(
             "several turns of the user in 'messages'; `hardneg data conversations` builds a dataset of conversations",
-            path=table.place,
-            line=table.line_of(row),
+            row,
         )
     every = pl.DataFrame({ROW: pl.int_range(table.frame.height, dtype=pl.UInt32, eager=True)})
     return every.join(rows, on=ROW, how="left", maintain_order="left")["content"]
@@ -62,9 +60,7 @@ def _texts(table: Table, column: str) -> pl.Series:
     if is_empty and table.frame[column].list.len().fill_null(0).sum() == 0:
         return pl.repeat([], table.frame.height, dtype=pl.List(pl.String), eager=True)
     if not isinstance(inner, pl.List):
-        raise DatasetError(
-            f"{column!r} holds {kind}; write a list of lists of messages, one list for each document", path=table.place
-        )
+        raise table.error(f"{column!r} holds {kind}; write a list of lists of messages, one list for each document")
     rows = _spoken(table, column, nested=True)
     texts = rows.group_by(ROW, "number", maintain_order=True).agg(pl.col("content").str.join("\n"))
     lists = texts.group_by(ROW, maintain_order=True).agg("content")
@@ -81,12 +77,11 @@ def _spoken(table: Table, column: str, *, nested: bool = False) -> pl.DataFrame:
     kind = rows.schema["message"]
     names = [each.name for each in kind.fields] if isinstance(kind, pl.Struct) else []
     if not {"role", "content"} <= set(names):
-        raise DatasetError(f"{column!r} holds {kind}, not messages with 'role' and 'content'", path=table.place)
+        raise table.error(f"{column!r} holds {kind}, not messages with 'role' and 'content'")
     content = rows["message"].struct.field("content")
     if content.dtype.is_nested():
-        raise DatasetError(
-            f"the content of {column!r} holds {content.dtype}, not texts; write the text of each message as one text",
-            path=table.place,
+        raise table.error(
+            f"the content of {column!r} holds {content.dtype}, not texts; write the text of each message as one text"
         )
     return rows.select(
         ROW,

@@ -83,10 +83,9 @@ def find_pair_columns(table: Table, layout: Layout) -> PairColumns:
     refuse_doubtful(columns, table, negatives_are_said=bool(layout.negative))
     kind = kind or ("labelled pairs" if label else "pairs and negatives" if negatives else "pairs")
     if label and negatives:
-        raise DatasetError(
+        raise table.error(
             f"the column {label!r} labels pairs, but {negatives[0]!r} holds negatives; say which counts: --ignore "
-            f"{label} or --ignore {negatives[0]}",
-            path=table.place,
+            f"{label} or --ignore {negatives[0]}"
         )
     return PairColumns(
         layout=f"{kind} in {table.kind}",
@@ -182,9 +181,8 @@ def _label(columns: Columns, table: Table, layout: Layout) -> str | None:
     values = table.frame[label]
     flat = values.explode() if isinstance(values.dtype, pl.List) else values
     if flat.dtype.is_nested():
-        raise DatasetError(
-            f"the column {label!r} beside the pairs holds {values.dtype}, no labels; leave it out: --ignore {label}",
-            path=table.place,
+        raise table.error(
+            f"the column {label!r} beside the pairs holds {values.dtype}, no labels; leave it out: --ignore {label}"
         )
     grades = read_grades(flat, layout, name=f"{label!r}")
     is_readable = grades.sound or (is_sure and grades.values.null_count() < len(grades.values))
@@ -198,9 +196,8 @@ def _label(columns: Columns, table: Table, layout: Layout) -> str | None:
         )
     largest = int(grades.values.max() or 0)  # type: ignore[arg-type]
     if largest > _LARGEST_GRADE and not (layout.relevance or layout.min_relevance is not None):
-        raise DatasetError(
+        raise table.error(
             f"the column {label!r} beside the pairs holds numbers up to {largest}, which may be grades or counts; say "
-            f"--label {label} for grades (0 and below: judged not relevant), --min-relevance N, or --ignore {label}",
-            path=table.place,
+            f"--label {label} for grades (0 and below: judged not relevant), --min-relevance N, or --ignore {label}"
         )
     return label

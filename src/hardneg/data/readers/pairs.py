@@ -1,6 +1,6 @@
 """Pairs, triples, n-tuples, and pairs with labels: the layouts of plain columns."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import polars as pl
 
@@ -10,12 +10,11 @@ from hardneg.data.layout import Layout
 from hardneg.data.readers.ids import as_ids
 from hardneg.data.readers.pair_columns import PairColumns, find_pair_columns
 from hardneg.data.readers.pool import Pool
-from hardneg.data.readers.rows import LABELS, ROW, Records, records_dataset
+from hardneg.data.readers.rows import ROW, Records, common_fields, label_rows, query_rows, records_dataset
 from hardneg.data.readers.table import Table
-from hardneg.data.readers.values import check_values, split_values
+from hardneg.data.readers.values import check_values
 from hardneg.data.rejections import Rejections
 from hardneg.data.relevance import describe, read_grades
-from hardneg.errors import DatasetError
 
 
 def default_names(n: int) -> list[str]:
@@ -33,19 +32,10 @@ def read_pairs(
     Further columns become metadata of the query, from its first row.
     """
     if table.frame.is_empty():
-        raise DatasetError("no pairs in it", path=table.place)
+        raise table.error("no pairs in it")
     columns = find_pair_columns(table, layout)
     check_values(table, texts=(columns.query,), lists=(columns.positive, *columns.negatives))
-    frame = table.frame.with_row_index(ROW)
-    split = split_values(table, columns.split)
-    queries = frame.select(
-        ROW,
-        query_id=as_ids(table.frame[columns.query_id], path=table.place)
-        if columns.query_id
-        else pl.lit(None, pl.String),
-        query=pl.col(columns.query).cast(pl.String),
-        split=split,
-    )
+    queries = query_rows(table, columns.query, query_id=columns.query_id, split=columns.split)
     if columns.label:
         labels, about = _labelled(table, columns, layout, rejections=rejections)
         queries = queries.filter(pl.col(ROW).is_in(labels[ROW].unique().implode()))
@@ -63,44 +53,41 @@ def read_pairs(
 
 def _judged(table: Table, columns: PairColumns) -> pl.DataFrame:
     """List the answers and the negatives of each record."""
-    parts = [_texts(table, columns, columns.positive, relevance=1)]
-    parts += [_texts(table, columns, name, relevance=0) for name in columns.negatives]
+    parts = [_texts(table, columns, columns.positive, 1)]
+    parts += [_texts(table, columns, name, 0) for name in columns.negatives]
     return pl.concat(parts).sort(ROW, maintain_order=True)
-
-
-def _texts(table: Table, columns: PairColumns, name: str, *, relevance: int) -> pl.DataFrame:
-    """List the texts of one column, one a row, with their ids."""
-    ids = dict(columns.doc_ids).get(name)
-    values = _spread(table, [name, *([ids] if ids else [])])
-    return values.select(
-        ROW,
-        doc_id=as_ids(values[ids], path=table.place) if ids else pl.lit(None, pl.String),
-        title=pl.lit(None, pl.String),
-        text=pl.lit(None, pl.String) if ids == name else pl.col(name).cast(pl.String),
-        relevance=pl.lit(relevance, pl.Int32),
-    ).cast(LABELS)  # type: ignore[arg-type]
 
 
 def _labelled(
     table: Table, columns: PairColumns, layout: Layout, *, rejections: Rejections
 ) -> tuple[pl.DataFrame, str]:
     """List each document with its label; rows whose label cannot be read are refused."""
-    label, ids = str(columns.label), dict(columns.doc_ids).get(columns.positive)
-    values = _spread(table, [columns.positive, label, *([ids] if ids else [])])
-    grades = read_grades(values[label], layout, name=f"{label!r}")
-    for row, problem in values.select(ROW).with_columns(problem=grades.problems).drop_nulls().iter_rows():
-        line = table.line_of(row)
-        place = f" (row {row + 1})" if line is None else ""
-        message = f"{problem}; or leave the column out with --ignore {label}{place}"
-        rejections.reject("unreadable relevance", message, path=table.place, line=line)
-    labels = values.select(
-        ROW,
-        doc_id=as_ids(values[ids], path=table.place) if ids else pl.lit(None, pl.String),
-        title=pl.lit(None, pl.String),
-        text=pl.lit(None, pl.String) if ids == columns.positive else pl.col(columns.positive).cast(pl.String),
-        relevance=grades.values,
-    ).cast(LABELS)  # type: ignore[arg-type]
-    return labels.filter(pl.col("relevance").is_not_null()), describe(grades.values)
+    label = str(columns.label)
+
+    def grades_of(values: pl.DataFrame) -> pl.Series:
+        grades = read_grades(values[label], layout, name=f"{label!r}")
+        for row, problem in values.select(ROW).with_columns(problem=grades.problems).drop_nulls().iter_rows():
+            place = f" (row {row + 1})" if table.line_of(row) is None else ""
+            message = f"{problem}; or leave the column out with --ignore {label}{place}"
+            table.reject(rejections, "unreadable relevance", message, row)
+        return grades.values
+
+    labels = _texts(table, columns, columns.positive, grades_of, label)
+    return labels.filter(pl.col("relevance").is_not_null()), describe(labels["relevance"])
+
+
+def _texts(
+    table: Table, columns: PairColumns, name: str, relevance: int | Callable[[pl.DataFrame], pl.Series], *beside: str
+) -> pl.DataFrame:
+    """List the texts of one column, one a row, with their ids and their relevance."""
+    ids = dict(columns.doc_ids).get(name)
+    values = _spread(table, [name, *beside, *([ids] if ids else [])])
+    return label_rows(
+        values,
+        relevance if isinstance(relevance, int) else relevance(values),
+        doc_id=as_ids(values[ids], path=table.place) if ids else None,
+        text=None if ids == name else values[name].cast(pl.String),
+    )
 
 
 def _spread(table: Table, names: Iterable[str]) -> pl.DataFrame:
@@ -112,19 +99,14 @@ def _spread(table: Table, names: Iterable[str]) -> pl.DataFrame:
         return frame
     if len(lists) < len(chosen):
         plain = next(name for name in chosen if name not in lists)
-        raise DatasetError(
-            f"{lists[0]!r} holds lists, and {plain!r} beside it does not; each text needs its own value",
-            path=table.place,
-        )
+        raise table.error(f"{lists[0]!r} holds lists, and {plain!r} beside it does not; each text needs its own value")
     lengths = [pl.col(name).list.len().fill_null(0) for name in lists]
     for other, length in zip(lists[1:], lengths[1:], strict=True):
         unequal = frame.filter(length != lengths[0])
         if unequal.height:
             row = int(unequal[ROW][0])
-            raise DatasetError(
-                f"{other!r} has another number of items than {lists[0]!r} (row {row + 1}); each text needs its own",
-                path=table.place,
-                line=table.line_of(row),
+            raise table.error(
+                f"{other!r} has another number of items than {lists[0]!r} (row {row + 1}); each text needs its own", row
             )
     return frame.filter(lengths[0] > 0).explode(lists)
 
@@ -137,9 +119,6 @@ def _mapping(columns: PairColumns, pool: Pool | None, about: str | None) -> Fiel
     else:
         fields += [("positive", repr(columns.positive))]
         fields += [("negative", ", ".join(map(repr, columns.negatives)))] if columns.negatives else []
-    fields += [("split", repr(columns.split) if columns.split else "'train' for all, no column says otherwise")]
-    fields += [("id of queries", repr(columns.query_id) if columns.query_id else "hash of the text")]
-    fields += [("id of documents", ", ".join(map(repr, ids.values())) if ids else "hash of the text")]
-    fields += [("metadata of queries", ", ".join(map(repr, columns.metadata)))] if columns.metadata else []
-    fields += list(pool.fields) if pool else []
+    named = ", ".join(map(repr, ids.values())) if ids else "hash of the text"
+    fields += common_fields(columns.query_id, named, columns.split, columns.metadata, pool)
     return FieldMapping(columns.layout, tuple(fields), columns.ignored)

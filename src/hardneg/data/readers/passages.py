@@ -12,11 +12,10 @@ from hardneg.data.readers.ids import as_ids
 from hardneg.data.readers.names import Columns, looked_for
 from hardneg.data.readers.pair_columns import QUERY, QUERY_ID, SPLIT
 from hardneg.data.readers.pool import IDS, TEXTS, TITLES, Pool
-from hardneg.data.readers.rows import LABELS, ROW, Records, records_dataset
+from hardneg.data.readers.rows import LABELS, ROW, Records, common_fields, label_rows, query_rows, records_dataset
 from hardneg.data.readers.table import Table
-from hardneg.data.readers.values import check_values, split_values
+from hardneg.data.readers.values import check_values
 from hardneg.data.rejections import Rejections
-from hardneg.errors import DatasetError
 
 _POSITIVE = ("positivepassages", "positivectxs", "posdoc", "positivedocumentids", "positivedocids", "positiveids")
 _NEGATIVE = (
@@ -60,21 +59,15 @@ def read_passages(
     columns.taken.update(lists)
     query = columns.given(layout.query, option="query") if layout.query else columns.common(QUERY, option="query")
     if query is None:
-        raise DatasetError(
+        raise table.error(
             f"no column for the query (tried {looked_for(QUERY)}); it has: {', '.join(columns.names)}; name it with "
-            "--query",
-            path=table.place,
+            "--query"
         )
     query_id = columns.common(QUERY_ID, option="ignore")
     split = layout.split_column or columns.common(SPLIT, option="split-column")
     split = columns.given(split, option="split-column") if split else None
     check_values(table, texts=(query,), lists=())
-    queries = table.frame.with_row_index(ROW).select(
-        ROW,
-        query_id=as_ids(table.frame[query_id], path=table.place) if query_id else pl.lit(None, pl.String),
-        query=pl.col(query).cast(pl.String),
-        split=split_values(table, split),
-    )
+    queries = query_rows(table, query, query_id=query_id, split=split)
     parts, fields = [], [("query", repr(query))]
     by_id = any(_holds_ids(table, column) for column in lists)
     for column in sorted(lists, key=lambda each: plain_name(each) not in _POSITIVE):
@@ -84,10 +77,7 @@ def read_passages(
         fields.append((role, f"{column!r}{about}"))
         ignored += extra
     metadata = [each for each in columns.rest if plain_name(each) not in ("queryimage",)]
-    fields += [("id of queries", repr(query_id) if query_id else "hash of the text")]
-    fields += [("split", repr(split) if split else "'train' for all, no column says otherwise")]
-    fields += [("metadata of queries", ", ".join(map(repr, metadata)))] if metadata else []
-    fields += list(pool.fields) if pool else []
+    fields += common_fields(query_id, "", split, metadata, pool)
     kind = next((known for column, known in _NAMES.items() if plain_name(column) in map(plain_name, lists)), "passages")
     return records_dataset(
         Records(queries, pl.concat(parts).sort(ROW, maintain_order=True), metadata),
@@ -117,31 +107,24 @@ def _labels(table: Table, column: str, *, relevance: int, by_id: bool) -> tuple[
         frame = frame.filter(pl.col("item").list.len() > 0).explode("item")
     frame = frame.filter(pl.col("item").is_not_null())
     kind = frame.schema["item"]
-    nothing = pl.lit(None, pl.String)
     if frame.is_empty():
         return pl.DataFrame(schema=LABELS), " (none in any record)", []
     if not isinstance(kind, pl.Struct):
         values = as_ids(frame["item"], path=table.place, column=column)
-        found = frame.select(
-            ROW,
-            doc_id=values if by_id else nothing,
-            title=nothing,
-            text=nothing if by_id else values,
-            relevance=pl.lit(relevance),
-        )
-        return found.cast(LABELS), " (ids)" if by_id else " (texts)", []  # type: ignore[arg-type]
+        labels = label_rows(frame, relevance, **{"doc_id" if by_id else "text": values})
+        return labels, " (ids)" if by_id else " (texts)", []
     items = _parts([each.name for each in kind.fields], table, column)
     parts = {each.name: frame["item"].struct.field(each.name) for each in kind.fields}
-    found = frame.select(
-        ROW,
-        doc_id=as_ids(parts[items.key], path=table.place, column=f"{column}.{items.key}") if items.key else nothing,
-        title=parts[items.title].cast(pl.String) if items.title else nothing,
-        text=parts[items.text].cast(pl.String) if items.text else nothing,
-        relevance=pl.lit(relevance),
+    labels = label_rows(
+        frame,
+        relevance,
+        doc_id=as_ids(parts[items.key], path=table.place, column=f"{column}.{items.key}") if items.key else None,
+        title=parts[items.title].cast(pl.String) if items.title else None,
+        text=parts[items.text].cast(pl.String) if items.text else None,
     )
     used = [each for each in (items.key, items.title, items.text) if each]
     extra = [f"{column}.{each.name}" for each in kind.fields if each.name not in used]
-    return found.cast(LABELS), f" ({', '.join(used)})", extra  # type: ignore[arg-type]
+    return labels, f" ({', '.join(used)})", extra
 
 
 def _parts(names: list[str], table: Table, column: str) -> _Items:
@@ -152,10 +135,9 @@ def _parts(names: list[str], table: Table, column: str) -> _Items:
         columns.common(_ITEM_IDS, option="documents"),
     )
     if items.text is None and items.key is None:
-        raise DatasetError(
+        raise table.error(
             f"the objects in {column!r} have neither a text (tried {looked_for(TEXTS)}) nor an id (tried "
-            f"{looked_for(_ITEM_IDS)}); they have: {', '.join(names)}",
-            path=table.place,
+            f"{looked_for(_ITEM_IDS)}); they have: {', '.join(names)}"
         )
     return items
 

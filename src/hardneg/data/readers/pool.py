@@ -69,7 +69,7 @@ def pool_of(table: Table, *, rejections: Rejections) -> Pool:
     nameless = documents["id"].is_null() if key else pl.repeat(value=False, n=frame.height, eager=True)
     for row in (blank | nameless).arg_true():
         kind, problem = ("empty document", "a document without text") if blank[row] else ("no id", f"no {key!r}")
-        rejections.reject(kind, f"{problem} (row {row + 1})", path=path, line=table.line_of(row))
+        table.reject(rejections, kind, f"{problem} (row {row + 1})", row)
     documents = documents.filter(~(blank | nameless))
     if key is None:
         documents = documents.unique("shown", keep="first", maintain_order=True)

@@ -7,15 +7,14 @@ import polars as pl
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
-from hardneg.data.readers.ids import content_ids
+from hardneg.data.readers.ids import as_ids, content_ids
 from hardneg.data.readers.pool import Pool
 from hardneg.data.readers.table import Table
+from hardneg.data.readers.values import split_values
 from hardneg.data.rejections import Rejections
 from hardneg.data.tables import assemble
-from hardneg.errors import DatasetError
 
 ROW = "\x00row"  # a name that no column of a file has
-QUERIES = {ROW: pl.UInt32, "query_id": pl.String, "query": pl.String, "split": pl.String}
 LABELS = {
     ROW: pl.UInt32,
     "doc_id": pl.String,
@@ -24,6 +23,39 @@ LABELS = {
     "relevance": pl.Int32,
 }
 _JOINT = "\x1f"  # between the title and the text of what is hashed
+
+
+def label_rows(
+    rows: pl.DataFrame,
+    relevance: int | pl.Series,
+    *,
+    doc_id: pl.Series | None = None,
+    title: pl.Series | pl.Expr | None = None,
+    text: pl.Series | pl.Expr | None = None,
+) -> pl.DataFrame:
+    """Bring rows to the columns of labels; what is not given is null."""
+    return rows.select(ROW, doc_id=doc_id, title=title, text=text, relevance=relevance).cast(LABELS)  # type: ignore[arg-type]
+
+
+def query_rows(table: Table, query: str, *, query_id: str | None, split: str | None) -> pl.DataFrame:
+    """List the query of each record, with its id, if a column has it, and its split."""
+    return table.frame.with_row_index(ROW).select(
+        ROW,
+        query_id=as_ids(table.frame[query_id], path=table.place) if query_id else pl.lit(None, pl.String),
+        query=pl.col(query).cast(pl.String),
+        split=split_values(table, split),
+    )
+
+
+def common_fields(
+    query_id: str | None, doc_ids: str, split: str | None, metadata: Sequence[str], pool: Pool | None
+) -> list[tuple[str, str]]:
+    """Say for people where ids, splits and metadata come from."""
+    fields = [("split", repr(split) if split else "'train' for all, no column says otherwise")]
+    fields += [("id of queries", repr(query_id) if query_id else "hash of the text")]
+    fields += [("id of documents", doc_ids)] if doc_ids else []
+    fields += [("metadata of queries", ", ".join(map(repr, metadata)))] if metadata else []
+    return fields + list(pool.fields if pool else ())
 
 
 @dataclass(frozen=True)
@@ -82,11 +114,10 @@ def _named_by_id(labels: pl.DataFrame, pool: Pool | None, *, table: Table) -> tu
         return labels, ()
     if not names_one.all():
         row = bare.filter(~names_one).row(0, named=True)
-        raise DatasetError(
+        raise table.error(
             f"{bare.filter(names_one)['text'][0]!r} is the id of a document in {pool.place.name}, but {row['text']!r} "
             "is none; name all documents by their ids, or write the texts of all",
-            path=table.place,
-            line=table.line_of(row[ROW]),
+            row[ROW],
         )
     labels = labels.with_columns(
         doc_id=pl.when(is_bare).then("text").otherwise("doc_id"), text=pl.when(~is_bare).then("text")
@@ -152,7 +183,7 @@ def _without_unknown(labels: pl.DataFrame, pool: Pool | None, *, table: Table, r
         ids, where = pool.documents["id"], f"it is not in {pool.place.name}"
     unknown = only_id & ~pl.col("doc_id").is_in(ids.unique().implode())
     for row, doc_id in labels.filter(unknown).select(ROW, "doc_id").iter_rows():
-        rejections.reject("unknown id", f"document id {doc_id!r}: {where}", path=table.place, line=table.line_of(row))
+        table.reject(rejections, "unknown id", f"document id {doc_id!r}: {where}", row)
     return labels.filter(~unknown)
 
 
@@ -167,11 +198,11 @@ def _complete(
     missing = "a query without positives" if records.needs_positive else "a query without a document"
     for row, with_query in queries.filter(~(has_query & has_document)).select(ROW, has_query).iter_rows():
         problem = missing if with_query else "no query text"
-        rejections.reject("incomplete pair", f"{problem} (row {row + 1})", path=table.place, line=table.line_of(row))
+        table.reject(rejections, "incomplete pair", f"{problem} (row {row + 1})", row)
     queries = queries.filter(has_query & has_document)
     if queries.is_empty():
         wanted = "a positive" if records.needs_positive else "a document"
-        raise DatasetError(f"no row has both a query and {wanted}", path=table.place)
+        raise table.error(f"no row has both a query and {wanted}")
     return queries, labels.filter(pl.col(ROW).is_in(queries[ROW].implode()))
 
 

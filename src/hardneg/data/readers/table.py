@@ -38,6 +38,14 @@ class Table:
         """What to call a dataset made of it."""
         return self.place.name.split(".")[0]
 
+    def error(self, message: str, row: int | None = None) -> DatasetError:
+        """Make an error that says where it is, with the line of a row (from 0) if one is meant."""
+        return DatasetError(message, path=self.place, line=None if row is None else self.line_of(row))
+
+    def reject(self, rejections: Rejections, reason: str, message: str, row: int) -> None:
+        """Refuse one row (from 0)."""
+        rejections.reject(reason, message, path=self.place, line=self.line_of(row))
+
     def with_frame(self, frame: pl.DataFrame) -> "Table":
         """Give the same place other columns; rows stay what they are."""
         return replace(self, frame=frame)

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from hardneg.data.delimited import SEPARATORS
-from hardneg.data.headers import plain_name
+from hardneg.data.headers import counted_fields, plain_name
 from hardneg.data.layout import Layout
 from hardneg.data.lines import numbered_lines
 from hardneg.data.metadata import settled
@@ -28,15 +28,10 @@ KNOWN = frozenset(name for tiers in (_IDS, _TEXTS, _TITLES) for tier in tiers fo
 
 @dataclass(frozen=True)
 class Texts:
-    """Queries or documents of one or more files.
+    """Queries or documents of one or more files."""
 
-    Args:
-        table: Columns `id`, `text`, perhaps `title`, and metadata.
-        about: Which column became what, for people.
-    """
-
-    table: pl.DataFrame
-    about: str
+    table: pl.DataFrame  # columns `id`, `text`, perhaps `title`, and metadata
+    about: str  # which column became what, for people
 
 
 def read_texts(paths: Sequence[Path], *, rejections: Rejections, has_title: bool = True) -> Texts:
@@ -70,11 +65,9 @@ def texts_of_table(table: Table, *, rejections: Rejections, has_title: bool = Tr
     for row in lacking.arg_true():
         missing = key if result["id"][row] is None else text
         place = f" (row {row + 1})" if table.line_of(row) is None else ""
-        rejections.reject(
-            "no id or text", f"no {missing!r}{place}; every record needs one", path=path, line=table.line_of(row)
-        )
+        table.reject(rejections, "no id or text", f"no {missing!r}{place}; every record needs one", row)
     result = settled(result.filter(~lacking))
-    if title and bool((result["title"].fill_null("") == "").all()):
+    if title and (result["title"].fill_null("") == "").all():
         result = result.drop("title")
     parts = [f"id {key!r}", *([f"title {title!r}"] if title else []), f"text {text!r}"]
     header = " (without header)" if table.kind.endswith("without header") else ""
@@ -97,8 +90,8 @@ def default_names(n: int) -> list[str]:
     names = {2: ["id", "text"], 3: ["id", "title", "text"], 4: ["id", "url", "title", "text"]}.get(n)
     if names is None:
         raise DatasetError(
-            f"{_counted(n)} where two are needed (id, text), three (id, title, text) or four (id, url, title, text), "
-            "or a header that names the columns"
+            f"{counted_fields(n)} where two are needed (id, text), three (id, title, text) or four (id, url, title, "
+            "text), or a header that names the columns"
         )
     return names
 
@@ -113,10 +106,6 @@ def has_header(path: Path) -> bool:
 def _query_names(n: int) -> list[str]:
     if n != 2:
         raise DatasetError(
-            f"{_counted(n)} where a file of queries without header has two (id, text); leave the others out"
+            f"{counted_fields(n)} where a file of queries without header has two (id, text); leave the others out"
         )
     return default_names(n)
-
-
-def _counted(n: int) -> str:
-    return "1 field" if n == 1 else f"{n} fields"

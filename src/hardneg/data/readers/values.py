@@ -27,7 +27,7 @@ def check_values(table: Table, *, texts: Collection[str], lists: Collection[str]
             _refuse_written_lists(table, column, values)
         if not is_text:
             wanted = "texts or lists of them" if column in lists else "texts"
-            raise DatasetError(f"column {column!r} holds {kind}, not {wanted}; {_WAY_OUT}", path=table.place)
+            raise table.error(f"column {column!r} holds {kind}, not {wanted}; {_WAY_OUT}")
 
 
 def _refuse_written_lists(table: Table, column: str, values: pl.Series) -> None:
@@ -35,11 +35,10 @@ def _refuse_written_lists(table: Table, column: str, values: pl.Series) -> None:
     known = values.drop_nulls()
     known = known.filter(known.str.strip_chars() != "")
     if len(known) and bool(known.str.contains(r"(?s)^\s*\[\s*(['\"].*['\"]\s*)?\]\s*$").all()):
-        raise DatasetError(
+        raise table.error(
             f"column {column!r} holds lists that are written as texts ({known[0][:40]}); write the records as JSON "
             "Lines or Parquet, or each text in a row of its own",
-            path=table.place,
-            line=table.line_of(0),
+            0,
         )
 
 
@@ -54,11 +53,10 @@ def split_values(table: Table, column: str | None) -> pl.Series:
         return split_values(table, None)
     if blank.any():
         row = int(blank.arg_max() or 0)
-        raise DatasetError(
+        raise table.error(
             f"no split in column {column!r} (row {row + 1}), though other rows have one; name one in every row, or "
             f"leave the column out with --ignore {column}",
-            path=table.place,
-            line=table.line_of(row),
+            row,
         )
     return text.alias("split")
 

@@ -14,6 +14,7 @@ from hardneg.data.delimited import (
     likely_separators,
     named_separator,
     split_lines,
+    text_lines,
     without_excel,
 )
 from hardneg.data.field_mapping import FieldMapping
@@ -123,8 +124,7 @@ def _read_text(
     text, told = without_excel(text)
     if "\n" not in text:
         text = text.replace("\r", "\n")
-    lines = pl.Series("text", [text]).str.split("\n").explode().str.strip_chars_end("\r").to_frame()
-    lines = lines.with_row_index("line", offset=1).filter(pl.col("text").str.contains(r"[^\s,;|:\"]"))
+    lines = text_lines(text).filter(pl.col("text").str.contains(r"[^\s,;|:\"]"))
     if lines.is_empty():
         raise DatasetError("no rows in it", path=path)
     head, at = lines["text"].head(_SAMPLE).to_list(), (path, int(lines["line"][0]))
