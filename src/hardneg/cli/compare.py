@@ -20,6 +20,10 @@ def compare(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Write comparison.json and per_query.parquet there.")
     ] = None,
+    measure: Annotated[
+        str | None,
+        typer.Option(metavar="MEASURE", help="Compare by this measure; that of the first run if not given."),
+    ] = None,
     seed: Seed = None,
     allow_other_data: AllowOtherData = False,
     json: Json = False,
@@ -32,7 +36,7 @@ def compare(
     from hardneg.ladders.runs import compare_runs
 
     with progress(quiet=quiet or json):
-        found = compare_runs(runs, out=out, seed=seed or 0, allow_other_data=allow_other_data)
+        found = compare_runs(runs, out=out, measure=measure, seed=seed or 0, allow_other_data=allow_other_data)
     if json:
         from json import dumps
 

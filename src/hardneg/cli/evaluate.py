@@ -11,7 +11,7 @@ import typer
 from hardneg.cli.display import progress, show_findings, show_reading
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import DocumentPrompt, Numbers, QueryPrompt, TruncateDim, TrustRemoteCode
-from hardneg.cli.options import DatasetPath, Json, Quiet, Seed, SkipInvalid
+from hardneg.cli.options import DatasetPath, Json, Measures, Primary, Quiet, Seed, SkipInvalid
 from hardneg.files import check_folder
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ def evaluate(
     ] = None,
     bm25: Annotated[str | None, typer.Option(metavar="ANALYZER", help="Also BM25 with this analyzer.")] = None,
     split: Annotated[str, typer.Option(help="Search for the queries with a positive in this split.")] = "test",
-    depth: Annotated[int, typer.Option(min=10, help="Documents retrieved for each query.")] = 100,
+    depth: Annotated[int, typer.Option(min=1, help="Documents retrieved for each query.")] = 100,
+    measures: Measures = None,
+    primary: Primary = None,
     max_tokens: Annotated[
         int | None, typer.Option(min=4, help="Cut texts there; the model's own limit if not given.")
     ] = None,
@@ -71,6 +73,7 @@ def evaluate(
     """
     from hardneg.data.reading import read_dataset
     from hardneg.errors import InputError
+    from hardneg.evaluation.metrics import choose_measures
     from hardneg.evaluation.retrieval import evaluate as measure
     from hardneg.runs.record import recording
     from hardneg.sources import BM25, Dense, Source
@@ -90,6 +93,7 @@ def evaluate(
             )
         )
     check_folder(out)
+    choose_measures(measures, primary, depth=depth)
     if not systems:
         raise InputError("name what to evaluate: --model NAME, --bm25 ANALYZER, or both")
     _check(model or [], [system.name for system in systems])
@@ -98,7 +102,9 @@ def evaluate(
     folders = _folders([system.name for system in systems])
     with progress(quiet=quiet or json), recording(out, "evaluate"):
         for system in systems:
-            evaluation = measure(data, system, split=split, depth=depth, exclude=exclude)
+            evaluation = measure(
+                data, system, split=split, depth=depth, exclude=exclude, measures=measures, primary=primary
+            )
             found[system.name], excluded = evaluation.figures(seed=seed or 0), evaluation.excluded
             if evaluation.reading is not None:
                 readings[system.name] = evaluation.reading

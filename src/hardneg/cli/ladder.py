@@ -10,7 +10,7 @@ from hardneg.cli.display import progress
 from hardneg.cli.ladder_display import agree, announce, show_ladder
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import TrustRemoteCode
-from hardneg.cli.options import DatasetPath, Json, Quiet, SkipInvalid, from_here, said_of
+from hardneg.cli.options import DatasetPath, Json, Measures, Primary, Quiet, SkipInvalid, from_here, said_of
 
 
 @reads_dataset
@@ -56,6 +56,8 @@ def ladder(
     max_tokens: Annotated[
         int | None, typer.Option(min=4, help="Cut texts there: mining, training and measuring alike.")
     ] = None,
+    measures: Measures = None,
+    primary: Primary = None,
     split: Annotated[str, typer.Option(help="Split to train on.")] = "train",
     dev: Annotated[
         str | None, typer.Option(help="Split to tune on; dev, validation, valid or val if there is one.")
@@ -94,6 +96,8 @@ def ladder(
         budget_steps=budget_steps,
         budget_minutes=budget_minutes,
         max_tokens=max_tokens,
+        measures=measures,
+        primary=primary,
         split=split,
         dev=dev,
         test=test,

@@ -45,3 +45,17 @@ def given(**options: Any) -> dict[str, Any]:  # noqa: ANN401 - options of any ty
 def said_of(layout: Layout, skip_invalid: bool) -> dict[str, Any]:
     """Give what was said of a dataset beside its path, as `[dataset]` of a recipe holds it."""
     return layout.said | ({"skip_invalid": True} if skip_invalid else {})
+
+
+Measures = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--measure",
+        metavar="MEASURE",
+        help="What to measure, as ir-measures names it: RR@10, R@50. Repeat for more; the usual ones if not given.",
+    ),
+]
+Primary = Annotated[
+    str | None,
+    typer.Option(metavar="MEASURE", help="Measure to compare and to choose by; the first if not given."),
+]

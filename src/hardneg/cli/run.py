@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from hardneg.recipe import Recipe
     from hardneg.scoring import Scorer
 
-_SHOWN = ("nDCG@10", "MRR@10", "Recall@100")
+_SHOWN = ("nDCG@10", "MRR@10", "Recall@100")  # of the usual five
+_COLUMNS = 4
 
 
 @reads_dataset
@@ -142,11 +143,13 @@ def _judged(mined: dict[str, Any]) -> str:
 
 def _quality(found: dict[str, Any]) -> Table:
     table = Table(title="Quality on the test queries, and what it cost", title_justify="left")
-    for column in ("", *_SHOWN, "wall time", "peak memory"):
+    names = list(dict.fromkeys(name for row in found["rows"].values() for name in row))
+    columns = _SHOWN if len(names) > _COLUMNS and set(_SHOWN) <= set(names) else names
+    for column in ("", *columns, "wall time", "peak memory"):
         table.add_column(column, justify="left" if not column else "right")
     for name, measures in found["rows"].items():
         wall_s, peak_gb = _row_cost(name, found["stages"], found["chain"])
-        cells = [_figure(measures[measure]) if measure in measures else "" for measure in _SHOWN]
+        cells = [_figure(measures[measure]) if measure in measures else "" for measure in columns]
         table.add_row(name.replace("_", "-"), *cells, f"{wall_s:,.0f} s", f"{peak_gb:.2f} GB")
     return table
 
@@ -176,7 +179,7 @@ def _verdicts(found: dict[str, Any]) -> list[str]:
         if pair.startswith(f"{last} - "):
             other = pair.removeprefix(f"{last} - ").replace("_", "-")
             lines.append(
-                f"{last.replace('_', '-')} against {other}: {one['difference']:+.4f} nDCG@10, 95 % interval "
+                f"{last.replace('_', '-')} against {other}: {one['difference']:+.4f} {one['metric']}, 95 % interval "
                 f"[{one['low']:+.4f}, {one['high']:+.4f}], p = {one['p_value']:.4f}; "
                 f"{one['wins']} queries better, {one['losses']} worse"
             )

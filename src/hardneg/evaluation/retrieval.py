@@ -1,18 +1,19 @@
 """Search the whole corpus for the queries of a split and measure what comes back."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 import polars as pl
+from ir_measures import Measure
 
 from hardneg.arguments import check_texts, check_whole
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
 from hardneg.evaluation.excluding import Excluded, excluded_from, retrieve_without
-from hardneg.evaluation.metrics import ITEM_MEASURES, LEAST_DEPTH, means, measure, measures_within
+from hardneg.evaluation.metrics import PRIMARY, choose_measures, means, measure, primary_of
 from hardneg.evaluation.shown import POPULARITY, Shown, measure_shown
 from hardneg.evaluation.significance import mean_interval
 from hardneg.evaluation.trec import write_qrels, write_run
@@ -51,6 +52,7 @@ class Evaluation(Framed):
     excluded: Excluded | None = None
     data: Mapping[str, str] | None = None
     reading: "Reading | None" = None
+    primary: str = PRIMARY  # the measure that decides where one must
 
     def figures(self, *, seed: int = 0) -> dict[str, Figure]:
         """Give each mean with its interval and the number of queries."""
@@ -85,6 +87,7 @@ class Evaluation(Framed):
         write_run(self.run, folder / layout.RANKINGS, tag=self.name)
         write_qrels(self.qrels, folder / layout.QRELS)
         summary = {"name": self.name, "split": self.split, "depth": self.depth, "metrics": self.figures()}
+        summary |= {} if primary_of(summary) == self.primary else {"primary": self.primary}
         summary |= {} if self.excluded is None else {"excluded": self.excluded.as_dict()}
         summary |= {} if self.shown is None else {"shown": asdict(self.shown)}
         summary |= {} if self.data is None else {"data": dict(self.data)}
@@ -103,6 +106,8 @@ def evaluate(
     block_size: int = 4096,
     name: str | None = None,
     exclude: str | None = None,
+    measures: Sequence[str | Measure] | None = None,
+    primary: str | Measure | None = None,
 ) -> Evaluation:
     """Retrieve from the whole corpus for every query with a positive in a split, and measure the result.
 
@@ -112,7 +117,8 @@ def evaluate(
         dataset: Queries, documents and labels.
         retriever: Any source of candidates; or a model, by name, by folder or a loaded `SentenceTransformer`.
         split: Whose queries and labels to use.
-        depth: Documents to ask for, at least 10. Measures with a larger cut-off are left out.
+        depth: Documents to ask for, at least the cut-off of each of `measures`; without these at least 10, and those of
+            the usual measures that have a larger cut-off are left out.
         block_size: Queries to search for at once, at least 1.
         name: What to call the result; the retriever's own name if None.
         exclude: "identical" leaves the document that has the query's own id out of the query's ranking, as
@@ -120,6 +126,10 @@ def evaluate(
             else is a split: documents that it labels for a query, relevant or not, are left out, as a recommender
             leaves out what its user has seen. None means "identical" where most documents with a query's id have the
             query's text too, else "none".
+        measures: What to measure, by the names of ir-measures, as `["RR@10", "R@50"]`. None means nDCG@10, MRR@10,
+            Recall@10, Recall@100 and MAP@100, and HR@10 for items of a recommender. A measure without a cut-off looks
+            at `depth` documents.
+        primary: The measure that `compare`, a report and a choice go by; the first of `measures` if None.
 
     Returns:
         Means and per-query values of the measures, with the rankings and the labels that they come from.
@@ -127,12 +137,14 @@ def evaluate(
     Raises:
         DatasetError: The split does not exist or has no positive, there is no split `exclude`, it labels an answer,
             or a run file is of other queries.
-        RecipeError: An argument is of the wrong kind, or `depth` is below 10, or `block_size` below 1.
+        RecipeError: An argument is of the wrong kind, there is no such measure, `depth` is too small for one, or
+            `block_size` is below 1.
     """
     check_dataset(dataset, purpose="evaluate")
     check_texts("evaluate", split=split, **({} if exclude is None else {"exclude": exclude}))
-    check_whole("evaluate", least=LEAST_DEPTH, depth=depth)
-    check_whole("evaluate", least=1, block_size=block_size)
+    check_whole("evaluate", least=1, depth=depth, block_size=block_size)
+    of_items = POPULARITY in dataset.documents.columns
+    names, deciding = choose_measures(measures, primary, depth=depth, of_items=of_items)
     retriever, name = _as_source(retriever, name)
     queries = dataset.queries_of(split)
     if isinstance(retriever, RunFile):
@@ -148,13 +160,13 @@ def evaluate(
     labels = dataset.qrels.filter((pl.col("split") == split) & pl.col("query").is_in(queries))
     labels = labels.group_by("query", "document").agg(pl.col("relevance").max().clip(lower_bound=0))
     qrels = _with_ids(dataset, labels.sort("query", "document"), "relevance").drop("query")
-    of_items = POPULARITY in dataset.documents.columns
-    per_query = measure(qrels, run, names=[*measures_within(depth), *(ITEM_MEASURES if of_items else ())])
+    per_query = measure(qrels, run, names=names)
     shown = measure_shown(run, qrels, dataset.documents) if of_items else None
     data = {"texts": dataset.texts_fingerprint, "labels": dataset.labels_fingerprint}
     reading = retriever.reading(dataset, queries) if isinstance(retriever, Dense) else None
     title = name or retriever.name
-    return Evaluation(title, split, depth, means(per_query), per_query, run, qrels, shown, excluded, data, reading)
+    figures = means(per_query)
+    return Evaluation(title, split, depth, figures, per_query, run, qrels, shown, excluded, data, reading, deciding)
 
 
 def _as_source(given: Source | str | Path | Loaded, name: str | None) -> tuple[Source, str | None]:

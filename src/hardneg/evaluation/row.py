@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from hardneg.evaluation.metrics import PRIMARY
 from hardneg.evaluation.significance import mean_interval
 
 
@@ -14,6 +15,7 @@ class Row:
 
     name: str
     seeds: list[pl.DataFrame]
+    measure: str = PRIMARY  # the one that it is judged by
 
     @property
     def per_query(self) -> pl.DataFrame:

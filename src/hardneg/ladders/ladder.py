@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 from filelock import FileLock, Timeout
+from ir_measures import Measure
 
 from hardneg import progress
 from hardneg.arguments import check_places, check_texts, check_whole
@@ -142,6 +143,8 @@ def ladder(
     budget_steps: int | None = None,
     budget_minutes: float | None = None,
     max_tokens: int | None = None,
+    measures: Sequence[str | Measure] | None = None,
+    primary: str | Measure | None = None,
     split: str = "train",
     dev: str | None = None,
     test: str = "test",
@@ -170,6 +173,8 @@ def ladder(
         budget_steps: Steps of each training.
         budget_minutes: Minutes for all that a rung needs with one seed, mining included.
         max_tokens: Cut texts there: mining, training and measuring alike.
+        measures: What to measure, as for `evaluate`.
+        primary: The measure that rungs are compared and chosen by; the first of `measures` if None.
         split: Split to train on.
         dev: Split to tune on; None takes dev, validation, valid or val if there is one.
         test: Split to test on, once, at the end.
@@ -203,6 +208,8 @@ def ladder(
         budget_steps=budget_steps,
         budget_minutes=budget_minutes,
         max_tokens=max_tokens,
+        measures=measures,
+        primary=primary,
         split=split,
         dev=dev,
         test=test,

@@ -66,6 +66,11 @@ class LadderPlan:
     probe: Mapping[str, Any] = field(default_factory=dict)
     layout: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def measure(self) -> str:
+        """The measure that rungs are compared and chosen by."""
+        return self.rungs[0].recipe.evaluate.deciding
+
     def rung(self, name: str) -> Rung:
         """Find a rung by name."""
         return next(rung for rung in self.rungs if rung.name == name)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ir_measures import Measure
+
 from hardneg.components import Room, as_table, build, parse_component
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
@@ -39,6 +41,8 @@ class Wanted:
     budget_steps: int | None = None
     budget_minutes: float | None = None
     max_tokens: int | None = None
+    measures: Sequence[str | Measure] | None = None
+    primary: str | Measure | None = None
     split: str = "train"
     dev: str | None = None
     test: str = "test"
@@ -104,11 +108,16 @@ def _shared(wanted: Wanted, dataset: str) -> Shared:
         seed=wanted.seed,
         seeds=tuple(range(wanted.seed, wanted.seed + wanted.seeds)),
         mine={**base.mine, "split": wanted.split},
-        evaluate={**base.evaluate, "split": wanted.test, **cut},
+        evaluate={**base.evaluate, "split": wanted.test, **cut, **_measures(wanted)},
         train={**base.train, **cut, **wanted.settings},
         sources=tuple(sources.values()),
         teachers=tuple(_table(each, SCORER) for each in wanted.teachers) or base.teachers,
     )
+
+
+def _measures(wanted: Wanted) -> dict[str, Any]:
+    chosen = {} if wanted.measures is None else {"measures": [str(each) for each in wanted.measures]}
+    return chosen | ({} if wanted.primary is None else {"primary": str(wanted.primary)})
 
 
 def _table(component: object, room: Room) -> dict[str, Any]:

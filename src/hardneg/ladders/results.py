@@ -19,7 +19,6 @@ from hardneg.ladders.plan import LadderPlan
 from hardneg.ladders.record import Record
 from hardneg.ladders.rungs import Rung
 from hardneg.ladders.work import Role, evaluated
-from hardneg.pipeline.run import MEASURE
 from hardneg.progress import task
 from hardneg.runs import layout
 from hardneg.runs.folder import machine, versions
@@ -57,7 +56,7 @@ def summarise(plan: LadderPlan, records: Mapping[str, Record], folder: Path, dat
         "format": 1,
         "kind": "ladder",
         "folder": str(folder),
-        "measure": MEASURE,
+        "measure": plan.measure,
         "dataset": _counts(dataset, plan),
         "model": plan.rungs[0].recipe.model,
         "seeds": list(plan.seeds),
@@ -67,7 +66,7 @@ def summarise(plan: LadderPlan, records: Mapping[str, Record], folder: Path, dat
         "rungs": rungs,
         "comparisons": comparisons,
         "correction": {"method": "holm", "n": len(comparisons), "level": LEVEL},
-        "best_on_dev": _best(dev),
+        "best_on_dev": _best(dev, plan.measure),
         "tasks": [_task(plan, records, each.id) for each in plan.tasks()],
         "probe": dict(plan.probe),
         "versions": versions(),
@@ -90,7 +89,7 @@ def compared(rows: Sequence[Row], *, base: str, seed: int = 0) -> list[dict[str,
     found = []
     with task("comparing query by query", total=len(pairs), unit="comparisons") as advance:
         for (before, after), against in pairs.items():
-            one = compare(named[before].per_query, named[after].per_query, MEASURE, seed=seed)
+            one = compare(named[before].per_query, named[after].per_query, named[after].measure, seed=seed)
             found.append({"after": after, "before": before, "against": against, **asdict(one)})
             advance(1)
     corrected = holm([one["p_value"] for one in found])
@@ -105,7 +104,7 @@ def _row(plan: LadderPlan, rung: Rung, records: Mapping[str, Record], folder: Pa
         return None
     place = folder / climbed.found.get("place", f"rungs/{rung.name}")
     seeds: Sequence[int | None] = plan.seeds if rung.is_trained else (None,)
-    return Row(rung.name, [read_table(evaluated(place, role, seed)) for seed in seeds])
+    return Row(rung.name, [read_table(evaluated(place, role, seed)) for seed in seeds], plan.measure)
 
 
 def _entry(
@@ -204,9 +203,9 @@ def _counts(dataset: Dataset, plan: LadderPlan) -> dict[str, Any]:
     }
 
 
-def _best(dev: Mapping[str, Row | None]) -> str | None:
+def _best(dev: Mapping[str, Row | None], measure: str) -> str | None:
     """Name the rung with the best mean on the development split; the test split has no say in it."""
-    means = {name: row.per_query[MEASURE].mean() for name, row in dev.items() if row is not None}
+    means = {name: row.per_query[measure].mean() for name, row in dev.items() if row is not None}
     return max(means, key=lambda name: means[name]) if means else None  # type: ignore[arg-type, return-value]
 
 

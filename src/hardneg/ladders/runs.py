@@ -2,18 +2,18 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from hardneg.errors import RunError
+from hardneg.evaluation.metrics import primary_of
 from hardneg.evaluation.row import Row
 from hardneg.evaluation.significance import compare
 from hardneg.files import replacing
 from hardneg.ladders.results import LEVEL, Cost, compared
-from hardneg.pipeline.run import MEASURE
 from hardneg.runs import layout
 from hardneg.runs.layout import Seeded, StageKey
 from hardneg.runs.parts import read_table
@@ -49,7 +49,7 @@ def read_run(path: Path, *, name: str) -> Run:
     pinned = manifest.get("fingerprints", {})
     return Run(
         path=path,
-        row=Row(name, [read_table(folder / layout.PER_QUERY) for folder in folders]),
+        row=Row(name, [read_table(folder / layout.PER_QUERY) for folder in folders], primary_of(measured[0])),
         cost=_cost(manifest.get("stages", {}), chain, n_seeds=len(folders)),
         fingerprint=pinned.get("dataset"),
         data={name: pinned[name] for name in _DATA if name in pinned} or measured[0].get("data", {}),
@@ -58,20 +58,27 @@ def read_run(path: Path, *, name: str) -> Run:
 
 
 def compare_runs(
-    paths: Sequence[Path], *, out: Path | None = None, seed: int = 0, allow_other_data: bool = False
+    paths: Sequence[Path],
+    *,
+    out: Path | None = None,
+    measure: str | None = None,
+    seed: int = 0,
+    allow_other_data: bool = False,
 ) -> dict[str, Any]:
-    """Compare finished runs: each with the one before it, and with the first."""
+    """Compare finished runs by a measure, if None that by which they were judged: each with the last, and the first."""
     if len({path.resolve() for path in paths}) < len(paths) or len(paths) < 2:
         raise RunError("compare: name two runs or more, each once")
     runs = [read_run(path, name=name) for path, name in zip(paths, _names(paths), strict=True)]
     _check_alike(runs, allow_other_data=allow_other_data)
+    measure = measure or runs[0].row.measure
+    runs = [replace(run, row=replace(run.row, measure=measure)) for run in runs]
     comparisons = compared([run.row for run in runs], base=runs[0].row.name, seed=seed)
     split, *_ = runs[0].settings
     found: dict[str, Any] = {
         "format": 1,
         "kind": "comparison",
         "folder": None if out is None else str(out),
-        "measure": MEASURE,
+        "measure": measure,
         "dataset": {
             "name": split,
             "fingerprint": runs[0].fingerprint,
@@ -155,7 +162,7 @@ def _check_data(first: Run, run: Run, *, allow_other_data: bool) -> None:
 
 
 def _entry(run: Run, first: Run, *, seed: int) -> dict[str, Any]:
-    found = None if run is first else compare(first.row.per_query, run.row.per_query, MEASURE, seed=seed)
+    found = None if run is first else compare(first.row.per_query, run.row.per_query, run.row.measure, seed=seed)
     minutes = run.cost.seconds / 60
     gain = None if found is None else found.difference
     return {

@@ -29,7 +29,6 @@ from hardneg.ladders.rungs import Rung
 from hardneg.ladders.tuning import choose, label
 from hardneg.models.store import new_vectors_in
 from hardneg.pipeline.chain import mine_stage, opened, shared_place, stage_rows, train_stages, training_place
-from hardneg.pipeline.run import MEASURE
 from hardneg.pipeline.score_stage import score_stage
 from hardneg.pipeline.scores import read_record as read_scored
 from hardneg.pipeline.scores import scores_file
@@ -139,7 +138,7 @@ def _tuned(plan: LadderPlan, rung: Rung, place: Path, folder: Path, dataset: Dat
     for choice, own in zip(choices, places, strict=True):
         found = _trained(plan, rung.with_settings(choice), own, folder, dataset, first_only=True)
         spent += sum(found["train_seconds"].values())
-        scores.append(float(read_table(evaluated(own, "dev", plan.seeds[0]))[MEASURE].to_numpy().mean()))
+        scores.append(float(read_table(evaluated(own, "dev", plan.seeds[0]))[plan.measure].to_numpy().mean()))
     best = choose(scores)
     for own in places:  # the others will not be tested
         if own != places[best]:
@@ -226,8 +225,7 @@ def _measure(
     name = str(Seeded(rung.name, seed))
     aside = nullcontext() if seed is None else new_vectors_in(_vectors(place, seed), keep=True)
     with aside:
-        settings = rung.recipe.evaluate
-        evaluate(dataset, system, split=split, depth=settings.depth, name=name, exclude=settings.exclude).write(target)
+        evaluate(dataset, system, split=split, name=name, **rung.recipe.evaluate.options).write(target)
 
 
 def _vectors(place: Path, seed: int) -> Path:

@@ -29,8 +29,6 @@ from hardneg.runs.layout import Seeded, StageKey
 from hardneg.runs.parts import read_table
 from hardneg.sources import BM25, Source
 
-MEASURE = "nDCG@10"
-
 
 @dataclass(frozen=True)
 class Result:
@@ -46,7 +44,7 @@ class Result:
             "folder": str(self.folder),
             "rows": {row.name: row.as_dict() for row in self.rows},
             "comparisons": {
-                f"{after.name} - {before.name}": asdict(compare(before.per_query, after.per_query, MEASURE))
+                f"{after.name} - {before.name}": asdict(compare(before.per_query, after.per_query, after.measure))
                 for at, after in enumerate(self.rows)
                 for before in self.rows[:at]
             },
@@ -153,7 +151,7 @@ def _baselines(recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Iterator[
     }
     for name, system in systems.items():
         if name in recipe.evaluate.rows:
-            yield Row(name, [_measured(name, system, recipe, dataset, folder)])
+            yield Row(name, [_measured(name, system, recipe, dataset, folder)], recipe.evaluate.deciding)
 
 
 def _trained(rows: Mapping[str, Stage], recipe: Recipe, dataset: Dataset, folder: RunFolder) -> list[Row]:
@@ -164,17 +162,14 @@ def _trained(rows: Mapping[str, Stage], recipe: Recipe, dataset: Dataset, folder
         for name, model in train_stages(rows, recipe, dataset, folder, seed=seed, mined=mined):
             system = measuring_with(str(model), recipe)
             measured[name].append(_measured(str(Seeded(name, seed)), system, recipe, dataset, folder))
-    return [Row(name, tables) for name, tables in measured.items()]
+    return [Row(name, tables, recipe.evaluate.deciding) for name, tables in measured.items()]
 
 
 def _measured(name: str, system: Source, recipe: Recipe, dataset: Dataset, folder: RunFolder) -> pl.DataFrame:
     place = folder.path / "evaluation" / name
     if not (place / layout.METRICS).exists():
         with folder.stage(str(StageKey("evaluate", Seeded(name)))):
-            settings = recipe.evaluate
-            evaluate(
-                dataset, system, split=settings.split, depth=settings.depth, name=name, exclude=settings.exclude
-            ).write(place)
+            evaluate(dataset, system, split=recipe.evaluate.split, name=name, **recipe.evaluate.options).write(place)
     return read_table(place / layout.PER_QUERY)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from hardneg.audits.verdicts import SUFFIXES
 from hardneg.data.dataset import Dataset
@@ -12,6 +12,7 @@ from hardneg.domains.code.definition import KINDS
 from hardneg.domains.code.languages import LANGUAGES
 from hardneg.domains.code.source import code_source
 from hardneg.errors import RecipeError
+from hardneg.evaluation.metrics import choose_measures
 
 Row = Literal["bm25", "zero_shot", "in_batch"]
 
@@ -199,7 +200,8 @@ class EvaluateSettings:
 
     Args:
         split: Queries with a positive in this split are searched for.
-        depth: Documents retrieved for each, at least 10. Below 100, Recall@100 and MAP@100 are left out.
+        depth: Documents retrieved for each, at least 10, or the cut-off of each of `measures`. Below 100, Recall@100
+            and MAP@100 are left out.
         rows: What stands beside the model trained with mined negatives: "bm25"; "zero_shot", the model before
             training; "in_batch", a second model trained in the same way but without mined negatives.
         max_tokens: Texts are cut there, at least 4, for the model before and after training alike; None takes
@@ -207,9 +209,12 @@ class EvaluateSettings:
         exclude: What is left out of a query's ranking: "identical", the document that has the query's own id; "none";
             or a split, whose labelled documents are, as `seen` of a recommender. None means "identical" where queries
             are documents of the corpus, else "none".
+        measures: What is measured, by the names of ir-measures, as `["RR@10", "R@50"]`; None means nDCG@10, MRR@10,
+            Recall@10, Recall@100 and MAP@100.
+        primary: The measure that systems are compared and chosen by; the first of `measures` if None.
 
     Raises:
-        RecipeError: A number is out of range.
+        RecipeError: A number is out of range, or there is no such measure.
     """
 
     split: str = "test"
@@ -217,9 +222,20 @@ class EvaluateSettings:
     rows: tuple[Row, ...] = ("bm25", "zero_shot")
     max_tokens: int | None = None
     exclude: str | None = None
+    measures: tuple[str, ...] | None = None
+    primary: str | None = None
 
     def __post_init__(self) -> None:
-        if self.depth < 10:
-            raise RecipeError(f"depth must be at least 10 for nDCG@10, not {self.depth}")
+        choose_measures(self.measures, self.primary, depth=self.depth)
         if self.max_tokens is not None and self.max_tokens < 4:
             raise RecipeError(f"max_tokens must be at least 4, not {self.max_tokens}")
+
+    @property
+    def deciding(self) -> str:
+        """The measure that systems are compared and chosen by, as tables name it."""
+        return choose_measures(self.measures, self.primary, depth=self.depth)[1]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What `evaluate` is to be called with."""
+        return {name: getattr(self, name) for name in ("depth", "exclude", "measures", "primary")}

@@ -14,7 +14,6 @@ from hardneg.evaluation.row import Row
 from hardneg.evaluation.significance import Comparison, compare
 from hardneg.reports.contents import Ladder
 
-MEASURE = "nDCG@10"
 _FEWEST = 3  # sizes of pools that differ; less is no curve
 _MOST_STEPS = 500
 
@@ -25,7 +24,8 @@ def plain(name: str) -> str:
 
 
 def quality(rows: Sequence[Row]) -> Figure:
-    """Lay out what every system reaches; the table has all measures."""
+    """Lay out what every system reaches by the measure of the last; the table has all measures."""
+    measure = rows[-1].measure
     table = pl.DataFrame(
         [
             {"name": plain(row.name), "measure": name, **{key: each[key] for key in ("value", "low", "high", "n")}}
@@ -35,13 +35,13 @@ def quality(rows: Sequence[Row]) -> Figure:
         ],
         schema_overrides={"sd": pl.Float64},
     )
-    drawn = table.filter(pl.col("measure") == MEASURE)
+    drawn = table.filter(pl.col("measure") == measure)
     best = drawn.sort("value", descending=True).row(0, named=True)
     lead = (
-        f"{best['name']} reaches {best['value']:.4f} {MEASURE}, the most of {drawn.height}. Bars are 95 % intervals "
+        f"{best['name']} reaches {best['value']:.4f} {measure}, the most of {drawn.height}. Bars are 95 % intervals "
         f"over {number(best['n'])} test queries."
     )
-    marks = Intervals(drawn, MEASURE, marked=plain(rows[-1].name))
+    marks = Intervals(drawn, measure, marked=plain(rows[-1].name))
     return Figure("quality", "Quality on the test queries", lead, table, marks)
 
 
@@ -60,7 +60,7 @@ def differences(rows: Sequence[Row]) -> Figure | None:
     gains = [f"{signed(one.difference)} against {plain(name)}" for name, one in comparisons.items()]
     last = plain(rows[-1].name)
     lead = f"{last}: {', '.join(gains)}. An interval that crosses 0 leaves open whether there is a difference."
-    marks = Intervals(table, f"difference in {MEASURE}", differences=True)
+    marks = Intervals(table, f"difference in {rows[-1].measure}", differences=True)
     return Figure("differences", f"What {last} gained", lead, table, marks)
 
 
@@ -68,9 +68,9 @@ def compared(rows: Sequence[Row]) -> dict[str, Comparison]:
     """Compare the last row with each before it, by name; rows of other queries are left out."""
     if not rows:
         return {}
-    last = rows[-1].per_query
+    last, measure = rows[-1].per_query, rows[-1].measure
     same = [row for row in rows[:-1] if row.per_query["query_id"].equals(last["query_id"])]
-    return {row.name: compare(row.per_query, last, MEASURE) for row in same}
+    return {row.name: compare(row.per_query, last, measure) for row in same if measure in row.per_query}
 
 
 def climbs(comparisons: pl.DataFrame, *, measure: str) -> Figure:
@@ -114,7 +114,7 @@ def gains(
     for row in rows[:-1]:
         after = rows[-1]
         if row.name in ("zero_shot", "in_batch") and row.per_query["query_id"].equals(after.per_query["query_id"]):
-            sides = [_side(each, placed, name) for each, name in ((row, "before"), (after, "after"))]
+            sides = [_side(each, placed, name, after.measure) for each, name in ((row, "before"), (after, "after"))]
             both = sides[0].join(sides[1], on="query_id").with_columns(difference=pl.col("after") - pl.col("before"))
             ranks = [name for name in ("rank_before", "rank_after") if name in both.columns]
             table = both.select("query_id", "before", "after", "difference", *ranks)
@@ -122,23 +122,23 @@ def gains(
             if queries is not None:
                 texts = queries.select(query_id="id", query=pl.col("text").str.slice(0, 140))
                 table = table.join(texts, on="query_id", how="left", maintain_order="left")
-            yield _gains(plain(row.name), plain(after.name), table)
+            yield _gains(plain(row.name), plain(after.name), table, after.measure)
 
 
-def _side(row: Row, placed: Mapping[str, pl.DataFrame], side: str) -> pl.DataFrame:
-    table = row.per_query.select("query_id", pl.col(MEASURE).alias(side))
+def _side(row: Row, placed: Mapping[str, pl.DataFrame], side: str, measure: str) -> pl.DataFrame:
+    table = row.per_query.select("query_id", pl.col(measure).alias(side))
     if row.name not in placed:
         return table
     ranks = placed[row.name].select("query_id", pl.col("rank").alias(f"rank_{side}"))
     return table.join(ranks, on="query_id", how="left", maintain_order="left")
 
 
-def _gains(before: str, after: str, table: pl.DataFrame) -> Gains:
+def _gains(before: str, after: str, table: pl.DataFrame, measure: str) -> Gains:
     values = table["difference"].to_list()
     n, wins, losses = len(values), sum(value > 0 for value in values), sum(value < 0 for value in values)
     lead = (
         f"{number(wins)} of {number(n)} queries gained ({share(wins, n)}), {number(losses)} lost ({share(losses, n)}), "
-        f"{number(n - wins - losses)} stayed as they were; {signed(sum(values) / max(n, 1))} {MEASURE} on average."
+        f"{number(n - wins - losses)} stayed as they were; {signed(sum(values) / max(n, 1))} {measure} on average."
     )
     areas = [
         Line(outline(_steps(values, range(wins))), "chosen", filled=True),

@@ -9,7 +9,7 @@ from hardneg.drawing.svg import number, share, signed
 from hardneg.evaluation.significance import Comparison
 from hardneg.progress import duration
 from hardneg.reports.contents import Contents, Ladder
-from hardneg.reports.figures_of_quality import MEASURE, compared, plain
+from hardneg.reports.figures_of_quality import compared, plain
 from hardneg.runs.layout import StageKey
 
 _REFERENCES = ("zero_shot", "in_batch", "bm25")
@@ -53,7 +53,7 @@ def headline(contents: Contents) -> Headline:
 def _without_comparison(contents: Contents) -> str:
     if contents.rows:
         row = contents.rows[-1]
-        return f"{plain(row.name)} reaches {row.as_dict()[MEASURE]['value']:.3f} {MEASURE} on the test queries."
+        return f"{plain(row.name)} reaches {row.as_dict()[row.measure]['value']:.3f} {row.measure} on the test queries."
     if contents.mined:
         chosen = sum(mined.funnel["selected"] for mined in contents.mined)
         queries = max(mined.funnel["queries"] for mined in contents.mined)
@@ -103,7 +103,7 @@ def _climbed(ladder: Ladder) -> Iterator[Card]:
 
 def _gain(contents: Contents, reference: str, one: Comparison) -> str:
     last = contents.rows[-1]
-    after = last.as_dict()[MEASURE]["value"]
+    after, measure = last.as_dict()[last.measure]["value"], last.measure
     what = "BM25" if reference == "bm25" else f"{plain(reference)}"
     before = after - one.difference
     if one.low > 0:
@@ -111,11 +111,11 @@ def _gain(contents: Contents, reference: str, one: Comparison) -> str:
     elif one.high < 0:
         verb = "lowered"
     else:
-        both = f"{after:.3f} and {before:.3f} {MEASURE}"
+        both = f"{after:.3f} and {before:.3f} {measure}"
         return f"{plain(last.name)} and {what} cannot be told apart on these queries: {both}."
     if reference == "zero_shot":
-        return f"Training {verb} {MEASURE} from {before:.3f} to {after:.3f}."
-    return f"{plain(last.name)} reaches {after:.3f} {MEASURE}, {what} {before:.3f}."
+        return f"Training {verb} {measure} from {before:.3f} to {after:.3f}."
+    return f"{plain(last.name)} reaches {after:.3f} {measure}, {what} {before:.3f}."
 
 
 def _beside(name: str, one: Comparison) -> str:

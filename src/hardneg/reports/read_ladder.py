@@ -53,10 +53,11 @@ def _rows(folder: Path, found: Mapping[str, Any]) -> "list[Row]":
         return []
     table = read_table(file).filter(pl.col("split") == split)
     parts = table.partition_by("rung", maintain_order=True, as_dict=True)
-    return [
-        Row(str(name), [part.drop("rung", "seed", "split") for part in rows.partition_by("seed", maintain_order=True)])
+    seeds = {
+        str(name): rows.drop("rung", "split").partition_by("seed", maintain_order=True)
         for (name,), rows in parts.items()
-    ]
+    }
+    return [Row(name, [part.drop("seed") for part in tables], found["measure"]) for name, tables in seeds.items()]
 
 
 def read_ladder_placed(folder: Path) -> dict[str, pl.DataFrame]:

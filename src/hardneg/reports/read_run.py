@@ -63,16 +63,20 @@ def read_mining(place: Path, *, stage: str = "") -> "Mining":
 
 def read_rows(folder: Path, chain: list[str]) -> "list[Row]":
     """Read the evaluations, those of one row's seeds together, in the order in which a run shows them."""
+    from hardneg.evaluation.metrics import primary_of
     from hardneg.evaluation.row import Row
 
     found: dict[str, list[pl.DataFrame]] = {}
+    measures: dict[str, str] = {}
     for place in _evaluations(folder):
-        name = Seeded.parse(place.name).row if place != folder else _said(place)
+        summary = read_state(place / layout.METRICS, keys=("name", "metrics"))
+        name = Seeded.parse(place.name).row if place != folder else summary["name"]
         found.setdefault(name, []).append(read_table(place / layout.PER_QUERY))
+        measures[name] = primary_of(summary)
     order = [name for name in (*_FIRST, *chain) if name in found]
     if not chain:
         order += [name for name in found if name not in order]
-    return [Row(name, found[name]) for name in dict.fromkeys(order)]
+    return [Row(name, found[name], measures[name]) for name in dict.fromkeys(order)]
 
 
 def _evaluations(folder: Path) -> list[Path]:
@@ -90,11 +94,6 @@ def _evaluations(folder: Path) -> list[Path]:
 def _numbered(name: str) -> tuple[str, int]:
     of = Seeded.parse(name)
     return (of.row, -1 if of.seed is None else of.seed)
-
-
-def _said(place: Path) -> str:
-    name: str = read_state(place / layout.METRICS, keys=("name", "metrics"))["name"]
-    return name
 
 
 def read_placed(folder: Path, rows: "list[Row]") -> dict[str, pl.DataFrame]:
