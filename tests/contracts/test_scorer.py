@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from hardneg.scoring import SCORERS, Scorer, stored_scores
-from hardneg.scoring.protocol import Storable
+from hardneg.scoring.protocol import Fingerprinted
 from hardneg.scoring.score_table import score_table
 from tiny_cross_encoder import build_tiny_cross_encoder
 from tiny_model import build_tiny_model
@@ -37,7 +37,7 @@ def test_every_scorer_of_the_room_is_tried():
 
 def test_it_is_a_frozen_dataclass_whose_repr_makes_it_again(scorer):
     assert isinstance(scorer, Scorer)
-    assert isinstance(scorer, Storable)
+    assert isinstance(scorer, Fingerprinted)
     assert scorer.name == "teacher"
     assert scorer == eval(repr(scorer), {cls.__name__: cls for cls in SCORERS.values()})
     for field in dataclasses.fields(scorer):

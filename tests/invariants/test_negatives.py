@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hardneg.data.dataset import Dataset
 from hardneg.filters import NearDuplicate, PositiveMargin, RankWindow, ScoreRange, apply_filters
-from hardneg.negatives import Random, Selection, SimANS, Top, Weighted, select
+from hardneg.negatives import Selection, SimANS, Top, Uniform, Weighted, select
 
 SOURCES = ("bm25", "dense", "random")
 N_QUERIES, N_DOCUMENTS = 6, 14
@@ -86,7 +86,7 @@ some_filters = st.lists(
 selections = st.builds(
     Selection,
     per_query=st.integers(3, 9),
-    strategy=st.sampled_from([Top(), Random(), Weighted(temperature=2.0), SimANS(a=0.1, b=-1.0)]),
+    strategy=st.sampled_from([Top(), Uniform(), Weighted(temperature=2.0), SimANS(a=0.1, b=-1.0)]),
     quotas=st.sampled_from([None, {"bm25": 1, "dense": 2}, {"random": 1, "dense": 1, "bm25": 1}]),
     shortage=st.sampled_from(["keep_short", "fill_random", "drop_query"]),
     score=st.sampled_from([None, "dense"]),

@@ -18,7 +18,7 @@ from hardneg.notebook import Framed
 from hardneg.planting.evidence import features_of
 from hardneg.planting.planting import Planted, plant
 from hardneg.progress import task
-from hardneg.sources import Dense
+from hardneg.sources.protocol import Encodes
 
 Fit = Callable[[Plan, Dataset], Plan]
 Permit = Callable[[Sequence[Plan], Sequence[Planted]], None]
@@ -195,5 +195,5 @@ def labelled(found: Outcome, dataset: Dataset, *, group: str | None, seed: int) 
 
 def hardness_score(plan: Plan, score: str | None) -> str:
     """Name the source whose score says how hard a negative is."""
-    dense = [source.name for source in plan.sources if isinstance(source, Dense)]
-    return score or plan.select.score or next(iter([*dense, *(source.name for source in plan.sources)]))
+    first = next((each for each in plan.sources if isinstance(each, Encodes)), plan.sources[0])
+    return score or plan.select.score or first.name

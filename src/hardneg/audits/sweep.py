@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hardneg.audits.planted import hardness_score
+from hardneg.components import settable_fields
 from hardneg.filters import Filter, PositiveMargin, RankWindow, ScoreRange
+from hardneg.filters.protocol import Scoring
 from hardneg.filters.teacher_threshold import TeacherThreshold
 from hardneg.negatives.plan import Plan
 from hardneg.scoring.protocol import Scorer
-from hardneg.sources import Dense
+from hardneg.sources.protocol import Encodes
 
 _FIRST_RANKS = (11, 31)
 _RATIOS = (0.80, 0.85, 0.90, 0.95, 0.98, 0.99)
@@ -39,7 +41,7 @@ def sweep(
         arXiv:2407.15831.
     """
     name = hardness_score(plan, score)
-    is_cosine = any(isinstance(source, Dense) and source.name == name for source in plan.sources)
+    is_cosine = any(isinstance(source, Encodes) and source.name == name for source in plan.sources)
     tried: dict[str, tuple[Filter, ...]] = {"none": ()}
     for source in plan.sources if score is None else [each for each in plan.sources if each.name == name]:
         for low in _FIRST_RANKS:
@@ -69,14 +71,18 @@ def teacher_thresholds(scorer: Scorer) -> tuple[TeacherThreshold, ...]:
 
 
 def _kind(filter_: Filter) -> str:
-    """Name a filter, and for a teacher's which of its bounds is set."""
-    if isinstance(filter_, TeacherThreshold):
-        return f"{filter_.name}.{'ratio' if filter_.ratio is not None else 'above'}"
-    return filter_.name
+    """Name a filter, and for one that asks a teacher what is set beside it."""
+    return ".".join([filter_.name, *_set_beside_teacher(filter_)])
 
 
 def _setting(filter_: Filter) -> str:
     """Say how a filter is set: what its repr has in brackets."""
-    if isinstance(filter_, TeacherThreshold):
-        return f"ratio={filter_.ratio:g}" if filter_.ratio is not None else f"above={filter_.above}"
-    return repr(filter_).partition("(")[2].removesuffix(")")
+    bounds = ", ".join(f"{name}={value}" for name, value in _set_beside_teacher(filter_).items())
+    return bounds or repr(filter_).partition("(")[2].removesuffix(")")
+
+
+def _set_beside_teacher(filter_: Filter) -> dict[str, object]:
+    if not isinstance(filter_, Scoring):
+        return {}
+    settable = {name: (getattr(filter_, name), each.default) for name, each in settable_fields(type(filter_)).items()}
+    return {name: value for name, (value, default) in settable.items() if name != "scorer" and value != default}

@@ -22,7 +22,8 @@ from hardneg.models.given import Loaded, named_model
 from hardneg.notebook import Framed
 from hardneg.progress import task
 from hardneg.runs import layout
-from hardneg.sources import Dense, RunFile, Source
+from hardneg.sources import Dense, Source
+from hardneg.sources.protocol import Checks, ReadsTexts
 
 if TYPE_CHECKING:  # importing it would load torch
     from hardneg.models.reading import Reading
@@ -147,7 +148,7 @@ def evaluate(
     names, deciding = choose_measures(measures, primary, depth=depth, of_items=of_items)
     retriever, name = _as_source(retriever, name)
     queries = dataset.queries_of(split)
-    if isinstance(retriever, RunFile):
+    if isinstance(retriever, Checks):
         retriever.check(dataset, queries, split=split)
     excluded = excluded_from(dataset, exclude, split=split)
     found = []
@@ -163,7 +164,7 @@ def evaluate(
     per_query = measure(qrels, run, names=names)
     shown = measure_shown(run, qrels, dataset.documents) if of_items else None
     data = {"texts": dataset.texts_fingerprint, "labels": dataset.labels_fingerprint}
-    reading = retriever.reading(dataset, queries) if isinstance(retriever, Dense) else None
+    reading = retriever.reading(dataset, queries) if isinstance(retriever, ReadsTexts) else None
     title = name or retriever.name
     figures = means(per_query)
     return Evaluation(title, split, depth, figures, per_query, run, qrels, shown, excluded, data, reading, deciding)

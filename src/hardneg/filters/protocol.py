@@ -1,6 +1,8 @@
-"""What a filter is."""
+"""What every filter can do, and what it may also offer."""
 
-from typing import Protocol, runtime_checkable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -8,6 +10,9 @@ from jaxtyping import Bool
 
 from hardneg.data.dataset import Dataset
 from hardneg.scoring.protocol import Scorer
+
+if TYPE_CHECKING:
+    from hardneg.filters.learned.filter import Learned
 
 
 @runtime_checkable
@@ -80,3 +85,61 @@ class Relabelling(Filter, Protocol):
 
     def found(self, candidates: pl.DataFrame, dataset: Dataset) -> Bool[np.ndarray, " rows"]:
         """Say which rows are answers; `candidates` as `keep` sees them."""
+
+
+class Practice(Protocol):
+    """What a filter is fitted on: a dataset, and candidates as they will reach it."""
+
+    @property
+    def dataset(self) -> Dataset:
+        """What is mined."""
+
+    @property
+    def split(self) -> str:
+        """The split whose queries are mined for."""
+
+    def candidates(self) -> pl.DataFrame:
+        """Give the candidates of all queries of the split, judged by the filters before this one (`dropped_by`)."""
+
+    def find_hidden(self, learned: "Learned", path: Path) -> dict[str, Any]:
+        """Hide positives, fit classifiers that tell them from other candidates, and write them to a file."""
+
+
+@runtime_checkable
+class Fittable(Filter, Protocol):
+    """A filter that learns from the dataset before it judges; mining fits it once for a plan and a dataset.
+
+    It is a dataclass with the field `fitted`, which mining sets.
+    """
+
+    @property
+    def fitted(self) -> str | None:
+        """The file with what was learnt; None before it was fitted."""
+
+    def fit(self, practice: Practice, path: Path) -> dict[str, Any]:
+        """Learn, write to `path`, and tell what was found, for a JSON file beside it."""
+
+
+Unfitted = TypeVar("Unfitted", bound=Fittable)
+
+
+def with_fitted(filter_: Unfitted, path: str | None) -> Unfitted:
+    """Give a filter that reads what it learnt from a file; None gives one that has learnt nothing."""
+    return replace(cast(Any, filter_), fitted=path)
+
+
+@runtime_checkable
+class HidesPositives(Fittable, Protocol):
+    """A filter that is fitted on labelled positives that were hidden and mined for like everything else."""
+
+    @property
+    def hide(self) -> float:
+        """Share of a query's positives that is hidden."""
+
+    @property
+    def max_queries(self) -> int:
+        """Queries planted in at most."""
+
+    @property
+    def seed(self) -> int:
+        """Decides what is hidden."""

@@ -12,7 +12,7 @@ from hardneg.errors import RecipeError
 from hardneg.filters.columns import lowest_positive
 from hardneg.filters.positive_margin import threshold
 from hardneg.filters.teacher_score import COLUMN, with_teacher_score
-from hardneg.scoring.protocol import Scorer, Storable
+from hardneg.scoring.protocol import Fingerprinted, Scorer
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class TeacherThreshold:
 
     def fingerprint(self) -> str:
         """Hash of the teacher; empty if it has none."""
-        return self.scorer.fingerprint() if isinstance(self.scorer, Storable) else ""
+        return self.scorer.fingerprint() if isinstance(self.scorer, Fingerprinted) else ""
 
     def _scores(self, candidates: pl.DataFrame, dataset: Dataset) -> Float64[np.ndarray, " rows"]:
         table = candidates if COLUMN in candidates.columns else self.annotate(candidates, dataset)

@@ -11,7 +11,7 @@ from hardneg.ladders.probe import Speeds
 from hardneg.ladders.rungs import Rung
 from hardneg.ladders.splits import Splits
 from hardneg.recipe import Stage
-from hardneg.sources import BM25, Dense
+from hardneg.sources.protocol import Encodes, MatchesWords
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Costs:
         stage = recipe.stages[task.stage]
         if task.kind == "retrieve":
             source = stage.sources[task.source]
-            if isinstance(source, BM25):
+            if isinstance(source, MatchesWords):
                 return self.start_s + self.speeds.bm25_s + self.counts.train * self.speeds.bm25_query_s
-            return self.start_s + (self._encoding(self.counts.train) if isinstance(source, Dense) else 0.0)
+            return self.start_s + (self._encoding(self.counts.train) if isinstance(source, Encodes) else 0.0)
         if task.kind == "score":
             pairs = self.counts.pairs + self.counts.train * stage.select.per_query
             return self.start_s + sum(pairs * self.speeds.pair_s.get(repr(each), 0.0) for each in recipe.teachers)

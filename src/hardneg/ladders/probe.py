@@ -20,7 +20,7 @@ from hardneg.randomness import permutation
 from hardneg.recipe import Stage
 from hardneg.recipe.trust import measuring_with
 from hardneg.scoring.protocol import Priced, Scorer
-from hardneg.sources import BM25
+from hardneg.sources.protocol import MatchesWords
 from hardneg.training.plan import TrainingData, plan_steps
 from hardneg.training.settings import TrainSettings
 
@@ -55,7 +55,7 @@ def probe(rungs: list[Rung], dataset: Dataset, *, split: str, folder: Path) -> S
     encoder = measuring_with(recipe.model, recipe).encoder()
     documents = _sample(dataset.document_texts, np.arange(dataset.n_documents))
     encoder.encode_documents(documents[:8])  # the first batch pays for what is prepared once
-    bm25 = next((one for rung in rungs for one in rung.recipe.sources if isinstance(one, BM25)), None)
+    bm25 = next((one for rung in rungs for one in rung.recipe.sources if isinstance(one, MatchesWords)), None)
     try:
         return Speeds(
             document_s=_timed(lambda: encoder.encode_documents(documents)) / len(documents),
@@ -89,7 +89,7 @@ def _sample(texts: pl.Series, members: Int32[np.ndarray, " texts"]) -> list[str]
     return texts.gather(members[np.resize(order, _TEXTS)]).fill_null("").to_list()
 
 
-def _bm25(source: BM25 | None, dataset: Dataset, queries: Int32[np.ndarray, " queries"]) -> dict[str, float]:
+def _bm25(source: MatchesWords | None, dataset: Dataset, queries: Int32[np.ndarray, " queries"]) -> dict[str, float]:
     if source is None:
         return {"bm25_s": 0.0, "bm25_query_s": 0.0}
     block = queries[:_QUERIES]

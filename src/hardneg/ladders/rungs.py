@@ -17,7 +17,8 @@ from hardneg.recipe.files import find_recipe, read_toml
 from hardneg.recipe.presets import read_preset
 from hardneg.recipe.rooms import TRAIN
 from hardneg.recipe.trust import measuring_with, trusting_recipe
-from hardneg.sources import BM25, Source
+from hardneg.sources import Source
+from hardneg.sources.bm25 import bm25_of
 from hardneg.training.settings import TrainSettings
 
 Measures = Literal["bm25", "model", "trained"]
@@ -80,7 +81,7 @@ class Rung:
     def system(self) -> Source:
         """Give what a rung that trains nothing searches with."""
         if self.measures == "bm25":
-            return next((each for each in self.recipe.sources if isinstance(each, BM25)), BM25())
+            return bm25_of(self.recipe.sources)
         return measuring_with(self.recipe.model, self.recipe)
 
     def with_steps(self, steps: int) -> "Rung":

@@ -2,12 +2,12 @@
 
 from hardneg.negatives.export import export
 from hardneg.negatives.selection import NEGATIVES_SCHEMA, Selection, select
-from hardneg.negatives.strategies import STRATEGIES, Random, SimANS, Strategy, Top, Weighted
+from hardneg.negatives.strategies import STRATEGIES, SimANS, Strategy, Top, Uniform, Weighted
 
 __all__ = [
     "NEGATIVES_SCHEMA",
     "STRATEGIES",
-    "Random",
+    "Uniform",
     "Selection",
     "SimANS",
     "Strategy",

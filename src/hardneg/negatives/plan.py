@@ -1,4 +1,4 @@
-"""One block of queries from sources to negatives: what mining and its audit both do."""
+"""All that decides which negatives are mined, and one block of queries from sources to negatives."""
 
 import hashlib
 import json
@@ -10,14 +10,13 @@ import polars as pl
 from jaxtyping import Int32
 
 from hardneg.data.dataset import Dataset
-from hardneg.domains import EarlierTurns
 from hardneg.errors import RecipeError
 from hardneg.filters import Filter, apply_filters
 from hardneg.filters.groups import group_digest
 from hardneg.filters.protocol import Grouping
 from hardneg.negatives.selection import Selection, select
-from hardneg.sources import Related, RunFile, Source, gather, identity
-from hardneg.sources.protocol import ReadsMetadata
+from hardneg.sources import Source, gather, identity
+from hardneg.sources.protocol import Checks, ReadsLabels, ReadsMetadata
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,8 @@ class Plan:
             "split": self.split,
             "sources": [identity(source, dataset) for source in self.sources],
             "filters": [identity(filter_, dataset) for filter_ in self.filters],
-            "select": repr(self.select),
+            # Hashes of what was mined before know the strategy by its older name.
+            "select": repr(self.select).replace("strategy=Uniform()", "strategy=Random()"),
             "depth": self.depth,
             "seed": self.seed,
             **({"groups": groups} if groups else {}),
@@ -78,12 +78,12 @@ class Plan:
         for part in (*self.sources, *self.filters):
             if isinstance(part, ReadsMetadata):
                 part.metadata_digest(dataset)
-            if isinstance(part, RunFile):
+            if isinstance(part, Checks):
                 part.check(dataset, dataset.queries_of(self.split), split=self.split)
-            if isinstance(part, Related | EarlierTurns) and part.split != self.split:
+            if isinstance(part, ReadsLabels) and part.reads_split not in (None, self.split):
                 raise RecipeError(
-                    f"source {part.name!r} reads the labels of split {part.split!r}, but {self.split!r} is mined; "
-                    f"leave split out of a recipe, or set it to {self.split!r}"
+                    f"source {part.name!r} reads the labels of split {part.reads_split!r}, but {self.split!r} is "
+                    f"mined; leave split out of a recipe, or set it to {self.split!r}"
                 )
 
     def key(self, dataset: Dataset) -> str:
@@ -99,10 +99,10 @@ class Plan:
 
 def mine_block(dataset: Dataset, block: Int32[np.ndarray, " queries"], plan: Plan) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Mine one block of queries."""
-    return judge(gather(dataset, plan.sources, block, plan.depth), dataset, plan)
+    return filter_and_select(gather(dataset, plan.sources, block, plan.depth), dataset, plan)
 
 
-def judge(candidates: pl.DataFrame, dataset: Dataset, plan: Plan) -> tuple[pl.DataFrame, pl.DataFrame]:
+def filter_and_select(candidates: pl.DataFrame, dataset: Dataset, plan: Plan) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Filter candidates and choose the negatives among them."""
     candidates = apply_filters(candidates, dataset, plan.filters)
     return candidates, select(candidates, dataset, plan.select, seed=plan.seed)

@@ -37,7 +37,7 @@ class Top:
 
 
 @dataclass(frozen=True)
-class Random:
+class Uniform:
     """Choose evenly among all that is left."""
 
     compares_scores: ClassVar[bool] = False
@@ -55,7 +55,7 @@ class Weighted:
     draw is therefore even.
 
     Args:
-        temperature: Above 0, in units of the score: small is nearly `Top`, large nearly `Random`. The default
+        temperature: Above 0, in units of the score: small is nearly `Top`, large nearly `Uniform`. The default
             suits cosines.
 
     Raises:
@@ -115,7 +115,7 @@ class SimANS:
         return _drawn(-self.a * distance**2, rows, seed)
 
 
-Strategy = Top | Random | Weighted | SimANS
+Strategy = Top | Uniform | Weighted | SimANS
 
 
 def _drawn(log_weight: Float64[np.ndarray, " rows"], rows: pl.DataFrame, seed: int) -> Order:
@@ -133,4 +133,4 @@ def _numbers(rows: pl.DataFrame, name: str) -> Float64[np.ndarray, " rows"]:
     return rows[name].fill_null(np.nan).to_numpy()
 
 
-STRATEGIES = {"top": Top, "random": Random, "weighted": Weighted, "simans": SimANS}
+STRATEGIES = {"top": Top, "random": Uniform, "weighted": Weighted, "simans": SimANS}

@@ -16,8 +16,8 @@ import polars as pl
 from jaxtyping import Bool, Int32, Int64
 
 from hardneg.data.dataset import Dataset
-from hardneg.filters import Filter, Learned, apply_filters
-from hardneg.filters.protocol import Scoring
+from hardneg.filters import Filter, apply_filters
+from hardneg.filters.protocol import Fittable, HidesPositives, Scoring
 from hardneg.losses.distilling import needs_teacher
 from hardneg.negatives.plan import Plan
 from hardneg.pipeline.scores import pairs_to_score
@@ -127,10 +127,10 @@ class _Asked:
         self._pairs: dict[Priced, list[Int64[np.ndarray, " rows"]]] = {}
 
     def by_fitting(self, plan: Plan, dataset: Dataset) -> None:
-        """Note what the fits of a plan's learned filters ask."""
+        """Note what the fits of a plan's filters ask; one that hides nothing sees the candidates that mining sees."""
         for number, filter_ in enumerate(plan.filters):
             asking = replace(plan, filters=plan.filters[: number + 1])
-            if isinstance(filter_, Learned) and filter_.fitted is None and _up_to_judge(asking.filters):
+            if isinstance(filter_, HidesPositives) and filter_.fitted is None and _up_to_judge(asking.filters):
                 for planted in plantings_of(filter_, plan, dataset)[0]:
                     self.by_filters([asking], planted.dataset, planted.queries)
 
@@ -160,7 +160,7 @@ class _Asked:
             judge = _judge(filter_)
             if judge is not None:
                 yield _StandIn(judge, self._pairs.setdefault(judge, []))
-            elif not isinstance(filter_, Learned) or filter_.fitted is not None:
+            elif not isinstance(filter_, Fittable) or filter_.fitted is not None:
                 yield filter_
 
 

@@ -20,7 +20,8 @@ from hardneg.data.findings import Finding
 from hardneg.data.given import check_dataset
 from hardneg.errors import InputError, MissingExtraError, RunError
 from hardneg.files import check_folder, replacing
-from hardneg.filters import Filter, Learned
+from hardneg.filters import Filter
+from hardneg.filters.protocol import Fittable
 from hardneg.models.given import Loaded
 from hardneg.models.store import cache_folder
 from hardneg.negatives import Selection
@@ -288,7 +289,7 @@ def _mine_in_memory(dataset: Dataset, plan: Plan, block_size: int, used: pl.Data
 
 def _fitted(plan: Plan, dataset: Dataset) -> Plan:
     """Fit what must be fitted, or take it from the cache; a plan without such filters need not be hashed."""
-    if not any(isinstance(each, Learned) for each in plan.filters):
+    if not any(isinstance(each, Fittable) for each in plan.filters):
         return plan
     return fit_filters(plan, dataset, cache_folder() / "filters" / plan.key(dataset))
 

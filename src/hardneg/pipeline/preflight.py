@@ -8,7 +8,8 @@ from hardneg.pipeline.score_stage import check_teachers
 from hardneg.recipe import Recipe
 from hardneg.recipe.plan import plan_of
 from hardneg.recipe.stage import stages_in, trained_in
-from hardneg.sources import Dense, RunFile, Vectors, identity
+from hardneg.sources import identity
+from hardneg.sources.protocol import Encodes
 
 
 def check_parts(recipe: Recipe) -> None:
@@ -33,7 +34,7 @@ def check_parts(recipe: Recipe) -> None:
         before = trained_in(stage.name)
     # A source that mines with the model of an earlier stage has nothing to look at yet.
     sources = [source for stage in recipe.stages for source in stage.sources if not stages_in(source)]
-    for model in (recipe.model, *(source.model for source in sources if isinstance(source, Dense))):
+    for model in (recipe.model, *(source.model for source in sources if isinstance(source, Encodes))):
         resolve_model(model)
     filters = [each for stage in recipe.stages for each in stage.filters if stage.sources and not stages_in(each)]
     for part in (*sources, *filters):
@@ -51,9 +52,6 @@ def check_files(recipe: Recipe, dataset: Dataset) -> None:
     dataset.queries_of(recipe.evaluate.split)
     excluded_from(dataset, recipe.evaluate.exclude, split=recipe.evaluate.split)
     for stage in recipe.stages:
-        first = dataset.queries_of(stage.mine.split)[:1]
+        dataset.queries_of(stage.mine.split)
         if stage.sources:
             plan_of(stage, seed=recipe.seed).check(dataset)
-        for source in stage.sources:
-            if isinstance(source, RunFile | Vectors):
-                source.retrieve(dataset, first, 1)

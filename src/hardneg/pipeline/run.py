@@ -27,7 +27,8 @@ from hardneg.runs.folder import RunFolder, link_tree
 from hardneg.runs.joining import data_of
 from hardneg.runs.layout import Seeded, StageKey
 from hardneg.runs.parts import read_table
-from hardneg.sources import BM25, Source
+from hardneg.sources import Source
+from hardneg.sources.bm25 import bm25_of
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def _built(settings: FromPython | FromCode, folder: RunFolder) -> Dataset:
 def _baselines(recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Iterator[Row]:
     sources = [source for stage in recipe.stages for source in stage.sources]
     systems: dict[str, Source] = {
-        "bm25": next((source for source in sources if isinstance(source, BM25)), BM25()),
+        "bm25": bm25_of(sources),
         "zero_shot": measuring_with(recipe.model, recipe),
     }
     for name, system in systems.items():

@@ -12,7 +12,7 @@ from hardneg.pipeline.scores import pairs_to_score, read_record, score_pairs, sc
 from hardneg.recipe import Recipe, Stage
 from hardneg.runs.folder import RunFolder
 from hardneg.runs.parts import read_parts
-from hardneg.scoring.protocol import Scorer, Storable
+from hardneg.scoring.protocol import Fingerprinted, Scorer
 from hardneg.scoring.score_table import known_squashed
 from hardneg.training.sampling.batches import training_pairs
 
@@ -87,4 +87,4 @@ def _trained_on(recipe: Recipe, stage: Stage, dataset: Dataset, negatives: pl.Da
 
 
 def _fingerprint(teacher: Scorer) -> str:
-    return teacher.fingerprint() if isinstance(teacher, Storable) else repr(teacher)
+    return teacher.fingerprint() if isinstance(teacher, Fingerprinted) else repr(teacher)

@@ -15,7 +15,7 @@ from hardneg.files import replacing
 from hardneg.runs.joining import check_data
 from hardneg.runs.parts import read_parts, write_part
 from hardneg.runs.state import read_state
-from hardneg.scoring.protocol import Scorer, Storable
+from hardneg.scoring.protocol import Fingerprinted, Scorer
 from hardneg.scoring.score_table import score_table
 
 _FOLDER = "scores"
@@ -82,7 +82,10 @@ def score_pairs(dataset: Dataset, pairs: pl.DataFrame, scorer: Scorer, *, out: P
         RunError: The file holds scores of another scorer.
         RecipeError: The scorer gave something else than one finite number a pair.
     """
-    identity = {"scorer": repr(scorer), "fingerprint": scorer.fingerprint() if isinstance(scorer, Storable) else None}
+    identity = {
+        "scorer": repr(scorer),
+        "fingerprint": scorer.fingerprint() if isinstance(scorer, Fingerprinted) else None,
+    }
     _claim(out, identity)
     started = time.perf_counter()
     table = score_table(scorer, dataset, pairs)

@@ -17,11 +17,12 @@ from hardneg.filters.columns import is_positive
 from hardneg.filters.learned.features import Features
 from hardneg.filters.learned.filter import Learned
 from hardneg.filters.learned.model import cross_fitted, fit_classifier, fold_of
-from hardneg.filters.learned.neighbours import TextVectors
+from hardneg.filters.protocol import HidesPositives
 from hardneg.negatives.plan import Plan
 from hardneg.planting.planting import Planted, plant
 from hardneg.progress import task
 from hardneg.sources import BM25, gather
+from hardneg.sources.protocol import MatchesWords, TextVectors
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -132,7 +133,7 @@ def _check_folds(
 def features_of(plan: Plan) -> Features:
     """Say what to describe candidates of a plan by: its sources, their vectors, and words if none looks at words."""
     vectors = next((source for source in plan.sources if isinstance(source, TextVectors)), None)
-    words = () if any(isinstance(source, BM25) for source in plan.sources) else (BM25(name="words"),)
+    words = () if any(isinstance(source, MatchesWords) for source in plan.sources) else (BM25(name="words"),)
     return Features(plan.split, vectors, words)
 
 
@@ -144,7 +145,7 @@ def _examples(learned: Learned, plan: Plan, dataset: Dataset, features: Features
         return [_example(planted, learned, plan, features, advance) for planted in plantings], known
 
 
-def plantings_of(learned: Learned, plan: Plan, dataset: Dataset) -> tuple[list[Planted], bool]:
+def plantings_of(learned: HidesPositives, plan: Plan, dataset: Dataset) -> tuple[list[Planted], bool]:
     """Plant as often as it takes for enough queries to fit on.
 
     Queries that keep a positive when another is hidden teach most. Where they are few, queries that lose their
@@ -170,7 +171,7 @@ def plantings_of(learned: Learned, plan: Plan, dataset: Dataset) -> tuple[list[P
 
 
 def _planted(
-    learned: Learned, plan: Plan, dataset: Dataset, *, number: int, least_known: int, at_most: int
+    learned: HidesPositives, plan: Plan, dataset: Dataset, *, number: int, least_known: int, at_most: int
 ) -> Planted | None:
     """Plant once; None if nothing can be hidden. Where whole queries lose their answers, half keep theirs."""
     n_queries = len(np.unique(dataset.query_text_group[dataset.queries_of(plan.split)]))

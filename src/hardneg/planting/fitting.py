@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,11 +12,16 @@ from jaxtyping import Bool, Float64
 
 from hardneg.data.dataset import Dataset
 from hardneg.files import replacing
+from hardneg.filters import apply_filters
 from hardneg.filters.learned.filter import Learned
 from hardneg.filters.learned.model import AnswerModel, unlabelled
+from hardneg.filters.protocol import Fittable, with_fitted
 from hardneg.negatives import Selection, select
 from hardneg.negatives.plan import Plan
 from hardneg.planting.evidence import Example, Request, evidence_of
+from hardneg.sources import gather
+
+_BLOCK = 4_096
 
 
 @dataclass(frozen=True)
@@ -36,19 +42,42 @@ class Fit:
     budget: float
 
 
+@dataclass(frozen=True, eq=False)
+class Rehearsal:
+    """The practice of a filter: a plan that ends before it, on a dataset."""
+
+    plan: Plan
+    dataset: Dataset
+
+    @property
+    def split(self) -> str:
+        """The split whose queries are mined for."""
+        return self.plan.split
+
+    def candidates(self) -> pl.DataFrame:
+        """Gather and filter the candidates of all queries of the split."""
+        blocks = self.plan.blocks(self.dataset, _BLOCK)
+        tables = [gather(self.dataset, self.plan.sources, block, self.plan.depth) for block in blocks]
+        return pl.concat(apply_filters(table, self.dataset, self.plan.filters) for table in tables)
+
+    def find_hidden(self, learned: Learned, path: Path) -> dict[str, Any]:
+        """Fit classifiers of hidden positives."""
+        model, report = fit_learned(learned, self.plan, self.dataset)
+        model.save(path)
+        return asdict(report)
+
+
 def fit_filters(plan: Plan, dataset: Dataset, folder: Path) -> Plan:
-    """Fit every learned filter of a plan that is not fitted yet."""
+    """Fit every filter of a plan that can be fitted and is not yet."""
     filters = list(plan.filters)
     for number, filter_ in enumerate(filters):
-        if isinstance(filter_, Learned) and filter_.fitted is None:
-            path = folder / f"learned-{number}.joblib"
+        if isinstance(filter_, Fittable) and filter_.fitted is None:
+            path = folder / f"{filter_.name}-{number}.joblib"
             if not path.exists():
-                before = replace(plan, filters=tuple(filters[:number]))
-                model, report = fit_learned(filter_, before, dataset)
-                with replacing(path.with_suffix(".json")) as temporary:
-                    temporary.write_text(json.dumps(asdict(report), indent=2) + "\n")
-                model.save(path)
-            filters[number] = replace(filter_, fitted=str(path.resolve()))
+                practice = Rehearsal(replace(plan, filters=tuple(filters[:number])), dataset)
+                with replacing(path) as fitted, replacing(path.with_suffix(".json")) as told:
+                    told.write_text(json.dumps(filter_.fit(practice, fitted), indent=2) + "\n")
+            filters[number] = with_fitted(filter_, str(path.resolve()))
     return replace(plan, filters=tuple(filters))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from hardneg.filters import Filter, NearDuplicate, PositiveMargin
 from hardneg.sources import BM25, Dense, Source
+from hardneg.sources.protocol import Encodes, MatchesWords
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
@@ -16,9 +17,8 @@ def default_sources(model: str = DEFAULT_MODEL) -> tuple[Source, ...]:
 def default_filters(sources: Sequence[Source]) -> tuple[Filter, ...]:
     """Near duplicates of a positive, and whatever scores above 95 % of the weakest positive.
 
-    The margin compares the score of the first dense source, since a high BM25 score says that words are
+    The margin compares the score of the first source that encodes, since a high BM25 score says that words are
     shared, not that the question is answered; without one, that of BM25; without either, each source's own.
     """
-    dense = [source.name for source in sources if isinstance(source, Dense)]
-    bm25 = [source.name for source in sources if isinstance(source, BM25)]
-    return NearDuplicate(), PositiveMargin(ratio=0.95, score=next(iter([*dense, *bm25]), None))
+    names = [source.name for kind in (Encodes, MatchesWords) for source in sources if isinstance(source, kind)]
+    return NearDuplicate(), PositiveMargin(ratio=0.95, score=next(iter(names), None))

@@ -7,22 +7,21 @@ from typing import Any
 from hardneg.data.check_corpus import query_in_corpus
 from hardneg.data.dataset import Dataset
 from hardneg.data.findings import Finding, in_order
-from hardneg.domains import EarlierTurns
 from hardneg.negatives.plan import Plan
 from hardneg.runs import layout
 from hardneg.runs.state import read_state
 from hardneg.scoring.weak_teachers import weak_teachers
-from hardneg.sources import BM25, Judged, Source
+from hardneg.sources import Source
+from hardneg.sources.protocol import MatchesWords, ReadsLabels
 
 _MANY = 0.1  # the share of queries for which a source finds nothing that is worth a word
-_BY_LABEL = Judged | EarlierTurns  # these list what labels say; many queries have none
 
 
 def mining_findings(counts: Mapping[str, Any], dataset: Dataset, plan: Plan) -> tuple[Finding, ...]:
     """Say what should be known of the candidates."""
-    found = [_finds_nothing(source, counts) for source in plan.sources if not isinstance(source, _BY_LABEL)]
-    found.append(query_in_corpus(dataset, split=plan.split))
-    return in_order([*weak_teachers(plan.filters), *(each for each in found if each is not None)])
+    searching = [each for each in plan.sources if not (isinstance(each, ReadsLabels) and each.lists_labelled)]
+    findings = [query_in_corpus(dataset, split=plan.split), *(_finds_nothing(source, counts) for source in searching)]
+    return in_order([*weak_teachers(plan.filters), *(each for each in findings if each is not None)])
 
 
 def read_mining_findings(folder: Path) -> list[Finding]:
@@ -46,7 +45,7 @@ def _finds_nothing(source: Source, counts: Mapping[str, Any]) -> Finding | None:
 
 
 def _way_out(source: Source) -> str:
-    if isinstance(source, BM25):
+    if isinstance(source, MatchesWords):
         return (
             "queries and documents share no word: choose the analyzer of their language (--source "
             "'bm25(analyzer=...)'), look whether they are in one language, or add a dense source"

@@ -12,7 +12,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.findings import Finding
 from hardneg.files import replacing
 from hardneg.negatives.plan import Plan
-from hardneg.sources import Dense
+from hardneg.sources.protocol import ReadsTexts
 
 _FILE = "readings.json"
 
@@ -21,7 +21,7 @@ def write_readings(folder: Path, dataset: Dataset, plan: Plan) -> None:
     """Look at how each dense source of a plan reads a dataset, and keep it; without such a source write nothing."""
     kept = {}
     for source in plan.sources:
-        if isinstance(source, Dense):
+        if isinstance(source, ReadsTexts):
             reading = source.reading(dataset, dataset.queries_of(plan.split))
             finding = reading.finding(source.name)
             kept[source.name] = {

@@ -52,6 +52,7 @@ class BiEncoder:
     name: str = "teacher"
 
     self_storing: ClassVar[bool] = True
+    squashed: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_model_options(
@@ -63,7 +64,7 @@ class BiEncoder:
         self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
     ) -> Float32[np.ndarray, " rows"]:
         """Score pairs; the texts of the dataset are encoded on first use."""
-        return vector_scores(self.encoder(), dataset, query, document) if len(query) else np.empty(0, np.float32)
+        return vector_scores(self.encoder(), dataset, query, document)
 
     def fingerprint(self) -> str:
         """Hash of the model: weights, tokenizer, prompts, maximum length, precision."""

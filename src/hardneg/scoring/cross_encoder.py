@@ -53,6 +53,11 @@ class CrossEncoder:
                 f"cross_encoder: activation is {self.activation!r}; set it to {' or '.join(get_args(Activation))}"
             )
 
+    @property
+    def squashed(self) -> bool:
+        """Whether scores lie between 0 and 1."""
+        return self.activation == "sigmoid"
+
     def score(
         self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
     ) -> Float32[np.ndarray, " rows"]:

@@ -53,6 +53,16 @@ class CrossFittedTeacher:
     def __post_init__(self) -> None:
         self._model(0)  # checks the values
 
+    @property
+    def squashed(self) -> bool:
+        """Whether scores lie between 0 and 1."""
+        return self.activation == "sigmoid"
+
+    @property
+    def evaluation(self) -> Path:
+        """What its training measured on held-out queries."""
+        return Path(self.path) / "evaluation.json"
+
     def score(
         self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
     ) -> Float32[np.ndarray, " rows"]:

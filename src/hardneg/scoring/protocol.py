@@ -1,5 +1,6 @@
-"""What every scorer can do."""
+"""What every scorer can do, and what it may also offer."""
 
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -34,11 +35,14 @@ class Scorer(Protocol):
 
 
 @runtime_checkable
-class Storable(Scorer, Protocol):
-    """A scorer whose scores can be kept: all that decides them, but for the two texts, is in its fingerprint."""
+class Fingerprinted(Protocol):
+    """A component whose result depends on more than its parameters say: files, weights, prompts.
+
+    Scores of a scorer that has a fingerprint are kept on disk by it and the two texts, and never asked for again.
+    """
 
     def fingerprint(self) -> str:
-        """Hash of all that decides a score: weights, tokenizer, maximum length, precision, prompts."""
+        """Hash of all that decides the result beside the dataset: a file's content, a model's weights."""
 
 
 @runtime_checkable
@@ -58,3 +62,21 @@ class SelfStoring(Scorer, Protocol):
     @property
     def self_storing(self) -> bool:
         """Whether its scores need no store."""
+
+
+@runtime_checkable
+class Scaled(Scorer, Protocol):
+    """A scorer that knows the scale of its scores before it has given any."""
+
+    @property
+    def squashed(self) -> bool:
+        """Whether they lie between 0 and 1 by their nature, as after a sigmoid."""
+
+
+@runtime_checkable
+class Evaluated(Scorer, Protocol):
+    """A scorer that was measured on held-out queries; one that ranks worse than what it judges is a finding."""
+
+    @property
+    def evaluation(self) -> Path:
+        """The `evaluation.json` that says how well it re-ranked, which need not be there."""

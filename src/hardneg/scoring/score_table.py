@@ -5,8 +5,7 @@ import polars as pl
 from jaxtyping import Float32
 
 from hardneg.data.dataset import Dataset
-from hardneg.scoring.bi_encoder import BiEncoder
-from hardneg.scoring.protocol import Scorer
+from hardneg.scoring.protocol import Scaled, Scorer
 from hardneg.scoring.store import stored_scores
 
 
@@ -29,10 +28,4 @@ def is_squashed(scorer: Scorer, score: Float32[np.ndarray, " pairs"]) -> bool:
 
 def known_squashed(scorer: Scorer) -> bool | None:
     """Say what is known of the scale of a scorer before it has scored anything."""
-    said = getattr(scorer, "squashed", None)
-    if isinstance(said, bool):
-        return said
-    activation = getattr(scorer, "activation", None)
-    if activation is not None:
-        return bool(activation == "sigmoid")
-    return False if isinstance(scorer, BiEncoder) else None
+    return scorer.squashed if isinstance(scorer, Scaled) else None

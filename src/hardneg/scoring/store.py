@@ -17,7 +17,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
 from hardneg.models.store import cache_folder
 from hardneg.progress import Advance, showing, task
-from hardneg.scoring.protocol import Scorer, SelfStoring, Storable
+from hardneg.scoring.protocol import Fingerprinted, Scorer, SelfStoring
 from hardneg.scoring.score_file import ScoreFile, score_file
 
 CHUNK = 4_096
@@ -46,7 +46,7 @@ def stored_scores(
     """
     if len(query) == 0:
         return np.empty(0, dtype=np.float32)
-    if not isinstance(scorer, Storable) or (isinstance(scorer, SelfStoring) and scorer.self_storing):
+    if not isinstance(scorer, Fingerprinted) or (isinstance(scorer, SelfStoring) and scorer.self_storing):
         return _checked(scorer, dataset, query, document)
     keys = _keys(dataset, query, document)
     row = {key: number for number, key in enumerate(keys)}

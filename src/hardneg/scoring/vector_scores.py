@@ -34,5 +34,7 @@ def vector_scores(
     """Score pairs by the dot product of their vectors."""
     from hardneg.search.exact import pair_scores
 
+    if len(query) == 0:
+        return np.empty(0, np.float32)
     distinct, which = np.unique(query, return_inverse=True)
     return pair_scores(*vectors(encoder, dataset, distinct), which.astype(np.int32), document)

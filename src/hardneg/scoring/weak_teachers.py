@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hardneg.data.findings import Finding
-from hardneg.scoring.cross_fitted import CrossFittedTeacher
+from hardneg.scoring.protocol import Evaluated
 
 _MEASURE = "nDCG@10"
 # A loss that is no chance, or one that is large whatever chance says.
@@ -16,8 +16,9 @@ _MUCH = 0.05
 def weak_teachers(judges: Iterable[object]) -> list[Finding]:
     """Look up how well teachers re-ranked held-out queries, where `hardneg teacher train` measured it."""
     scorers = [getattr(each, "scorer", each) for each in judges]
-    places = dict.fromkeys(Path(each.path) for each in scorers if isinstance(each, CrossFittedTeacher))
-    return [found for place in places if (found := weak_teacher(place, _evaluation(place))) is not None]
+    files = dict.fromkeys(each.evaluation for each in scorers if isinstance(each, Evaluated))
+    findings = (weak_teacher(file.parent, _read(file)) for file in files)
+    return [each for each in findings if each is not None]
 
 
 def weak_teacher(place: Path, evaluation: dict[str, Any] | None) -> Finding | None:
@@ -44,9 +45,8 @@ def weak_teacher(place: Path, evaluation: dict[str, Any] | None) -> Finding | No
     )
 
 
-def _evaluation(place: Path) -> dict[str, Any] | None:
+def _read(file: Path) -> Any:  # noqa: ANN401
     try:
-        found: dict[str, Any] = json.loads((place / "evaluation.json").read_text(encoding="utf-8"))
+        return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found

@@ -1,5 +1,6 @@
 """Documents that share words with the query."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,11 @@ class BM25:
 
     def _index(self, dataset: Dataset) -> "BM25Index":
         return _index(dataset, self.analyzer, self.k1, self.b)
+
+
+def bm25_of(sources: Iterable[object]) -> BM25:
+    """Give the first BM25 among sources, or one with the defaults: what the row `bm25` of a table is measured with."""
+    return next((each for each in sources if isinstance(each, BM25)), BM25())
 
 
 @of_texts(keep=4)

@@ -1,8 +1,8 @@
 """Documents whose vectors are close to the query's."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import polars as pl
@@ -72,7 +72,7 @@ class Dense:
         self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
     ) -> Float32[np.ndarray, " rows"]:
         """Score pairs."""
-        return vector_scores(self.encoder(), dataset, query, document) if len(query) else np.empty(0, np.float32)
+        return vector_scores(self.encoder(), dataset, query, document)
 
     def vectors_of_documents(self, dataset: Dataset) -> Float32[np.ndarray, "documents dim"]:
         """Vectors of all documents, by position."""
@@ -91,6 +91,10 @@ class Dense:
     def fingerprint(self) -> str:
         """Hash of the model: weights, tokenizer, prompts, maximum length, precision."""
         return self.encoder().fingerprint
+
+    def with_model(self, model: str) -> Self:
+        """Search with other weights."""
+        return replace(self, model=model)
 
     def reading(self, dataset: Dataset, queries: Int32[np.ndarray, " queries"] | None = None) -> "Reading":
         """Look at how the model reads a dataset: prompts, precision, and which share of the texts it cuts.

@@ -1,6 +1,7 @@
 """Documents that somebody judged and found not relevant."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import polars as pl
@@ -24,6 +25,9 @@ class Judged:
     """
 
     name: str = "judged"
+
+    reads_split: ClassVar[None] = None
+    lists_labelled: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         checked_name(self.name, kind="judged")

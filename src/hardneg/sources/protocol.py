@@ -1,12 +1,18 @@
-"""What every source can do."""
+"""What every source can do, and what it may also offer."""
 
-from typing import Protocol, runtime_checkable
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 import numpy as np
 import polars as pl
-from jaxtyping import Int32
+from jaxtyping import Float32, Int32
 
 from hardneg.data.dataset import Dataset
+from hardneg.models.protocol import Encoder
+from hardneg.scoring.protocol import Fingerprinted
+
+if TYPE_CHECKING:  # importing it would load torch
+    from hardneg.models.reading import Reading
 
 
 @runtime_checkable
@@ -38,11 +44,64 @@ class Source(Protocol):
 
 
 @runtime_checkable
-class Fingerprinted(Protocol):
-    """A source or filter whose result depends on files that its parameters only name."""
+class Encodes(Source, Protocol):
+    """A source that finds documents by the vectors of a two-tower model: with other weights it finds others.
 
-    def fingerprint(self) -> str:
-        """Hash of the files' contents."""
+    The score of a pair is the dot product of what its encoder makes of the two texts.
+    """
+
+    @property
+    def model(self) -> str | Path:
+        """Name or folder of the model; where a recipe's component names none, it is given the recipe's."""
+
+    def with_model(self, model: str) -> Self:
+        """Give the same source with other weights, those of a checkpoint for instance."""
+
+    def encoder(self) -> Encoder:
+        """Give what turns texts into vectors, the same object each time."""
+
+
+@runtime_checkable
+class TextVectors(Protocol):
+    """A source that has a vector for each text."""
+
+    def vectors_of_documents(self, dataset: Dataset) -> Float32[np.ndarray, "documents dim"]:
+        """Vectors of all documents, by position."""
+
+    def vectors_of_queries(
+        self, dataset: Dataset, queries: Int32[np.ndarray, " queries"]
+    ) -> Float32[np.ndarray, "queries dim"]:
+        """Vectors of some queries, in the order given."""
+
+
+@runtime_checkable
+class ReadsTexts(Protocol):
+    """A source that can say how its model reads a dataset: prompts, precision, and which texts it cuts."""
+
+    def reading(self, dataset: Dataset, queries: Int32[np.ndarray, " queries"] | None = None) -> "Reading":
+        """Look at the texts, of the queries at those that are given."""
+
+
+@runtime_checkable
+class MatchesWords(Source, Protocol):
+    """A source that finds documents by the words that they share with the query."""
+
+    @property
+    def analyzer(self) -> str:
+        """How texts are cut into terms."""
+
+
+@runtime_checkable
+class ReadsLabels(Source, Protocol):
+    """A source that looks at labels, which is fair for those of the split that is mined alone."""
+
+    @property
+    def reads_split(self) -> str | None:
+        """The split whose labels it looks at; None for judged negatives, which are known whatever is mined."""
+
+    @property
+    def lists_labelled(self) -> bool:
+        """Whether it lists labelled documents themselves, so that many queries rightly have none."""
 
 
 @runtime_checkable
@@ -51,6 +110,14 @@ class ReadsMetadata(Protocol):
 
     def metadata_digest(self, dataset: Dataset) -> str:
         """Hash the metadata; a RecipeError or DatasetError says what is not there."""
+
+
+@runtime_checkable
+class Checks(Protocol):
+    """A source or filter that can tell before any work that it does not fit a dataset."""
+
+    def check(self, dataset: Dataset, queries: Int32[np.ndarray, " queries"], *, split: str) -> None:
+        """Raise an InputError that says what does not fit; `queries` are those of the split that will be asked."""
 
 
 def identity(component: object, dataset: Dataset | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 import polars as pl
@@ -13,7 +14,7 @@ from hardneg.data.labels import PairSet
 from hardneg.data.metadata import columns_digest, required_column
 from hardneg.errors import RecipeError
 from hardneg.sources.retrieval import RETRIEVAL_SCHEMA, checked_name
-from hardneg.sources.shared_values import Kinship, order_values
+from hardneg.sources.shared_values import SharedValues, order_values
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,17 @@ class Related:
     split: str = "train"
     name: str = "related"
 
+    lists_labelled: ClassVar[bool] = False
+
     def __post_init__(self) -> None:
         checked_name(self.name, kind="related")
         if self.different == self.column:
             raise RecipeError(f"related: no document can share {self.column!r} and differ in it; name another column")
+
+    @property
+    def reads_split(self) -> str:
+        """The split whose labels are looked at."""
+        return self.split
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -101,20 +109,20 @@ class Related:
             RecipeError: The documents have no such column.
             DatasetError: A column holds something that cannot be compared, or documents lack a value.
         """
-        kinship = _kinship(dataset, self)
+        values = _shared_values(dataset, self)
         query, positive = _positives(dataset, self.split).among(np.sort(block))
         parts = [
-            kinship.nearest(query[of], positive[of], dataset.positives, depth) for of in kinship.parts(query, positive)
+            values.nearest(query[of], positive[of], dataset.positives, depth) for of in values.parts(query, positive)
         ]
         return pl.concat([pl.DataFrame(schema=RETRIEVAL_SCHEMA), *parts])
 
 
 @of_texts(keep=8)
-def _kinship(dataset: Dataset, related: Related) -> Kinship:
+def _shared_values(dataset: Dataset, related: Related) -> SharedValues:
     related.metadata_digest(dataset)
     documents = dataset.documents
     order = None if related.order is None else order_values(documents[related.order], within=documents[related.column])
-    return Kinship.of(
+    return SharedValues.of(
         documents[related.column],
         order=order,
         different=None if related.different is None else documents[related.different],

@@ -17,7 +17,7 @@ _ROWS = 2_000_000  # pairs of documents looked at at a time; some 200 MB
 
 
 @dataclass(frozen=True, eq=False)
-class Kinship:
+class SharedValues:
     """Documents by the values that they share."""
 
     values: sparse.csr_matrix
@@ -28,7 +28,7 @@ class Kinship:
     @classmethod
     def of(
         cls, column: pl.Series, *, order: Float64[np.ndarray, " documents"] | None, different: pl.Series | None
-    ) -> "Kinship":
+    ) -> "SharedValues":
         """Collect the values of the documents."""
         other = None if different is None else incidence(different)
         return cls(incidence(column), order, other, scores=column.dtype.is_nested())

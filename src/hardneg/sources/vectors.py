@@ -64,6 +64,10 @@ class Vectors:
         found, score = exact_topk(queries[block], documents, depth)
         return retrieval_table(block, found, score)
 
+    def check(self, dataset: Dataset, queries: Int32[np.ndarray, " queries"], *, split: str) -> None:  # noqa: ARG002
+        """Make sure that the files fit the dataset and each other."""
+        self.retrieve(dataset, queries[:1], 1)
+
     def score(
         self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
     ) -> Float32[np.ndarray, " rows"]:

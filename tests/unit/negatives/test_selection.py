@@ -2,7 +2,7 @@ import polars as pl
 import pytest
 
 from hardneg.errors import RecipeError
-from hardneg.negatives import NEGATIVES_SCHEMA, Random, Selection, SimANS, Weighted, select
+from hardneg.negatives import NEGATIVES_SCHEMA, Selection, SimANS, Uniform, Weighted, select
 
 
 def chosen(candidates, dataset, query=0, *, seed=0, **values):
@@ -91,7 +91,7 @@ def test_a_query_without_any_eligible_candidate_gets_none_or_only_random_ones(ca
     assert set(filled["source"]) == {"fill"}
 
 
-@pytest.mark.parametrize("strategy", [Random(), Weighted(), SimANS()])
+@pytest.mark.parametrize("strategy", [Uniform(), Weighted(), SimANS()])
 def test_the_seed_decides_and_row_order_does_not(candidates, ten, strategy):
     selection = Selection(per_query=2, strategy=strategy)
     tables = [select(candidates, ten, selection, seed=seed) for seed in range(12)]

@@ -3,7 +3,7 @@ import polars as pl
 import pytest
 
 from hardneg.errors import RecipeError
-from hardneg.negatives import STRATEGIES, Random, SimANS, Top, Weighted
+from hardneg.negatives import STRATEGIES, SimANS, Top, Uniform, Weighted
 
 
 def rows(score, *, positive=1.0, query=None):
@@ -76,7 +76,7 @@ def test_simans_without_a_scored_positive_is_an_even_draw():
     assert order.last.all()
 
 
-@pytest.mark.parametrize("strategy", [Random(), Weighted(), SimANS()])
+@pytest.mark.parametrize("strategy", [Uniform(), Weighted(), SimANS()])
 def test_a_draw_depends_on_seed_query_and_document_alone(strategy):
     table = rows([0.1, 0.4, 0.3, 0.2])
     key = strategy.order(table, by_score=False, seed=5).key

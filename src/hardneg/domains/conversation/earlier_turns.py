@@ -1,6 +1,7 @@
 """Documents that answered the conversation before."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import polars as pl
@@ -33,8 +34,15 @@ class EarlierTurns:
     split: str = "train"
     name: str = "earlier_turns"
 
+    lists_labelled: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         checked_name(self.name, kind="earlier_turns")
+
+    @property
+    def reads_split(self) -> str:
+        """The split whose labels are looked at."""
+        return self.split
 
     def metadata_digest(self, dataset: Dataset) -> str:
         """Hash where each query stands in its conversation; an error names a missing column or the queries without."""

@@ -11,10 +11,11 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.labels import PairSet
 from hardneg.filters.columns import scores, suffixes
 from hardneg.filters.learned.co_labels import CoLabels
-from hardneg.filters.learned.neighbours import TextVectors, neighbour_features
+from hardneg.filters.learned.neighbours import neighbour_features
 from hardneg.filters.learned.overlap import WordSets
 from hardneg.filters.rows import each_query, largest_and_mean, rows_by_query
 from hardneg.scoring.protocol import Scorer
+from hardneg.sources.protocol import TextVectors
 
 
 @dataclass(frozen=True)

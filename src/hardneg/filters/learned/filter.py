@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -11,8 +11,9 @@ from jaxtyping import Bool
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
 from hardneg.filters.learned.model import AnswerModel
+from hardneg.filters.protocol import Practice
 from hardneg.filters.teacher_score import with_teacher_score
-from hardneg.scoring.protocol import Scorer, Storable
+from hardneg.scoring.protocol import Fingerprinted, Scorer
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,10 @@ class Learned:
         if self.max_queries < 1:
             raise RecipeError(f"learned: max_queries is {self.max_queries}; set it to 1 or more, say 4000")
 
+    def fit(self, practice: Practice, path: Path) -> dict[str, Any]:
+        """Fit the classifiers on hidden positives, and tell what they are worth."""
+        return practice.find_hidden(self, path)
+
     def annotate(self, candidates: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
         """Add `p_planted`, by which rows are judged, and `p_positive`, the estimate of P(unlabelled answer)."""
         return self._model().annotate(self.with_teacher(candidates, dataset), dataset)
@@ -93,7 +98,7 @@ class Learned:
 
     def fingerprint(self) -> str:
         """Hash of the teacher; empty without one, and if it has none."""
-        return self.scorer.fingerprint() if isinstance(self.scorer, Storable) else ""
+        return self.scorer.fingerprint() if isinstance(self.scorer, Fingerprinted) else ""
 
     def _known(self, candidates: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
         return candidates if "p_planted" in candidates.columns else self.annotate(candidates, dataset)

@@ -1,30 +1,17 @@
 """What queries like this one, and their answers, say about a candidate."""
 
 from functools import lru_cache
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float32, Float64, Int32
+from jaxtyping import Float64, Int32
 from scipy import sparse
 
 from hardneg.data.dataset import Dataset
 from hardneg.filters.rows import each_query, rows_by_query
+from hardneg.sources.protocol import TextVectors
 
 _NEIGHBOURS = 10
-
-
-@runtime_checkable
-class TextVectors(Protocol):
-    """A source that has a vector for each text."""
-
-    def vectors_of_documents(self, dataset: Dataset) -> Float32[np.ndarray, "documents dim"]:
-        """Vectors of all documents, by position."""
-
-    def vectors_of_queries(
-        self, dataset: Dataset, queries: Int32[np.ndarray, " queries"]
-    ) -> Float32[np.ndarray, "queries dim"]:
-        """Vectors of some queries, in the order given."""
 
 
 def neighbour_features(

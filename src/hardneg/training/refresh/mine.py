@@ -3,7 +3,9 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 import polars as pl
@@ -12,14 +14,16 @@ from jaxtyping import Float32, Int32
 from hardneg.data.dataset import Dataset
 from hardneg.data.query_form import query_texts_in
 from hardneg.errors import RunError
-from hardneg.filters import Learned
+from hardneg.filters.protocol import Fittable, with_fitted
 from hardneg.models.resolve import resolve_model
 from hardneg.models.sentence_transformer import forget_encoders
 from hardneg.models.store import encode, new_vectors_in
-from hardneg.negatives.plan import Plan, judge, mine_block
+from hardneg.negatives.plan import Plan, filter_and_select, mine_block
 from hardneg.progress import task
+from hardneg.scoring.vector_scores import vector_scores
 from hardneg.search.exact import pair_scores
-from hardneg.sources import Dense, Source, gather
+from hardneg.sources import Source, gather
+from hardneg.sources.protocol import Encodes
 from hardneg.training.refresh.store import Report, Rounds
 
 _BLOCK = 4_096
@@ -58,7 +62,7 @@ def check_refresh(plan: Plan | None, negatives: pl.DataFrame | None, *, model: s
         )
     if plan.split != split:
         raise RunError(f"the plan mines for the split {plan.split!r}, but training is on {split!r}; name one for both")
-    if any(isinstance(each, Learned) and each.fitted is None for each in plan.filters):
+    if any(isinstance(each, Fittable) and each.fitted is None for each in plan.filters):
         raise RunError("the plan has a learned filter that is not fitted; hand over the plan that `mine` returns")
     check_follows(plan.sources, model)
     return plan
@@ -75,7 +79,7 @@ def check_follows(sources: tuple[Source, ...], model: str | Path) -> None:
 
 def describe_plan(plan: Plan, dataset: Dataset) -> str:
     """Hash a plan; where its fitted filters are kept does not count, since they follow from the rest."""
-    filters = (replace(each, fitted=None) if isinstance(each, Learned) else each for each in plan.filters)
+    filters = (with_fitted(each, None) if isinstance(each, Fittable) else each for each in plan.filters)
     return replace(plan, filters=tuple(filters)).key(dataset)
 
 
@@ -95,10 +99,9 @@ def mine_round(job: Job, *, number: int, before: int) -> Report:
             parts.append(negatives)
             if job.keeps_candidates:
                 job.rounds.write_candidates(number, at, candidates)
-        source = _followers(job, plan)[0]
-        return _finish(
-            job, number, before, pl.concat(parts), lambda q, d: source.score(job.dataset, q, d), started=started
-        )
+        encoder = _followers(job, plan)[0].encoder()
+        scores = partial(vector_scores, encoder, job.dataset)
+        return _finish(job, number, before, pl.concat(parts), scores, started=started)
 
 
 def rescore_round(job: Job, *, number: int, before: int, mined: int) -> Report:
@@ -114,7 +117,7 @@ def rescore_round(job: Job, *, number: int, before: int, mined: int) -> Report:
             table = pl.read_parquet(file, glob=False)
             for name, score in scores.items():
                 table = rescored(table, name, score(table["query"].to_numpy(), table["document"].to_numpy()))
-            parts.append(judge(table.drop(_VERDICTS, strict=False), job.dataset, plan)[1])
+            parts.append(filter_and_select(table.drop(_VERDICTS, strict=False), job.dataset, plan)[1])
         return _finish(job, number, before, pl.concat(parts), next(iter(scores.values())), started=started)
 
 
@@ -162,7 +165,7 @@ def _finish(job: Job, number: int, before: int, negatives: pl.DataFrame, scores:
     return report
 
 
-def _scores(source: Dense, dataset: Dataset, pairs: pl.DataFrame) -> Scores:
+def _scores(source: Encodes, dataset: Dataset, pairs: pl.DataFrame) -> Scores:
     """Encode the texts of some pairs, and nothing else."""
     encoder = source.encoder()
     queries, documents = (pairs[name].unique().sort().to_numpy() for name in ("query", "document"))
@@ -180,17 +183,14 @@ def _scores(source: Dense, dataset: Dataset, pairs: pl.DataFrame) -> Scores:
 
 def _with_weights(job: Job, number: int) -> Plan:
     weights = str(job.rounds.model(number))
-    sources = [
-        replace(each, model=weights) if isinstance(each, Dense) and _follows(each, job.model) else each
-        for each in job.plan.sources
-    ]
+    sources = (each.with_model(weights) if _follows(each, job.model) else each for each in job.plan.sources)
     return replace(job.plan, sources=tuple(sources))
 
 
-def _followers(job: Job, plan: Plan) -> list[Dense]:
+def _followers(job: Job, plan: Plan) -> list[Encodes]:
     pairs = zip(job.plan.sources, plan.sources, strict=True)
-    return [after for before, after in pairs if isinstance(after, Dense) and _follows(before, job.model)]
+    return [after for before, after in pairs if isinstance(after, Encodes) and _follows(before, job.model)]
 
 
-def _follows(source: Source, model: str | Path) -> bool:
-    return isinstance(source, Dense) and resolve_model(source.model) == resolve_model(model)
+def _follows(source: Source, model: str | Path) -> TypeGuard[Encodes]:
+    return isinstance(source, Encodes) and resolve_model(source.model) == resolve_model(model)

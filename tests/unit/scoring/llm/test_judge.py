@@ -18,7 +18,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.errors import MissingExtraError, RecipeError, RunError
 from hardneg.progress import showing
 from hardneg.scoring import Scorer, stored_scores
-from hardneg.scoring.protocol import SelfStoring, Storable
+from hardneg.scoring.protocol import Fingerprinted, SelfStoring
 from local_llm_server import KEY, problem, says, verdict
 
 TESTS = Path(__file__).parents[3]
@@ -45,7 +45,7 @@ def test_scores_are_the_verdicts_in_the_order_of_the_rows(judge, llm, dataset, p
 
 def test_it_is_a_scorer_that_keeps_its_own_scores(judge, llm, dataset, pairs, expected, cache):
     assert isinstance(judge(), Scorer)
-    assert isinstance(judge(), Storable)
+    assert isinstance(judge(), Fingerprinted)
     assert isinstance(judge(), SelfStoring)
     np.testing.assert_array_equal(stored_scores(judge(), dataset, *pairs), expected(pairs[1]))
     assert len(llm.asked) == 60

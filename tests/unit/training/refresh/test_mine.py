@@ -13,7 +13,7 @@ from hardneg.filters import Learned, PositiveMargin
 from hardneg.models.sentence_transformer import forget_encoders
 from hardneg.models.store import cache_folder
 from hardneg.negatives import Selection
-from hardneg.negatives.plan import Plan, judge, mine_block
+from hardneg.negatives.plan import Plan, filter_and_select, mine_block
 from hardneg.sources import BM25, Dense, Random, gather
 from hardneg.training.refresh.mine import (
     Job,
@@ -104,7 +104,7 @@ def test_rescoring_chooses_among_the_same_candidates_as_if_the_source_had_scored
     candidates = gather(toy, job.plan.sources, job.query, job.plan.depth)
     now = Dense(model=models[1], precision="fp32")
     score = now.score(toy, candidates["query"].to_numpy(), candidates["document"].to_numpy())
-    expected = judge(by_hand(candidates, score), toy, job.plan)[1]
+    expected = filter_and_select(by_hand(candidates, score), toy, job.plan)[1]
     found = job.rounds.read(5)
     assert_frame_equal(found, expected, rel_tol=1e-5)
     assert 0 < report.overlap < 1
