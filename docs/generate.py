@@ -36,6 +36,9 @@ COMMANDS = (
     ("data", "conversations"),
     ("data", "interactions"),
 )
+# Where protocols of the seams stand, and those that every component of a seam has.
+OPTIONAL = ("sources/protocol.py", "filters/protocol.py", "scoring/protocol.py", "losses/distilling.py")
+SEAMS = ("Source", "Filter", "Scorer")
 HEAD = """# Command line
 
 Generated from the commands' own help.
@@ -123,11 +126,48 @@ def rooms_table() -> str:
     return "\n".join(lines)
 
 
+def offers_table() -> str:
+    """List the optional protocols of the seams: their members, what they mean, and the modules that ask for them."""
+    source = DOCS.parent / "src" / "hardneg"
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(source.rglob("*.py"))}
+    lines = ["| protocol | members | a component that has them | asked for by |", "|---|---|---|---|"]
+    for room in OPTIONAL:
+        place = source / room
+        for each in trees[place].body:
+            if not isinstance(each, ast.ClassDef) or not each.decorator_list or each.name in SEAMS:
+                continue
+            members = ", ".join(f"`{one.name}`" for one in each.body if isinstance(one, ast.FunctionDef))
+            about = (ast.get_docstring(each) or "").partition("\n")[0]
+            asking = [path for path, tree in trees.items() if _asks(tree, each.name)]
+            names = ", ".join(f"`{'.'.join(path.relative_to(source).with_suffix('').parts)}`" for path in asking)
+            lines.append(
+                f"| `{'.'.join(Path(room).with_suffix('').parts)}.{each.name}` | {members} | {about} | {names} |"
+            )
+    return "\n".join(lines)
+
+
+def _module(path: Path) -> str:
+    return ".".join(path.with_suffix("").parts)
+
+
+def _asks(tree: ast.Module, name: str) -> bool:
+    """Say whether a module looks at what a component offers: by `isinstance`, or for each of some protocols."""
+    asked = [each.args[1] for each in ast.walk(tree) if isinstance(each, ast.Call) and _is_isinstance(each)]
+    asked += [each.iter for each in ast.walk(tree) if isinstance(each, ast.comprehension)]
+    return any(isinstance(one, ast.Name) and one.id == name for each in asked for one in ast.walk(each))
+
+
+def _is_isinstance(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Name) and call.func.id == "isinstance"
+
+
 def architecture_page() -> str:
-    """Fill in the rooms on the page on architecture."""
+    """Fill in the tables on the page on architecture."""
     text = (DOCS / "architecture.md").read_text(encoding="utf-8")
-    table = f"<!-- rooms -->\n\n{rooms_table()}\n\n<!-- /rooms -->"
-    return re.sub(r"<!-- rooms -->.*<!-- /rooms -->", lambda _: table, text, flags=re.DOTALL)
+    for name, table in (("rooms", rooms_table()), ("offers", offers_table())):
+        filled = f"<!-- {name} -->\n\n{table}\n\n<!-- /{name} -->"
+        text = re.sub(rf"<!-- {name} -->.*<!-- /{name} -->", lambda _, new=filled: new, text, flags=re.DOTALL)
+    return text
 
 
 def main() -> int:

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from hardneg.data.dataset import SEEN, UNUSED, Dataset
+from hardneg.data.dataset import SET_ASIDE, Dataset
 from hardneg.data.findings import N_EXAMPLES, Finding
 
 SPARSE_SHARE = 0.10
@@ -151,8 +151,8 @@ def _positive_rows(dataset: Dataset) -> pl.DataFrame:
 
 
 def _used_positives(dataset: Dataset) -> pl.DataFrame:
-    """Leave out the split that nothing is trained or measured on."""
-    return _positive_rows(dataset).filter(~pl.col("split").is_in([SEEN, UNUSED]))
+    """Leave out the splits that nothing is trained or measured on."""
+    return _positive_rows(dataset).filter(~pl.col("split").is_in(SET_ASIDE))
 
 
 def _split_names() -> pl.Expr:

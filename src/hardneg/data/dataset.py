@@ -12,17 +12,17 @@ from jaxtyping import Bool, Int32, Integer
 from hardneg.arguments import check_tables
 from hardneg.data.corpus import Corpus
 from hardneg.data.field_mapping import FieldMapping
-from hardneg.data.labels import PairSet
+from hardneg.data.labels import Exclusions, PairSet
 from hardneg.data.text import digest, digest_in_order
 from hardneg.errors import DatasetError
 from hardneg.files import replacing
 
-# Metadata column of the queries that names whose history each of them is.
-HISTORY_OF = "history_of"
-# A split of labels that nothing is trained or measured on: what the user of a query met before.
-SEEN = "seen"
+# Metadata column of the queries: those of one split with an equal value share their answers.
+SHARES_ANSWERS = "history_of"
 # A split of labels that are known, but would tie a query of one split to an answer of another.
 UNUSED = "unused"
+# Splits of labels that nothing is trained or measured on; "seen" holds what rankings leave out.
+SET_ASIDE = ("seen", UNUSED)
 # Names of splits that are measured on, and what deals two of them where a dataset has none.
 DEVELOPMENT = ("dev", "validation", "valid", "val", "development")
 HELD_OUT = ("test", *DEVELOPMENT)
@@ -163,27 +163,27 @@ class Dataset:
         )
 
     @cached_property
-    def asker(self) -> Int32[np.ndarray, " queries"]:
-        """A number for each query, shared by those of one user that belong to one split; -1 where no user is known.
+    def exclusions(self) -> Exclusions:
+        """Answers that queries share, those of one split with an equal value in the column `history_of`.
 
-        The column `history_of` of the queries names the user. A split counts because labels of the test split must not
-        keep documents from a user's training queries.
+        A split counts because labels of the test split must not keep documents from training queries.
         """
-        if HISTORY_OF not in self.queries.columns:
-            return np.full(self.n_queries, -1, dtype=np.int32)
-        asked = self.queries.select(pl.col(HISTORY_OF).cast(pl.String), split=pl.Series(self.query_split))
-        number = asked.select(pl.when(pl.col(HISTORY_OF).is_not_null()).then(pl.struct(pl.all()).rank("dense")))
-        return number.to_series().cast(pl.Int32).fill_null(0).to_numpy() - np.int32(1)
-
-    @cached_property
-    def answers_of_asker(self) -> PairSet:
-        """Every (asker, document text group) with a positive: the queries of a user share what the user took."""
+        group = self._sharing_answers()
         split = pl.Series(self.splits, dtype=pl.String)
         labels = self.qrels.filter(pl.col("relevance") > 0)
-        own = split.gather(pl.Series(self.query_split).gather(labels["query"]))
-        labels = labels.filter((labels["split"] == own) & pl.Series(self.asker >= 0).gather(labels["query"]))
+        of_query = split.gather(pl.Series(self.query_split).gather(labels["query"]))
+        labels = labels.filter((labels["split"] == of_query) & pl.Series(group >= 0).gather(labels["query"]))
         query, document = labels["query"].to_numpy(), labels["document"].to_numpy()
-        return PairSet.build(self.asker[query], self.text_group[document], width=int(self.text_group.max()) + 1)
+        width = int(self.text_group.max()) + 1
+        return Exclusions(group, PairSet.build(group[query], self.text_group[document], width=width))
+
+    def _sharing_answers(self) -> Int32[np.ndarray, " queries"]:
+        if SHARES_ANSWERS not in self.queries.columns:
+            return np.full(self.n_queries, -1, dtype=np.int32)
+        value = pl.col(SHARES_ANSWERS).cast(pl.String)
+        asked = self.queries.select(value, split=pl.Series(self.query_split))
+        number = asked.select(pl.when(pl.col(SHARES_ANSWERS).is_not_null()).then(pl.struct(pl.all()).rank("dense")))
+        return number.to_series().cast(pl.Int32).fill_null(0).to_numpy() - np.int32(1)
 
     def is_answer(
         self, query: Integer[np.ndarray, " rows"], document: Integer[np.ndarray, " rows"]
@@ -191,8 +191,8 @@ class Dataset:
         """Mark pairs that must never serve as a negative.
 
         A document is an answer if the labels of any split call it relevant to the query or to a query of the
-        same text, or if its normalised text equals that of such a document, under any id. A query that is the history
-        of a user (`asker`) has the answers of that user's other queries of its split too.
+        same text, or if its normalised text equals that of such a document, under any id. Queries that share their
+        answers (`exclusions`) have those of each other too.
 
         Args:
             query: Positions of queries.
@@ -202,9 +202,7 @@ class Dataset:
             `True` where the document answers the query.
         """
         group = self.text_group[document]
-        by_text = self.answers.contains(self.query_text_group[query], group)
-        asker = self.asker[query]
-        return by_text | ((asker >= 0) & self.answers_of_asker.contains(np.maximum(asker, 0), group))
+        return self.answers.contains(self.query_text_group[query], group) | self.exclusions.contains(query, group)
 
     @cached_property
     def query_split(self) -> Int32[np.ndarray, " queries"]:
@@ -338,8 +336,8 @@ class Dataset:
     def _read_texts(self) -> tuple[tuple[pl.DataFrame, list[pl.Series]], ...]:
         """Give each table with the columns that models and sources read of it."""
         further = [self._as_texts(name) for name in ("turn_text", "history", "rewrite") if name in self.queries.columns]
-        if HISTORY_OF in self.queries.columns:
-            further.append(self.queries[HISTORY_OF].cast(pl.String).fill_null(""))
+        if SHARES_ANSWERS in self.queries.columns:
+            further.append(self.queries[SHARES_ANSWERS].cast(pl.String).fill_null(""))
         return (self.queries, [self.query_texts, *further]), (self.documents, [self.document_texts])
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""A set of (query, something) pairs by position, made for asking many membership questions at once."""
+"""Sets of (query, something) pairs by position, made for asking many membership questions at once."""
 
 from dataclasses import dataclass
 
@@ -51,3 +51,18 @@ class PairSet:
         at = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + low[owner]
         query = queries[owner].astype(np.int32)
         return query, (self.keys[at] - query.astype(np.int64) * self.width).astype(np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class Exclusions:
+    """Texts that may be no negatives of a query because they answer another query of its group."""
+
+    group: Int32[np.ndarray, " queries"]  # -1 for a query that is in none
+    answers: PairSet  # (group, number of a document's text)
+
+    def contains(
+        self, query: Integer[np.ndarray, " rows"], text: Integer[np.ndarray, " rows"]
+    ) -> Bool[np.ndarray, " rows"]:
+        """Mark the rows whose text answers some query of the query's group."""
+        group = self.group[query]
+        return (group >= 0) & self.answers.contains(np.maximum(group, 0), text)

@@ -54,10 +54,10 @@ def answer_counts(dataset: Dataset) -> Int64[np.ndarray, " queries"]:
     copies = np.bincount(dataset.text_group)
     of_text = _summed(dataset.answers.keys, dataset.answers.width, copies, int(dataset.query_text_group.max()) + 1)
     counts = of_text[dataset.query_text_group]
-    asker = dataset.asker
-    if (asker >= 0).any():
-        of_asker = _summed(dataset.answers_of_asker.keys, dataset.answers_of_asker.width, copies, int(asker.max()) + 1)
-        counts = counts + np.where(asker >= 0, of_asker[np.maximum(asker, 0)], 0)
+    group, shared = dataset.exclusions.group, dataset.exclusions.answers
+    if len(shared):
+        of_group = _summed(shared.keys, shared.width, copies, int(group.max()) + 1)
+        counts = counts + np.where(group >= 0, of_group[np.maximum(group, 0)], 0)
     return counts
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from hardneg.data.dataset import HISTORY_OF, SEEN, Dataset
+from hardneg.data.dataset import SET_ASIDE, SHARES_ANSWERS, Dataset
 from hardneg.domains.recommender.ratings import least_positive
 from hardneg.domains.recommender.splits import Splits, with_order, with_splits
 from hardneg.errors import DatasetError
@@ -13,6 +13,7 @@ from hardneg.errors import DatasetError
 ID_MARK = "#"  # before the id of an item that may be taken
 TAKEN_MARK = "@"  # before the id of one that was
 _HELD = ("dev", "test")
+_SEEN, _ = SET_ASIDE
 _SHOWN = 3
 _LAST_OUT = Splits()
 
@@ -134,7 +135,7 @@ def _histories(
         begin=(pl.col("number") - history).clip(lower_bound=0)
     )
     newest = pl.col("taken").list.slice(pl.col("begin"), pl.col("number") - pl.col("begin")).list.reverse()
-    texts = joined.select("id", newest.list.join(" ").alias("text"), pl.col("user").alias(HISTORY_OF), "time")
+    texts = joined.select("id", newest.list.join(" ").alias("text"), pl.col("user").alias(SHARES_ANSWERS), "time")
     return texts.drop("time") if texts["time"].is_null().all() else texts
 
 
@@ -177,7 +178,7 @@ def _seen(rows: pl.DataFrame, queries: pl.DataFrame) -> pl.DataFrame:
     held = queries.filter(pl.col("split").is_in(_HELD)).select("user", "id", begin="order")
     met = held.join(rows.select("user", "item", "order", "positive"), on="user", maintain_order="left_right")
     return met.filter(pl.col("order") < pl.col("begin")).select(
-        query_id="id", doc_id="item", relevance=pl.col("positive").cast(pl.Int32), split=pl.lit(SEEN)
+        query_id="id", doc_id="item", relevance=pl.col("positive").cast(pl.Int32), split=pl.lit(_SEEN)
     )
 
 

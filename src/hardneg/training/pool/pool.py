@@ -74,9 +74,9 @@ def find_answers(
 ) -> Bool[np.ndarray, "rows pool"]:
     """Mark the answers; the same as `Dataset.is_answer` on all pairs, at the cost of the answers only."""
     marked = _members(dataset.answers, dataset.query_text_group[query], groups)
-    asker = dataset.asker[query]
-    if (asker >= 0).any():
-        marked |= _members(dataset.answers_of_asker, asker, groups)
+    shared = dataset.exclusions
+    if len(shared.answers):
+        marked |= _members(shared.answers, shared.group[query], groups)
     return marked
 
 
