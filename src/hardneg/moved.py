@@ -25,6 +25,7 @@ MOVED = {
     "hardneg.ladder": "hardneg.ladders",
     "hardneg.live": "hardneg.runs",
     "hardneg.negatives.mining": "hardneg.negatives.plan",
+    "hardneg.pipeline.asking": "hardneg.costs.bills",
     "hardneg.pipeline.found": "hardneg.runs.found",
     "hardneg.pipeline.reporting": "hardneg.reports.write",
     "hardneg.report": "hardneg.reports",

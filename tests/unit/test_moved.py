@@ -12,6 +12,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:hardneg")
 
 OLD = [
     ("hardneg.live.record", "hardneg.runs.record", "recording"),
+    ("hardneg.pipeline.asking", "hardneg.costs.bills", "mining_bills"),
     ("hardneg.pipeline.found", "hardneg.runs.found", "with_found"),
     ("hardneg.pipeline.reporting", "hardneg.reports.write", "write_report"),
     ("hardneg.audit.planted", "hardneg.audits.planted", "audit_planted"),

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from hardneg.audits.frontier import Frontier, frontier
-from hardneg.audits.planted import Permit
 from hardneg.audits.sweep import sweep, teacher_thresholds
 from hardneg.data.dataset import Dataset
 from hardneg.filters import Filter, Learned
@@ -66,31 +65,42 @@ def calibrate(
     seeds: Sequence[int] = (0, 1, 2),
     max_queries: int | None = 1_000,
     floor: float = 0.9,
-    permit: Permit | None = None,
 ) -> Calibration:
     """Try the known filters and the learned one, and measure what each lets through.
 
     The learned filter is fitted on labels that the planting left; the audit's hidden positives are new to it. So
     that enough are left, at most half of the queries with several positives are planted in.
     """
-    thresholds = () if teacher is None else teacher_thresholds(teacher)
-    plans = sweep(plan, base=base, further=(*further, *thresholds))
-    for name, scorer in _learned_with(teacher).items():
-        for part in _SHARES_OF_BUDGET:
-            learned = Learned(budget=budget * part, scorer=scorer)
-            plans[f"{name} budget={learned.budget:g}"] = replace(plan, filters=(*base, learned))
+    plans = plans_to_try(plan, budget=budget, base=base, further=further, teacher=teacher)
     folder = cache_folder() / "filters"
     found = frontier(
         dataset,
         plans,
         share=share,
         seeds=seeds,
-        max_queries=_at_most_half(dataset, plan, max_queries),
+        max_queries=at_most_half(dataset, plan, max_queries),
         floor=floor,
         fit=lambda each, planted: fit_filters(each, planted, folder / each.key(planted)),
-        permit=permit,
     )
     return Calibration(found, plans, budget)
+
+
+def plans_to_try(
+    plan: Plan,
+    *,
+    budget: float,
+    base: Sequence[Filter] = (),
+    further: Sequence[Filter] = (),
+    teacher: Scorer | None = None,
+) -> dict[str, Plan]:
+    """Vary the filters of a plan: the known ones, a teacher's thresholds, and the learned one for parts of a budget."""
+    thresholds = () if teacher is None else teacher_thresholds(teacher)
+    plans = sweep(plan, base=base, further=(*further, *thresholds))
+    for name, scorer in _learned_with(teacher).items():
+        for part in _SHARES_OF_BUDGET:
+            learned = Learned(budget=budget * part, scorer=scorer)
+            plans[f"{name} budget={learned.budget:g}"] = replace(plan, filters=(*base, learned))
+    return plans
 
 
 def _learned_with(teacher: Scorer | None) -> dict[str, Scorer | None]:
@@ -99,7 +109,7 @@ def _learned_with(teacher: Scorer | None) -> dict[str, Scorer | None]:
     return {"learned": None} | ({"learned+teacher": teacher} if free else {})
 
 
-def _at_most_half(dataset: Dataset, plan: Plan, max_queries: int | None) -> int:
+def at_most_half(dataset: Dataset, plan: Plan, max_queries: int | None) -> int:
     """Leave half of the queries with several positives for fitting."""
     query, document = dataset.pairs_of(plan.split)
     pairs = pl.DataFrame({"query": dataset.query_text_group[query], "text": dataset.text_group[document]})

@@ -12,7 +12,7 @@ import polars as pl
 from hardneg.audits.intervals import Estimate
 from hardneg.audits.measures import figures_of
 from hardneg.audits.outcome import Outcome, outcome, together
-from hardneg.audits.planted import Audit, Fit, Permit, hardness_score, labelled
+from hardneg.audits.planted import Audit, Fit, hardness_score, labelled
 from hardneg.audits.plot import frontier_figure, plot_frontier
 from hardneg.data.dataset import Dataset
 from hardneg.drawing.figure import Figure
@@ -21,7 +21,7 @@ from hardneg.filters import apply_filters
 from hardneg.negatives import select
 from hardneg.negatives.plan import Plan
 from hardneg.notebook import Framed
-from hardneg.planting.planting import Planted, plant
+from hardneg.planting.planting import Planted, plant_each
 from hardneg.progress import task
 from hardneg.sources import gather
 
@@ -127,7 +127,6 @@ def frontier(
     least_known: int = 1,
     floor: float = 0.9,
     fit: Fit | None = None,
-    permit: Permit | None = None,
 ) -> Frontier:
     """Audit variants of a plan that differ in filters or selection alone; candidates are gathered once.
 
@@ -144,7 +143,6 @@ def frontier(
         least_known: Positives that each query keeps; 0 audits queries that lose their only one.
         floor: Least coverage of a variant that is compared with others.
         fit: Fits a plan's learned filters, given the plan and the dataset without the hidden labels.
-        permit: Called with the plans and the plantings before anything is mined; it may raise.
 
     Returns:
         The audits of all variants.
@@ -157,12 +155,9 @@ def frontier(
     for plan in variants.values():
         plan.check(dataset)
     name = hardness_score(first, score)
-    plantings = [
-        plant(dataset, first.split, share=share, seed=seed, max_queries=max_queries, least_known=least_known)
-        for seed in seeds
-    ]
-    if permit is not None:
-        permit(list(variants.values()), plantings)
+    plantings = list(
+        plant_each(dataset, first.split, seeds=seeds, share=share, max_queries=max_queries, least_known=least_known)
+    )
     parts: dict[str, list[Outcome]] = {variant: [] for variant in variants}
     with task("auditing", total=sum(len(planted.queries) for planted in plantings), unit="queries") as advance:
         for seed, planted in zip(seeds, plantings, strict=True):

@@ -9,7 +9,7 @@ import polars as pl
 from jaxtyping import Int32
 
 from hardneg.audits.outcome import together
-from hardneg.audits.planted import Audit, Fit, Permit, hardness_score, labelled, mined_outcome
+from hardneg.audits.planted import Audit, Fit, hardness_score, labelled, mined_outcome
 from hardneg.data.dataset import Dataset
 from hardneg.data.labels import PairSet
 from hardneg.data.metadata import as_text
@@ -78,14 +78,11 @@ def audit_judged(
     score: str | None = None,
     block_size: int = 4_096,
     fit: Fit | None = None,
-    permit: Permit | None = None,
 ) -> Audit:
     """Mine as the plan says and count the negatives that are answers by labels it did not see."""
     plan.check(dataset)
     name = hardness_score(plan, score)
     unseen = unseen_answers(dataset, plan.split, truth)
-    if permit is not None:
-        permit([plan], [unseen])
     fitted = plan if fit is None else fit(plan, dataset)
     with task("auditing", total=len(unseen.queries), unit="queries") as advance:
         found = mined_outcome(unseen, fitted, score=name, block_size=block_size, advance=advance)

@@ -16,12 +16,11 @@ from hardneg.data.dataset import Dataset
 from hardneg.negatives.plan import Plan, mine_block
 from hardneg.notebook import Framed
 from hardneg.planting.evidence import features_of
-from hardneg.planting.planting import Planted, plant
+from hardneg.planting.planting import Planted, plant_each
 from hardneg.progress import task
 from hardneg.sources.protocol import Encodes
 
 Fit = Callable[[Plan, Dataset], Plan]
-Permit = Callable[[Sequence[Plan], Sequence[Planted]], None]
 Look = Callable[[pl.DataFrame, pl.DataFrame, Planted], None]
 
 CAVEATS = {
@@ -118,7 +117,6 @@ def audit_planted(
     max_queries: int | None = None,
     fit: Fit | None = None,
     estimate: bool = False,
-    permit: Permit | None = None,
 ) -> Audit:
     """Hide labelled positives, mine as the plan says, and count the hidden that come back as negatives.
 
@@ -138,7 +136,6 @@ def audit_planted(
         fit: Fits the plan's learned filters, given the plan and the dataset without the hidden labels.
         estimate: Whether to estimate contamination with the answers that nobody labelled too, by a classifier of
             hidden answers (`hardneg.audits.unlabelled`).
-        permit: Called with the plan and the plantings before anything is mined; it may raise.
 
     Returns:
         The audit.
@@ -149,9 +146,7 @@ def audit_planted(
     """
     plan.check(dataset)
     name = hardness_score(plan, score)
-    plantings = [plant(dataset, plan.split, share=share, seed=seed, max_queries=max_queries) for seed in seeds]
-    if permit is not None:
-        permit([plan], plantings)
+    plantings = list(plant_each(dataset, plan.split, seeds=seeds, share=share, max_queries=max_queries))
     detector = Detector(dataset, features_of(plan), group) if estimate else None
     look = None if detector is None else detector.look
     parts = []

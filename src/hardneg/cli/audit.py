@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     import polars as pl
 
     from hardneg.audits.frontier import Frontier
+    from hardneg.audits.judged import Truth
     from hardneg.audits.planted import Audit, Fit
     from hardneg.audits.sampled import Judged
     from hardneg.data.dataset import Dataset
     from hardneg.negatives.plan import Plan
-    from hardneg.pipeline.asking import Bill
     from hardneg.scoring import Scorer
+    from hardneg.scoring.llm.cost import CostEstimate
+
+    Agree = Callable[[Sequence[CostEstimate]], None]
 
 
 @reads_dataset
@@ -93,7 +96,6 @@ def audit(
     from hardneg.cli.audit_display import show
     from hardneg.data.reading import read_dataset
     from hardneg.errors import RecipeError
-    from hardneg.pipeline.asking import audit_bills
     from hardneg.recipe.plan import plan_of
     from hardneg.runs.audits import write_audit
     from hardneg.runs.record import recording
@@ -136,7 +138,6 @@ def audit(
         agree = partial(consent, yes=yes, pause=pause)
         data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
         options: dict[str, Any] = {"group": group, "score": score, "block_size": size, "fit": fit}
-        options["permit"] = lambda plans, plantings: agree(audit_bills(plans, plantings))
         planting = {"share": share, "seeds": range(plan.seed, plan.seed + audit_seeds), "max_queries": max_queries}
         found: Audit | Frontier | Judged | Path
         if read is not None:
@@ -147,12 +148,13 @@ def audit(
             drawn = draw(mined, data, sample, seed=plan.seed)
             found = _sample(data, drawn, write=write, judge=judge, threshold=threshold, agree=agree)
         elif frontier:
-            found = _frontier(data, plan, judge, options | planting | {"floor": floor})
+            found = _frontier(data, plan, judge, options | {"floor": floor}, planting, agree)
             found.frame()
             if plot is not None:
                 found.plot(plot)
         else:
-            found = _audit(data, plan, judged, truth_column, options, planting | {"estimate": estimate})
+            truth = _truth(data, judged, truth_column)
+            found = _audit(data, plan, truth, options, planting, agree=agree, estimate=estimate)
         if out is not None and not isinstance(found, Path):
             write_audit(found.as_dict(), out)
     show(found, as_json=json, plot=plot, out=out)
@@ -205,27 +207,49 @@ def _fitting() -> "Iterator[Fit]":
 def _audit(
     data: "Dataset",
     plan: "Plan",
-    judged: Path | None,
-    truth_column: str | None,
+    truth: "Truth | None",
     options: dict[str, Any],
     planting: dict[str, Any],
+    *,
+    agree: "Agree",
+    estimate: bool,
 ) -> "Audit":
-    from hardneg.audits.judged import audit_judged, fuller_labels, truth_of_column
+    from hardneg.audits.judged import audit_judged, unseen_answers
     from hardneg.audits.planted import audit_planted
+    from hardneg.costs.bills import audit_bills
+    from hardneg.planting.planting import plant_each
+
+    if truth is not None:
+        agree(audit_bills(data, [plan], [unseen_answers(data, plan.split, truth)]))
+        return audit_judged(data, plan, truth, **options)
+    agree(audit_bills(data, [plan], plant_each(data, plan.split, **planting)))
+    return audit_planted(data, plan, **options, **planting, estimate=estimate)
+
+
+def _truth(data: "Dataset", judged: Path | None, column: str | None) -> "Truth | None":
+    from hardneg.audits.judged import fuller_labels, truth_of_column
 
     if judged is not None:
-        return audit_judged(data, plan, fuller_labels(data, judged), **options)
-    if truth_column is not None:
-        return audit_judged(data, plan, truth_of_column(data, truth_column), **options)
-    return audit_planted(data, plan, **options, **planting)
+        return fuller_labels(data, judged)
+    return None if column is None else truth_of_column(data, column)
 
 
-def _frontier(data: "Dataset", plan: "Plan", judge: "Scorer | None", options: dict[str, Any]) -> "Frontier":
+def _frontier(
+    data: "Dataset",
+    plan: "Plan",
+    judge: "Scorer | None",
+    options: dict[str, Any],
+    planting: dict[str, Any],
+    agree: "Agree",
+) -> "Frontier":
     from hardneg.audits.frontier import frontier
     from hardneg.audits.sweep import sweep, teacher_thresholds
+    from hardneg.costs.bills import audit_bills
+    from hardneg.planting.planting import plant_each
 
-    further = () if judge is None else teacher_thresholds(judge)
-    return frontier(data, sweep(plan, score=options["score"], further=further), **options)
+    variants = sweep(plan, score=options["score"], further=() if judge is None else teacher_thresholds(judge))
+    agree(audit_bills(data, variants.values(), plant_each(data, plan.split, **planting)))
+    return frontier(data, variants, **options, **planting)
 
 
 def _read(path: Path, data: "Dataset") -> "Judged":
@@ -247,11 +271,9 @@ def _mined(data: "Dataset", folder: Path | None, *, allow_other_data: bool, quie
     return read_negatives(folder, data, allow_other_data=allow_other_data)
 
 
-def _negatives(
-    data: "Dataset", plan: "Plan", *, size: int, agree: "Callable[[Sequence[Bill]], None]"
-) -> "pl.DataFrame":
+def _negatives(data: "Dataset", plan: "Plan", *, size: int, agree: "Agree") -> "pl.DataFrame":
     """Mine the negatives."""
-    from hardneg.pipeline.asking import mining_bills
+    from hardneg.costs.bills import mining_bills
     from hardneg.pipeline.mining import mine_plan
 
     agree(mining_bills(data, plan))
@@ -265,16 +287,15 @@ def _sample(
     write: Path | None,
     judge: "Scorer | None",
     threshold: float | None,
-    agree: "Callable[[Sequence[Bill]], None]",
+    agree: "Agree",
 ) -> "Judged | Path":
     """Write a sample down, or have it judged, or both."""
     from hardneg.audits.sampled import judge as judge_sample
     from hardneg.audits.sampled import write_sample
-    from hardneg.pipeline.asking import bill
-    from hardneg.scoring.protocol import Priced
+    from hardneg.costs.bills import estimate_cost
 
     written = None if write is None else write_sample(drawn, data, write)
     if judge is None or threshold is None:
         return written or Path()
-    agree([bill(judge, data, drawn)] if isinstance(judge, Priced) else [])
+    agree(estimate_cost(judge, data, drawn))
     return judge_sample(drawn, data, judge, threshold=threshold)

@@ -49,11 +49,13 @@ def calibrate(
 
     Hides labelled positives, tries the known filters and the learned one, and prints the recipe lines of the best.
     """
+    from hardneg.audits.calibrate import at_most_half, plans_to_try
     from hardneg.audits.calibrate import calibrate as find
     from hardneg.audits.plot import check_plot
+    from hardneg.costs.bills import audit_bills
     from hardneg.data.reading import read_dataset
     from hardneg.errors import RecipeError
-    from hardneg.pipeline.asking import audit_bills
+    from hardneg.planting.planting import plant_each
     from hardneg.recipe.plan import plan_of
     from hardneg.runs.audits import write_audit
     from hardneg.runs.record import recording
@@ -77,16 +79,14 @@ def calibrate(
     plan = plan_of(whole, seed=whole.seed)
     teacher = None if scorer is None else read_scorer(scorer)
     with progress(quiet=quiet or json) as pause, recording(out, "calibrate"):
-        found = find(
-            read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid),
-            plan,
-            budget=budget,
-            teacher=teacher,
-            seeds=range(plan.seed, plan.seed + seeds),
-            max_queries=max_queries,
-            floor=floor,
-            permit=lambda plans, plantings: consent(audit_bills(plans, plantings), yes=yes, pause=pause),
-        )
+        data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
+        planting: dict[str, Any] = {
+            "seeds": range(plan.seed, plan.seed + seeds),
+            "max_queries": at_most_half(data, plan, max_queries),
+        }
+        plans = plans_to_try(plan, budget=budget, teacher=teacher)
+        consent(audit_bills(data, plans.values(), plant_each(data, plan.split, **planting)), yes=yes, pause=pause)
+        found = find(data, plan, budget=budget, teacher=teacher, floor=floor, **planting)
         told = _told(found)
         if out is not None:
             write_audit(told, out)

@@ -10,12 +10,12 @@ from hardneg.cli.display import Pause
 from hardneg.errors import Interrupted, RecipeError
 
 if TYPE_CHECKING:
-    from hardneg.pipeline.asking import Bill
+    from hardneg.scoring.llm.cost import CostEstimate
 
 
-def consent(bills: "Sequence[Bill]", *, yes: bool, pause: Pause) -> None:
+def consent(bills: "Sequence[CostEstimate]", *, yes: bool, pause: Pause) -> None:
     """Show what judges will be asked, and go on only if that was agreed to."""
-    agreed = yes or not any(each.estimate.n_asked for each in bills)
+    agreed = yes or not any(each.n_asked for each in bills)
     shown = "\n".join(f"hardneg: {each}" for each in bills)
     if not agreed and not (sys.stdin.isatty() and sys.stderr.isatty()):
         said = "; ".join(map(str, bills))

@@ -57,8 +57,8 @@ def mine(
     layout: Layout,
 ) -> None:
     """Mine hard negatives and keep labelled and likely answers out of them."""
+    from hardneg.costs.bills import mining_bills
     from hardneg.data.reading import read_dataset
-    from hardneg.pipeline.asking import mining_bills
     from hardneg.pipeline.mining import mine_plan
     from hardneg.pipeline.verdicts import use_verdicts, with_verdicts
     from hardneg.planting.findings import fit_findings, read_fits

@@ -17,10 +17,7 @@ from hardneg.runs import layout
 from hardneg.runs.layout import StageKey
 
 if TYPE_CHECKING:
-    from hardneg.data.dataset import Dataset
-    from hardneg.pipeline.asking import Bill
     from hardneg.pipeline.run import Result
-    from hardneg.recipe import Recipe
     from hardneg.scoring import Scorer
 
 _SHOWN = ("nDCG@10", "MRR@10", "Recall@100")  # of the usual five
@@ -43,8 +40,9 @@ def run(
     layout: Layout,
 ) -> None:
     """Mine, train and measure as a recipe says; a run that was interrupted goes on where it stopped."""
+    from hardneg.costs.bills import recipe_bills
     from hardneg.files import check_folder
-    from hardneg.pipeline.run import run as run_recipe
+    from hardneg.pipeline.run import prepare
     from hardneg.recipe import Recipe
     from hardneg.recipe.trust import trusting_recipe
     from hardneg.runs.record import recording
@@ -58,11 +56,9 @@ def run(
     place = out or Path("runs") / loaded.name
     check_folder(place)
     with progress(quiet=quiet or json) as pause, recording(place, "run"):
-        result = run_recipe(
-            loaded,
-            out=place,
-            permit=lambda data: consent(_bills(data, loaded), yes=yes, pause=pause),
-        )
+        prepared = prepare(loaded, out=place)
+        consent(recipe_bills(prepared.dataset, loaded), yes=yes, pause=pause)
+        result = prepared.run()
     if json:
         from json import dumps
 
@@ -91,15 +87,6 @@ def _show_noticed(result: "Result", teachers: "Sequence[Scorer]") -> None:
     found = [*(one for place in places for one in read_mining_findings(place)), *weak_teachers(teachers)]
     found += [finding for training in read_trained(result.folder) for finding in training.findings]
     show_findings(list({(one.code, one.title): one for one in reversed(found)}.values())[::-1])
-
-
-def _bills(dataset: "Dataset", recipe: "Recipe") -> "list[Bill]":
-    """Estimate what the judges of all stages will cost, as filters and as teachers, equal bills once."""
-    from hardneg.pipeline.asking import stage_bills
-    from hardneg.pipeline.verdicts import labelled_for
-
-    bills = [bill for stage in recipe.stages for bill in stage_bills(recipe, stage, labelled_for(stage.mine, dataset))]
-    return list({str(bill): bill for bill in bills}.values())
 
 
 def _show(result: "Result") -> None:

@@ -46,14 +46,13 @@ def score(
     Cross-encoders give raw outputs unless told otherwise: distillation compares margins, which a sigmoid would squash.
     Every score is kept as it is made, so the same command goes on where it was stopped.
     """
+    from hardneg.costs.bills import estimate_cost
     from hardneg.data.reading import read_dataset
-    from hardneg.pipeline.asking import bill
     from hardneg.pipeline.scores import pairs_to_score, score_pairs
     from hardneg.recipe.rooms import TEACHER_FALLBACKS
     from hardneg.runs.found import read_found, with_found
     from hardneg.runs.parts import read_parts
     from hardneg.runs.record import recording
-    from hardneg.scoring.protocol import Priced
     from hardneg.scoring.weak_teachers import weak_teachers
 
     scorers = [read_scorer(text, fallbacks=TEACHER_FALLBACKS) for text in scorer]
@@ -66,7 +65,7 @@ def score(
         data = with_found(data, read_found(negatives, data), split=split)
     pairs = pairs_to_score(data, mined, split=split)
     with progress(quiet=quiet or json) as pause:
-        consent([bill(each, data, pairs) for each in scorers if isinstance(each, Priced)], yes=yes, pause=pause)
+        consent([one for each in scorers for one in estimate_cost(each, data, pairs)], yes=yes, pause=pause)
         with recording(negatives if out is None else None, "score"):
             found = [score_pairs(data, pairs, each, out=file) for each, file in zip(scorers, files, strict=True)]
     if json:

@@ -1,6 +1,6 @@
 """A whole experiment: build or read the data, mine, train, and measure each row of the table."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -53,13 +53,34 @@ class Result:
         }
 
 
-def run(recipe: Recipe, *, out: Path | str, permit: Callable[[Dataset], None] | None = None) -> Result:
+@dataclass(frozen=True)
+class Prepared:
+    """A run whose data is there and whose recipe fits it; nothing is mined or trained yet."""
+
+    recipe: Recipe
+    dataset: Dataset
+    folder: RunFolder
+
+    def run(self) -> Result:
+        """Do every stage that is not done."""
+        recipe, dataset, folder = self.recipe, self.dataset, self.folder
+        rows, chain = list(_baselines(recipe, dataset, folder)), stage_rows(recipe)
+        folder.manifest["chain"] = list(chain)
+        if "in_batch" in recipe.evaluate.rows and "in_batch" not in chain:
+            rows += _trained(in_batch_rows(recipe), recipe, dataset, folder)[-1:]
+        rows += _trained(chain, recipe, dataset, folder)
+        link_tree(training_place(folder, rows[-1].name, _seeds(recipe)[0]) / "model", folder.path / "model")
+        folder.save()
+        write_report(folder.path, dataset=dataset)
+        return Result(folder.path, rows, folder.manifest)
+
+
+def run(recipe: Recipe, *, out: Path | str) -> Result:
     """Do every stage of a recipe; a stage that is done is not done again.
 
     Args:
         recipe: What to do.
         out: Folder of the run. An interrupted run goes on where it stopped when called again.
-        permit: Called with the dataset before anything is mined or trained; it may raise.
 
     Returns:
         The table and the costs; `report.html` in the folder shows all of it.
@@ -68,6 +89,11 @@ def run(recipe: Recipe, *, out: Path | str, permit: Callable[[Dataset], None] | 
         InputError: Something in the recipe or its data cannot be used.
         Interrupted: Ctrl-C while training; a checkpoint was saved.
     """
+    return prepare(recipe, out=out).run()
+
+
+def prepare(recipe: Recipe, *, out: Path | str) -> Prepared:
+    """Build or read the data of a recipe, and check all that can be checked, before anything is paid for."""
     if not isinstance(recipe, Recipe):
         raise RecipeError(f"run: {shown(recipe)} is no Recipe; load one: Recipe.load(…)")
     check_places("run", optional=False, out=out)
@@ -76,17 +102,7 @@ def run(recipe: Recipe, *, out: Path | str, permit: Callable[[Dataset], None] | 
     folder.manifest["planned"] = planned_stages(recipe)
     dataset = _dataset(recipe, folder)
     check_files(recipe, dataset)
-    if permit is not None:
-        permit(dataset)
-    rows, chain = list(_baselines(recipe, dataset, folder)), stage_rows(recipe)
-    folder.manifest["chain"] = list(chain)
-    if "in_batch" in recipe.evaluate.rows and "in_batch" not in chain:
-        rows += _trained(in_batch_rows(recipe), recipe, dataset, folder)[-1:]
-    rows += _trained(chain, recipe, dataset, folder)
-    link_tree(training_place(folder, rows[-1].name, _seeds(recipe)[0]) / "model", folder.path / "model")
-    folder.save()
-    write_report(folder.path, dataset=dataset)
-    return Result(folder.path, rows, folder.manifest)
+    return Prepared(recipe, dataset, folder)
 
 
 def _dataset(recipe: Recipe, folder: RunFolder) -> Dataset:

@@ -1,6 +1,7 @@
 """Hiding some labelled positives, to see what mining makes of answers that it does not know."""
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -36,6 +37,20 @@ class Planted:
         query, document = np.divmod(self.hidden.keys, self.hidden.width)
         group = self.dataset.text_group
         return PairSet.build(query, group[document], width=int(group.max()) + 1)
+
+
+def plant_each(
+    dataset: Dataset,
+    split: str,
+    *,
+    seeds: Iterable[int],
+    share: float = 0.5,
+    max_queries: int | None = None,
+    least_known: int = 1,
+) -> Iterator[Planted]:
+    """Plant once with each seed, when the planting is asked for."""
+    for seed in seeds:
+        yield plant(dataset, split, share=share, seed=seed, least_known=least_known, max_queries=max_queries)
 
 
 def plant(

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32, Int32
 
 from hardneg.data.dataset import Dataset
-from hardneg.scoring.llm.cost import Estimate
+from hardneg.scoring.llm.cost import CostEstimate
 
 
 @runtime_checkable
@@ -51,7 +51,7 @@ class Priced(Scorer, Protocol):
 
     def estimate(
         self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
-    ) -> Estimate:
+    ) -> CostEstimate:
         """Say what scoring these pairs will take; nothing is sent."""
 
 

@@ -15,7 +15,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.errors import MissingExtraError, RecipeError
 from hardneg.progress import task
 from hardneg.scoring.llm.cache import VerdictFile, verdict_file
-from hardneg.scoring.llm.cost import Estimate, estimate_cost
+from hardneg.scoring.llm.cost import CostEstimate, estimate_requests
 from hardneg.scoring.llm.failures import failure_report
 from hardneg.scoring.llm.key import read_key
 from hardneg.scoring.llm.options import check_address, check_at_least
@@ -159,7 +159,7 @@ class LLMJudge:
 
     def estimate(
         self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
-    ) -> Estimate:
+    ) -> CostEstimate:
         """Say what judging these pairs will take; nothing is sent.
 
         Args:
@@ -174,7 +174,7 @@ class LLMJudge:
         with verdict_file() as file:
             known = file.read(pairs.distinct)
         lengths = [sum(len(part["content"]) for part in messages) for _, messages in pairs.without(known)]
-        return estimate_cost(
+        return estimate_requests(
             len(pairs.distinct),
             lengths,
             answer_tokens=self.max_answer_tokens,

@@ -1,4 +1,4 @@
-"""What mining or an audit will ask of an LLM judge, and what that costs, found out before anything is asked.
+"""Bills of judges that cost money: what mining, a recipe or an audit will ask of them, found out before it is asked.
 
 The stages up to the judge are gone through with a stand-in that notes each pair down and refuses nothing. A learned
 filter before the judge is left out, since it is not fitted yet. So the pairs are those that will be asked about, or
@@ -21,40 +21,32 @@ from hardneg.filters.protocol import Fittable, HidesPositives, Scoring
 from hardneg.losses.distilling import needs_teacher
 from hardneg.negatives.plan import Plan
 from hardneg.pipeline.scores import pairs_to_score
+from hardneg.pipeline.verdicts import labelled_for
 from hardneg.planting.evidence import plantings_of
 from hardneg.planting.planting import Planted
 from hardneg.progress import task
 from hardneg.recipe import Recipe, Stage
 from hardneg.recipe.plan import plan_of
-from hardneg.scoring.llm.cost import Estimate
-from hardneg.scoring.protocol import Priced
+from hardneg.scoring.llm.cost import CostEstimate
+from hardneg.scoring.protocol import Priced, Scorer
 from hardneg.sources import Random, gather
 
 _QUERIES = 4_096  # gathered at a time
 _PAIRS = 65_536  # whose texts are read at a time
 
 
-@dataclass(frozen=True)
-class Bill:
-    """What one judge will be asked."""
-
-    judge: str
-    estimate: Estimate
-
-    def __str__(self) -> str:
-        return f"judge {self.judge!r}: {self.estimate}"
-
-
-def bill(judge: Priced, dataset: Dataset, pairs: pl.DataFrame) -> Bill:
-    """Estimate what it costs to have pairs judged."""
+def estimate_cost(judge: Scorer, dataset: Dataset, pairs: pl.DataFrame) -> list[CostEstimate]:
+    """Estimate what it costs to have pairs judged; nothing by a scorer that is free."""
+    if not isinstance(judge, Priced):
+        return []
     parts = [
         judge.estimate(dataset, part["query"].to_numpy(), part["document"].to_numpy())
         for part in pairs.iter_slices(_PAIRS)
     ]
-    return Bill(judge.name, reduce(add, parts) if parts else Estimate(0, 0, 0, 0, None))
+    return [replace(reduce(add, parts) if parts else CostEstimate(0, 0, 0, 0, None), judge=judge.name)]
 
 
-def mining_bills(dataset: Dataset, plan: Plan) -> list[Bill]:
+def mining_bills(dataset: Dataset, plan: Plan) -> list[CostEstimate]:
     """Estimate what mining will ask of the judges in its filters; without one nothing is done."""
     asked = _Asked()
     if _up_to_judge(plan.filters):
@@ -63,7 +55,21 @@ def mining_bills(dataset: Dataset, plan: Plan) -> list[Bill]:
     return asked.bills(dataset)
 
 
-def stage_bills(recipe: Recipe, stage: Stage, dataset: Dataset) -> list[Bill]:
+def recipe_bills(dataset: Dataset, *recipes: Recipe) -> list[CostEstimate]:
+    """Estimate what the stages of recipes will ask of judges, as filters and as teachers, each bill once.
+
+    Verdicts are kept, so recipes that ask about the same pairs pay once; the estimates are for each stage by itself.
+    """
+    bills = [
+        one
+        for recipe in recipes
+        for stage in recipe.stages
+        for one in _stage_bills(recipe, stage, labelled_for(stage.mine, dataset))
+    ]
+    return list(dict.fromkeys(bills))
+
+
+def _stage_bills(recipe: Recipe, stage: Stage, dataset: Dataset) -> list[CostEstimate]:
     """Estimate what a stage of a recipe will ask of judges, as filters and as teachers.
 
     What will be mined is not known yet: for a teacher, as many random documents stand for it. Of a stage that mines
@@ -71,12 +77,12 @@ def stage_bills(recipe: Recipe, stage: Stage, dataset: Dataset) -> list[Bill]:
     """
     if not stage.sources:
         return []
-    found = [] if stage.needs else mining_bills(dataset, plan_of(stage, seed=recipe.seed))
+    bills = [] if stage.needs else mining_bills(dataset, plan_of(stage, seed=recipe.seed))
     judges = [each for each in recipe.teachers if isinstance(each, Priced)]
     if judges and needs_teacher(stage.train.loss):
         pairs = pairs_to_score(dataset, _as_many_as_mined(stage, dataset), split=stage.mine.split)
-        found += [bill(judge, dataset, pairs) for judge in judges]
-    return found
+        bills += [one for judge in judges for one in estimate_cost(judge, dataset, pairs)]
+    return bills
 
 
 def _as_many_as_mined(stage: Stage, dataset: Dataset) -> pl.DataFrame:
@@ -89,16 +95,17 @@ def _as_many_as_mined(stage: Stage, dataset: Dataset) -> pl.DataFrame:
     return drawn.filter(~pl.Series(known)).group_by("query", maintain_order=True).head(per_query)
 
 
-def audit_bills(plans: Iterable[Plan], plantings: Iterable[Planted]) -> list[Bill]:
-    """Estimate what an audit will ask of the judges in the filters of its plans."""
+def audit_bills(dataset: Dataset, plans: Iterable[Plan], plantings: Iterable[Planted]) -> list[CostEstimate]:
+    """Estimate what an audit will ask of the judges in the filters of its plans; without one nothing is planted."""
     judged = [plan for plan in plans if _up_to_judge(plan.filters)]
-    asked, dataset = _Asked(), None
+    asked = _Asked()
+    for plan in judged:
+        plan.check(dataset)
     for planted in plantings if judged else ():
-        dataset = planted.dataset
         for plan in judged:
-            asked.by_fitting(plan, dataset)
-        asked.by_filters(judged, dataset, planted.queries)
-    return [] if dataset is None else asked.bills(dataset)
+            asked.by_fitting(plan, planted.dataset)
+        asked.by_filters(judged, planted.dataset, planted.queries)
+    return asked.bills(dataset)
 
 
 @dataclass(frozen=True)
@@ -146,14 +153,14 @@ class _Asked:
                     apply_filters(candidates, dataset, filters)
                 advance(len(block))
 
-    def bills(self, dataset: Dataset) -> list[Bill]:
+    def bills(self, dataset: Dataset) -> list[CostEstimate]:
         """Estimate for each judge."""
-        found = []
+        bills = []
         for judge, noted in self._pairs.items():
             query, document = np.divmod(np.unique(np.concatenate(noted)), dataset.n_documents)
             pairs = pl.DataFrame({"query": query.astype(np.int32), "document": document.astype(np.int32)})
-            found.append(bill(judge, dataset, pairs))
-        return found
+            bills += estimate_cost(judge, dataset, pairs)
+        return bills
 
     def _with_stand_ins(self, filters: Sequence[Filter]) -> Iterable[Filter]:
         for filter_ in _up_to_judge(filters):

@@ -9,15 +9,15 @@ from answer_toy import SharedWords, answer_toy
 from hardneg.audits.frontier import frontier
 from hardneg.audits.planted import audit_planted
 from hardneg.audits.sweep import sweep, teacher_thresholds
+from hardneg.costs import bills
+from hardneg.costs.bills import audit_bills, mining_bills
 from hardneg.filters import Learned, NearDuplicate, RankWindow
 from hardneg.filters.teacher_threshold import TeacherThreshold
 from hardneg.negatives import Selection
 from hardneg.negatives.plan import Plan
-from hardneg.pipeline import asking
-from hardneg.pipeline.asking import audit_bills, mining_bills
 from hardneg.pipeline.mining import mine
-from hardneg.planting.planting import plant
-from hardneg.scoring.llm.cost import Estimate
+from hardneg.planting.planting import plant_each
+from hardneg.scoring.llm.cost import CostEstimate
 from hardneg.sources import BM25
 
 SEEDS = (0, 1)
@@ -37,7 +37,7 @@ class Paid(SharedWords):
     def estimate(self, dataset, query, document):
         assert len(set(zip(query.tolist(), document.tolist(), strict=True))) == len(query)
         characters = dataset.document_texts.gather(document).str.len_chars().sum()
-        return Estimate(len(query), 0, int(characters), 0, float(len(query)))
+        return CostEstimate(len(query), 0, int(characters), 0, float(len(query)))
 
 
 @pytest.fixture(autouse=True)
@@ -65,17 +65,17 @@ def test_mining_asks_about_the_pairs_that_were_counted(dataset, monkeypatch):
     whole = mining_bills(dataset, made)
     assert not judge.asked
     run_mine(dataset, made)
-    assert [(each.judge, each.estimate.n_pairs) for each in whole] == [("shared_words", len(judge.asked))]
-    assert whole[0].estimate.price == len(judge.asked)
-    monkeypatch.setattr(asking, "_QUERIES", 7)
-    monkeypatch.setattr(asking, "_PAIRS", 11)
+    assert [(each.judge, each.n_pairs) for each in whole] == [("shared_words", len(judge.asked))]
+    assert whole[0].price == len(judge.asked)
+    monkeypatch.setattr(bills, "_QUERIES", 7)
+    monkeypatch.setattr(bills, "_PAIRS", 11)
     assert mining_bills(dataset, made) == whole
 
 
 def test_a_plan_without_a_judge_costs_nothing_not_even_time(dataset, monkeypatch):
-    monkeypatch.setattr(asking, "gather", None)
+    monkeypatch.setattr(bills, "gather", None)
     assert mining_bills(dataset, plan(NearDuplicate(), TeacherThreshold(SharedWords(), above=0.3))) == []
-    assert audit_bills([plan(RankWindow("bm25"))], [plant(dataset, "train", seed=0)]) == []
+    assert audit_bills(dataset, [plan(RankWindow("bm25"))], plant_each(dataset, "train", seeds=SEEDS)) == []
 
 
 def test_a_second_judge_is_asked_at_most_about_what_was_counted(dataset):
@@ -84,8 +84,8 @@ def test_a_second_judge_is_asked_at_most_about_what_was_counted(dataset):
     bills = mining_bills(dataset, made)
     run_mine(dataset, made)
     assert [each.judge for each in bills] == ["shared_words", "second"]
-    assert bills[0].estimate.n_pairs == len(first.asked)
-    assert len(second.asked) < bills[1].estimate.n_pairs == len(first.asked)
+    assert bills[0].n_pairs == len(first.asked)
+    assert len(second.asked) < bills[1].n_pairs == len(first.asked)
 
 
 def test_what_fitting_a_learned_filter_asks_is_counted_too(dataset):
@@ -93,7 +93,7 @@ def test_what_fitting_a_learned_filter_asks_is_counted_too(dataset):
     made = plan(TeacherThreshold(judge, above=0.9), Learned(budget=0.1))
     found = mining_bills(dataset, made)
     run_mine(dataset, made)
-    assert found[0].estimate.n_pairs == len(judge.asked)
+    assert found[0].n_pairs == len(judge.asked)
 
 
 def test_a_learned_filter_that_looks_at_a_judge_asks_when_it_is_fitted_and_applied(dataset):
@@ -101,7 +101,7 @@ def test_a_learned_filter_that_looks_at_a_judge_asks_when_it_is_fitted_and_appli
     made = plan(NearDuplicate(), Learned(budget=0.1, scorer=judge))
     found = mining_bills(dataset, made)
     run_mine(dataset, made)
-    assert found[0].estimate.n_pairs == len(judge.asked)
+    assert found[0].n_pairs == len(judge.asked)
 
 
 def test_a_learned_filter_before_the_judge_is_taken_to_refuse_nothing(dataset):
@@ -109,36 +109,30 @@ def test_a_learned_filter_before_the_judge_is_taken_to_refuse_nothing(dataset):
     made = plan(Learned(budget=0.01), TeacherThreshold(judge, above=0.9))
     found = mining_bills(dataset, made)
     run_mine(dataset, made)
-    assert found[0].estimate.n_pairs > len(judge.asked)
+    assert found[0].n_pairs > len(judge.asked)
 
 
 def test_an_audit_asks_about_the_pairs_that_were_counted(dataset):
-    judge, counted = Paid(), []
-
-    def permit(plans, plantings):
-        assert not judge.asked
-        counted.extend(audit_bills(plans, plantings))
-
+    judge = Paid()
     made = plan(NearDuplicate(), TeacherThreshold(judge, above=0.9))
-    audit_planted(dataset, made, seeds=SEEDS, max_queries=20, permit=permit)
-    assert counted[0].estimate.n_pairs == len(judge.asked)
+    counted = audit_bills(dataset, [made], plant_each(dataset, "train", seeds=SEEDS, max_queries=20))
+    assert not judge.asked
+    audit_planted(dataset, made, seeds=SEEDS, max_queries=20)
+    assert counted[0].n_pairs == len(judge.asked)
 
 
 def test_the_frontier_asks_once_for_all_thresholds(dataset):
-    judge, counted = Paid(), []
+    judge = Paid()
     variants = sweep(plan(NearDuplicate()), further=teacher_thresholds(judge))
-    frontier(
-        dataset,
-        variants,
-        seeds=SEEDS,
-        max_queries=20,
-        permit=lambda plans, plantings: counted.extend(audit_bills(plans, plantings)),
-    )
-    assert [each.estimate.n_pairs for each in counted] == [len(judge.asked)]
+    plantings = plant_each(dataset, "train", seeds=SEEDS, max_queries=20)
+    counted = audit_bills(dataset, variants.values(), plantings)
+    assert not judge.asked
+    frontier(dataset, variants, seeds=SEEDS, max_queries=20)
+    assert [each.n_pairs for each in counted] == [len(judge.asked)]
 
 
 def test_estimates_add_up_and_know_no_price_if_one_has_none():
-    one, other = Estimate(3, 1, 100, 20, 0.5), Estimate(2, 0, 10, 2, 1.0)
-    assert one + other == Estimate(5, 1, 110, 22, 1.5)
-    assert (one + Estimate(0, 0, 0, 0, None)).price is None
+    one, other = CostEstimate(3, 1, 100, 20, 0.5), CostEstimate(2, 0, 10, 2, 1.0)
+    assert one + other == CostEstimate(5, 1, 110, 22, 1.5)
+    assert (one + CostEstimate(0, 0, 0, 0, None)).price is None
     assert np.sum([one.n_asked, other.n_asked]) == (one + other).n_asked
