@@ -24,9 +24,8 @@ from hardneg.data.reading import read_dataset
 from hardneg.data.rejections import Rejections
 from hardneg.domains.recommender.build import interactions_dataset
 from hardneg.domains.recommender.columns import InteractionColumns
-from hardneg.domains.recommender.files import read_interactions
+from hardneg.domains.recommender.files import read_interactions, read_items
 from hardneg.domains.recommender.item_model import build_item_model
-from hardneg.domains.recommender.items import read_items
 from hardneg.evaluation.retrieval import Evaluation, evaluate
 from hardneg.evaluation.row import Row
 from hardneg.evaluation.significance import compare

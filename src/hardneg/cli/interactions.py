@@ -11,7 +11,7 @@ from hardneg.cli.display import progress
 from hardneg.cli.options import Json, Out, Quiet, Seed, SkipInvalid
 
 if TYPE_CHECKING:
-    from hardneg.domains.recommender.build import Counts
+    from hardneg.domains.recommender.build import InteractionCounts
 
 
 def interactions(
@@ -114,17 +114,16 @@ def interactions(
     from hardneg.data.rejections import Rejections
     from hardneg.domains.recommender.build import interactions_dataset
     from hardneg.domains.recommender.columns import InteractionColumns
-    from hardneg.domains.recommender.files import Order, read_interactions
-    from hardneg.domains.recommender.items import read_items
+    from hardneg.domains.recommender.files import Order, read_interactions, read_items
     from hardneg.domains.recommender.source import TextForm
-    from hardneg.domains.recommender.splits import Splits
+    from hardneg.domains.recommender.splits import InteractionSplits
     from hardneg.errors import DatasetError
     from hardneg.models.installed import check_installed
 
     refuse_taken(out)
     if model is not None:
         check_installed("making a model")
-    splits = Splits(by=split, test_share=test_share, dev_share=dev_share, seed=seed or 0)  # type: ignore[arg-type]
+    splits = InteractionSplits(by=split, test_share=test_share, dev_share=dev_share, seed=seed or 0)  # type: ignore[arg-type]
     if order and split != "leave-last-out":
         raise DatasetError(f"--order is for --split leave-last-out; --split {split} takes no order from the rows")
     roles = InteractionColumns(
@@ -163,7 +162,7 @@ def _named(columns: str | None) -> tuple[str, ...]:
     return () if columns is None else tuple(name.strip() for name in columns.split(","))
 
 
-def _lines(counts: "Counts", model: Path | None) -> list[str]:
+def _lines(counts: "InteractionCounts", model: Path | None) -> list[str]:
     cold = ", ".join(f"{share:.1%} of the answers of {split}" for split, share in counts.cold_positives.items())
     median, most = counts.pairs_per_user
     lines = [

@@ -2,7 +2,6 @@
 
 import polars as pl
 
-from hardneg.data.check_corpus import query_in_corpus
 from hardneg.data.check_labels import (
     all_judged_not_relevant,
     contradictory_labels,
@@ -17,6 +16,7 @@ from hardneg.data.check_leaks import (
     nearly_repeated_between_splits,
     positives_beyond_the_depth,
     queries_in_their_positives,
+    query_in_corpus,
 )
 from hardneg.data.check_texts import (
     duplicate_documents,

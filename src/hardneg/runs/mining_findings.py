@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hardneg.data.check_corpus import query_in_corpus
+from hardneg.data.check_leaks import query_in_corpus
 from hardneg.data.dataset import Dataset
 from hardneg.data.findings import Finding, in_order
 from hardneg.negatives.plan import Plan

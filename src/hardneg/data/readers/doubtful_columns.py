@@ -4,8 +4,7 @@ import re
 
 import polars as pl
 
-from hardneg.data.headers import plain_name
-from hardneg.data.readers.names import Columns
+from hardneg.data.headers import Columns, plain_name
 from hardneg.data.readers.table import Table
 
 _LABEL_LIKE = re.compile(

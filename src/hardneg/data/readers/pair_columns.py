@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from hardneg.data.headers import plain_name
+from hardneg.data.headers import Columns, looked_for, plain_name
 from hardneg.data.layout import Layout
 from hardneg.data.readers.doubtful_columns import refuse_doubtful, refuse_numbers
-from hardneg.data.readers.names import Columns, looked_for
 from hardneg.data.readers.table import Table
 from hardneg.data.relevance import read_grades
 from hardneg.errors import DatasetError

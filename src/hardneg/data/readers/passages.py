@@ -6,10 +6,9 @@ import polars as pl
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
-from hardneg.data.headers import plain_name
+from hardneg.data.headers import Columns, looked_for, plain_name
 from hardneg.data.layout import Layout
 from hardneg.data.readers.ids import as_ids
-from hardneg.data.readers.names import Columns, looked_for
 from hardneg.data.readers.pair_columns import QUERY, QUERY_ID, SPLIT
 from hardneg.data.readers.pool import IDS, TEXTS, TITLES, Pool
 from hardneg.data.readers.rows import LABELS, ROW, Records, common_fields, label_rows, query_rows, records_dataset

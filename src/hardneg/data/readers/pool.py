@@ -5,10 +5,10 @@ from pathlib import Path
 
 import polars as pl
 
+from hardneg.data.headers import Columns, looked_for
 from hardneg.data.layout import Layout
 from hardneg.data.lines import encoding_problem, numbered_lines
 from hardneg.data.readers.ids import as_ids, content_ids
-from hardneg.data.readers.names import Columns, looked_for
 from hardneg.data.readers.table import Table, is_table_file, read_table
 from hardneg.data.readers.texts import default_names, has_header
 from hardneg.data.rejections import Rejections

@@ -7,12 +7,11 @@ from pathlib import Path
 import polars as pl
 
 from hardneg.data.delimited import SEPARATORS
-from hardneg.data.headers import counted_fields, plain_name
+from hardneg.data.headers import Columns, counted_fields, looked_for, plain_name
 from hardneg.data.layout import Layout
 from hardneg.data.lines import numbered_lines
 from hardneg.data.metadata import settled
 from hardneg.data.readers.ids import as_ids
-from hardneg.data.readers.names import Columns, looked_for
 from hardneg.data.readers.table import Table, read_table
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError

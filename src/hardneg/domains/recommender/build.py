@@ -6,8 +6,7 @@ import numpy as np
 import polars as pl
 
 from hardneg.data.dataset import SET_ASIDE, SHARES_ANSWERS, Dataset
-from hardneg.domains.recommender.ratings import least_positive
-from hardneg.domains.recommender.splits import Splits, with_order, with_splits
+from hardneg.domains.recommender.splits import InteractionSplits, with_order, with_splits
 from hardneg.errors import DatasetError
 
 ID_MARK = "#"  # before the id of an item that may be taken
@@ -15,23 +14,25 @@ TAKEN_MARK = "@"  # before the id of one that was
 _HELD = ("dev", "test")
 _SEEN, _ = SET_ASIDE
 _SHOWN = 3
-_LAST_OUT = Splits()
+_LAST_OUT = InteractionSplits()
+_FEW = 11  # values that are listed one by one: half stars make ten
+_LIKED = 0.75  # of a scale's length, for an example of a threshold: 4 of 1 to 5
 
 
 @dataclass(frozen=True)
-class Counts:
+class InteractionCounts:
     """What became of the interactions."""
 
     interactions: int
     positives: int
     users: int
     items: int
-    cold_items: int
-    cold_positives: dict[str, float]
-    first_positives: int
-    pairs_per_user: tuple[float, int]
-    positive: str = ""
-    undescribed_items: int | None = None
+    cold_items: int  # items that no positive of the train split names
+    cold_positives: dict[str, float]  # share of the positives of dev and test whose item is such
+    first_positives: int  # those with no history before them, which ask nothing
+    pairs_per_user: tuple[float, int]  # of training: the median and the most
+    positive: str = ""  # what counts as positive, for people
+    undescribed_items: int | None = None  # that the file of items lacks; None without such a file
 
 
 def interactions_dataset(
@@ -40,10 +41,10 @@ def interactions_dataset(
     *,
     name: str = "interactions",
     min_rating: float | None = None,
-    splits: Splits = _LAST_OUT,
+    splits: InteractionSplits = _LAST_OUT,
     history: int = 50,
     queries_per_user: int | None = None,
-) -> tuple[Dataset, Counts]:
+) -> tuple[Dataset, InteractionCounts]:
     """Build a dataset whose queries are histories of users and whose documents are items.
 
     Every positive that has another of its user before it becomes a query: the history up to then asks, the item
@@ -188,11 +189,11 @@ def _count(
     positives: pl.DataFrame,
     queries: pl.DataFrame,
     documents: pl.DataFrame,
-) -> Counts:
+) -> InteractionCounts:
     cold = documents.filter(pl.col("popularity") == 0)["id"]
     held = {split: positives.filter(pl.col("split") == split) for split in _HELD}
     pairs = queries.filter(pl.col("split") == "train").group_by("user").len()["len"].to_numpy()
-    return Counts(
+    return InteractionCounts(
         interactions=events.height,
         positives=positives.height,
         users=rows["user"].n_unique(),
@@ -206,3 +207,53 @@ def _count(
 
 def _share(marked: pl.Series) -> float:
     return float(marked.sum() / max(1, len(marked)))
+
+
+def least_positive(rating: pl.Series, min_rating: float | None) -> tuple[float | None, str]:
+    """Settle from which rating on an interaction is positive.
+
+    >>> least_positive(pl.Series([0.0, 1.0]), None)
+    (1.0, 'positive is 1, a click; 0 is an exposure without a click (1 of 2)')
+    """
+    values = rating.drop_nulls()
+    if values.is_empty():
+        if min_rating is not None:
+            raise DatasetError(
+                "a least rating is given, but the interactions have no rating; name its column with --rating"
+            )
+        return None, "positive is every interaction: there is no rating"
+    low, high = float(values.min()), float(values.max())  # type: ignore[arg-type]
+    if min_rating is not None:
+        reached = int((values >= min_rating).sum())
+        if not reached:
+            raise DatasetError(
+                f"no rating reaches {min_rating:g}: they go from {low:g} to {high:g}; lower --min-rating"
+            )
+        return min_rating, f"positive is a rating from {min_rating:g} on ({reached:,} of {len(values):,})"
+    if {low, high} == {0.0, 1.0} and values.is_in([0.0, 1.0]).all():
+        ones = int(values.sum())
+        return 1.0, f"positive is 1, a click; 0 is an exposure without a click ({ones:,} of {len(values):,})"
+    if low == high and low > 0:
+        return None, f"positive is every interaction: each has the rating {low:g}"
+    if low == high == 0:
+        raise DatasetError(
+            "each rating is 0, so nothing was taken; name another column with --rating, or take all rows as positive "
+            "with --ignore-rating"
+        )
+    raise DatasetError(_ask(values, low, high))
+
+
+def _ask(values: pl.Series, low: float, high: float) -> str:
+    counted = values.value_counts().sort(values.name)
+    if counted.height <= _FEW:
+        shown = ", ".join(f"{value:g}: {count:,}" for value, count in counted.iter_rows())
+        known = counted[values.name]
+        example = float(known.filter(known >= low + _LIKED * (high - low)).min())  # type: ignore[arg-type]
+    else:
+        shown = f"median {float(values.quantile(0.5, 'linear') or 0):g}"
+        example = float(values.quantile(0.5, "higher") or high)
+    reached = int((values >= example).sum())
+    return (
+        f"the ratings go from {low:g} to {high:g} ({shown}), and nothing says which are positive; for example "
+        f"--min-rating {example:g} ({reached:,} of {len(values):,}); --ignore-rating takes all"
+    )

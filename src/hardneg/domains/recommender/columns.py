@@ -1,5 +1,6 @@
-"""Which column of a file of interactions or items holds what."""
+"""Columns of files of interactions and items: which holds what, by well-known names, headers and layouts."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,6 @@ from pathlib import Path
 import polars as pl
 
 from hardneg.data.headers import plain_name
-from hardneg.domains.recommender.layouts import typed_names
 from hardneg.errors import DatasetError
 
 # Names as people write them, without case, blanks, `-` and `_`; the first that a file has counts.
@@ -27,6 +27,12 @@ _KNOWN = {
 }
 _SHOWN = 6
 _BINARY = ("0", "1", "0.0", "1.0", "true", "false")
+_GENRES = (
+    "unknown Action Adventure Animation Children's Comedy Crime Documentary Drama Fantasy Film-Noir Horror Musical "
+    "Mystery Romance Sci-Fi Thriller War Western"
+)
+_RATINGS = ("user", "item", "rating", "time")
+_TYPED = re.compile(r"([^:]+):(token|token_seq|float|float_seq)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,3 +114,67 @@ def _is_binary(values: pl.Series) -> bool:
         return False
     texts = values.drop_nulls().cast(pl.String, strict=False).str.strip_chars().str.to_lowercase().unique()
     return len(texts) > 1 and bool(texts.is_in(_BINARY).all())
+
+
+@dataclass(frozen=True)
+class NamedLayout:
+    """What files of a well-known name hold, if they have the shape too."""
+
+    name: str
+    file: str  # a regular expression
+    separator: str
+    columns: tuple[str, ...]
+    numbers: tuple[str, ...] = ()  # columns whose values are numbers, or the file is another
+    encoding: str = "latin-1"
+    flags: tuple[str, tuple[str, ...]] | None = None  # columns of 0 and 1, and the column of lists they become
+
+    def fits(self, line: str) -> bool:
+        """Tell whether a line has the shape."""
+        fields = line.split(self.separator)
+        if len(fields) != len(self.columns):
+            return False
+        return all(_is_number(fields[self.columns.index(name)]) for name in self.numbers)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+_LAYOUTS = (
+    NamedLayout("MovieLens u.data", r"u\.data|u[1-5ab]\.(base|test)", "\t", _RATINGS, ("rating", "time")),
+    NamedLayout("MovieLens ratings.dat", r"ratings\.dat", "::", _RATINGS, ("rating", "time")),
+    NamedLayout("MovieLens movies.dat", r"movies\.dat", "::", ("id", "title", "genres")),
+    NamedLayout(
+        "MovieLens u.item",
+        r"u\.item",
+        "|",
+        ("id", "title", "release_date", "video_release_date", "url", *_GENRES.split()),
+        numbers=("Action", "Western"),
+        flags=("genres", tuple(_GENRES.split())),
+    ),
+)
+
+
+def layout_of(file: str) -> NamedLayout | None:
+    """Find what a file of this name usually holds.
+
+    >>> layout_of("ratings.dat.gz").name
+    'MovieLens ratings.dat'
+    """
+    return next((each for each in _LAYOUTS if re.fullmatch(each.file, file.removesuffix(".gz"))), None)
+
+
+def typed_names(header: Sequence[str]) -> dict[str, str]:
+    """Read a header of RecBole's, which gives each column's type.
+
+    >>> typed_names(["user_id:token", "rating:float"])
+    {'user_id': 'token', 'rating': 'float'}
+    >>> typed_names(["user_id", "rating:float"])
+    {}
+    """
+    found = [_TYPED.fullmatch(name.strip()) for name in header]
+    return {each[1]: each[2] for each in found if each} if all(found) else {}

@@ -23,8 +23,7 @@ from hardneg.data.layout import NOTHING_SAID, spelled
 from hardneg.data.lines import read_bytes
 from hardneg.data.readers.table import Table, json_lines, read_parquet, read_table
 from hardneg.data.rejections import Rejections
-from hardneg.domains.recommender.columns import names_columns
-from hardneg.domains.recommender.layouts import NamedLayout, layout_of, typed_names
+from hardneg.domains.recommender.columns import NamedLayout, layout_of, names_columns, typed_names
 from hardneg.errors import DatasetError
 
 _SHOWN = 5

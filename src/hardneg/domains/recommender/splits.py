@@ -15,7 +15,7 @@ _ENOUGH = 4  # with two held out, two are left: a training pair
 
 
 @dataclass(frozen=True, kw_only=True)
-class Splits:
+class InteractionSplits:
     """Which positives are held out."""
 
     by: Splitting = "leave-last-out"
@@ -33,7 +33,7 @@ class Splits:
             )
 
 
-def with_order(rows: pl.DataFrame, splits: Splits) -> pl.DataFrame:
+def with_order(rows: pl.DataFrame, splits: InteractionSplits) -> pl.DataFrame:
     """Number the interactions in the order in which they count as taken."""
     if splits.by != "random":
         return rows.sort("row").with_columns(order="row").drop("row")
@@ -54,7 +54,7 @@ def with_order(rows: pl.DataFrame, splits: Splits) -> pl.DataFrame:
     )
 
 
-def with_splits(rows: pl.DataFrame, splits: Splits) -> pl.DataFrame:
+def with_splits(rows: pl.DataFrame, splits: InteractionSplits) -> pl.DataFrame:
     """Name the split of each interaction; what is not positive goes with the user's next positive."""
     if splits.by == "time":
         if rows["time"].is_null().any():
@@ -85,7 +85,7 @@ def with_splits(rows: pl.DataFrame, splits: Splits) -> pl.DataFrame:
     return rows.with_columns(split=split)
 
 
-def _developed_from(rows: pl.DataFrame, splits: Splits) -> int:
+def _developed_from(rows: pl.DataFrame, splits: InteractionSplits) -> int:
     """Say how many positives a user must have who is developed on."""
     if splits.by == "random":
         return _ENOUGH

@@ -5,9 +5,8 @@ import pytest
 from hardneg.data.dataset import Dataset
 from hardneg.data.rejections import Rejections
 from hardneg.domains.recommender.build import interactions_dataset
-from hardneg.domains.recommender.files import read_interactions
-from hardneg.domains.recommender.items import read_items
-from hardneg.domains.recommender.splits import Splits
+from hardneg.domains.recommender.files import read_interactions, read_items
+from hardneg.domains.recommender.splits import InteractionSplits
 from hardneg.errors import DatasetError
 from interactions_toy import toy_events, toy_items
 
@@ -52,7 +51,7 @@ def test_a_history_holds_its_newest_items_only():
 @pytest.mark.parametrize("by", ["leave-last-out", "time"])
 def test_no_query_knows_the_future_of_its_user(by):
     given = toy_events()
-    dataset, _ = interactions_dataset(given, toy_items(), min_rating=3, splits=Splits(by=by, test_share=0.3))
+    dataset, _ = interactions_dataset(given, toy_items(), min_rating=3, splits=InteractionSplits(by=by, test_share=0.3))
     when = {(row["user"], row["item"]): row["time"] for row in given.iter_rows(named=True)}
     answers = dataset.qrels.filter((pl.col("relevance") > 0) & (pl.col("split") != "seen"))
     assert answers.height > 20
@@ -65,7 +64,9 @@ def test_no_query_knows_the_future_of_its_user(by):
 
 def test_a_split_by_time_trains_on_nothing_after_its_moment():
     given = toy_events()
-    dataset, _ = interactions_dataset(given, min_rating=1, splits=Splits(by="time", test_share=0.2, dev_share=0.2))
+    dataset, _ = interactions_dataset(
+        given, min_rating=1, splits=InteractionSplits(by="time", test_share=0.2, dev_share=0.2)
+    )
     times = {
         split: dataset.queries["time"].gather(dataset.qrels.filter(pl.col("split") == split)["query"])
         for split in ("train", "dev", "test")

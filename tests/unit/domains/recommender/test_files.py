@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from hardneg.data.rejections import Rejections
 from hardneg.domains.recommender.columns import InteractionColumns
-from hardneg.domains.recommender.files import read_interactions
-from hardneg.domains.recommender.items import read_items
+from hardneg.domains.recommender.files import read_interactions, read_items
 from hardneg.domains.recommender.source import TextForm
 from hardneg.errors import DatasetError
 

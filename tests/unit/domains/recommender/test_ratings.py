@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from hardneg.domains.recommender.ratings import least_positive
+from hardneg.domains.recommender.build import least_positive
 from hardneg.errors import DatasetError
 
 

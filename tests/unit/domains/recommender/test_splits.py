@@ -2,11 +2,11 @@ import polars as pl
 import pytest
 
 from hardneg.domains.recommender.build import interactions_dataset
-from hardneg.domains.recommender.splits import Splits
+from hardneg.domains.recommender.splits import InteractionSplits
 from hardneg.errors import DatasetError
 from interactions_toy import toy_events
 
-RANDOM = Splits(by="random")
+RANDOM = InteractionSplits(by="random")
 
 
 def log(rows):
@@ -40,7 +40,7 @@ def test_a_random_split_is_the_seeds_and_not_that_of_the_order_of_rows():
         interactions_dataset(each, splits=RANDOM)[0] for each in (rows, rows.sample(fraction=1, shuffle=True, seed=1))
     )
     assert first.fingerprint == shuffled.fingerprint
-    other = interactions_dataset(rows, splits=Splits(by="random", seed=1))[0]
+    other = interactions_dataset(rows, splits=InteractionSplits(by="random", seed=1))[0]
     assert other.fingerprint != first.fingerprint
 
 
@@ -68,7 +68,7 @@ def test_in_a_random_split_what_was_not_taken_is_judged_in_training_and_seen_bef
 def test_times_are_not_made_up_where_there_are_none():
     assert "time" not in interactions_dataset(taken(5, 5), splits=RANDOM)[0].queries.columns
     with pytest.raises(DatasetError, match=r"a split by time needs the time of each interaction; .*--split random"):
-        interactions_dataset(taken(5, 5), splits=Splits(by="time"))
+        interactions_dataset(taken(5, 5), splits=InteractionSplits(by="time"))
 
 
 def test_users_of_three_are_not_developed_on_where_nobody_would_be_left_to_train_on():
@@ -82,12 +82,12 @@ def test_users_of_three_are_not_developed_on_where_nobody_would_be_left_to_train
 
 def test_an_unknown_split_names_those_there_are():
     with pytest.raises(DatasetError, match="no split by 'often'; take leave-last-out, time or random"):
-        Splits(by="often")
+        InteractionSplits(by="often")
 
 
 def test_leave_last_out_does_not_depend_on_the_seed():
     given = toy_events()
     first, second = (
-        interactions_dataset(given, min_rating=1, splits=Splits(seed=seed))[0].fingerprint for seed in (0, 1)
+        interactions_dataset(given, min_rating=1, splits=InteractionSplits(seed=seed))[0].fingerprint for seed in (0, 1)
     )
     assert first == second
