@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from hardneg.errors import RecipeError
-from hardneg.scoring.llm.cost import Estimate
+from hardneg.scoring.llm.cost import CostEstimate
 from hardneg.sources.retrieval import retrieval_table
 
 SEARCHED_WITH: list[str] = []  # models, as they were asked for
@@ -105,7 +105,7 @@ class PaidLengths:
         return "lengths"
 
     def estimate(self, dataset, query, document):
-        return Estimate(len(query), 0, 0, 0, 0.01 * len(query))
+        return CostEstimate(len(query), 0, 0, 0, 0.01 * len(query))
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import pytest
 
 import hardneg as hn
 import outside
+from hardneg.costs.bills import mining_bills
 from hardneg.errors import InputError, ModelError, RecipeError
 from hardneg.filters import PositiveMargin
 from hardneg.filters.protocol import Fittable
 from hardneg.models.protocol import Encoder
-from hardneg.pipeline.asking import mining_bills
 from hardneg.recipe import Recipe
 from hardneg.recipe.plan import plan_of
 from hardneg.scoring.protocol import Fingerprinted, Priced, Scaled
@@ -152,9 +152,9 @@ def test_a_scorer_is_asked_and_priced(folder, run, recipe):
     toy = toy_dataset()
     (bill,) = mining_bills(toy, plan_of(recipe, seed=0))
     assert bill.judge == "lengths"
-    assert bill.estimate.price == pytest.approx(0.01 * bill.estimate.n_pairs)
+    assert bill.price == pytest.approx(0.01 * bill.n_pairs)
     alone = plan_of(load(folder, "alone.toml", RECIPE), seed=0)
-    assert bill.estimate.n_pairs >= len(scored)
+    assert bill.n_pairs >= len(scored)
     assert mining_bills(toy, alone) == []
 
 
