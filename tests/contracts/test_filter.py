@@ -87,8 +87,8 @@ def filter_(request, candidates, tiny, tmp_path):
         rows = np.tile(np.arange(candidates.height), 20)  # enough for a tree to have leaves
         classifier = fit_classifier(described[rows], is_positive(candidates, tiny)[rows], seed=0)
         model = AnswerModel(features, (classifier,) * 2, 1.0, 0.0, labelled=0.5, threshold=0.5, seed=0, group=None)
-        model.save(tmp_path / "model.joblib")
-        settings = settings | {"fitted": str(tmp_path / "model.joblib")}
+        model.save(tmp_path / "model.npz")
+        settings = settings | {"fitted": str(tmp_path / "model.npz")}
     return FILTER.members[name](**settings)
 
 

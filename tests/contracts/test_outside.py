@@ -142,7 +142,7 @@ def test_a_filter_is_fitted_once_on_the_candidates_that_reach_it(run, recipe):
     dealt = hn.read_dataset(run / "dataset")
     mined = hn.mine(dealt, sources=recipe.sources, filters=recipe.filters, select=recipe.select, depth=10)
     assert mined.funnel["dropped"]["usual_length"] == funnel["dropped"]["usual_length"]
-    assert mined.plan.filters[0].fitted.endswith("usual_length-0.joblib")
+    assert mined.plan.filters[0].fitted.endswith("usual_length-0.npz")
 
 
 def test_a_scorer_is_asked_and_priced(folder, run, recipe):

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -16,17 +15,13 @@ from hardneg.filters import apply_filters
 from hardneg.filters.columns import is_positive
 from hardneg.filters.learned.features import Features
 from hardneg.filters.learned.filter import Learned
-from hardneg.filters.learned.model import cross_fitted, fit_classifier, fold_of
+from hardneg.filters.learned.model import Trees, cross_fitted, fit_classifier, fold_of
 from hardneg.filters.protocol import HidesPositives
 from hardneg.negatives.plan import Plan
 from hardneg.planting.planting import Planted, plant
 from hardneg.progress import task
 from hardneg.sources import BM25, gather
 from hardneg.sources.protocol import MatchesWords, TextVectors
-
-if TYPE_CHECKING:
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
 
 _BLOCK = 512
 _FEW_QUERIES = 600
@@ -59,7 +54,7 @@ class Evidence:
     features: Features
     examples: list[Example]
     known: bool
-    classifiers: "tuple[HistGradientBoostingClassifier, ...]"
+    classifiers: tuple[Trees, ...]
     slope: float
     intercept: float
     hidden: Bool[np.ndarray, " rows"]

@@ -72,7 +72,7 @@ def fit_filters(plan: Plan, dataset: Dataset, folder: Path) -> Plan:
     filters = list(plan.filters)
     for number, filter_ in enumerate(filters):
         if isinstance(filter_, Fittable) and filter_.fitted is None:
-            path = folder / f"{filter_.name}-{number}.joblib"
+            path = folder / f"{filter_.name}-{number}.npz"
             if not path.exists():
                 practice = Rehearsal(replace(plan, filters=tuple(filters[:number])), dataset)
                 with replacing(path) as fitted, replacing(path.with_suffix(".json")) as told:

@@ -250,7 +250,7 @@ def test_a_fitted_filter_is_reported_and_fitted_once(dataset, tmp_path, monkeypa
     plan = fit_filters(PLAN, dataset, tmp_path)
     report = json.loads((tmp_path / "learned-0.json").read_text())
     assert report["leakage"] <= LEARNED.budget
-    assert plan.filters[0].fitted == str(tmp_path / "learned-0.joblib")
+    assert plan.filters[0].fitted == str(tmp_path / "learned-0.npz")
     monkeypatch.setattr(fitting, "fit_learned", None)
     assert fit_filters(PLAN, dataset, tmp_path) == plan
     assert fit_filters(plan, dataset, tmp_path / "other") == plan
@@ -272,7 +272,7 @@ def test_mining_gives_the_same_rows_for_any_blocks_and_after_a_part_was_lost(dat
         assert_frame_equal(mine(dataset, **settings, block_size=block_size, out=out).negatives, in_memory.negatives)
         tables.append(read_parts(out / "candidates", dataset))
     assert_frame_equal(*tables)
-    fitted = tmp_path / "7" / "filters" / "learned-0.joblib"
+    fitted = tmp_path / "7" / "filters" / "learned-0.npz"
     before = fitted.stat().st_mtime_ns
     for table in ("candidates", "negatives"):
         (tmp_path / "7" / table / "part-00003.parquet").unlink()

@@ -1,28 +1,56 @@
 """The fitted classifiers of the learned filter: P(candidate is an answer)."""
 
+import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePath
+from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from jaxtyping import Bool, Float32, Float64, Int32, Int64
 from scipy.special import expit
 
+from hardneg.components import Room, as_table, pick
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
 from hardneg.files import replacing
 from hardneg.filters.groups import group_values
 from hardneg.filters.learned.features import Features
+from hardneg.place import Place
 from hardneg.randomness import bits
-
-if TYPE_CHECKING:
-    from sklearn.ensemble import HistGradientBoostingClassifier
+from hardneg.scoring.protocol import Scorer
+from hardneg.search._kernels.compiled import compiled, frozen, in_threads
+from hardneg.sources.protocol import TextVectors
 
 _FOLD = 3
 _TINY = 1e-6
+_PLAIN = ("slope", "intercept", "labelled", "threshold", "seed", "group")
+_VECTORS, _SCORER = Room("source", {}, protocol=TextVectors), Room("scorer", {}, protocol=Scorer)
+_NODE = np.dtype(
+    [
+        ("value", "<f8"),
+        ("num_threshold", "<f8"),
+        ("feature_idx", "<i8"),
+        ("left", "<i8"),
+        ("right", "<i8"),
+        ("missing_go_to_left", "<i8"),
+        ("is_leaf", "<i8"),
+    ]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Trees:
+    """Boosted trees that answer with log-odds: all their nodes, and where each tree's begin."""
+
+    base: float
+    start: Int64[np.ndarray, " trees"]
+    nodes: np.ndarray  # children are counted from the start of their tree
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +58,7 @@ class AnswerModel:
     """Classifiers that tell hidden positives from the other candidates, one a fold of queries."""
 
     features: Features
-    classifiers: "tuple[HistGradientBoostingClassifier, ...]"
+    classifiers: tuple[Trees, ...]
     slope: float
     intercept: float
     labelled: float
@@ -50,15 +78,26 @@ class AnswerModel:
         )
 
     def save(self, path: Path) -> None:
-        """Write the model to a file."""
-        import joblib
-
-        with replacing(path) as temporary:
-            joblib.dump(self, temporary, compress=3)
+        """Write the model to a file of plain arrays; what it looks at is named as a recipe names components."""
+        vectors, scorers = self.features.vectors, self.features.scorers
+        state = {name: getattr(self, name) for name in _PLAIN} | {
+            "split": self.features.split,
+            "vectors": None if vectors is None else as_table(vectors, room=_VECTORS),
+            "scorers": [as_table(scorer, room=_SCORER) for scorer in scorers],
+            "base": [trees.base for trees in self.classifiers],
+        }
+        try:
+            text = json.dumps(state, default=_path)
+        except TypeError as error:
+            raise RunError(f"{path}: the learned filter cannot be kept, since it looks at {error}") from None
+        arrays: dict[str, Any] = {f"start{i}": trees.start for i, trees in enumerate(self.classifiers)}
+        arrays |= {f"nodes{i}": trees.nodes for i, trees in enumerate(self.classifiers)}
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, state=np.array(text), **arrays)
 
     @classmethod
     def load(cls, path: Path) -> "AnswerModel":
-        """Read a model back; a missing or damaged file is a RunError. Only open files that you trust: a pickle runs."""
+        """Read a model back; a missing or damaged file is a RunError, and so is a pickle, which would be run."""
         try:
             changed = path.stat().st_mtime_ns
         except OSError as error:
@@ -70,20 +109,32 @@ class AnswerModel:
 
 @lru_cache(maxsize=4)
 def _load(path: Path, changed: int) -> AnswerModel:  # noqa: ARG001
-    import joblib
-
+    if path.suffix == ".joblib":
+        raise RunError(f"{path} was fitted by an earlier version of hardneg, as a pickle; mine again, which fits anew")
     try:
-        model = joblib.load(path)
-    except Exception as error:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            if "state" not in arrays:
+                raise RunError(f"{path} holds no learned filter; delete it and mine again")
+            state = json.loads(str(arrays["state"]))
+            classifiers = tuple(
+                Trees(base, arrays[f"start{i}"], arrays[f"nodes{i}"]) for i, base in enumerate(state["base"])
+            )
+    except (OSError, EOFError, TypeError, ValueError, KeyError, BadZipFile, zlib.error) as error:
         raise RunError(f"{path} cannot be read ({type(error).__name__}); delete it and mine again") from error
-    if not isinstance(model, AnswerModel):
-        raise RunError(f"{path} holds no learned filter; delete it and mine again")
-    return model
+    vectors = None if state["vectors"] is None else pick(_VECTORS, state["vectors"], Place(path))
+    scorers = tuple(pick(_SCORER, table, Place(path)) for table in state["scorers"])
+    return AnswerModel(
+        Features(state["split"], vectors, scorers), classifiers, **{name: state[name] for name in _PLAIN}
+    )
 
 
-def fit_classifier(
-    described: np.ndarray, planted: Bool[np.ndarray, " rows"], *, seed: int
-) -> "HistGradientBoostingClassifier":
+def _path(value: object) -> str:
+    if isinstance(value, PurePath):
+        return str(value)
+    raise TypeError(f"a {type(value).__name__}, which no recipe could name")
+
+
+def fit_classifier(described: np.ndarray, planted: Bool[np.ndarray, " rows"], *, seed: int) -> Trees:
     """Fit one classifier of hidden positives against all other candidates."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -98,11 +149,14 @@ def fit_classifier(
     )
     # A column of which nothing is known cannot be cut into bins; as a constant it is never looked at.
     unknown = np.isnan(described).all(axis=0)
-    return classifier.fit(np.where(unknown, 0.0, described), planted)
+    classifier.fit(np.where(unknown, 0.0, described), planted)
+    nodes = [tree.nodes[list(_NODE.names or ())].astype(_NODE) for (tree,) in classifier._predictors]
+    start = np.cumsum([0, *map(len, nodes)])[:-1]
+    return Trees(float(classifier._baseline_prediction.item()), start, np.concatenate(nodes))
 
 
 def cross_fitted(
-    classifiers: "Sequence[HistGradientBoostingClassifier]",
+    classifiers: Sequence[Trees],
     described: Float32[np.ndarray, "rows features"],
     fold: Int64[np.ndarray, " rows"],
 ) -> Float64[np.ndarray, " rows"]:
@@ -115,9 +169,33 @@ def cross_fitted(
     return raw
 
 
-def log_odds(classifier: "HistGradientBoostingClassifier", described: np.ndarray) -> Float64[np.ndarray, " rows"]:
+def log_odds(classifier: Trees, described: np.ndarray) -> Float64[np.ndarray, " rows"]:
     """Give the classifier's log-odds of "was planted"."""
-    return np.asarray(classifier.decision_function(described), dtype=np.float64)
+    rows = frozen(np.asarray(described, dtype=np.float64))
+    odds = np.full(len(rows), classifier.base)
+    start, nodes = frozen(classifier.start), frozen(classifier.nodes)
+    in_threads(len(rows), lambda part: _climb(rows, start, nodes, odds, *part))
+    return odds
+
+
+@compiled
+def _climb(  # noqa: PLR0917
+    rows: npt.NDArray[np.float64],
+    start: npt.NDArray[np.int64],
+    nodes: npt.NDArray[Any],
+    odds: npt.NDArray[np.float64],
+    first: int,
+    stop: int,
+) -> None:
+    """Add to the log-odds of some rows what each tree says of them, tree by tree as scikit-learn adds."""
+    for row in range(first, stop):
+        for root in start:
+            node = nodes[root]
+            while not node["is_leaf"]:
+                value = rows[row, node["feature_idx"]]
+                goes_left = node["missing_go_to_left"] if np.isnan(value) else value <= node["num_threshold"]
+                node = nodes[root + (node["left"] if goes_left else node["right"])]
+            odds[row] += node["value"]
 
 
 def unlabelled(planted: Float64[np.ndarray, " rows"], labelled: float) -> Float64[np.ndarray, " rows"]:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -92,38 +94,72 @@ def test_a_column_of_which_nothing_is_known_is_no_trouble():
 
 
 def test_a_model_is_read_back_as_it_was_written(model, dataset, candidates, tmp_path):
-    path = tmp_path / "new" / "model.joblib"
+    path = tmp_path / "new" / "model.npz"
     model.save(path)
     assert AnswerModel.load(path).annotate(candidates, dataset).equals(model.annotate(candidates, dataset))
-    assert [file.name for file in path.parent.iterdir()] == ["model.joblib"]
+    assert [file.name for file in path.parent.iterdir()] == ["model.npz"]
 
 
 def test_a_model_that_was_written_anew_is_read_anew(model, tmp_path):
     from dataclasses import replace
 
-    path = tmp_path / "model.joblib"
+    path = tmp_path / "model.npz"
     for threshold in (0.3, 0.7):
         replace(model, threshold=threshold).save(path)
         assert AnswerModel.load(path).threshold == threshold
 
 
 def test_a_missing_or_damaged_file_is_named(model, tmp_path):
-    path = tmp_path / "model.joblib"
-    with pytest.raises(RunError, match=r"model\.joblib cannot be opened .*mine again"):
+    path = tmp_path / "model.npz"
+    with pytest.raises(RunError, match=r"model\.npz cannot be opened .*mine again"):
         AnswerModel.load(path)
     model.save(path)
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(RunError, match=r"model\.joblib cannot be read .*delete it and mine again"):
+    with pytest.raises(RunError, match=r"model\.npz cannot be read .*delete it and mine again"):
         AnswerModel.load(path)
-    import joblib
-
-    joblib.dump({"no": "model"}, path)
+    np.savez(path, no=np.zeros(3))
     with pytest.raises(RunError, match="holds no learned filter"):
         AnswerModel.load(path)
 
 
+def test_a_pickle_is_refused_and_never_run(tmp_path):
+    import pickle
+
+    class Trap:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "run",)
+
+    np.savez(tmp_path / "state.npz", state=np.array([Trap()], dtype=object))
+    (tmp_path / "bare.npz").write_bytes(pickle.dumps(Trap()))
+    for name in ("state.npz", "bare.npz"):
+        with pytest.raises(RunError, match=r"cannot be read .*delete it and mine again"):
+            AnswerModel.load(tmp_path / name)
+    (tmp_path / "learned-0.joblib").write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(RunError, match="fitted by an earlier version of hardneg, as a pickle; mine again"):
+        AnswerModel.load(tmp_path / "learned-0.joblib")
+    assert not (tmp_path / "run").exists()
+
+
+def test_trees_say_what_scikit_learn_says_to_the_bit(monkeypatch):
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    fitted, fit = [], HistGradientBoostingClassifier.fit
+    monkeypatch.setattr(
+        HistGradientBoostingClassifier, "fit", lambda self, *data: fitted.append(fit(self, *data)) or fitted[-1]
+    )
+    rng = np.random.default_rng(3)
+    described = rng.normal(size=(2_000, 6)).astype(np.float32)
+    described[rng.random(described.shape) < 0.2] = np.nan
+    trees = fit_classifier(described, np.nan_to_num(described[:, 0]) + rng.normal(size=2_000) > 0.5, seed=0)
+    others = rng.normal(size=(500, 6)).astype(np.float32)
+    others[rng.random(others.shape) < 0.3] = np.nan
+    assert len(trees.start) == 150
+    for rows in (described, others):
+        np.testing.assert_array_equal(log_odds(trees, rows), fitted[0].decision_function(rows))
+
+
 def test_the_filter_refuses_from_the_threshold_on_and_finds_from_its_own_bound_on(model, dataset, candidates, tmp_path):
-    path = tmp_path / "model.joblib"
+    path = tmp_path / "model.npz"
     model.save(path)
     learned = Learned(fitted=str(path), relabel=True, relabel_above=0.5)
     known = model.annotate(candidates, dataset)
@@ -138,7 +174,7 @@ def test_the_filter_refuses_from_the_threshold_on_and_finds_from_its_own_bound_o
 def test_what_lies_at_the_threshold_is_refused_also_after_rounding(model, dataset, tmp_path, p):
     from dataclasses import replace
 
-    path = tmp_path / "model.joblib"
+    path = tmp_path / "model.npz"
     replace(model, threshold=p).save(path)
     row = pl.DataFrame({"p_planted": [p]}, schema={"p_planted": pl.Float32})
     assert not Learned(fitted=str(path)).keep(row, dataset)[0]
