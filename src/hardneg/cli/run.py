@@ -74,7 +74,7 @@ def run(
 def _show_noticed(result: "Result", teachers: "Sequence[Scorer]") -> None:
     """Say on stderr what mining and training found, each finding once, and where the dataset's own negatives served."""
     from hardneg.pipeline.dealing import told_dealt
-    from hardneg.reports.read_run import read_trained
+    from hardneg.reports.read_run import read_trainings
     from hardneg.runs.mining_findings import read_mining_findings
     from hardneg.scoring.weak_teachers import weak_teachers
 
@@ -83,9 +83,9 @@ def _show_noticed(result: "Result", teachers: "Sequence[Scorer]") -> None:
         typer.echo(f"hardneg: {line}", err=True)
     for row, n_own in result.manifest.get("own_negatives", {}).items():
         typer.echo(f"hardneg: {row} was {own_negatives_line(n_own)}; own_negatives = false leaves them out", err=True)
-    places = (result.folder, *sorted(result.folder.glob("stages/*")))
+    places = layout.minings(result.folder)
     found = [*(one for place in places for one in read_mining_findings(place)), *weak_teachers(teachers)]
-    found += [finding for training in read_trained(result.folder) for finding in training.findings]
+    found += [finding for training in read_trainings(result.folder) for finding in training.findings]
     show_findings(list({(one.code, one.title): one for one in reversed(found)}.values())[::-1])
 
 

@@ -10,12 +10,10 @@ import polars as pl
 
 from hardneg.errors import RunError
 from hardneg.pipeline.scores import read_record as read_record_of_scores
-from hardneg.planting.findings import fit_findings, read_fits
+from hardneg.reports.read_run import mining_findings
 from hardneg.runs import layout
 from hardneg.runs.audits import read_audits
-from hardneg.runs.mining_findings import read_mining_findings
 from hardneg.runs.parts import part_files, scan_parts
-from hardneg.runs.readings import reading_findings
 from hardneg.runs.record import Record, TaskState, read_record
 from hardneg.runs.state import read_state
 from hardneg.training.folder import TrainingFolder
@@ -105,33 +103,27 @@ def _state_of_files(folder: Path, manifest: dict[str, Any]) -> str | None:
 
 
 def _findings(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for place in (folder, *sorted(folder.glob("stages/*"))):
-        found |= {("mined" if place == folder else f"mined {place.name}"): _mined(place)} if _mined(place) else {}
-    for place in (folder, *sorted(folder.glob("training/*"))):
-        last = _last_line(TrainingFolder(place).losses)
-        if last:
-            name = "training" if place == folder else f"training {place.name}"
-            found[name] = {key: last[key] for key in ("step", "loss") if key in last}
+    minings, trainings = layout.minings(folder), layout.trainings(folder)
+    found = {f"mined {place.name}" if place != folder else "mined": _mined(place) for place in minings}
+    for place in trainings:
+        last = _last_line(place / layout.LOSSES)
+        name = f"training {place.name}" if place.parent.name == "training" else "training"
+        found[name] = {key: last[key] for key in ("step", "loss") if key in last}
     found |= _measured(folder) | _scored(folder)
     found |= {f"audit, {kind}": figures for kind, figures in read_audits(folder).items()}
-    noticed = [asdict(finding) for place in _places(folder) for finding in TrainingFolder(place).findings()]
-    noticed += [asdict(finding) for finding in read_mining_findings(folder)]
-    noticed += [asdict(finding) for fit in read_fits(folder) for finding in fit_findings(fit)]
-    mined = (folder, *sorted(folder.glob("stages/*")))
-    noticed += [asdict(finding) for place in mined for finding in reading_findings(place)]
-    return found | ({"findings": noticed} if noticed else {})
+    noticed = [finding for place in trainings for finding in TrainingFolder(place).findings()]
+    noticed += [finding for place in minings for finding in mining_findings(place)]
+    shown: dict[str, Any] = {name: figures for name, figures in found.items() if figures}
+    return shown | ({"findings": [asdict(finding) for finding in noticed]} if noticed else {})
 
 
 def _measured(folder: Path) -> dict[str, Any]:
     """Read what was measured, in a run's folder, in one of `hardneg evaluate` or in one of a ladder."""
-    places = [*sorted(folder.glob("evaluation/*")), folder, *sorted(each for each in folder.glob("*") if each.is_dir())]
     found = {}
-    for place in places:
-        told = read_state(place / layout.METRICS, keys=("name", "metrics"))
-        if told:
-            name = place.name if place.parent.name == "evaluation" else told["name"]
-            found[f"measured {name}"] = {key: figure["value"] for key, figure in told["metrics"].items()}
+    for place in layout.evaluations(folder):
+        metrics = read_state(place / layout.METRICS, keys=("name", "metrics"))
+        name = place.name if place.parent.name == "evaluation" else metrics["name"]
+        found[f"measured {name}"] = {key: figure["value"] for key, figure in metrics["metrics"].items()}
     ladder = read_state(folder / layout.LADDER, keys=("measure", "rungs"))
     for rung in ladder.get("rungs", ()):
         if rung["test"] is not None:
@@ -148,10 +140,6 @@ def _scored(folder: Path) -> dict[str, Any]:
         for name, each in told.items()
         if "pairs" in each
     }
-
-
-def _places(folder: Path) -> list[Path]:
-    return [folder, *sorted(folder.glob("training/*"))]
 
 
 def _mined(folder: Path) -> dict[str, Any]:

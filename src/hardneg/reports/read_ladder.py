@@ -3,35 +3,36 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
-from hardneg.reports.read_run import best_ranks, read_mining, read_trained
+from hardneg.evaluation.row import Row
+from hardneg.reports.contents import Ladder, Mining, Training
+from hardneg.reports.read_run import best_ranks, is_mined, read_mining, read_trainings
 from hardneg.runs import layout
 from hardneg.runs.layout import Seeded
-from hardneg.runs.parts import part_files, read_table
+from hardneg.runs.parts import read_table
 from hardneg.runs.state import read_state, whole_lines
 
-if TYPE_CHECKING:
-    from hardneg.evaluation.row import Row
-    from hardneg.reports.contents import Ladder, Mining, Training
+
+def ladder_state(folder: Path) -> dict[str, Any]:
+    """Read `ladder.json`; empty if the folder is not that of a ladder."""
+    return read_state(folder / layout.LADDER, keys=("measure", "rungs", "comparisons"))
 
 
-def read_ladder(folder: Path) -> "Ladder | None":
+def read_ladder(folder: Path) -> Ladder | None:
     """Read what `hardneg ladder` found: each rung on the test queries, or on the development queries before that."""
-    from hardneg.reports.contents import Ladder
-
-    found = read_state(folder / layout.LADDER, keys=("measure", "rungs", "comparisons"))
-    if not found:
+    state = ladder_state(folder)
+    if not state:
         return None
-    measure = found["measure"]
+    measure = state["measure"]
     with whole_lines(folder / layout.LADDER):
-        rungs = [_rung(rung, measure) for rung in found["rungs"]]
+        rungs = [_rung(rung, measure) for rung in state["rungs"]]
         pairs = [
             {"name": f"{one['after']} against {one['before']}", "value": one["difference"]}
             | {key: one.get(key) for key in ("low", "high", "p_value", "p_corrected", "wins", "ties", "losses")}
-            for one in found["comparisons"]
+            for one in state["comparisons"]
         ]
     ends: dict[str, type[pl.DataType]] = dict.fromkeys(("value", "low", "high"), pl.Float64)
     more: dict[str, type[pl.DataType]] = {"n_pool": pl.Float64, "dev": pl.Float64, "trained": pl.Boolean}
@@ -39,78 +40,9 @@ def read_ladder(folder: Path) -> "Ladder | None":
         pl.DataFrame(rungs, schema_overrides=ends | more, infer_schema_length=None),
         pl.DataFrame(pairs, schema_overrides=ends, infer_schema_length=None),
         measure,
-        found.get("best_on_dev"),
-        _rows(folder, found),
+        state.get("best_on_dev"),
+        _rows(folder, state),
     )
-
-
-def _rows(folder: Path, found: Mapping[str, Any]) -> "list[Row]":
-    """Read each query's measures on the test split; none if the table is not there."""
-    from hardneg.evaluation.row import Row
-
-    file, split = folder / layout.PER_QUERY, found.get("dataset", {}).get("splits", {}).get("test")
-    if not file.exists():
-        return []
-    table = read_table(file).filter(pl.col("split") == split)
-    parts = table.partition_by("rung", maintain_order=True, as_dict=True)
-    seeds = {
-        str(name): rows.drop("rung", "split").partition_by("seed", maintain_order=True)
-        for (name,), rows in parts.items()
-    }
-    return [Row(name, [part.drop("seed") for part in tables], found["measure"]) for name, tables in seeds.items()]
-
-
-def read_ladder_placed(folder: Path) -> dict[str, pl.DataFrame]:
-    """Find the rank of each test query's best-placed positive, with the first seed of each rung."""
-    found: dict[str, pl.DataFrame] = {}
-    names = ("test", *(str(Seeded("test", seed)) for seed in _state(folder).get("seeds", ())[:1]))
-    for rung, place in _places(folder):
-        run = next((place / "evaluation" / name for name in names if (place / "evaluation" / name).exists()), None)
-        if run is not None and (run / layout.RANKINGS).exists():
-            found[rung] = best_ranks(run)
-    return found
-
-
-def read_ladder_mined(folder: Path, *, first: str | None = None) -> "list[Mining]":
-    """Read what was mined for the rungs, once where several share it."""
-    names, own = dict[str, str](), set[str]()
-    for rung in _state(folder)["rungs"]:
-        own |= set(rung.get("mined", ()) if rung["name"] == first else ())
-        for number, place in enumerate(rung.get("mined", ())):
-            names.setdefault(place, rung["name"] if number == 0 else f"{rung['name']}-{number + 1}")
-    return [
-        read_mining(folder / place, stage=name)
-        for place, name in sorted(names.items(), key=lambda item: item[0] not in own)
-        if (folder / place / layout.FUNNEL).exists() and part_files(folder / place / "candidates")
-    ]
-
-
-def read_ladder_trained(folder: Path) -> Iterator["Training"]:
-    """Read the trainings of all rungs, those with the first seed before the others."""
-    trained = [(rung, each) for rung, place in _places(folder) for each in read_trained(place)]
-    stages = {
-        rung: len({Seeded.parse(each.model).row for name, each in trained if name == rung}) for rung, _ in trained
-    }
-    seeds = [Seeded.parse(each.model).seed or 0 for _, each in trained]
-    for _, (rung, each) in sorted(zip(seeds, trained, strict=True), key=lambda pair: pair[0]):
-        of = Seeded.parse(each.model)
-        yield replace(each, model=str(Seeded(rung if stages[rung] == 1 else f"{rung}-{of.row}", of.seed)))
-
-
-def read_ladder_dataset(folder: Path) -> dict[str, Any]:
-    """Say what a ladder was climbed with, as the table `[dataset]` of a recipe."""
-    plan = read_state(folder / layout.PLAN, keys=())
-    if "dataset" not in plan:
-        return {}
-    return {"path": plan["dataset"], "skip_invalid": plan.get("skip_invalid", False), **plan.get("layout", {})}
-
-
-def _places(folder: Path) -> list[tuple[str, Path]]:
-    return [(rung["name"], folder / rung.get("place", f"rungs/{rung['name']}")) for rung in _state(folder)["rungs"]]
-
-
-def _state(folder: Path) -> dict[str, Any]:
-    return read_state(folder / layout.LADDER, keys=("rungs",))
 
 
 def _rung(rung: Mapping[str, Any], measure: str) -> dict[str, Any]:
@@ -130,20 +62,62 @@ def _rung(rung: Mapping[str, Any], measure: str) -> dict[str, Any]:
     }
 
 
-def read_ladder_facts(folder: Path) -> list[tuple[str, str]]:
-    """Read what a ladder was climbed with, for the line of facts at the top of a page."""
-    found = read_state(folder / layout.LADDER, keys=("rungs",))
-    counts = found.get("dataset", {})
-    steps = {number for rung in found["rungs"] for number in rung.get("steps", {}).values()}
-    said = {
-        "dataset": counts.get("name"),
-        "model": found.get("model"),
-        "documents": counts.get("documents"),
-        "training pairs": counts.get("train_pairs"),
-        "test queries": counts.get("test_queries"),
-        "seeds": ", ".join(map(str, found.get("seeds", ()))),
-        "steps": steps.pop() if len(steps) == 1 else None,
-        "hardneg": found.get("versions", {}).get("hardneg"),
-        "machine": found.get("machine"),
+def _rows(folder: Path, state: Mapping[str, Any]) -> list[Row]:
+    """Read each query's measures on the test split; none if the table is not there."""
+    file, split = folder / layout.PER_QUERY, state.get("dataset", {}).get("splits", {}).get("test")
+    if not file.exists():
+        return []
+    table = read_table(file).filter(pl.col("split") == split)
+    parts = table.drop("split").partition_by("rung", "seed", maintain_order=True, as_dict=True, include_key=False)
+    seeds: dict[str, list[pl.DataFrame]] = {}
+    for (rung, _), part in parts.items():
+        seeds.setdefault(str(rung), []).append(part)
+    return [Row(name, tables, state["measure"]) for name, tables in seeds.items()]
+
+
+def read_ladder_placed(folder: Path, state: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
+    """Find the rank of each test query's best-placed positive, with the first seed of each rung."""
+    placed: dict[str, pl.DataFrame] = {}
+    names = ("test", *(str(Seeded("test", seed)) for seed in state.get("seeds", ())[:1]))
+    for rung, place in _places(folder, state):
+        run = next((place / "evaluation" / name for name in names if (place / "evaluation" / name).exists()), None)
+        if run is not None and (run / layout.RANKINGS).exists():
+            placed[rung] = best_ranks(run)
+    return placed
+
+
+def read_ladder_minings(folder: Path, state: Mapping[str, Any], *, first: str | None) -> list[Mining]:
+    """Read what was mined for the rungs, once where several share it; that of the rung `first` before the others."""
+    names, of_first = dict[str, str](), set[str]()
+    for rung in state["rungs"]:
+        of_first |= set(rung.get("mined", ()) if rung["name"] == first else ())
+        for number, place in enumerate(rung.get("mined", ())):
+            names.setdefault(place, rung["name"] if number == 0 else f"{rung['name']}-{number + 1}")
+    places = sorted(names.items(), key=lambda item: item[0] not in of_first)
+    return [read_mining(folder / place, stage=name) for place, name in places if is_mined(folder / place)]
+
+
+def read_ladder_trainings(folder: Path, state: Mapping[str, Any]) -> Iterator[Training]:
+    """Read the trainings of all rungs, those with the first seed before the others.
+
+    A rung's only stage is called as the rung is.
+    """
+    trained = [(rung, each) for rung, place in _places(folder, state) for each in read_trainings(place)]
+    stages = {
+        rung: len({Seeded.parse(each.model).row for name, each in trained if name == rung}) for rung, _ in trained
     }
-    return [(name, f"{value:,}" if isinstance(value, int) else value) for name, value in said.items() if value]
+    for rung, each in sorted(trained, key=lambda pair: Seeded.parse(pair[1].model).seed or 0):
+        of = Seeded.parse(each.model)
+        yield replace(each, model=str(Seeded(rung if stages[rung] == 1 else f"{rung}-{of.row}", of.seed)))
+
+
+def _places(folder: Path, state: Mapping[str, Any]) -> list[tuple[str, Path]]:
+    return [(rung["name"], folder / rung.get("place", f"rungs/{rung['name']}")) for rung in state["rungs"]]
+
+
+def ladder_dataset(folder: Path) -> dict[str, Any]:
+    """Say what a ladder was climbed with, as the table `[dataset]` of a recipe."""
+    plan = read_state(folder / layout.PLAN, keys=())
+    if "dataset" not in plan:
+        return {}
+    return {"path": plan["dataset"], "skip_invalid": plan.get("skip_invalid", False), **plan.get("layout", {})}

@@ -1,46 +1,50 @@
 """What a report shows of a run's folder: what was mined, trained, measured and audited there."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
+from hardneg.data.findings import Finding
+from hardneg.evaluation.metrics import primary_of
+from hardneg.evaluation.row import Row
+from hardneg.planting.findings import fit_findings, read_fits
+from hardneg.reports.contents import Audited, Mining, Training
 from hardneg.runs import layout
 from hardneg.runs.layout import Seeded
+from hardneg.runs.mining_findings import read_mining_findings
 from hardneg.runs.parts import part_files, read_table, readable, scan_parts
+from hardneg.runs.readings import reading_findings
 from hardneg.runs.state import read_state, whole_lines
-
-if TYPE_CHECKING:
-    from hardneg.evaluation.row import Row
-    from hardneg.reports.contents import Audited, Mining, Training
+from hardneg.training.folder import TrainingFolder
 
 _FIRST = ("bm25", "zero_shot", "in_batch")  # rows, before those of the run's own stages
 _AUDITS = ("audit*.json", "frontier*.json", "calibrat*.json")
 
 
-def read_mined(folder: Path) -> "tuple[list[Mining], list[str]]":
-    """Read what was mined, in the folder itself or by its stages."""
-    places = [("", folder), *((each.name, each) for each in sorted(folder.glob("stages/*")))]
+def read_minings(folder: Path) -> tuple[list[Mining], list[str]]:
+    """Read what was mined, in the folder itself or by its stages; a sentence for each that is only half mined."""
     mined, unfinished = [], []
-    for stage, place in places:
-        if not (place / layout.MINING).exists():
-            continue
-        if (place / layout.FUNNEL).exists() and part_files(place / "candidates"):
+    for place in layout.minings(folder):
+        stage = "" if place == folder else place.name
+        if is_mined(place):
             mined.append(read_mining(place, stage=stage))
-        else:
+        elif (place / layout.MINING).exists():
             unfinished.append(f"Mining {f'of {stage} ' if stage else ''}is not finished, and is left out.")
     return mined, unfinished
 
 
-def read_mining(place: Path, *, stage: str = "") -> "Mining":
-    """Read what was mined into a folder."""
-    from hardneg.planting.findings import fit_findings, read_fits
-    from hardneg.reports.contents import Mining
-    from hardneg.runs.mining_findings import read_mining_findings
-    from hardneg.runs.readings import reading_findings
+def is_mined(place: Path) -> bool:
+    """Say whether the mining into a folder is finished."""
+    return all((place / name).exists() for name in (layout.MINING, layout.FUNNEL)) and bool(
+        part_files(place / "candidates")
+    )
 
+
+def read_mining(place: Path, *, stage: str = "") -> Mining:
+    """Read what was mined into a folder; candidates and negatives are opened, and read when they are counted."""
     state = read_state(place / layout.MINING, keys=("filters", "select"))
     funnel = read_state(place / layout.FUNNEL, keys=("queries", "candidates", "dropped", "selected", "sources"))
     with readable(place):
@@ -53,61 +57,48 @@ def read_mining(place: Path, *, stage: str = "") -> "Mining":
         funnel=funnel,
         filters=state.get("filter_names", list(funnel["dropped"])),  # earlier versions did not write them down
         per_query=state.get("per_query", 1),
-        findings=[
-            *(finding for fit in read_fits(place) for finding in fit_findings(fit)),
-            *read_mining_findings(place),
-            *reading_findings(place),
-        ],
+        findings=mining_findings(place),
     )
 
 
-def read_rows(folder: Path, chain: list[str]) -> "list[Row]":
-    """Read the evaluations, those of one row's seeds together, in the order in which a run shows them."""
-    from hardneg.evaluation.metrics import primary_of
-    from hardneg.evaluation.row import Row
+def mining_findings(place: Path) -> list[Finding]:
+    """Read what the fitting of filters, the candidates and the models of a mining show."""
+    fitted = [finding for fit in read_fits(place) for finding in fit_findings(fit)]
+    return [*fitted, *read_mining_findings(place), *reading_findings(place)]
 
-    found: dict[str, list[pl.DataFrame]] = {}
+
+def read_rows(folder: Path, chain: Sequence[str]) -> list[Row]:
+    """Read the evaluations, those of one row's seeds together, in the order in which a run shows them.
+
+    `chain` names the rows of the run's own stages, as its manifest has them; empty for what is no run.
+    """
+    rows: dict[str, list[pl.DataFrame]] = {}
     measures: dict[str, str] = {}
     for place in _evaluations(folder):
         summary = read_state(place / layout.METRICS, keys=("name", "metrics"))
-        name = Seeded.parse(place.name).row if place != folder else summary["name"]
-        found.setdefault(name, []).append(read_table(place / layout.PER_QUERY))
+        name = summary["name"] if place == folder else Seeded.parse(place.name).row
+        rows.setdefault(name, []).append(read_table(place / layout.PER_QUERY))
         measures[name] = primary_of(summary)
-    order = [name for name in (*_FIRST, *chain) if name in found]
-    if not chain:
-        order += [name for name in found if name not in order]
-    return [Row(name, found[name], measures[name]) for name in dict.fromkeys(order)]
+    order = dict.fromkeys([*_FIRST, *(chain or rows)])
+    return [Row(name, rows[name], measures[name]) for name in order if name in rows]
 
 
 def _evaluations(folder: Path) -> list[Path]:
-    """List the folders of evaluations, seeds in the order of their numbers."""
-    inside = sorted(folder.glob(f"evaluation/*/{layout.METRICS}"), key=lambda file: _numbered(file.parent.name))
-    above = [
-        folder / "evaluation" / layout.METRICS,
-        folder / layout.METRICS,
-        *sorted(folder.glob(f"*/{layout.METRICS}")),
-    ]
-    files = inside or [file for file in above if file.exists()]
-    return [file.parent for file in files if (file.parent / layout.PER_QUERY).exists()]
+    return [place for place in layout.evaluations(folder) if (place / layout.PER_QUERY).exists()]
 
 
-def _numbered(name: str) -> tuple[str, int]:
-    of = Seeded.parse(name)
-    return (of.row, -1 if of.seed is None else of.seed)
-
-
-def read_placed(folder: Path, rows: "list[Row]") -> dict[str, pl.DataFrame]:
-    """Find the rank of each query's best-placed positive, in the first evaluation of each row."""
-    found: dict[str, pl.DataFrame] = {}
+def read_placed(folder: Path, rows: Sequence[Row]) -> dict[str, pl.DataFrame]:
+    """Find the rank of each query's best-placed positive, in the first evaluation of each row whose run was kept."""
+    placed: dict[str, pl.DataFrame] = {}
     for place in _evaluations(folder):
         name = Seeded.parse(place.name).row
-        if name not in found and any(row.name == name for row in rows) and (place / layout.RANKINGS).exists():
-            found[name] = best_ranks(place)
-    return found
+        if name not in placed and any(row.name == name for row in rows) and (place / layout.RANKINGS).exists():
+            placed[name] = best_ranks(place)
+    return placed
 
 
 def best_ranks(place: Path) -> pl.DataFrame:
-    """Find the rank of each query's best-placed positive."""
+    """Find the rank of each query's best-placed positive; queries without a positive in the run are left out."""
     with readable(place):
         run = _read_trec(place / layout.RANKINGS, ["query_id", "q0", "doc_id", "rank", "score", "tag"])
         qrels = _read_trec(place / layout.QRELS, ["query_id", "q0", "doc_id", "relevance"])
@@ -122,22 +113,17 @@ def _read_trec(file: Path, columns: list[str]) -> pl.DataFrame:
     )
 
 
-def read_trained(folder: Path) -> Iterator["Training"]:
+def read_trainings(folder: Path) -> Iterator[Training]:
     """Read the trainings of a run, or of a folder that is one."""
-    from hardneg.reports.contents import Training
-    from hardneg.training.folder import TrainingFolder
-
-    inside = sorted(folder.glob("training/*/loss.jsonl"), key=lambda file: _numbered(file.parent.name))
-    files = inside or [file for file in (folder / "training" / "loss.jsonl", folder / "loss.jsonl") if file.exists()]
-    for file in files:
-        place = TrainingFolder(file.parent)
-        with whole_lines(file.parent):
+    for place in layout.trainings(folder):
+        training = TrainingFolder(place)
+        with whole_lines(place):
             yield Training(
-                model=file.parent.name,
-                records=place.records(),
-                findings=place.findings(),
-                refreshes=_lines(file.parent / layout.REFRESHES),
-                replacements=_lines(file.parent / "replacement.jsonl"),
+                model=place.name,
+                records=training.records(),
+                findings=training.findings(),
+                refreshes=_lines(place / layout.REFRESHES),
+                replacements=_lines(place / layout.REPLACEMENTS),
             )
 
 
@@ -145,20 +131,18 @@ def _lines(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def read_audited(folder: Path) -> Iterator["Audited"]:
+def read_audits(folder: Path) -> Iterator[Audited]:
     """Read what `hardneg audit --json` and `hardneg calibrate --json` printed into files of the folder."""
-    from hardneg.reports.contents import Audited
-
     for file in sorted({file for pattern in _AUDITS for file in folder.glob(pattern)}):
         with whole_lines(file):
-            found = json.loads(file.read_text(encoding="utf-8"))
-        rows = found.get("variants") or found.get("frontier") or []
-        if rows or found.get("figures"):
+            audit = json.loads(file.read_text(encoding="utf-8"))
+        rows = audit.get("variants") or audit.get("frontier") or []
+        if rows or audit.get("figures"):
             yield Audited(
-                figures=found.get("figures") or {},
+                figures=audit.get("figures") or {},
                 frontier=pl.DataFrame(rows, infer_schema_length=None) if rows else None,
-                score=found.get("score") or "",
-                caveats=found.get("caveats") or (),
-                best=found.get("best"),
-                budget=found.get("budget"),
+                score=audit.get("score") or "",
+                caveats=audit.get("caveats") or (),
+                best=audit.get("best"),
+                budget=audit.get("budget"),
             )

@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
@@ -13,24 +13,22 @@ from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.reading import read_dataset
 from hardneg.errors import DatasetError, MissingExtraError, RunError
 from hardneg.files import replacing
+from hardneg.reports.contents import Contents, Ladder
+from hardneg.reports.examples import Caps
 from hardneg.reports.read_ladder import (
+    ladder_dataset,
+    ladder_state,
     read_ladder,
-    read_ladder_dataset,
-    read_ladder_facts,
-    read_ladder_mined,
+    read_ladder_minings,
     read_ladder_placed,
-    read_ladder_trained,
+    read_ladder_trainings,
 )
-from hardneg.reports.read_run import read_audited, read_mined, read_placed, read_rows, read_trained
+from hardneg.reports.read_run import read_audits, read_minings, read_placed, read_rows, read_trainings
 from hardneg.runs import layout
 from hardneg.runs.joining import check_data
 from hardneg.runs.origin import dataset_settings
 from hardneg.runs.parts import readable
 from hardneg.runs.state import read_state
-
-if TYPE_CHECKING:
-    from hardneg.reports.contents import Contents, Ladder
-    from hardneg.reports.examples import Caps
 
 _NO_TEXTS = "The dataset is not at hand, so queries and documents are shown by id: name it with --dataset."
 
@@ -49,7 +47,7 @@ def write_report(
     dataset: Dataset | None = None,
     out: Path | str | None = None,
     seed: int = 0,
-    caps: "Caps | None" = None,
+    caps: Caps | None = None,
     allow_other_data: bool = False,
 ) -> Path:
     """Write the report of a run folder: one HTML file that needs nothing else.
@@ -85,7 +83,7 @@ def write_report(
 
 def read_contents(
     folder: Path, *, dataset: Dataset | None = None, seed: int = 0, allow_other_data: bool = False
-) -> "Contents":
+) -> Contents:
     """Read what a report of a folder is made of.
 
     Args:
@@ -108,7 +106,7 @@ def read_contents(
         if ladder is None
         else _of_ladder(folder, ladder, dataset, allow_other_data=allow_other_data)
     )
-    contents = replace(contents, audits=list(read_audited(folder)), seed=seed)
+    contents = replace(contents, audits=list(read_audits(folder)), seed=seed)
     if not (contents.mined or contents.rows or contents.trained or contents.audits or contents.ladder):
         raise RunError(
             f"{folder} holds nothing to report; name the folder of a run, of mined negatives, of a training or of an "
@@ -117,19 +115,25 @@ def read_contents(
     return contents
 
 
-def _of_run(folder: Path, dataset: Dataset | None, *, allow_other_data: bool) -> "Contents":
-    from hardneg.reports.contents import Contents
-
-    manifest, recipe = read_state(folder / layout.MANIFEST, keys=("recipe", "stages")), _recipe(folder)
-    mined, unfinished = read_mined(folder)
+def _of_run(folder: Path, dataset: Dataset | None, *, allow_other_data: bool) -> Contents:
+    manifest = read_state(folder / layout.MANIFEST, keys=("recipe", "stages"))
+    file = folder / layout.RECIPE
+    recipe = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    mined, unfinished = read_minings(folder)
     rows = read_rows(folder, manifest.get("chain", []))
-    named = dataset_settings(folder)
-    data, why_not = _dataset(folder, dataset, named, allow_other_data=allow_other_data) if mined or rows else (None, [])
+    settings = dataset_settings(folder) if mined or rows else None
+    data, why_not = _dataset(folder, dataset, settings, allow_other_data=allow_other_data)
+    facts = {
+        "dataset": data.name if data is not None else "",
+        "model": recipe.get("model"),
+        "seeds": recipe.get("seeds") or [manifest["seed"]] if "seed" in manifest else [],
+        **_read_as(manifest, data),
+    }
     return Contents(
         name=recipe.get("name") or folder.resolve().name,
-        facts=_facts(manifest, recipe, data),
+        facts=_facts(manifest.get("counts", {}), manifest.get("versions", {}), facts),
         mined=mined,
-        trained=list(read_trained(folder)),
+        trained=list(read_trainings(folder)),
         rows=rows,
         placed=read_placed(folder, rows),
         stages=manifest.get("stages", {}),
@@ -139,22 +143,55 @@ def _of_run(folder: Path, dataset: Dataset | None, *, allow_other_data: bool) ->
     )
 
 
-def _of_ladder(folder: Path, ladder: "Ladder", dataset: Dataset | None, *, allow_other_data: bool) -> "Contents":
-    from hardneg.reports.contents import Contents
-
-    mined = read_ladder_mined(folder, first=ladder.subject)
-    named = read_ladder_dataset(folder)
-    data, why_not = _dataset(folder, dataset, named, allow_other_data=allow_other_data) if mined else (None, [])
+def _of_ladder(folder: Path, ladder: Ladder, dataset: Dataset | None, *, allow_other_data: bool) -> Contents:
+    state = ladder_state(folder)
+    mined = read_ladder_minings(folder, state, first=ladder.subject)
+    settings = ladder_dataset(folder) if mined else None
+    data, why_not = _dataset(folder, dataset, settings, allow_other_data=allow_other_data)
+    counts = state.get("dataset", {})
+    steps = {number for rung in state["rungs"] for number in rung.get("steps", {}).values()}
+    facts = {
+        "dataset": counts.get("name"),
+        "model": state.get("model"),
+        "seeds": state.get("seeds", ()),
+        "steps": f"{steps.pop():,}" if len(steps) == 1 else None,
+        "machine": state.get("machine"),
+    }
     return Contents(
         name=folder.resolve().name,
-        facts=read_ladder_facts(folder),
+        facts=_facts(counts, state.get("versions", {}), facts),
         mined=mined,
-        trained=list(read_ladder_trained(folder)),
-        placed=read_ladder_placed(folder),
+        trained=list(read_ladder_trainings(folder, state)),
+        placed=read_ladder_placed(folder, state),
         ladder=ladder,
         texts=_texts(data),
         notes=why_not,
     )
+
+
+def _facts(counts: Mapping[str, Any], versions: Mapping[str, str], facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """List what ran on what, for the line at the top of a page; what is not known is left out."""
+    numbers = {"documents": "documents", "training pairs": "train_pairs", "test queries": "test_queries"}
+    every = {
+        "dataset": facts["dataset"],
+        "model": facts["model"],
+        **{name: f"{counts[key]:,}" for name, key in numbers.items() if key in counts},
+        **facts,
+        "seeds": ", ".join(map(str, facts["seeds"])),
+        "hardneg": versions.get("hardneg"),
+    }
+    return [(name, str(value)) for name, value in every.items() if value]
+
+
+def _read_as(manifest: Mapping[str, Any], data: Dataset | None) -> dict[str, str]:
+    """Say which column, field or file became what."""
+    mapping = data.mapping if data is not None else None
+    if "mapping" in manifest:  # of what was read; `data` may be what a run made of it
+        mapping = FieldMapping.from_dict(manifest["mapping"])
+    if mapping is None:
+        return {}
+    fields = "; ".join(f"{role} ← {source}" for role, source in mapping.fields)
+    return {"read as": mapping.layout, "fields": fields, "ignored fields": "; ".join(mapping.ignored)}
 
 
 def _texts(data: Dataset | None) -> dict[str, pl.DataFrame] | None:
@@ -164,56 +201,30 @@ def _texts(data: Dataset | None) -> dict[str, pl.DataFrame] | None:
     return {"queries": data.queries.select("id", "text"), "documents": documents}
 
 
-def _recipe(folder: Path) -> dict[str, Any]:
-    file = folder / layout.RECIPE
-    return tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-
-
 def _dataset(
-    folder: Path, given: Dataset | None, settings: Mapping[str, Any], *, allow_other_data: bool
+    folder: Path, given: Dataset | None, settings: Mapping[str, Any] | None, *, allow_other_data: bool
 ) -> tuple[Dataset | None, list[str]]:
-    """Find the texts: what was given, what the run built, or what its recipe names; else say why there are none."""
+    """Find the texts: what was given, what the run built, or what its recipe names; else say why there are none.
+
+    Settings of None say that nothing is shown of any text.
+    """
+    if settings is None:
+        return None, []
     patterns = (layout.MINING, f"stages/*/{layout.MINING}", f"shared/mined/*/{layout.MINING}")
     places = [file.parent for pattern in patterns for file in sorted(folder.glob(pattern))]
     if given is not None:
         notes = [check_data(place, given, allow_other_data=allow_other_data) for place in places]
         return given, [f"{note}." for note in notes if note]
-    place = settings.get("path")
-    if place is None or str(place).startswith("hf:"):
+    path = settings.get("path")
+    if path is None or str(path).startswith("hf:"):
         return None, [_NO_TEXTS]
     try:
-        said = {key: value for key, value in settings.items() if key not in ("path", "skip_invalid")}
-        found = read_dataset(place, mapping=said, skip_invalid=settings.get("skip_invalid", False))
+        mapping = {key: value for key, value in settings.items() if key not in ("path", "skip_invalid")}
+        data = read_dataset(path, mapping=mapping, skip_invalid=settings.get("skip_invalid", False))
     except (DatasetError, OSError):
         return None, [_NO_TEXTS]
     try:
-        notes = [check_data(each, found, allow_other_data=True) for each in places]
+        notes = [check_data(place, data, allow_other_data=True) for place in places]
     except RunError:
-        return None, [f"{place} has changed since it was mined, so queries and documents are shown by id."]
-    return found, [f"{note}." for note in notes if note]
-
-
-def _read_as(manifest: Mapping[str, Any], data: Dataset | None) -> dict[str, str]:
-    """Say which column, field or file became what."""
-    known = data.mapping if data is not None else None
-    if "mapping" in manifest:  # of what was read; `data` may be what a run made of it
-        known = FieldMapping.from_dict(manifest["mapping"])
-    if known is None:
-        return {}
-    fields = "; ".join(f"{role} ← {source}" for role, source in known.fields)
-    return {"read as": known.layout, "fields": fields, "ignored fields": "; ".join(known.ignored)}
-
-
-def _facts(manifest: Mapping[str, Any], recipe: Mapping[str, Any], data: Dataset | None) -> list[tuple[str, str]]:
-    counts, versions = manifest.get("counts", {}), manifest.get("versions", {})
-    said = {
-        "dataset": data.name if data is not None else "",
-        "model": str(recipe.get("model", "")),
-        "documents": f"{counts['documents']:,}" if counts else "",
-        "training pairs": f"{counts['train_pairs']:,}" if counts else "",
-        "test queries": f"{counts['test_queries']:,}" if counts else "",
-        "seeds": ", ".join(map(str, recipe.get("seeds") or [manifest["seed"]])) if "seed" in manifest else "",
-        "hardneg": versions.get("hardneg", ""),
-        **_read_as(manifest, data),
-    }
-    return [(name, value) for name, value in said.items() if value]
+        return None, [f"{path} has changed since it was mined, so queries and documents are shown by id."]
+    return data, [f"{note}." for note in notes if note]

@@ -6,23 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from hardneg.files import replacing
+from hardneg.runs import layout
 from hardneg.runs.state import read_state
 
-# One file for each way of auditing: an audit by planting does not replace one by a sample.
-FILES = {
-    "planted": "audit.json",
-    "judged": "audit_judged.json",
-    "truth": "audit_truth.json",
-    "sampled": "audit_sampled.json",
-    "frontier": "frontier.json",
-    "calibration": "calibrate.json",
-}
 _SHOWN = ("contamination", "leakage", "coverage")
 
 
 def write_audit(found: Mapping[str, Any], folder: Path) -> Path:
     """Write what an audit or a calibration found, as `--json` prints it."""
-    path = folder / FILES[found["kind"]]
+    path = folder / layout.AUDITS[found["kind"]]
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     return path
@@ -30,7 +22,7 @@ def write_audit(found: Mapping[str, Any], folder: Path) -> Path:
 
 def read_audits(folder: Path) -> dict[str, dict[str, Any]]:
     """Read the main figures of all audits in a folder, by kind."""
-    told = {kind: read_state(folder / name, keys=()) for kind, name in FILES.items()}
+    told = {kind: read_state(folder / name, keys=()) for kind, name in layout.AUDITS.items()}
     return {kind: _figures(found) for kind, found in told.items() if found}
 
 

@@ -3,9 +3,11 @@
 RUN/
     recipe.toml  manifest.json  report.html
     dataset/                     built or dealt by the run
-    candidates/ negatives/  mining.json  funnel.json  found_positives.parquet  scores/
+    candidates/ negatives/  mining.json  funnel.json  readings.json  found_positives.parquet
+    scores/
+    audit.json  frontier.json    and others, of audits that were told to write here
     stages/NAME[-seedN]/         the same of each stage, if the recipe has stages
-    training/ROW-seedN/          training.json  refresh/refresh.jsonl  model/
+    training/ROW-seedN/          training.json  loss.jsonl  refresh.jsonl  replacement.jsonl  model/
     evaluation/ROW[-seedN]/      metrics.json  per_query.parquet  run.trec  qrels.trec
     model/                       the last row's model, first seed
 LADDER/
@@ -14,12 +16,24 @@ LADDER/
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 RECIPE, MANIFEST, REPORT = "recipe.toml", "manifest.json", "report.html"
 MINING, FUNNEL, FOUND = "mining.json", "funnel.json", "found_positives.parquet"
-TRAINING, REFRESHES = "training.json", "refresh.jsonl"
+READINGS = "readings.json"
+TRAINING, LOSSES, REFRESHES, REPLACEMENTS = "training.json", "loss.jsonl", "refresh.jsonl", "replacement.jsonl"
 METRICS, PER_QUERY, RANKINGS, QRELS = "metrics.json", "per_query.parquet", "run.trec", "qrels.trec"
 PLAN, DRAFT, LADDER = "plan.json", "draft.json", "ladder.json"
+
+# One file for each way of auditing: an audit by planting does not replace one by a sample.
+AUDITS = {
+    "planted": "audit.json",
+    "judged": "audit_judged.json",
+    "truth": "audit_truth.json",
+    "sampled": "audit_sampled.json",
+    "frontier": "frontier.json",
+    "calibration": "calibrate.json",
+}
 
 _SEEDED = re.compile(r"(?P<row>.*)-seed(?P<seed>\d+)")
 
@@ -58,3 +72,25 @@ class StageKey:
         """Read a key."""
         verb, _, of = key.partition(" ")
         return cls(verb, Seeded.parse(of))
+
+
+def minings(run: Path) -> list[Path]:
+    """List the folders that a run mined into, or may have: its own and those of its stages."""
+    return [run, *sorted(run.glob("stages/*"))]
+
+
+def trainings(run: Path) -> list[Path]:
+    """List the folders of a run's trainings, seeds by their numbers; else the folder may be that of a training."""
+    inside = sorted((file.parent for file in run.glob(f"training/*/{LOSSES}")), key=_by_number)
+    return inside or [place for place in (run / "training", run) if (place / LOSSES).exists()]
+
+
+def evaluations(run: Path) -> list[Path]:
+    """List the folders of a run's evaluations; else the folder may be that of one, or of several."""
+    inside = sorted((file.parent for file in run.glob(f"evaluation/*/{METRICS}")), key=_by_number)
+    return inside or [place for place in (run, *sorted(run.glob("*"))) if (place / METRICS).exists()]
+
+
+def _by_number(place: Path) -> tuple[str, int]:
+    of = Seeded.parse(place.name)
+    return of.row, -1 if of.seed is None else of.seed

@@ -12,9 +12,8 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.findings import Finding
 from hardneg.files import replacing
 from hardneg.negatives.plan import Plan
+from hardneg.runs import layout
 from hardneg.sources.protocol import ReadsTexts
-
-_FILE = "readings.json"
 
 
 def write_readings(folder: Path, dataset: Dataset, plan: Plan) -> None:
@@ -30,13 +29,13 @@ def write_readings(folder: Path, dataset: Dataset, plan: Plan) -> None:
                 "finding": None if finding is None else asdict(finding),
             }
     if kept:
-        with replacing(folder / _FILE) as temporary:
+        with replacing(folder / layout.READINGS) as temporary:
             temporary.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_readings(folder: Path) -> dict[str, dict[str, Any]]:
     """Read what `write_readings` kept, by name of the source; nothing if it kept nothing."""
-    path = folder / _FILE
+    path = folder / layout.READINGS
     found: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return found
 

@@ -42,7 +42,7 @@ class TrainingFolder:
     @property
     def losses(self) -> Path:
         """The loss curve."""
-        return self.path / "loss.jsonl"
+        return self.path / layout.LOSSES
 
     def finished(self, inputs: dict[str, Any]) -> dict[str, Any] | None:
         """Look up the result of a finished run.

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Int32
 
 from hardneg.files import replacing
+from hardneg.runs import layout
 from hardneg.training.plan import Step, TrainingData
 from hardneg.training.sampling.replaced import ReplacedNegatives
 from hardneg.training.session import Session
@@ -34,13 +35,13 @@ def replace_before(number: int, session: Session, data: TrainingData, steps: Seq
     if session.accelerator.is_main_process:
         seconds = round(time.perf_counter() - started, 3)
         line = {"step": number, "looked_at": looked_at, "replaced": replaced, "seconds": seconds}
-        with (session.folder.path / "replacement.jsonl").open("a") as file:
+        with (session.folder.path / layout.REPLACEMENTS).open("a") as file:
             file.write(json.dumps(line) + "\n")
 
 
 def cut_records(session: Session) -> None:
     """Drop the records of replacements that a session will do again."""
-    path = session.folder.path / "replacement.jsonl"
+    path = session.folder.path / layout.REPLACEMENTS
     if session.accelerator.is_main_process and path.exists():
         lines = path.read_text().splitlines()
         with replacing(path) as temporary:
