@@ -15,7 +15,7 @@ from hardneg.cli.options import DatasetPath, Json, Measures, Primary, Quiet, See
 from hardneg.files import check_folder
 
 if TYPE_CHECKING:
-    from hardneg.evaluation.retrieval import Figure
+    from hardneg.evaluation.retrieval import MeanFigure
     from hardneg.evaluation.shown import Shown
     from hardneg.models.reading import Reading
 
@@ -122,7 +122,9 @@ def evaluate(
         _show_readings({} if quiet else readings)
 
 
-def _print(found: "dict[str, dict[str, Figure]]", shown: "dict[str, Shown]", readings: "dict[str, Reading]") -> None:
+def _print(
+    found: "dict[str, dict[str, MeanFigure]]", shown: "dict[str, Shown]", readings: "dict[str, Reading]"
+) -> None:
     from json import dumps
 
     everything: dict[str, dict[str, object]] = {name: dict(figures) for name, figures in found.items()}
@@ -167,7 +169,7 @@ def _folders(names: list[str]) -> dict[str, str]:
     return folders
 
 
-def _show(found: "dict[str, dict[str, Figure]]") -> None:
+def _show(found: "dict[str, dict[str, MeanFigure]]") -> None:
     from rich.console import Console
     from rich.table import Table
 

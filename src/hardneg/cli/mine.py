@@ -64,7 +64,7 @@ def mine(
     from hardneg.planting.findings import fit_findings, read_fits
     from hardneg.recipe.plan import plan_of
     from hardneg.review.verdicts import read_judged
-    from hardneg.runs.readings import read_readings, reading_findings
+    from hardneg.runs.mining_findings import read_readings, reading_findings
     from hardneg.runs.record import recording
 
     check_folder(out)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # importing it would load torch
     from hardneg.models.reading import Reading
 
 
-class Figure(TypedDict):
+class MeanFigure(TypedDict):
     """A mean over queries with its 95 % bootstrap interval."""
 
     value: float
@@ -55,7 +55,7 @@ class Evaluation(Framed):
     reading: "Reading | None" = None
     primary: str = PRIMARY  # the measure that decides where one must
 
-    def figures(self, *, seed: int = 0) -> dict[str, Figure]:
+    def figures(self, *, seed: int = 0) -> dict[str, MeanFigure]:
         """Give each mean with its interval and the number of queries."""
         n = self.per_query.height
         bounds = {}
@@ -64,7 +64,7 @@ class Evaluation(Framed):
                 bounds[name] = mean_interval(self.per_query[name].to_numpy(), seed=seed)
                 advance(1)
         return {
-            name: Figure(value=value, low=bounds[name][0], high=bounds[name][1], n=n)
+            name: MeanFigure(value=value, low=bounds[name][0], high=bounds[name][1], n=n)
             for name, value in self.metrics.items()
         }
 

@@ -47,9 +47,8 @@ from hardneg.recipe.rooms import FILTER, SELECT, SOURCE
 from hardneg.runs import layout
 from hardneg.runs.found import found_answers, read_found, with_found, write_found
 from hardneg.runs.joining import data_of
-from hardneg.runs.mining_findings import mining_findings
+from hardneg.runs.mining_findings import mining_findings, write_readings
 from hardneg.runs.parts import part_files, part_path, read_parts, readable, scan_parts, with_ids, write_part
-from hardneg.runs.readings import write_readings
 from hardneg.runs.state import read_state
 from hardneg.sources import Source
 from hardneg.sources.merge import check_names

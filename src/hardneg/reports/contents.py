@@ -14,12 +14,12 @@ from hardneg.evaluation.row import Row
 class Mining:
     """What one stage mined."""
 
-    stage: str
-    candidates: pl.LazyFrame
+    stage: str  # empty if there is but one
+    candidates: pl.LazyFrame  # every one, with what became of it, by ids
     negatives: pl.LazyFrame
     funnel: Mapping[str, Any]
-    filters: Sequence[str]
-    per_query: int
+    filters: Sequence[str]  # their names, in the order in which they were asked
+    per_query: int  # negatives that each query should have
     findings: Sequence[Finding] = ()
 
 
@@ -27,7 +27,7 @@ class Mining:
 class Training:
     """The record of one training."""
 
-    model: str
+    model: str  # name of the row and seed that was trained
     records: Sequence[Mapping[str, float | None]]
     findings: Sequence[Finding] = ()
     refreshes: Sequence[Mapping[str, Any]] = ()
@@ -38,11 +38,11 @@ class Training:
 class Audited:
     """A result of `hardneg audit` or `hardneg calibrate`, as these print it with `--json`."""
 
-    figures: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
-    frontier: pl.DataFrame | None = None
-    score: str = ""
+    figures: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)  # empty for a frontier
+    frontier: pl.DataFrame | None = None  # as `Frontier.frame` gives it
+    score: str = ""  # the source whose score says how hard a negative is
     caveats: Sequence[str] = ()
-    best: str | None = None
+    best: str | None = None  # what `hardneg calibrate` recommends within its budget, as "filter setting"
     budget: float | None = None
 
 
@@ -50,11 +50,11 @@ class Audited:
 class Ladder:
     """What `hardneg ladder` found."""
 
-    rungs: pl.DataFrame
-    comparisons: pl.DataFrame
+    rungs: pl.DataFrame  # `name`, `value`, `low`, `high`, `dev`, `trained` and more, from the bottom rung to the top
+    comparisons: pl.DataFrame  # `name`, `value` (the difference), `low`, `high` and more
     measure: str
-    best: str | None = None
-    rows: Sequence[Row] = ()
+    best: str | None = None  # on the development queries; None if there are none
+    rows: Sequence[Row] = ()  # on the test queries, from the bottom to the top
 
     @property
     def shown(self) -> str | None:
@@ -79,11 +79,11 @@ class Contents:
     mined: Sequence[Mining] = ()
     trained: Sequence[Training] = ()
     rows: Sequence[Row] = ()
-    placed: Mapping[str, pl.DataFrame] = field(default_factory=dict)
-    stages: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    placed: Mapping[str, pl.DataFrame] = field(default_factory=dict)  # `query_id`, `rank` by row, of its first seed
+    stages: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # `wall_s`, `peak_gb`
     machine: str = ""
     audits: Sequence[Audited] = ()
     ladder: Ladder | None = None
-    texts: Mapping[str, pl.DataFrame] | None = None
-    notes: Sequence[str] = ()
+    texts: Mapping[str, pl.DataFrame] | None = None  # `id`, `text` of "queries" and "documents"; None shows ids
+    notes: Sequence[str] = ()  # what could not be shown, and why
     seed: int = 0

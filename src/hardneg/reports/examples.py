@@ -18,21 +18,21 @@ _PAIR = ["query_id", "doc_id"]
 class Caps:
     """How much of a run is shown."""
 
-    sampled: int = 150
-    hardest: int = 50
-    size: int = 1_300_000
+    sampled: int = 150  # queries drawn at random
+    hardest: int = 50  # queries whose negatives come closest to their positive, or lie above it
+    size: int = 1_300_000  # bytes; queries that would go beyond are left out, drawn ones first
 
 
 @dataclass(frozen=True, eq=False)
 class Examples:
     """Queries to read, with what became of their candidates."""
 
-    rows: pl.DataFrame
-    queries: Mapping[str, str]
+    rows: pl.DataFrame  # a pair each: `fate` and `reason`, the filter that refused it or the source it was chosen for
+    queries: Mapping[str, str]  # texts by id, cut; empty if the dataset is not at hand
     documents: Mapping[str, str]
-    n_queries: int
+    n_queries: int  # that were mined for
     hardest: Sequence[str]
-    shown: Sequence[str]
+    shown: Sequence[str]  # in this order
 
     key = "examples"
     title = "Examples"
@@ -87,7 +87,7 @@ def _short(value: float | None) -> float | None:
 def pick_queries(
     negatives: pl.LazyFrame, candidates: pl.LazyFrame, *, caps: Caps, seed: int
 ) -> tuple[list[str], list[str], int]:
-    """Choose queries to read."""
+    """Choose queries to read: the hardest first, then those drawn, in the order of the file; and count all."""
     everyone = candidates.select(pl.col("query_id").unique(maintain_order=True)).collect()["query_id"]
     relative = (pl.col("score") - pl.col("positive_score")) / pl.col("positive_score").abs()
     close = (

@@ -12,19 +12,21 @@ _FEW = 0.9  # the share of queries with their number below which HN002 speaks, a
 
 
 @dataclass(frozen=True)
-class Found:
+class PlacedFinding:
     """A finding, and where it was made."""
 
-    finding: Finding
-    places: tuple[tuple[str, Finding], ...]
+    finding: Finding  # of several like it, the first
+    places: tuple[tuple[str, Finding], ...]  # a stage or a training, empty for the whole run, with what was seen there
 
 
-def all_findings(contents: Contents) -> list[Found]:
-    """Collect what filters, trainings and the comparison of the rows show."""
+def all_findings(contents: Contents) -> list[PlacedFinding]:
+    """Collect what filters, trainings and the comparison of the rows show, errors first, then by code."""
     groups: dict[tuple[int, str, str], list[tuple[str, Finding]]] = {}
     for where, one in (*_of_mining(contents), *_of_training(contents), *_of_rows(compared(contents.rows), contents)):
         groups.setdefault((SEVERITIES.index(one.severity), one.code, one.title), []).append((where, one))
-    return [Found(places[0][1], tuple(places)) for _, places in sorted(groups.items(), key=lambda item: item[0])]
+    return [
+        PlacedFinding(places[0][1], tuple(places)) for _, places in sorted(groups.items(), key=lambda item: item[0])
+    ]
 
 
 def _of_mining(contents: Contents) -> Iterator[tuple[str, Finding]]:

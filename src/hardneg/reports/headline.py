@@ -22,7 +22,7 @@ class Card:
     name: str
     value: str
     detail: str
-    tone: str = "plain"
+    tone: str = "plain"  # or "good" or "bad"
 
 
 @dataclass(frozen=True)

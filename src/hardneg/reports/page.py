@@ -29,15 +29,15 @@ _SHARES = ("contamination", "leakage", "retrieved", "coverage")
 
 
 @dataclass(frozen=True, eq=False)
-class Section:
+class PageSection:
     """A part of the page."""
 
     key: str
-    short: str
+    short: str  # its name in the list of sections
     title: str
     figures: Sequence[Figure]
     notes: Sequence[str] = ()
-    folded: bool = False
+    folded: bool = False  # whether all figures but the first are folded away
 
 
 def page(contents: Contents, *, caps: Caps | None = None) -> str:
@@ -65,21 +65,21 @@ def page(contents: Contents, *, caps: Caps | None = None) -> str:
     )
 
 
-def sections(contents: Contents) -> Iterator[Section]:
+def sections(contents: Contents) -> Iterator[PageSection]:
     """List the sections for which there is something to show, in order."""
     many = contents.ladder is not None  # what each rung mined, of which the first is that of the rung that is shown
     hard = "How hard the candidates are"
     stages = [costs(contents.stages, contents.machine)] if contents.stages else []
     found = [
-        Section("quality", "Quality", "What it did to the model", _there(_quality(contents))),
-        Section("queries", "Queries", "Query by query", _there(_gains(contents))),
-        Section("funnel", "Mining", "What was mined, and what refused", _there(_mined(contents)), folded=many),
-        Section("hardness", "Hardness", hard, _there(_hardness(contents)), _hardness_notes(contents), folded=many),
-        Section("audit", "Audit", "Answers among the negatives", _there(_audits(contents)), _caveats(contents)),
-        Section(
+        PageSection("quality", "Quality", "What it did to the model", _there(_quality(contents))),
+        PageSection("queries", "Queries", "Query by query", _there(_gains(contents))),
+        PageSection("funnel", "Mining", "What was mined, and what refused", _there(_mined(contents)), folded=many),
+        PageSection("hardness", "Hardness", hard, _there(_hardness(contents)), _hardness_notes(contents), folded=many),
+        PageSection("audit", "Audit", "Answers among the negatives", _there(_audits(contents)), _caveats(contents)),
+        PageSection(
             "training", "Training", "Training", _there(_training(contents)), _training_notes(contents), folded=True
         ),
-        Section("costs", "Costs", "Costs", stages),
+        PageSection("costs", "Costs", "Costs", stages),
     ]
     yield from (section for section in found if section.figures)
 

@@ -14,9 +14,8 @@ from hardneg.planting.findings import fit_findings, read_fits
 from hardneg.reports.contents import Audited, Mining, Training
 from hardneg.runs import layout
 from hardneg.runs.layout import Seeded
-from hardneg.runs.mining_findings import read_mining_findings
+from hardneg.runs.mining_findings import read_mining_findings, reading_findings
 from hardneg.runs.parts import part_files, read_table, readable, scan_parts
-from hardneg.runs.readings import reading_findings
 from hardneg.runs.state import read_state, whole_lines
 from hardneg.training.folder import TrainingFolder
 

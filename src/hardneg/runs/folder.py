@@ -46,8 +46,8 @@ class RunFolder:
     """A run on disk."""
 
     path: Path
-    manifest: dict[str, Any] = field(repr=False)
-    shared: Path | None = None
+    manifest: dict[str, Any] = field(repr=False)  # `manifest.json`; written whenever a stage begins or ends
+    shared: Path | None = None  # where several runs keep what they mine, each thing once; None keeps it here
 
     @classmethod
     def open(cls, path: Path, *, recipe: str, resolved: str, seed: int, shared: Path | None = None) -> "RunFolder":

@@ -25,7 +25,10 @@ def found_answers(candidates: pl.LazyFrame, *, keys: tuple[str, str] = ("query",
 
 
 def write_found(folder: Path, more: pl.DataFrame | None = None) -> None:
-    """Collect the found answers of a run's candidates in one file; none is written if nothing looks for any."""
+    """Collect the found answers of a run's candidates in one file; none is written if nothing looks for any.
+
+    `more` are answers that were known before, by ids.
+    """
     candidates = scan_parts(folder / "candidates")
     tables = [] if more is None else [more]
     if "found_by" in candidates.collect_schema():
@@ -43,7 +46,10 @@ def read_found(folder: Path, dataset: Dataset) -> pl.DataFrame:
 
 
 def found_of(negatives: Path, dataset: Dataset, *, split: str) -> pl.DataFrame:
-    """Read the found answers that come with mined negatives, as far as they are of one split."""
+    """Read the found answers that come with mined negatives, as far as they are of one split.
+
+    `negatives` is a run: of anything else, such as its folder `negatives/`, nothing is found.
+    """
     check_data(negatives, dataset, labels=False)
     found = read_found(negatives, dataset)
     mined = read_state(negatives / layout.MINING, keys=("split",)) if found.height else {}

@@ -43,7 +43,7 @@ class Seeded:
     """A row and the seed that it was made with, as they name a folder or a stage: `mined-seed0`."""
 
     row: str
-    seed: int | None = None
+    seed: int | None = None  # None where one result serves all seeds
 
     def __str__(self) -> str:
         """Write the name."""
@@ -60,8 +60,8 @@ class Seeded:
 class StageKey:
     """What a stage of a run is called in its manifest: `train mined-seed0`."""
 
-    verb: str
-    of: Seeded = Seeded("")
+    verb: str  # dataset, mine, score, train or evaluate
+    of: Seeded = Seeded("")  # of an empty row where there is only one
 
     def __str__(self) -> str:
         """Write the key."""

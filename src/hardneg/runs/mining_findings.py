@@ -1,18 +1,24 @@
-"""What mining says about sources and queries, kept beside what was mined."""
+"""What mining says about sources, queries and how models read the texts, kept beside what was mined.
 
+readings.json    for each dense source its reading, the lines that say it, and HN038 if many texts are cut
+"""
+
+import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from hardneg.data.check_leaks import query_in_corpus
 from hardneg.data.dataset import Dataset
 from hardneg.data.findings import Finding, in_order
+from hardneg.files import replacing
 from hardneg.negatives.plan import Plan
 from hardneg.runs import layout
 from hardneg.runs.state import read_state
 from hardneg.scoring.weak_teachers import weak_teachers
 from hardneg.sources import Source
-from hardneg.sources.protocol import MatchesWords, ReadsLabels
+from hardneg.sources.protocol import MatchesWords, ReadsLabels, ReadsTexts
 
 _MANY = 0.1  # the share of queries for which a source finds nothing that is worth a word
 
@@ -51,3 +57,33 @@ def _way_out(source: Source) -> str:
             "'bm25(analyzer=...)'), look whether they are in one language, or add a dense source"
         )
     return "look whether it was made for these queries and ids, or add another source for the queries that it lacks"
+
+
+def write_readings(folder: Path, dataset: Dataset, plan: Plan) -> None:
+    """Look at how each dense source of a plan reads a dataset, and keep it; without such a source write nothing."""
+    kept = {}
+    for source in plan.sources:
+        if isinstance(source, ReadsTexts):
+            reading = source.reading(dataset, dataset.queries_of(plan.split))
+            finding = reading.finding(source.name)
+            kept[source.name] = {
+                "reading": reading.as_dict(),
+                "lines": [reading.means(), reading.cuts()],
+                "finding": None if finding is None else asdict(finding),
+            }
+    if kept:
+        with replacing(folder / layout.READINGS) as temporary:
+            temporary.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_readings(folder: Path) -> dict[str, dict[str, Any]]:
+    """Read what `write_readings` kept, by name of the source; nothing if it kept nothing."""
+    path = folder / layout.READINGS
+    found: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found
+
+
+def reading_findings(folder: Path) -> list[Finding]:
+    """Give what was found in the readings of a folder."""
+    found = [each["finding"] for each in read_readings(folder).values() if each["finding"] is not None]
+    return [Finding(**one | {"examples": tuple(one["examples"])}) for one in found]

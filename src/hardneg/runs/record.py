@@ -36,11 +36,11 @@ class TaskState:
 
     name: str
     unit: str
-    total: int | None
+    total: int | None  # None if nobody knows
     done: int
-    rate: float | None
-    started: float
-    ended: float | None = None
+    rate: float | None  # units a second over the last minute
+    started: float  # seconds since 1970, as `ended` and `updated`
+    ended: float | None = None  # None while it runs
 
 
 @dataclass(frozen=True)
@@ -48,18 +48,21 @@ class Record:
     """What a command is doing, or did."""
 
     command: str
-    dataset: str | None
+    dataset: str | None  # that of an earlier command in the folder, where this one did not say
     state: State
-    problem: str | None
+    problem: str | None  # the error that ended it
     pid: int
     started: float
     updated: float
-    tasks: tuple[TaskState, ...] = ()
+    tasks: tuple[TaskState, ...] = ()  # as they were begun, the earliest of many left out
     layout: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_record(folder: Path) -> Record | None:
-    """Read what the last command in a folder is doing; None if no command wrote it down."""
+    """Read what the last command in a folder is doing; None if no command wrote it down.
+
+    One that says `running` while nobody holds its lock was killed: it is `interrupted`.
+    """
     try:
         told = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
         tasks = tuple(TaskState(**task) for task in told.pop("tasks"))

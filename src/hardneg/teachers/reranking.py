@@ -9,7 +9,7 @@ from jaxtyping import Int32
 
 from hardneg.data.dataset import Dataset
 from hardneg.evaluation.metrics import means, measure
-from hardneg.evaluation.retrieval import Figure
+from hardneg.evaluation.retrieval import MeanFigure
 from hardneg.evaluation.significance import Comparison, compare, mean_interval
 from hardneg.randomness import bits
 from hardneg.scoring import Scorer, stored_scores
@@ -88,9 +88,9 @@ def _with_ids(dataset: Dataset, rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _figures(per_query: pl.DataFrame, seed: int) -> dict[str, Figure]:
+def _figures(per_query: pl.DataFrame, seed: int) -> dict[str, MeanFigure]:
     bounds = {name: mean_interval(per_query[name].to_numpy(), seed=seed) for name in MEASURES}
     return {
-        name: Figure(value=value, low=bounds[name][0], high=bounds[name][1], n=per_query.height)
+        name: MeanFigure(value=value, low=bounds[name][0], high=bounds[name][1], n=per_query.height)
         for name, value in means(per_query).items()
     }
