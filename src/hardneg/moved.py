@@ -17,7 +17,7 @@ MOVED = {
     "hardneg.data.code": "hardneg.domains.code",
     "hardneg.data.conversations": "hardneg.domains.conversation.build",
     "hardneg.data.interactions": "hardneg.domains.recommender.build",
-    "hardneg.data.sectioning": "hardneg.domains.legal.sectioning",
+    "hardneg.data.sectioning": "hardneg.domains.legal.sections",
     "hardneg.data.sections": "hardneg.domains.legal.sections",
     "hardneg.filters.duplicate_code": "hardneg.domains.code.duplicate_code",
     "hardneg.filters.later_turns": "hardneg.domains.conversation.later_turns",

@@ -95,7 +95,7 @@ def sections(
 ) -> None:
     """Cut legal documents into sections that know their document, path, parent and defined terms."""
     from hardneg.data.reading import read_dataset
-    from hardneg.domains.legal.sectioning import by_section
+    from hardneg.domains.legal.sections import by_section
 
     refuse_taken(out)
     with progress(quiet=quiet or as_json):

@@ -8,21 +8,23 @@ from dataclasses import dataclass
 class Grammar:
     """How to find definitions in the syntax trees of a language."""
 
-    package: str
-    factory: str = "language"
-    functions: frozenset[str]
-    classes: frozenset[str]
-    values: frozenset[str] = frozenset()
-    holders: Mapping[str, tuple[str, str]]
-    scopes: Mapping[str, str]
-    wrappers: frozenset[str]
-    comments: frozenset[str] = frozenset({"comment"})
-    inner_comments: tuple[bytes, ...] = ()
-    attributes: frozenset[str] = frozenset()
+    package: str  # the package with the grammar
+    factory: str = "language"  # its function that gives the grammar
+    functions: frozenset[str]  # nodes that define a function; they have a `body`, unless they only declare it
+    classes: frozenset[str]  # nodes that define a class, or what the language has in its place
+    values: frozenset[str] = frozenset()  # functions and types without a name of their own, which may be given one
+    holders: Mapping[str, tuple[str, str]]  # nodes that give a value a name: the fields of the name and of the value
+    scopes: Mapping[str, str]  # nodes that define nothing but whose field names what lies in them
+    wrappers: frozenset[str]  # nodes that may enclose a definition and belong to its text
+    comments: frozenset[str] = frozenset({"comment"})  # nodes of comments
+    inner_comments: tuple[bytes, ...] = ()  # how comments begin that speak of what they lie in
+    attributes: frozenset[str] = frozenset()  # nodes before a definition that belong to it
+    # nodes inside a definition that say nothing of what it does: who may see it, annotations
     unsaid: frozenset[str] = frozenset()
-    parameters: frozenset[str]
+    parameters: frozenset[str]  # nodes that list parameters
+    # nodes that call something: the fields from whose beginning to whose end its name is written
     calls: Mapping[str, tuple[str, ...]]
-    binds: frozenset[tuple[str, str]]
+    binds: frozenset[tuple[str, str]]  # fields in which a node names local variables
 
 
 _JAVASCRIPT = Grammar(

@@ -1,19 +1,22 @@
 """A code-search dataset from source trees: the documentation asks, the definition answers."""
 
-from collections.abc import Collection, Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 
+import numpy as np
 import polars as pl
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.readers.ids import content_ids
+from hardneg.data.text import normalised
 from hardneg.domains.code.definition import KINDS, Definition
 from hardneg.domains.code.files import is_minified, source_files
 from hardneg.domains.code.languages import LANGUAGE_OF, LANGUAGES
-from hardneg.domains.code.masking import mask_names
-from hardneg.domains.code.splits import dealt, tied_splits
 from hardneg.errors import DatasetError
 from hardneg.progress import task
 
@@ -57,6 +60,29 @@ def code_source(
     questions or equal definitions tie files of different splits together, all that is tied goes to `test` before `dev`
     before `train`. Equal questions are one query with several positives, equal definitions one document. Definitions
     whose question has fewer than three words ask nothing and are left out.
+
+    Args:
+        paths: Folders, source files, names of installed packages of Python (found, not imported), or `stdlib` for the
+            standard library of the running Python without its tests.
+        languages: Whose files are read.
+        kinds: What becomes a document. A class is an outline without the bodies of its methods.
+        name: What to call the dataset.
+        seed: Which files go to which split.
+        test_share: Share of the documented definitions whose files are kept for testing, in [0, 1]; about, since files
+            are never divided.
+        dev_share: Likewise for choosing settings, in [0, 1 - test_share].
+        undocumented: Keep definitions without documentation as documents that answer no query of their own.
+        max_documents: Take whole files, in their hashed order, until there are this many definitions.
+        masks_names: Replace in the questions the names that give the answer away, see `mask_names`.
+        labels_clones: A definition that only names of its own tell from an answer is labelled as an answer too.
+
+    Returns:
+        The dataset; documents have the metadata `METADATA`. Files that are left out are counted in `skipped`.
+
+    Raises:
+        DatasetError: A path is neither a folder, a file nor a package, a language or kind is unknown, a share is out of
+            range, or there is no documented definition.
+        MissingExtraError: The parser of a language that is met is not installed.
     """
     if min(test_share, dev_share) < 0 or test_share + dev_share > 1:
         raise DatasetError(f"test_share {test_share} and dev_share {dev_share} must lie in [0, 1], their sum too")
@@ -146,3 +172,74 @@ def _check_known(given: Sequence[str], known: Collection[str], kind: str) -> Non
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(names)
+
+
+_SPLITS = ("train", "dev", "test")
+
+
+def dealt(table: pl.DataFrame, *, test_share: float, dev_share: float) -> pl.DataFrame:
+    """Deal the files, in the order given, to test, then dev, then train by where their middle query falls."""
+    files = table.group_by("path", maintain_order=True).agg(n=(pl.col("summary") != "").sum())
+    middle = (pl.col("n").cum_sum() - pl.col("n") / 2) / pl.col("n").sum()
+    split = pl.when(middle < test_share).then(2).when(middle < test_share + dev_share).then(1).otherwise(0)
+    return table.join(files.select("path", split=split), on="path", maintain_order="left")
+
+
+def tied_splits(asked: pl.DataFrame, answers: Sequence[str]) -> pl.Series:
+    """Give rows that something equal ties together the most protected of their splits."""
+    columns = ["summary", *answers]
+    groups = asked.select(normalised(pl.col(columns)).rank("dense").cast(pl.Int64) - 1)
+    start, links = asked.height, []
+    for column in columns:
+        links.append(groups[column].to_numpy() + start)
+        start += asked.height
+    row = np.tile(np.arange(asked.height), len(columns))
+    ties = coo_array((np.ones(len(row)), (row, np.concatenate(links))), shape=(start, start))
+    _, component = connected_components(ties, directed=False)
+    tied = pl.DataFrame({"component": component[: asked.height], "split": asked["split"]})
+    return tied.select(
+        pl.col("split").max().over("component").replace_strict(dict(enumerate(_SPLITS)), return_dtype=pl.String)
+    )["split"]
+
+
+_WORD = re.compile(
+    r"(?P<open>[`'\"*|]{0,2})(?P<word>[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*)(?P<call>\(\s*\)|(?=\())?"
+    r"(?P<close>[`'\"*|]{0,2})"
+)
+# Only identifiers are spelled so: inner underscores, capitals behind small letters, digits, a leading underscore.
+_COMPOUND = re.compile(r"[^_]_+[^_]|[a-z][A-Z]|\d|^_|\$")
+
+
+def mask_names(definition: Definition) -> str:
+    """Replace, in the summary of a definition, the names that only its author knows.
+
+    Its own name becomes "function", "method" or "class", that of its class "class", and a parameter "argument", so
+    the sentence stays one and nothing in it points to one document. Else a model can find the answer by comparing
+    strings, which a user who does not know the answer cannot.
+
+    A name that is also a word is left where it is used as a word: `copy` in "Return a copy". It is masked where it is
+    spelled or marked as code: in quotes, behind a dot, in front of a parenthesis, with a capital inside a sentence.
+    The parts of a name ("read", "text" of `read_text`) stay: they are the words that a user asks with.
+    """
+    names = dict.fromkeys(definition.parameters, "argument")
+    if definition.kind == "method" and definition.scope:
+        names[definition.scope.split(".")[-1]] = "class"
+    names[definition.symbol] = definition.kind
+    return _WORD.sub(lambda found: _masked(found, names), definition.summary)
+
+
+def _masked(found: re.Match[str], names: Mapping[str, str]) -> str:
+    word = found["word"]
+    last = word.rpartition(".")[2]
+    if last not in names or not _is_code(found, last):
+        return found[0]
+    if found["open"] and found["close"]:
+        return names[last]
+    return f"{found['open']}{names[last]}{found['close']}"
+
+
+def _is_code(found: re.Match[str], name: str) -> bool:
+    marked = found["open"] and found["close"]
+    before = found.string[: found.start("word")].rstrip()
+    capital = name[0].isupper() and before != "" and before[-1] not in ".!?:"
+    return bool(marked or "." in found["word"] or found["call"] is not None or _COMPOUND.search(name) or capital)

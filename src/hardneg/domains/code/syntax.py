@@ -1,21 +1,77 @@
 """Functions and classes of a file in a language that tree-sitter reads."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from hardneg.domains.code.comments import summary_of
 from hardneg.domains.code.definition import Definition
 from hardneg.domains.code.grammars import Grammar
-from hardneg.domains.code.syntax_names import Named, dotted_name, named
-from hardneg.domains.code.syntax_text import leading, outline, text_of
+from hardneg.domains.code.syntax_text import leading, outline, summary_of, text_of
 from hardneg.domains.code.syntax_tree import calls_of, hash_of, is_trivial, parameter_names, shape_of
 from hardneg.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
+
+_NAME = re.compile(r"[A-Za-z_$][\w$]*")
+_DOTTED = re.compile(r"#?[A-Za-z_$][\w$]*(?:(?:\?\.|\.|::|->)#?[A-Za-z_$][\w$]*)*")
+_NO_SCOPE = {"exports", "module", "prototype", "this", "window", "self", "globalThis"}
+_QUOTES = "'\"`"
+
+
+@dataclass(frozen=True, eq=False)
+class Named:
+    """A name, as the head of a definition gives it."""
+
+    symbol: str  # its own name
+    # names in front of it: the receiver of a method of Go, the object that JavaScript assigns to
+    scope: tuple[str, ...] = ()
+    parameters: "Node | None" = None  # the list of parameters, where it lies deep in the head, as in C
+
+
+def named(node: "Node", name: "Node | None") -> Named | None:
+    """Read the name of a definition."""
+    if name is None or "declarator" in name.type:
+        return _declared(node)
+    text = _text(name).strip(_QUOTES)
+    if not _DOTTED.fullmatch(text):
+        return None
+    *scope, symbol = re.split(r"\?\.|\.|::|->", text.removeprefix("#"))
+    receiver = node.child_by_field_name("receiver")
+    if receiver is not None:
+        scope = [dotted_name(receiver)]
+    return Named(symbol, tuple(part for part in scope if part not in _NO_SCOPE))
+
+
+def dotted_name(node: "Node") -> str:
+    """Name a type or module without its pointers, references and arguments: `S` for `(s *S)` and `S<T>`."""
+    text = re.sub(r"<.*>|\[.*\]", "", _text(node), flags=re.DOTALL)
+    names = _NAME.findall(text.replace("::", "."))
+    return names[-1] if names else "_"
+
+
+def _declared(node: "Node") -> Named | None:
+    """Follow declarators down to the innermost name, and keep the parameters next to it."""
+    parameters, at = None, node.child_by_field_name("declarator")
+    while at is not None and (inner := _inner(at)) is not None:
+        parameters = at.child_by_field_name("parameters") or parameters
+        at = inner
+    text = "" if at is None else _text(at)
+    return Named(text, (), parameters) if _NAME.fullmatch(text) else None
+
+
+def _inner(node: "Node") -> "Node | None":
+    inner = node.child_by_field_name("declarator")
+    if inner is None and node.type == "parenthesized_declarator":
+        return node.named_children[0] if node.named_children else None
+    return inner
+
+
+def _text(node: "Node") -> str:
+    return (node.text or b"").decode()
 
 
 @dataclass(frozen=True, eq=False)

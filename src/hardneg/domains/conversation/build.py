@@ -14,12 +14,11 @@ from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.query_form import QueryForm, in_form
 from hardneg.data.readers.beir import read_records
 from hardneg.data.rejections import Rejections
-from hardneg.domains.conversation.files import SUFFIXES, At, numbered_records, read_value
 from hardneg.domains.conversation.logs import part_of, read_knowledge, read_logs
 from hardneg.domains.conversation.messages import read_messages
 from hardneg.domains.conversation.places import placed
 from hardneg.domains.conversation.speakers import with_speakers
-from hardneg.domains.conversation.turns import Documents, Question
+from hardneg.domains.conversation.turns import SUFFIXES, At, Documents, Question, numbered_records, read_value
 from hardneg.errors import DatasetError
 
 DEFAULT_FORM = "last_turns(k=3)"
@@ -46,6 +45,26 @@ def read_conversations(
 
     Whole conversations go to a split, in an order that a hash of their id and the seed decides: no turn of a test
     conversation is seen in training. Logs of the DSTC tracks have no ids; there the first turn names the conversation.
+
+    Args:
+        files: Chats as JSON Lines or a JSON list (objects with `messages`, in OpenAI's or in MT-RAG's way), or DSTC's
+            `logs.json`, `labels.json` and `knowledge.json`; with several pairs of logs and labels, each is a split
+            named like its folder.
+        documents: A JSON Lines file with `_id` and `text`, for labels that name documents by id.
+        form: In which form queries are written: `last`, `last_turns(k=3)`, `history` or `rewrite`.
+        name: What to call the dataset.
+        seed: Which conversations go to which split.
+        test_share: Share of the questions kept for testing, in [0, 1]; about, since conversations are never divided.
+        dev_share: Likewise for choosing settings, in [0, 1 - test_share].
+        rejections: What to do with a row that cannot be used.
+
+    Returns:
+        The dataset. Queries have `turn_text`, `history` (the turns before, the oldest first, each with its speaker),
+        `conversation_id`, `turn` (from 1), `query_form` and, where known, `rewrite` and `entity`; documents with a
+        title have it as `entity` too.
+
+    Raises:
+        DatasetError: A file cannot be read or is none of these, no turn is labelled, or a share is out of range.
     """
     QueryForm.parse(form)
     if min(test_share, dev_share) < 0 or test_share + dev_share > 1:

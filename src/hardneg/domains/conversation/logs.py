@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from hardneg.data.rejections import Rejections
-from hardneg.domains.conversation.files import At
-from hardneg.domains.conversation.turns import Documents, Question, conversation_of, spoken
+from hardneg.domains.conversation.turns import At, Documents, Question, conversation_of, spoken
 
 Part = Literal["logs", "labels", "knowledge"]
 

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hardneg.data.rejections import Rejections
-from hardneg.domains.conversation.files import At, texts_of
-from hardneg.domains.conversation.turns import Documents, Question, conversation_of, spoken
+from hardneg.domains.conversation.turns import At, Documents, Question, conversation_of, spoken, texts_of
 
 _USER = {"user", "human", "u"}
 _UNSPOKEN = {"system", "developer", "tool", "function"}  # roles of a chat that say nothing to the user

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from hardneg.data.corpus import SHARES_ANSWERS
-from hardneg.data.dataset import SET_ASIDE, Dataset
+from hardneg.data.dataset import SET_ASIDE, SHARES_ANSWERS, Dataset
 from hardneg.domains.recommender.splits import InteractionSplits, with_order, with_splits
 from hardneg.errors import DatasetError
 
@@ -62,6 +61,25 @@ def interactions_dataset(
 
     With a random split, "before" means an order that the seed drew for each user: without times, no history can do
     without the future.
+
+    Args:
+        events: Columns `user`, `item`, `time` (null where there is none) and `rating`, in the order in which they were
+            taken (`read_interactions`).
+        items: Columns `id`, `text`, optional `title` and any others (`read_items`); None knows items by their id alone.
+        name: What to call the dataset.
+        min_rating: An interaction is positive from this rating on. None takes all where there is no rating, or all have
+            the same, and 1 where they are 0 and 1; other ratings are refused then.
+        splits: Which positives are held out.
+        history: Longest history of a query, the newest items, at least 1.
+        queries_per_user: Take only the newest queries of each user in each split; None takes all.
+
+    Returns:
+        The dataset, and what became of the interactions. Documents have a column `popularity`: positives of the train
+        split.
+
+    Raises:
+        DatasetError: It is not clear which ratings are positive, no item is in the file of items, or too few
+            interactions are left for a split.
     """
     least, rule = least_positive(events["rating"], min_rating)
     undescribed = None if items is None else _undescribed(events, items)

@@ -1,6 +1,6 @@
 import pytest
 
-from hardneg.domains.code.comments import summary_of
+from hardneg.domains.code.syntax_text import summary_of
 
 
 @pytest.mark.parametrize(

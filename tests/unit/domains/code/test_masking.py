@@ -1,7 +1,7 @@
 import pytest
 
-from hardneg.domains.code.masking import mask_names
 from hardneg.domains.code.python import python_definitions
+from hardneg.domains.code.source import mask_names
 
 
 def masked(summary, head="def read_text(self, path, max_size): return 1"):

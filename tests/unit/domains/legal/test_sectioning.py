@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from hardneg.data.dataset import Dataset
-from hardneg.domains.legal.sectioning import by_section
+from hardneg.domains.legal.sections import by_section
 from hardneg.errors import DatasetError, RecipeError
 
 LONG = (
