@@ -24,7 +24,7 @@ class Finding:
     title: str
     detail: str
     remedy: str
-    count: int
+    count: int  # of rows, texts, ids or steps that it concerns
     examples: tuple[str, ...] = ()
 
 
@@ -32,22 +32,22 @@ class Finding:
 class Lengths:
     """How long the texts of a dataset are."""
 
-    unit: str
-    limit: int
+    unit: str  # "words", or the name of the model whose tokens were counted
+    limit: int  # beyond which a text counts as long
     median: float
     p95: float
     longest: int
-    share_long: float
+    share_long: float  # in [0, 1]
 
 
 @dataclass(frozen=True)
 class SplitCounts:
     """How one split is labelled."""
 
-    queries: int
-    positives: int
-    judged_negatives: int
-    mean_positives: float
+    queries: int  # with a positive in this split
+    positives: int  # distinct pairs
+    judged_negatives: int  # distinct pairs with a relevance of 0 or below
+    mean_positives: float  # of the queries that have one
     most_positives: int
 
 
@@ -58,14 +58,14 @@ class Check:
     dataset: str
     n_queries: int
     n_documents: int
-    labelled_queries: int
-    labelled_documents: int
+    labelled_queries: int  # with a positive in some split
+    labelled_documents: int  # with a label of any relevance
     splits: Mapping[str, SplitCounts]
     query_lengths: Lengths
     document_lengths: Lengths
     skipped: Mapping[str, int]
     findings: tuple[Finding, ...]
-    mapping: FieldMapping | None = None
+    mapping: FieldMapping | None = None  # None for a dataset that was not read
 
     @property
     def has_errors(self) -> bool:

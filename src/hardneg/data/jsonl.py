@@ -21,7 +21,7 @@ class JsonLines:
     """What was read from a JSON Lines file."""
 
     table: pl.DataFrame
-    lines: Sequence[int] | None = None
+    lines: Sequence[int] | None = None  # of each row; None where every line that is not blank is a row
 
 
 def read_jsonl(path: Path, *, texts: Collection[str], required: Collection[str], rejections: Rejections) -> JsonLines:

@@ -11,8 +11,8 @@ from jaxtyping import Bool, Int32, Integer
 class PairSet:
     """A set of (query, member) pairs, both non-negative positions."""
 
-    keys: npt.NDArray[np.int64]
-    width: int
+    keys: npt.NDArray[np.int64]  # query * width + member, sorted
+    width: int  # one more than the largest member that can occur
 
     @classmethod
     def build(

@@ -28,8 +28,8 @@ _OPTIONS = "--columns query-id,corpus-id,score names the columns in order"
 class Qrels:
     """What was read of one file or table."""
 
-    rows: pl.DataFrame
-    about: str
+    rows: pl.DataFrame  # query_id, doc_id, relevance (int32), split and line (null where there are no lines)
+    about: str  # which column became what, for people
     ignored: tuple[str, ...] = ()
 
 

@@ -1,6 +1,6 @@
 """Reading a dataset, whatever it is stored as."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,14 @@ _FOLDERS = (
     "corpus/, queries/ and qrels/ with Parquet files (MTEB)",
     "qa.parquet and corpus.parquet (AutoRAG)",
     "what `save_to_disk` writes (Hugging Face)",
+)
+_READERS: tuple[tuple[Callable[[Path], bool], Callable[..., Dataset]], ...] = (
+    (is_parquet_folder, read_parquet_folder),
+    (is_beir, read_beir),
+    (is_saved, read_saved),
+    (is_autorag, read_autorag),
+    (is_mteb_folder, read_mteb_folder),
+    (is_trec, read_trec),
 )
 
 
@@ -89,18 +97,9 @@ def _read_folder(folder: Path, *, layout: Layout, rejections: Rejections) -> Dat
             "nothing; leave it out, or name a file of pairs",
             path=folder,
         )
-    if is_parquet_folder(folder):
-        return read_parquet_folder(folder, rejections=rejections, layout=layout)
-    if is_beir(folder):
-        return read_beir(folder, rejections=rejections, layout=layout)
-    if is_saved(folder):
-        return read_saved(folder, rejections=rejections, layout=layout)
-    if is_autorag(folder):
-        return read_autorag(folder, rejections=rejections)
-    if is_mteb_folder(folder):
-        return read_mteb_folder(folder, layout=layout, rejections=rejections)
-    if is_trec(folder):
-        return read_trec(folder, layout=layout, rejections=rejections)
+    for is_such, read in _READERS:
+        if is_such(folder):
+            return read(folder, layout=layout, rejections=rejections)
     found = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
     raise DatasetError(f"not a dataset; it has {found}. A folder holds {'; or '.join(_FOLDERS)}", path=folder)
 

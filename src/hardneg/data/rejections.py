@@ -14,7 +14,7 @@ class Rejections:
 
     skip: bool = False
     counts: dict[str, int] = field(default_factory=dict)
-    examples: dict[str, list[str]] = field(default_factory=dict)
+    examples: dict[str, list[str]] = field(default_factory=dict)  # the first few messages, by reason
 
     def reject(self, reason: str, message: str, *, path: Path | str, line: int | None = None) -> None:
         """Refuse one row."""

@@ -16,8 +16,8 @@ _LARGEST = 2**31 - 1
 class Grades:
     """What became of a column of relevance."""
 
-    values: pl.Series
-    problems: pl.Series
+    values: pl.Series  # int32; null where a value was refused
+    problems: pl.Series  # null where nothing is wrong
 
     @property
     def sound(self) -> bool:

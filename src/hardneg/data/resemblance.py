@@ -28,8 +28,8 @@ class Likeness:
     what either has (Jaccard).
     """
 
-    unit: str
-    threshold: float = 0.8
+    unit: str  # "letter" for queries: those with other numbers are other questions; "word" for documents
+    threshold: float = 0.8  # from which they count, in (0, 1]
 
 
 LIKE_QUERIES, LIKE_DOCUMENTS = Likeness("letter"), Likeness("word")
@@ -38,7 +38,7 @@ LIKE_QUERIES, LIKE_DOCUMENTS = Likeness("letter"), Likeness("word")
 def near_pairs(
     texts: pl.Series, likeness: Likeness, *, side: Integer[np.ndarray, " texts"] | None = None
 ) -> Int64[np.ndarray, "pairs 2"]:
-    """Find the pairs of texts that are nearly equal.
+    """Find the pairs of texts, of different sides if these are given, that are nearly equal; the first comes first.
 
     MinHash chooses the pairs that are compared, by their exact sets: of pairs just at a threshold of 0.8 it misses one
     in forty, of those at 0.85 one in three hundred. Of hundreds of texts that look alike to it, as forms that were

@@ -79,11 +79,11 @@ class Dealt:
     """A dataset that was dealt, and how that went."""
 
     dataset: Dataset
-    how: Dealing
-    queries: Mapping[str, int]
-    pieces: int
-    largest: float
-    unused: int
+    how: Dealing  # shares filled in
+    queries: Mapping[str, int]  # of each split, those that took part
+    pieces: int  # sets of queries, or of documents, that were dealt whole
+    largest: float  # share of the queries in the largest piece
+    unused: int  # labels whose query and answer came to different splits
     notes: tuple[str, ...]
 
     def as_dict(self) -> dict[str, object]:
@@ -128,7 +128,11 @@ def split_dataset(dataset: Dataset, how: Dealing | None = None) -> Dealt:
     if _of_documents(dataset, how):
         home, apart, piece = _by_document(dataset, how, rows, positives)
     else:
-        piece = _query_pieces(dataset, how, positives, asked)[asked]
+        if how.column is None:
+            pieces = tied_queries(dataset, None if how.shared_positives else positives)
+        else:
+            pieces = _by_column(dataset.queries, how, asked, equal=dataset.query_text_group)
+        piece = pieces[asked]
         home = np.zeros(dataset.n_queries, dtype=np.int8)
         home[asked] = _deal(piece, how, ids=dataset.queries["id"].gather(asked))
         apart = np.zeros(rows.height, dtype=bool)
@@ -203,15 +207,12 @@ def _of_documents(dataset: Dataset, how: Dealing) -> bool:
     )
 
 
-def _query_pieces(
-    dataset: Dataset, how: Dealing, positives: pl.DataFrame, asked: Integer[np.ndarray, " asked"]
-) -> Integer[np.ndarray, " queries"]:
-    """Number the queries by what is dealt whole; by time, in its order."""
-    if how.column is None:
-        return tied_queries(dataset, None if how.shared_positives else positives)
-    if how.by == "group":
-        return by_values(dataset.queries, how.column, equal=dataset.query_text_group)
-    return times(dataset.queries, how.column, asked)
+def _by_column(
+    table: pl.DataFrame, how: Dealing, rows: Integer[np.ndarray, " some"], *, equal: Integer[np.ndarray, " rows"]
+) -> Integer[np.ndarray, " rows"]:
+    """Number rows by what is dealt whole; by time, in its order."""
+    column = str(how.column)
+    return by_values(table, column, equal=equal) if how.by == "group" else times(table, column, rows)
 
 
 def _by_document(
@@ -221,10 +222,8 @@ def _by_document(
     document = positives["document"].to_numpy()
     if how.column is None:
         pieces = tied_documents(dataset, document)
-    elif how.by == "group":
-        pieces = by_values(dataset.documents, how.column, equal=dataset.text_group)
     else:
-        pieces = times(dataset.documents, how.column, document)
+        pieces = _by_column(dataset.documents, how, document, equal=dataset.text_group)
     piece = pieces[document]
     dealt = _deal(piece, how, ids=dataset.documents["id"].gather(document))
     place = np.full(dataset.n_documents, -1, dtype=np.int8)

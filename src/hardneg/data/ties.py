@@ -1,6 +1,6 @@
 """Which queries, or documents, must not be parted when a dataset is dealt to splits."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import polars as pl
@@ -68,9 +68,8 @@ def times(table: pl.DataFrame, column: str, rows: Integer[np.ndarray, " some"]) 
     """Rank rows by a column of times, equal ones alike, the newest highest."""
     values = table[column]
     if values.dtype == pl.String:
-        readings = [values.cast(pl.Float64, strict=False)]
-        readings += [_read_times(values), _read_dates(values)]
-        values = max(readings, key=lambda reading: reading.len() - reading.null_count())
+        readings = [values.cast(pl.Float64, strict=False), _parsed(values.str.to_datetime), _parsed(values.str.to_date)]
+        values = min((each for each in readings if each is not None), key=pl.Series.null_count)
     elif not (values.dtype.is_numeric() or values.dtype.is_temporal()):
         raise DatasetError(f"the column {column!r} holds {values.dtype}, not times; name another with --time")
     ranks = values.rank("dense").cast(pl.Int64).fill_null(0).to_numpy() - 1
@@ -84,15 +83,8 @@ def times(table: pl.DataFrame, column: str, rows: Integer[np.ndarray, " some"]) 
     return ranks
 
 
-def _read_times(values: pl.Series) -> pl.Series:
+def _parsed(parse: Callable[..., pl.Series]) -> pl.Series | None:
     try:
-        return values.str.to_datetime(strict=False)
+        return parse(strict=False)
     except pl.exceptions.PolarsError:  # not one value from which a form could be guessed
-        return values.clear(len(values))
-
-
-def _read_dates(values: pl.Series) -> pl.Series:
-    try:
-        return values.str.to_date(strict=False)
-    except pl.exceptions.PolarsError:
-        return values.clear(len(values))
+        return None

@@ -7,6 +7,7 @@ import polars as pl
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
+from hardneg.data.layout import Layout
 from hardneg.data.readers.ids import as_ids
 from hardneg.data.readers.pool import pool_of
 from hardneg.data.readers.rows import ROW, Records, label_rows, records_dataset
@@ -23,7 +24,7 @@ def is_autorag(folder: Path) -> bool:
     return all(_files(folder, part) for part in ("qa", "corpus"))
 
 
-def read_autorag(folder: Path, *, rejections: Rejections) -> Dataset:
+def read_autorag(folder: Path, *, layout: Layout, rejections: Rejections) -> Dataset:  # noqa: ARG001 - as every reader
     """Read `qa.parquet` (`qid`, `query`, `retrieval_gt`) and `corpus.parquet` (`doc_id`, `contents`).
 
     `retrieval_gt` is a list of lists of ids; each id is a positive, needed with others or instead of them.

@@ -1,5 +1,7 @@
 """Chats as ms-swift writes them: the query and each document is a list of messages."""
 
+from dataclasses import replace
+
 import polars as pl
 
 from hardneg.data.layout import Layout
@@ -22,20 +24,8 @@ def without_messages(table: Table, layout: Layout) -> tuple[Table, Layout]:
         frame = frame.with_columns(_texts(table, name).alias(name))
     if documents == [_POSITIVE] and bool((frame[_POSITIVE].list.len() == 1).all()):  # a label may stand beside it
         frame = frame.with_columns(pl.col(_POSITIVE).list.first())
-    said = Layout.of(
-        {
-            "query": _QUERY,
-            "positive": _POSITIVE,
-            "negative": (_NEGATIVE,) if _NEGATIVE in documents else (),
-            "label": layout.label,
-            "ignore": layout.ignore,
-            "relevance": layout.relevance,
-            "min_relevance": layout.min_relevance,
-            "documents": layout.documents,
-            "split_column": layout.split_column,
-        }
-    )
-    return table.with_frame(frame), said
+    negative = (_NEGATIVE,) if _NEGATIVE in documents else ()
+    return replace(table, frame=frame), replace(layout, query=_QUERY, positive=_POSITIVE, negative=negative)
 
 
 def _asked(table: Table) -> pl.Series:

@@ -50,12 +50,12 @@ class PairColumns:
 
     layout: str
     query: str
-    positive: str
+    positive: str  # with a label, whose answer it is depends on that
     negatives: tuple[str, ...] = ()
     label: str | None = None
     split: str | None = None
     query_id: str | None = None
-    doc_ids: tuple[tuple[str, str], ...] = ()
+    doc_ids: tuple[tuple[str, str], ...] = ()  # of `positive` and `negatives`; a column of its own holds ids alone
     metadata: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
 

@@ -25,7 +25,7 @@ _KNOWN = frozenset(name for tiers in (IDS, TEXTS, TITLES) for tier in tiers for 
 class Pool:
     """Documents of a file."""
 
-    documents: pl.DataFrame
+    documents: pl.DataFrame  # id, title, text, shown (what models see of it) and any metadata
     place: Path
     fields: tuple[tuple[str, str], ...]
 

@@ -62,9 +62,9 @@ def common_fields(
 class Records:
     """What a reader found in a table."""
 
-    queries: pl.DataFrame
-    labels: pl.DataFrame
-    metadata: Sequence[str] = ()
+    queries: pl.DataFrame  # a row for each record; the query's id is null where it has none
+    labels: pl.DataFrame  # in the order in which they shall stand; the text is null where a pool has it
+    metadata: Sequence[str] = ()  # columns that are kept with the query, from its first record
     needs_positive: bool = True
 
 

@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,10 @@ class Table:
     """Records in columns, and where they come from."""
 
     frame: pl.DataFrame
-    place: Path
+    place: Path  # the file, or what stands for one in messages
     kind: str
-    line_of: Callable[[int], int | None] = lambda _: None
-    is_file: bool = False
+    line_of: Callable[[int], int | None] = lambda _: None  # lines count from 1, rows from 0
+    is_file: bool = False  # whether its JSON records can be looked at again in `place`
 
     @property
     def name(self) -> str:
@@ -45,10 +45,6 @@ class Table:
     def reject(self, rejections: Rejections, reason: str, message: str, row: int) -> None:
         """Refuse one row (from 0)."""
         rejections.reject(reason, message, path=self.place, line=self.line_of(row))
-
-    def with_frame(self, frame: pl.DataFrame) -> "Table":
-        """Give the same place other columns; rows stay what they are."""
-        return replace(self, frame=frame)
 
 
 def is_table_file(path: Path, layout: Layout = NOTHING_SAID) -> bool:
