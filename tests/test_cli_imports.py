@@ -25,7 +25,6 @@ PENDING = {  # not there yet; shrinks, never grows
     "run",
     "score",
     "teacher",
-    "train",
 }
 
 

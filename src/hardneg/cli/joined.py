@@ -22,14 +22,9 @@ AllowOtherData = Annotated[
 
 def mined_for(dataset: "Dataset", place: Path, *, allow_other_data: bool, quiet: bool) -> "tuple[pl.DataFrame, int]":
     """Read mined negatives, less those that have become answers; stderr says how many, and what nobody knows."""
-    from hardneg.negatives.answers import without_answers
-    from hardneg.runs.joining import check_data
-    from hardneg.runs.parts import read_mined
+    from hardneg.runs.parts import read_joined
 
-    note = check_data(place, dataset, allow_other_data=allow_other_data)
-    mined, n_answers = without_answers(read_mined(place, dataset), dataset)
-    if not quiet:
-        for line in (note, n_answers and f"{n_answers:,} negatives of {place} answer their query by now: left out"):
-            if line:
-                typer.echo(f"hardneg: {line}", err=True)
+    mined, n_answers, notes = read_joined(place, dataset, allow_other_data=allow_other_data)
+    for line in () if quiet else notes:
+        typer.echo(f"hardneg: {line}", err=True)
     return mined, n_answers

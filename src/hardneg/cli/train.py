@@ -2,24 +2,30 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from hardneg.cli.components import parse_settings
 from hardneg.cli.display import own_negatives_line, progress, show_findings, show_reading
-from hardneg.cli.joined import AllowOtherData, mined_for
+from hardneg.cli.joined import AllowOtherData
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import DocumentPrompt, QueryPrompt, TrustRemoteCode
-from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid, from_here, given, said_of
-from hardneg.files import check_folder
+from hardneg.cli.options import Json, Out, Quiet, Seed, SkipInvalid, from_here, given, said_of
 
 
 @reads_dataset
 def train(
-    dataset: DatasetPath,
+    *,
+    dataset: Annotated[
+        str | None, typer.Argument(metavar="DATASET", help="As elsewhere; what --negatives was mined from if not given.")
+    ] = None,
     out: Out,
     model: Annotated[
-        str | None, typer.Option(help="Model to start from: Hub id, folder or package:NAME/FOLDER.")
+        str | None,
+        typer.Option(
+            help="Model to start from: Hub id, folder or package:NAME/FOLDER; that of --negatives if not given."
+        ),
     ] = None,
     negatives: Annotated[
         Path | None,
@@ -42,49 +48,27 @@ def train(
     skip_invalid: SkipInvalid = False,
     json: Json = False,
     quiet: Quiet = False,
-    *,
     layout: Layout,
 ) -> None:
     """Train a two-tower model; the result is a plain sentence-transformers folder."""
-    from hardneg.models.installed import check_installed
+    from hardneg.pipeline.training import prepare_training
 
-    check_folder(out)
-    check_installed("training", training=True)
-    from hardneg.cli.components import parse_settings
-    from hardneg.data.reading import read_dataset
-    from hardneg.pipeline.scores import read_scores
-    from hardneg.recipe import Recipe
-    from hardneg.runs.found import read_found, with_found
-    from hardneg.runs.record import recording
-    from hardneg.training.loop import train as train_model
-
-    changes: dict[str, Any] = {"dataset": from_here(dataset), "mine": given(split=split)}
-    changes |= {"model": from_here(model)} if model else {}
-    changes |= {
-        "train": {
-            **parse_settings(set_ or []),
-            **given(seed=seed, query_prompt=query_prompt, document_prompt=document_prompt),
-        }
-    }
-    changes["train"] |= {"trust_remote_code": True} if trust_remote_code else {}
-    plan = Recipe.load(recipe, changes=changes) if recipe else Recipe.from_table(changes)
-    data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
-    mined = None
-    if negatives is not None:
-        mined, _ = mined_for(data, negatives, allow_other_data=allow_other_data, quiet=json or quiet)
-    if negatives is not None and negatives.is_dir():
-        found = read_found(negatives, data)
-        data = with_found(data, found, split=plan.mine.split)
-        if found.height and not (json or quiet):
-            typer.echo(f"hardneg: {found.height:,} found positives of {negatives} are taken for labels", err=True)
-    taught = None if scores is None else read_scores(scores, data)
-    with (
-        progress(quiet=quiet or json),
-        recording(out, "train", dataset=from_here(dataset), layout=said_of(layout, skip_invalid)),
-    ):
-        trained = train_model(
-            plan.model, data, mined, scores=taught, settings=plan.train, split=plan.mine.split, out=out
-        )
+    settings = parse_settings(set_ or []) | given(seed=seed, query_prompt=query_prompt, document_prompt=document_prompt)
+    settings |= {"trust_remote_code": True} if trust_remote_code else {}
+    changes = {"mine": given(split=split), "train": settings, **given(model=model and from_here(model))}
+    lesson = prepare_training(
+        changes,
+        recipe=recipe,
+        address=given(path=dataset and from_here(dataset)) | said_of(layout, skip_invalid),
+        negatives=negatives,
+        scores=scores,
+        allow_other_data=allow_other_data,
+        out=out,
+    )
+    for note in () if json or quiet else lesson.notes:
+        typer.echo(f"hardneg: {note}", err=True)
+    with progress(quiet=quiet or json):
+        trained = lesson.train()
     if json:
         from json import dumps
 
@@ -100,5 +84,5 @@ def train(
             err=True,
         )
     if not json:
-        show_reading(plan.model, trained.reading)
+        show_reading(lesson.recipe.model, trained.reading)
         show_findings(trained.findings)

@@ -16,7 +16,7 @@ from hardneg.filters.groups import group_digest
 from hardneg.filters.protocol import Grouping
 from hardneg.negatives.selection import Selection, select
 from hardneg.sources import Source, gather, identity
-from hardneg.sources.protocol import Checks, ReadsLabels, ReadsMetadata
+from hardneg.sources.protocol import Checks, Encodes, ReadsLabels, ReadsMetadata
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,11 @@ class Plan:
                     f"source {part.name!r} reads the labels of split {part.reads_split!r}, but {self.split!r} is "
                     f"mined; leave split out of a recipe, or set it to {self.split!r}"
                 )
+
+    @property
+    def models(self) -> list[str]:
+        """The models that its sources search with, each once."""
+        return list(dict.fromkeys(str(each.model) for each in self.sources if isinstance(each, Encodes)))
 
     def key(self, dataset: Dataset) -> str:
         """Hash the identity to a name for a folder."""

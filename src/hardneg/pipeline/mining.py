@@ -325,6 +325,7 @@ def _note(folder: Path, plan: Plan, findings: tuple[Finding, ...], mapping: Fiel
     path = folder / layout.MINING
     state = read_state(path, keys=()) | {"findings": [asdict(each) for each in findings]}
     state |= {"per_query": plan.select.per_query, "filter_names": [each.name for each in plan.filters]}
+    state |= {"models": plan.models}
     state |= {} if mapping is None else {"mapping": mapping.as_dict()}
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(state, indent=2))

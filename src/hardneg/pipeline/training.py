@@ -1,18 +1,29 @@
-"""Training as Python users call it: with what was mined, on the labels that mining left."""
+"""Training on what was mined: as Python users call it, and as the command asks for it."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from hardneg.arguments import check_places, check_tables, check_texts, shown
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
-from hardneg.errors import RecipeError
+from hardneg.errors import DatasetError, RecipeError
+from hardneg.files import check_folder
 from hardneg.models.given import Loaded
+from hardneg.models.installed import check_installed
 from hardneg.negatives.plan import Plan
 from hardneg.pipeline.mining import Mined
-from hardneg.runs.found import with_found
+from hardneg.pipeline.scores import read_scores
+from hardneg.recipe import FromPath, Recipe
+from hardneg.runs import layout
+from hardneg.runs.found import found_of, with_found
+from hardneg.runs.origin import dataset_of, model_of, read_dataset_of
+from hardneg.runs.parts import read_joined
+from hardneg.runs.record import recording
+from hardneg.runs.state import read_state
 from hardneg.training.settings import TrainSettings
 
 if TYPE_CHECKING:  # settings are made on machines without torch
@@ -20,61 +31,159 @@ if TYPE_CHECKING:  # settings are made on machines without torch
 
 
 def train(
-    model: str | Path | Loaded,
-    dataset: Dataset,
-    negatives: Mined | pl.DataFrame | None = None,
+    model: str | Path | Loaded | None = None,
+    dataset: Dataset | None = None,
+    negatives: Mined | pl.DataFrame | Path | str | None = None,
     *,
     scores: pl.DataFrame | None = None,
     settings: TrainSettings | None = None,
     plan: Plan | None = None,
     split: str | None = None,
+    allow_other_data: bool = False,
     out: Path | str,
 ) -> "Trained":
     """Train a two-tower model on the positive pairs of a split, as `hardneg train` does.
 
     Args:
         model: Hub id, folder, or `package:NAME/FOLDER` of the model to start from, or a loaded
-            `SentenceTransformer`, which is left as it is.
-        dataset: Texts and labels; labels of all splits keep answers out of the negatives.
-        negatives: What `mine` returned: its negatives are trained against, and the answers that it found, or that
-            people judged, are taken for positives as `hardneg train --negatives RUN` takes them. A bare table (columns
-            `query`, `document`, perhaps `weight`) brings no labels. None takes the negatives that the labels of the
-            dataset name, and without any trains in-batch only.
+            `SentenceTransformer`, which is left as it is. None takes the one that `negatives` were mined with.
+        dataset: Texts and labels; labels of all splits keep answers out of the negatives. None takes the one that was
+            mined.
+        negatives: What `mine` returned, or the folder that it or a run wrote: its negatives are trained against, and
+            the answers that it found, or that people judged, are taken for positives. A bare table (columns `query`,
+            `document`, perhaps `weight`) brings no labels. None takes the negatives that the labels of the dataset
+            name, and without any trains in-batch only.
         scores: Teacher scores for a loss that learns from them.
         settings: How to train; None takes the defaults.
         plan: What the negatives were mined with; needed for a refresh only, and known if `negatives` was mined.
         split: Whose positives to train on; None takes the split that was mined, else "train".
+        allow_other_data: Take a folder that was mined with other labels, from the same texts; negatives that are
+            answers by now are left out.
         out: Folder of this run; `model` in it is the trained model.
 
     Returns:
         Where the model is, and what it took.
 
     Raises:
-        RecipeError: An argument is of the wrong kind, or the settings do not fit the model.
+        RecipeError: An argument is of the wrong kind or lacking, or the settings do not fit the model.
         InputError: As `hardneg.training.loop.train` raises.
         Interrupted: SIGINT or SIGTERM came; a checkpoint was saved.
     """
-    _check(dataset, negatives, settings, plan)
+    if isinstance(negatives, Mined):
+        dataset = negatives.dataset if dataset is None else dataset
+        model = model or _only_model(negatives.plan)
+    elif isinstance(negatives, Path | str):
+        check_places("train", negatives=negatives)
+        negatives = Path(negatives)
+        dataset = read_dataset_of(negatives) if dataset is None else dataset
+        model = model or model_of(negatives)
+    dataset = _checked(dataset, negatives, settings, plan)
+    if model is None:
+        raise RecipeError("train: no model is named, and the negatives do not tell one; name the model to start from")
     check_texts("train", **({} if split is None else {"split": split}))
     check_tables("train", ("query", "document"), scores=scores)
     check_places("train", optional=False, out=out)
-    mined = negatives if isinstance(negatives, Mined) else None
-    table = negatives.negatives if isinstance(negatives, Mined) else negatives
-    if mined is not None:
-        plan, split = plan or mined.plan, split or mined.plan.split
-        if split == mined.plan.split:
-            dataset = with_found(dataset, mined.found, split=split)
+    if isinstance(negatives, Mined):
+        plan, split = plan or negatives.plan, split or negatives.plan.split
+        if split == negatives.plan.split:
+            dataset = with_found(dataset, negatives.found, split=split)
+        negatives = negatives.negatives
+    elif isinstance(negatives, Path):
+        split = split or read_state(negatives / layout.MINING, keys=()).get("split") or "train"
+        dataset, negatives, _ = _joined(negatives, dataset, split=split, allow_other_data=allow_other_data)
     from hardneg.training.loop import train as train_model
 
     return train_model(
-        model, dataset, table, scores=scores, settings=settings, plan=plan, split=split or "train", out=out
+        model, dataset, negatives, scores=scores, settings=settings, plan=plan, split=split or "train", out=out
     )
 
 
-def _check(dataset: object, negatives: object, settings: object, plan: object) -> None:
+@dataclass(frozen=True)
+class Lesson:
+    """All that a training needs, read and put together."""
+
+    recipe: Recipe  # of it count the model, the settings and the split
+    address: Mapping[str, Any]  # of the dataset, as `[dataset]` of a recipe
+    dataset: Dataset
+    negatives: pl.DataFrame | None
+    scores: pl.DataFrame | None
+    out: Path
+    notes: tuple[str, ...]  # for people
+
+    def train(self) -> "Trained":
+        """Train."""
+        from hardneg.training.loop import train as train_model
+
+        said = {key: value for key, value in self.address.items() if key != "path"}
+        with recording(self.out, "train", dataset=self.address["path"], layout=said):
+            return train_model(
+                self.recipe.model,
+                self.dataset,
+                self.negatives,
+                scores=self.scores,
+                settings=self.recipe.train,
+                split=self.recipe.mine.split,
+                out=self.out,
+            )
+
+
+def prepare_training(
+    changes: Mapping[str, Any],
+    *,
+    recipe: str | None,
+    address: Mapping[str, Any],
+    negatives: Path | None,
+    scores: Path | None,
+    allow_other_data: bool,
+    out: Path,
+) -> Lesson:
+    """Read what is to be trained on; the run that `negatives` names says which dataset and model, if nothing else does.
+
+    `changes` go before the recipe; an `address` without a path names no dataset.
+    """
+    check_folder(out)
+    check_installed("training", training=True)
+    if "path" not in address:
+        if negatives is None:
+            raise RecipeError("train: name a dataset, or mined negatives, whose run knows it, with --negatives")
+        address = {**dataset_of(negatives), **address}
+    model = model_of(negatives) if negatives is not None and recipe is None and "model" not in changes else None
+    table = {"dataset": address["path"], **({} if model is None else {"model": model}), **changes}
+    loaded = Recipe.load(recipe, changes=table) if recipe else Recipe.from_table(table)
+    dataset = FromPath(**address).read()
+    mined, notes = None, tuple[str, ...]()
+    if negatives is not None:
+        dataset, mined, notes = _joined(negatives, dataset, split=loaded.mine.split, allow_other_data=allow_other_data)
+    taught = None if scores is None else read_scores(scores, dataset)
+    return Lesson(loaded, address, dataset, mined, taught, out, notes)
+
+
+def _joined(
+    place: Path, dataset: Dataset, *, split: str, allow_other_data: bool
+) -> tuple[Dataset, pl.DataFrame, tuple[str, ...]]:
+    """Read mined negatives, and take what mining found for answers; with notes for people."""
+    mined, _, notes = read_joined(place, dataset, allow_other_data=allow_other_data)
+    if place.is_dir():
+        found = found_of(place, dataset, split=split)
+        dataset = with_found(dataset, found, split=split)
+        notes += [f"{found.height:,} found positives of {place} are taken for labels"] if found.height else []
+    return dataset, mined, tuple(notes)
+
+
+def _only_model(plan: Plan) -> str | None:
+    """Name the model of a plan's sources."""
+    models = plan.models
+    if len(models) > 1:
+        raise RecipeError(f"train: the negatives were mined with {', '.join(models)}; name the model to start from")
+    return models[0] if models else None
+
+
+def _checked(dataset: Any, negatives: object, settings: object, plan: object) -> Dataset:  # noqa: ANN401
     """Refuse what is of the wrong kind before anything is loaded."""
+    if dataset is None:
+        raise DatasetError("train: no dataset is given; read one (read_dataset), or give negatives that know theirs")
     check_dataset(dataset, purpose="train")
-    if not isinstance(negatives, Mined | pl.DataFrame | None):
+    if not isinstance(negatives, Mined | pl.DataFrame | Path | None):
         raise RecipeError(
             f"train: negatives are {shown(negatives)}; give what mine(…) returned, or a table with columns query and "
             "document"
@@ -83,3 +192,5 @@ def _check(dataset: object, negatives: object, settings: object, plan: object) -
         raise RecipeError(f"train: settings are {shown(settings)}; give TrainSettings(…)")
     if not isinstance(plan, Plan | None):
         raise RecipeError(f"train: the plan is {shown(plan)}; give the plan of what mine(…) returned")
+    checked: Dataset = dataset
+    return checked

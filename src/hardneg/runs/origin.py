@@ -52,6 +52,18 @@ def dataset_settings(run: Path) -> dict[str, Any]:
     return {} if record is None or record.dataset is None else {"path": record.dataset, **record.layout}
 
 
+def model_of(run: Path) -> str | None:
+    """Find the model that a run is about: that of its recipe, or the only one that it searched with; None if none."""
+    for place in (run, *([run.parents[1]] if run.parent.name == "stages" else [])):
+        recipe = place / layout.RECIPE
+        if recipe.exists() and "model" in (table := tomllib.loads(recipe.read_text(encoding="utf-8"))):
+            return str(table["model"])
+    models = read_state(run / layout.MINING, keys=()).get("models", [])
+    if len(models) > 1:
+        raise RunError(f"{run} was mined with several models ({', '.join(models)}); name the one to train with --model")
+    return models[0] if models else None
+
+
 def split_of(run: Path) -> str:
     """Find the split that a run mined for; a RunError if nothing was mined into the folder itself."""
     state = read_state(run / layout.MINING, keys=("split",))

@@ -80,6 +80,16 @@ def read_negatives(path: Path, dataset: Dataset, *, allow_other_data: bool = Fal
     return without_answers(mined, dataset)[0] if allow_other_data else mined
 
 
+def read_joined(
+    place: Path, dataset: Dataset, *, allow_other_data: bool = False
+) -> tuple[pl.DataFrame, int, list[str]]:
+    """Read mined negatives, less those that have become answers; how many did, and what people should know of it."""
+    note = check_data(place, dataset, allow_other_data=allow_other_data)
+    mined, n_answers = without_answers(read_mined(place, dataset), dataset)
+    left_out = f"{n_answers:,} negatives of {place} answer their query by now: left out" if n_answers else ""
+    return mined, n_answers, [line for line in (note, left_out) if line]
+
+
 def read_mined(path: Path, dataset: Dataset) -> pl.DataFrame:
     """Read mined negatives as `read_negatives` does, without asking which data they were mined from."""
     inside = path / "negatives"
