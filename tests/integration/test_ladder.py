@@ -55,9 +55,11 @@ def test_a_ladder_lays_out_what_its_rungs_measured_and_how_they_differ(climb, ta
     difference = table["test"][1] - table["test"][0]
     assert found.comparisons()["difference"].to_list() == pytest.approx([difference])
     assert table["gain"][1] == pytest.approx(difference)
-    lines = repr(found).splitlines()
-    assert lines[0].startswith("Ladder on toy, nDCG@10 of 6 test queries")
-    assert lines[1].split()[:2] == ["zero_shot", f"{table['test'][0]:.4f}"]
+    assert repr(found) == f"Ladder: 2 rungs on toy, in {found.folder}"
+    lines = str(found).splitlines()
+    assert lines[:2] == [repr(found), "nDCG@10 of 6 test queries:"]
+    assert lines[2].split()[:2] == ["zero_shot", f"{table['test'][0]:.4f}"]
+    assert "<table" in found._repr_html_()
 
 
 def test_another_dataset_in_the_same_folder_is_refused(climb, tasks, split_toy):

@@ -30,9 +30,7 @@ _DOING = {
 def agree(ready: "Ready", *, yes: bool, quiet: bool) -> None:
     """Show what will be done and for how long, and go on only if that was agreed to."""
     asks = not yes and sys.stdin.isatty() and sys.stderr.isatty()
-    from hardneg.costs.bills import recipe_bills
-
-    bills = recipe_bills(ready.dataset, *(each.recipe for each in ready.plan.rungs if each.is_trained))
+    bills = ready.bills()
     if not quiet or asks:
         show_plan(ready.plan)
         for each in bills:

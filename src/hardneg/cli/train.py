@@ -18,7 +18,8 @@ from hardneg.cli.options import Json, Out, Quiet, Seed, SkipInvalid, from_here, 
 def train(
     *,
     dataset: Annotated[
-        str | None, typer.Argument(metavar="DATASET", help="As elsewhere; what --negatives was mined from if not given.")
+        str | None,
+        typer.Argument(metavar="DATASET", help="As elsewhere; that of --negatives if not given."),
     ] = None,
     out: Out,
     model: Annotated[

@@ -13,6 +13,7 @@ from ir_measures import Measure
 
 from hardneg import progress
 from hardneg.arguments import check_places, check_texts, check_whole
+from hardneg.costs.bills import Bill, recipe_bills
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
 from hardneg.data.readers.own import is_parquet_folder
@@ -25,6 +26,7 @@ from hardneg.ladders.prepare import Wanted, draft, prepare
 from hardneg.ladders.record import Record, read_record, write_record
 from hardneg.ladders.results import summarise
 from hardneg.models.installed import check_installed
+from hardneg.notebook import Framed
 from hardneg.pipeline.dealing import told_dealt, with_test_split
 from hardneg.reports.write import write_report
 from hardneg.runs.record import recording
@@ -60,13 +62,17 @@ class Ready:
         agreed = read_record(self.folder, _AGREED).found.get("tasks", [])
         return {task.id for task in self.plan.tasks()} <= set(agreed)
 
+    def bills(self) -> list[Bill]:
+        """Estimate what judges that cost money will be asked."""
+        return recipe_bills(self.dataset, *(rung.recipe for rung in self.plan.rungs if rung.is_trained))
+
     def write_agreed(self) -> None:
         """Write down that it was agreed to, so that the same call goes on without asking."""
         write_record(self.folder, _AGREED, Record("done", found={"tasks": [task.id for task in self.plan.tasks()]}))
 
 
 @dataclass(frozen=True, repr=False)
-class Ladder:
+class Ladder(Framed):
     """What a ladder found.
 
     Args:
@@ -113,18 +119,20 @@ class Ladder:
         return pl.DataFrame([{key: one[key] for key in keys} for one in self.found["comparisons"]])
 
     def __repr__(self) -> str:
-        """Write the rungs, a line each, and which is best."""
-        counts, measure = self.found["dataset"], self.found["measure"]
-        lines = [f"Ladder on {counts['name']}, {measure} of {counts['test_queries']:,} test queries, in {self.folder}"]
-        width = max(len(rung["name"]) for rung in self.found["rungs"])
+        counts, best = self.found["dataset"], f", best on the development split: {self.best}" if self.best else ""
+        return f"Ladder: {len(self.found['rungs'])} rungs on {counts['name']}{best}, in {self.folder}"
+
+    def __str__(self) -> str:
+        """Write a line a rung below that."""
+        measure, width = self.found["measure"], max(len(rung["name"]) for rung in self.found["rungs"])
+        lines = [repr(self), f"{measure} of {self.found['dataset']['test_queries']:,} test queries:"]
         for rung in self.found["rungs"]:
-            said = rung["message"] or rung["state"]
+            figure, gain = rung["message"] or rung["state"], rung["gain"]
             if rung["test"] is not None:
-                test, gain = rung["test"][measure], rung["gain"]
-                said = f"{test['value']:.4f} [{test['low']:.4f}, {test['high']:.4f}]"
-                said += "" if gain is None else f"  {gain:+.4f}"
-            lines.append(f"  {rung['name']:{width}}  {said}")
-        return "\n".join([*lines, *([f"best on the development split: {self.best}"] if self.best else [])])
+                test = rung["test"][measure]
+                figure = f"{test['value']:.4f} [{test['low']:.4f}, {test['high']:.4f}]"
+            lines.append(f"  {rung['name']:{width}}  {figure}{'' if gain is None else f'  {gain:+.4f}'}")
+        return "\n".join(lines)
 
 
 def ladder(
