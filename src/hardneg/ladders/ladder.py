@@ -13,7 +13,7 @@ from ir_measures import Measure
 
 from hardneg import progress
 from hardneg.arguments import check_places, check_texts, check_whole
-from hardneg.costs.bills import Bill, recipe_bills
+from hardneg.costs.bills import recipe_bills
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
 from hardneg.data.readers.own import is_parquet_folder
@@ -30,6 +30,7 @@ from hardneg.notebook import Framed
 from hardneg.pipeline.dealing import told_dealt, with_test_split
 from hardneg.reports.write import write_report
 from hardneg.runs.record import recording
+from hardneg.scoring.llm.cost import CostEstimate
 
 Work = Callable[[Path, str], None]
 
@@ -62,7 +63,7 @@ class Ready:
         agreed = read_record(self.folder, _AGREED).found.get("tasks", [])
         return {task.id for task in self.plan.tasks()} <= set(agreed)
 
-    def bills(self) -> list[Bill]:
+    def bills(self) -> list[CostEstimate]:
         """Estimate what judges that cost money will be asked."""
         return recipe_bills(self.dataset, *(rung.recipe for rung in self.plan.rungs if rung.is_trained))
 
