@@ -2,6 +2,7 @@
 
 import numpy as np
 import polars as pl
+from jaxtyping import Int32
 
 from hardneg.data.dataset import SET_ASIDE, Dataset
 from hardneg.data.findings import N_EXAMPLES, Finding
@@ -11,12 +12,9 @@ SPARSE_SHARE = 0.10
 
 def queries_shared_between_splits(dataset: Dataset) -> Finding | None:
     """HN003: queries that are in several splits, by id or by normalised text."""
-    rows = _used_positives(dataset).select("query", "split").unique(maintain_order=True)
-    rows = rows.with_columns(group=pl.Series(dataset.query_text_group[rows["query"].to_numpy()]))
-    shared = rows.filter(pl.col("split").n_unique().over("group") > 1)
-    if shared.is_empty():
+    groups = _shared(dataset, "query", dataset.query_text_group)
+    if groups.is_empty():
         return None
-    groups = shared.group_by("group", maintain_order=True).agg(pl.col("query").first(), _split_names())
     return Finding(
         "HN003",
         "warning",
@@ -30,12 +28,9 @@ def queries_shared_between_splits(dataset: Dataset) -> Finding | None:
 
 def positives_shared_between_splits(dataset: Dataset) -> Finding | None:
     """HN016: documents, by normalised text, that are positives in several splits."""
-    rows = _used_positives(dataset).select("document", "split").unique(maintain_order=True)
-    rows = rows.with_columns(group=pl.Series(dataset.text_group[rows["document"].to_numpy()]))
-    shared = rows.filter(pl.col("split").n_unique().over("group") > 1)
-    if shared.is_empty():
+    groups = _shared(dataset, "document", dataset.text_group)
+    if groups.is_empty():
         return None
-    groups = shared.group_by("group", maintain_order=True).agg(pl.col("document").first(), _split_names())
     return Finding(
         "HN016",
         "info",
@@ -150,13 +145,14 @@ def _positive_rows(dataset: Dataset) -> pl.DataFrame:
     return dataset.qrels.filter(pl.col("relevance") > 0)
 
 
-def _used_positives(dataset: Dataset) -> pl.DataFrame:
-    """Leave out the splits that nothing is trained or measured on."""
-    return _positive_rows(dataset).filter(~pl.col("split").is_in(SET_ASIDE))
-
-
-def _split_names() -> pl.Expr:
-    return pl.col("split").unique(maintain_order=True).str.join(", ").alias("splits")
+def _shared(dataset: Dataset, column: str, group: Int32[np.ndarray, " rows"]) -> pl.DataFrame:
+    """List the groups with positives in several splits that are trained or measured on, and these splits."""
+    rows = _positive_rows(dataset).filter(~pl.col("split").is_in(SET_ASIDE))
+    rows = rows.select(column, "split").unique(maintain_order=True)
+    rows = rows.with_columns(group=pl.Series(group[rows[column].to_numpy()]))
+    shared = rows.filter(pl.col("split").n_unique().over("group") > 1)
+    names = pl.col("split").unique(maintain_order=True).str.join(", ")
+    return shared.group_by("group", maintain_order=True).agg(pl.col(column).first(), splits=names)
 
 
 def _named(ids: pl.Series, positions: pl.Series, splits: pl.Series) -> tuple[str, ...]:
@@ -171,3 +167,15 @@ def _pair_names(dataset: Dataset, pairs: pl.DataFrame) -> tuple[str, ...]:
         f"{dataset.queries['id'][query]} / {dataset.documents['id'][document]}"
         for query, document in pairs.select("query", "document").head(N_EXAMPLES).iter_rows()
     )
+
+
+CHECKS = (
+    queries_shared_between_splits,
+    positives_shared_between_splits,
+    contradictory_labels,
+    all_judged_not_relevant,
+    unlabelled_queries,
+    sparse_labels,
+    split_without_positives,
+    no_positives,
+)

@@ -172,3 +172,11 @@ def query_in_corpus(dataset: Dataset, *, split: str | None = None) -> Finding | 
         n_queries,
         tuple(examples),
     )
+
+
+CHECKS = (
+    queries_in_their_positives,
+    nearly_repeated_between_splits,
+    positives_beyond_the_depth,
+    query_in_corpus,
+)

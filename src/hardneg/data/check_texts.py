@@ -110,3 +110,11 @@ def _repeats(group: Int32[np.ndarray, " rows"], ids: pl.Series, *, but: pl.Serie
     groups = repeated.group_by("group", maintain_order=True).agg("id")["id"]
     examples = tuple(" = ".join(members.head(3)) for members in groups.head(N_EXAMPLES))
     return repeated.height - len(groups), examples
+
+
+CHECKS = (
+    empty_queries,
+    empty_documents,
+    duplicate_documents,
+    duplicate_queries,
+)

@@ -2,53 +2,14 @@
 
 import polars as pl
 
-from hardneg.data.check_labels import (
-    all_judged_not_relevant,
-    contradictory_labels,
-    no_positives,
-    positives_shared_between_splits,
-    queries_shared_between_splits,
-    sparse_labels,
-    split_without_positives,
-    unlabelled_queries,
-)
-from hardneg.data.check_leaks import (
-    nearly_repeated_between_splits,
-    positives_beyond_the_depth,
-    queries_in_their_positives,
-    query_in_corpus,
-)
-from hardneg.data.check_texts import (
-    duplicate_documents,
-    duplicate_queries,
-    empty_documents,
-    empty_queries,
-    long_texts,
-)
+from hardneg.data import check_labels, check_leaks, check_texts
 from hardneg.data.dataset import Dataset
 from hardneg.data.findings import N_EXAMPLES, Check, Finding, Lengths, Severity, SplitCounts, in_order
 from hardneg.data.rejections import Rejections
 from hardneg.data.text import word_counts
 from hardneg.errors import DatasetError
 
-CHECKS = (
-    queries_shared_between_splits,
-    empty_queries,
-    empty_documents,
-    duplicate_documents,
-    duplicate_queries,
-    positives_shared_between_splits,
-    contradictory_labels,
-    all_judged_not_relevant,
-    unlabelled_queries,
-    sparse_labels,
-    split_without_positives,
-    no_positives,
-    query_in_corpus,
-    queries_in_their_positives,
-    nearly_repeated_between_splits,
-    positives_beyond_the_depth,
-)
+CHECKS = (*check_labels.CHECKS, *check_texts.CHECKS, *check_leaks.CHECKS)
 
 
 def check_dataset(
@@ -61,7 +22,7 @@ def check_dataset(
     max_tokens: int = 256,
 ) -> Check:
     """Count what a dataset holds and look for everything that may spoil training or evaluation."""
-    query_lengths, document_lengths = lengths or (words(dataset.query_texts), words(dataset.document_texts))
+    query_lengths, document_lengths = lengths or (word_counts(dataset.query_texts), word_counts(dataset.document_texts))
     left_out = rejections or Rejections(skip=True, counts=dict(dataset.skipped))
     summaries = (
         summarised(query_lengths, unit=unit, limit=max_tokens),
@@ -70,7 +31,7 @@ def check_dataset(
     found = [
         *skipped_rows(left_out, tolerate=tolerate_skipped),
         *(finding for check in CHECKS if (finding := check(dataset)) is not None),
-        *long_texts(*summaries, n_queries=dataset.n_queries, n_documents=dataset.n_documents),
+        *check_texts.long_texts(*summaries, n_queries=dataset.n_queries, n_documents=dataset.n_documents),
     ]
     return Check(
         dataset=dataset.name,
@@ -113,11 +74,6 @@ def unreadable(error: DatasetError, rejections: Rejections, *, tolerate: bool = 
         else "mend what the message names; every command stops there"
     )
     return in_order([*rows, Finding("HN028", "error", "cannot be read", str(error), remedy, 1)])
-
-
-def words(texts: pl.Series) -> pl.Series:
-    """Count the words between white space in each text, and each letter where a script has no spaces."""
-    return word_counts(texts)
 
 
 def summarised(lengths: pl.Series, *, unit: str, limit: int) -> Lengths:

@@ -10,10 +10,13 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int32
 
-from hardneg.data.text import normalised
+from hardneg.data.text import digest, digest_in_order, normalised
 
 if TYPE_CHECKING:
     from hardneg.data.dataset import Dataset
+
+# Metadata column of the queries: those of one split with an equal value share their answers.
+SHARES_ANSWERS = "history_of"
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,6 +54,35 @@ class Corpus:
     def query_text_group(self) -> Int32[np.ndarray, " queries"]:
         """A number for each query, shared by exactly those whose normalised texts are equal."""
         return _groups(self.queries["text"])
+
+    @cached_property
+    def digests(self) -> tuple[list[str], list[str]]:
+        """Hashes of the columns of texts: of those that every dataset has, and of the further ones."""
+        (asked, *further), (texts,) = self._read_columns()
+        first = (self.queries["id"], asked, self.documents["id"], texts)
+        return [*map(digest, first)], [*map(digest, further)]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of what each id means, whatever the order of rows."""
+        hashes = []
+        for table, columns in zip((self.queries, self.documents), self._read_columns(), strict=True):
+            order = table["id"].arg_sort()
+            hashes.append(digest(pl.Series([digest_in_order(each, order) for each in (table["id"], *columns)])))
+        return digest(pl.Series(hashes))
+
+    def _read_columns(self) -> tuple[list[pl.Series], list[pl.Series]]:
+        """Give the columns that models and sources read of the queries and of the documents."""
+        further = []
+        for name in ("turn_text", "history", "rewrite"):
+            if name in self.queries.columns:
+                values = self.queries[name]
+                is_list = isinstance(values.dtype, pl.List)
+                texts = values.cast(pl.List(pl.String)).list.join("\n") if is_list else values.cast(pl.String)
+                further.append(texts)
+        if SHARES_ANSWERS in self.queries.columns:
+            further.append(self.queries[SHARES_ANSWERS].cast(pl.String).fill_null(""))
+        return [self.queries["text"], *further], [self.document_texts]
 
     def derived(self, kind: Hashable, key: Hashable, build: Callable[[], T], *, keep: int) -> T:
         """Give what is computed from the texts, or compute it."""

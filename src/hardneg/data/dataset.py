@@ -10,15 +10,13 @@ import polars as pl
 from jaxtyping import Bool, Int32, Integer
 
 from hardneg.arguments import check_tables
-from hardneg.data.corpus import Corpus
+from hardneg.data.corpus import SHARES_ANSWERS, Corpus
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.labels import Exclusions, PairSet
-from hardneg.data.text import digest, digest_in_order
+from hardneg.data.text import digest
 from hardneg.errors import DatasetError
 from hardneg.files import replacing
 
-# Metadata column of the queries: those of one split with an equal value share their answers.
-SHARES_ANSWERS = "history_of"
 # A split of labels that are known, but would tie a query of one split to an answer of another.
 UNUSED = "unused"
 # Splits of labels that nothing is trained or measured on; "seen" holds what rankings leave out.
@@ -89,21 +87,13 @@ class Dataset:
                 problems.append(f"{kind} of {name} repeat the id {repeated[0]!r}; ids must be unique")
         if problems:
             raise DatasetError("; ".join(problems))
-        positions = qrels.join(
-            queries.select(query_id="id").with_row_index("query"),
-            on="query_id",
-            how="left",
-            maintain_order="left",
-        ).join(
-            documents.select(doc_id="id").with_row_index("document"),
-            on="doc_id",
-            how="left",
-            maintain_order="left",
-        )
-        for column, id_column, kind in (("query", "query_id", "query"), ("document", "doc_id", "document")):
-            unknown = positions.filter(pl.col(column).is_null())[id_column]
+        positions = qrels
+        for column, key, table in (("query", "query_id", queries), ("document", "doc_id", documents)):
+            numbered = table.select(pl.col("id").alias(key)).with_row_index(column)
+            positions = positions.join(numbered, on=key, how="left", maintain_order="left")
+            unknown = positions.filter(pl.col(column).is_null())[key]
             if len(unknown):
-                problems.append(f"qrels of {name} name the {kind} {unknown[0]!r}, which does not exist")
+                problems.append(f"qrels of {name} name the {column} {unknown[0]!r}, which does not exist")
         if problems:
             raise DatasetError("; ".join(problems))
         return cls(queries, documents, positions.select(pl.col(c).cast(t) for c, t in QRELS_SCHEMA.items()), name)
@@ -280,27 +270,22 @@ class Dataset:
 
         The turns of conversations count as texts, since models may read them in another form than the dataset's.
         """
-        before, after = self.corpus.derived("digests", None, self._text_digests, keep=1)
+        before, after = self.corpus.digests
         labels = digest(self.qrels.select(pl.concat_str(pl.all(), separator=" "))["query"])
         return digest(pl.Series([*before, labels, *after]))
 
-    @cached_property
+    @property
     def texts_fingerprint(self) -> str:
         """Hash of what each id means, whatever the order of rows: where it is equal, what was written by ids fits.
 
         Documents or queries more or fewer count too: negatives of a smaller corpus are not those of this one.
         """
-        return self.corpus.derived("fingerprint", None, self._by_id, keep=1)
+        return self.corpus.fingerprint
 
     @cached_property
     def labels_fingerprint(self) -> str:
         """Hash of the labels by id, whatever the order of rows; the texts may be others."""
-        ids = self.qrels.select(
-            query_id=self.queries["id"].gather(self.qrels["query"]),
-            doc_id=self.documents["id"].gather(self.qrels["document"]),
-            relevance=pl.col("relevance").cast(pl.String),
-            split="split",
-        ).unique()
+        ids = self._qrels_by_id().with_columns(pl.col("relevance").cast(pl.String)).unique()
         ids = ids.sort(ids.columns)
         return digest(pl.Series([digest(column) for column in ids.iter_columns()]))
 
@@ -314,43 +299,18 @@ class Dataset:
             The folder.
         """
         folder = Path(path)
-        qrels = self.qrels.select(
-            query_id=self.queries["id"].gather(self.qrels["query"]),
-            doc_id=self.documents["id"].gather(self.qrels["document"]),
-            relevance="relevance",
-            split="split",
-        )
-        for name, table in (("queries", self.queries), ("documents", self.documents), ("qrels", qrels)):
+        tables = {"queries": self.queries, "documents": self.documents, "qrels": self._qrels_by_id()}
+        for name, table in tables.items():
             with replacing(folder / f"{name}.parquet") as temporary:
                 table.write_parquet(temporary)
         return folder
 
-    def _text_digests(self) -> tuple[list[str], list[str]]:
-        """Hash the columns of texts: those that every dataset has, and the further ones."""
-        (queries, (asked, *further)), (documents, (texts,)) = self._read_texts()
-        return [digest(each) for each in (queries["id"], asked, documents["id"], texts)], [*map(digest, further)]
-
-    def _by_id(self) -> str:
-        return digest(pl.Series([digest(pl.Series(self._digests(*each))) for each in self._read_texts()]))
-
-    def _read_texts(self) -> tuple[tuple[pl.DataFrame, list[pl.Series]], ...]:
-        """Give each table with the columns that models and sources read of it."""
-        further = [self._as_texts(name) for name in ("turn_text", "history", "rewrite") if name in self.queries.columns]
-        if SHARES_ANSWERS in self.queries.columns:
-            further.append(self.queries[SHARES_ANSWERS].cast(pl.String).fill_null(""))
-        return (self.queries, [self.query_texts, *further]), (self.documents, [self.document_texts])
-
-    @staticmethod
-    def _digests(table: pl.DataFrame, texts: list[pl.Series]) -> list[str]:
-        order = table["id"].arg_sort()
-        return [digest_in_order(column, order) for column in (table["id"], *texts)]
-
-    def _as_texts(self, column: str) -> pl.Series:
-        values = self.queries[column]
-        return (
-            values.cast(pl.List(pl.String)).list.join("\n")
-            if isinstance(values.dtype, pl.List)
-            else values.cast(pl.String)
+    def _qrels_by_id(self) -> pl.DataFrame:
+        return self.qrels.select(
+            query_id=self.queries["id"].gather(self.qrels["query"]),
+            doc_id=self.documents["id"].gather(self.qrels["document"]),
+            relevance="relevance",
+            split="split",
         )
 
     def _pairs(self, condition: pl.Expr) -> PairSet:

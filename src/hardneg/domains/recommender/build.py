@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from hardneg.data.dataset import SET_ASIDE, SHARES_ANSWERS, Dataset
+from hardneg.data.corpus import SHARES_ANSWERS
+from hardneg.data.dataset import SET_ASIDE, Dataset
 from hardneg.domains.recommender.splits import InteractionSplits, with_order, with_splits
 from hardneg.errors import DatasetError
 
