@@ -238,6 +238,23 @@ class Dataset:
         rows = rows.select("query", "document").unique().sort("query", "document")
         return rows["query"].to_numpy(), rows["document"].to_numpy()
 
+    def positives_of(self, split: str) -> PairSet:
+        """Give the pairs that one split calls relevant, as a set; an unknown split has none.
+
+        Args:
+            split: Name of the split.
+
+        Returns:
+            The pairs; asked for again, it is the same object.
+        """
+        if split not in self._by_split:
+            self._by_split[split] = self._pairs((pl.col("split") == split) & (pl.col("relevance") > 0))
+        return self._by_split[split]
+
+    @cached_property
+    def _by_split(self) -> dict[str, PairSet]:
+        return {}
+
     def with_labels(self, qrels: pl.DataFrame) -> "Dataset":
         """Give the same texts other labels, or more; what was computed from the texts is shared.
 

@@ -9,8 +9,7 @@ from jaxtyping import Bool
 
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
-from hardneg.filters.jaccard import shares_enough
-from hardneg.filters.shingles import document_shingles
+from hardneg.filters.shingles import document_shingles, shares_enough
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
 from hardneg.errors import RecipeError, RunError
 from hardneg.files import replacing
-from hardneg.negatives.answers import without_answers
 from hardneg.negatives.forms import FORMS, arrange
+from hardneg.negatives.own import without_answers
 
 SUFFIXES = (".jsonl", ".parquet")
 

@@ -1,4 +1,4 @@
-"""Negatives that a dataset brings itself: documents that its labels call not relevant to a query."""
+"""What labels say of negatives: those that a dataset brings itself, and those that have come to be answers."""
 
 import polars as pl
 
@@ -30,3 +30,14 @@ def left_unused(negatives: pl.DataFrame, dataset: Dataset, split: str) -> int:
     own = own_negatives(dataset, split)
     mined = negatives.select(pl.col("query", "document").cast(pl.Int32))
     return own.join(mined, on=["query", "document"], how="anti").height
+
+
+def without_answers(negatives: pl.DataFrame, dataset: Dataset) -> tuple[pl.DataFrame, int]:
+    """Leave out what answers its query, by id or by equal text.
+
+    Mining hands out no such row; labels that were added since, or a table from elsewhere, can make one.
+    """
+    if negatives.is_empty():
+        return negatives, 0
+    answers = dataset.is_answer(*(negatives[name].to_numpy() for name in ("query", "document")))
+    return negatives.filter(pl.Series(~answers)), int(answers.sum())

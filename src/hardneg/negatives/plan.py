@@ -12,7 +12,7 @@ from jaxtyping import Int32
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
 from hardneg.filters import Filter, apply_filters
-from hardneg.filters.groups import group_digest
+from hardneg.filters.learned.model import group_digest
 from hardneg.filters.protocol import Grouping
 from hardneg.negatives.selection import Selection, select
 from hardneg.sources import Source, gather, identity

@@ -11,8 +11,7 @@ from hardneg.components import Room, settle
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
 from hardneg.filters.columns import column, suffixes
-from hardneg.negatives.eligible import eligible
-from hardneg.negatives.quotas import choose
+from hardneg.negatives.eligible import choose, eligible
 from hardneg.negatives.shortage import TRIES, fill
 from hardneg.negatives.strategies import STRATEGIES, Strategy, Top
 from hardneg.place import Place

@@ -9,7 +9,7 @@ import polars as pl
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
 from hardneg.files import replacing
-from hardneg.negatives.answers import without_answers
+from hardneg.negatives.own import without_answers
 from hardneg.runs import layout
 from hardneg.runs.joining import check_data
 

@@ -1,7 +1,6 @@
 """Documents that have something in common with an answer, by what their metadata say."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +9,6 @@ from jaxtyping import Int32
 
 from hardneg.data.corpus import of_texts
 from hardneg.data.dataset import Dataset
-from hardneg.data.labels import PairSet
 from hardneg.data.metadata import columns_digest, required_column
 from hardneg.errors import RecipeError
 from hardneg.sources.retrieval import RETRIEVAL_SCHEMA, checked_name
@@ -110,7 +108,7 @@ class Related:
             DatasetError: A column holds something that cannot be compared, or documents lack a value.
         """
         values = _shared_values(dataset, self)
-        query, positive = _positives(dataset, self.split).among(np.sort(block))
+        query, positive = dataset.positives_of(self.split).among(np.sort(block))
         parts = [
             values.nearest(query[of], positive[of], dataset.positives, depth) for of in values.parts(query, positive)
         ]
@@ -127,9 +125,3 @@ def _shared_values(dataset: Dataset, related: Related) -> SharedValues:
         order=order,
         different=None if related.different is None else documents[related.different],
     )
-
-
-@lru_cache(maxsize=4)
-def _positives(dataset: Dataset, split: str) -> PairSet:
-    rows = dataset.qrels.filter((pl.col("split") == split) & (pl.col("relevance") > 0))
-    return PairSet.build(rows["query"].to_numpy(), rows["document"].to_numpy(), width=dataset.n_documents)

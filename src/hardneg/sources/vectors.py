@@ -10,8 +10,7 @@ from jaxtyping import Float32, Int32
 
 from hardneg.data.dataset import Dataset
 from hardneg.sources.retrieval import checked_name, retrieval_table
-from hardneg.sources.vector_files import aligned, read_vectors, stamp
-from hardneg.sources.vector_ids import read_ids
+from hardneg.sources.vector_files import aligned, read_ids, read_vectors, stamp
 
 
 @dataclass(frozen=True)

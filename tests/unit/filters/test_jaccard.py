@@ -2,8 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hardneg.filters.jaccard import shares_enough
-from hardneg.filters.shingles import Shingles
+from hardneg.filters.shingles import Shingles, shares_enough
 
 number_sets = st.lists(st.sets(st.integers(0, 12), max_size=10), min_size=2, max_size=6)
 

@@ -1,9 +1,9 @@
 import polars as pl
 import pytest
 
-from hardneg.negatives.answers import without_answers
 from hardneg.negatives.export import export
 from hardneg.negatives.forms import FORMS
+from hardneg.negatives.own import without_answers
 
 # d5 repeats d0, the answer to q0, in other case; d4 answers q1; q3 is of another split.
 ROWS = [(0, 0), (0, 5), (0, 1), (1, 4), (1, 2), (2, 6), (3, 3)]

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from hardneg.data.dataset import Dataset
 from hardneg.errors import ModelError
 from hardneg.sources import Vectors
-from hardneg.sources.vector_files import read_vectors
-from hardneg.sources.vector_ids import read_ids
+from hardneg.sources.vector_files import read_ids, read_vectors
 
 SIZE = 12
 

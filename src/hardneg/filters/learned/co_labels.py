@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import polars as pl
 from jaxtyping import Float64, Int32
 from scipy import sparse
 
@@ -38,8 +37,7 @@ class CoLabels:
 
 @lru_cache(maxsize=2)
 def _co_labels(dataset: Dataset, split: str) -> CoLabels:
-    rows = dataset.qrels.filter((pl.col("split") == split) & (pl.col("relevance") > 0))
-    query, document = rows["query"].to_numpy(), rows["document"].to_numpy()
+    query, document = np.divmod(dataset.positives_of(split).keys, dataset.n_documents)
     shape = (int(dataset.query_text_group.max()) + 1, dataset.n_documents)
     pairs = np.unique(np.stack([dataset.query_text_group[query], document]), axis=1)
     return CoLabels(sparse.csr_matrix((np.ones(pairs.shape[1]), tuple(pairs)), shape=shape))

@@ -1,7 +1,6 @@
 """What the learned filter looks at: how a candidate stands to its query and to the query's known answers."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -39,7 +38,7 @@ class Features:
     def describe(self, candidates: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
         """Describe rows; the rows of known positives must be among them."""
         query, document = candidates["query"].to_numpy(), candidates["document"].to_numpy()
-        positives = _positives(dataset, self.split)
+        positives = dataset.positives_of(self.split)
         known = positives.contains(query, document)
         columns: dict[str, Float64[np.ndarray, " rows"]] = {}
         found = np.zeros(len(query))
@@ -96,12 +95,6 @@ def _similarity(
             product = vectors[document[rows]].astype(np.float64) @ vectors[positives].astype(np.float64).T
             largest[rows], mean[rows] = largest_and_mean(product, document[rows], positives)
     return {"similarity.max": largest, "similarity.mean": mean}
-
-
-@lru_cache(maxsize=2)
-def _positives(dataset: Dataset, split: str) -> PairSet:
-    rows = dataset.qrels.filter((pl.col("split") == split) & (pl.col("relevance") > 0))
-    return PairSet.build(rows["query"].to_numpy(), rows["document"].to_numpy(), width=dataset.n_documents)
 
 
 def _counts(known: PairSet, n_queries: int) -> Float64[np.ndarray, " queries"]:

@@ -17,9 +17,10 @@ from scipy.special import expit
 
 from hardneg.components import Room, as_table, pick
 from hardneg.data.dataset import Dataset
-from hardneg.errors import RunError
+from hardneg.data.metadata import as_text
+from hardneg.data.text import digest
+from hardneg.errors import RecipeError, RunError
 from hardneg.files import replacing
-from hardneg.filters.groups import group_values
 from hardneg.filters.learned.features import Features
 from hardneg.place import Place
 from hardneg.randomness import bits
@@ -217,3 +218,18 @@ def fold_of(
     else:
         key = group_values(dataset, group).rank("dense").fill_null(0).to_numpy()
     return (bits(seed, _FOLD, key[query]) % np.uint64(folds)).astype(np.int64)
+
+
+def group_values(dataset: Dataset, group: str) -> pl.Series:
+    """Give the value of each query in a metadata column, as text."""
+    if group not in dataset.queries.columns:
+        known = ", ".join(name for name in dataset.queries.columns if name not in ("id", "text")) or "no metadata"
+        raise RecipeError(
+            f"learned: group names the column {group!r}, but the queries have: {known}; name one of these"
+        )
+    return as_text(dataset.queries[group])
+
+
+def group_digest(dataset: Dataset, group: str) -> str:
+    """Hash the values of a metadata column, which are no part of a dataset's fingerprint."""
+    return digest(group_values(dataset, group).fill_null("\0"))
