@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from hardneg.evaluation.significance import compare
     from hardneg.ladders.ladder import ladder
     from hardneg.negatives import Selection
-    from hardneg.negatives.export import export
     from hardneg.pipeline.mining import mine
     from hardneg.pipeline.run import run
     from hardneg.pipeline.training import train
     from hardneg.recipe import Recipe
+    from hardneg.reports.write import report
     from hardneg.training.settings import TrainSettings
+    from hardneg.verbs.audit import audit
+    from hardneg.verbs.calibrate import calibrate
+    from hardneg.verbs.export import export
+    from hardneg.verbs.score import score
 
 __version__ = "0.1.0"
 
@@ -31,13 +35,17 @@ __all__ = [
     "Recipe",
     "Selection",
     "TrainSettings",
+    "audit",
+    "calibrate",
     "compare",
     "evaluate",
     "export",
     "ladder",
     "mine",
     "read_dataset",
+    "report",
     "run",
+    "score",
     "split_dataset",
     "train",
 ]
@@ -48,13 +56,17 @@ _HOME = {
     "Recipe": "hardneg.recipe",
     "Selection": "hardneg.negatives",
     "TrainSettings": "hardneg.training.settings",
+    "audit": "hardneg.verbs.audit",
+    "calibrate": "hardneg.verbs.calibrate",
     "compare": "hardneg.evaluation.significance",
     "evaluate": "hardneg.evaluation.retrieval",
-    "export": "hardneg.negatives.export",
+    "export": "hardneg.verbs.export",
     "ladder": "hardneg.ladders.ladder",
     "mine": "hardneg.pipeline.mining",
     "read_dataset": "hardneg.data.reading",
+    "report": "hardneg.reports.write",
     "run": "hardneg.pipeline.run",
+    "score": "hardneg.verbs.score",
     "split_dataset": "hardneg.data.splitting",
     "train": "hardneg.pipeline.training",
 }

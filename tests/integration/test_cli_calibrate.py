@@ -6,20 +6,20 @@ from pathlib import Path
 
 import pytest
 
+import hardneg as hn
 from answer_toy import answer_toy
-from hardneg.audits.calibrate import calibrate
 from hardneg.cli.app import main
 from hardneg.filters import Learned
-from hardneg.negatives import Selection
-from hardneg.negatives.plan import Plan
 from hardneg.sources import BM25
 
 
 def test_the_best_setting_keeps_the_budget_and_is_the_hardest_of_those_that_do():
     dataset = answer_toy()
-    plan = Plan("train", (BM25(analyzer="plain"),), (), Selection(per_query=2), depth=20)
-    found = calibrate(dataset, plan, budget=0.2, seeds=(0,), floor=0.5)
+    mining = {"sources": [BM25(analyzer="plain")], "filters": [], "per_query": 2, "depth": 20}
+    found = hn.calibrate(dataset, budget=0.2, seeds=1, floor=0.5, **mining)
     frame = found.within
+    assert set(found.frame().filter("within")["setting"]) == set(frame["setting"])
+    assert found.best is None or tomllib.loads(found.recipe)
     assert (frame["leakage"] <= 0.2).all()
     if found.best is not None:
         assert frame["equal_score"].max() == frame["equal_score"][0]

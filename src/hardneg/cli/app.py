@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from hardneg import __version__
-from hardneg.cli.audit import audit
+from hardneg.cli.audit import audit_app, with_way
 from hardneg.cli.calibrate import calibrate
 from hardneg.cli.code import code, python
 from hardneg.cli.compare import compare
@@ -53,10 +53,10 @@ for builder in (python, code, interactions, split):
     data_app.command()(builder)
 app.add_typer(data_app, name="data")
 app.add_typer(teacher_app, name="teacher")
+app.add_typer(audit_app, name="audit")
 for command in (
     run,
     mine,
-    audit,
     calibrate,
     review,
     report,
@@ -111,6 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     typed = sys.argv[1:] if argv is None else list(argv)
     try:
+        typed = with_way(typed)
         app(args=typed, prog_name="hardneg")
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 2

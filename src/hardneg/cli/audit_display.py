@@ -16,7 +16,9 @@ _GROUPS = 20  # a column such as the user has hundreds
 _SHARES = ("contamination", "leakage", "retrieved", "coverage")
 
 
-def show(found: "Audit | Frontier | Judged | Path", *, as_json: bool, plot: Path | None, out: Path | None) -> None:
+def show(
+    found: "Audit | Frontier | Judged | Path", *, as_json: bool, plot: Path | None = None, out: Path | None
+) -> None:
     """Print the result of an audit, as tables or as one JSON object."""
     _show(found, as_json=as_json, plot=plot)
     if out is not None and not as_json:
@@ -45,7 +47,7 @@ def _show(found: "Audit | Frontier | Judged | Path", *, as_json: bool, plot: Pat
 
 
 def _how_to_fill_in(path: Path) -> str:
-    return f"The sample is in {path}: write yes or no into 'answer', then audit with --read {path}."
+    return f"The sample is in {path}: write yes or no into 'answer', then `hardneg audit sample DATASET --read {path}`."
 
 
 def _show_audit(audit: "Audit") -> None:

@@ -1,16 +1,25 @@
 """What an LLM judge will cost: shown before anything is sent, and asked about where somebody can answer."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
 
-from hardneg.cli.display import Pause
+from hardneg.cli.display import Pause, progress
 from hardneg.errors import Interrupted, RecipeError
 
 if TYPE_CHECKING:
     from hardneg.scoring.llm.cost import CostEstimate
+
+
+@contextmanager
+def asking(*, yes: bool, quiet: bool) -> "Iterator[Callable[[Sequence[CostEstimate]], None]]":
+    """Show progress inside the block; its value shows bills, and goes on only if they were agreed to."""
+    with progress(quiet=quiet) as pause:
+        yield partial(consent, yes=yes, pause=pause)
 
 
 def consent(bills: "Sequence[CostEstimate]", *, yes: bool, pause: Pause) -> None:

@@ -6,18 +6,25 @@ from typing import Annotated
 import typer
 
 from hardneg.cli.display import progress
-from hardneg.cli.joined import AllowOtherData, mined_for
+from hardneg.cli.joined import AllowOtherData, joined_for
 from hardneg.cli.layout_options import Layout, reads_dataset
-from hardneg.cli.options import DatasetPath, Json, Quiet, SkipInvalid
+from hardneg.cli.options import Json, Quiet, SkipInvalid
 
 
 @reads_dataset
 def export(
-    dataset: DatasetPath,
-    negatives: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, or a Parquet file of negatives.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[DATASET] RUN",
+            help="What was mined, if the run does not say it, and the run folder, or a Parquet file of negatives.",
+        ),
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", help="File to write: .jsonl or .parquet.")],
     form: Annotated[str, typer.Option(help="triplet, n-tuple, labeled-pair or labeled-list.")] = "triplet",
-    split: Annotated[str, typer.Option(help="Export the positives of this split.")] = "train",
+    split: Annotated[
+        str | None, typer.Option(help="Export the positives of this split; that which was mined if not given.")
+    ] = None,
     scores: Annotated[bool, typer.Option("--scores", help="Add the scores of positives and negatives.")] = False,
     ids: Annotated[bool, typer.Option("--ids", help="Add the ids of queries and documents.")] = False,
     n_negatives: Annotated[int | None, typer.Option(min=1, help="Negatives in each row of an n-tuple.")] = None,
@@ -32,18 +39,22 @@ def export(
 
     Positives that mining found in the run are positives here too, as `hardneg train` takes them.
     """
-    from hardneg.data.reading import read_dataset
+    from hardneg.errors import RecipeError
     from hardneg.negatives.export import export as write
-    from hardneg.runs.found import found_of, with_found
+    from hardneg.runs.origin import read_dataset_of
 
+    if len(names) > 2:
+        raise RecipeError(f"export: {len(names)} names are too many; give a dataset and a run, or the run alone")
+    place, negatives = (names[0] if len(names) > 1 else None), Path(names[-1])
     with progress(quiet=quiet or json):
-        data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
-        mined, n_answers = mined_for(data, negatives, allow_other_data=allow_other_data, quiet=json)
-        found = found_of(negatives, data, split=split).join(mined, on="query", how="semi", maintain_order="left")
+        data = read_dataset_of(negatives, place, mapping=layout.said, skip_invalid=skip_invalid)
+        joined = joined_for(data, negatives, split=split, allow_other_data=allow_other_data, quiet=json)
+        mined = joined.negatives
+        found = joined.found.join(mined, on="query", how="semi", maintain_order="left")
         table = write(
-            with_found(data, found, split=split),
+            joined.dataset,
             mined,
-            split=split,
+            split=joined.split,
             form=form,
             path=out,
             scores=scores,
@@ -55,7 +66,7 @@ def export(
         from json import dumps
 
         written = {"path": str(out), "rows": table.height, "columns": table.columns}
-        typer.echo(dumps(written | {"found_positives": found.height, "dropped_answers": n_answers}))
+        typer.echo(dumps(written | {"found_positives": found.height, "dropped_answers": joined.n_answers}))
     else:
         if found.height:
             typer.echo(

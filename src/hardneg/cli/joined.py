@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from hardneg.data.dataset import Dataset
+    from hardneg.verbs.given import Joined
 
 AllowOtherData = Annotated[
     bool,
@@ -28,3 +29,26 @@ def mined_for(dataset: "Dataset", place: Path, *, allow_other_data: bool, quiet:
     for line in () if quiet else notes:
         typer.echo(f"hardneg: {line}", err=True)
     return mined, n_answers
+
+
+def joined_for(
+    dataset: "Dataset", place: Path, *, split: str | None = None, allow_other_data: bool, quiet: bool
+) -> "Joined":
+    """Join mined negatives and what was found with a dataset; stderr says what `mined_for` does."""
+    from hardneg.verbs.given import join
+
+    joined = join("join", dataset, place, split=split, allow_other_data=allow_other_data)
+    for line in () if quiet else joined.notes:
+        typer.echo(f"hardneg: {line}", err=True)
+    return joined
+
+
+def run_for(dataset: "Dataset", run: Path, *, allow_other_data: bool, quiet: bool) -> "pl.DataFrame":
+    """Read mined negatives with the answers among them, unless labels were added; stderr says what nobody knows."""
+    from hardneg.runs.joining import check_data
+    from hardneg.runs.parts import read_negatives
+
+    note = check_data(run, dataset, allow_other_data=allow_other_data)
+    if note and not quiet:
+        typer.echo(f"hardneg: {note}", err=True)
+    return read_negatives(run, dataset, allow_other_data=allow_other_data)

@@ -3,7 +3,7 @@
 import functools
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -11,7 +11,7 @@ import typer
 
 from hardneg.data.layout import Layout
 
-__all__ = ["Layout", "reads_dataset"]
+__all__ = ["Layout", "reads_dataset", "takes"]
 
 T = TypeVar("T")
 
@@ -41,21 +41,36 @@ _OPTIONS = (
 )
 
 
+def takes(
+    name: str, options: Sequence[inspect.Parameter], make: Callable[[dict[str, Any]], object]
+) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """Give a command options, which its parameter `name` takes together as what `make` makes of them."""
+
+    def decorate(command: Callable[..., T]) -> Callable[..., T]:
+        signature = inspect.signature(command)
+        own = [each for each in signature.parameters.values() if each.name != name]
+        added = [each for each in options if each.name not in signature.parameters]  # `plan --documents` counts them
+
+        @functools.wraps(command)
+        def described(*args: Any, **values: Any) -> T:  # noqa: ANN401 - whatever the command takes
+            together = make({each.name: values.pop(each.name, each.default) for each in added})
+            return command(*args, **{name: together}, **values)
+
+        hints = typing.get_type_hints(command, include_extras=True) | {each.name: each.annotation for each in added}
+        described.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
+        described.__annotations__ = {key: hint for key, hint in hints.items() if key != name}
+        del described.__wrapped__
+        return described
+
+    return decorate
+
+
 def reads_dataset(command: Callable[..., T]) -> Callable[..., T]:
     """Give a command the options of a layout, which its parameter `layout` takes together."""
-    signature = inspect.signature(command)
-    own = [each for each in signature.parameters.values() if each.name != "layout"]
-    added = [each for each in _OPTIONS if each.name not in signature.parameters]  # `plan --documents` counts them
+    return takes("layout", _OPTIONS, _layout)(command)
 
-    @functools.wraps(command)
-    def described(*args: Any, **values: Any) -> T:  # noqa: ANN401 - whatever the command takes
-        said = {each.name: values.pop(each.name, each.default) for each in added}
-        if said.get("documents") is not None:
-            said["documents"] = said["documents"].expanduser().resolve()
-        return command(*args, layout=Layout.of(said), **values)
 
-    hints = typing.get_type_hints(command, include_extras=True) | {each.name: each.annotation for each in added}
-    described.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
-    described.__annotations__ = {name: hint for name, hint in hints.items() if name != "layout"}
-    del described.__wrapped__
-    return described
+def _layout(said: dict[str, Any]) -> Layout:
+    if said.get("documents") is not None:
+        said["documents"] = said["documents"].expanduser().resolve()
+    return Layout.of(said)

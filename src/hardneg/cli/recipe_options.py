@@ -1,15 +1,72 @@
-"""The recipe and the scorer that the options of `mine`, `audit` and `calibrate` describe."""
+"""The options that say what is mined, the same on `audit` and `calibrate`, and the recipe that they make."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from hardneg.cli.options import from_here, given
+import typer
+
+from hardneg.cli.layout_options import Layout, reads_dataset, takes
+from hardneg.cli.options import DatasetPath, Preset, Seed, SkipInvalid, from_here, given
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
+    from hardneg.data.dataset import Dataset
     from hardneg.recipe import Recipe
-    from hardneg.scoring import Scorer
+
+T = TypeVar("T")
+
+_KINDS = {
+    "dataset": DatasetPath,
+    "split": Annotated[
+        str | None, typer.Option(help="Take the queries with a positive in this split; train if not given.")
+    ],
+    "recipe": Annotated[str | None, typer.Option(help="Take sources, filters and selection from a recipe.")],
+    "preset": Preset,
+    "model": Annotated[str | None, typer.Option(help="Model of dense sources that name none.")],
+    "source": Annotated[list[str] | None, typer.Option(help="A source, as for `hardneg mine`. Repeat for more.")],
+    "filter": Annotated[list[str] | None, typer.Option(help="A filter, as for `hardneg mine`. Repeat for more.")],
+    "per_query": Annotated[int | None, typer.Option(min=1, help="Negatives for each query; 4 if not given.")],
+    "depth": Annotated[int | None, typer.Option(min=1, help="Candidates of each source; 100 if not given.")],
+    "block_size": Annotated[int | None, typer.Option(min=1, help="Queries at a time; bounds memory.")],
+    "seed": Seed,
+    "skip_invalid": SkipInvalid,
+    "layout": Layout,
+}
+
+
+@dataclass(frozen=True)
+class Mining:
+    """What is mined, as the options of a command say."""
+
+    dataset: str
+    layout: Layout
+    skip_invalid: bool
+    recipe: "Recipe"
+
+    def read(self) -> "Dataset":
+        """Read the dataset."""
+        from hardneg.data.reading import read_dataset
+
+        return read_dataset(self.dataset, mapping=self.layout, skip_invalid=self.skip_invalid)
+
+
+def says_mining(*, without: Sequence[str] = ()) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """Give a command a dataset and the options that say how to mine, which its parameter `mining` takes together."""
+    kinds = {name: kind for name, kind in _KINDS.items() if name not in without}
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=_DEFAULTS.get(name))
+        for name, kind in kinds.items()
+    ]
+    return lambda command: reads_dataset(takes("mining", options, _mining)(command))
+
+
+_DEFAULTS = {"dataset": inspect.Parameter.empty, "skip_invalid": False, "layout": inspect.Parameter.empty}
+
+
+def _mining(said: dict[str, Any]) -> Mining:
+    dataset, layout, skips = (said.pop(name) for name in ("dataset", "layout", "skip_invalid"))
+    return Mining(dataset, layout, skips, read_recipe(dataset, **said))
 
 
 def read_recipe(
@@ -18,8 +75,8 @@ def read_recipe(
     recipe: str | None,
     preset: str | None,
     model: str | None,
-    source: "Sequence[str] | None",
-    filter: "Sequence[str] | None" = None,
+    source: Sequence[str] | None,
+    filter: Sequence[str] | None = None,
     per_query: int | None,
     seed: int | None,
     **mining: str | int | None,
@@ -38,22 +95,3 @@ def read_recipe(
     changes |= {"filters": [parse_component(text) for text in filter]} if filter else {}
     changes |= {"select": {"per_query": per_query}} if per_query else {}
     return Recipe.load(recipe, changes=changes) if recipe else Recipe.from_table(changes)
-
-
-def check_floor(floor: float, command: str) -> None:
-    """Refuse a coverage that no setting can have, or that any setting has."""
-    from hardneg.errors import RecipeError
-
-    if not 0 <= floor <= 1:
-        raise RecipeError(f"{command}: --floor is {floor}; set it to 0 or more and at most 1, say 0.9")
-
-
-def read_scorer(text: str, *, fallbacks: "Mapping[str, object] | None" = None) -> "Scorer":
-    """Build a scorer from how it is typed: `cross_encoder(model="…")`."""
-    from hardneg.cli.components import parse_component
-    from hardneg.components import pick
-    from hardneg.place import Place
-    from hardneg.recipe.rooms import SCORER
-
-    scorer: Scorer = pick(SCORER, parse_component(text), Place(Path("--scorer")), fallbacks=fallbacks)
-    return scorer

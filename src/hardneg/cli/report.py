@@ -29,16 +29,13 @@ def report(
 ) -> None:
     """Write one page that shows what was mined, what was refused and why, and what it did to the model."""
     from hardneg.data.reading import read_dataset
-    from hardneg.reports.write import check_report, write_report
+    from hardneg.reports.write import check_report
+    from hardneg.reports.write import report as write
 
     check_report()
-    from hardneg.reports.examples import Caps
-
     with progress(quiet=quiet or json):
         data = None if dataset is None else read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
-        hardest = -(-examples // 4)
-        caps = Caps(sampled=examples - hardest, hardest=hardest)
-        place = write_report(run, dataset=data, out=out, seed=seed or 0, caps=caps, allow_other_data=allow_other_data)
+        place = write(run, dataset=data, out=out, seed=seed or 0, examples=examples, allow_other_data=allow_other_data)
     size = place.stat().st_size
     if json:
         from json import dumps

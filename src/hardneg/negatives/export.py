@@ -27,44 +27,7 @@ def export(
     n_negatives: int | None = None,
     found: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
-    """Write negatives in a form that sentence-transformers trains on.
-
-    | form | a row for each | columns |
-    |---|---|---|
-    | triplet | positive and negative | `query`, `positive`, `negative` |
-    | n-tuple | positive | `query`, `positive`, `negative_1` … |
-    | labeled-pair | query and document | `query`, `document`, `label` |
-    | labeled-list | query | `query`, `documents`, `labels` |
-
-    Documents are given as models see them, the title before the text; prompts are left to the trainer. A
-    query without negatives has no row. Negatives that answer their query by the labels of any split, by id or by equal
-    text, are left out: `without_answers` counts them.
-
-    Args:
-        dataset: The dataset that the negatives were mined from.
-        negatives: The negatives table, with positions.
-        split: The positives of this split are exported.
-        form: "triplet", "n-tuple", "labeled-pair" or "labeled-list".
-        path: A `.jsonl` or `.parquet` file to write; None writes nothing.
-        scores: Whether to add scores: `scores`, the positive's first, to triplets and n-tuples; `score` or
-            `scores` in place of the labels of the other two. The score of a query's weakest positive stands
-            for each of its positives.
-        ids: Whether to add the ids of queries and documents; trainers read each column that is not a label
-            or a score as text, so leave them out of files for training.
-        n_negatives: Negatives in each row of an n-tuple; queries with fewer are left out. None takes as many
-            as each query has, and insists that all have as many.
-        found: Positives that mining found, `query`, `document` and `found_by`, which are labels of the dataset
-            already; with `ids` the column `found_by` says of each positive who found it, null for labelled ones.
-
-    Returns:
-        The table that was, or would be, written.
-
-    Raises:
-        RecipeError: The form or the suffix of the file is unknown, or `n_negatives` does not fit the form.
-        DatasetError: The split does not exist or has no positive.
-        RunError: A score is missing or of two scales, the queries have unequal numbers of negatives, or there
-            would be no row.
-    """
+    """Write negatives in a form that sentence-transformers trains on, as `hardneg.export` describes it."""
     check_dataset(dataset, purpose="export")
     check_tables("export", ("query", "document"), optional=False, negatives=negatives)
     check_tables("export", ("query", "document"), found=found)

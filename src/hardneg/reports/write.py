@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from hardneg.arguments import check_places, check_whole
 from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.reading import read_dataset
@@ -79,6 +80,44 @@ def write_report(
     with replacing(place) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return place
+
+
+def report(
+    run: Path | str,
+    *,
+    dataset: Dataset | None = None,
+    out: Path | str | None = None,
+    seed: int = 0,
+    examples: int = 200,
+    allow_other_data: bool = False,
+) -> Path:
+    """Write one page that shows what was mined, what was refused and why, and what it did to the model.
+
+    Args:
+        run: Folder of a run, or of what one command or one verb wrote, finished or not; what it lacks is left out.
+        dataset: What was mined, for its texts; None reads what the folder names, and shows ids if that is not there.
+        out: The file; `report.html` in the folder if None.
+        seed: Of the draw of examples.
+        examples: Queries to show, the hardest and some by chance.
+        allow_other_data: Whether the labels of `dataset` may be others than those that were mined with.
+
+    Returns:
+        The file: one page of HTML that needs nothing else.
+
+    Raises:
+        RunError: The folder is not there, holds nothing to report or something damaged, or the dataset is another.
+        MissingExtraError: jinja2 is not installed.
+    """
+    check_whole("report", least=1, examples=examples)
+    check_whole("report", least=0, seed=seed)
+    check_places("report", optional=False, run=run)
+    check_places("report", out=out)
+    check_report()
+    from hardneg.reports.examples import Caps
+
+    hardest = -(-examples // 4)
+    caps = Caps(sampled=examples - hardest, hardest=hardest)
+    return write_report(run, dataset=dataset, out=out, seed=seed, caps=caps, allow_other_data=allow_other_data)
 
 
 def read_contents(
