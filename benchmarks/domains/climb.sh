@@ -39,5 +39,5 @@ hardneg ladder "$dataset" -o "$runs/$set_name" --model $model \
     --rung zero_shot --rung in_batch --rung mined_filtered --rung "$preset" $more --seeds 3 --budget-steps "${STEPS:-32}" \
     --max-tokens "${TOKENS:-64}" --set batch_size=32 --set learning_rate=3e-5 --yes
 for rung in mined_filtered "$(basename "$preset" .toml)"; do
-    hardneg audit "$dataset" --recipe "$runs/$set_name/rungs/$rung/recipe.toml" --score dense -o "$runs/$set_name-audit/$rung"
+    hardneg audit planted "$dataset" --recipe "$runs/$set_name/rungs/$rung/recipe.toml" --score dense -o "$runs/$set_name-audit/$rung"
 done

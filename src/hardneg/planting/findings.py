@@ -27,7 +27,7 @@ def fit_findings(fit: dict[str, Any]) -> list[Finding]:
                 title="many of the negatives are answers",
                 detail=f"By the learned filter's estimate, {fit['p_negative']:.0%} of what it lets through answers the "
                 "query, though no label says so. Labels name only a small part of the answers.",
-                remedy="Have a sample judged (hardneg audit --sample), use a stronger model as teacher "
+                remedy="Have a sample judged (hardneg audit sample), use a stronger model as teacher "
                 "(teacher_threshold), lower the budget, or mine fewer negatives a query.",
                 count=fit["queries"],
             )
