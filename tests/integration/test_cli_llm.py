@@ -110,7 +110,8 @@ def test_an_audit_of_a_judging_filter_asks_first(tmp_path, llm, judging, refusal
         documents = toy.documents.with_columns(topic=("t" + toy.documents["text"].str.extract(r"t(\d+)w")))
         queries = toy.queries.rename({"group": "topic"})
         folder = type(toy)(queries, documents, toy.qrels, name="data").write(tmp_path / "labelled")
-    command = ("audit", folder, *BM25, "--filter", judging, *options)
+    way = "judged" if options[0] == "--truth-column" else "planted"
+    command = ("audit", way, folder, *BM25, "--filter", judging, *options)
     assert "--yes" in refusal(*command)
     assert llm.asked == []
     assert f"{_asked(hardneg_err(*command, '--yes'))} pairs" == f"{len(llm.asked)} pairs"
@@ -118,7 +119,7 @@ def test_an_audit_of_a_judging_filter_asks_first(tmp_path, llm, judging, refusal
 
 def test_a_frontier_and_a_calibration_with_a_judge_ask_first(tmp_path, llm, judge, refusal, hardneg_err):
     folder = answer_toy(n_queries=60).write(tmp_path / "data")
-    frontier = ("audit", folder, *BM25, "--frontier", "--audit-seeds", 1, "--max-queries", 5, "--scorer", judge)
+    frontier = ("audit", "frontier", folder, *BM25, "--audit-seeds", 1, "--max-queries", 5, "--scorer", judge)
     assert "--yes" in refusal(*frontier)
     calibrate = ("calibrate", folder, *BM25, "--budget", 0.5, "--seeds", 1, "--max-queries", 5, "--scorer", judge)
     assert "at the prices given" in refusal(*calibrate)
@@ -136,7 +137,7 @@ def test_scoring_with_a_judge_asks_first(folder, tmp_path, llm, judge, refusal, 
 
 
 def test_a_judged_sample_asks_first(folder, llm, judge, refusal, hardneg_err):
-    command = ("audit", folder, *BM25, "--filter", "near_duplicate", "--sample", 10, "--threshold", 0.5)
+    command = ("audit", "sample", folder, *BM25, "--filter", "near_duplicate", "--sample", 10, "--threshold", 0.5)
     assert "10 pairs to judge" in refusal(*command, "--scorer", judge)
     assert llm.asked == []
     assert _asked(hardneg_err(*command, "--scorer", judge, "--yes")) == len(llm.asked) == 10

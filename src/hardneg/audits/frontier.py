@@ -130,26 +130,8 @@ def frontier(
 ) -> Frontier:
     """Audit variants of a plan that differ in filters or selection alone; candidates are gathered once.
 
-    Args:
-        dataset: What would be mined.
-        variants: Plans by name: the filter, a space, its setting ("positive_margin ratio=0.95").
-        share: Share of a query's positives that is hidden.
-        seeds: One planting each, the same for all variants.
-        group: As for `audit_planted`.
-        score: Source whose score says how hard a negative is, the same for all variants; by default as for
-            `audit_planted`, by the first variant.
-        block_size: Queries mined at a time.
-        max_queries: Query texts planted in at most; None plants in all.
-        least_known: Positives that each query keeps; 0 audits queries that lose their only one.
-        floor: Least coverage of a variant that is compared with others.
-        fit: Fits a plan's learned filters, given the plan and the dataset without the hidden labels.
-
-    Returns:
-        The audits of all variants.
-
-    Raises:
-        DatasetError: Nothing can be hidden.
-        RecipeError: There is no variant, or two differ in split, sources or depth.
+    A variant's name is its filter, a space, its setting ("positive_margin ratio=0.95"). With `least_known` 0 queries
+    are audited that lose their only positive. The score that says how hard a negative is is the same for all.
     """
     first = _common(variants)
     for plan in variants.values():

@@ -121,28 +121,7 @@ def audit_planted(
     """Hide labelled positives, mine as the plan says, and count the hidden that come back as negatives.
 
     Only queries with at least two positives can be asked. Negatives of a query do not depend on other queries, so only
-    these are mined for.
-
-    Args:
-        dataset: What would be mined.
-        plan: How it would be mined.
-        share: Share of a query's positives that is hidden, above 0 and below 1.
-        seeds: One planting each; the intervals still draw queries, not plantings.
-        group: Metadata column of the queries or the documents whose values are drawn together in the intervals.
-        score: Source whose score says how hard a negative is; by default the one that the selection reads, else the
-            first dense source, else the first source.
-        block_size: Queries mined at a time.
-        max_queries: Query texts planted in at most; None plants in all.
-        fit: Fits the plan's learned filters, given the plan and the dataset without the hidden labels.
-        estimate: Whether to estimate contamination with the answers that nobody labelled too, by a classifier of
-            hidden answers (`hardneg.audits.unlabelled`).
-
-    Returns:
-        The audit.
-
-    Raises:
-        DatasetError: Nothing can be hidden, or too few hidden answers are left to estimate from.
-        RecipeError: No source or no column is called so.
+    these are mined for. `fit` fits the plan's learned filters on the dataset without the hidden labels.
     """
     plan.check(dataset)
     name = hardness_score(plan, score)

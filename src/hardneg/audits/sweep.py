@@ -27,14 +27,7 @@ def sweep(
 
     Distances and fixed bounds are in units of a cosine, so they are tried with a dense source's score alone.
 
-    Args:
-        plan: What to vary; its filters are one of the variants.
-        score: Source by whose score and rank filters judge; by default the one that says how hard a negative is.
-        base: Filters that every variant but the plan's own begins with, for instance near duplicates.
-        further: More filters to try, such as a teacher's thresholds; each is a variant of its own.
-
-    Returns:
-        Plans by name, for `frontier`.
+    Each of `further` is a variant of its own; every variant but the plan's own begins with `base`.
 
     References:
         Naive top-k, shifted by N, TopK-Abs, TopK-MarginPos and TopK-PercPos in Moreira et al. (2024),

@@ -21,35 +21,19 @@ from hardneg.sources.protocol import Checks, Encodes, ReadsLabels, ReadsMetadata
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that decides which negatives are mined.
+    """Everything that decides which negatives are mined."""
 
-    Args:
-        split: The queries with a positive in this split are mined for.
-        sources: Where candidates come from.
-        filters: Why a candidate may not be a negative; known positives are always refused.
-        select: How negatives are chosen among the candidates that are left.
-        depth: Candidates that each source gives a query.
-        seed: Seed of every random choice.
-    """
-
-    split: str
+    split: str  # the queries with a positive in it are mined for
     sources: tuple[Source, ...]
-    filters: tuple[Filter, ...]
+    filters: tuple[Filter, ...]  # known positives are always refused
     select: Selection
-    depth: int = 100
+    depth: int = 100  # candidates that each source gives a query
     seed: int = 0
 
     def identity(self, dataset: Dataset) -> dict[str, Any]:
         """Describe the plan on a dataset such that equal descriptions mine equal negatives.
 
-        Args:
-            dataset: What will be mined.
-
-        Returns:
-            What decides the negatives, by name; `groups`, metadata that filters look at, only if one does.
-
-        Raises:
-            InputError: There are no such metadata.
+        `groups`, metadata that filters look at, is there only if one does.
         """
         grouping = [each.group for each in self.filters if isinstance(each, Grouping) and each.group is not None]
         groups = {group: group_digest(dataset, group) for group in grouping}
@@ -66,15 +50,7 @@ class Plan:
         }
 
     def check(self, dataset: Dataset) -> None:
-        """Make sure, before anything is mined, that the dataset has what sources and filters read of it.
-
-        Args:
-            dataset: What will be mined.
-
-        Raises:
-            RecipeError: The documents have no such metadata, or a source reads the labels of another split.
-            DatasetError: Documents lack a value, or a run file is of other queries.
-        """
+        """Make sure, before anything is mined, that the dataset has what sources and filters read of it."""
         for part in (*self.sources, *self.filters):
             if isinstance(part, ReadsMetadata):
                 part.metadata_digest(dataset)

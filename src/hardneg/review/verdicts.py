@@ -44,7 +44,7 @@ def read_judged(path: Path, dataset: Dataset) -> pl.DataFrame:
 
 
 def export_verdicts(store: Store, dataset: Dataset, path: Path) -> int:
-    """Write all pairs that somebody judged to a file that `hardneg audit sample --read` and `hardneg mine --verdicts` take."""
+    """Write what somebody judged to a file that `hardneg audit sample --read` and `hardneg mine --verdicts` take."""
     rows = positions(_judged(store), dataset, store.path)
     said = pl.col("answer").replace_strict({True: "yes", False: "no"}, default="", return_dtype=pl.String)
     drawn = pl.when("drawn").then(pl.lit("yes")).otherwise(pl.lit("no"))
