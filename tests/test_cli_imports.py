@@ -17,7 +17,6 @@ PENDING = {  # not there yet; shrinks, never grows
     "data",
     "evaluate",
     "interactions",
-    "ladder_display",
     "mine",
     "plan",
     "run",
