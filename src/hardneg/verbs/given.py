@@ -9,7 +9,7 @@ import polars as pl
 from hardneg.arguments import check_tables, check_texts
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
-from hardneg.negatives.answers import without_answers
+from hardneg.negatives.own import without_answers
 from hardneg.pipeline.mining import Mined
 from hardneg.runs import layout
 from hardneg.runs.found import found_of, with_found
