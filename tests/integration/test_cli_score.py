@@ -77,6 +77,15 @@ def test_scores_lie_in_the_run_folder_and_several_teachers_are_averaged(bench, s
     assert hardneg(*train, "--scores", run, "-o", tmp_path / "trained")["n_pairs"] == 24
 
 
+def test_a_run_says_which_dataset_it_was_made_from(bench, mined, scorer, tmp_path, hardneg):
+    named = hardneg("score", bench / "data", "--negatives", mined, "--scorer", scorer, "-o", tmp_path / "one.parquet")
+    inferred = hardneg("score", mined, "--scorer", scorer, "-o", tmp_path / "two.parquet")
+    assert [one["pairs"] for one in inferred["teachers"]] == [one["pairs"] for one in named["teachers"]]
+    hardneg("export", bench / "data", mined, "-o", tmp_path / "one.jsonl")
+    hardneg("export", mined, "-o", tmp_path / "two.jsonl")
+    assert (tmp_path / "one.jsonl").read_text() == (tmp_path / "two.jsonl").read_text()
+
+
 class PressCtrlC:
     """A display that presses Ctrl-C when pairs were scored."""
 
