@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 
 from hardneg.data.reading import read_dataset
-from hardneg.search import terms
+from hardneg.search import words
 from hardneg.search.analyzers import analyzer
 from hardneg.search.bm25 import BM25Index
 from hardneg.search.scripts import settled
@@ -49,7 +49,7 @@ def main() -> None:
         queries, documents = zip(*(row[language] for row in rows), strict=True)
         ways = {name: _in_words(cut) for name, cut in CUTS.items()} if language != "en" else {}
         for name, way in {**ways, "hardneg": settled}.items():
-            terms.settled = way  # type: ignore[assignment]
+            words.settled = way  # type: ignore[assignment]
             found, _ = BM25Index.build(pl.Series(documents), analyzer("english")).search(list(queries), 10)
             print(f"| {language} | {name} | " + " | ".join(f"{value:.3f}" for value in _measures(found)) + " |")
     if options.data:
@@ -80,7 +80,7 @@ def _speed(data: Path) -> None:
     times: dict[str, list[float]] = {"as they are": [], "in one form": []}
     for _ in range(7):
         for name, way in (("as they are", lambda part: part), ("in one form", settled)):
-            terms.settled = way
+            words.settled = way
             started = time.process_time()
             BM25Index.build(texts, analyzer("english"))
             times[name].append(time.process_time() - started)

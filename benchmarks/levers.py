@@ -41,7 +41,7 @@ from hardneg.scoring.store import stored_scores
 from hardneg.sources import BM25, Dense, Random, Source
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.loop import train
-from hardneg.training.pool.queue import Queue
+from hardneg.training.pool.settings import Queue
 from hardneg.training.refresh.settings import Refresh
 from hardneg.training.sampling.curriculum import Curriculum
 from hardneg.training.settings import TrainSettings

@@ -30,7 +30,7 @@ from hardneg.evaluation.significance import compare
 from hardneg.filters import PositiveMargin
 from hardneg.reports.figures_of_quality import pool_sizes
 from hardneg.sources import Dense, Random
-from hardneg.training.pool.queue import Queue
+from hardneg.training.pool.settings import Queue
 from levers import RESULTS as OF_LEVERS
 from levers import Mining, mined, trained_and_measured
 from tables import against, over_seeds

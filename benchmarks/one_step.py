@@ -9,8 +9,8 @@ import torch
 from accelerate import Accelerator
 
 from hardneg.data.reading import read_dataset
-from hardneg.models.precision import choose_precision
-from hardneg.models.prompts import prompt_of
+from hardneg.models.loading import choose_precision
+from hardneg.models.towers import prompt_of
 from hardneg.training.inputs import load_for_training
 from hardneg.training.passes.embedding import TwoTowers, cutting_texts
 from hardneg.training.plan import TrainingData, plan_steps

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 import one_step
-from hardneg.training.pool.queue import Queue
-from hardneg.training.pool.queue_state import QueueState
+from hardneg.training.pool.queue import QueueState
+from hardneg.training.pool.settings import Queue
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import compute_gradient
 

@@ -40,8 +40,8 @@ COMMANDS = (
     ("data", "interactions"),
 )
 # Where protocols of the seams stand, and those that every component of a seam has.
-OPTIONAL = ("sources/protocol.py", "filters/protocol.py", "scoring/protocol.py", "losses/distilling.py")
-SEAMS = ("Source", "Filter", "Scorer")
+OPTIONAL = ("sources/protocol.py", "filters/protocol.py", "scoring/protocol.py", "losses/protocol.py")
+SEAMS = ("Source", "Filter", "Scorer", "Loss")
 HEAD = """# Command line
 
 Generated from the commands' own help.

@@ -19,11 +19,11 @@ from hardneg.negatives.plan import Plan
 from hardneg.progress import showing
 from hardneg.sources import Dense
 from hardneg.training.loop import train
-from hardneg.training.masks.own_score import OwnScore
+from hardneg.training.masks import OwnScore
 from hardneg.training.passes.embedding import TwoTowers
 from hardneg.training.plan import TrainingData, plan_steps
-from hardneg.training.pool.queue import Queue
-from hardneg.training.pool.queue_state import QueueState
+from hardneg.training.pool.queue import QueueState
+from hardneg.training.pool.settings import Queue
 from hardneg.training.refresh.settings import Refresh
 from hardneg.training.refresh.store import Rounds
 from hardneg.training.sampling.batches import MinedNegatives, training_pairs

@@ -15,8 +15,8 @@ from sentence_transformers import CrossEncoder
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from hardneg.data.reading import read_dataset
-from hardneg.models.formats import Precision
-from hardneg.models.resolve import resolve_model
+from hardneg.models.given import resolve_model
+from hardneg.models.options import Precision
 from hardneg.scoring.pair_model import load_pair_model
 from hardneg.sources import BM25
 from measure import HERE, Bar, Figures, Work, alternate, parser, timed, write_result

@@ -15,8 +15,8 @@ import numpy as np
 
 from hardneg.data.reading import read_dataset
 from hardneg.evaluation.retrieval import evaluate
-from hardneg.models.formats import Precision
-from hardneg.models.resolve import resolve_model
+from hardneg.models.given import resolve_model
+from hardneg.models.options import Precision
 from hardneg.models.sentence_transformer import load_encoder
 from hardneg.models.store import BLOCK
 from hardneg.sources import Dense

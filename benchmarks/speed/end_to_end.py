@@ -17,8 +17,8 @@ import polars as pl
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.filters import PositiveMargin
-from hardneg.models.formats import Precision
-from hardneg.models.resolve import resolve_model
+from hardneg.models.given import resolve_model
+from hardneg.models.options import Precision
 from hardneg.models.sentence_transformer import load_encoder
 from hardneg.negatives import Selection
 from hardneg.pipeline.mining import Mined, mine

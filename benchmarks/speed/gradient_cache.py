@@ -17,10 +17,10 @@ import torch
 from accelerate import Accelerator
 
 from hardneg.data.dataset import Dataset
-from hardneg.models.formats import Precision
-from hardneg.models.precision import choose_precision
-from hardneg.models.prompts import prompt_of
-from hardneg.models.resolve import resolve_model
+from hardneg.models.given import resolve_model
+from hardneg.models.loading import choose_precision
+from hardneg.models.options import Precision
+from hardneg.models.towers import prompt_of
 from hardneg.training.inputs import load_for_training
 from hardneg.training.passes.embedding import TwoTowers, cutting_texts
 from hardneg.training.plan import Step, TrainingData

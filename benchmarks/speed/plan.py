@@ -16,7 +16,7 @@ import corpus
 import growth
 from hardneg.costs import Calibration, Forecast, Sizes, Texts, Workload, forecast
 from hardneg.data.reading import read_dataset
-from hardneg.models.resolve import resolve_model
+from hardneg.models.given import resolve_model
 from hardneg.randomness import permutation
 from measure import Bar, Figures, parser, write_result
 

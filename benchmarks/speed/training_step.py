@@ -14,8 +14,8 @@ from pathlib import Path
 import polars as pl
 
 from hardneg.data.reading import read_dataset
-from hardneg.models.formats import Precision
-from hardneg.models.resolve import resolve_model
+from hardneg.models.given import resolve_model
+from hardneg.models.options import Precision
 from hardneg.negatives import Selection
 from hardneg.pipeline.mining import mine
 from hardneg.sources import BM25

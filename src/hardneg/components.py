@@ -161,7 +161,7 @@ def settle(component: object, place: Place, *, rooms: Rooms | None = None) -> No
 def _plain(value: object) -> object:
     """Give a number of NumPy as one of Python."""
     is_number = type(value).__module__ == "numpy" and not getattr(value, "shape", ()) and hasattr(value, "item")
-    return cast(Any, value).item() if is_number else value
+    return cast("Any", value).item() if is_number else value
 
 
 def as_table(component: object, *, room: Room | None = None, rooms: Rooms | None = None) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def as_value(component: object, room: Room) -> dict[str, Any] | list[dict[str, A
     """Turn a component into what `pick` makes it from: a table, or an array of them for a sum."""
     if room.total is None or not isinstance(component, room.total):
         return as_table(component, room=room)
-    terms = cast(Any, component).terms()
+    terms = cast("Any", component).terms()
     return [{**as_table(part, room=room), "weight": weight} for part, weight in terms]
 
 
@@ -200,7 +200,7 @@ def _total(room: Room, values: Sequence[object], place: Place, *, fallbacks: Map
         parts.append(pick(room, table, at, fallbacks=fallbacks))
         weights.append(float(weight))
     try:
-        return cast(type, room.total)(tuple(parts), tuple(weights))
+        return cast("type", room.total)(tuple(parts), tuple(weights))
     except InputError as error:
         raise place.error(str(error)) from error
 
@@ -220,7 +220,7 @@ def typed(each: Field, value: object, place: Place) -> Any:  # noqa: ANN401
     if _is_object(each, value):
         return value
     try:
-        checked = _adapter(cast(Hashable, each.type)).validate_json(json.dumps(value, default=str), strict=True)
+        checked = _adapter(cast("Hashable", each.type)).validate_json(json.dumps(value, default=str), strict=True)
     except ValidationError as error:
         found = error.errors()
         wanted = " or ".join(dict.fromkeys(one["msg"].removeprefix("Input should be ") for one in found))

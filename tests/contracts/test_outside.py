@@ -16,9 +16,9 @@ from hardneg.filters.protocol import Fittable
 from hardneg.models.protocol import Encoder
 from hardneg.recipe import Recipe
 from hardneg.recipe.plan import plan_of
+from hardneg.scoring.bi_encoder import vector_scores
 from hardneg.scoring.protocol import Fingerprinted, Priced, Scaled
-from hardneg.scoring.score_table import known_squashed
-from hardneg.scoring.vector_scores import vector_scores
+from hardneg.scoring.store import known_squashed
 from hardneg.sources.protocol import Checks, Encodes
 from tiny_model import build_tiny_model
 from toy import toy_dataset

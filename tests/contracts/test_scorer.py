@@ -9,7 +9,7 @@ import pytest
 
 from hardneg.scoring import SCORERS, Scorer, stored_scores
 from hardneg.scoring.protocol import Fingerprinted
-from hardneg.scoring.score_table import score_table
+from hardneg.scoring.store import score_table
 from tiny_cross_encoder import build_tiny_cross_encoder
 from tiny_model import build_tiny_model
 from toy import toy_dataset

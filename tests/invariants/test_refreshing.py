@@ -17,7 +17,7 @@ from hardneg.negatives.plan import Plan, mine_block
 from hardneg.progress import showing
 from hardneg.sources import BM25, Dense
 from hardneg.training.loop import train
-from hardneg.training.pool.queue import Queue
+from hardneg.training.pool.settings import Queue
 from hardneg.training.refresh import scheduler
 from hardneg.training.refresh.settings import Refresh
 from hardneg.training.refresh.store import Rounds

@@ -17,7 +17,7 @@ from hardneg.progress import showing
 from hardneg.training.loop import train
 from hardneg.training.passes.embedding import TwoTowers
 from hardneg.training.plan import Step, TrainingData, plan_steps
-from hardneg.training.pool.queue import Queue
+from hardneg.training.pool.settings import Queue
 from hardneg.training.sampling.batches import MinedNegatives, assemble, training_pairs
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import compute_gradient

@@ -6,15 +6,14 @@ from hypothesis import strategies as st
 from hardneg.errors import ModelError
 from hardneg.search import exact, first_pass
 from hardneg.search.exact import exact_topk, pair_scores
-from hardneg.search.first_pass import rounding_bound
-from hardneg.search.guess import SHARE, n_groups, sample
-from hardneg.search.products import Brain, Single
+from hardneg.search.first_pass import SHARE, n_groups, rounding_bound, sample
+from hardneg.search.products import BFloat16Format, Float32Format
 
 
-@pytest.fixture(params=[Single, Brain], autouse=True)
+@pytest.fixture(params=[Float32Format, BFloat16Format], autouse=True)
 def every_format(request, monkeypatch):
     """Search in each number format, whichever is fastest on this machine."""
-    if request.param is Brain:
+    if request.param is BFloat16Format:
         pytest.importorskip("torch")
     monkeypatch.setattr(exact, "fastest", lambda _n_products: request.param())
 
@@ -176,7 +175,7 @@ def test_a_vector_of_the_sample_that_cannot_be_searched_is_named(value, meaning)
 
 
 def test_a_machine_that_rounds_more_than_it_may_does_not_spoil_the_result(monkeypatch):
-    class Careless(Brain):
+    class Careless(BFloat16Format):
         def multiply(self, documents, queries, out):
             super().multiply(documents, queries, out)
             out[::2] -= 40  # about a third off
@@ -189,7 +188,7 @@ def test_a_machine_that_rounds_more_than_it_may_does_not_spoil_the_result(monkey
 def test_formats_agree_to_the_bit(monkeypatch):
     queries, documents = random_vectors(70, 100), random_vectors(3_000, 100, seed=1)
     results = []
-    for format_ in (Single, Brain):
+    for format_ in (Float32Format, BFloat16Format):
         monkeypatch.setattr(exact, "fastest", lambda _n_products, format_=format_: format_())
         results.append(exact_topk(queries, documents, 30))
     for one, other in zip(*results, strict=True):

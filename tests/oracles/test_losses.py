@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardneg.losses import LOSSES, RINCE, Debiased, HardnessWeighted, InfoNCE, MarginInfoNCE, Triplet
-from hardneg.losses.distilling import needs_teacher
 from hardneg.losses.score_matrix import ScoreMatrix
+from hardneg.losses.weighted_sum import needs_teacher
 
 
 def negatives_of(i, target, allowed, weight):

@@ -8,7 +8,7 @@ from hardneg.errors import DatasetError, RecipeError
 from hardneg.losses import KL, InfoNCE, Triplet, WeightedSum
 from hardneg.negatives import Selection, Top, Weighted
 from hardneg.sources import BM25, Random
-from hardneg.training.masks.own_score import OwnScore
+from hardneg.training.masks import OwnScore
 from hardneg.training.refresh.settings import Refresh
 from hardneg.training.settings import TrainSettings
 from toy import toy_dataset

@@ -22,7 +22,7 @@ from hardneg.recipe.reference import reference, updated
 from hardneg.recipe.rooms import FILTER
 from hardneg.recipe.toml import toml_text
 from hardneg.sources import BM25, Dense
-from hardneg.training.pool.queue import Queue
+from hardneg.training.pool.settings import Queue
 from hardneg.training.settings import LATER_SETTINGS, uncounted
 
 FULL = """

@@ -41,7 +41,7 @@ def check(
     from hardneg.data.rejections import Rejections
     from hardneg.data.token_lengths import token_lengths
     from hardneg.errors import DatasetError
-    from hardneg.models.resolve import resolve_model
+    from hardneg.models.given import resolve_model
 
     place = None if model is None else resolve_model(model)
     rejections = Rejections(skip=True)

@@ -145,8 +145,8 @@ def _show_readings(readings: "dict[str, Reading]") -> None:
 def _check(models: list[str], names: list[str]) -> None:
     """Refuse what cannot be measured, or would be measured twice, before anything is."""
     from hardneg.errors import InputError
-    from hardneg.models.installed import check_installed
-    from hardneg.models.resolve import resolve_model
+    from hardneg.models.given import resolve_model
+    from hardneg.models.options import check_installed
 
     if models:
         check_installed("measuring a model")

@@ -118,7 +118,7 @@ def interactions(
     from hardneg.domains.recommender.source import TextForm
     from hardneg.domains.recommender.splits import InteractionSplits
     from hardneg.errors import DatasetError
-    from hardneg.models.installed import check_installed
+    from hardneg.models.options import check_installed
 
     refuse_taken(out)
     if model is not None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from hardneg.models.formats import Precision
+from hardneg.models.options import Precision
 
 QueryPrompt = Annotated[
     str | None,

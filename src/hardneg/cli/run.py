@@ -76,7 +76,7 @@ def _show_noticed(result: "Result", teachers: "Sequence[Scorer]") -> None:
     from hardneg.pipeline.dealing import told_dealt
     from hardneg.reports.read_run import read_trainings
     from hardneg.runs.mining_findings import read_mining_findings
-    from hardneg.scoring.weak_teachers import weak_teachers
+    from hardneg.scoring.cross_fitted import weak_teachers
 
     if "dealt" in result.manifest:
         line = told_dealt("the dataset", result.manifest["dealt"], result.folder / "dataset")

@@ -66,7 +66,7 @@ def score(
 
         typer.echo(dumps({"teachers": [asdict(one) for one in found]}, default=str))
     else:
-        from hardneg.scoring.weak_teachers import weak_teachers
+        from hardneg.scoring.cross_fitted import weak_teachers
 
         for one in found:
             _show(one)

@@ -67,13 +67,13 @@ def train(
 
     Each query is judged by the model that was trained without it. The same command goes on where it was stopped.
     """
-    from hardneg.models.installed import check_installed
+    from hardneg.models.options import check_installed
 
     check_installed("training a teacher", training=True)
     _check_datasets_installed()
     from hardneg.data.reading import read_dataset
     from hardneg.runs.record import recording
-    from hardneg.scoring.weak_teachers import weak_teacher
+    from hardneg.scoring.cross_fitted import weak_teacher
     from hardneg.teachers.settings import TeacherSettings
     from hardneg.teachers.training import train_teacher
 

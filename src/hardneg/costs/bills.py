@@ -18,7 +18,7 @@ from jaxtyping import Bool, Int32, Int64
 from hardneg.data.dataset import Dataset
 from hardneg.filters import Filter, apply_filters
 from hardneg.filters.protocol import Fittable, HidesPositives, Scoring
-from hardneg.losses.distilling import needs_teacher
+from hardneg.losses.weighted_sum import needs_teacher
 from hardneg.negatives.plan import Plan
 from hardneg.pipeline.scores import pairs_to_score
 from hardneg.pipeline.verdicts import labelled_for

@@ -33,7 +33,7 @@ def encoding(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any
 
 def scoring(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any]:
     """Score pairs of a query and a document."""
-    from hardneg.models.installed import check_installed
+    from hardneg.models.options import check_installed
 
     check_installed("a teacher, which scores with a model,")
     from hardneg.scoring.pair_model import load_pair_model
@@ -53,7 +53,7 @@ def scoring(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any]
 
 def training(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any]:
     """Train for a few steps."""
-    from hardneg.models.installed import check_installed
+    from hardneg.models.options import check_installed
 
     check_installed("training", training=True)
     from hardneg.training.settings import TrainSettings

@@ -92,7 +92,7 @@ class Corpus:
         known.move_to_end(key)
         while len(known) > keep:
             known.popitem(last=False)
-        return cast(T, known[key])
+        return cast("T", known[key])
 
 
 def of_texts(

@@ -25,7 +25,7 @@ from hardneg.ladders.plan import LadderPlan, Task
 from hardneg.ladders.prepare import Wanted, draft, prepare
 from hardneg.ladders.record import Record, read_record, write_record
 from hardneg.ladders.results import summarise
-from hardneg.models.installed import check_installed
+from hardneg.models.options import check_installed
 from hardneg.notebook import Framed
 from hardneg.pipeline.dealing import told_dealt, with_test_split
 from hardneg.reports.write import write_report

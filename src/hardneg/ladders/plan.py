@@ -13,7 +13,7 @@ from hardneg.errors import RunError
 from hardneg.files import replacing
 from hardneg.ladders.rungs import Rung
 from hardneg.ladders.splits import Splits
-from hardneg.losses.distilling import needs_teacher
+from hardneg.losses.weighted_sum import needs_teacher
 from hardneg.place import Place
 from hardneg.recipe import Recipe, Stage
 from hardneg.recipe.rooms import TRAIN

@@ -14,7 +14,7 @@ from jaxtyping import Int32
 from hardneg.data.dataset import Dataset
 from hardneg.ladders.rungs import Rung
 from hardneg.losses import InfoNCE
-from hardneg.losses.distilling import without_teacher
+from hardneg.losses.weighted_sum import without_teacher
 from hardneg.pipeline.preflight import check_files, check_parts
 from hardneg.randomness import permutation
 from hardneg.recipe import Stage

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from hardneg.components import build
 from hardneg.errors import RecipeError
-from hardneg.losses.distilling import needs_teacher
+from hardneg.losses.weighted_sum import needs_teacher
 from hardneg.place import Place, nearest
 from hardneg.recipe import Recipe, Stage, shipped_presets, shipped_recipes
 from hardneg.recipe.files import find_recipe, read_toml

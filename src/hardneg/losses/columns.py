@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from hardneg.errors import RunError
 from hardneg.losses.score_matrix import ScoreMatrix
 
 
@@ -49,3 +50,10 @@ def _placed(
     matrix: ScoreMatrix, positive: Float[Tensor, " queries"], negative: Float[Tensor, "queries pool"]
 ) -> Float[Tensor, "queries pool"]:
     return negative.scatter(1, matrix.target.unsqueeze(1), positive.unsqueeze(1))
+
+
+def given_teacher(matrix: ScoreMatrix, *, loss: str) -> Float[Tensor, "queries pool"]:
+    """Take the teacher's scores of a matrix; a RunError names the loss if there are none."""
+    if matrix.teacher is None:
+        raise RunError(f"{loss} learns from a teacher's scores, but the score matrix has none; give it `teacher`")
+    return matrix.teacher.to(matrix.scores.dtype)

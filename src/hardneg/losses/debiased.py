@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hardneg.errors import RecipeError
-from hardneg.losses.temperature import checked_temperature
+from hardneg.losses.protocol import check_above_zero
 
 if TYPE_CHECKING:  # a recipe names losses on machines without torch
     import torch
 
-    import hardneg.losses.score_matrix
+    from hardneg.losses.score_matrix import ScoreMatrix
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Debiased:
     temperature: float = 0.05
 
     def __post_init__(self) -> None:
-        checked_temperature(self.temperature, loss="debiased")
+        check_above_zero(self.temperature, loss="debiased")
         if not 0 <= self.tau_plus < 1:
             raise RecipeError(f"tau_plus of debiased must be at least 0 and below 1, not {self.tau_plus}")
 
-    def __call__(self, matrix: "hardneg.losses.score_matrix.ScoreMatrix") -> "torch.Tensor":
+    def __call__(self, matrix: "ScoreMatrix") -> "torch.Tensor":
         """Compute the mean loss of the queries."""
         import torch
 

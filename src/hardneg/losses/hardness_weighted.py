@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hardneg.errors import RecipeError
-from hardneg.losses.temperature import checked_temperature
+from hardneg.losses.protocol import check_above_zero
 
 if TYPE_CHECKING:  # a recipe names losses on machines without torch
     import torch
 
-    import hardneg.losses.score_matrix
+    from hardneg.losses.score_matrix import ScoreMatrix
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class HardnessWeighted:
     temperature: float = 0.05
 
     def __post_init__(self) -> None:
-        checked_temperature(self.temperature, loss="hardness_weighted")
+        check_above_zero(self.temperature, loss="hardness_weighted")
         if not (math.isfinite(self.alpha) and self.alpha >= 0):
             raise RecipeError(f"alpha of hardness_weighted must be 0 or more, not {self.alpha}")
 
-    def __call__(self, matrix: "hardneg.losses.score_matrix.ScoreMatrix") -> "torch.Tensor":
+    def __call__(self, matrix: "ScoreMatrix") -> "torch.Tensor":
         """Compute the mean loss of the queries."""
         from hardneg.losses.columns import cross_entropy, negative_logits, positive_logits
 

@@ -4,13 +4,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from hardneg.losses.distilling import checked_scale, given_teacher
-from hardneg.losses.temperature import checked_temperature
+from hardneg.losses.protocol import check_above_zero
 
 if TYPE_CHECKING:  # a recipe names losses on machines without torch
     import torch
 
-    import hardneg.losses.score_matrix
+    from hardneg.losses.score_matrix import ScoreMatrix
 
 
 @dataclass(frozen=True)
@@ -45,12 +44,14 @@ class KL:
     needs_logits: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        checked_temperature(self.temperature, loss="kl")
-        checked_temperature(self.teacher_temperature, loss="kl", name="teacher_temperature")
-        checked_scale(self.scale, loss="kl")
+        check_above_zero(self.temperature, loss="kl")
+        check_above_zero(self.teacher_temperature, loss="kl", name="teacher_temperature")
+        check_above_zero(self.scale, loss="kl", name="scale")
 
-    def __call__(self, matrix: "hardneg.losses.score_matrix.ScoreMatrix") -> "torch.Tensor":
+    def __call__(self, matrix: "ScoreMatrix") -> "torch.Tensor":
         """Compute the mean loss of the queries."""
+        from hardneg.losses.columns import given_teacher
+
         teacher = given_teacher(matrix, loss="kl")
         compared = matrix.is_negative.scatter(1, matrix.target.unsqueeze(1), True) & teacher.isfinite()
         compared = compared & (compared.sum(dim=1, keepdim=True) > 1)
@@ -60,9 +61,7 @@ class KL:
         return divergence.sum(dim=1).mean() * self.temperature**2
 
 
-def _log_softmax(
-    logits: "torch.Tensor", compared: "torch.Tensor", matrix: "hardneg.losses.score_matrix.ScoreMatrix"
-) -> "torch.Tensor":
+def _log_softmax(logits: "torch.Tensor", compared: "torch.Tensor", matrix: "ScoreMatrix") -> "torch.Tensor":
     """Normalise over the compared columns, negatives by their weights; rows without any come out even."""
     if matrix.weight is not None:
         weight = matrix.weight.scatter(1, matrix.target.unsqueeze(1), 1.0)

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from hardneg.losses.distilling import checked_scale, given_teacher
+from hardneg.losses.protocol import check_above_zero
 
 if TYPE_CHECKING:  # a recipe names losses on machines without torch
     import torch
 
-    import hardneg.losses.score_matrix
+    from hardneg.losses.score_matrix import ScoreMatrix
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,12 @@ class MarginMSE:
     needs_logits: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        checked_scale(self.scale, loss="margin_mse")
+        check_above_zero(self.scale, loss="margin_mse", name="scale")
 
-    def __call__(self, matrix: "hardneg.losses.score_matrix.ScoreMatrix") -> "torch.Tensor":
+    def __call__(self, matrix: "ScoreMatrix") -> "torch.Tensor":
         """Compute the mean loss of the queries."""
+        from hardneg.losses.columns import given_teacher
+
         teacher = given_teacher(matrix, loss="margin_mse")
         wanted = teacher.gather(1, matrix.target.unsqueeze(1)) - teacher
         share = (matrix.is_negative & wanted.isfinite()).to(matrix.scores.dtype)

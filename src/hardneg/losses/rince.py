@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hardneg.errors import RecipeError
-from hardneg.losses.temperature import checked_temperature
+from hardneg.losses.protocol import check_above_zero
 
 if TYPE_CHECKING:  # a recipe names losses on machines without torch
     import torch
 
-    import hardneg.losses.score_matrix
+    from hardneg.losses.score_matrix import ScoreMatrix
 
 # From here on exponentials go on as straight lines: no cosine comes here, and squares of gradients fit into float32.
 _LARGEST = 40.0
@@ -48,7 +48,7 @@ class RINCE:
     temperature: float = 0.1
 
     def __post_init__(self) -> None:
-        checked_temperature(self.temperature, loss="rince")
+        check_above_zero(self.temperature, loss="rince")
         for name in ("q", "lam"):
             if not 0 < getattr(self, name) <= 1:
                 raise RecipeError(f"{name} of rince must be above 0 and at most 1, not {getattr(self, name)}")
@@ -57,7 +57,7 @@ class RINCE:
                 "with q = 1 and lam = 1 rince ignores the positives; lower one of them, such as lam = 0.5"
             )
 
-    def __call__(self, matrix: "hardneg.losses.score_matrix.ScoreMatrix") -> "torch.Tensor":
+    def __call__(self, matrix: "ScoreMatrix") -> "torch.Tensor":
         """Compute the mean loss of the queries."""
         import torch
 

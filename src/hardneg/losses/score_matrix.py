@@ -10,12 +10,14 @@ from torch import Tensor
 class ScoreMatrix:
     """Scores of a batch of queries against a pool of documents."""
 
-    scores: Float[Tensor, "queries pool"]
+    scores: Float[Tensor, "queries pool"]  # raw, before any temperature
     target: Int64[Tensor, " queries"]
-    allowed: Bool[Tensor, "queries pool"]
-    teacher: Float[Tensor, "queries pool"] | None = None
+    allowed: Bool[Tensor, "queries pool"]  # no other answer of the query, nor a copy of one
+    teacher: Float[Tensor, "queries pool"] | None = None  # not a number where it gave none
+    # Of the chance with which a document came into the pool of the query; 0 is one that is there by choice. What it
+    # says of a target is taken from the logit of that target.
     log_q: Float[Tensor, "queries pool"] | None = None
-    weight: Float[Tensor, "queries pool"] | None = None
+    weight: Float[Tensor, "queries pool"] | None = None  # in [0, 1]; what it says of targets is not looked at
 
     @property
     def positive(self) -> Float[Tensor, " queries"]:

@@ -1,15 +1,15 @@
 """The hinge: a positive must beat its negatives by a margin, and no more."""
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from hardneg.errors import RecipeError
+from hardneg.losses.protocol import check_above_zero
 
 if TYPE_CHECKING:  # a recipe names losses on machines without torch
     import torch
 
-    import hardneg.losses.score_matrix
+    from hardneg.losses.score_matrix import ScoreMatrix
 
 Negatives = Literal["all", "hardest"]
 
@@ -36,12 +36,11 @@ class Triplet:
     negatives: Negatives = "all"
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.margin) and self.margin > 0):
-            raise RecipeError(f"margin of triplet must be above 0, not {self.margin}")
+        check_above_zero(self.margin, loss="triplet", name="margin")
         if self.negatives not in get_args(Negatives):
             raise RecipeError(f'negatives of triplet must be "all" or "hardest", not {self.negatives!r}')
 
-    def __call__(self, matrix: "hardneg.losses.score_matrix.ScoreMatrix") -> "torch.Tensor":
+    def __call__(self, matrix: "ScoreMatrix") -> "torch.Tensor":
         """Compute the mean loss of the queries."""
         share = matrix.is_negative.to(matrix.scores.dtype)
         if matrix.weight is not None:

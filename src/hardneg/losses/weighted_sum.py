@@ -1,4 +1,4 @@
-"""Several losses at once."""
+"""Several losses at once, and what the parts of a loss need."""
 
 import math
 from collections.abc import Iterator
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hardneg.errors import RecipeError
-from hardneg.losses.protocol import Loss
+from hardneg.losses.protocol import Distilling, Loss
 
 if TYPE_CHECKING:  # a recipe names losses on machines without torch
     import torch
 
-    import hardneg.losses.score_matrix
+    from hardneg.losses.score_matrix import ScoreMatrix
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class WeightedSum:
             if not (math.isfinite(weight) and weight > 0):
                 raise RecipeError(f"the weight of a loss must be above 0, not {weight}; leave the loss out instead")
 
-    def __call__(self, matrix: "hardneg.losses.score_matrix.ScoreMatrix") -> "torch.Tensor":
+    def __call__(self, matrix: "ScoreMatrix") -> "torch.Tensor":
         """Compute the sum of the weighted losses."""
         import torch
 
@@ -59,3 +59,23 @@ def parts(loss: Loss) -> Iterator[Loss]:
             yield from parts(each)
     else:
         yield loss
+
+
+def needs_teacher(loss: Loss) -> bool:
+    """Say whether a loss, or a part of it, reads a teacher's scores."""
+    return any(isinstance(part, Distilling) for part in parts(loss))
+
+
+def needs_logits(loss: Loss) -> bool:
+    """Say whether a loss, or a part of it, can do nothing with scores that are squashed between 0 and 1."""
+    return any(isinstance(part, Distilling) and part.needs_logits for part in parts(loss))
+
+
+def without_teacher(loss: Loss) -> Loss | None:
+    """Take the parts that read a teacher's scores out of a loss."""
+    if not needs_teacher(loss):
+        return loss
+    if not isinstance(loss, WeightedSum):
+        return None
+    left = [(rest, weight) for each, weight in loss.terms() if (rest := without_teacher(each)) is not None]
+    return WeightedSum(tuple(rest for rest, _ in left), tuple(weight for _, weight in left)) if left else None

@@ -18,9 +18,9 @@ from hardneg.models.towers import Kind, input_module, is_static
 class Features:
     """Model input of some texts."""
 
-    tensors: dict[str, torch.Tensor]
-    extra: dict[str, Any]
-    n_tokens: Int64[np.ndarray, " texts"]
+    tensors: dict[str, torch.Tensor]  # each [texts, tokens], padded on one side
+    extra: dict[str, Any]  # values that hold for the whole batch
+    n_tokens: Int64[np.ndarray, " texts"]  # padding not counted
 
     def __len__(self) -> int:
         return len(self.n_tokens)
@@ -39,7 +39,7 @@ class Features:
         return Features(cut, self.extra, self.n_tokens[rows])
 
     def batches(self, max_tokens: int) -> Iterator[Int64[np.ndarray, " chosen"]]:
-        """Cut the texts into batches of similar length, the longest first."""
+        """Cut the texts into batches of similar length, the longest first; one beyond the bound stands alone."""
         order = np.argsort(-self.n_tokens, kind="stable")
         start = 0
         while start < len(order):
@@ -55,7 +55,7 @@ def _rounded(n_tokens: int) -> int:
 
 
 def tokenise(model: SentenceTransformer, texts: list[str], *, kind: Kind, prompt: str | None) -> Features | None:
-    """Turn texts into model input."""
+    """Turn texts into model input; None if that is not one padded row a text, as for static embeddings."""
     if is_static(input_module(model, kind)):  # to tokenise what is thrown away takes half a step
         return None
     with _sound_tokenizer():

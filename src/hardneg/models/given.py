@@ -1,5 +1,6 @@
-"""A model as it may be given in Python: by name, by folder, or loaded."""
+"""A model as it may be given, by name, by folder or loaded, and the place where it can be loaded from."""
 
+import importlib.util
 import sys
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -8,6 +9,7 @@ from hardneg.errors import ModelError
 from hardneg.files import replacing_folder
 
 _WANTED = "give a Hub id, a folder, package:NAME/FOLDER, or a loaded SentenceTransformer"
+_PACKAGE = "package:"
 
 
 @runtime_checkable
@@ -38,7 +40,7 @@ def named_model(model: Any, *, purpose: str = "model") -> str | Path:  # noqa: A
 
 
 def _kept(model: Any, purpose: str) -> Path:  # noqa: ANN401 - named above without importing the library
-    from hardneg.models.prompts import named_prompts
+    from hardneg.models.towers import named_prompts
 
     own, model.prompts = model.prompts, named_prompts(model)
     try:
@@ -65,3 +67,36 @@ def _saved(model: Any, purpose: str) -> Path:  # noqa: ANN401 - named above with
                     "yourself and give the folder"
                 )
     return place
+
+
+def resolve_model(name: str | Path | Loaded) -> str:
+    """Find a model by name."""
+    text = str(named_model(name))
+    if text.startswith(_PACKAGE):
+        package, _, inside = text.removeprefix(_PACKAGE).partition("/")
+        text = str(_package_folder(package, text) / inside)
+    folder = Path(text).expanduser()
+    if folder.is_dir():
+        if not (folder / "modules.json").exists() and not (folder / "config.json").exists():
+            raise ModelError(f"{folder} holds no model: neither modules.json nor config.json is there")
+        return str(folder)
+    if folder.is_file():
+        raise ModelError(f"model {text} is a file; name the folder that holds the model, {folder.parent}")
+    if "://" in text:
+        raise ModelError(f"model {text} is an address; give the name alone, for instance intfloat/e5-small-v2")
+    if text.startswith((".", "/", "~")) or text.count("/") > 1:
+        raise ModelError(f"model folder {text} does not exist")
+    return text
+
+
+def _package_folder(package: str, name: str) -> Path:
+    if not all(map(str.isidentifier, package.split("."))):
+        raise ModelError(f"model {name!r} names no package; write package:NAME/FOLDER")
+    try:
+        spec = importlib.util.find_spec(package)
+    except ModuleNotFoundError:  # of a parent
+        spec = None
+    if spec is None or not spec.submodule_search_locations:
+        hint = package.partition(".")[0].replace("_", "-")
+        raise ModelError(f"model {name!r} lies in a package that is not installed: pip install {hint}")
+    return Path(spec.submodule_search_locations[0])

@@ -1,17 +1,19 @@
-"""What loading a model from a folder or from the Hub has to look after, whatever kind of model it is."""
+"""What loading a model has to look after, whatever its kind: a Hub that is away, weights that lack, number formats."""
 
 import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import torch
 from huggingface_hub import constants, get_session
 from transformers.utils.logging import disable_progress_bar
 
 from hardneg.errors import ModelError
 from hardneg.models.damage import why_not_loaded
+from hardneg.models.options import Precision
 
 _ANSWER_S = 5  # a Hub that says nothing for so long is not there
 _REPORT = "transformers.modeling_utils"  # the logger to which the library reports weights that it did not find
@@ -24,6 +26,8 @@ def loading(name: str, place: str, *, unread: str | None = None) -> Iterator[boo
 
     The library draws weights that a file lacks at random and goes on, with another model each time; here that is an
     error. It asks a Hub that cannot be reached five times for each file, for more than a minute; here it is asked once.
+    `unread` is a part of the names of weights that may be missing, since no score depends on them; "" allows all.
+    Yields whether the Hub must not be asked.
     """
     disable_progress_bar()  # of loading and saving weights: only the command line shows progress
     local = Path(place).is_dir()
@@ -77,3 +81,18 @@ def _missing_weights() -> Iterator[list[str]]:
         yield found
     finally:
         logger.removeFilter(take)
+
+
+def choose_precision(precision: Precision, device: torch.device) -> Literal["bf16", "fp32"]:
+    """Settle `auto`: bfloat16 where the device multiplies it natively, else float32.
+
+    Processors without bfloat16 instructions emulate it, several times slower than float32.
+    """
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    if device.type == "cpu":
+        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        return "bf16" if native else "fp32"
+    return "fp32"

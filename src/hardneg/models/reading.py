@@ -14,9 +14,7 @@ from transformers import PreTrainedTokenizerBase
 from hardneg.data.dataset import Dataset
 from hardneg.data.findings import Finding
 from hardneg.data.query_form import query_texts_in
-from hardneg.models.prompts import prompt_of
-from hardneg.models.token_limit import token_limit
-from hardneg.models.towers import Kind, input_module
+from hardneg.models.towers import Kind, input_module, prompt_of, token_limit
 
 N_LOOKED_AT = 1_000  # of the queries, and of the documents; a share of a tenth is then known to 2 points
 _NO_LIMIT = 1_000_000  # tokens; tokenizers that know no limit say 10 ** 30
@@ -28,8 +26,8 @@ _UNIT: dict[Kind, str] = {"query": "queries", "document": "documents"}
 class Cut:
     """How many texts are longer than a model reads."""
 
-    limit: int | None
-    share: float
+    limit: int | None  # tokens, prompt and special ones included; None reads texts whole
+    share: float  # of those looked at, in [0, 1]
     looked_at: int
 
 
@@ -43,7 +41,7 @@ class Reading:
     precision: str
     truncate_dim: int | None = None
     trust_remote_code: bool = False
-    max_tokens: int | None = None
+    max_tokens: int | None = None  # where the user has texts cut; None leaves that to the model
 
     def as_dict(self) -> dict[str, Any]:
         """Give everything as plain values, for JSON."""

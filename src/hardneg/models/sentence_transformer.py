@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,14 +13,11 @@ from sentence_transformers import SentenceTransformer
 from hardneg.errors import ModelError
 from hardneg.models.features import Features, tokenise
 from hardneg.models.fingerprint import fingerprint
-from hardneg.models.formats import Precision
-from hardneg.models.loading import check_tokenizer, loading
-from hardneg.models.precision import choose_precision
-from hardneg.models.prompts import prompt_of
-from hardneg.models.query_form import read_query_form
-from hardneg.models.resolve import resolve_model
-from hardneg.models.token_limit import limit_tokens
-from hardneg.models.towers import Kind, input_modules
+from hardneg.models.given import resolve_model
+from hardneg.models.loading import check_tokenizer, choose_precision, loading
+from hardneg.models.options import ModelOptions, Precision
+from hardneg.models.own_code import read_query_form
+from hardneg.models.towers import Kind, input_modules, limit_tokens, prompt_of
 
 # Padded tokens of one forward pass. Larger batches spill a CPU's cache, smaller ones leave a GPU idle.
 _BATCH_TOKENS = {"cpu": 4_096, "cuda": 131_072}
@@ -114,54 +112,28 @@ def as_encoder(
     return SentenceTransformerEncoder(model.eval(), chosen, query_prompt, document_prompt, query_form)
 
 
-def load_encoder(
-    model: str | Path,
-    *,
-    query_prompt: str | None = None,
-    document_prompt: str | None = None,
-    max_tokens: int | None = None,
-    precision: Precision = "auto",
-    device: str | None = None,
-    trust_remote_code: bool = False,
-    truncate_dim: int | None = None,
-) -> SentenceTransformerEncoder:
-    """Load a model for encoding; the last four are kept in memory, for as long as their files do not change."""
+def load_encoder(model: str | Path, **options: Any) -> SentenceTransformerEncoder:  # noqa: ANN401
+    """Load a model with the options of `ModelOptions`; the last four stay, for as long as their files do not change."""
     place = resolve_model(model)
-    return _load_encoder(
-        place,
-        state_of(place),
-        query_prompt=query_prompt,
-        document_prompt=document_prompt,
-        max_tokens=max_tokens,
-        precision=precision,
-        device=device,
-        trust_remote_code=trust_remote_code,
-        truncate_dim=truncate_dim,
-    )
+    return _load_encoder(ModelOptions(place, **options), state_of(place))
 
 
 @lru_cache(maxsize=4)
-def _load_encoder(
-    place: str,
-    _state: tuple[tuple[str, int, int], ...],
-    *,
-    query_prompt: str | None,
-    document_prompt: str | None,
-    max_tokens: int | None,
-    precision: Precision,
-    device: str | None,
-    trust_remote_code: bool,
-    truncate_dim: int | None,
-) -> SentenceTransformerEncoder:
+def _load_encoder(options: ModelOptions, _state: tuple[tuple[str, int, int], ...]) -> SentenceTransformerEncoder:
+    place = str(options.model)
     loaded = load_model(
-        place, max_tokens=max_tokens, device=device, trust_remote_code=trust_remote_code, truncate_dim=truncate_dim
+        place,
+        max_tokens=options.max_tokens,
+        device=options.device,
+        trust_remote_code=options.trust_remote_code,
+        truncate_dim=options.truncate_dim,
     )
-    _check_dimension(loaded, truncate_dim)
+    _check_dimension(loaded, options.truncate_dim)
     return as_encoder(
         loaded,
-        precision=precision,
-        query_prompt=query_prompt,
-        document_prompt=document_prompt,
+        precision=options.precision,
+        query_prompt=options.query_prompt,
+        document_prompt=options.document_prompt,
         query_form=read_query_form(place),
     )
 

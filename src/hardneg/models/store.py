@@ -48,7 +48,8 @@ def cache_folder() -> Path:
 def new_vectors_in(folder: Path, *, keep: bool = False) -> Iterator[None]:
     """Keep what is encoded inside the block in a folder that goes when the block ends.
 
-    This is for weights that nobody will ask for again. Vectors that the store has already are taken from there.
+    This is for weights that nobody will ask for again; `keep` removes nothing, for weights that will be asked for once
+    more. Vectors that the store has already are taken from there.
     """
     if not keep:
         shutil.rmtree(folder, ignore_errors=True)
@@ -96,7 +97,10 @@ def _split_vectors(
 
 
 def encode(encoder: Encoder, texts: pl.Series, *, kind: str) -> Float32[np.ndarray, "texts dim"]:
-    """Encode texts, or take their vectors from the store if the same encoder has seen the same texts."""
+    """Encode texts, or take their vectors from the store if the same encoder has seen the same texts.
+
+    Gives a read-only memory map. What a cut or damaged file held is encoded anew, with a warning in the log.
+    """
     key = hashlib.blake2b(f"{encoder.fingerprint} {kind} {digest(texts)}".encode(), digest_size=16).hexdigest()
     folder, aside = cache_folder() / "vectors" / key, _aside.get()
     if aside is not None and not (folder / "vectors.npy").exists():

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hardneg.data.dataset import Dataset
-from hardneg.losses.distilling import needs_teacher, without_teacher
+from hardneg.losses.weighted_sum import needs_teacher, without_teacher
 from hardneg.pipeline.mining import Mined, mine_plan
 from hardneg.pipeline.score_stage import score_stage
 from hardneg.pipeline.verdicts import labelled_for, named_verdicts

@@ -2,8 +2,8 @@
 
 from hardneg.data.dataset import Dataset
 from hardneg.evaluation.excluding import excluded_from
-from hardneg.models.installed import check_installed
-from hardneg.models.resolve import resolve_model
+from hardneg.models.given import resolve_model
+from hardneg.models.options import check_installed
 from hardneg.pipeline.score_stage import check_teachers
 from hardneg.recipe import Recipe
 from hardneg.recipe.plan import plan_of
@@ -18,15 +18,14 @@ def check_parts(recipe: Recipe) -> None:
     import torch
 
     from hardneg.models.sentence_transformer import load_encoder
-    from hardneg.training.inputs import check_trackers, load_for_training
-    from hardneg.training.lora import check_peft
+    from hardneg.training.checks import check_extras
+    from hardneg.training.inputs import load_for_training
     from hardneg.training.refresh.mine import check_follows
 
     check_teachers(recipe)
     before = recipe.model
     for stage in recipe.stages:
-        check_trackers(stage.train)
-        check_peft(stage.train.lora)
+        check_extras(stage.train)
         if stage.train.refresh is not None and stage.sources:
             check_follows(stage.sources, before)
         if stage.train.mask is not None:

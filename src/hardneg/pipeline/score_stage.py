@@ -7,13 +7,13 @@ import polars as pl
 
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
-from hardneg.losses.distilling import needs_logits, needs_teacher, without_teacher
+from hardneg.losses.weighted_sum import needs_logits, needs_teacher, without_teacher
 from hardneg.pipeline.scores import pairs_to_score, read_record, score_pairs, scores_file
 from hardneg.recipe import Recipe, Stage
 from hardneg.runs.folder import RunFolder
 from hardneg.runs.parts import read_parts
 from hardneg.scoring.protocol import Fingerprinted, Scorer
-from hardneg.scoring.score_table import known_squashed
+from hardneg.scoring.store import known_squashed
 from hardneg.training.sampling.batches import training_pairs
 
 

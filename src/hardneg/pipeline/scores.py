@@ -16,7 +16,7 @@ from hardneg.runs.joining import check_data
 from hardneg.runs.parts import read_parts, write_part
 from hardneg.runs.state import read_state
 from hardneg.scoring.protocol import Fingerprinted, Scorer
-from hardneg.scoring.score_table import score_table
+from hardneg.scoring.store import score_table
 
 _FOLDER = "scores"
 

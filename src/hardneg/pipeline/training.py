@@ -13,7 +13,7 @@ from hardneg.data.given import check_dataset
 from hardneg.errors import DatasetError, RecipeError
 from hardneg.files import check_folder
 from hardneg.models.given import Loaded
-from hardneg.models.installed import check_installed
+from hardneg.models.options import check_installed
 from hardneg.negatives.plan import Plan
 from hardneg.pipeline.mining import Mined
 from hardneg.pipeline.scores import read_scores

@@ -14,7 +14,7 @@ from hardneg.recipe.stage import Stage
 from hardneg.recipe.toml import toml_value
 from hardneg.sources import Dense, Random, Related
 from hardneg.training.lora import LoRA
-from hardneg.training.pool.queue import Queue
+from hardneg.training.pool.settings import Queue
 from hardneg.training.refresh.settings import Refresh
 from hardneg.training.sampling.curriculum import Curriculum
 from hardneg.training.sampling.replacement import Replacement
@@ -72,9 +72,10 @@ def updated(page: str) -> str:
 
 
 def meanings(cls: type) -> dict[str, str]:
-    """Read what each argument means from the `Args` section of a class."""
-    found = re.search(r"^Args:\n((?:    .*\n|\n)*)", inspect.cleandoc(cls.__doc__ or "") + "\n", re.MULTILINE)
-    entries = re.split(r"^    (?=\w+: )", found[1], flags=re.MULTILINE) if found else []
+    """Read what each argument means from the `Args` sections of a class and of those that it builds on."""
+    text = "\n".join(inspect.cleandoc(each.__doc__ or "") for each in reversed(cls.__mro__))
+    sections = re.findall(r"^Args:\n((?:    .*\n|\n)*)", text + "\n", re.MULTILINE)
+    entries = [entry for section in sections for entry in re.split(r"^    (?=\w+: )", section, flags=re.MULTILINE)]
     return {name: " ".join(text.split()) for name, _, text in (each.partition(": ") for each in entries) if text}
 
 

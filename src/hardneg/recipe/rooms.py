@@ -8,8 +8,7 @@ from hardneg.losses.protocol import Loss
 from hardneg.negatives import STRATEGIES
 from hardneg.scoring import SCORERS, Scorer
 from hardneg.sources import SOURCES, Source
-from hardneg.training.masks import MASKS
-from hardneg.training.masks.masking import Mask
+from hardneg.training.masks import MASKS, Mask
 
 SOURCE = Room("source", SOURCES | domains.SOURCES, Source)
 SCORER = Room("scorer", SCORERS, Scorer)

@@ -16,7 +16,7 @@ from hardneg.files import replacing
 from hardneg.negatives.plan import Plan
 from hardneg.runs import layout
 from hardneg.runs.state import read_state
-from hardneg.scoring.weak_teachers import weak_teachers
+from hardneg.scoring.cross_fitted import weak_teachers
 from hardneg.sources import Source
 from hardneg.sources.protocol import MatchesWords, ReadsLabels, ReadsTexts
 

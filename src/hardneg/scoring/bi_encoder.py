@@ -1,97 +1,64 @@
 """A two-tower model as a scorer."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float32, Int32
 
+from hardneg.arrays import Rows, Scores
 from hardneg.data.dataset import Dataset
-from hardneg.models.formats import Precision
-from hardneg.models.given import Loaded, named_model
-from hardneg.scoring.options import check_model_options
-from hardneg.scoring.vector_scores import vector_scores
-
-if TYPE_CHECKING:
-    from hardneg.models.protocol import Encoder
+from hardneg.models.options import ModelOptions
+from hardneg.models.protocol import Encoder
 
 
 @dataclass(frozen=True)
-class BiEncoder:
+class BiEncoder(ModelOptions):
     """Score a pair by the dot product of a sentence-transformers model's vectors.
 
     The vectors are encoded once and kept on disk, so the pairs themselves cost next to nothing. Its score has no
-    fixed scale: prefer a margin to the query's positive over an absolute threshold.
+    fixed scale: prefer a margin to the query's positive over an absolute threshold. Options of the model are those
+    of `ModelOptions`.
 
     Args:
-        model: A Hub id, a folder, `package:NAME/FOLDER` for a folder inside an installed package, or a loaded
-            `SentenceTransformer`, which is saved in the cache once.
-        query_prompt: Text put before each query; None takes the model's own, "" none.
-        document_prompt: The same for documents.
-        max_tokens: Longer texts are cut there, at least 4; None takes the model's own limit.
-        precision: "auto", "bf16" or "fp32" for encoding; the products are always exact.
-        device: "cpu", "cuda", …; None takes an accelerator if there is one.
-        trust_remote_code: Whether to run code that the model brings with it.
-        truncate_dim: Vectors are cut to their first dimensions, this many, as Matryoshka training allows; None takes
-            them whole, or as the model says.
         name: Whose score it is, in columns and reports.
 
     Raises:
         RecipeError: A value is out of range.
     """
 
-    model: str | Path | Loaded
-    query_prompt: str | None = None
-    document_prompt: str | None = None
-    max_tokens: int | None = None
-    precision: Precision = "auto"
-    device: str | None = None
-    trust_remote_code: bool = False
-    truncate_dim: int | None = None
     name: str = "teacher"
 
-    self_storing: ClassVar[bool] = True
+    self_storing: ClassVar[bool] = True  # the vectors are what is dear
     squashed: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        check_model_options(
-            kind="bi_encoder", max_tokens=self.max_tokens, precision=self.precision, truncate_dim=self.truncate_dim
-        )
-        object.__setattr__(self, "model", named_model(self.model, purpose="bi_encoder"))
+        self.settle_model("bi_encoder")
 
-    def score(
-        self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
-    ) -> Float32[np.ndarray, " rows"]:
+    def score(self, dataset: Dataset, query: Rows, document: Rows) -> Scores:
         """Score pairs; the texts of the dataset are encoded on first use."""
         return vector_scores(self.encoder(), dataset, query, document)
 
-    def fingerprint(self) -> str:
-        """Hash of the model: weights, tokenizer, prompts, maximum length, precision."""
-        return self.encoder().fingerprint
 
-    def encoder(self) -> "Encoder":
-        """Load the model; asked for again, it is the same object.
+def vectors(
+    encoder: Encoder, dataset: Dataset, queries: Int32[np.ndarray, " queries"]
+) -> tuple[Float32[np.ndarray, "queries dim"], Float32[np.ndarray, "documents dim"]]:
+    """Encode some queries and all documents, or take their vectors from the store."""
+    from hardneg.models.store import document_vectors, query_vectors
 
-        Returns:
-            The encoder.
+    return query_vectors(encoder, dataset, queries), document_vectors(encoder, dataset)
 
-        Raises:
-            ModelError: The model cannot be found or loaded, or compares by a distance.
-            MissingExtraError: The packages that models need are not installed.
-        """
-        from hardneg.models.installed import check_installed
 
-        check_installed(f"{self.name!r}, which encodes with a model,")
-        from hardneg.models.sentence_transformer import load_encoder
+def vector_scores(
+    encoder: Encoder,
+    dataset: Dataset,
+    query: Rows,
+    document: Rows,
+) -> Scores:
+    """Score pairs by the dot product of their vectors."""
+    from hardneg.search.exact import pair_scores
 
-        return load_encoder(
-            named_model(self.model),
-            query_prompt=self.query_prompt,
-            document_prompt=self.document_prompt,
-            max_tokens=self.max_tokens,
-            precision=self.precision,
-            device=self.device,
-            trust_remote_code=self.trust_remote_code,
-            truncate_dim=self.truncate_dim,
-        )
+    if len(query) == 0:
+        return np.empty(0, np.float32)
+    distinct, which = np.unique(query, return_inverse=True)
+    return pair_scores(*vectors(encoder, dataset, distinct), which.astype(np.int32), document)

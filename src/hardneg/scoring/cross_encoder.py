@@ -2,19 +2,20 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-from jaxtyping import Float32, Int32
 
+from hardneg.arrays import Rows, Scores
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
-from hardneg.models.formats import Precision
-from hardneg.scoring.activation import Activation
-from hardneg.scoring.options import check_model_options
+from hardneg.models.options import Precision, check_model_options
 
 if TYPE_CHECKING:
     from hardneg.scoring.pair_model import PairModel
+
+
+Activation = Literal["sigmoid", "identity"]
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,7 @@ class CrossEncoder:
         """Whether scores lie between 0 and 1."""
         return self.activation == "sigmoid"
 
-    def score(
-        self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
-    ) -> Float32[np.ndarray, " rows"]:
+    def score(self, dataset: Dataset, query: Rows, document: Rows) -> Scores:
         """Score pairs, in batches over all of them; a pair given twice is read twice."""
         if len(query) == 0:
             return np.empty(0, np.float32)
@@ -73,7 +72,7 @@ class CrossEncoder:
         return self._pair_model().fingerprint
 
     def _pair_model(self) -> "PairModel":
-        from hardneg.models.installed import check_installed
+        from hardneg.models.options import check_installed
 
         check_installed(f"{self.name!r}, which scores with a model,")
         from hardneg.scoring.pair_model import load_pair_model

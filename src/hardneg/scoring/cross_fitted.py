@@ -1,21 +1,27 @@
-"""A teacher of several cross-encoders, each pair scored by the one that never saw the pair's query."""
+"""A teacher of several cross-encoders, each pair scored by one that never saw its query; is it any good?"""
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float32, Int32
 
+from hardneg.arrays import Rows, Scores
 from hardneg.data.dataset import Dataset
+from hardneg.data.findings import Finding
 from hardneg.errors import ModelError
-from hardneg.models.formats import Precision
-from hardneg.scoring.activation import Activation
-from hardneg.scoring.cross_encoder import CrossEncoder
+from hardneg.models.options import Precision
+from hardneg.scoring.cross_encoder import Activation, CrossEncoder
 from hardneg.scoring.folds import UNSEEN, FoldTable
+from hardneg.scoring.protocol import Evaluated
+
+_MEASURE = "nDCG@10"
+# A loss that is no chance, or one that is large whatever chance says.
+_LARGE_LOSS = 0.05
 
 
 @dataclass(frozen=True)
@@ -63,9 +69,7 @@ class CrossFittedTeacher:
         """What its training measured on held-out queries."""
         return Path(self.path) / "evaluation.json"
 
-    def score(
-        self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
-    ) -> Float32[np.ndarray, " rows"]:
+    def score(self, dataset: Dataset, query: Rows, document: Rows) -> Scores:
         """Score pairs, each by a model that never saw its query."""
         n_folds, table = self._read()
         fold = table.of(dataset, query)
@@ -118,3 +122,42 @@ def read_record(path: Path) -> dict[str, Any]:
         done = f"{len(record['folds'])} of {record['n_folds']} folds"
         raise ModelError(f"training of the teacher in {path} has done {done}; run the same command again to finish it")
     return record
+
+
+def weak_teachers(judges: Iterable[object]) -> list[Finding]:
+    """Look up how well teachers re-ranked held-out queries, where `hardneg teacher train` measured it."""
+    scorers = [getattr(each, "scorer", each) for each in judges]
+    files = dict.fromkeys(each.evaluation for each in scorers if isinstance(each, Evaluated))
+    findings = (weak_teacher(file.parent, _read(file)) for file in files)
+    return [each for each in findings if each is not None]
+
+
+def weak_teacher(place: Path, evaluation: dict[str, Any] | None) -> Finding | None:
+    """HN041: the teacher's order is worse than the first stage's."""
+    gain = (evaluation or {}).get("gain", {}).get(_MEASURE)
+    if evaluation is None or gain is None or not (gain["high"] < 0 or gain["difference"] <= -_LARGE_LOSS):
+        return None
+    before, after = (evaluation[when][_MEASURE]["value"] for when in ("before", "after"))
+    return Finding(
+        code="HN041",
+        severity="warning",
+        title="the teacher is worse than the first stage",
+        detail=(
+            f"on {evaluation['n_queries']:,} held-out queries {evaluation['first_stage']} has {_MEASURE} {before:.4f}, "
+            f"and what it found in the order of the teacher {place} has {after:.4f} (difference "
+            f"{gain['difference']:+.4f}, 95 % interval [{gain['low']:+.4f}, {gain['high']:+.4f}]). Such a teacher "
+            "refuses true negatives and lets answers through"
+        ),
+        remedy=(
+            "train it longer, on more queries or from a cross-encoder that ranks already, or filter without it: a "
+            "margin on the first stage's own scores (positive_margin) is the better judge then"
+        ),
+        count=evaluation["n_queries"],
+    )
+
+
+def _read(file: Path) -> Any:  # noqa: ANN401
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int32, Int64
 
+from hardneg.arrays import Rows
 from hardneg.data.dataset import Dataset
 from hardneg.data.metadata import as_text
 from hardneg.data.text import normalised
@@ -49,7 +50,7 @@ def assign_folds(
 class FoldTable:
     """The folds of the queries that some models were trained on."""
 
-    rows: pl.DataFrame
+    rows: pl.DataFrame  # `text`, the key of a normalised text; `group`, null for none; `fold`
     group: str | None = None
 
     @classmethod
@@ -64,8 +65,8 @@ class FoldTable:
         """Write down the folds of some queries."""
         return cls(_keyed(dataset, queries, group).with_columns(fold=pl.Series(fold)).unique().sort(pl.all()), group)
 
-    def of(self, dataset: Dataset, query: Int32[np.ndarray, " rows"]) -> Int32[np.ndarray, " rows"]:
-        """Look up the fold of queries of any dataset."""
+    def of(self, dataset: Dataset, query: Rows) -> Rows:
+        """Look up the fold of queries of any dataset; -1 where neither the text nor the group was seen."""
         distinct, row = np.unique(query, return_inverse=True)
         found = _keyed(dataset, distinct.astype(np.int32), self.group)
         for column in ("text", "group"):

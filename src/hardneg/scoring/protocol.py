@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-import numpy as np
-from jaxtyping import Float32, Int32
-
+from hardneg.arrays import Rows, Scores
 from hardneg.data.dataset import Dataset
 from hardneg.scoring.llm.cost import CostEstimate
 
@@ -18,9 +16,7 @@ class Scorer(Protocol):
     def name(self) -> str:
         """Whose score it is, in columns and reports."""
 
-    def score(
-        self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
-    ) -> Float32[np.ndarray, " rows"]:
+    def score(self, dataset: Dataset, query: Rows, document: Rows) -> Scores:
         """Score pairs.
 
         Args:
@@ -49,9 +45,7 @@ class Fingerprinted(Protocol):
 class Priced(Scorer, Protocol):
     """A scorer whose scores cost money, and that can say how much beforehand."""
 
-    def estimate(
-        self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
-    ) -> CostEstimate:
+    def estimate(self, dataset: Dataset, query: Rows, document: Rows) -> CostEstimate:
         """Say what scoring these pairs will take; nothing is sent."""
 
 

@@ -1,4 +1,4 @@
-"""Scores of pairs, computed once and kept on disk.
+"""Scores of pairs, computed once and kept on disk, and as a table with whose they are and on which scale.
 
 A pair is known by its two texts and a scorer by its fingerprint, so other datasets with the same texts, other
 recipes and later runs find the scores again. Missing pairs are scored in chunks, longest first; a killed
@@ -6,27 +6,59 @@ process loses at most the chunk that it was at.
 """
 
 import hashlib
-from contextlib import AbstractContextManager, nullcontext
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float32, Int32, Int64
 
+from hardneg.arrays import Rows, Scores
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
+from hardneg.files import database, look_up, one_step
 from hardneg.models.store import cache_folder
 from hardneg.progress import Advance, showing, task
-from hardneg.scoring.protocol import Fingerprinted, Scorer, SelfStoring
-from hardneg.scoring.score_file import ScoreFile, score_file
+from hardneg.scoring.protocol import Fingerprinted, Scaled, Scorer, SelfStoring
 
 CHUNK = 4_096
 _UNIT = "pairs"
+_TROUBLE = (
+    "{path}: the scores kept there cannot be used ({error}); make room, delete the file, or set HARDNEG_CACHE to "
+    "another folder"
+)
 
 
-def stored_scores(
-    scorer: Scorer, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
-) -> Float32[np.ndarray, " rows"]:
+class ScoreFile:
+    """An SQLite file of scores."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def read(self, keys: list[bytes]) -> dict[bytes, float]:
+        """Look scores up."""
+        return dict(look_up(self._connection, "SELECT pair, score FROM scores", keys))
+
+    def write(self, rows: Iterable[tuple[bytes, float]]) -> None:
+        """Add scores in one step: after it they are all there, killed before it none is."""
+        with one_step(self._connection):
+            self._connection.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?)", rows)
+
+
+@contextmanager
+def score_file(path: Path) -> Iterator[ScoreFile]:
+    """Open a file of scores; it is made if missing."""
+    with database(path, trouble=_TROUBLE) as connection:
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS scores (pair BLOB PRIMARY KEY, score REAL NOT NULL) WITHOUT ROWID"
+        )
+        yield ScoreFile(connection)
+
+
+def stored_scores(scorer: Scorer, dataset: Dataset, query: Rows, document: Rows) -> Scores:
     """Score pairs, or take their scores from the store if the same scorer has seen the same texts.
 
     A scorer without a fingerprint is asked each time, and so is one that keeps what is dear by itself.
@@ -84,9 +116,7 @@ def _score_missing(scorer: Scorer, dataset: Dataset, pairs: _Pairs, file: ScoreF
     return score
 
 
-def _checked(
-    scorer: Scorer, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
-) -> Float32[np.ndarray, " rows"]:
+def _checked(scorer: Scorer, dataset: Dataset, query: Rows, document: Rows) -> Scores:
     given = np.asarray(scorer.score(dataset, query, document))
     if given.shape != query.shape or given.dtype.kind not in "iuf" or not np.isfinite(given).all():
         raise RecipeError(
@@ -96,12 +126,12 @@ def _checked(
     return given.astype(np.float32)
 
 
-def _keys(dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]) -> list[bytes]:
+def _keys(dataset: Dataset, query: Rows, document: Rows) -> list[bytes]:
     first, second = _digests(dataset.query_texts, query), _digests(dataset.document_texts, document)
     return [first[q] + second[d] for q, d in zip(query.tolist(), document.tolist(), strict=True)]
 
 
-def _digests(texts: pl.Series, position: Int32[np.ndarray, " rows"]) -> dict[int, bytes]:
+def _digests(texts: pl.Series, position: Rows) -> dict[int, bytes]:
     distinct = np.unique(position)
     return {
         number: hashlib.blake2b(text.encode(), digest_size=16).digest()
@@ -109,9 +139,7 @@ def _digests(texts: pl.Series, position: Int32[np.ndarray, " rows"]) -> dict[int
     }
 
 
-def _lengths(
-    dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
-) -> Int64[np.ndarray, " rows"]:
+def _lengths(dataset: Dataset, query: Rows, document: Rows) -> Int64[np.ndarray, " rows"]:
     parts = [dataset.query_texts.gather(query), dataset.document_texts.gather(document)]
     first, second = (part.str.len_chars().fill_null(0).to_numpy().astype(np.int64) for part in parts)
     return first + second
@@ -130,3 +158,25 @@ class _Within:
     def _advance(self, n: int) -> None:
         self.done += n
         self._outer(n)
+
+
+def score_table(scorer: Scorer, dataset: Dataset, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Score pairs in one pass, longest first over all queries, or take their scores from the store."""
+    score = stored_scores(scorer, dataset, pairs["query"].to_numpy(), pairs["document"].to_numpy())
+    return pairs.select(
+        pl.col("query", "document").cast(pl.Int32),
+        teacher=pl.lit(scorer.name),
+        score=pl.Series(score, dtype=pl.Float32),
+        squashed=pl.lit(is_squashed(scorer, score)),
+    )
+
+
+def is_squashed(scorer: Scorer, score: Float32[np.ndarray, " pairs"]) -> bool:
+    """Say whether scores lie between 0 and 1 by their nature; where the scorer does not tell, its scores do."""
+    known = known_squashed(scorer)
+    return bool(((score >= 0) & (score <= 1)).all()) if known is None else known
+
+
+def known_squashed(scorer: Scorer) -> bool | None:
+    """Say what is known of the scale of a scorer before it has scored anything."""
+    return scorer.squashed if isinstance(scorer, Scaled) else None

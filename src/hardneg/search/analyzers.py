@@ -32,11 +32,11 @@ class Analyzer:
     """A way to cut texts into terms: `pattern` finds words, the rest says what becomes of a word."""
 
     name: str
-    pattern: str = _WORD
-    keeps_references: bool = False
-    splits_identifiers: bool = False
-    stemmer: str | None = None
-    stop_words: frozenset[str] = frozenset()
+    pattern: str = _WORD  # in the common subset of Python's and Rust's syntax
+    keeps_references: bool = False  # section numbers and defined terms; `pattern` must find them
+    splits_identifiers: bool = False  # and keeps the whole one as a further term
+    stemmer: str | None = None  # a Snowball language
+    stop_words: frozenset[str] = frozenset()  # in lower case
 
     def terms(self, words: list[str]) -> list[list[str]]:
         """Turn each word into its terms: none for a stop word, several for a compound identifier."""

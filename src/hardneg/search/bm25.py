@@ -1,19 +1,46 @@
 """BM25 over an inverted index in NumPy arrays: exact, and a pair has the same score in and out of a search."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float32, Int32, Integer
+from jaxtyping import Float32, Float64, Int32, Int64, Integer
 
 from hardneg.progress import task
 from hardneg.search._kernels.compiled import frozen, in_threads
-from hardneg.search._kernels.postings import Postings, QueryTerms, pair_rows, search_rows
+from hardneg.search._kernels.postings import Postings, QueryTerms, count, fill, pair_rows, search_rows
 from hardneg.search.analyzers import Analyzer
-from hardneg.search.postings import build_postings
-from hardneg.search.terms import number_terms, shown
+from hardneg.search.words import Terms, number_terms, shown
 
 _SHARING = 256  # queries that pass over the postings together
+
+
+def build_postings(slices: Iterable[Terms], vocabulary: dict[str, int], *, k1: float, b: float) -> Postings:
+    """Turn the terms of documents into postings."""
+    counted = [count(terms.term, terms.text, terms.n_texts, len(vocabulary)) for terms in slices]
+    df = np.zeros(len(vocabulary), np.int64)
+    for counts in counted:
+        df += np.bincount(counts.term, minlength=len(vocabulary))
+    first = np.concatenate([np.zeros(1, np.int64), np.cumsum(df)])
+    length = np.concatenate([np.empty(0, np.int64), *(counts.length for counts in counted)])
+    held_back = _held_back(length, k1, b)
+    idf = np.log1p((len(length) - df + 0.5) / (df + 0.5))
+    postings = Postings(first, np.empty(first[-1], np.int32), np.empty(first[-1], np.float32), len(length))
+    free = first[:-1].copy()
+    counted.reverse()
+    n_filled = 0
+    while counted:  # each slice's memory is freed as soon as it is in the index
+        counts = counted.pop()
+        fill(counts, idf, held_back, free, postings, n_filled)
+        n_filled += len(counts.length)
+    return Postings(frozen(first), frozen(postings.document), frozen(postings.impact), len(length))
+
+
+def _held_back(length: Int64[np.ndarray, " documents"], k1: float, b: float) -> Float64[np.ndarray, " documents"]:
+    """Compute `k1 * (1 - b + b * length / average length)` of each document."""
+    average = max(float(length.mean()), 1.0) if len(length) else 1.0
+    return k1 * (1 - b + b * length / average)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +62,7 @@ class BM25Index:
 
     @classmethod
     def build(cls, texts: pl.Series, analyzer: Analyzer, *, k1: float = 1.5, b: float = 0.75) -> "BM25Index":
-        """Index documents."""
+        """Index documents; at `k1 = 0` one occurrence counts as much as many."""
         if not (k1 >= 0 and 0 <= b <= 1):
             raise ValueError(f"k1 must be at least 0 and b within [0, 1], not {k1} and {b}")
         vocabulary: dict[str, int] = {}
@@ -46,7 +73,10 @@ class BM25Index:
     def search(
         self, texts: list[str], depth: int
     ) -> tuple[Int32[np.ndarray, "queries depth"], Float32[np.ndarray, "queries depth"]]:
-        """Find the best documents for queries."""
+        """Find the best documents for queries, equal scores by position.
+
+        Documents that share no term with the query are not returned: places left over hold -1 and score 0.
+        """
         if depth < 1:
             raise ValueError(f"depth must be at least 1, not {depth}")
         queries = self._query_terms(texts)

@@ -33,7 +33,8 @@ def exact_topk(
 
     Besides the result, memory holds one block of documents in the format they are multiplied in, a block of scores
     for each thread, and a few times `depth` entries for each query of a block, whatever the number of queries and
-    documents. The result depends neither on the blocks nor on the format.
+    documents. The result depends neither on the blocks nor on the format: documents
+    are ordered by the float64 score, equal ones by position, and scores are then rounded to float32.
     """
     if document_block is None:
         document_block = max(1, _SLAB // (TILE_DOCUMENTS * max(queries.shape[1], 1))) * TILE_DOCUMENTS

@@ -1,23 +1,90 @@
-"""The first pass of exact search over a block of queries: products in a fast format, of which few are kept."""
+"""The first pass of exact search over a block of queries: products in a fast format, of which few are kept.
 
+A level that the best documents of a query will reach is guessed from a sample first. With a level from the start hardly
+any document is looked at twice; without one it has to be earned from documents that are themselves far from the best,
+and several times as many are kept for a while. A guess can be too high; whether it was is seen at the end, when true
+scores are known.
+"""
+
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int32, Int64
+from jaxtyping import Float32, Float64, Int32, Int64, Integer
 
 from hardneg.errors import ModelError
 from hardneg.progress import Advance
-from hardneg.search._kernels.compiled import frozen, in_threads, n_cores, on_cache_lines
-from hardneg.search._kernels.dense import CHUNK, Place, Survivors, Towers, open_rows, scan
-from hardneg.search.guess import SHARE, guess_rows, n_groups, raise_peaks, rank_in_sample, sample
-from hardneg.search.products import Format, Side, Single
+from hardneg.search._kernels.compiled import Part, compiled, frozen, in_threads, n_cores, on_cache_lines
+from hardneg.search._kernels.dense import CHUNK, Candidates, Tile, Towers, half_of_last_bit, in_order, open_rows, scan
+from hardneg.search._kernels.numbers import select
+from hardneg.search.products import Float32Format, Side
 from hardneg.search.second_pass import best_of
 
+SHARE = 32  # one document in so many is in the sample
+_GROUPS = 16  # of the sample for each document that is wanted from it, so that the best seldom meet in a group
 TILE_QUERIES, TILE_DOCUMENTS = 1_024, 4_096  # of one product: small ones are slower, large ones leave the cache
 _MAX_SCORE = float(np.finfo(np.float32).max) / 2
+
+
+def sample(n_documents: int) -> Int64[np.ndarray, " rows"]:
+    """Choose one document of each `SHARE` that follow each other.
+
+    Which of them is left to chance, so that no order of the documents can mislead; results do not depend on it.
+    """
+    first = np.arange(0, n_documents - SHARE + 1, SHARE)
+    return first + np.random.default_rng(0).integers(0, SHARE, len(first))
+
+
+def rank_in_sample(depth: int) -> int:
+    """Choose the rank in the sample whose score at least `depth` of all documents are likely to reach.
+
+    If fewer reach it, the sample holds so many of the best, each of which is in it with a chance of one in `SHARE`.
+    Four standard deviations more than expected, and three for the long tail of small numbers, leave less than one
+    query in 50,000.
+    """
+    expected = depth / SHARE
+    return min(depth, math.ceil(expected + 4 * math.sqrt(expected) + 3))
+
+
+def n_groups(depth: int) -> int:
+    """Count the groups that the sample is divided into; it must have as many documents."""
+    return _GROUPS * rank_in_sample(depth)
+
+
+@compiled
+def raise_peaks(
+    score: Integer[np.ndarray, "documents queries"], tile: Tile, peaks: Integer[np.ndarray, "groups queries"]
+) -> None:
+    """Note the highest scores of each group; document `i` of the sample belongs to group `i % groups`.
+
+    The best of the groups are nearly the best of the sample, and maxima are taken of many scores at a time.
+    """
+    n_documents, n_queries = score.shape
+    turned = np.int64(0x7FFFFFFF) >> tile.shift
+    for row in range(n_documents):
+        peak = peaks[(tile.document + row) % len(peaks), tile.query : tile.query + n_queries]
+        for j in range(n_queries):
+            bits = score[row, j]
+            peak[j] = max(peak[j], bits ^ turned if bits < 0 else bits)
+
+
+@compiled
+def guess_rows(
+    peaks: Integer[np.ndarray, "groups queries"],
+    error: Float64[np.ndarray, " queries"],
+    tile: Tile,
+    candidates: Candidates,
+    part: Part,
+) -> None:
+    """Set the floor of a part of the queries to what as many documents of the sample as wanted surely reach."""
+    for row in range(part[0], part[1]):
+        highest = peaks[:, row].astype(np.float64)
+        bits = in_order(np.int32(np.int64(select(highest, len(highest) - tile.depth)) << tile.shift))
+        score = np.float64(np.int32(bits).view(np.float32))
+        candidates.floor[row] = score - half_of_last_bit(score, tile.shift) - error[row]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,17 +92,17 @@ class _Search:
     """A block of queries and what is known of its best documents so far."""
 
     pool: Executor
-    format: Format
+    format: Float32Format
     towers: Towers
     queries: Side  # padded with zeros to a multiple of `CHUNK`
-    survivors: Survivors
+    candidates: Candidates
     depth: int
     document_block: int
 
 
 def search_block(
     towers: Towers,
-    format_: Format,
+    format_: Float32Format,
     depth: int,
     *,
     document_block: int,
@@ -53,7 +120,7 @@ def search_block(
     places = -(-n_queries // CHUNK) * CHUNK  # what is left over finds nothing
     queries = format_.side(np.pad(towers.queries, ((0, places - n_queries), (0, 0))))
     _check_finite(queries, "query", range(first, first + places))
-    survivors = Survivors(
+    candidates = Candidates(
         document=np.empty((places, capacity), np.int32),
         score=np.empty((places, capacity), np.float32),
         n_kept=np.zeros(places, np.int64),
@@ -62,16 +129,16 @@ def search_block(
         error=np.zeros(places),
     )
     with format_.threads(n_cores()) as pool:
-        search = _Search(pool, format_, towers, queries, survivors, depth, document_block)
+        search = _Search(pool, format_, towers, queries, candidates, depth, document_block)
         if guess and n_groups(depth) * SHARE <= len(towers.documents):
             _guess_floors(search)
         _scan_all(search, advance)
-    best = best_of(towers, survivors, Place(0, 0, depth, format_.shift))
+    best = best_of(towers, candidates, Tile(0, 0, depth, format_.shift))
     again = np.flatnonzero(~best.enough) if best.within.all() else np.arange(n_queries)
     if len(again):
         some = Towers(frozen(towers.queries[again]), towers.documents)
         best.document[again], best.score[again] = search_block(
-            some, Single(), depth, document_block=document_block, advance=_unseen, first=first, guess=False
+            some, Float32Format(), depth, document_block=document_block, advance=_unseen, first=first, guess=False
         )
     return best.document, best.score
 
@@ -87,25 +154,25 @@ def _guess_floors(search: _Search) -> None:
         documents = search.format.side(search.towers.documents[numbers])
         _check_documents(search.queries, documents, numbers)
         error = np.maximum(error, _error(search.queries, documents))
-        _in_tiles(search, documents, start, lambda scores, place: raise_peaks(scores, place, peaks))
-    wanted = Place(0, 0, rank_in_sample(search.depth), search.format.shift)
-    in_threads(len(search.towers.queries), lambda part: guess_rows(peaks, error, wanted, search.survivors, part))
+        _in_tiles(search, documents, start, lambda scores, tile: raise_peaks(scores, tile, peaks))
+    wanted = Tile(0, 0, rank_in_sample(search.depth), search.format.shift)
+    in_threads(len(search.towers.queries), lambda part: guess_rows(peaks, error, wanted, search.candidates, part))
 
 
 def _scan_all(search: _Search, advance: Advance) -> None:
     """Keep of all documents what may be among the best."""
-    towers, survivors, shift = search.towers, search.survivors, search.format.shift
+    towers, candidates, shift = search.towers, search.candidates, search.format.shift
     n_queries, n_documents = len(towers.queries), len(towers.documents)
     for start, stop in pairwise([*range(0, n_documents, search.document_block), n_documents]):
         documents = search.format.side(towers.documents[start:stop])
         _check_documents(search.queries, documents, range(start, stop))
         error = _error(search.queries, documents)
-        in_threads(n_queries, lambda part, error=error: open_rows(survivors, error, shift, part))  # type: ignore[misc]
-        _in_tiles(search, documents, start, lambda scores, place: scan(scores, place, towers, survivors))
+        in_threads(n_queries, lambda part, error=error: open_rows(candidates, error, shift, part))  # type: ignore[misc]
+        _in_tiles(search, documents, start, lambda scores, tile: scan(scores, tile, towers, candidates))
         advance(n_queries * (stop - start))
 
 
-def _in_tiles(search: _Search, documents: Side, start: int, look: Callable[[np.ndarray, Place], None]) -> None:
+def _in_tiles(search: _Search, documents: Side, start: int, look: Callable[[np.ndarray, Tile], None]) -> None:
     """Multiply documents, the first of which is number `start`, and look at the scores tile by tile."""
     queries = search.queries.values
     width = min(TILE_QUERIES, -(-len(queries) // (n_cores() * CHUNK)) * CHUNK)
@@ -117,7 +184,7 @@ def _in_tiles(search: _Search, documents: Side, start: int, look: Callable[[np.n
             rows = documents.values[top : top + TILE_DOCUMENTS]
             scores = room[: len(rows) * len(columns)].reshape(len(rows), len(columns))
             search.format.multiply(rows, columns, scores)
-            look(scores, Place(start + top, left, search.depth, search.format.shift))
+            look(scores, Tile(start + top, left, search.depth, search.format.shift))
 
     for _ in search.pool.map(run, range(0, len(queries), width)):
         pass

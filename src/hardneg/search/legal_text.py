@@ -16,75 +16,12 @@ _PATH_LEVEL = re.compile(r"\([^()]*\)|[^.()]+")
 _LETTERS = re.compile(r"\w+")
 # With what a sentence begins before a term: "Where an Authorised Person …" names no term "Where an Authorised Person".
 _OPENERS = frozenset(
-    (
-        *(
-            "a",
-            "an",
-            "the",
-            "this",
-            "that",
-            "these",
-            "those",
-            "such",
-            "all",
-            "any",
-            "each",
-            "every",
-            "no",
-            "other",
-            "some",
-        ),
-        *(
-            "and",
-            "as",
-            "at",
-            "but",
-            "by",
-            "for",
-            "from",
-            "in",
-            "of",
-            "on",
-            "or",
-            "to",
-            "under",
-            "upon",
-            "with",
-            "within",
-        ),
-        *(
-            "if",
-            "once",
-            "unless",
-            "until",
-            "when",
-            "where",
-            "which",
-            "while",
-            "who",
-            "what",
-            "how",
-            "whether",
-            "nothing",
-        ),
-        *("are", "can", "could", "do", "does", "has", "have", "is", "may", "must", "shall", "should", "will", "would"),
-        *(
-            "it",
-            "its",
-            "our",
-            "their",
-            "they",
-            "we",
-            "you",
-            "your",
-            "subject",
-            "pursuant",
-            "not",
-            "only",
-            "means",
-            "includes",
-        ),
-    )
+    """
+    a an the this that these those such all any each every no other some and as at but by for from in of
+    on or to under upon with within if once unless until when where which while who what how whether
+    nothing are can could do does has have is may must shall should will would it its our their they we
+    you your subject pursuant not only means includes
+    """.split()  # noqa: SIM905 - as a list it would take a line a word
 )
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, Int64
 
 from hardneg.search._kernels.compiled import Part, compiled, in_threads
-from hardneg.search._kernels.dense import Place, Survivors, Towers, half_of_last_bit, tighten
-from hardneg.search.rounding import dot
+from hardneg.search._kernels.dense import Candidates, Tile, Towers, half_of_last_bit, tighten
+from hardneg.search._kernels.numbers import dot
 
 
 class Best(NamedTuple):
@@ -28,34 +28,34 @@ class Pairs(NamedTuple):
     first: Int64[np.ndarray, " queries"]  # where the pairs of each query begin
 
 
-def best_of(towers: Towers, survivors: Survivors, place: Place) -> Best:
+def best_of(towers: Towers, candidates: Candidates, tile: Tile) -> Best:
     """Find the best of what is left by their true scores, equal ones by position.
 
     Pairs are scored in the order of the documents, since memory is read several times faster in its own order.
     """
     n_queries = len(towers.queries)
-    in_threads(n_queries, lambda part: _tighten_rows(place, towers, survivors, part))
-    n_kept = survivors.n_kept[:n_queries]
-    document = np.concatenate([row[:n] for row, n in zip(survivors.document, n_kept, strict=False)])
+    in_threads(n_queries, lambda part: _tighten_rows(tile, towers, candidates, part))
+    n_kept = candidates.n_kept[:n_queries]
+    document = np.concatenate([row[:n] for row, n in zip(candidates.document, n_kept, strict=False)])
     query = np.repeat(np.arange(n_queries), n_kept)
     pairs = Pairs(query, document, np.empty(len(query)), np.cumsum(n_kept) - n_kept)
     order = np.argsort(document)
     in_threads(len(order), lambda part: _score_pairs(towers, pairs, order, part))
     best = Best(
-        document=np.zeros((n_queries, place.depth), np.int32),
-        score=np.zeros((n_queries, place.depth), np.float32),
+        document=np.zeros((n_queries, tile.depth), np.int32),
+        score=np.zeros((n_queries, tile.depth), np.float32),
         within=np.empty(n_queries, np.bool_),
         enough=np.empty(n_queries, np.bool_),
     )
-    in_threads(n_queries, lambda part: _order_rows(place, survivors, pairs, best, part))
+    in_threads(n_queries, lambda part: _order_rows(tile, candidates, pairs, best, part))
     return best
 
 
 @compiled
-def _tighten_rows(place: Place, towers: Towers, survivors: Survivors, part: Part) -> None:
+def _tighten_rows(tile: Tile, towers: Towers, candidates: Candidates, part: Part) -> None:
     for row in range(part[0], part[1]):
-        if survivors.n_kept[row] > place.depth:
-            tighten(place, towers, survivors, row)
+        if candidates.n_kept[row] > tile.depth:
+            tighten(tile, towers, candidates, row)
 
 
 @compiled
@@ -67,20 +67,20 @@ def _score_pairs(towers: Towers, pairs: Pairs, order: Int64[np.ndarray, " pairs"
 
 
 @compiled
-def _order_rows(place: Place, survivors: Survivors, pairs: Pairs, best: Best, part: Part) -> None:
+def _order_rows(tile: Tile, candidates: Candidates, pairs: Pairs, best: Best, part: Part) -> None:
     """Put what is left for a part of the queries in order, and hold it against what was promised."""
     for row in range(part[0], part[1]):
-        n = survivors.n_kept[row]
+        n = candidates.n_kept[row]
         true = pairs.score[pairs.first[row] : pairs.first[row] + n]
         best.within[row] = True
         n_reached = 0
         for i in range(n):
-            rounded = np.float64(survivors.score[row, i])
-            allowed = survivors.error[row] + half_of_last_bit(rounded, place.shift)
+            rounded = np.float64(candidates.score[row, i])
+            allowed = candidates.error[row] + half_of_last_bit(rounded, tile.shift)
             best.within[row] &= abs(true[i] - rounded) <= allowed
-            n_reached += true[i] >= survivors.floor[row]
-        best.enough[row] = n_reached >= place.depth
+            n_reached += true[i] >= candidates.floor[row]
+        best.enough[row] = n_reached >= tile.depth
         order = np.argsort(-true, kind="mergesort")
-        for i in range(min(place.depth, n)):
-            best.document[row, i] = survivors.document[row, order[i]]
+        for i in range(min(tile.depth, n)):
+            best.document[row, i] = candidates.document[row, order[i]]
             best.score[row, i] = true[order[i]]

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float32, Int32
+from jaxtyping import Int32
 
+from hardneg.arrays import Rows, Scores
 from hardneg.data.corpus import of_texts
 from hardneg.data.dataset import Dataset
 from hardneg.data.query_form import QueryForm, query_texts_in
@@ -61,9 +62,7 @@ class BM25:
         found, score = self._index(dataset).search(texts, depth)
         return retrieval_table(block, found, score)
 
-    def score(
-        self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
-    ) -> Float32[np.ndarray, " rows"]:
+    def score(self, dataset: Dataset, query: Rows, document: Rows) -> Scores:
         """Score pairs; 0 where no term is shared."""
         distinct, which = np.unique(query, return_inverse=True)
         texts = query_texts_in(dataset, self.query_form).gather(distinct).to_list()

@@ -1,62 +1,41 @@
 """Documents whose vectors are close to the query's."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float32, Int32
 
+from hardneg.arrays import Rows, Scores
 from hardneg.data.dataset import Dataset
-from hardneg.models.formats import Precision
-from hardneg.models.given import Loaded, named_model
-from hardneg.scoring import BiEncoder
-from hardneg.scoring.options import check_model_options
-from hardneg.scoring.vector_scores import vector_scores, vectors
+from hardneg.models.options import ModelOptions
+from hardneg.scoring.bi_encoder import vector_scores, vectors
 from hardneg.sources.retrieval import checked_name, retrieval_table
 
 if TYPE_CHECKING:
-    from hardneg.models.protocol import Encoder
     from hardneg.models.reading import Reading
 
 
 @dataclass(frozen=True)
-class Dense:
+class Dense(ModelOptions):
     """The best documents by the dot product of a sentence-transformers model's vectors, found exactly.
 
+    Options of the model are those of `ModelOptions`.
+
     Args:
-        model: A Hub id, a folder, `package:NAME/FOLDER` for a folder inside an installed package, or a loaded
-            `SentenceTransformer`, which is saved in the cache once.
-        query_prompt: Text put before each query; None takes the model's own, "" none.
-        document_prompt: The same for documents.
-        max_tokens: Longer texts are cut there, at least 4; None takes the model's own limit.
-        precision: "auto", "bf16" or "fp32" for encoding; search is always exact.
-        device: "cpu", "cuda", …; None takes an accelerator if there is one.
-        trust_remote_code: Whether to run code that the model brings with it.
-        truncate_dim: Vectors are cut to their first dimensions, this many, as Matryoshka training allows; None takes
-            them whole, or as the model says.
         name: Suffix of its columns.
 
     Raises:
         RecipeError: A value is out of range.
     """
 
-    model: str | Path | Loaded
-    query_prompt: str | None = None
-    document_prompt: str | None = None
-    max_tokens: int | None = None
-    precision: Precision = "auto"
-    device: str | None = None
-    trust_remote_code: bool = False
-    truncate_dim: int | None = None
     name: str = "dense"
 
+    role: ClassVar[str] = "the source "
+
     def __post_init__(self) -> None:
-        check_model_options(
-            kind="dense", max_tokens=self.max_tokens, precision=self.precision, truncate_dim=self.truncate_dim
-        )
-        object.__setattr__(self, "model", named_model(self.model, purpose="dense"))
+        self.settle_model("dense")
         checked_name(self.name, kind="dense")
 
     def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
@@ -68,9 +47,7 @@ class Dense:
         found, score = exact_topk(*vectors(self.encoder(), dataset, block), depth)
         return retrieval_table(block, found, score)
 
-    def score(
-        self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
-    ) -> Float32[np.ndarray, " rows"]:
+    def score(self, dataset: Dataset, query: Rows, document: Rows) -> Scores:
         """Score pairs."""
         return vector_scores(self.encoder(), dataset, query, document)
 
@@ -87,10 +64,6 @@ class Dense:
         from hardneg.models.store import query_vectors
 
         return query_vectors(self.encoder(), dataset, queries)
-
-    def fingerprint(self) -> str:
-        """Hash of the model: weights, tokenizer, prompts, maximum length, precision."""
-        return self.encoder().fingerprint
 
     def with_model(self, model: str) -> Self:
         """Search with other weights."""
@@ -118,27 +91,3 @@ class Dense:
             query_form=encoder.query_form,
             max_tokens=self.max_tokens,
         )
-
-    def encoder(self) -> "Encoder":
-        """Load the model; asked for again, it is the same object.
-
-        Returns:
-            The encoder.
-
-        Raises:
-            ModelError: The model cannot be found or loaded, or compares by a distance.
-            MissingExtraError: The packages that models need are not installed.
-        """
-        from hardneg.models.installed import check_installed
-
-        check_installed(f"the source {self.name!r}, which encodes with a model,")
-        return BiEncoder(
-            model=self.model,
-            query_prompt=self.query_prompt,
-            document_prompt=self.document_prompt,
-            max_tokens=self.max_tokens,
-            precision=self.precision,
-            device=self.device,
-            trust_remote_code=self.trust_remote_code,
-            truncate_dim=self.truncate_dim,
-        ).encoder()

@@ -9,6 +9,7 @@ import polars as pl
 from jaxtyping import Float64, Int32
 from scipy import sparse
 
+from hardneg.arrays import Rows
 from hardneg.data.labels import PairSet
 from hardneg.data.metadata import as_text, value_lists
 from hardneg.sources.retrieval import RETRIEVAL_SCHEMA
@@ -79,7 +80,7 @@ class SharedValues:
         chosen = ranked.filter(pl.col("rank") <= depth)
         return chosen.select(pl.col(name).cast(dtype) for name, dtype in RETRIEVAL_SCHEMA.items())
 
-    def _differ(self, one: Int32[np.ndarray, " rows"], other: Int32[np.ndarray, " rows"]) -> np.ndarray:
+    def _differ(self, one: Rows, other: Rows) -> np.ndarray:
         if self.different is None or len(one) == 0:
             return np.ones(len(one), dtype=bool)
         has = np.asarray(self.different.sum(axis=1)).ravel() > 0

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float32, Int32
 
+from hardneg.arrays import Rows, Scores
 from hardneg.data.dataset import Dataset
 from hardneg.sources.retrieval import checked_name, retrieval_table
 from hardneg.sources.vector_files import aligned, read_ids, read_vectors, stamp
@@ -67,9 +68,7 @@ class Vectors:
         """Make sure that the files fit the dataset and each other."""
         self.retrieve(dataset, queries[:1], 1)
 
-    def score(
-        self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
-    ) -> Float32[np.ndarray, " rows"]:
+    def score(self, dataset: Dataset, query: Rows, document: Rows) -> Scores:
         """Score pairs."""
         from hardneg.search.exact import pair_scores
 

@@ -15,7 +15,7 @@ from transformers import PrinterCallback, TrainerCallback, TrainerControl, Train
 
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
-from hardneg.models.precision import choose_precision
+from hardneg.models.loading import choose_precision
 from hardneg.progress import Advance
 from hardneg.teachers.pairs import LabelledPairs
 from hardneg.teachers.settings import TeacherSettings

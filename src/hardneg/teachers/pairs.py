@@ -13,7 +13,7 @@ from hardneg.errors import RunError
 from hardneg.randomness import bits
 from hardneg.sources import Random
 from hardneg.teachers.settings import TeacherSettings
-from hardneg.training.inputs import check_negatives
+from hardneg.training.checks import check_negatives
 from hardneg.training.sampling.batches import training_pairs
 
 _CHOICE = 52  # sets these draws apart from others of the same seed

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from hardneg.errors import RecipeError
-from hardneg.models.formats import Precision
+from hardneg.models.options import Precision
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,8 +12,8 @@ from sentence_transformers import CrossEncoder
 from transformers.utils import logging as transformers_logging
 
 from hardneg.errors import ModelError
+from hardneg.models.given import resolve_model
 from hardneg.models.loading import check_tokenizer, loading
-from hardneg.models.resolve import resolve_model
 
 
 def load_start(model: str | Path, *, max_tokens: int | None, seed: int, device: str | None = None) -> CrossEncoder:

@@ -13,7 +13,7 @@ from jaxtyping import Int32
 
 from hardneg.data.dataset import Dataset
 from hardneg.errors import Interrupted, RunError
-from hardneg.models.precision import choose_precision
+from hardneg.models.loading import choose_precision
 from hardneg.progress import task
 from hardneg.scoring.folds import FoldTable, assign_folds
 from hardneg.teachers.fit import fit

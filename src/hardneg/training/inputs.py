@@ -1,7 +1,6 @@
 """What goes into a training run: checked, loaded, and described so that two runs can be told apart."""
 
 import hashlib
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -12,57 +11,22 @@ from sentence_transformers import SentenceTransformer
 from hardneg.data.dataset import Dataset
 from hardneg.data.query_form import form_of
 from hardneg.data.text import digest
-from hardneg.errors import MissingExtraError, ModelError, RecipeError, RunError
+from hardneg.errors import ModelError, RecipeError
 from hardneg.models.fingerprint import fingerprint
-from hardneg.models.prompts import named_prompts
-from hardneg.models.query_form import read_query_form
-from hardneg.models.resolve import resolve_model
+from hardneg.models.given import resolve_model
+from hardneg.models.own_code import read_query_form
 from hardneg.models.sentence_transformer import check_similarity, load_model
-from hardneg.training.adapters import ready_weights
-from hardneg.training.masks.masking import Mask
+from hardneg.models.towers import named_prompts
+from hardneg.training.lora import ready_weights
+from hardneg.training.masks import Mask
 from hardneg.training.sampling.batches import weight_of
-from hardneg.training.sampling.curriculum import Curriculum
-from hardneg.training.sampling.graded import graded_by
-from hardneg.training.sampling.positions import check_positions
+from hardneg.training.sampling.curriculum import Curriculum, graded_by
 from hardneg.training.settings import OBSERVATION_SETTINGS, TrainSettings, uncounted
 from hardneg.training.teacher_scores import TeacherScores
 
 
-def check_trackers(settings: TrainSettings) -> None:
-    """Make sure that every tracker asked for is installed."""
-    for tracker in settings.trackers:
-        if importlib.util.find_spec(tracker) is None:
-            raise MissingExtraError(tracker, extra=tracker, purpose=f"the tracker {tracker!r}")
-
-
-def check_negatives(negatives: pl.DataFrame | None, dataset: Dataset) -> None:
-    """Make sure that a table of negatives fits a dataset."""
-    if negatives is None:
-        return
-    check_positions(negatives, dataset, kind="negatives", made="mined")
-    _check_weights(negatives, dataset)
-
-
-def _check_weights(negatives: pl.DataFrame, dataset: Dataset) -> None:
-    if "weight" not in negatives.columns:
-        return
-    if not negatives.schema["weight"].is_numeric() and negatives["weight"].null_count() < negatives.height:
-        raise RunError(
-            f"column 'weight' of the table of negatives must hold numbers in [0, 1], not {negatives.schema['weight']}"
-        )
-    weight = negatives.select(weight_of(negatives))["weight"]
-    wrong = (~weight.is_between(0, 1) | weight.is_nan()).arg_true()
-    if len(wrong):
-        row = negatives.row(wrong[0], named=True)
-        query, document = dataset.queries["id"][row["query"]], dataset.documents["id"][row["document"]]
-        raise RunError(
-            f"row {wrong[0] + 1} of the table of negatives, query {query!r} and document {document!r}, has weight "
-            f"{row['weight']}; weights must be in [0, 1] (1 less the chance that the document is an answer)"
-        )
-
-
 def check_query_form(model: str | Path, dataset: Dataset) -> str | None:
-    """Make sure that a model goes on with the form of queries on which it was trained before."""
+    """Make sure that a model goes on with the form of queries that it was trained on; one that names none takes any."""
     form, own = form_of(dataset), read_query_form(resolve_model(model))
     if own is not None and own != (form or "last"):
         raise ModelError(

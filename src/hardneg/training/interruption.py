@@ -9,7 +9,7 @@ from types import FrameType
 
 @contextmanager
 def noticing_signals() -> Iterator[Callable[[], bool]]:
-    """Turn the first SIGINT or SIGTERM into a flag; a second one acts as always."""
+    """Turn the first SIGINT or SIGTERM into a flag; a second one acts as always. Outside the main thread none can."""
     came = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield came.is_set

@@ -12,7 +12,6 @@ import numpy as np
 import polars as pl
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState, is_initialized
-from jaxtyping import Int32
 from torch import distributed
 
 from hardneg.data.dataset import Dataset
@@ -21,43 +20,32 @@ from hardneg.data.given import check_dataset
 from hardneg.errors import RunError
 from hardneg.files import check_folder
 from hardneg.models.given import Loaded, named_model
-from hardneg.models.precision import choose_precision
-from hardneg.models.prompts import prompt_of
+from hardneg.models.loading import choose_precision
 from hardneg.models.reading import reading_of
-from hardneg.models.token_limit import token_limits
+from hardneg.models.towers import prompt_of, token_limits
 from hardneg.negatives.own import own_negatives
 from hardneg.negatives.plan import Plan
 from hardneg.notebook import Framed
 from hardneg.progress import task
 from hardneg.runs.log import event
+from hardneg.training.checks import check
 from hardneg.training.folder import TrainingFolder
-from hardneg.training.inputs import (
-    check_negatives,
-    check_query_form,
-    check_trackers,
-    describe_inputs,
-    load_for_training,
-)
+from hardneg.training.inputs import check_query_form, describe_inputs, load_for_training
 from hardneg.training.interruption import noticing_signals
-from hardneg.training.lora import check_peft
-from hardneg.training.optimisation import learning_rate
 from hardneg.training.passes.embedding import TwoTowers, cutting_texts
-from hardneg.training.plan import Step, TrainingData, check_plan, plan_steps
-from hardneg.training.pool.chances import counted
-from hardneg.training.pool.frequency import Streaming
+from hardneg.training.plan import Step, TrainingData, check_plan, counted, plan_steps, serve
+from hardneg.training.pool.sampling_bias import Streaming
 from hardneg.training.probe import Probe, choose_probe, measure_conflict, probe_steps
 from hardneg.training.refresh.mine import Job, check_refresh, describe_plan
-from hardneg.training.refresh.scheduler import Supply, supplying
+from hardneg.training.refresh.scheduler import Supply
 from hardneg.training.refresh.store import Refreshed, Rounds
 from hardneg.training.sampling.batches import training_pairs
-from hardneg.training.sampling.replaced import ReplacedNegatives
-from hardneg.training.sampling.sampler import check_table, serve
-from hardneg.training.session import Session, close_session, keep, open_session, record
+from hardneg.training.sampling.replacement import ReplacedNegatives
+from hardneg.training.session import Session, close_session, keep, learning_rate, open_session, record
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import compute_gradient
 from hardneg.training.symptoms.noticed import notice
 from hardneg.training.teacher_scores import TeacherScores
-from hardneg.training.teaching_checks import check_taught
 
 _OWN_PER_ROW = 8  # as many as most files that bring negatives have for a query; the others have their turn
 
@@ -66,14 +54,15 @@ _OWN_PER_ROW = 8  # as many as most files that bring negatives have for a query;
 class Trained(Framed):
     """A finished training run."""
 
-    path: Path
+    path: Path  # of the trained model, for `SentenceTransformer(path)`
     n_steps: int
-    n_pairs: int
-    loss: float
-    seconds: float
+    n_pairs: int  # of an epoch
+    loss: float  # mean of the last tenth of the steps, of at least ten if there are as many
+    seconds: float  # earlier sessions included
     findings: tuple[Finding, ...] = ()
     refreshes: tuple[Refreshed, ...] = ()
-    own_negatives: int = 0
+    own_negatives: int = 0  # those that the labels name and that were trained on, none being mined
+    # As `Reading.as_dict` has it; empty in a folder from before this was kept.
     reading: Mapping[str, Any] = field(default_factory=dict)
 
     def frame(self) -> pl.DataFrame:
@@ -137,15 +126,11 @@ def train(
     if mined is None and settings.own_negatives:
         negatives, settings = _own(dataset, split, settings)
         event("own_negatives", count=0 if negatives is None else negatives.height)
-    _check(settings, negatives, dataset)
-    if settings.refresh is not None:
-        plan = check_refresh(plan, negatives, model=model, split=split)
     query, document = training_pairs(dataset, split, max_pairs=settings.max_pairs, seed=settings.seed)
     teacher = None if scores is None else TeacherScores.from_table(scores, dataset)
-    check_taught(settings.loss, teacher, dataset, (query, document), negatives)
-    data = TrainingData(dataset, query, document, serve(negatives, settings, n_queries=dataset.n_queries), teacher)
+    check(settings, dataset, negatives, teacher, pairs=(query, document))
+    plan = None if settings.refresh is None else check_refresh(plan, negatives, model=model, split=split)
     folder = TrainingFolder(Path(out))
-
     accelerator = _start_accelerator(settings, folder)
     precision = choose_precision(settings.precision, accelerator.device)
     loaded = load_for_training(model, settings, device=accelerator.device)
@@ -160,43 +145,41 @@ def train(
         n_processes=accelerator.num_processes,
         teacher=teacher,
     )
-    if settings.refresh is not None and plan is not None:
+    if plan is not None:
         inputs["plan"] = describe_plan(plan, dataset)
     result = folder.finished(inputs)
     if result is None:
         if settings.mask is not None:
             with accelerator.main_process_first():  # one process encodes, the others find the vectors
                 settings.mask.prepare(dataset, query)
-        towers = TwoTowers(
-            loaded,
-            query_prompt=prompt_of(loaded, "query"),
-            document_prompt=prompt_of(loaded, "document"),
-            bf16=precision == "bf16",
-        )
-        data = counted(data, settings)
-        if isinstance(data.frequency, Streaming):
-            accelerator.register_for_checkpointing(data.frequency)
+        query_prompt, document_prompt = prompt_of(loaded, "query"), prompt_of(loaded, "document")
+        bf16 = precision == "bf16"
+        towers = TwoTowers(loaded, query_prompt=query_prompt, document_prompt=document_prompt, bf16=bf16)
+        served = serve(negatives, settings, n_queries=dataset.n_queries)
+        data = counted(TrainingData(dataset, query, document, served, teacher), settings)
         steps = plan_steps(data, settings)
         check_plan(steps, data, settings)
-        if isinstance(data.negatives, ReplacedNegatives):
-            accelerator.register_for_checkpointing(data.negatives)
-        own_limits = token_limits(loaded)
+        for each in (data.frequency, data.negatives):
+            if isinstance(each, Streaming | ReplacedNegatives):
+                accelerator.register_for_checkpointing(each)
+        queries, limits = np.unique(query), token_limits(loaded)
+        job = None
+        if plan is not None and settings.refresh is not None:
+            job = Job(dataset, plan, str(model), queries, Rounds(folder.path), settings.refresh.rescores)
         with cutting_texts(loaded, settings.max_tokens):
-            reading = reading_of(
-                loaded,
-                dataset,
-                queries=np.unique(query),
-                precision=precision,
-                max_tokens=settings.max_tokens,
+            reading = reading_of(loaded, dataset, queries=queries, precision=precision, max_tokens=settings.max_tokens)
+            noticed = notice(dataset, mined, steps, settings=settings, teacher=teacher, split=split)
+            cut = reading.finding(str(model))
+            session = open_session(
+                towers,
+                accelerator,
+                folder,
+                settings,
+                inputs=inputs,
+                noticed=noticed if cut is None else (*noticed, cut),
             )
-            noticed = (
-                *notice(dataset, mined, steps, settings=settings, teacher=teacher, split=split),
-                *(each for each in [reading.finding(str(model))] if each is not None),
-            )
-            session = open_session(towers, accelerator, folder, settings, inputs=inputs, noticed=noticed)
             probe = choose_probe(data, negatives, seed=settings.seed)
-            job = _refreshing(plan, dataset, settings, model=str(model), queries=np.unique(query), folder=folder)
-            with supplying(session, data, steps, negatives, job=job, limits=own_limits) as supply:
+            with Supply(session, data, steps, negatives, job=job, limits=limits) as supply:
                 seconds = _work(session, supply, steps, probe)
         result = {
             "n_steps": len(steps),
@@ -209,29 +192,6 @@ def train(
         close_session(session, towers, inputs=inputs, result=result, query_form=query_form)
     refreshes = tuple(Rounds(folder.path).records())
     return Trained(path=folder.model, **result, findings=folder.findings(), refreshes=refreshes)
-
-
-def _check(settings: TrainSettings, negatives: pl.DataFrame | None, dataset: Dataset) -> None:
-    """Refuse what is not installed, and negatives that are not of the dataset or do not fit the settings."""
-    check_trackers(settings)
-    check_peft(settings.lora)
-    check_negatives(negatives, dataset)
-    check_table(negatives, settings)
-
-
-def _refreshing(
-    plan: Plan | None,
-    dataset: Dataset,
-    settings: TrainSettings,
-    *,
-    model: str,
-    queries: Int32[np.ndarray, " queries"],
-    folder: TrainingFolder,
-) -> Job | None:
-    """Say what is mined again while training; nothing without a refresh."""
-    if settings.refresh is None or plan is None:
-        return None
-    return Job(dataset, plan, model, queries, Rounds(folder.path), keeps_candidates=settings.refresh.rescores)
 
 
 def _own(dataset: Dataset, split: str, settings: TrainSettings) -> tuple[pl.DataFrame | None, TrainSettings]:

@@ -4,13 +4,23 @@ import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
+import polars as pl
 from jaxtyping import Int32, Int64
 
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
-from hardneg.training.pool.frequency import Frequency
 from hardneg.training.pool.pool import Batch, Pool, build_pool
-from hardneg.training.sampling.batches import Negatives, assemble, dealt_batches, epoch_batches
+from hardneg.training.pool.sampling_bias import Counted, Frequency, Streaming
+from hardneg.training.sampling.batches import (
+    MinedNegatives,
+    Negatives,
+    assemble,
+    dealt_batches,
+    epoch_batches,
+    even_sizes,
+)
+from hardneg.training.sampling.curriculum import GradedNegatives
+from hardneg.training.sampling.replacement import ReplacedNegatives
 from hardneg.training.settings import TrainSettings
 from hardneg.training.teacher_scores import TeacherScores
 
@@ -20,7 +30,7 @@ class TrainingData:
     """What is trained on."""
 
     dataset: Dataset
-    query: Int32[np.ndarray, " pairs"]
+    query: Int32[np.ndarray, " pairs"]  # ascending
     document: Int32[np.ndarray, " pairs"]
     negatives: Negatives
     teacher: TeacherScores | None = None
@@ -36,14 +46,44 @@ class Step:
     """The batches between two moves of the weights."""
 
     epoch: int
-    batches: list[Int64[np.ndarray, " rows"]]
-    progress: float = 0.0
-    left_out: int = 0
+    batches: list[Int64[np.ndarray, " rows"]]  # pair numbers
+    progress: float = 0.0  # 0 at the first step of the run, 1 at the last
+    left_out: int = 0  # pairs of the epoch with nothing to learn; noted at its first step
 
     @property
     def n_pairs(self) -> int:
         """Pairs of all batches."""
         return sum(len(rows) for rows in self.batches)
+
+
+def serve(table: pl.DataFrame | None, settings: TrainSettings, *, n_queries: int) -> Negatives:
+    """Make ready a table of negatives for drawing."""
+    per_row = settings.negatives_per_row
+    if table is not None and settings.replacement is not None and per_row is not None:
+        return ReplacedNegatives(table, settings.replacement, per_row=per_row, n_queries=n_queries)
+    if table is None or settings.curriculum is None:
+        return MinedNegatives(table, n_queries=n_queries)
+    return GradedNegatives(table, settings.curriculum, n_queries=n_queries)
+
+
+def counted(data: TrainingData, settings: TrainSettings) -> TrainingData:
+    """Add what knows how often documents come into the pool, if the settings ask for that; one that watches stays."""
+    asked = settings.log_q
+    if asked is None or isinstance(data.frequency, Streaming):
+        return data
+    if asked.estimate == "streaming":
+        watching = Streaming(rate=asked.rate, buckets=asked.buckets, tables=asked.tables, seed=settings.seed)
+        return replace(data, frequency=watching)
+    shared = data.negatives if settings.shared_negatives and isinstance(data.negatives, MinedNegatives) else None
+    counts = Counted(
+        data.dataset,
+        data.query,
+        data.document,
+        negatives=shared,
+        per_row=settings.negatives_per_row,
+        batch_size=int(even_sizes(len(data.query), settings.batch_size).max()),
+    )
+    return replace(data, frequency=counts)
 
 
 def plan_steps(data: TrainingData, settings: TrainSettings) -> list[Step]:

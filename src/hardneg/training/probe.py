@@ -33,7 +33,7 @@ class Probe:
 
     query: Int32[np.ndarray, " rows"]
     document: Int32[np.ndarray, " rows"]
-    suspect: Int32[np.ndarray, "rows tried"]
+    suspect: Int32[np.ndarray, "rows tried"]  # padded by repeating the first
 
 
 def probe_steps(total: int) -> frozenset[int]:

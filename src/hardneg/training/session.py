@@ -1,4 +1,4 @@
-"""One session of a training run: where it begins, what it leaves behind when it ends or is stopped."""
+"""One session of a training run: where it begins, how weights move, what it leaves when it ends or is stopped."""
 
 import json
 import math
@@ -14,20 +14,47 @@ from accelerate.utils import set_seed
 from hardneg.data.findings import Finding, in_order
 from hardneg.errors import Interrupted, RunError
 from hardneg.files import replacing_folder
-from hardneg.models.own_code import save_model
-from hardneg.models.query_form import write_query_form
+from hardneg.models.own_code import save_model, write_query_form
 from hardneg.training.folder import TrainingFolder
-from hardneg.training.optimisation import build_optimizer
 from hardneg.training.passes.embedding import TwoTowers
-from hardneg.training.pool.queue_state import QueueState
-from hardneg.training.refresh.findings import failed_refreshes
-from hardneg.training.refresh.store import Rounds
+from hardneg.training.pool.queue import QueueState
+from hardneg.training.refresh.store import Rounds, failed_refreshes
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import Measured
 from hardneg.training.symptoms.report import symptoms
 
 _KEY = "give wandb a key (`wandb login`, or WANDB_API_KEY), or set WANDB_MODE=offline"
 _ROOM = "install it anew, and make sure that the run's folder can be written to"
+
+
+def learning_rate(step: int, *, total: int, settings: TrainSettings) -> float:
+    """Give the rate of one step.
+
+    The rate is a function of the step alone, so a resumed run needs no schedule to be restored.
+    """
+    warmup = math.ceil(total * settings.warmup_share)
+    if step < warmup:
+        return settings.learning_rate * (step + 1) / (warmup + 1)
+    left = (total - step) / max(1, total - warmup)
+    shape = {"linear": left, "cosine": 0.5 - 0.5 * math.cos(math.pi * left), "constant": 1.0}
+    return settings.learning_rate * shape[settings.schedule]
+
+
+def build_optimizer(model: torch.nn.Module, settings: TrainSettings) -> torch.optim.AdamW:
+    """Set up AdamW with weight decay on matrices only.
+
+    Biases and the scales of normalisation layers have one axis; to pull them to zero only hurts.
+
+    References:
+        Loshchilov and Hutter (2019), arXiv:1711.05101. Decay 0.01 and no decay on biases and normalisation
+        follow BERT's training code.
+    """
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW([g for g in groups if g["params"]], lr=settings.learning_rate, fused=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +66,10 @@ class Session:
     accelerator: Accelerator
     folder: TrainingFolder
     settings: TrainSettings
-    done: int
-    seconds: float
+    done: int  # steps of earlier sessions
+    seconds: float  # that they took
     queue: QueueState | None = None
-    noticed: tuple[Finding, ...] = ()
+    noticed: tuple[Finding, ...] = ()  # what was to be said before the first step
 
 
 def open_session(
@@ -96,7 +123,7 @@ def record(
     learning_rate: float,
     seconds: float,
 ) -> None:
-    """Add a step to the loss curve, and to the trackers when it is their turn."""
+    """Add a step to the loss curve, and to the trackers in turn; one that is no number is not added, and ends it."""
     figures = {"learning_rate": learning_rate, **asdict(measured), **probed}
     values = {name: value if math.isfinite(value) else None for name, value in figures.items()}
     line = {"step": step, "epoch": epoch, **values, "seconds": round(seconds, 3)}
@@ -116,7 +143,7 @@ def record(
 
 
 def keep(session: Session, *, step: int, total: int, stop: bool) -> None:
-    """Save a checkpoint if it is time for one, or if the run shall stop."""
+    """Save a checkpoint if it is time for one, or if the run shall stop; one process that was asked to stops all."""
     if stop:
         session.accelerator.set_trigger()
     stop = session.accelerator.check_trigger()

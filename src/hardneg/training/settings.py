@@ -9,13 +9,11 @@ from hardneg.errors import RecipeError
 from hardneg.losses import LOSSES, WeightedSum, takes_log_q
 from hardneg.losses.info_nce import InfoNCE
 from hardneg.losses.protocol import Loss
-from hardneg.models.formats import Precision
+from hardneg.models.options import Precision
 from hardneg.place import Place
 from hardneg.training.lora import LoRA
-from hardneg.training.masks import MASKS
-from hardneg.training.masks.masking import Mask
-from hardneg.training.pool.log_q import LogQ
-from hardneg.training.pool.queue import Queue
+from hardneg.training.masks import MASKS, Mask
+from hardneg.training.pool.settings import LogQ, Queue
 from hardneg.training.refresh.settings import Refresh
 from hardneg.training.sampling.curriculum import Curriculum
 from hardneg.training.sampling.replacement import Replacement
@@ -30,19 +28,8 @@ OBSERVATION_SETTINGS = ("checkpoint_every", "trackers", "log_every")
 
 # Settings that older folders of runs know nothing of: at their default they do not count when runs are told apart.
 LATER_SETTINGS = (
-    "lora",
-    "own_negatives",
-    "in_batch",
-    "curriculum",
-    "refresh",
-    "replacement",
-    "queue",
-    "matryoshka",
-    "cache_tokens",
-    "max_steps",
-    "repeat_documents",
-    "log_q",
-    "trust_remote_code",
+    *("lora", "own_negatives", "in_batch", "curriculum", "refresh", "replacement", "queue", "matryoshka"),
+    *("cache_tokens", "max_steps", "repeat_documents", "log_q", "trust_remote_code"),
 )
 
 
@@ -146,14 +133,7 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         settle(self, Place(Path("training")), rooms=_ROOMS)
-        least = {
-            "epochs": 1,
-            "batch_size": 2,
-            "accumulate": 1,
-            "seed": 0,
-            "checkpoint_every": 1,
-            "log_every": 1,
-        }
+        least = {"epochs": 1, "batch_size": 2, "accumulate": 1, "seed": 0, "checkpoint_every": 1, "log_every": 1}
         least |= {"max_tokens": 4, "negatives_per_row": 0, "max_pairs": 2, "cache_tokens": 1, "weight_decay": 0}
         least |= {"max_steps": 1}
         for name, smallest in least.items():

@@ -1,30 +1,28 @@
 """One step: texts → vectors → pool → score matrix → mask → loss → gradient."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from accelerate import Accelerator
-from jaxtyping import Float, Int32
+from jaxtyping import Float, Float32, Int32
 from torch import Tensor
 
 from hardneg.data.dataset import Dataset
 from hardneg.losses.score_matrix import ScoreMatrix
-from hardneg.training.masks.masking import Cells, narrow
+from hardneg.training.masks import Cells, narrow
 from hardneg.training.passes.gather import Pass, gather_vectors
-from hardneg.training.passes.gradient_cache import CachedPass
-from hardneg.training.passes.matryoshka import nested_loss, score_columns
-from hardneg.training.passes.plain import PlainPass
+from hardneg.training.passes.gradient_cache import CachedPass, PlainPass
 from hardneg.training.plan import Step, TrainingData, batch_of, pool_of
-from hardneg.training.pool.chances import with_chances
-from hardneg.training.pool.pool import Batch, Pool, build_pool
-from hardneg.training.pool.queue_state import QueueState, widen
+from hardneg.training.pool.pool import Batch, Pool
+from hardneg.training.pool.queue import QueueState, widen
+from hardneg.training.pool.sampling_bias import Frequency
 from hardneg.training.settings import TrainSettings
 from hardneg.training.teacher_scores import with_teacher
 
-Towers = Callable[[list[str], list[str]], tuple[Tensor, Tensor]]
+_LEAST = 1e-12  # chance of a document that the counts know nothing of
 
 
 @dataclass(frozen=True)
@@ -32,12 +30,12 @@ class Measured:
     """What one step showed; means are over all batches of the step."""
 
     loss: float
-    grad_norm: float
-    n_pool: int
+    grad_norm: float  # before it was cut
+    n_pool: int  # columns of the last score matrix
     positive_mean: float = math.nan
-    negative_mean: float = math.nan
-    share_above: float = math.nan
-    mask_rate: float = 0.0
+    negative_mean: float = math.nan  # of those that the loss saw; no number without
+    share_above: float = math.nan  # of those negatives, above their positive
+    mask_rate: float = 0.0  # share of the negatives that the mask left out
 
 
 def compute_gradient(
@@ -94,28 +92,28 @@ def compute_gradient(
 def _loss(
     matrix: ScoreMatrix, queries: Tensor, columns: Sequence[Tensor], towers: torch.nn.Module, settings: TrainSettings
 ) -> Tensor:
+    """Compute the loss, or its mean over vectors cut to their first dimensions (matryoshka).
+
+    Which negatives count is decided once, by the whole vectors.
+
+    References:
+        Kusupati et al. (2022), arXiv:2205.13147, equation 1 with equal weights.
+    """
     if not settings.matryoshka:
         return settings.loss(matrix)
-    return nested_loss(
-        settings.loss, matrix, queries, columns, dimensions=settings.matryoshka, cosine=bool(towers.cosine)
-    )
+    losses = []
+    for size in settings.matryoshka:
+        cut = [vectors[:, :size] for vectors in (queries, *columns)]
+        if towers.cosine:
+            cut = [torch.nn.functional.normalize(vectors, dim=1) for vectors in cut]
+        losses.append(settings.loss(replace(matrix, scores=_score_columns(cut[0], cut[1:]))))
+    return torch.stack(losses).mean()
 
 
 def _pass(towers: torch.nn.Module, accelerator: Accelerator, settings: TrainSettings, *, sync: bool) -> Pass:
     if settings.cache_tokens is None:
         return PlainPass(towers, accelerator, sync=sync)
     return CachedPass(towers, accelerator, sync=sync, cache_tokens=settings.cache_tokens)
-
-
-def score(batch: Batch, dataset: Dataset, towers: Towers, *, shared_negatives: bool = True) -> ScoreMatrix:
-    """Score the queries of a batch against its pool."""
-    return score_pool(batch.query, build_pool(dataset, batch, shared_negatives=shared_negatives), dataset, towers)
-
-
-def score_pool(query: Int32[np.ndarray, " rows"], pool: Pool, dataset: Dataset, towers: Towers) -> ScoreMatrix:
-    """Score queries against a pool."""
-    queries, documents = towers(*_texts(query, pool, dataset))
-    return _score_matrix(queries, [documents], pool)
 
 
 def _texts(query: Int32[np.ndarray, " rows"], pool: Pool, dataset: Dataset) -> tuple[list[str], list[str]]:
@@ -125,9 +123,16 @@ def _texts(query: Int32[np.ndarray, " rows"], pool: Pool, dataset: Dataset) -> t
     )
 
 
+def _score_columns(
+    queries: Float[Tensor, "queries dim"], parts: Sequence[Float[Tensor, "_ dim"]]
+) -> Float[Tensor, "queries pool"]:
+    """Score queries against the parts of a pool, one beside the other; each is multiplied in its own precision."""
+    return torch.cat([(queries.to(part.dtype) @ part.T).to(queries.dtype) for part in parts], dim=1)
+
+
 def _score_matrix(queries: Tensor, columns: Sequence[Tensor], pool: Pool) -> ScoreMatrix:
     return ScoreMatrix(
-        scores=score_columns(queries, columns),
+        scores=_score_columns(queries, columns),
         target=torch.from_numpy(pool.target).to(queries.device),
         allowed=torch.from_numpy(pool.allowed).to(queries.device),
         weight=None if pool.weight is None else torch.from_numpy(pool.weight).to(queries.device),
@@ -141,7 +146,7 @@ def _of_pool(
     n_pool = len(documents)
     return replace(
         matrix,
-        scores=score_columns(queries, [documents]),
+        scores=_score_columns(queries, [documents]),
         allowed=matrix.allowed[:, :n_pool],
         teacher=None if matrix.teacher is None else matrix.teacher[:, :n_pool],
         log_q=None if matrix.log_q is None else matrix.log_q[:, :n_pool],
@@ -173,3 +178,27 @@ def _shares(counts: list[float]) -> dict[str, float]:
         "share_above": n_above / n_negatives if n_negatives else math.nan,
         "mask_rate": 1 - n_negatives / n_unmasked if n_unmasked else 0.0,
     }
+
+
+def with_chances(
+    matrix: ScoreMatrix, data: TrainingData, batch: Batch, pool: Pool, settings: TrainSettings
+) -> ScoreMatrix:
+    """Add to a score matrix what its documents' chances are; unchanged if nobody asks."""
+    if data.frequency is None or settings.log_q is None:
+        return matrix
+    log_q = torch.from_numpy(_log_q(data, data.frequency, batch, pool, settings))
+    return replace(matrix, log_q=log_q.to(matrix.scores.device))
+
+
+def _log_q(
+    data: TrainingData, frequency: Frequency, batch: Batch, pool: Pool, settings: TrainSettings
+) -> Float32[np.ndarray, "rows pool"]:
+    group = data.dataset.text_group[pool.document]
+    of_column = np.log(np.maximum(frequency.chance(group), _LEAST)).astype(np.float32)
+    log_q = np.tile(of_column, (len(batch), 1))
+    if not settings.shared_negatives:  # mined for this row and met by no other: there by choice
+        column = np.searchsorted(group, data.dataset.text_group[batch.negative])
+        log_q[batch.negative_row, column] = 0.0
+    if settings.log_q is not None and settings.log_q.positive == "uncorrected":
+        log_q[np.arange(len(batch)), pool.target] = 0.0
+    return log_q

@@ -12,8 +12,8 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.labels import PairSet
 from hardneg.errors import RunError
 from hardneg.losses.score_matrix import ScoreMatrix
-from hardneg.training.masks.masking import Cells
-from hardneg.training.sampling.positions import check_positions
+from hardneg.training.masks import Cells
+from hardneg.training.sampling.batches import check_positions
 
 _TEACHER = "teacher"  # of a table without such a column
 
@@ -22,16 +22,17 @@ _TEACHER = "teacher"  # of a table without such a column
 class TeacherScores:
     """What one teacher, or several on average, said of pairs of texts."""
 
-    pairs: PairSet
+    pairs: PairSet  # text groups of queries and of documents
     score: Float32[np.ndarray, " pairs"]
-    squashed: bool
+    squashed: bool  # between 0 and 1, as after a sigmoid; else raw
 
     @classmethod
     def from_table(cls, table: pl.DataFrame, dataset: Dataset) -> "TeacherScores":
         """Gather scores by text and average them over the teachers.
 
         The average is the plain mean of the scores as they are, over the pairs that every teacher scored: a mean over
-        some of them would compare pairs on different scales.
+        some of them would compare pairs on different scales. Without a column `squashed`, a teacher is taken for
+        squashed if all its scores lie in [0, 1]. Of rows that repeat a teacher's pair, the first counts.
         """
         _check_table(table, dataset)
         named = pl.col("teacher") if "teacher" in table.columns else pl.lit(_TEACHER)

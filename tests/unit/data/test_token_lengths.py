@@ -5,7 +5,7 @@ import pytest
 
 from hardneg.data.token_lengths import token_lengths
 from hardneg.errors import ModelError
-from hardneg.models.resolve import resolve_model
+from hardneg.models.given import resolve_model
 
 
 @pytest.mark.skipif(

@@ -5,8 +5,8 @@ import torch
 
 from hardneg.errors import RecipeError, RunError
 from hardneg.losses import KL, InfoNCE, MarginMSE, Triplet, WeightedSum
-from hardneg.losses.distilling import needs_logits, needs_teacher, without_teacher
 from hardneg.losses.score_matrix import ScoreMatrix
+from hardneg.losses.weighted_sum import needs_logits, needs_teacher, without_teacher
 
 MIX = WeightedSum((InfoNCE(), KL(), Triplet()), (1.0, 0.2, 0.5))
 

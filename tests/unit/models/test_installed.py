@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from hardneg.errors import MissingExtraError
-from hardneg.models.installed import check_installed
+from hardneg.models.options import check_installed
 from hardneg.sources import Dense
 
 

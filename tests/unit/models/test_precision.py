@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from hardneg.models.precision import choose_precision
+from hardneg.models.loading import choose_precision
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp32"])

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
-from hardneg.models.prompts import prompt_of
 from hardneg.models.sentence_transformer import as_encoder, load_encoder, load_model
+from hardneg.models.towers import prompt_of
 from hardneg.training.loop import train
 from hardneg.training.settings import TrainSettings
 

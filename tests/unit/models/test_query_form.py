@@ -11,7 +11,7 @@ from sentence_transformers import SentenceTransformer
 from hardneg.data.dataset import Dataset
 from hardneg.data.query_form import in_form
 from hardneg.errors import DatasetError, ModelError
-from hardneg.models.query_form import CONFIG, read_query_form, write_query_form
+from hardneg.models.own_code import CONFIG, read_query_form, write_query_form
 from hardneg.models.sentence_transformer import load_encoder
 from hardneg.models.store import query_vectors
 from hardneg.training.loop import train

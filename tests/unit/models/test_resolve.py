@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from hardneg.errors import ModelError
-from hardneg.models.resolve import resolve_model
+from hardneg.models.given import resolve_model
 
 
 @pytest.fixture

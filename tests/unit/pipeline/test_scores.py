@@ -12,7 +12,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError, RecipeError, RunError
 from hardneg.pipeline.scores import check_names, pairs_to_score, read_scores, score_pairs, scores_file
 from hardneg.scoring import BiEncoder, CrossEncoder
-from hardneg.scoring.score_table import is_squashed
+from hardneg.scoring.store import is_squashed
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from scipy.special import expit
 
 from hardneg.errors import ModelError, RecipeError
 from hardneg.scoring import CrossEncoder
-from hardneg.scoring.pair_features import n_rows, tokenise_pairs
-from hardneg.scoring.pair_model import load_pair_model
+from hardneg.scoring.pair_model import load_pair_model, n_rows, tokenise_pairs
 from tiny_cross_encoder import build_tiny_cross_encoder
 
 

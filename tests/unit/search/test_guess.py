@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from hardneg.search._kernels.dense import Place
-from hardneg.search.guess import SHARE, n_groups, raise_peaks, rank_in_sample, sample
+from hardneg.search._kernels.dense import Tile
+from hardneg.search.first_pass import SHARE, n_groups, raise_peaks, rank_in_sample, sample
 
 
 @pytest.mark.parametrize("n_documents", [0, 1, SHARE, 10 * SHARE + 5])
@@ -35,7 +35,7 @@ def test_peaks_are_the_highest_scores_of_each_group_of_any_sign(kind):
     peaks = np.full((n_groups(1), 64), np.iinfo(kind).min, kind)
     for start in (0, 130):
         stop = 130 if start == 0 else 300
-        raise_peaks(bits[start:stop], Place(start, 0, 1, shift), peaks)
+        raise_peaks(bits[start:stop], Tile(start, 0, 1, shift), peaks)
     wide = peaks.astype(np.int64)
     back = np.where(wide < 0, wide ^ (0x7FFFFFFF >> shift), wide).astype(np.int32) << shift
     for group in range(len(peaks)):

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from hardneg.progress import showing
-from hardneg.search import terms
+from hardneg.search import words
 from hardneg.search.analyzers import analyzer
 from hardneg.search.bm25 import BM25Index
 from hardneg.search.exact import exact_topk
@@ -12,7 +12,7 @@ from watching import Watching
 
 
 def test_building_an_index_and_searching_it_are_shown_slice_by_slice(monkeypatch):
-    monkeypatch.setattr(terms, "_SLICE", 40)
+    monkeypatch.setattr(words, "_SLICE", 40)
     documents = pl.Series([f"w{i % 7} w{i % 5}" for i in range(100)])
     queries = [f"w{i % 7}" for i in range(600)]
     quiet, _ = BM25Index.build(documents, analyzer("plain")).search(queries, 5)

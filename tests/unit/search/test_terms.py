@@ -1,11 +1,11 @@
 import polars as pl
 
-from hardneg.search import terms
+from hardneg.search import words
 from hardneg.search.analyzers import ANALYZERS
 
 
 def numbered(texts, vocabulary, *, grow=True, analyzer="plain"):
-    parts = terms.number_terms(pl.Series(texts, dtype=pl.String), ANALYZERS[analyzer], vocabulary, grow=grow)
+    parts = words.number_terms(pl.Series(texts, dtype=pl.String), ANALYZERS[analyzer], vocabulary, grow=grow)
     return [(part.term.tolist(), part.text.tolist(), part.n_texts) for part in parts]
 
 
@@ -26,7 +26,7 @@ def test_a_word_with_several_terms_gives_them_in_order():
 
 
 def test_texts_are_taken_in_slices(monkeypatch):
-    monkeypatch.setattr(terms, "_SLICE", 2)
+    monkeypatch.setattr(words, "_SLICE", 2)
     assert numbered(["a", "b", "a b"], {}) == [([0, 1], [0, 1], 2), ([0, 1], [0, 0], 1)]
 
 

@@ -7,7 +7,7 @@ from sentence_transformers import SentenceTransformer
 
 from hardneg.models.fingerprint import fingerprint
 from hardneg.models.sentence_transformer import as_encoder, load_encoder, load_model
-from hardneg.models.token_limit import limit_tokens, token_limit
+from hardneg.models.towers import limit_tokens, token_limit
 from hardneg.pipeline.mining import mine
 from hardneg.sources import Dense
 from hardneg.training.folder import TrainingFolder

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from hardneg.training.optimisation import build_optimizer, learning_rate
+from hardneg.training.session import build_optimizer, learning_rate
 from hardneg.training.settings import TrainSettings
 
 

@@ -8,7 +8,7 @@ from sentence_transformers.sentence_transformer.modules import Normalize, Router
 
 from hardneg.models.features import tokenise
 from hardneg.models.sentence_transformer import as_encoder, load_encoder, load_model
-from hardneg.models.token_limit import token_limit
+from hardneg.models.towers import token_limit
 from hardneg.training.loop import train
 from hardneg.training.passes.embedding import TwoTowers, cutting_texts
 from hardneg.training.settings import TrainSettings

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from hardneg.errors import RunError
 from hardneg.losses import KL, InfoNCE, MarginMSE, WeightedSum
+from hardneg.training.checks import check_taught
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.loop import train
 from hardneg.training.sampling.batches import training_pairs
 from hardneg.training.settings import TrainSettings
 from hardneg.training.teacher_scores import TeacherScores
-from hardneg.training.teaching_checks import check_taught
 from tiny_model import build_tiny_model
 from toy import toy_dataset, toy_negatives
 

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from hardneg.errors import RunError
 from hardneg.losses import LOSSES
-from hardneg.training.inputs import _hash_negatives, check_negatives
-from hardneg.training.masks.masking import Cells
+from hardneg.training.checks import check_negatives
+from hardneg.training.inputs import _hash_negatives
+from hardneg.training.masks import Cells
 from hardneg.training.pool.pool import build_pool
 from hardneg.training.sampling.batches import MinedNegatives, assemble
 from hardneg.training.settings import TrainSettings
-from hardneg.training.step import score
 from hardneg.training.teacher_scores import TeacherScores, with_teacher
+from scored_pools import score
 from toy import toy_dataset
 
 

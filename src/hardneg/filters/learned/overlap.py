@@ -13,7 +13,7 @@ from hardneg.data.labels import PairSet
 from hardneg.filters.rows import each_query, largest_and_mean, rows_by_query
 from hardneg.progress import task
 from hardneg.search.analyzers import analyzer
-from hardneg.search.terms import number_terms, shown
+from hardneg.search.words import number_terms, shown
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,15 +26,15 @@ _TROUBLE = (
 class Record:
     """All that is kept of one verdict; the texts themselves are not."""
 
-    pair: bytes
+    pair: bytes  # digest of everything that decides the verdict
     model: str
     answer: str
     verdict: str
     reason: str
     raw: str
-    tokens_in: int | None
+    tokens_in: int | None  # as the server counts them
     tokens_out: int | None
-    judged_at: str
+    judged_at: str  # ISO 8601, UTC
 
 
 class VerdictFile:
@@ -57,7 +57,7 @@ class VerdictFile:
 
 @contextmanager
 def verdict_file() -> Iterator[VerdictFile]:
-    """Open the verdicts in the cache folder; the file is made if missing."""
+    """Open the verdicts in the cache folder; one thread may use them at a time, not always the same."""
     path = cache_folder() / "verdicts" / "verdicts.sqlite"
     with database(path, trouble=_TROUBLE) as connection:
         connection.execute(_TABLE)

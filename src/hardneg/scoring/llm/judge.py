@@ -5,26 +5,20 @@ import json
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, get_args
+from typing import ClassVar, get_args
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float32, Int32
 
+from hardneg.arrays import Rows, Scores
 from hardneg.data.dataset import Dataset
 from hardneg.errors import MissingExtraError, RecipeError
 from hardneg.progress import task
 from hardneg.scoring.llm.cache import VerdictFile, verdict_file
 from hardneg.scoring.llm.cost import CostEstimate, estimate_requests
-from hardneg.scoring.llm.failures import failure_report
-from hardneg.scoring.llm.key import read_key
-from hardneg.scoring.llm.options import check_address, check_at_least
-from hardneg.scoring.llm.pairs import Pairs, read_pairs
-from hardneg.scoring.llm.prompt import load_prompt
-from hardneg.scoring.llm.verdict import Answer, Verdict, score_of
-
-if TYPE_CHECKING:
-    from hardneg.scoring.llm.client import Endpoint
+from hardneg.scoring.llm.key import check_address, read_key
+from hardneg.scoring.llm.prompt import Pairs, load_prompt, read_pairs
+from hardneg.scoring.llm.verdict import Answer, Verdict, failure_report, score_of
 
 
 @dataclass(frozen=True)
@@ -82,47 +76,20 @@ class LLMJudge:
         check_address(self.base_url, self.api_key_env)
         if self.answer not in get_args(Answer):
             raise RecipeError(f"llm_judge: answer is {self.answer!r}; set it to {' or '.join(get_args(Answer))}")
-        check_at_least(
-            1,
-            concurrency=self.concurrency,
-            max_document_characters=self.max_document_characters,
-            max_answer_tokens=self.max_answer_tokens,
-        )
-        check_at_least(0.001, timeout_s=self.timeout_s)
-        check_at_least(
-            0,
-            max_retries=self.max_retries,
-            backoff_s=self.backoff_s,
-            temperature=self.temperature,
-            price_in=self.price_in,
-            price_out=self.price_out,
-        )
+        least: dict[str, float] = {"concurrency": 1, "max_document_characters": 1, "max_answer_tokens": 1}
+        least |= {"timeout_s": 0.001, "max_retries": 0, "backoff_s": 0, "temperature": 0, "price_in": 0, "price_out": 0}
+        for name, smallest in least.items():
+            value = getattr(self, name)
+            if value is not None and not value >= smallest:
+                raise RecipeError(f"llm_judge: {name} is {value}; set it to {smallest:g} or more")
         load_prompt(self.prompt, self.answer)  # a missing file shows now, not after hours of mining
 
-    def score(
-        self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
-    ) -> Float32[np.ndarray, " rows"]:
-        """Score pairs by their verdicts.
-
-        Args:
-            dataset: Where the texts are.
-            query: Positions of queries.
-            document: Positions of documents, one for each query.
-
-        Returns:
-            1 for yes and 0 for no, or a third of the grade.
-
-        Raises:
-            RunError: Some pairs have no verdict; those that have one were kept.
-            ModelError: The server refuses the key or the model.
-            MissingExtraError: The packages for requests are not installed.
-        """
+    def score(self, dataset: Dataset, query: Rows, document: Rows) -> Scores:
+        """Score pairs by their verdicts: 1 for yes and 0 for no, or a third of the grade; raises as `judge` does."""
         verdicts = self._verdicts(dataset, query, document)
         return np.array([score_of(each.verdict, self.answer) for each in verdicts], dtype=np.float32)
 
-    def judge(
-        self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
-    ) -> pl.DataFrame:
+    def judge(self, dataset: Dataset, query: Rows, document: Rows) -> pl.DataFrame:
         """Judge pairs and keep the words.
 
         Args:
@@ -141,35 +108,17 @@ class LLMJudge:
         """
         verdicts = self._verdicts(dataset, query, document)
         return pl.DataFrame(
-            {
-                "query": query,
-                "document": document,
-                "verdict": [each.verdict for each in verdicts],
-                "score": [score_of(each.verdict, self.answer) for each in verdicts],
-                "reason": [each.reason for each in verdicts],
-            },
-            schema={
-                "query": pl.Int32,
-                "document": pl.Int32,
-                "verdict": pl.String,
-                "score": pl.Float32,
-                "reason": pl.String,
-            },
+            [
+                pl.Series("query", query, dtype=pl.Int32),
+                pl.Series("document", document, dtype=pl.Int32),
+                pl.Series("verdict", [each.verdict for each in verdicts], dtype=pl.String),
+                pl.Series("score", [score_of(each.verdict, self.answer) for each in verdicts], dtype=pl.Float32),
+                pl.Series("reason", [each.reason for each in verdicts], dtype=pl.String),
+            ]
         )
 
-    def estimate(
-        self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
-    ) -> CostEstimate:
-        """Say what judging these pairs will take; nothing is sent.
-
-        Args:
-            dataset: Where the texts are.
-            query: Positions of queries.
-            document: Positions of documents, one for each query.
-
-        Returns:
-            Counts of pairs and tokens, and their price if prices are known.
-        """
+    def estimate(self, dataset: Dataset, query: Rows, document: Rows) -> CostEstimate:
+        """Say what judging these pairs will take, in tokens and, if prices are known, in money; nothing is sent."""
         pairs = self._pairs(dataset, query, document)
         with verdict_file() as file:
             known = file.read(pairs.distinct)
@@ -192,16 +141,12 @@ class LLMJudge:
         decisive = [self.model, self.answer, temperature, self.max_answer_tokens, prompt.rules, prompt.task, *more]
         return hashlib.blake2b(json.dumps(decisive).encode(), digest_size=16).digest()
 
-    def _pairs(
-        self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
-    ) -> Pairs:
+    def _pairs(self, dataset: Dataset, query: Rows, document: Rows) -> Pairs:
         prompt = load_prompt(self.prompt, self.answer)
         cut = self.max_document_characters
         return read_pairs(dataset, query, document, prompt=prompt, cut=cut, judge=self._digest())
 
-    def _verdicts(
-        self, dataset: Dataset, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
-    ) -> list[Verdict]:
+    def _verdicts(self, dataset: Dataset, query: Rows, document: Rows) -> list[Verdict]:
         pairs = self._pairs(dataset, query, document)
         with verdict_file() as file:
             known = file.read(pairs.distinct)
@@ -211,12 +156,14 @@ class LLMJudge:
         return [known[pair] for pair in pairs.rows]
 
     def _judge_missing(self, pairs: Pairs, known: dict[bytes, Verdict], file: VerdictFile) -> None:
-        endpoint = self._endpoint()
+        if find_spec("httpx2") is None:
+            raise MissingExtraError("httpx2", extra="llm", purpose=f"the judge {self.name!r}")
         from hardneg.scoring.llm.run import Judging, judge_pairs
 
         with task("judging pairs", total=len(pairs.distinct), unit="pairs") as advance:
             advance(len(known))
-            tally = judge_pairs(Judging(endpoint, pairs.without(known), file.write, advance))
+            key = read_key(self.api_key_env)
+            tally = judge_pairs(Judging(self, key, pairs.without(known), file.write, advance))
         if tally.failures:
             raise failure_report(
                 tally.failures,
@@ -225,22 +172,3 @@ class LLMJudge:
                 n_asked=len(known) + tally.n_judged + len(tally.failures),
                 path=file.path,
             )
-
-    def _endpoint(self) -> "Endpoint":
-        if find_spec("httpx2") is None:
-            raise MissingExtraError("httpx2", extra="llm", purpose=f"the judge {self.name!r}")
-        from hardneg.scoring.llm.client import Endpoint
-
-        return Endpoint(
-            base_url=self.base_url,
-            model=self.model,
-            answer=self.answer,
-            temperature=self.temperature,
-            max_answer_tokens=self.max_answer_tokens,
-            api_key_env=self.api_key_env,
-            key=read_key(self.api_key_env),
-            timeout_s=self.timeout_s,
-            max_retries=self.max_retries,
-            first_wait_s=self.backoff_s,
-            concurrency=self.concurrency,
-        )

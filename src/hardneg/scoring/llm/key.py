@@ -1,14 +1,16 @@
-"""The API key: read from the environment, sent in one header, shown nowhere."""
+"""The API key: read from the environment, sent in one header, shown nowhere; and no option may hold it."""
 
 import os
 import re
 from html.entities import codepoint2name
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from hardneg.errors import ModelError
+from hardneg.errors import ModelError, RecipeError
 
 _HIDDEN = "[key]"
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SHORTEST = 8  # "none", "EMPTY" and the like are no secrets, and are words of ordinary texts
 
 
@@ -52,3 +54,20 @@ def read_key(variable: str) -> ApiKey:
             f"the key in ${variable} has characters that no key has; set it again, without quotes or breaks"
         )
     return ApiKey(SecretStr(value))
+
+
+def check_address(base_url: str, api_key_env: str) -> None:
+    """Make sure that neither option holds a secret, since both are written into recipes and reports."""
+    if api_key_env and not _VARIABLE.fullmatch(api_key_env):
+        raise RecipeError(
+            "llm_judge: api_key_env must be the name of an environment variable, never the key itself; "
+            'put the key into the environment, or set api_key_env = "" for a server that wants none'
+        )
+    parts = urlsplit(base_url)
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise RecipeError(
+            "llm_judge: base_url must hold no user, password or query, since it is written into reports; "
+            "put the key into the environment variable that api_key_env names"
+        )
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise RecipeError(f"llm_judge: base_url is {base_url!r}; set it to an address like http://localhost:8000/v1")

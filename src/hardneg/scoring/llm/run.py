@@ -10,9 +10,11 @@ from anyio.from_thread import start_blocking_portal
 
 from hardneg.progress import Advance
 from hardneg.scoring.llm.cache import Record
-from hardneg.scoring.llm.client import Client, Endpoint, open_client
-from hardneg.scoring.llm.failures import NoVerdict
+from hardneg.scoring.llm.client import Client, open_client
+from hardneg.scoring.llm.judge import LLMJudge
+from hardneg.scoring.llm.key import ApiKey
 from hardneg.scoring.llm.prompt import Messages
+from hardneg.scoring.llm.verdict import NoVerdict
 
 _DOWN = 5  # pairs in a row, each with all its retries, that the server left without an answer
 _UNABLE = 50  # pairs in a row without a verdict for whatever reason: the model cannot do it
@@ -24,8 +26,8 @@ class Tally:
 
     n_judged: int = 0
     failures: list[NoVerdict] = field(default_factory=list)
-    down: int = 0
-    in_vain: int = 0
+    down: int = 0  # pairs in a row that the server did not answer for
+    in_vain: int = 0  # pairs in a row without a verdict
     fatal: Exception | None = None
 
     @property
@@ -49,9 +51,10 @@ class Tally:
 class Judging:
     """What it takes to judge pairs."""
 
-    endpoint: Endpoint
+    judge: LLMJudge
+    key: ApiKey
     pairs: Iterator[tuple[bytes, Messages]]
-    keep: Callable[[Record], None]
+    keep: Callable[[Record], None]  # called with each verdict at once, in the thread of the event loop
     advance: Advance
 
 
@@ -69,11 +72,11 @@ def judge_pairs(judging: Judging) -> Tally:
 
 async def _judge_all(judging: Judging) -> Tally:
     tally = Tally()
-    async with open_client(judging.endpoint) as client:
+    async with open_client(judging.judge, judging.key) as client:
         # One alone: a wrong key or model costs one request, not one for each connection.
         await _work(client, judging, islice(judging.pairs, 1), tally)
         async with anyio.create_task_group() as group:
-            for _ in range(judging.endpoint.concurrency):
+            for _ in range(judging.judge.concurrency):
                 group.start_soon(_work, client, judging, judging.pairs, tally, group.cancel_scope)
     return tally
 
@@ -88,7 +91,7 @@ async def _work(
     """Judge one pair after the other until none is left, or until one shows that there is no use."""
     while not tally.hopeless and (pair := next(share, None)) is not None:
         try:
-            judging.keep(await _judge_one(client, judging.endpoint, *pair))
+            judging.keep(await _judge_one(client, judging.judge, *pair))
             tally.succeed()
         except NoVerdict as failure:
             tally.fail(failure)
@@ -100,12 +103,12 @@ async def _work(
         judging.advance(1)
 
 
-async def _judge_one(client: Client, endpoint: Endpoint, pair: bytes, messages: Messages) -> Record:
+async def _judge_one(client: Client, judge: LLMJudge, pair: bytes, messages: Messages) -> Record:
     verdict, reply = await client.verdict(messages, seed=int.from_bytes(pair[:7]))
     return Record(
         pair=pair,
-        model=endpoint.model,
-        answer=endpoint.answer,
+        model=judge.model,
+        answer=judge.answer,
         verdict=verdict.verdict,
         reason=verdict.reason,
         raw=reply.text,

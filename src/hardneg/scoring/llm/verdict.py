@@ -2,14 +2,22 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from hardneg.scoring.llm.failures import NoVerdict
+from hardneg.errors import RunError
 
+Kind = Literal["server", "malformed", "refused"]
+_WORDS = {
+    "server": "the server gave no answer",
+    "malformed": "the answer was malformed",
+    "refused": "the request or the answer was refused",
+}
 Answer = Literal["yes_no", "graded"]
 _SCORES = {
     "yes_no": {"no": 0.0, "yes": 1.0},
@@ -18,11 +26,35 @@ _SCORES = {
 _THOUGHTS = re.compile(r"^.*</think>", re.DOTALL)
 
 
+class NoVerdict(Exception):  # noqa: N818 - it is counted, and raised to the user only in sum
+    """One request, or one pair after its last attempt, brought no verdict; `wait_s` is what the server asks for."""
+
+    def __init__(self, kind: Kind, message: str, *, retry: bool, wait_s: float | None = None) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.retry = retry
+        self.wait_s = wait_s
+
+
+def failure_report(failures: list[NoVerdict], *, name: str, n_pairs: int, n_asked: int, path: Path) -> RunError:
+    """Sum up what went wrong, and say how to go on."""
+    n_open = n_pairs - n_asked + len(failures)
+    count = Counter(failure.kind for failure in failures)
+    first = {failure.kind: str(failure) for failure in reversed(failures)}
+    parts = [f"for {number} {_WORDS[kind]} (first: {first[kind]})" for kind, number in count.items()]
+    if n_pairs > n_asked:
+        parts.append(f"{n_pairs - n_asked} were not asked about, since nothing but failures came back")
+    return RunError(
+        f"{name!r} has no verdict for {n_open} of {n_pairs} pairs: {'; '.join(parts)}. The other {n_pairs - n_open} "
+        f"verdicts are kept in {path}: run the same command again, which asks and pays only for what is missing"
+    )
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a judge said of one pair."""
 
-    verdict: str
+    verdict: str  # "yes" or "no", or a grade from "0" to "3"
     reason: str
 
 
@@ -115,3 +147,70 @@ def _objects(text: str) -> Iterator[object]:
         except (ValueError, RecursionError):
             end = at + 1
         at = text.find("{", end)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The text of an answer, and what it cost."""
+
+    text: str
+    tokens_in: int | None
+    tokens_out: int | None
+
+
+class _Message(BaseModel):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Choice(BaseModel):
+    message: _Message
+    finish_reason: str | None = None
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class _Completion(BaseModel):
+    choices: list[_Choice] = Field(min_length=1)
+    usage: _Usage | None = None
+
+
+class _Problem(BaseModel):
+    message: str
+    code: str | int | None = None
+
+
+class _ErrorBody(BaseModel):
+    error: _Problem
+
+
+def read_reply(body: str) -> Reply:
+    """Read a completion."""
+    try:
+        completion = _Completion.model_validate_json(body)
+    except ValidationError as error:
+        where = ".".join(str(step) for step in error.errors()[0]["loc"]) or "body"
+        message = f"{where}: {error.errors()[0]['msg']}, in {shortened(body)!r}"
+        raise NoVerdict("malformed", message, retry=True) from None
+    choice, usage = completion.choices[0], completion.usage or _Usage()
+    if choice.message.refusal:
+        raise NoVerdict("refused", f"the model refused: {shortened(choice.message.refusal)}", retry=False)
+    if choice.finish_reason == "content_filter":
+        raise NoVerdict("refused", "the server's content filter withheld the answer", retry=False)
+    if choice.finish_reason == "length":
+        raise NoVerdict(
+            "malformed", "the answer was cut off at the limit of tokens; raise max_answer_tokens", retry=True
+        )
+    return Reply(choice.message.content or "", usage.prompt_tokens, usage.completion_tokens)
+
+
+def read_problem(body: str) -> tuple[str, str]:
+    """Read an error body: the server's message, and its code or ""."""
+    try:
+        problem = _ErrorBody.model_validate_json(body).error
+    except ValidationError:
+        return shortened(" ".join(body.split())), ""
+    return shortened(" ".join(problem.message.split())), str(problem.code or "")

@@ -61,7 +61,10 @@ def _kept(kernel: Any) -> Any:  # noqa: ANN401
 def in_threads(
     n_rows: int, run: Callable[[Part], object], *, advance: Advance | None = None, shown_rows: int = 64
 ) -> None:
-    """Call `run` on consecutive parts of `range(n_rows)`, on as many threads as there are cores."""
+    """Call `run` on consecutive parts of `range(n_rows)`, on as many threads as there are cores.
+
+    Parts must not write to shared places. `advance` is called in this thread; parts are smaller then.
+    """
     n_threads = max(1, min(n_cores(), -(-n_rows // _MIN_ROWS)))
     n_parts = n_threads if advance is None else max(n_threads, -(-n_rows // shown_rows))
     edges = np.linspace(0, n_rows, n_parts + 1).astype(int).tolist()

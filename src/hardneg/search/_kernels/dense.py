@@ -10,8 +10,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64, Integer
 
 from hardneg.search._kernels.compiled import Part, compiled
-from hardneg.search.rounding import dot
-from hardneg.search.selecting import places_at, select
+from hardneg.search._kernels.numbers import dot, places_at, select
 
 Whole = int | np.signedinteger[Any]
 
@@ -26,7 +25,7 @@ class Towers(NamedTuple):
     documents: Float32[np.ndarray, "documents dim"]
 
 
-class Place(NamedTuple):
+class Tile(NamedTuple):
     """Where a block of scores belongs, and what is wanted of it."""
 
     document: int  # position of the first document
@@ -35,7 +34,7 @@ class Place(NamedTuple):
     shift: int  # bits of a float32 that a score lacks at its end
 
 
-class Survivors(NamedTuple):
+class Candidates(NamedTuple):
     """Documents that may still be among the best; the first `n_kept` of each row, in rising position."""
 
     document: Int32[np.ndarray, "queries capacity"]
@@ -82,16 +81,16 @@ def half_of_last_bit(score: float, shift: int) -> float:
 
 
 @compiled
-def scan(score: Integer[np.ndarray, "documents queries"], place: Place, towers: Towers, survivors: Survivors) -> None:
+def scan(score: Integer[np.ndarray, "documents queries"], tile: Tile, towers: Towers, candidates: Candidates) -> None:
     """Keep the documents of a block of scores, given by their bits, that may still be among the best."""
     n_documents, n_queries = score.shape
-    level = survivors.level[place.query : place.query + n_queries]
-    turned = np.int64(0) if level.min() >= 0 else np.int64(0x7FFFFFFF) >> place.shift
+    level = candidates.level[tile.query : tile.query + n_queries]
+    turned = np.int64(0) if level.min() >= 0 else np.int64(0x7FFFFFFF) >> tile.shift
     hits = np.empty((_HITS + n_queries, 2), np.int32)
     row = 0
     while row < n_documents:
         row, n_hits = find(score, row, level, turned, hits)
-        keep(score, hits[:n_hits], place, towers, survivors)
+        keep(score, hits[:n_hits], tile, towers, candidates)
 
 
 @compiled
@@ -105,7 +104,8 @@ def find(
     """List scores that reach their level, from a row to the last or until the list may be too short for another.
 
     Many scores are compared at a time, and eight results are looked at together; nothing else is done here, and
-    nothing is called, so that the loops stay in registers.
+    nothing is called, so that the loops stay in registers. `turned` may be 0 where no level is negative: the bits of a
+    negative score are a negative integer.
     """
     n_documents, n_queries = score.shape
     reached = np.empty(n_queries, np.uint8)
@@ -132,69 +132,69 @@ def find(
 def keep(
     score: Integer[np.ndarray, "documents queries"],
     hits: Int32[np.ndarray, "hits 2"],
-    place: Place,
+    tile: Tile,
     towers: Towers,
-    survivors: Survivors,
+    candidates: Candidates,
 ) -> None:
     """Keep what was found, where the level has not risen since."""
     for i in range(len(hits)):
         row, j = hits[i, 0], hits[i, 1]
-        query = place.query + j
-        rounded = np.int32(np.int32(score[row, j]) << place.shift)
-        if in_order(rounded) >> place.shift < survivors.level[query]:
+        query = tile.query + j
+        rounded = np.int32(np.int32(score[row, j]) << tile.shift)
+        if in_order(rounded) >> tile.shift < candidates.level[query]:
             continue
-        at = survivors.n_kept[query]
-        survivors.document[query, at] = place.document + row
-        survivors.score[query, at] = rounded.view(np.float32)
-        survivors.n_kept[query] = at + 1
-        if at + 1 == survivors.document.shape[1]:
-            tighten(place, towers, survivors, query)
-            survivors.level[query] = level_of(survivors.floor[query] - survivors.error[query], place.shift)
+        at = candidates.n_kept[query]
+        candidates.document[query, at] = tile.document + row
+        candidates.score[query, at] = rounded.view(np.float32)
+        candidates.n_kept[query] = at + 1
+        if at + 1 == candidates.document.shape[1]:
+            tighten(tile, towers, candidates, query)
+            candidates.level[query] = level_of(candidates.floor[query] - candidates.error[query], tile.shift)
 
 
 @compiled
-def tighten(place: Place, towers: Towers, survivors: Survivors, query: int) -> None:
+def tighten(tile: Tile, towers: Towers, candidates: Candidates, query: int) -> None:
     """Raise the floor of one query and forget what falls below; afterwards at least half of the room is free."""
-    n = survivors.n_kept[query]
-    rounded = survivors.score[query, :n].astype(np.float64)
-    reached = select(rounded, n - place.depth)
-    reached -= half_of_last_bit(reached, place.shift) + survivors.error[query]
-    survivors.floor[query] = max(survivors.floor[query], reached)
-    level = level_of(survivors.floor[query] - survivors.error[query], place.shift)
+    n = candidates.n_kept[query]
+    rounded = candidates.score[query, :n].astype(np.float64)
+    reached = select(rounded, n - tile.depth)
+    reached -= half_of_last_bit(reached, tile.shift) + candidates.error[query]
+    candidates.floor[query] = max(candidates.floor[query], reached)
+    level = level_of(candidates.floor[query] - candidates.error[query], tile.shift)
     left = 0
     for i in range(n):
-        if in_order(np.float32(survivors.score[query, i]).view(np.int32)) >> place.shift >= level:
-            survivors.document[query, left] = survivors.document[query, i]
-            survivors.score[query, left] = survivors.score[query, i]
+        if in_order(np.float32(candidates.score[query, i]).view(np.int32)) >> tile.shift >= level:
+            candidates.document[query, left] = candidates.document[query, i]
+            candidates.score[query, left] = candidates.score[query, i]
             left += 1
-    survivors.n_kept[query] = left
-    if left > survivors.document.shape[1] // 2:
-        tighten_truly(place, towers, survivors, query)
+    candidates.n_kept[query] = left
+    if left > candidates.document.shape[1] // 2:
+        tighten_truly(tile, towers, candidates, query)
 
 
 @compiled
-def tighten_truly(place: Place, towers: Towers, survivors: Survivors, query: int) -> None:
+def tighten_truly(tile: Tile, towers: Towers, candidates: Candidates, query: int) -> None:
     """Keep the best of one query by true score and position, where rounded ones cannot tell them apart."""
-    n = survivors.n_kept[query]
+    n = candidates.n_kept[query]
     true, room = np.empty(n), np.empty(towers.queries.shape[1])
     for i in range(n):
-        true[i] = dot(towers.queries[query], towers.documents[survivors.document[query, i]], room)
-    last = select(true.copy(), n - place.depth)
-    places = places_at(true, last, place.depth)
+        true[i] = dot(towers.queries[query], towers.documents[candidates.document[query, i]], room)
+    last = select(true.copy(), n - tile.depth)
+    places = places_at(true, last, tile.depth)
     left = 0
     for i in range(n):
         if true[i] > last or (true[i] == last and places > 0):
             places -= true[i] == last
-            survivors.document[query, left] = survivors.document[query, i]
-            survivors.score[query, left] = survivors.score[query, i]
+            candidates.document[query, left] = candidates.document[query, i]
+            candidates.score[query, left] = candidates.score[query, i]
             left += 1
-    survivors.n_kept[query] = left
-    survivors.floor[query] = max(survivors.floor[query], last)
+    candidates.n_kept[query] = left
+    candidates.floor[query] = max(candidates.floor[query], last)
 
 
 @compiled
-def open_rows(survivors: Survivors, error: Float64[np.ndarray, " queries"], shift: int, part: Part) -> None:
+def open_rows(candidates: Candidates, error: Float64[np.ndarray, " queries"], shift: int, part: Part) -> None:
     """Prepare a part of the queries for documents whose scores may be rounded by `error`."""
     for row in range(part[0], part[1]):
-        survivors.error[row] = max(survivors.error[row], error[row])
-        survivors.level[row] = level_of(survivors.floor[row] - survivors.error[row], shift)
+        candidates.error[row] = max(candidates.error[row], error[row])
+        candidates.level[row] = level_of(candidates.floor[row] - candidates.error[row], shift)

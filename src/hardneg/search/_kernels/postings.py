@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64
 
 from hardneg.search._kernels.compiled import Part, compiled
-from hardneg.search.selecting import places_at, select
+from hardneg.search._kernels.numbers import places_at, select
 
 # Scores of this many documents stay in a core's own cache while queries' terms are added up.
 _BLOCK = 8_192

@@ -1,32 +1,39 @@
-"""From texts to vectors, with a gradient."""
+"""From texts to vectors: with a gradient for a step, without one to look at scores in the middle of training."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 import torch
-from jaxtyping import Float, Int64
+from accelerate import Accelerator
+from accelerate.utils import broadcast
+from jaxtyping import Float, Float32, Int64
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
+from hardneg.arrays import Rows, Scores
+from hardneg.data.dataset import Dataset
 from hardneg.models.features import Features, tokenise
-from hardneg.models.token_limit import limit_tokens, set_token_limits, token_limits
-from hardneg.models.towers import Kind, input_module, is_static
+from hardneg.models.sentence_transformer import SentenceTransformerEncoder
+from hardneg.models.towers import Kind, input_module, is_static, limit_tokens, set_token_limits, token_limits
+from hardneg.search.exact import pair_scores
 from hardneg.training.passes.attention import fast_attention
 
 Texts = list[str] | Features
 
 # Padded tokens of one forward pass; measured on a small BERT (docs/training.md).
 _CHUNK_TOKENS = {"cpu": 1_024, "cuda": 65_536}
+_BLOCK = 1_024
 
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
     """Some queries or some documents of a batch, tokenised where the model takes tokens."""
 
-    rows: Int64[np.ndarray, " rows"]
+    rows: Int64[np.ndarray, " rows"]  # their numbers among the queries and then the documents of the batch
     queries: Texts
     documents: Texts
 
@@ -50,7 +57,7 @@ class TwoTowers(torch.nn.Module):
     def forward(
         self, queries: Texts, documents: Texts
     ) -> tuple[Float[Tensor, "queries dim"], Float[Tensor, "documents dim"]]:
-        """Embed the texts of a batch."""
+        """Embed the texts of a batch into vectors whose dot product is the score; one side may be empty."""
         given: tuple[tuple[Texts, Kind], ...] = ((queries, "query"), (documents, "document"))
         with torch.autocast(self.model.device.type, dtype=torch.bfloat16, enabled=self.bf16):
             found = [self._embed(texts, kind) for texts, kind in given if len(texts)]
@@ -60,7 +67,10 @@ class TwoTowers(torch.nn.Module):
         return found[0] if len(queries) else nothing, found[-1] if len(documents) else nothing
 
     def cut(self, queries: list[str], documents: list[str], *, max_tokens: int) -> list[Chunk]:
-        """Cut texts into chunks of one kind and of similar length, for separate forward passes."""
+        """Cut texts into chunks of one kind and of similar length, for separate forward passes.
+
+        Static embeddings, which keep next to nothing for the way back, come as one chunk.
+        """
         nothing: list[str] = []
         cut = [Chunk(rows, texts, nothing) for rows, texts in self._cut(queries, "query", max_tokens)]
         of_documents = self._cut(documents, "document", max_tokens)
@@ -111,3 +121,43 @@ def _forward(model: SentenceTransformer, features: dict[str, Any], kind: Kind) -
     with fast_attention(model.device):
         vectors: Tensor = model(placed, task=kind)["sentence_embedding"]
     return vectors[:, : model.truncate_dim].float()
+
+
+def live_scores(
+    towers: torch.nn.Module,
+    accelerator: Accelerator,
+    dataset: Dataset,
+    query: Rows,
+    document: Rows,
+) -> Scores:
+    """Score pairs as a step would, without dropout and gradient; the first process scores and tells the others."""
+    score = np.zeros(len(query), dtype=np.float32)
+    if accelerator.is_main_process:
+        plain: TwoTowers = accelerator.unwrap_model(towers)
+        distinct_queries, query_row = np.unique(query, return_inverse=True)
+        distinct, row = np.unique(document, return_inverse=True)
+        with _evaluating(plain):
+            encoder = SentenceTransformerEncoder(plain.model, "fp32")
+            queries = _encoded(encoder.encode_queries, dataset.query_texts.gather(distinct_queries))
+            documents = _encoded(encoder.encode_documents, dataset.document_texts.gather(distinct))
+        score = pair_scores(queries, documents, query_row.astype(np.int32), row.astype(np.int32))
+    told: torch.Tensor = broadcast(torch.from_numpy(score).to(accelerator.device))
+    return told.cpu().numpy()
+
+
+def _encoded(
+    encode: Callable[[list[str]], Float32[np.ndarray, "texts dim"]], texts: pl.Series
+) -> Float32[np.ndarray, "texts dim"]:
+    parts = texts.fill_null("")
+    return np.concatenate([encode(parts.slice(at, _BLOCK).to_list()) for at in range(0, len(parts), _BLOCK)])
+
+
+@contextmanager
+def _evaluating(towers: TwoTowers) -> Iterator[None]:
+    training = towers.model.training
+    towers.model.eval()
+    try:
+        with torch.autocast(towers.model.device.type, dtype=torch.bfloat16, enabled=towers.bf16):
+            yield
+    finally:
+        towers.model.train(training)

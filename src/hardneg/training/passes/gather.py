@@ -34,6 +34,7 @@ class Pass(Protocol):
 class Deal:
     """Which texts each process embeds; all have equally many, of about the same lengths."""
 
+    # The last may repeat the first, so that the deal comes out even; repeats are dropped.
     order: Int64[np.ndarray, " dealt"]
     n_texts: int
     process: int

@@ -1,7 +1,7 @@
-"""Texts of a batch through the towers chunk by chunk, with the gradient of all at once."""
+"""Texts of a batch through the towers: all at once, or chunk by chunk with the gradient of all at once."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +10,31 @@ from torch import Tensor
 
 from hardneg.training.passes.embedding import TwoTowers
 from hardneg.training.passes.gather import PullBack, Vectors
-from hardneg.training.passes.plain import exchanging
+
+
+@dataclass(frozen=True, eq=False)
+class PlainPass:
+    """Keeps what every layer computed until the gradient comes back."""
+
+    towers: torch.nn.Module
+    accelerator: Accelerator
+    sync: bool  # whether processes exchange gradients on the way back
+
+    def __call__(self, queries: list[str], documents: list[str]) -> tuple[Vectors, PullBack]:
+        """Embed texts."""
+        with exchanging(self.towers, self.accelerator, sync=self.sync):
+            vectors: Vectors = self.towers(queries, documents)
+
+        def pull_back(gradient: Vectors) -> None:
+            with exchanging(self.towers, self.accelerator, sync=self.sync):
+                self.accelerator.backward((torch.cat(vectors) * torch.cat(gradient)).sum())
+
+        return (vectors[0].detach(), vectors[1].detach()), pull_back
+
+
+def exchanging(towers: torch.nn.Module, accelerator: Accelerator, *, sync: bool) -> AbstractContextManager[None]:
+    """Let processes exchange gradients in a block, or keep theirs to themselves until a later block."""
+    return nullcontext() if sync else accelerator.no_sync(towers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +51,8 @@ class CachedPass:
 
     towers: torch.nn.Module
     accelerator: Accelerator
-    sync: bool
-    cache_tokens: int
+    sync: bool  # if so, once, with the last chunk
+    cache_tokens: int  # padded tokens of a chunk
 
     def __call__(self, queries: list[str], documents: list[str]) -> tuple[Vectors, PullBack]:
         """Embed texts."""

@@ -13,9 +13,9 @@ from hardneg.data.labels import PairSet
 class Weights:
     """Documents that count for less than a whole negative of a row."""
 
-    row: Int64[np.ndarray, " pairs"]
+    row: Int64[np.ndarray, " pairs"]  # ascending
     document: Int32[np.ndarray, " pairs"]
-    weight: Float32[np.ndarray, " pairs"]
+    weight: Float32[np.ndarray, " pairs"]  # from 0 to less than 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,9 +24,9 @@ class Batch:
 
     query: Int32[np.ndarray, " rows"]
     document: Int32[np.ndarray, " rows"]
-    negative_row: Int64[np.ndarray, " negatives"]
+    negative_row: Int64[np.ndarray, " negatives"]  # row of each mined negative, ascending
     negative: Int32[np.ndarray, " negatives"]
-    weights: Weights | None = None
+    weights: Weights | None = None  # None if all count fully
 
     def __len__(self) -> int:
         return len(self.query)
@@ -37,9 +37,9 @@ class Pool:
     """The columns of a score matrix."""
 
     document: Int32[np.ndarray, " pool"]
-    target: Int64[np.ndarray, " rows"]
-    allowed: Bool[np.ndarray, "rows pool"]
-    weight: Float32[np.ndarray, "rows pool"] | None = None
+    target: Int64[np.ndarray, " rows"]  # column of each row's positive
+    allowed: Bool[np.ndarray, "rows pool"]  # no answer of the row, with a weight above 0; or its target
+    weight: Float32[np.ndarray, "rows pool"] | None = None  # in [0, 1]
 
 
 def build_pool(dataset: Dataset, batch: Batch, *, in_batch: bool = True, shared_negatives: bool = True) -> Pool:

@@ -1,7 +1,7 @@
 """Making a round of negatives with given weights: mined in full, or from candidates scored again."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -9,18 +9,19 @@ from typing import TypeGuard
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float32, Int32
+from jaxtyping import Int32
 
+from hardneg.arrays import Rows, ScorePairs, Scores
 from hardneg.data.dataset import Dataset
 from hardneg.data.query_form import query_texts_in
 from hardneg.errors import RunError
 from hardneg.filters.protocol import Fittable, with_fitted
-from hardneg.models.resolve import resolve_model
+from hardneg.models.given import resolve_model
 from hardneg.models.sentence_transformer import forget_encoders
 from hardneg.models.store import encode, new_vectors_in
 from hardneg.negatives.plan import Plan, filter_and_select, mine_block
 from hardneg.progress import task
-from hardneg.scoring.vector_scores import vector_scores
+from hardneg.scoring.bi_encoder import vector_scores
 from hardneg.search.exact import pair_scores
 from hardneg.sources import Source, gather
 from hardneg.sources.protocol import Encodes
@@ -30,17 +31,15 @@ _BLOCK = 4_096
 # What filters write into the table of candidates; they are asked again.
 _VERDICTS = ("dropped_by", "found_by", "teacher_score", "p_planted", "p_positive")
 
-Scores = Callable[[Int32[np.ndarray, " rows"], Int32[np.ndarray, " rows"]], Float32[np.ndarray, " rows"]]
-
 
 @dataclass(frozen=True, eq=False)
 class Job:
     """All that decides the rounds of a run, but for the weights; can be handed to another process."""
 
     dataset: Dataset
-    plan: Plan
-    model: str
-    query: Int32[np.ndarray, " queries"]
+    plan: Plan  # its filters fitted
+    model: str  # that training started from, as the sources name it
+    query: Int32[np.ndarray, " queries"]  # without repeats
     rounds: Rounds
     keeps_candidates: bool
 
@@ -121,8 +120,8 @@ def rescore_round(job: Job, *, number: int, before: int, mined: int) -> Report:
         return _finish(job, number, before, pl.concat(parts), next(iter(scores.values())), started=started)
 
 
-def rescored(candidates: pl.DataFrame, source: str, score: Float32[np.ndarray, " rows"]) -> pl.DataFrame:
-    """Give candidates new scores of a source, and rank anew what it had retrieved."""
+def rescored(candidates: pl.DataFrame, source: str, score: Scores) -> pl.DataFrame:
+    """Give candidates new scores of a source, and rank anew what it had retrieved, equal ones by document."""
     rank, column = f"rank.{source}", f"score.{source}"
     table = candidates.with_columns(pl.Series(column, score, dtype=pl.Float32))
     retrieved = pl.when(pl.col(rank).is_not_null()).then(pl.col(column))
@@ -131,13 +130,15 @@ def rescored(candidates: pl.DataFrame, source: str, score: Float32[np.ndarray, "
     )
 
 
-def compare(old: pl.DataFrame, new: pl.DataFrame, scores: Scores) -> tuple[float | None, float | None, float | None]:
+def compare(
+    old: pl.DataFrame, new: pl.DataFrame, scores: ScorePairs
+) -> tuple[float | None, float | None, float | None]:
     """Compare two tables of negatives.
 
     Args:
         old: Columns `query`, `document` and perhaps `source`.
         new: The same.
-        scores: Scores pairs; not a number where unknown.
+        scores: ScorePairs pairs; not a number where unknown.
 
     Returns:
         The share of the new that are among the old, and the mean scores of the old and the new, random fill left out;
@@ -148,7 +149,7 @@ def compare(old: pl.DataFrame, new: pl.DataFrame, scores: Scores) -> tuple[float
     return (shared / new.height if new.height else None), _mean(old, scores), _mean(new, scores)
 
 
-def _mean(table: pl.DataFrame, scores: Scores) -> float | None:
+def _mean(table: pl.DataFrame, scores: ScorePairs) -> float | None:
     if "source" in table.columns:
         table = table.filter(pl.col("source").ne_missing("fill"))
     pairs = table.select(pl.col("query", "document").cast(pl.Int32))
@@ -157,7 +158,9 @@ def _mean(table: pl.DataFrame, scores: Scores) -> float | None:
     return float(known.mean()) if len(known) else None
 
 
-def _finish(job: Job, number: int, before: int, negatives: pl.DataFrame, scores: Scores, *, started: float) -> Report:
+def _finish(
+    job: Job, number: int, before: int, negatives: pl.DataFrame, scores: ScorePairs, *, started: float
+) -> Report:
     overlap, old_score, new_score = compare(job.rounds.read(before), negatives, scores)
     report = Report(time.perf_counter() - started, overlap, old_score, new_score)
     job.rounds.finish(number, negatives, report)
@@ -165,14 +168,14 @@ def _finish(job: Job, number: int, before: int, negatives: pl.DataFrame, scores:
     return report
 
 
-def _scores(source: Encodes, dataset: Dataset, pairs: pl.DataFrame) -> Scores:
+def _scores(source: Encodes, dataset: Dataset, pairs: pl.DataFrame) -> ScorePairs:
     """Encode the texts of some pairs, and nothing else."""
     encoder = source.encoder()
     queries, documents = (pairs[name].unique().sort().to_numpy() for name in ("query", "document"))
     query_vectors = encode(encoder, query_texts_in(dataset, encoder.query_form).gather(queries), kind="query")
     document_vectors = encode(encoder, dataset.document_texts.gather(documents), kind="document")
 
-    def score(query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]) -> Float32[np.ndarray, " rows"]:
+    def score(query: Rows, document: Rows) -> Scores:
         found, known = np.full(len(query), np.nan, dtype=np.float32), np.isin(document, documents)
         rows = (np.searchsorted(queries, query[known]), np.searchsorted(documents, document[known]))
         found[known] = pair_scores(query_vectors, document_vectors, *rows)

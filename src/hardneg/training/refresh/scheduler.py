@@ -1,24 +1,26 @@
 """The negatives in force at each step of a run, renewed as its settings ask."""
 
+import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Self
 
+import numpy as np
 import polars as pl
 
+from hardneg.arrays import Rows, Scores
+from hardneg.files import replacing
 from hardneg.models.own_code import save_model
-from hardneg.models.token_limit import Limits, set_token_limits, token_limits
-from hardneg.training.plan import Step, TrainingData
-from hardneg.training.pool.chances import counted
+from hardneg.models.towers import Limits, set_token_limits, token_limits
+from hardneg.runs import layout
+from hardneg.training.passes.embedding import live_scores
+from hardneg.training.plan import Step, TrainingData, counted, serve
 from hardneg.training.refresh.mine import Job, keep_first_candidates, mine_round, rescore_round
 from hardneg.training.refresh.settings import Work
 from hardneg.training.refresh.store import Refreshed, Report, in_force
 from hardneg.training.refresh.worker import Miner
-from hardneg.training.sampling.replaced import ReplacedNegatives
-from hardneg.training.sampling.replacing import cut_records, enter, replace_before
-from hardneg.training.sampling.sampler import serve
+from hardneg.training.sampling.replacement import ReplacedNegatives
 from hardneg.training.session import Session
 
 
@@ -31,31 +33,39 @@ class Supply:
     """
 
     def __init__(
-        self, session: Session, data: TrainingData, steps: list[Step], *, job: Job | None, limits: Limits
+        self,
+        session: Session,
+        data: TrainingData,
+        steps: list[Step],
+        negatives: pl.DataFrame | None,
+        *,
+        job: Job | None,
+        limits: Limits,
     ) -> None:
-        self.data, self._steps = data, steps
+        self.data, self._steps, self._negatives = data, steps, negatives
         self._session, self._job, self._limits = session, job, limits
         refresh = session.settings.refresh
         self._due = refresh.due([step.epoch for step in steps]) if refresh and job else {}
         self._miner = Miner(job) if refresh and job and refresh.mode == "async" else None
 
-    def open(self, negatives: pl.DataFrame | None) -> None:
+    def __enter__(self) -> Self:
         """Take up the negatives where the latest checkpoint left them."""
-        if self._job is not None and negatives is not None:
-            self._open_rounds(self._job, negatives)
-        cut_records(self._session)
-        enter(self._session, self.data)
+        if self._job is not None and self._negatives is not None:
+            self._open_rounds(self._job, self._negatives)
+        self._cut_replacements()
+        self._enter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the second process, if there is one."""
+        if self._miner is not None:
+            self._miner.stop()
 
     def renew(self, number: int, *, seconds: float) -> bool:
         """Bring the negatives up to date before a step."""
         renewed = self._job is not None and self._refresh(self._job, number, seconds)
-        replace_before(number, self._session, self.data, self._steps)
+        self._replace(number)
         return renewed
-
-    def close(self) -> None:
-        """End the second process, if there is one."""
-        if self._miner is not None:
-            self._miner.stop()
 
     @property
     def _leads(self) -> bool:
@@ -66,7 +76,9 @@ class Supply:
             job.rounds.cut(self._session.done)
             job.rounds.forget(but={0, *in_force(job.rounds.records())})
             if not job.rounds.is_there(0):
-                _begin(job, negatives)
+                if job.keeps_candidates:
+                    keep_first_candidates(job)
+                job.rounds.finish(0, negatives, Report(0.0, None, None, None))
         self._session.accelerator.wait_for_everyone()
         if job.rounds.records():
             self._take(job, anew=False)
@@ -126,10 +138,43 @@ class Supply:
         table = job.rounds.read(in_force(job.rounds.records())[0])
         if isinstance(self.data.negatives, ReplacedNegatives):
             self.data.negatives.take(table, anew=anew)
-            enter(self._session, self.data)
+            self._enter()
         else:
             served = serve(table, self._session.settings, n_queries=job.dataset.n_queries)
             self.data = counted(replace(self.data, negatives=served), self._session.settings)
+
+    def _enter(self) -> None:
+        """Score the negatives in use whose score on entry is not known: all at the start and after a refresh."""
+        if isinstance(self.data.negatives, ReplacedNegatives):
+            self.data.negatives.enter(np.unique(self.data.query), self._live_scores)
+
+    def _live_scores(self, query: Rows, document: Rows) -> Scores:
+        return live_scores(self._session.towers, self._session.accelerator, self.data.dataset, query, document)
+
+    def _replace(self, number: int) -> None:
+        """Replace negatives of the rows to come that have become too easy, if it is time for it."""
+        settings, negatives, started = self._session.settings.replacement, self.data.negatives, time.perf_counter()
+        if settings is None or number == 0 or number % settings.every or not isinstance(negatives, ReplacedNegatives):
+            return
+        rows = [rows for step in self._steps[number : number + settings.every] for rows in step.batches]
+        looked_at, replaced = negatives.replace(np.unique(self.data.query[np.concatenate(rows)]), self._live_scores)
+        if self._leads:
+            seconds = round(time.perf_counter() - started, 3)
+            line = {"step": number, "looked_at": looked_at, "replaced": replaced, "seconds": seconds}
+            with self._replacements.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+
+    @property
+    def _replacements(self) -> Path:
+        return self._session.folder.path / layout.REPLACEMENTS
+
+    def _cut_replacements(self) -> None:
+        """Drop the records of replacements that a session will do again."""
+        if self._leads and self._replacements.exists():
+            lines = self._replacements.read_text().splitlines()
+            kept = [line for line in lines if json.loads(line)["step"] < self._session.done]
+            with replacing(self._replacements) as temporary:
+                temporary.write_text("".join(f"{line}\n" for line in kept))
 
     def _tidy(self, job: Job) -> None:
         """Remove rounds that neither the run nor its latest checkpoint needs."""
@@ -148,28 +193,3 @@ class Supply:
 
 def _refreshed(job: Job, work: Work, number: int, *, step: int, waited: float) -> Refreshed:
     return Refreshed(step, work, step - number, waited=waited, **asdict(job.rounds.report(number)))
-
-
-def _begin(job: Job, negatives: pl.DataFrame) -> None:
-    if job.keeps_candidates:
-        keep_first_candidates(job)
-    job.rounds.finish(0, negatives, Report(0.0, None, None, None))
-
-
-@contextmanager
-def supplying(
-    session: Session,
-    data: TrainingData,
-    steps: list[Step],
-    negatives: pl.DataFrame | None,
-    *,
-    job: Job | None,
-    limits: Limits,
-) -> Iterator[Supply]:
-    """Supply a run with negatives for as long as the block lasts."""
-    supply = Supply(session, data, steps, job=job, limits=limits)
-    try:
-        supply.open(negatives)
-        yield supply
-    finally:
-        supply.close()

@@ -11,12 +11,13 @@ refresh/step-N/              a round: made with the weights after N steps; N = 0
 
 import json
 import shutil
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import polars as pl
 
+from hardneg.data.findings import Finding
 from hardneg.files import replacing
 from hardneg.runs import layout
 from hardneg.training.refresh.settings import Work
@@ -27,8 +28,8 @@ class Report:
     """What making a round took and changed."""
 
     seconds: float
-    overlap: float | None
-    old_score: float | None
+    overlap: float | None  # share of the new negatives that were among the old
+    old_score: float | None  # mean under the weights of the round, random fill left out
     new_score: float | None
 
 
@@ -36,16 +37,16 @@ class Report:
 class Refreshed:
     """One refresh of the negatives."""
 
-    step: int
+    step: int  # steps done when the new negatives came into use
     work: Work
-    lag: int
+    lag: int  # steps between the weights that found them and `step`
     seconds: float = 0.0
-    waited: float = 0.0
-    share: float = 0.0
+    waited: float = 0.0  # for which training stood still
+    share: float = 0.0  # of the time of training so far, in [0, 1]
     overlap: float | None = None
     old_score: float | None = None
     new_score: float | None = None
-    problem: str | None = None
+    problem: str | None = None  # why there are no new negatives
 
     @property
     def round(self) -> int:
@@ -132,3 +133,22 @@ def in_force(records: Iterable[Refreshed]) -> tuple[int, int]:
     rounds += [record.round for record in made]
     mined += [record.round for record in made if record.work == "mine"]
     return rounds[-1], mined[-1]
+
+
+def failed_refreshes(records: Sequence[Refreshed]) -> Finding | None:
+    """HN036: a refresh failed, and training went on with older negatives."""
+    failed = [record for record in records if record.problem is not None]
+    if not failed:
+        return None
+    return Finding(
+        code="HN036",
+        severity="warning",
+        title="a refresh failed",
+        detail=(
+            f"{len(failed)} of {len(records)} refreshes gave no new negatives, and training went on with the ones that "
+            "it had. Usually the second process ran out of memory, on the machine or on its accelerator"
+        ),
+        remedy='read the messages; give the second process more room, or set mode = "sync" in train.refresh',
+        count=len(failed),
+        examples=tuple(f"step {record.step}: {record.problem}" for record in failed[:5]),
+    )

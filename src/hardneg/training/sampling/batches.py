@@ -7,6 +7,7 @@ import polars as pl
 from jaxtyping import Int32, Int64, Integer
 
 from hardneg.data.dataset import Dataset
+from hardneg.errors import RunError
 from hardneg.randomness import bits, permutation
 from hardneg.training.pool.pool import Batch, Weights
 
@@ -17,7 +18,7 @@ _CHOICE, _ORDER, _BATCHES, _TURN = 11, 12, 13, 14
 def training_pairs(
     dataset: Dataset, split: str, *, max_pairs: int | None = None, seed: int = 0
 ) -> tuple[Int32[np.ndarray, " pairs"], Int32[np.ndarray, " pairs"]]:
-    """List the positive pairs to train on."""
+    """List the positive pairs to train on; a larger cap with the same seed takes the same pairs and more."""
     query, document = dataset.pairs_of(split)
     if max_pairs is None or max_pairs >= len(query):
         return query, document
@@ -139,7 +140,7 @@ class Negatives(Protocol):
 
 
 class MinedNegatives:
-    """The mined negatives of each query, what they weigh, and whose turn it is."""
+    """The mined negatives of each query, what they weigh, whose turn it is; of rows that repeat a pair, the first."""
 
     def __init__(self, table: pl.DataFrame | None, *, n_queries: int) -> None:
         rows = pl.DataFrame(schema={"query": pl.Int32, "document": pl.Int32}) if table is None else table
@@ -216,3 +217,19 @@ def assemble(
     ]
     row = np.repeat(np.arange(len(pairs)), [len(own) for own in drawn])
     return Batch(query[pairs], document[pairs], row, np.concatenate(drawn), negatives.weights(query[pairs]))
+
+
+def check_positions(table: pl.DataFrame, dataset: Dataset, *, kind: str, made: str) -> None:
+    """Make sure that a table of pairs fits a dataset."""
+    for column, size in (("query", dataset.n_queries), ("document", dataset.n_documents)):
+        if column not in table.columns:
+            raise RunError(f"the table of {kind} has no column {column!r}; it has: {', '.join(table.columns)}")
+        if not table.schema[column].is_integer():
+            raise RunError(f"column {column!r} of the table of {kind} must hold positions, not ids")
+        inside = table[column].is_between(0, size - 1).fill_null(False)
+        if not inside.all():
+            wrong = table.filter(~inside)[column][0]
+            raise RunError(
+                f"the table of {kind} names {column} {wrong}, but {dataset.name} has {size}; "
+                f"were the {kind} {made} for another dataset?"
+            )

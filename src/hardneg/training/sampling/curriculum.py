@@ -1,22 +1,30 @@
-"""Which mined negatives come when: a schedule over the course of a run."""
+"""Which mined negatives come when: a schedule over the course of a run, and the negatives drawn as it asks."""
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
+from jaxtyping import Float64, Int32, Int64
 
 from hardneg.errors import RecipeError
+from hardneg.randomness import bits, uniform
+from hardneg.training.pool.pool import Weights
+from hardneg.training.sampling.batches import MinedNegatives
 
 WHOLE = (0.0, 1.0)
+_DEAL, _DRAW = 15, 16
+_ALL = "all"
 
 
 @dataclass(frozen=True)
 class Phase:
     """What a curriculum asks for at one moment."""
 
-    shares: Mapping[str, float] | None
-    window: tuple[float, float]
+    shares: Mapping[str, float] | None  # adding up to 1; None treats all sources as one list
+    window: tuple[float, float]  # quantiles of hardness; 0 is the easiest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,3 +96,92 @@ class Curriculum:
 def _between(values: Sequence[float], progress: float) -> float:
     """Read a value off the lines through equally spaced ones."""
     return round(float(np.interp(progress, np.linspace(0, 1, len(values)), values)), 12)
+
+
+class GradedNegatives:
+    """The mined negatives of each query, by source if the curriculum names sources, the easiest first."""
+
+    def __init__(self, table: pl.DataFrame, curriculum: Curriculum, *, n_queries: int) -> None:
+        self._curriculum, self._phase = curriculum, curriculum.at(0.0)
+        self._mined = MinedNegatives(table, n_queries=n_queries)
+        self._groups = list(curriculum.shares) if curriculum.shares else [_ALL]
+        rows = _graded(table, curriculum).sort("query", "hardness", "score", nulls_last=False, maintain_order=True)
+        parts = [rows.filter(group=name) for name in self._groups]
+        self._members = [MinedNegatives(part, n_queries=n_queries) for part in parts]
+        self._scored = [bool(part["score"].is_not_null().any()) for part in parts]
+
+    def at(self, progress: float) -> "GradedNegatives":
+        """Give the negatives as they are drawn at a moment of the run, from 0 to 1."""
+        moved = copy.copy(self)
+        moved._phase = self._curriculum.at(progress)
+        return moved
+
+    def weights(self, query: Int32[np.ndarray, " rows"]) -> Weights | None:
+        """List the negatives of the rows' queries that weigh less than 1; None if the table has none at all."""
+        return self._mined.weights(query)
+
+    def draw(self, query: int, *, turn: int, per_row: int | None, seed: int) -> Int32[np.ndarray, " negatives"]:
+        """Draw a query's negatives for one row, anew for each turn, evenly within the window.
+
+        The places of a row are dealt to the sources so that each gets its share on average, and never differs from
+        it by a whole place.
+        """
+        shares = self._shares(query)
+        taken = np.empty(0, dtype=np.int32)
+        if not shares.any():
+            return taken
+        places = _deal(shares, 1 if per_row is None else per_row, float(uniform(seed, _DEAL, query, turn)))
+        for group in np.flatnonzero(places):
+            wanted = int(places[group])
+            own = self._inside(int(group), query, least=wanted)
+            own = own[~np.isin(own, taken)]
+            order = np.argsort(bits(seed, _DRAW, query, turn, own), kind="stable")
+            taken = np.concatenate([taken, own[order[:wanted]]])
+        return taken
+
+    def _shares(self, query: int) -> Float64[np.ndarray, " groups"]:
+        """Give each source's part in the negatives of a query: that of the phase, of those that have candidates."""
+        shares = self._phase.shares
+        asked = np.array([1.0 if shares is None else shares[name] for name in self._groups])
+        return np.where([len(members.of(query)) > 0 for members in self._members], asked, 0.0)
+
+    def _inside(self, group: int, query: int, *, least: int) -> Int32[np.ndarray, " documents"]:
+        """List the candidates of a source within the window, widened by harder and then easier ones to `least`."""
+        own = self._members[group].of(query)
+        if not self._scored[group]:
+            return own
+        low, high = (edge * len(own) for edge in self._phase.window)
+        first, last = math.floor(round(low, 9)), math.ceil(round(high, 9))
+        last = min(len(own), max(last, first + least))
+        return own[max(0, min(first, last - least)) : last]
+
+
+def graded_by(curriculum: Curriculum | None) -> list[str]:
+    """List the columns of the table that a curriculum reads beside query, document and weight."""
+    if curriculum is None:
+        return []
+    return [*(["source"] if curriculum.shares else []), *(["score", "positive_score"] if curriculum.cuts else [])]
+
+
+def _graded(table: pl.DataFrame, curriculum: Curriculum) -> pl.DataFrame:
+    """Give each pair its group and its hardness, null where unknown."""
+    score, positive = (
+        pl.col(name).cast(pl.Float64).fill_nan(None) if curriculum.cuts else pl.lit(None, dtype=pl.Float64)
+        for name in ("score", "positive_score")
+    )
+    size = pl.max_horizontal(positive.abs(), pl.lit(1e-9))  # BM25 gives an answer without a shared word 0
+    return table.unique(["query", "document"], keep="first", maintain_order=True).select(
+        "query",
+        "document",
+        group=pl.col("source") if curriculum.shares else pl.lit(_ALL),
+        hardness=pl.when(positive.is_not_null()).then((score - positive) / size),
+        score=score,
+    )
+
+
+def _deal(shares: Float64[np.ndarray, " groups"], n: int, offset: float) -> Int64[np.ndarray, " groups"]:
+    """Deal places by systematic sampling: equally spaced points, moved by one draw, over the shares end to end."""
+    ends = np.cumsum(shares)
+    points = (np.arange(n) + offset) / n * ends[-1]
+    group = np.minimum(np.searchsorted(ends, points, side="right"), np.flatnonzero(shares)[-1])
+    return np.bincount(group, minlength=len(shares))

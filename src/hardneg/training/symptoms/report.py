@@ -8,7 +8,7 @@
 from collections.abc import Callable, Sequence
 
 from hardneg.data.findings import Finding, in_order
-from hardneg.losses.distilling import without_teacher
+from hardneg.losses.weighted_sum import without_teacher
 from hardneg.training.settings import TrainSettings
 from hardneg.training.symptoms.loss import divergence, idle, plateau
 from hardneg.training.symptoms.scores import above_positive, collapse, conflict, masked

@@ -17,11 +17,11 @@ MIN_STEPS = 30
 class Trend:
     """Where a figure began and where it ended."""
 
-    early: float
-    late: float
-    p_rise: float
+    early: float  # median over the first third of the steps
+    late: float  # over the last
+    p_rise: float  # chance of such a rise if nothing had changed
     p_fall: float
-    n: int
+    n: int  # steps that have the figure
 
 
 def series(records: Sequence[Record], name: str) -> Float64[np.ndarray, " steps"]:

@@ -33,8 +33,8 @@ def test_the_key_is_in_the_header_and_nowhere_else(judge, llm, dataset, pairs, c
     assert set(found["reason"]) == {"Bearer [key] told me"}
     assert (cache / "verdicts" / "verdicts.sqlite").exists()
     assert files_with_key(cache) == []
-    endpoint = judge()._endpoint()
-    shown = [repr(judge()), str(judge()), judge().fingerprint(), repr(endpoint), repr(vars(endpoint.key)), caplog.text]
+    key = read_key("OPENAI_API_KEY")
+    shown = [repr(judge()), str(judge()), judge().fingerprint(), repr(key), repr(vars(key)), caplog.text]
     assert not [text for text in shown if KEY in text]
     assert KEY.encode() not in pickle.dumps(judge())
 

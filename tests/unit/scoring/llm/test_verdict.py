@@ -1,7 +1,6 @@
 import pytest
 
-from hardneg.scoring.llm.failures import NoVerdict
-from hardneg.scoring.llm.verdict import Verdict, read_verdict, response_format, score_of
+from hardneg.scoring.llm.verdict import NoVerdict, Verdict, read_verdict, response_format, score_of
 
 
 @pytest.mark.parametrize(

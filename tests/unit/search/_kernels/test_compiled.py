@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hardneg.search._kernels.compiled import ahead, compiled, frozen, in_threads, n_cores
-from hardneg.search.selecting import places_at, select
+from hardneg.search._kernels.numbers import places_at, select
 
 
 @pytest.mark.parametrize("n_rows", [0, 1, 7, 100])

@@ -12,14 +12,13 @@ from hardneg.losses.score_matrix import ScoreMatrix
 from hardneg.models.sentence_transformer import SentenceTransformerEncoder, load_encoder
 from hardneg.training.inputs import describe_inputs
 from hardneg.training.loop import train
-from hardneg.training.masks.guide import Guide
-from hardneg.training.masks.masking import Cells, narrow
+from hardneg.training.masks import Cells, Guide, narrow
 from hardneg.training.passes.embedding import TwoTowers
 from hardneg.training.plan import TrainingData, batch_of, plan_steps
 from hardneg.training.pool.pool import build_pool
 from hardneg.training.sampling.batches import MinedNegatives, training_pairs
 from hardneg.training.settings import TrainSettings
-from hardneg.training.step import score_pool
+from scored_pools import score_pool
 from tiny_model import build_tiny_model
 from toy import toy_dataset, toy_negatives
 

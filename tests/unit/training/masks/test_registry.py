@@ -18,9 +18,7 @@ from hardneg.losses import LOSSES
 from hardneg.losses.protocol import Loss
 from hardneg.losses.score_matrix import ScoreMatrix
 from hardneg.training.inputs import _describe_mask
-from hardneg.training.masks import MASKS
-from hardneg.training.masks.masking import Cells, Mask, narrow
-from hardneg.training.masks.own_score import OwnScore
+from hardneg.training.masks import MASKS, Cells, Mask, OwnScore, narrow
 from hardneg.training.plan import Step, TrainingData
 from hardneg.training.pool.pool import judged_negative
 from hardneg.training.sampling.batches import MinedNegatives

@@ -9,7 +9,7 @@ from accelerate import Accelerator
 from sentence_transformers import SentenceTransformer
 
 from hardneg.losses import LOSSES
-from hardneg.training.masks.own_score import OwnScore
+from hardneg.training.masks import OwnScore
 from hardneg.training.passes.embedding import TwoTowers
 from hardneg.training.passes.gradient_cache import CachedPass
 from hardneg.training.plan import Step, TrainingData

@@ -10,8 +10,8 @@ from hardneg.training.loop import train
 from hardneg.training.passes.embedding import TwoTowers
 from hardneg.training.plan import TrainingData, batch_of, plan_steps
 from hardneg.training.pool.pool import build_pool
-from hardneg.training.pool.queue import Queue
-from hardneg.training.pool.queue_state import QueueState
+from hardneg.training.pool.queue import QueueState
+from hardneg.training.pool.settings import Queue
 from hardneg.training.sampling.batches import MinedNegatives, training_pairs
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import compute_gradient

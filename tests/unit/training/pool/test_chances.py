@@ -13,16 +13,15 @@ from hardneg.losses import KL, InfoNCE, WeightedSum
 from hardneg.sources import Random
 from hardneg.training import session
 from hardneg.training.loop import train
-from hardneg.training.plan import TrainingData, batch_of, pool_of
-from hardneg.training.pool.chances import counted, with_chances
-from hardneg.training.pool.frequency import Counted, Streaming
-from hardneg.training.pool.log_q import LogQ
-from hardneg.training.pool.queue import Queue
+from hardneg.training.plan import TrainingData, batch_of, counted, pool_of
+from hardneg.training.pool.sampling_bias import Counted, Streaming
+from hardneg.training.pool.settings import LogQ, Queue
 from hardneg.training.sampling.batches import MinedNegatives
 from hardneg.training.sampling.replacement import Replacement
 from hardneg.training.settings import TrainSettings
-from hardneg.training.step import score_pool
+from hardneg.training.step import with_chances
 from interactions_toy import toy_events, toy_items
+from scored_pools import score_pool
 
 SETTINGS = TrainSettings(batch_size=8, repeat_documents=True, log_q=LogQ(), negatives_per_row=1, precision="fp32")
 

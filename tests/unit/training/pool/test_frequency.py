@@ -5,8 +5,8 @@ import pytest
 from hardneg.data.dataset import Dataset
 from hardneg.domains.recommender.build import interactions_dataset
 from hardneg.sources import Random
-from hardneg.training.pool.frequency import Counted, Streaming
 from hardneg.training.pool.pool import build_pool
+from hardneg.training.pool.sampling_bias import Counted, Streaming
 from hardneg.training.sampling.batches import MinedNegatives, assemble, epoch_batches, even_sizes
 from interactions_toy import toy_events
 

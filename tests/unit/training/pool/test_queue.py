@@ -19,9 +19,8 @@ from hardneg.losses.info_nce import InfoNCE
 from hardneg.training.passes.embedding import TwoTowers
 from hardneg.training.plan import TrainingData, batch_of, plan_steps
 from hardneg.training.pool.pool import build_pool, judged_negative
-from hardneg.training.pool.queue import Queue
-from hardneg.training.pool.queue_state import QueueState, widen
-from hardneg.training.pool.ring import Queued
+from hardneg.training.pool.queue import Queued, QueueState, widen
+from hardneg.training.pool.settings import Queue
 from hardneg.training.sampling.batches import MinedNegatives, assemble, training_pairs
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import compute_gradient

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardneg.training.pool.ring import Ring
+from hardneg.training.pool.queue import Ring
 
 
 def added(ring, documents, marks):

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardneg.errors import RunError
+from hardneg.training.checks import check_graded
 from hardneg.training.sampling.batches import MinedNegatives
-from hardneg.training.sampling.curriculum import Curriculum
-from hardneg.training.sampling.graded import GradedNegatives, check_graded
+from hardneg.training.sampling.curriculum import Curriculum, GradedNegatives
 
 SOURCES = ("random", "bm25", "dense")
 SCHEMA = {

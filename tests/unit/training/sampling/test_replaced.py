@@ -15,13 +15,11 @@ from hardneg.negatives.plan import Plan, mine_block
 from hardneg.progress import showing
 from hardneg.sources import Dense
 from hardneg.training.loop import train
-from hardneg.training.passes.embedding import TwoTowers
+from hardneg.training.passes.embedding import TwoTowers, live_scores
 from hardneg.training.refresh.settings import Refresh
 from hardneg.training.sampling.curriculum import Curriculum
-from hardneg.training.sampling.replaced import ReplacedNegatives
-from hardneg.training.sampling.replacement import Replacement
+from hardneg.training.sampling.replacement import ReplacedNegatives, Replacement
 from hardneg.training.settings import TrainSettings
-from hardneg.training.symptoms.live_scores import live_scores
 from stopping import StopAfter, weights
 from tiny_model import build_tiny_model
 from toy import toy_dataset, toy_negatives

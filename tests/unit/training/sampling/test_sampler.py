@@ -6,10 +6,9 @@ import torch
 from hardneg.errors import Interrupted, RunError
 from hardneg.progress import showing
 from hardneg.training.loop import train
-from hardneg.training.plan import TrainingData, batch_of, plan_steps
+from hardneg.training.plan import TrainingData, batch_of, plan_steps, serve
 from hardneg.training.sampling.batches import training_pairs
 from hardneg.training.sampling.curriculum import Curriculum
-from hardneg.training.sampling.sampler import serve
 from hardneg.training.settings import TrainSettings
 from stopping import StopAfter, weights
 from tiny_model import build_tiny_model

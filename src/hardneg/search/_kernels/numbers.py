@@ -1,4 +1,4 @@
-"""Inner loops that round vectors, and the dot product whose order of operations never changes."""
+"""Inner loops on single vectors: rounding, the dot product whose order never changes, and the k-th value of some."""
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int16
@@ -58,3 +58,43 @@ def round_rows(
         length[row] = np.sqrt(squares)
         # Processors may take numbers too small for a normal float32 for zero.
         lost[row] = np.sqrt(squares_lost) + dim * 2.0**-126
+
+
+@compiled
+def select(values: Float64[np.ndarray, " rows"], rank: int) -> float:
+    """Find the value that would stand at `rank` (from 0) if all were sorted; reorders `values`.
+
+    References:
+        Hoare (1961), "Algorithm 65: Find".
+    """
+    low = 0
+    high = len(values) - 1
+    while low < high:
+        pivot = values[(low + high) // 2]
+        i = low
+        j = high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if rank <= j:
+            high = j
+        elif rank >= i:
+            low = i
+        else:
+            break
+    return values[rank]
+
+
+@compiled
+def places_at(values: Float64[np.ndarray, " rows"], last: float, depth: int) -> int:
+    """Count how many of the values equal to the `depth`-th largest, `last`, are among the `depth` largest."""
+    places = depth
+    for i in range(len(values)):
+        places -= values[i] > last
+    return places

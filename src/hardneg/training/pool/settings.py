@@ -1,4 +1,4 @@
-"""What a recipe says about the correction for sampled documents."""
+"""What a recipe says about the pool: its queue, and the correction for sampled documents."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -6,6 +6,36 @@ from typing import Literal, get_args
 from hardneg.errors import RecipeError
 
 Estimate = Literal["counts", "streaming"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queue:
+    """Documents of earlier steps that serve as negatives a while longer, without being embedded again.
+
+    Args:
+        size: Documents that the queue holds, at least 1; the oldest makes room for the newest.
+        momentum: None keeps the vectors that the trained model gave; at least 0 and below 1 keeps those of a key
+            encoder, whose weights are this share of what they were and the rest of the trained model's.
+        warmup: Steps before the queue is used, from 0; it is filled from the first.
+
+    Raises:
+        RecipeError: A value is out of range.
+
+    References:
+        Cross-batch memory: Wang et al. (2020), arXiv:1912.06798. Key encoder: MoCo, He et al. (2020),
+        arXiv:1911.05722, equation 2; for text Contriever, Izacard et al. (2022), arXiv:2112.09118.
+    """
+
+    size: int
+    momentum: float | None = None
+    warmup: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("size", 1), ("warmup", 0)):
+            if getattr(self, name) < least:
+                raise RecipeError(f"{name} of queue must be at least {least}, not {getattr(self, name)}")
+        if self.momentum is not None and not 0 <= self.momentum < 1:
+            raise RecipeError(f"momentum of queue must be at least 0 and below 1, not {self.momentum}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +54,11 @@ class LogQ:
     """
 
     estimate: Estimate = "counts"
+    # "uncorrected" leaves it: it is in the pool of its row by choice.
     positive: Literal["corrected", "uncorrected"] = "corrected"
-    rate: float = 0.05
-    buckets: int = 2**18
-    tables: int = 2
+    rate: float = 0.05  # how much the newest gap counts, of the streaming estimate
+    buckets: int = 2**18  # numbers in each hash table
+    tables: int = 2  # where documents share a number in some, the one in which a document seems rarest is right
 
     def __post_init__(self) -> None:
         for name, given, known in (
