@@ -7,7 +7,7 @@ import typer
 
 from hardneg.cli.built import refuse_taken, write_built
 from hardneg.cli.display import progress
-from hardneg.cli.options import Json, Out, Quiet, Seed
+from hardneg.cli.options import Json, Out, Quiet, Seed, given
 
 Name = Annotated[str | None, typer.Option("--name", help="Name of the dataset; by default that of OUT.")]
 TestShare = Annotated[
@@ -87,16 +87,12 @@ def code(
     quiet: Quiet = False,
 ) -> None:
     """Build a code-search dataset from source trees: docstring or leading comment → definition, split by file."""
-    from hardneg.domains.code.definition import KINDS
-    from hardneg.domains.code.languages import LANGUAGES
     from hardneg.domains.code.source import code_source
 
     refuse_taken(out)
     with progress(quiet=quiet):
         data = code_source(
             paths,
-            languages=languages or tuple(LANGUAGES),
-            kinds=kinds or KINDS,
             name=name or out.name,
             seed=seed or 0,
             test_share=test_share,
@@ -105,5 +101,6 @@ def code(
             max_documents=max_documents,
             masks_names=mask_names,
             labels_clones=label_clones,
+            **given(languages=languages or None, kinds=kinds or None),
         )
     write_built(data, out, as_json=as_json)

@@ -1,20 +1,16 @@
 """`hardneg mine`: negatives for the queries of a split."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from hardneg.cli.consent import consent
-from hardneg.cli.display import progress, show_findings, warn_if_nothing_mined
+from hardneg.cli.display import progress, show_findings, show_reading, warn_if_nothing_mined
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import TrustRemoteCode
 from hardneg.cli.options import DatasetPath, Json, Out, Preset, Quiet, Seed, SkipInvalid, Yes, from_here, said_of
 from hardneg.cli.recipe_options import read_recipe
-from hardneg.files import check_folder
-from hardneg.runs import layout as run_layout
-from hardneg.runs.log import event
 
 
 @reads_dataset
@@ -58,16 +54,9 @@ def mine(
 ) -> None:
     """Mine hard negatives and keep labelled and likely answers out of them."""
     from hardneg.costs.bills import mining_bills
-    from hardneg.data.reading import read_dataset
-    from hardneg.pipeline.mining import mine_plan
-    from hardneg.pipeline.verdicts import use_verdicts, with_verdicts
-    from hardneg.planting.findings import fit_findings, read_fits
-    from hardneg.recipe.plan import plan_of
+    from hardneg.pipeline.job import noticed, prepare_mining
     from hardneg.review.verdicts import read_judged
-    from hardneg.runs.mining_findings import read_readings, reading_findings
-    from hardneg.runs.record import recording
 
-    check_folder(out)
     whole = read_recipe(
         dataset,
         recipe=recipe,
@@ -81,43 +70,35 @@ def mine(
         depth=depth,
         block_size=block_size,
     )
-    plan = plan_of(whole, seed=whole.seed)
-    if trust_remote_code:
-        from hardneg.recipe.trust import trusting
-
-        plan = replace(plan, sources=trusting(plan.sources), filters=trusting(plan.filters))
+    address = {"path": from_here(dataset), **said_of(layout, skip_invalid)}
     with progress(quiet=quiet or json) as pause:
-        data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
+        job = prepare_mining(whole, address, trusts=trust_remote_code, out=out)
         place = verdicts or whole.mine.verdicts
-        judged, labelled = None, data
-        if place is not None:
-            judged = read_judged(place, data)
-            labelled = with_verdicts(data, use_verdicts(data, judged, split=plan.split)[0], split=plan.split)
-        consent(mining_bills(labelled, plan), yes=yes, pause=pause)
-        with recording(out, "mine", dataset=from_here(dataset), layout=said_of(layout, skip_invalid)):
-            mined = mine_plan(data, plan, block_size=whole.mine.block_size, verdicts=judged, out=out)
-    fits = read_fits(out)
-    findings = [*(finding for fit in fits for finding in fit_findings(fit)), *mined.findings, *reading_findings(out)]
-    readings = read_readings(out)
+        job = job if place is None else job.with_verdicts(read_judged(place, job.dataset))
+        consent(mining_bills(job.labelled, job.plan), yes=yes, pause=pause)
+        mined = job.mine()
+    seen = noticed(mined, out)
     if json:
         from dataclasses import asdict
         from json import dumps
 
         more = {
             "found_positives": mined.found.height,
-            "learned": [_finite(fit) for fit in fits],
-            "findings": [asdict(each) for each in findings],
+            "learned": [_finite(fit) for fit in seen.fits],
+            "findings": [asdict(each) for each in seen.findings],
         }
-        more |= {"readings": {name: each["reading"] for name, each in readings.items()}} if readings else {}
+        readings = {name: each["reading"] for name, each in seen.readings.items()}
+        more |= {"readings": readings} if readings else {}
         more |= {} if mined.verdicts is None else {"verdicts": mined.verdicts.as_dict()}
         typer.echo(dumps({"folder": str(out), **mined.funnel, **more}))
     else:
         _show(mined.funnel, str(out))
         if mined.verdicts is not None:
             typer.echo(str(mined.verdicts))
-        _show_found(mined.found.height, fits, str(out))
-        _show_readings({} if quiet else readings)
-        show_findings(findings)
+        _show_found(mined.found.height, seen.fits, seen.found)
+        for name, kept in () if quiet else seen.readings.items():
+            show_reading(name, kept["reading"])
+        show_findings(seen.findings)
     warn_if_nothing_mined(mined.funnel)
 
 
@@ -126,14 +107,7 @@ def _finite(fit: dict[str, Any]) -> dict[str, Any]:
     return {key: None if value == float("inf") else value for key, value in fit.items()}
 
 
-def _show_readings(readings: dict[str, dict[str, Any]]) -> None:
-    for name, kept in readings.items():
-        event("reading", model=name, **kept["reading"])
-        for line in kept["lines"]:
-            typer.echo(f"hardneg: {name}: {line}", err=True)
-
-
-def _show_found(n_found: int, fits: list[dict[str, Any]], out: str) -> None:
+def _show_found(n_found: int, fits: list[dict[str, Any]], place: Path) -> None:
     for fit in fits:
         typer.echo(
             f"Learned filter: tells {fit['retrieved']:,} hidden answers from the rest with an AUC of {fit['auc']:.3f}; "
@@ -142,7 +116,7 @@ def _show_found(n_found: int, fits: list[dict[str, Any]], out: str) -> None:
         )
     if n_found:
         typer.echo(
-            f"{n_found:,} candidates were found to be answers. {out}/{run_layout.FOUND} says by whom, and "
+            f"{n_found:,} candidates were found to be answers. {place} says by whom, and "
             "`hardneg train --negatives` takes them for positives."
         )
 
