@@ -9,7 +9,22 @@ from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, show_findings, show_reading, warn_if_nothing_mined
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import TrustRemoteCode
-from hardneg.cli.options import DatasetPath, Json, Out, Preset, Quiet, Seed, SkipInvalid, Yes, from_here, said_of
+from hardneg.cli.options import (
+    DatasetPath,
+    Depth,
+    FilterOption,
+    Json,
+    Out,
+    PerQuery,
+    Preset,
+    Quiet,
+    Seed,
+    SkipInvalid,
+    Source,
+    Yes,
+    from_here,
+    said_of,
+)
 from hardneg.cli.recipe_options import read_recipe
 
 
@@ -23,16 +38,10 @@ def mine(
     recipe: Annotated[str | None, typer.Option(help="Take sources, filters and selection from a recipe.")] = None,
     preset: Preset = None,
     model: Annotated[str | None, typer.Option(help="Model of dense sources that name none.")] = None,
-    source: Annotated[
-        list[str] | None,
-        typer.Option(help="A source, with options if need be: bm25, 'dense(max_tokens=128)'. Repeat for more."),
-    ] = None,
-    filter: Annotated[
-        list[str] | None,
-        typer.Option(help="A filter: near_duplicate, 'positive_margin(ratio=0.9)'. Repeat for more."),
-    ] = None,
-    per_query: Annotated[int | None, typer.Option(min=1, help="Negatives for each query; 4 if not given.")] = None,
-    depth: Annotated[int | None, typer.Option(min=1, help="Candidates of each source; 100 if not given.")] = None,
+    source: Source = None,
+    filter: FilterOption = None,
+    per_query: PerQuery = None,
+    depth: Depth = None,
     block_size: Annotated[
         int | None, typer.Option(min=1, help="Queries at a time; bounds memory, not the result; 4096 if not given.")
     ] = None,

@@ -8,6 +8,8 @@ rungs/NAME/            a run folder: recipe, costs, training of each seed, evalu
 rungs/NAME/tried/KEY/  the same for each choice of tuned settings, if something is tuned
 """
 
+import hashlib
+import json
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -26,7 +28,6 @@ from hardneg.ladders.plan import DRAFT, PLAN, PROBE, LadderPlan, Task, read_plan
 from hardneg.ladders.probe import count_steps, probe
 from hardneg.ladders.record import Record, read_record, write_record
 from hardneg.ladders.rungs import Rung
-from hardneg.ladders.tuning import choose, label
 from hardneg.models.store import new_vectors_in
 from hardneg.pipeline.chain import mine_stage, opened, shared_place, stage_rows, train_stages, training_place
 from hardneg.pipeline.score_stage import score_stage
@@ -75,6 +76,11 @@ def do_task(folder: Path, task_id: str) -> Record:
         record = Record(state, round(cost.wall_s, 3), round(peak_gb, 3), message, found)  # type: ignore[arg-type]
         write_record(folder, task.id, record)
     return record
+
+
+def _label(settings: Mapping[str, Any]) -> str:
+    """Name a folder for settings of training."""
+    return hashlib.blake2b(json.dumps(settings, sort_keys=True, default=str).encode(), digest_size=4).hexdigest()
 
 
 def _dataset(plan: LadderPlan) -> Dataset:
@@ -133,13 +139,13 @@ def _tuned(plan: LadderPlan, rung: Rung, place: Path, folder: Path, dataset: Dat
     choices = plan.variants(rung)
     if len(choices) == 1:
         return _trained(plan, rung.with_settings(choices[0]), place, folder, dataset)
-    places, spent = [place / "tried" / label(one) for one in choices], 0.0
+    places, spent = [place / "tried" / _label(one) for one in choices], 0.0
     scores: list[float] = []
     for choice, own in zip(choices, places, strict=True):
         found = _trained(plan, rung.with_settings(choice), own, folder, dataset, first_only=True)
         spent += sum(found["train_seconds"].values())
         scores.append(float(read_table(evaluated(own, "dev", plan.seeds[0]))[plan.measure].to_numpy().mean()))
-    best = choose(scores)
+    best = scores.index(max(scores))  # the first of equal ones
     for own in places:  # the others will not be tested
         if own != places[best]:
             shutil.rmtree(own / "vectors", ignore_errors=True)
