@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from hardneg.cli.components import parse_settings
 from hardneg.cli.display import progress
 from hardneg.cli.ladder_display import agree, announce, show_ladder
 from hardneg.cli.layout_options import Layout, reads_dataset
@@ -79,6 +78,7 @@ def ladder(
 
     What will be done, and for how long, is shown before it begins. The same command goes on where it was stopped.
     """
+    from hardneg.cli.components import parse_settings
     from hardneg.data.reading import read_dataset
     from hardneg.ladders.ladder import claimed, climb_ladder, plan_ladder
     from hardneg.ladders.prepare import Wanted
@@ -128,6 +128,8 @@ def ladder(
 
 def _choices(texts: list[str]) -> dict[str, tuple[Any, ...]]:
     """Turn `key=value,value` texts into the values to choose among, by key."""
+    from hardneg.cli.components import parse_settings
+
     found = {}
     for text in texts:
         key, equals, values = text.partition("=")

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from hardneg.cli.components import parse_settings
 from hardneg.cli.display import own_negatives_line, progress, show_findings, show_reading
 from hardneg.cli.joined import AllowOtherData
 from hardneg.cli.layout_options import Layout, reads_dataset
@@ -52,6 +51,7 @@ def train(
     layout: Layout,
 ) -> None:
     """Train a two-tower model; the result is a plain sentence-transformers folder."""
+    from hardneg.cli.components import parse_settings
     from hardneg.pipeline.training import prepare_training
 
     settings = parse_settings(set_ or []) | given(seed=seed, query_prompt=query_prompt, document_prompt=document_prompt)
