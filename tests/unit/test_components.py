@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import hardneg as hn
-from hardneg.errors import DatasetError, RecipeError
+from hardneg.errors import DatasetError, RecipeError, RunError
 from hardneg.losses import KL, InfoNCE, Triplet, WeightedSum
 from hardneg.negatives import Selection, Top, Weighted
 from hardneg.sources import BM25, Random
@@ -97,7 +97,9 @@ def test_what_is_no_dataset_is_said_before_any_work(tmp_path):
         hn.train("tiny", "data/mine", out=tmp_path)
     with pytest.raises(RecipeError, match=r"train: settings are 'fast'; give TrainSettings"):
         hn.train("tiny", toy_dataset(), settings="fast", out=tmp_path)
-    with pytest.raises(RecipeError, match=r"train: negatives are 'runs/mined'; give "):
+    with pytest.raises(RecipeError, match=r"train: negatives are 5; give "):
+        hn.train("tiny", toy_dataset(), 5, out=tmp_path)
+    with pytest.raises(RunError, match=r"runs/mined holds no part-\*\.parquet; mine first"):
         hn.train("tiny", toy_dataset(), "runs/mined", out=tmp_path)
     with pytest.raises(RecipeError, match=r"run: 'quickstart' is no Recipe"):
         hn.run("quickstart", out=tmp_path)
