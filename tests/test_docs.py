@@ -88,3 +88,13 @@ def test_generated_pages_are_fresh():
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stderr == ""
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_of_the_code_that_a_page_names_is_there(page):
+    text = page.read_text(encoding="utf-8")
+    rooms = "|".join(sorted(each.name for each in (ROOT / "src" / "hardneg").iterdir() if each.is_dir()))
+    named = re.findall(rf"`(?:src/hardneg/)?((?:{rooms})/[\w/]*\w+\.py)`", text)
+    named += [f"../../{name}" for name in re.findall(r"`((?:tests|benchmarks)/[\w/]+\.(?:py|sh|toml))", text)]
+    gone = [name for name in named if not (ROOT / "src" / "hardneg" / name).exists()]
+    assert not gone, f"{page.name} names {', '.join(gone)}"
