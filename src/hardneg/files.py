@@ -1,5 +1,6 @@
 """Writing files, folders and databases so that a reader never sees half of a step."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -39,6 +40,12 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a value so that people can read it too."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
 @contextmanager

@@ -9,8 +9,7 @@ import pytest
 
 from hardneg.cli import main
 from hardneg.data.dataset import Dataset
-from hardneg.evaluation.correction import holm
-from hardneg.evaluation.significance import compare
+from hardneg.evaluation.significance import compare, holm
 from hardneg.ladders.work import do_task
 from hardneg.progress import showing
 from hardneg.reports.page import sections

@@ -15,8 +15,8 @@ from hardneg.cli.options import DatasetPath, Json, Measures, Primary, Quiet, See
 from hardneg.files import check_folder
 
 if TYPE_CHECKING:
+    from hardneg.evaluation.metrics import Shown
     from hardneg.evaluation.retrieval import MeanFigure
-    from hardneg.evaluation.shown import Shown
     from hardneg.models.reading import Reading
 
 _LONGEST_NAME = 100  # characters; file systems allow 255 bytes

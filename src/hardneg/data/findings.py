@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from hardneg.data.field_mapping import FieldMapping
-from hardneg.files import replacing
+from hardneg.files import write_json
 
 Severity = Literal["error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
@@ -26,6 +26,11 @@ class Finding:
     remedy: str
     count: int  # of rows, texts, ids or steps that it concerns
     examples: tuple[str, ...] = ()
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> "Finding":
+        """Take what `asdict` gave and JSON brought back."""
+        return cls(**dict(fields) | {"examples": tuple(fields["examples"])})
 
 
 @dataclass(frozen=True)
@@ -79,15 +84,13 @@ class Check:
 
 def write_findings(folder: Path, findings: Sequence[Finding]) -> None:
     """Write findings into a run's folder."""
-    with replacing(folder / _FILE) as temporary:
-        temporary.write_text(json.dumps([asdict(finding) for finding in findings], indent=2) + "\n")
+    write_json(folder / _FILE, [asdict(finding) for finding in findings])
 
 
 def read_findings(folder: Path) -> tuple[Finding, ...]:
     """Read what `write_findings` wrote into a folder; nothing if it never did."""
     path = folder / _FILE
-    found = json.loads(path.read_text()) if path.exists() else []
-    return tuple(Finding(**one | {"examples": tuple(one["examples"])}) for one in found)
+    return tuple(Finding.from_dict(each) for each in json.loads(path.read_text())) if path.exists() else ()
 
 
 def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -1,6 +1,5 @@
 """Rankings without what cannot be meant: the query itself, or what a split labels, as what a user has seen."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from hardneg.data.labels import PairSet
 from hardneg.data.unfit import repeats_query
 from hardneg.errors import DatasetError
 from hardneg.runs import layout
+from hardneg.runs.state import read_state
 from hardneg.sources import Source
 
 IDENTICAL, NOTHING = "identical", "none"
@@ -22,10 +22,10 @@ IDENTICAL, NOTHING = "identical", "none"
 class Excluded:
     """What is left out of the rankings of a split."""
 
-    rule: str
-    by_default: bool
+    rule: str  # IDENTICAL, NOTHING, or the name of a split
+    by_default: bool  # nobody asked for it
     pairs: PairSet | None
-    n_queries: int
+    n_queries: int  # of the measured split, whose ranking lacks something
     n_measured: int
 
     def as_dict(self) -> dict[str, str | int | bool]:
@@ -45,9 +45,9 @@ class Excluded:
 def told_in(folder: Path) -> str:
     """Say in a line what the evaluations of a run left out; nothing if that is nothing."""
     for file in sorted(folder.rglob(layout.METRICS)):
-        told = json.loads(file.read_text(encoding="utf-8")).get("excluded")
-        if told:
-            return str(Excluded(told["rule"], told["by_default"], None, told["queries"], told["of"]))
+        excluded = read_state(file, keys=()).get("excluded")
+        if excluded:
+            return str(Excluded(excluded["rule"], excluded["by_default"], None, excluded["queries"], excluded["of"]))
     return ""
 
 
@@ -74,8 +74,8 @@ def _of_one_id(
     """Pair queries with the document that has their id."""
     documents = dataset.documents.select("id").with_row_index("document")
     asked = pl.DataFrame({"id": dataset.queries["id"].gather(queries), "query": queries})
-    found = asked.join(documents, on="id", maintain_order="left").cast({"document": pl.Int32})
-    return found["query"].to_numpy(), found["document"].to_numpy()
+    pairs = asked.join(documents, on="id", maintain_order="left").cast({"document": pl.Int32})
+    return pairs["query"].to_numpy(), pairs["document"].to_numpy()
 
 
 def labelled_in(dataset: Dataset, split: str, *, but: str) -> PairSet:
@@ -102,7 +102,7 @@ def retrieve_without(
     if excluded is None or not len(excluded):
         return retriever.retrieve(dataset, block, depth)
     most = int(np.bincount(np.searchsorted(np.sort(block), excluded.among(block)[0]), minlength=1).max())
-    found = retriever.retrieve(dataset, block, min(depth + most, dataset.n_documents))
-    left = found.filter(~excluded.contains(found["query"].to_numpy(), found["document"].to_numpy()))
+    rows = retriever.retrieve(dataset, block, min(depth + most, dataset.n_documents))
+    left = rows.filter(~excluded.contains(rows["query"].to_numpy(), rows["document"].to_numpy()))
     rank = pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("query")
     return left.with_columns(rank=rank).filter(pl.col("rank") <= depth)

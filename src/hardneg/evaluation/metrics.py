@@ -1,4 +1,4 @@
-"""The measures of a run, query by query, computed by ir-measures.
+"""The measures of a run, query by query, computed by ir-measures; and what rankings show of a catalogue.
 
 ir-measures takes nDCG, recall and average precision from pytrec_eval, and reciprocal rank with a cut-off from
 its port of the MS MARCO script. The two break ties of the score by document id, in opposite directions.
@@ -6,6 +6,7 @@ Nothing here leaves a tie to them: they are given minus the rank as the score, s
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import ir_measures
@@ -25,6 +26,7 @@ MEASURES: dict[str, Measure] = {
 ITEM_MEASURES: dict[str, Measure] = {"HR@10": Success @ 10}
 
 _USUAL = {*MEASURES.values(), *ITEM_MEASURES.values()}
+POPULARITY, SHOWN = "popularity", 10  # the column of documents that are items, and how far people look
 PRIMARY = "nDCG@10"  # what systems are compared and chosen by, unless another measure is asked for
 
 
@@ -128,3 +130,25 @@ def _by_query(rows: pl.DataFrame, column: str, kind: pl.DataType | type[pl.DataT
     """Nest rows as query -> document -> value, the form in which pytrec_eval takes them."""
     nested = rows.group_by("query_id").agg("doc_id", pl.col(column).cast(kind))
     return {query: dict(zip(documents, values, strict=True)) for query, documents, values in nested.iter_rows()}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What stands in the first ten of all rankings."""
+
+    coverage: float  # the share of all documents that stand there
+    popularity: float  # how often what is shown was taken in training; each ranking counts alike
+    popularity_of_answers: float  # each query counts alike; far below `popularity` it tells of a bias
+
+
+def measure_shown(run: pl.DataFrame, qrels: pl.DataFrame, documents: pl.DataFrame) -> Shown:
+    """Measure what rankings show."""
+    popular = documents.select(doc_id="id", popularity=pl.col(POPULARITY).cast(pl.Float64).fill_null(0.0))
+    first = run.filter(pl.col("rank") <= SHOWN)
+    answers = qrels.filter(pl.col("relevance") > 0)
+    mean = [
+        rows.join(popular, on="doc_id").group_by("query_id").agg(pl.col(POPULARITY).mean()).select(pl.mean(POPULARITY))
+        for rows in (first, answers)
+    ]
+    shown, taken = (float(each.item() or 0.0) for each in mean)
+    return Shown(first["doc_id"].n_unique() / documents.height, shown, taken)

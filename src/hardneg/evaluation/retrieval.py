@@ -1,6 +1,5 @@
 """Search the whole corpus for the queries of a split and measure what comes back."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,15 +12,25 @@ from hardneg.arguments import check_texts, check_whole
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
 from hardneg.evaluation.excluding import Excluded, excluded_from, retrieve_without
-from hardneg.evaluation.metrics import PRIMARY, choose_measures, means, measure, primary_of
-from hardneg.evaluation.shown import POPULARITY, Shown, measure_shown
+from hardneg.evaluation.metrics import (
+    POPULARITY,
+    PRIMARY,
+    Shown,
+    choose_measures,
+    means,
+    measure,
+    measure_shown,
+    primary_of,
+)
 from hardneg.evaluation.significance import mean_interval
 from hardneg.evaluation.trec import write_qrels, write_run
-from hardneg.files import check_folder, replacing
+from hardneg.files import check_folder, replacing, write_json
 from hardneg.models.given import Loaded, named_model
 from hardneg.notebook import Framed
 from hardneg.progress import task
 from hardneg.runs import layout
+from hardneg.runs.joining import data_of
+from hardneg.runs.parts import with_ids
 from hardneg.sources import Dense, Source
 from hardneg.sources.protocol import Checks, ReadsTexts
 
@@ -46,27 +55,24 @@ class Evaluation(Framed):
     split: str
     depth: int
     metrics: dict[str, float]
-    per_query: pl.DataFrame
-    run: pl.DataFrame
-    qrels: pl.DataFrame
-    shown: Shown | None = None
+    per_query: pl.DataFrame  # `query_id` and a column for each measure
+    run: pl.DataFrame  # `query_id`, `doc_id`, `rank`, `score`
+    qrels: pl.DataFrame  # `query_id`, `doc_id`, `relevance`: the labels of the split
+    shown: Shown | None = None  # None where documents have no popularity
     excluded: Excluded | None = None
-    data: Mapping[str, str] | None = None
-    reading: "Reading | None" = None
+    data: Mapping[str, str] | None = None  # hashes of texts and labels, by which evaluations are known to be alike
+    reading: "Reading | None" = None  # None where no model read the texts
     primary: str = PRIMARY  # the measure that decides where one must
 
     def figures(self, *, seed: int = 0) -> dict[str, MeanFigure]:
         """Give each mean with its interval and the number of queries."""
-        n = self.per_query.height
-        bounds = {}
+        figures = {}
         with task("drawing intervals", total=len(self.metrics), unit="measures") as advance:
-            for name in self.metrics:
-                bounds[name] = mean_interval(self.per_query[name].to_numpy(), seed=seed)
+            for name, value in self.metrics.items():
+                low, high = mean_interval(self.per_query[name].to_numpy(), seed=seed)
+                figures[name] = MeanFigure(value=value, low=low, high=high, n=self.per_query.height)
                 advance(1)
-        return {
-            name: MeanFigure(value=value, low=bounds[name][0], high=bounds[name][1], n=n)
-            for name, value in self.metrics.items()
-        }
+        return figures
 
     def frame(self) -> pl.DataFrame:
         """Lay the means out: `measure`, `value`, `low`, `high`, `n`; the values of each query are in `per_query`."""
@@ -93,8 +99,7 @@ class Evaluation(Framed):
         summary |= {} if self.shown is None else {"shown": asdict(self.shown)}
         summary |= {} if self.data is None else {"data": dict(self.data)}
         summary |= {} if self.reading is None else {"reading": self.reading.as_dict()}
-        with replacing(folder / layout.METRICS) as temporary:
-            temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        write_json(folder / layout.METRICS, summary)
         return folder
 
 
@@ -151,23 +156,34 @@ def evaluate(
     if isinstance(retriever, Checks):
         retriever.check(dataset, queries, split=split)
     excluded = excluded_from(dataset, exclude, split=split)
-    found = []
+    blocks = []
     with task(f"searching with {name or retriever.name}", total=len(queries), unit="queries") as advance:
         for start in range(0, len(queries), block_size):
             block = queries[start : start + block_size]
-            found.append(retrieve_without(excluded.pairs, retriever, dataset, block, depth))
+            blocks.append(retrieve_without(excluded.pairs, retriever, dataset, block, depth))
             advance(len(block))
-    run = _with_ids(dataset, pl.concat(found), "rank", "score").sort("query", "rank").drop("query")
+    rankings = pl.concat(blocks).select("query", "document", "rank", "score")
+    run = with_ids(rankings.sort("query", "rank"), dataset)
     labels = dataset.qrels.filter((pl.col("split") == split) & pl.col("query").is_in(queries))
     labels = labels.group_by("query", "document").agg(pl.col("relevance").max().clip(lower_bound=0))
-    qrels = _with_ids(dataset, labels.sort("query", "document"), "relevance").drop("query")
+    qrels = with_ids(labels.sort("query", "document"), dataset)
     per_query = measure(qrels, run, names=names)
     shown = measure_shown(run, qrels, dataset.documents) if of_items else None
-    data = {"texts": dataset.texts_fingerprint, "labels": dataset.labels_fingerprint}
     reading = retriever.reading(dataset, queries) if isinstance(retriever, ReadsTexts) else None
-    title = name or retriever.name
-    figures = means(per_query)
-    return Evaluation(title, split, depth, figures, per_query, run, qrels, shown, excluded, data, reading, deciding)
+    return Evaluation(
+        name or retriever.name,
+        split,
+        depth,
+        means(per_query),
+        per_query,
+        run,
+        qrels,
+        shown=shown,
+        excluded=excluded,
+        data=data_of(dataset),
+        reading=reading,
+        primary=deciding,
+    )
 
 
 def _as_source(given: Source | str | Path | Loaded, name: str | None) -> tuple[Source, str | None]:
@@ -176,12 +192,3 @@ def _as_source(given: Source | str | Path | Loaded, name: str | None) -> tuple[S
         return given, name
     model = named_model(given, purpose="evaluate")
     return Dense(model=model), name or (str(model) if isinstance(given, str | Path) else None)
-
-
-def _with_ids(dataset: Dataset, rows: pl.DataFrame, *columns: str) -> pl.DataFrame:
-    return rows.select(
-        "query",
-        dataset.queries["id"].gather(rows["query"]).alias("query_id"),
-        dataset.documents["id"].gather(rows["document"]).alias("doc_id"),
-        *columns,
-    )

@@ -24,10 +24,10 @@ class Row:
 
     def as_dict(self, *, seed: int = 0) -> dict[str, dict[str, Any]]:
         """Give the figures of each measure by name."""
-        per_query, found = self.per_query, {}
+        per_query, figures = self.per_query, {}
         for name in (column for column in per_query.columns if column != "query_id"):
             means = pl.Series([table[name].mean() for table in self.seeds], dtype=pl.Float64)
             low, high = mean_interval(per_query[name].to_numpy(), seed=seed)
             interval = {"low": low, "high": high, "n": per_query.height}
-            found[name] = {"value": means.mean(), **interval, "seeds": means.to_list(), "sd": means.std()}
-        return found
+            figures[name] = {"value": means.mean(), **interval, "seeds": means.to_list(), "sd": means.std()}
+        return figures

@@ -10,9 +10,8 @@ from typing import Any
 import polars as pl
 
 from hardneg.data.dataset import Dataset
-from hardneg.evaluation.correction import holm
 from hardneg.evaluation.row import Row
-from hardneg.evaluation.significance import compare
+from hardneg.evaluation.significance import compare, holm
 from hardneg.files import replacing
 from hardneg.ladders.budget import needed
 from hardneg.ladders.plan import LadderPlan

@@ -1,6 +1,5 @@
 """Finished runs, compared as the rungs of a ladder are."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from hardneg.errors import RunError
 from hardneg.evaluation.metrics import primary_of
 from hardneg.evaluation.row import Row
 from hardneg.evaluation.significance import compare
-from hardneg.files import replacing
+from hardneg.files import replacing, write_json
 from hardneg.ladders.results import LEVEL, Cost, compared
 from hardneg.runs import layout
 from hardneg.runs.layout import Seeded, StageKey
@@ -100,20 +99,12 @@ def compare_runs(
 
 def _evaluations(path: Path, chain: Sequence[str]) -> list[Path]:
     """List the evaluations of the last model, one a seed."""
-    inside = path / "evaluation"
-    found = sorted(inside.iterdir(), key=_seed) if inside.is_dir() else []
-    last = [folder for folder in found if chain and Seeded.parse(folder.name).row == chain[-1]]
-    tested = [folder for folder in found if Seeded.parse(folder.name).row == "test"]
-    for group in (last, tested, [path]):
-        there = [folder for folder in group if (folder / layout.METRICS).exists()]
-        if there:
-            return there
-    return []
-
-
-def _seed(folder: Path) -> int:
-    seed = Seeded.parse(folder.name).seed
-    return -1 if seed is None else seed
+    every = layout.evaluations(path)
+    for row in (*chain[-1:], "test"):
+        of_row = [place for place in every if place != path and Seeded.parse(place.name).row == row]
+        if of_row:
+            return of_row
+    return [place for place in every if place == path]
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
@@ -192,5 +183,4 @@ def _write(found: dict[str, Any], runs: Sequence[Run], out: Path) -> None:
     ]
     with replacing(out / layout.PER_QUERY) as temporary:
         pl.concat(tables, how="diagonal").write_parquet(temporary)
-    with replacing(out / "comparison.json") as temporary:
-        temporary.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    write_json(out / "comparison.json", found)

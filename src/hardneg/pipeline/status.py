@@ -12,10 +12,9 @@ from hardneg.errors import RunError
 from hardneg.pipeline.scores import read_record as read_record_of_scores
 from hardneg.reports.read_run import mining_findings
 from hardneg.runs import layout
-from hardneg.runs.audits import read_audits
 from hardneg.runs.parts import part_files, scan_parts
 from hardneg.runs.record import Record, TaskState, read_record
-from hardneg.runs.state import read_state
+from hardneg.runs.state import read_audits, read_state
 from hardneg.training.folder import TrainingFolder
 
 _TAIL = 10_000  # bytes, longer than any line of a loss curve

@@ -4,13 +4,12 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
-_RESET_PEAK = "5"
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class Cost:
     """Cost of one stage."""
 
     wall_s: float
-    peak_gb: float
+    peak_gb: float  # of this process, where the system can forget earlier peaks; else since it began
 
     def as_dict(self) -> dict[str, float]:
         """Give the figures by name, rounded to what they can mean."""
@@ -39,10 +38,8 @@ def measured(costs: dict[str, Cost], stage: str) -> Iterator[None]:
 
 
 def _restart_peak() -> None:
-    try:
-        _CLEAR.write_text(_RESET_PEAK)
-    except OSError:
-        return
+    with suppress(OSError):
+        _CLEAR.write_text("5")  # sets VmHWM back to what is used now
 
 
 def _peak_gb() -> float:

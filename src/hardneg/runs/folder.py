@@ -12,33 +12,23 @@ evaluation/ROW[-seedN]/
 report.html       all of it on one page, written last
 """
 
-import json
 import os
 import platform
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from hardneg.errors import RunError
-from hardneg.files import replacing
+from hardneg.files import replacing, write_json
 from hardneg.runs import layout
 from hardneg.runs.cost import Cost, measured
 from hardneg.runs.state import read_state
 
-_PACKAGES = (
-    "hardneg",
-    "numpy",
-    "numba",
-    "polars",
-    "torch",
-    "transformers",
-    "sentence-transformers",
-    "accelerate",
-)
+_PACKAGES = ("hardneg", "numpy", "numba", "polars", "torch", "transformers", "sentence-transformers", "accelerate")
 
 
 @dataclass(frozen=True)
@@ -65,12 +55,7 @@ class RunFolder:
                 "name another folder with -o, or delete this one"
             )
         folder = cls(path, manifest, shared)
-        manifest |= {
-            "recipe": recipe,
-            "seed": seed,
-            "versions": versions(),
-            "machine": machine(),
-        }
+        manifest |= {"recipe": recipe, "seed": seed, "versions": versions(), "machine": machine()}
         manifest.setdefault("stages", {})
         with replacing(path / layout.RECIPE) as temporary:
             temporary.write_text(resolved)
@@ -79,8 +64,7 @@ class RunFolder:
 
     def save(self) -> None:
         """Write the manifest."""
-        with replacing(self.path / layout.MANIFEST) as temporary:
-            temporary.write_text(json.dumps(self.manifest, indent=2) + "\n")
+        write_json(self.path / layout.MANIFEST, self.manifest)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -127,13 +111,11 @@ def _link_or_copy(source: str, target: str) -> None:
 
 def versions() -> dict[str, str]:
     """List the versions of Python and of the packages that decide results."""
-    found = {"python": platform.python_version()}
+    numbers = {"python": platform.python_version()}
     for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+        with suppress(metadata.PackageNotFoundError):
+            numbers[package] = metadata.version(package)
+    return numbers
 
 
 def machine() -> str:

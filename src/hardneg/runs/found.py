@@ -11,7 +11,6 @@ from hardneg.runs.joining import check_data
 from hardneg.runs.parts import read_parts, scan_parts
 from hardneg.runs.state import read_state
 
-_FILE = layout.FOUND
 KNOWN = {"found_by": pl.String, "teacher_score": pl.Float32, "p_positive": pl.Float32}
 
 
@@ -34,14 +33,14 @@ def write_found(folder: Path, more: pl.DataFrame | None = None) -> None:
     if "found_by" in candidates.collect_schema():
         tables.append(found_answers(candidates, keys=("query_id", "doc_id")).collect())
     if tables:
-        with replacing(folder / _FILE) as temporary:
+        with replacing(folder / layout.FOUND) as temporary:
             pl.concat(tables).write_parquet(temporary)
 
 
 def read_found(folder: Path, dataset: Dataset) -> pl.DataFrame:
     """Read the found answers of a run folder."""
-    if (folder / _FILE).exists():
-        return read_parts(folder / _FILE, dataset)
+    if (folder / layout.FOUND).exists():
+        return read_parts(folder / layout.FOUND, dataset)
     return pl.DataFrame(schema={"query": pl.Int32, "document": pl.Int32, **KNOWN})
 
 

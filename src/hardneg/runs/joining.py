@@ -59,9 +59,9 @@ def written_data(place: Path) -> tuple[Path, dict[str, Any]]:
     """Find what was written down about the data that something was made from."""
     beside = place.with_suffix(".json")
     if place.suffix == ".parquet" and place.is_file() and beside.is_file():
-        found = read_state(beside, keys=())
-        if isinstance(found, dict) and "texts" in found:
-            return place, found
+        record = read_state(beside, keys=())
+        if isinstance(record, dict) and "texts" in record:
+            return place, record
     folders = [place] if place.is_dir() else [place.parent]
     if folders[0].name in _INSIDE:
         folders.append(folders[0].parent)

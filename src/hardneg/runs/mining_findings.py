@@ -32,8 +32,7 @@ def mining_findings(counts: Mapping[str, Any], dataset: Dataset, plan: Plan) -> 
 
 def read_mining_findings(folder: Path) -> list[Finding]:
     """Read what was said when a folder was mined into; nothing if it is not finished."""
-    kept = read_state(folder / layout.MINING, keys=()).get("findings", [])
-    return [Finding(**{**each, "examples": tuple(each["examples"])}) for each in kept]
+    return [Finding.from_dict(each) for each in read_state(folder / layout.MINING, keys=()).get("findings", [])]
 
 
 def _finds_nothing(source: Source, counts: Mapping[str, Any]) -> Finding | None:
@@ -78,12 +77,9 @@ def write_readings(folder: Path, dataset: Dataset, plan: Plan) -> None:
 
 def read_readings(folder: Path) -> dict[str, dict[str, Any]]:
     """Read what `write_readings` kept, by name of the source; nothing if it kept nothing."""
-    path = folder / layout.READINGS
-    found: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return found
+    return read_state(folder / layout.READINGS, keys=())
 
 
 def reading_findings(folder: Path) -> list[Finding]:
     """Give what was found in the readings of a folder."""
-    found = [each["finding"] for each in read_readings(folder).values() if each["finding"] is not None]
-    return [Finding(**one | {"examples": tuple(one["examples"])}) for one in found]
+    return [Finding.from_dict(each["finding"]) for each in read_readings(folder).values() if each["finding"]]

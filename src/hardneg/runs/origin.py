@@ -31,8 +31,7 @@ def dataset_of(run: Path) -> dict[str, Any]:
     """Find the dataset that a run mined, and how it was read."""
     if not run.is_dir():
         raise RunError(f"{run} is no folder; name the folder of a run")
-    places = [run.parents[1]] if run.parent.name == "stages" else []
-    settings = next((said for place in (run, *places) if (said := dataset_settings(place))), None)
+    settings = next(filter(None, map(dataset_settings, _places(run))), None)
     if settings is None:
         raise RunError(f"{run} does not say which dataset was mined; name it with --dataset")
     return settings
@@ -45,16 +44,16 @@ def dataset_settings(run: Path) -> dict[str, Any]:
         return {"path": str(built)}
     recipe = run / layout.RECIPE
     if recipe.exists():
-        said = tomllib.loads(recipe.read_text(encoding="utf-8")).get("dataset")
-        if isinstance(said, dict) and "path" in said:
-            return said
+        table = tomllib.loads(recipe.read_text(encoding="utf-8")).get("dataset")
+        if isinstance(table, dict) and "path" in table:
+            return table
     record = read_record(run)
     return {} if record is None or record.dataset is None else {"path": record.dataset, **record.layout}
 
 
 def model_of(run: Path) -> str | None:
     """Find the model that a run is about: that of its recipe, or the only one that it searched with; None if none."""
-    for place in (run, *([run.parents[1]] if run.parent.name == "stages" else [])):
+    for place in _places(run):
         recipe = place / layout.RECIPE
         if recipe.exists() and "model" in (table := tomllib.loads(recipe.read_text(encoding="utf-8"))):
             return str(table["model"])
@@ -62,6 +61,11 @@ def model_of(run: Path) -> str | None:
     if len(models) > 1:
         raise RunError(f"{run} was mined with several models ({', '.join(models)}); name the one to train with --model")
     return models[0] if models else None
+
+
+def _places(run: Path) -> list[Path]:
+    """List where it may be said what was mined: in a folder, and in the run that it is a stage of."""
+    return [run, run.parents[1]] if run.parent.name == "stages" else [run]
 
 
 def split_of(run: Path) -> str:

@@ -37,11 +37,10 @@ def write_part(table: pl.DataFrame, dataset: Dataset, path: Path) -> None:
 
 def with_ids(table: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
     """Put ids in place of the positions `query` and `document`."""
-    rest = [name for name in table.columns if name not in ("query", "document")]
     return table.select(
         dataset.queries["id"].gather(table["query"]).alias("query_id"),
         dataset.documents["id"].gather(table["document"]).alias("doc_id"),
-        *rest,
+        pl.exclude("query", "document"),
     )
 
 
@@ -52,22 +51,25 @@ def read_parts(path: Path, dataset: Dataset) -> pl.DataFrame:
         raise RunError(f"{path} holds no part-*.parquet; mine first, or name the folder of a finished run")
     with readable(path):
         table = pl.concat([pl.read_parquet(file, glob=False) for file in files])
-    for id_column, column, known in (
-        ("query_id", "query", dataset.queries["id"]),
-        ("doc_id", "document", dataset.documents["id"]),
-    ):
-        if table.schema.get(id_column) != pl.String:
+    for name in ("query_id", "doc_id"):
+        if table.schema.get(name) != pl.String:
             raise RunError(
-                f"{path} has no column {id_column!r} of text, so these are no negatives that hardneg mined; "
+                f"{path} has no column {name!r} of text, so these are no negatives that hardneg mined; "
                 f"it has: {', '.join(table.columns)}. Name the folder of a finished run, or rename its columns"
             )
-        positions = pl.DataFrame({id_column: known}).with_row_index(column).cast({column: pl.Int32})
-        table = table.join(positions, on=id_column, how="left", maintain_order="left")
-        missing = table.filter(pl.col(column).is_null())[id_column]
+    table = with_positions(table.drop("query", "document", strict=False), dataset, path)
+    return table.select("query", "document", pl.exclude("query", "document", "query_id", "doc_id"))
+
+
+def with_positions(table: pl.DataFrame, dataset: Dataset, path: Path) -> pl.DataFrame:
+    """Find the `query` and `document` of rows that are known by `query_id` and `doc_id`; `path` is where they stand."""
+    for key, column, ids in (("query_id", "query", dataset.queries), ("doc_id", "document", dataset.documents)):
+        known = ids.select(pl.col("id").alias(key)).with_row_index(column).cast({column: pl.Int32})
+        table = table.join(known, on=key, how="left", maintain_order="left")
+        missing = table.filter(pl.col(column).is_null())[key]
         if len(missing):
-            raise RunError(f"{path} names {id_column} {missing[0]!r}, which {dataset.name} does not have")
-    rest = [name for name in table.columns if name not in ("query", "document", "query_id", "doc_id")]
-    return table.select("query", "document", *rest)
+            raise RunError(f"{path} names {key} {missing[0]!r}, which {dataset.name} does not have")
+    return table
 
 
 def read_negatives(path: Path, dataset: Dataset, *, allow_other_data: bool = False) -> pl.DataFrame:

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -64,13 +64,13 @@ def read_record(folder: Path) -> Record | None:
     One that says `running` while nobody holds its lock was killed: it is `interrupted`.
     """
     try:
-        told = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-        tasks = tuple(TaskState(**task) for task in told.pop("tasks"))
-        record = Record(**told, tasks=tasks)
+        fields = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+        tasks = tuple(TaskState(**task) for task in fields.pop("tasks"))
+        record = Record(**fields, tasks=tasks)
     except (OSError, ValueError, TypeError, KeyError):
         return None
     if record.state == "running" and not _is_held(folder):
-        return Record(**{**vars(record), "state": "interrupted"})
+        return replace(record, state="interrupted")
     return record
 
 
@@ -204,19 +204,14 @@ class _Recorder:
         with self.lock:
             tasks = tuple(task.state(now) for task in self.tasks)
         record = Record(self.command, self.dataset, state, problem, os.getpid(), self.started, now, tasks, self.layout)
-        told: dict[str, Any] = asdict(record)
         with suppress(OSError), replacing(self.folder / _RECORD) as temporary:  # the work matters more than its record
-            temporary.write_text(json.dumps(told), encoding="utf-8")
+            temporary.write_text(json.dumps(asdict(record)), encoding="utf-8")
 
 
 def _is_held(folder: Path) -> bool:
     """Say whether a living command holds the lock of a folder."""
-    lock = FileLock(folder / _LOCK, timeout=0)
     try:
-        lock.acquire()
-    except Timeout:
+        with FileLock(folder / _LOCK, timeout=0):
+            return False
+    except (Timeout, OSError):  # or a folder of somebody else's; the lock cannot be tried
         return True
-    except OSError:  # a folder of somebody else's; the lock cannot be tried
-        return True
-    lock.release()
-    return False

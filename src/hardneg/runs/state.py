@@ -1,14 +1,17 @@
-"""Reading back the small JSON files in which a run says what it is."""
+"""The small JSON files in which a run says what it is, and audits what they found: read back, damaged or not."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from hardneg.errors import RunError
+from hardneg.files import write_json
+from hardneg.runs import layout
 
 _WAY_OUT = "name another folder with -o, or delete this one to begin anew"
+_SHOWN = ("contamination", "leakage", "coverage")
 
 
 def read_state(path: Path, *, keys: tuple[str, ...]) -> dict[str, Any]:
@@ -32,3 +35,25 @@ def whole_lines(path: Path) -> Iterator[None]:
         yield
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path} cannot be read ({error}); delete it, or make it anew") from error
+
+
+def write_audit(audit: Mapping[str, Any], folder: Path) -> Path:
+    """Write what an audit or a calibration found, as `--json` prints it."""
+    path = folder / layout.AUDITS[audit["kind"]]
+    write_json(path, audit)
+    return path
+
+
+def read_audits(folder: Path) -> dict[str, dict[str, Any]]:
+    """Read the main figures of all audits in a folder, by kind."""
+    audits = {kind: read_state(folder / name, keys=()) for kind, name in layout.AUDITS.items()}
+    return {kind: _main_figures(audit) for kind, audit in audits.items() if audit}
+
+
+def _main_figures(audit: Mapping[str, Any]) -> dict[str, Any]:
+    if "best" in audit:
+        return {"budget": audit.get("budget"), "best": audit["best"] or "none"}
+    if "variants" in audit:
+        return {"settings": len(audit["variants"])}
+    figures = audit.get("figures", {})
+    return {name: figures[name]["value"] for name in _SHOWN if name in figures}

@@ -40,8 +40,7 @@ def fit(
     References:
         Nogueira and Cho (2019), "Passage Re-ranking with BERT", arXiv:1901.04085, equation 1.
     """
-    n_negatives = len(pairs) - pairs.n_positives
-    weight = settings.pos_weight if settings.pos_weight is not None else n_negatives / pairs.n_positives
+    weight = pairs.n_negatives / pairs.n_positives if settings.pos_weight is None else settings.pos_weight
     rows = Rows.from_dict(
         {
             "query": dataset.query_texts.gather(pairs.query).fill_null("").to_list(),

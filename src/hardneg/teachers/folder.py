@@ -14,7 +14,7 @@ from typing import Any
 from sentence_transformers import CrossEncoder
 
 from hardneg.errors import RunError
-from hardneg.files import replacing, replacing_folder
+from hardneg.files import replacing, replacing_folder, write_json
 from hardneg.scoring.folds import FoldTable
 from hardneg.teachers.settings import TeacherSettings
 from hardneg.teachers.start import quiet
@@ -42,7 +42,7 @@ class TeacherFolder:
         """Begin a teacher, or take up the one that is there."""
         if self.record_file.exists():
             return self._resumed(inputs)
-        if any(not found.name.startswith(".") for found in self.path.glob("*")):
+        if any(not place.name.startswith(".") for place in self.path.glob("*")):
             raise RunError(f"{self.path} is not empty and holds no teacher; name another folder with -o")
         record = {
             "n_folds": settings.folds,
@@ -54,7 +54,7 @@ class TeacherFolder:
         }
         with replacing(self.path / "folds.parquet") as temporary:
             folds.rows.write_parquet(temporary)
-        self._write(record)
+        write_json(self.record_file, record)
         return record
 
     def keep(self, record: dict[str, Any], fold: int, model: CrossEncoder, entry: dict[str, Any]) -> None:
@@ -62,20 +62,16 @@ class TeacherFolder:
         with replacing_folder(self.model(fold)) as temporary, quiet():
             model.save_pretrained(str(temporary), create_model_card=False)
         record["folds"][str(fold)] = entry
-        self._write(record)
+        write_json(self.record_file, record)
 
     def _resumed(self, inputs: dict[str, Any]) -> dict[str, Any]:
         try:
             record = json.loads(self.record_file.read_text(encoding="utf-8"))
-            known, _ = record["inputs"], record["folds"]
+            before, _ = record["inputs"], record["folds"]
         except (ValueError, KeyError, TypeError) as error:
             raise RunError(f"{self.record_file} cannot be read ({error}); remove the folder or name another") from error
-        differ = sorted(key for key in inputs | known if inputs.get(key) != known.get(key))
-        if differ:
-            was = ", ".join(f"{key} ({known.get(key)!r} there, {inputs.get(key)!r} now)" for key in differ)
-            raise RunError(f"{self.path} holds a teacher with other inputs: {was}; name another folder with -o")
+        keys = sorted(key for key in inputs | before if inputs.get(key) != before.get(key))
+        if keys:
+            unlike = ", ".join(f"{key} ({before.get(key)!r} there, {inputs.get(key)!r} now)" for key in keys)
+            raise RunError(f"{self.path} holds a teacher with other inputs: {unlike}; name another folder with -o")
         return record
-
-    def _write(self, record: dict[str, Any]) -> None:
-        with replacing(self.record_file) as temporary:
-            temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -21,7 +21,7 @@ _CHOICE = 52  # sets these draws apart from others of the same seed
 
 @dataclass(frozen=True, eq=False)
 class LabelledPairs:
-    """Pairs with labels, by position."""
+    """Pairs with labels, by position: in order of the queries, of each its positives first."""
 
     query: Int32[np.ndarray, " pairs"]
     document: Int32[np.ndarray, " pairs"]
@@ -34,6 +34,11 @@ class LabelledPairs:
     def n_positives(self) -> int:
         """Pairs whose document answers the query."""
         return int(self.positive.sum())
+
+    @property
+    def n_negatives(self) -> int:
+        """The other pairs."""
+        return len(self) - self.n_positives
 
     def where(self, keep: Bool[np.ndarray, " pairs"]) -> "LabelledPairs":
         """Take some of the pairs."""

@@ -12,6 +12,7 @@ from hardneg.evaluation.metrics import means, measure
 from hardneg.evaluation.retrieval import MeanFigure
 from hardneg.evaluation.significance import Comparison, compare, mean_interval
 from hardneg.randomness import bits
+from hardneg.runs.parts import with_ids
 from hardneg.scoring import Scorer, stored_scores
 from hardneg.sources import Source
 
@@ -23,10 +24,10 @@ _CHOICE = 53  # sets these draws apart from others of the same seed
 class Reranking:
     """The same candidates in two orders, measured query by query."""
 
-    first_stage: str
+    first_stage: str  # the source that found them
     depth: int
-    before: pl.DataFrame
-    after: pl.DataFrame
+    before: pl.DataFrame  # each query's measures in the source's order
+    after: pl.DataFrame  # in the teacher's; of equal scores the source's order stands
 
     def figures(self, *, seed: int = 0) -> dict[str, Any]:
         """Give both means of each measure, and the gain, with 95 % intervals."""
@@ -64,14 +65,14 @@ def rerank(
     if depth < 10:
         raise ValueError(f"depth must be at least 10, the cut-off of the measures, not {depth}")
     queries = _choose(dataset.queries_of(split), max_queries, seed)
-    found = first_stage.retrieve(dataset, queries, depth).sort("query", "rank")
-    score = stored_scores(teacher, dataset, found["query"].to_numpy(), found["document"].to_numpy())
-    before = found.select("query", "document", "rank", teacher=pl.Series(score))
+    rows = first_stage.retrieve(dataset, queries, depth).sort("query", "rank")
+    score = stored_scores(teacher, dataset, rows["query"].to_numpy(), rows["document"].to_numpy())
+    before = rows.select("query", "document", "rank", teacher=pl.Series(score))
     by_teacher = before.sort("query", "teacher", "rank", descending=[False, True, False])
     after = by_teacher.with_columns(rank=pl.int_range(1, pl.len() + 1).over("query"))
     labels = dataset.qrels.filter((pl.col("split") == split) & pl.col("query").is_in(queries))
-    qrels = _with_ids(dataset, labels)
-    values = [measure(qrels, _with_ids(dataset, run), names=MEASURES) for run in (before, after)]
+    qrels = with_ids(labels, dataset)
+    values = [measure(qrels, with_ids(run, dataset), names=MEASURES) for run in (before, after)]
     return Reranking(first_stage.name, depth, *values)
 
 
@@ -81,16 +82,9 @@ def _choose(queries: Int32[np.ndarray, " queries"], most: int | None, seed: int)
     return np.sort(queries[np.argsort(bits(seed, _CHOICE, queries), kind="stable")[:most]])
 
 
-def _with_ids(dataset: Dataset, rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.with_columns(
-        query_id=dataset.queries["id"].gather(rows["query"]),
-        doc_id=dataset.documents["id"].gather(rows["document"]),
-    )
-
-
 def _figures(per_query: pl.DataFrame, seed: int) -> dict[str, MeanFigure]:
-    bounds = {name: mean_interval(per_query[name].to_numpy(), seed=seed) for name in MEASURES}
-    return {
-        name: MeanFigure(value=value, low=bounds[name][0], high=bounds[name][1], n=per_query.height)
-        for name, value in means(per_query).items()
-    }
+    figures = {}
+    for name, value in means(per_query).items():
+        low, high = mean_interval(per_query[name].to_numpy(), seed=seed)
+        figures[name] = MeanFigure(value=value, low=low, high=high, n=per_query.height)
+    return figures

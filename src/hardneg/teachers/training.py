@@ -30,10 +30,10 @@ class Taught:
 
     path: Path
     n_folds: int
-    n_positives: int
+    n_positives: int  # each shown to all models but one, as are the negatives
     n_negatives: int
-    loss: float
-    seconds: float
+    loss: float  # mean over steps and models
+    seconds: float  # of training, earlier tries included
 
 
 def train_teacher(
@@ -99,7 +99,7 @@ def train_teacher(
         path=folder.path,
         n_folds=settings.folds,
         n_positives=pairs.n_positives,
-        n_negatives=len(pairs) - pairs.n_positives,
+        n_negatives=pairs.n_negatives,
         loss=float(np.mean([entry["loss"] for entry in done])),
         seconds=float(sum(entry["seconds"] for entry in done)),
     )
@@ -128,7 +128,7 @@ def _fold(
         "model": f"fold-{number}",
         "fingerprint": weights_fingerprint(model),
         "n_positives": pairs.n_positives,
-        "n_negatives": len(pairs) - pairs.n_positives,
+        "n_negatives": pairs.n_negatives,
         "loss": loss,
         "seconds": round(time.perf_counter() - started, 3),
     }
@@ -147,6 +147,6 @@ def _check_folds(fold: Int32[np.ndarray, " queries"], pairs: LabelledPairs, sett
             )
         if shown.n_positives == len(shown):
             raise RunError(
-                f"too few negatives for {settings.folds} folds: all {len(pairs) - pairs.n_positives} belong to queries "
+                f"too few negatives for {settings.folds} folds: all {pairs.n_negatives} belong to queries "
                 f"of fold {number}; mine more, with a looser filter, or take another seed"
             )
