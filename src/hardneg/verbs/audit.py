@@ -31,8 +31,8 @@ from hardneg.planting.fitting import fit_filters
 from hardneg.planting.planting import plant_each
 from hardneg.recipe import Recipe
 from hardneg.recipe.rooms import SCORER
-from hardneg.runs.state import write_audit
 from hardneg.runs.record import recording
+from hardneg.runs.state import write_audit
 from hardneg.scoring import Scorer
 from hardneg.scoring.llm.cost import CostEstimate
 from hardneg.sources import Source

@@ -27,8 +27,8 @@ from hardneg.planting.planting import plant_each
 from hardneg.recipe import Recipe
 from hardneg.recipe.rooms import FILTER
 from hardneg.recipe.toml import toml_text
-from hardneg.runs.state import write_audit
 from hardneg.runs.record import recording
+from hardneg.runs.state import write_audit
 from hardneg.scoring.protocol import Priced, Scorer
 from hardneg.sources import Source
 from hardneg.verbs.audit import Agree, check_settings, named_scorer
