@@ -2,8 +2,7 @@
 
 import polars as pl
 
-from hardneg.evaluation.row import Row
-from hardneg.evaluation.significance import compare
+from hardneg.evaluation.significance import Row, compare
 
 
 def over_seeds(frames: list[pl.DataFrame]) -> pl.DataFrame:

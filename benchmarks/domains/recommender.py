@@ -27,8 +27,7 @@ from hardneg.domains.recommender.columns import InteractionColumns
 from hardneg.domains.recommender.files import read_interactions, read_items
 from hardneg.domains.recommender.item_model import build_item_model
 from hardneg.evaluation.retrieval import Evaluation, evaluate
-from hardneg.evaluation.row import Row
-from hardneg.evaluation.significance import compare
+from hardneg.evaluation.significance import Row, compare
 from hardneg.filters import NearDuplicate, PositiveMargin
 from hardneg.negatives import Selection
 from hardneg.pipeline.mining import mine

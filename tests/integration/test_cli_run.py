@@ -10,8 +10,7 @@ import pytest
 
 from hardneg.cli import main
 from hardneg.data.reading import read_dataset
-from hardneg.evaluation.row import Row
-from hardneg.evaluation.significance import mean_interval
+from hardneg.evaluation.significance import Row, mean_interval
 from hardneg.progress import showing
 from stopping import StopDuring
 from toy import toy_dataset

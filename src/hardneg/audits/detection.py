@@ -17,9 +17,9 @@ from hardneg.filters.learned.model import fit_classifier, log_odds
 from hardneg.planting.planting import Planted
 from hardneg.randomness import bits
 
-_FOLD = 7
+_FOLD, _SEED = 7, 0
 _FOLDS = 5
-_ENOUGH = 30
+_ENOUGH = 30  # hidden answers among the candidates
 
 
 @dataclass
@@ -28,8 +28,7 @@ class Detector:
 
     dataset: Dataset
     features: Features
-    group: str | None = None
-    seed: int = 0
+    group: str | None = None  # metadata whose values share a fold and are drawn together
     _described: list[np.ndarray] = field(default_factory=list)
     _rows: list[pl.DataFrame] = field(default_factory=list)
 
@@ -55,15 +54,15 @@ class Detector:
                 f"refused, and {_ENOUGH} are needed; audit with a looser filter, more seeds or without --estimate"
             )
         cluster, _ = clusters(self.dataset, rows["query"].to_numpy(), self.group)
-        g = out_of_fold(np.concatenate(self._described), hidden, cluster, seed=self.seed)
+        g = out_of_fold(np.concatenate(self._described), hidden, cluster, seed=_SEED)
         selected = rows["selected"].to_numpy()
-        return estimated(g, hidden=hidden, selected=selected, cluster=cluster, seed=self.seed)
+        return estimated(g, hidden=hidden, selected=selected, cluster=cluster, seed=_SEED)
 
 
 def out_of_fold(
     described: np.ndarray, planted: Bool[np.ndarray, " rows"], cluster: Int64[np.ndarray, " rows"], *, seed: int
 ) -> Float64[np.ndarray, " rows"]:
-    """Give P(planted) of each row by a classifier that was fitted without its cluster, calibrated."""
+    """Give P(planted) of each row by a classifier that was fitted without its cluster, calibrated (Platt 1999)."""
     from sklearn.linear_model import LogisticRegression
 
     fold = bits(seed, _FOLD, cluster) % np.uint64(_FOLDS)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from hardneg.audits.intervals import Estimate
+from hardneg.audits.intervals import NOTHING, Estimate
 from hardneg.audits.measures import figures_of
 from hardneg.audits.outcome import Outcome, outcome, together
 from hardneg.audits.planted import Audit, Fit, hardness_score, labelled
@@ -99,10 +99,10 @@ class Frontier(Framed):
         kind, _, setting = name.partition(" ")
         row: dict[str, Any] = {"filter": kind, "setting": setting, "compared": name in self.compared}
         for measure in _SHOWN:
-            row |= _columns(measure, audit.figures[measure])
+            row |= audit.figures[measure].columns(measure)
         equal = self._at_equal_coverage(audit) if name in self.compared else {}
         for measure in _EQUAL:
-            row |= _columns(f"equal_{measure}", equal.get(measure, Estimate(None, None, None, 0)))
+            row |= equal.get(measure, NOTHING).columns(f"equal_{measure}")
         return row
 
     @cached_property
@@ -144,8 +144,8 @@ def frontier(
     with task("auditing", total=sum(len(planted.queries) for planted in plantings), unit="queries") as advance:
         for seed, planted in zip(seeds, plantings, strict=True):
             fitted = {each: plan if fit is None else fit(plan, planted.dataset) for each, plan in variants.items()}
-            found = _outcomes(planted, fitted, score=name, block_size=block_size, advance=advance)
-            for variant, each in found.items():
+            outcomes = _outcomes(planted, fitted, score=name, block_size=block_size, advance=advance)
+            for variant, each in outcomes.items():
                 parts[variant].append(labelled(each, dataset, group=group, seed=seed))
     return Frontier({variant: Audit("planted", together(each), name) for variant, each in parts.items()}, floor)
 
@@ -178,7 +178,3 @@ def _outcomes(
                 tried(1)
         advance(len(block))
     return {name: together(each) for name, each in parts.items()}
-
-
-def _columns(measure: str, figure: Estimate) -> dict[str, float | None]:
-    return {measure: figure.value, f"{measure}_low": figure.low, f"{measure}_high": figure.high}

@@ -1,28 +1,34 @@
-"""Figures with intervals: ratios over queries, and shares of a sample."""
+"""Figures with intervals: ratios over queries, shares of a sample, and the agreement of two judges."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from jaxtyping import Float64, Integer
+from jaxtyping import Bool, Float64, Int64, Integer
 from scipy.stats import binomtest
 
+from hardneg.evaluation.significance import TAILS
+
 _CHUNK = 2_000_000  # numbers drawn at a time
-_TAILS = (0.025, 0.975)
+_DRAWS = 2_000
 
 
 @dataclass(frozen=True)
 class Estimate:
     """A figure and how sure it is."""
 
-    value: float | None
+    value: float | None  # None if there is nothing to estimate it from
     low: float | None
     high: float | None
-    n: int
+    n: int  # what the value is a share or a mean of: the sum of the denominators
 
     def as_dict(self) -> dict[str, float | int | None]:
         """The four fields by name."""
         return asdict(self)
+
+    def columns(self, name: str) -> dict[str, float | None]:
+        """Name value and ends as columns of a table."""
+        return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
 
 
 NOTHING = Estimate(None, None, None, 0)
@@ -34,7 +40,7 @@ def ratios(
     *,
     cluster: Integer[np.ndarray, " rows"],
     seed: int,
-    n_draws: int = 2_000,
+    n_draws: int = _DRAWS,
 ) -> list[Estimate]:
     """Estimate ratios of sums, with percentile bootstrap intervals over clusters of rows.
 
@@ -56,7 +62,7 @@ def ratios(
     ]
 
 
-def wilson(count: int, n: int, *, level: float = 0.95) -> Estimate:
+def wilson(count: int, n: int) -> Estimate:
     """Estimate a share from a simple random sample, with Wilson's interval.
 
     References:
@@ -67,8 +73,40 @@ def wilson(count: int, n: int, *, level: float = 0.95) -> Estimate:
     """
     if n == 0:
         return NOTHING
-    interval = binomtest(count, n).proportion_ci(level, method="wilson")
+    interval = binomtest(count, n).proportion_ci(method="wilson")
     return Estimate(count / n, float(interval.low), float(interval.high), n)
+
+
+def kappa(first: Bool[np.ndarray, " pairs"], second: Bool[np.ndarray, " pairs"]) -> Estimate:
+    """Estimate how far two judges agree beyond chance (Cohen's kappa), with a bootstrap interval over pairs.
+
+    References:
+        Cohen (1960), "A coefficient of agreement for nominal scales".
+
+    >>> said = np.array([True, True, False, False])
+    >>> kappa(said, said).value
+    1.0
+    """
+    n = len(first)
+    if n == 0:
+        return NOTHING
+    counts = np.bincount(2 * first.astype(np.int64) + second, minlength=4)
+    value = _kappa(counts[None])[0]
+    if np.isnan(value):
+        return Estimate(None, None, None, n)
+    drawn = _kappa(np.random.default_rng(0).multinomial(n, counts / n, size=_DRAWS))
+    low, high = np.quantile(drawn[~np.isnan(drawn)], TAILS)
+    return Estimate(float(value), float(low), float(high), n)
+
+
+def _kappa(counts: Int64[np.ndarray, "tables 4"]) -> Float64[np.ndarray, " tables"]:
+    """Kappa of tables of counts (no no, no yes, yes no, yes yes); not a number where chance agrees fully."""
+    share = counts / counts.sum(axis=1, keepdims=True)
+    observed = share[:, 0] + share[:, 3]
+    first, second = share[:, 2] + share[:, 3], share[:, 1] + share[:, 3]
+    chance = first * second + (1 - first) * (1 - second)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(chance < 1, (observed - chance) / (1 - chance), np.nan)
 
 
 def resampled(n: int, *, n_draws: int, seed: int) -> Float64[np.ndarray, "draws clusters"]:
@@ -99,5 +137,5 @@ def _figure(
 ) -> Estimate:
     if below == 0:
         return NOTHING
-    low, high = np.quantile(tops / bottoms, _TAILS)
+    low, high = np.quantile(tops / bottoms, TAILS)
     return Estimate(float(above / below), float(low), float(high), round(float(below)))

@@ -25,22 +25,21 @@ from hardneg.progress import task
 class Truth:
     """Labels that mining does not see."""
 
-    query: Int32[np.ndarray, " queries"]
+    query: Int32[np.ndarray, " queries"]  # of which they speak, ascending
     answers: PairSet
-    complete: bool
+    complete: bool  # no answer of these queries is missing
 
 
 def fuller_labels(dataset: Dataset, path: Path | str) -> Truth:
     """Read labels from a file of qrels in BEIR's layout, plain or gzipped."""
     file = Path(path)
     rows = read_qrels(file, split="judged", rejections=Rejections()).rows
-    for column, table, kind in (("query", dataset.queries, "query"), ("document", dataset.documents, "document")):
-        id_column = "query_id" if kind == "query" else "doc_id"
-        known = table.select(pl.col("id").alias(id_column)).with_row_index(column).cast({column: pl.Int32})
-        rows = rows.join(known, on=id_column, how="left", maintain_order="left")
-        unknown = rows.filter(pl.col(column).is_null())
+    for kind, key, table in (("query", "query_id", dataset.queries), ("document", "doc_id", dataset.documents)):
+        known = table.select(pl.col("id").alias(key)).with_row_index(kind).cast({kind: pl.Int32})
+        rows = rows.join(known, on=key, how="left", maintain_order="left")
+        unknown = rows.filter(pl.col(kind).is_null())
         if unknown.height:
-            problem = f"{kind} id {unknown[id_column][0]!r} is not in {dataset.name}; give labels of this dataset"
+            problem = f"{kind} id {unknown[key][0]!r} is not in {dataset.name}; give labels of this dataset"
             raise DatasetError(problem, path=file, line=unknown["line"][0])
     if rows.is_empty():
         raise DatasetError("no label in it; give labels that mining did not see", path=file)
@@ -50,7 +49,10 @@ def fuller_labels(dataset: Dataset, path: Path | str) -> Truth:
 
 
 def truth_of_column(dataset: Dataset, column: str) -> Truth:
-    """Call a document an answer wherever a metadata column of query and document says the same."""
+    """Call a document an answer wherever a metadata column of query and document says the same.
+
+    A query without a value takes those of its positives; rows without any have no answer.
+    """
     if column not in dataset.documents.columns:
         known = sorted({*dataset.documents.columns} - {"id", "text", "title"})
         raise RecipeError(
@@ -85,9 +87,9 @@ def audit_judged(
     unseen = unseen_answers(dataset, plan.split, truth)
     fitted = plan if fit is None else fit(plan, dataset)
     with task("auditing", total=len(unseen.queries), unit="queries") as advance:
-        found = mined_outcome(unseen, fitted, score=name, block_size=block_size, advance=advance)
+        counts = mined_outcome(unseen, fitted, score=name, block_size=block_size, advance=advance)
     kind: Literal["truth", "judged"] = "truth" if truth.complete else "judged"
-    return Audit(kind, together([labelled(found, dataset, group=group, seed=0)]), name)
+    return Audit(kind, together([labelled(counts, dataset, group=group, seed=0)]), name)
 
 
 def unseen_answers(dataset: Dataset, split: str, truth: Truth) -> Planted:

@@ -1,6 +1,7 @@
 """The figures of an audit, as ratios of sums over queries."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -52,21 +53,20 @@ def by_group(queries: pl.DataFrame, *, seed: int) -> pl.DataFrame:
     rows = []
     for (group,), part in queries.sort("group").group_by("group", maintain_order=True):
         figures = figures_of(part.with_columns(cluster="query"), seed=seed)
-        rows.append(
-            {"group": str(group), "queries": part["query"].n_unique()}
-            | {
-                name + suffix: value
-                for name in ("contamination", "leakage", "coverage")
-                for suffix, value in _ends(figures[name]).items()
-            }
-        )
+        row: dict[str, Any] = {"group": str(group), "queries": part["query"].n_unique()}
+        for name in ("contamination", "leakage", "coverage"):
+            row |= figures[name].columns(name)
+        rows.append(row)
     return pl.DataFrame(rows)
 
 
 def clusters(
     dataset: Dataset, query: Int32[np.ndarray, " rows"], group: str | None
 ) -> tuple[Int64[np.ndarray, " rows"], pl.Series | None]:
-    """Say which rows are drawn together in a bootstrap."""
+    """Say which rows are drawn together in a bootstrap: queries of equal text, or of the same value of a group.
+
+    A column of the documents gives a query the value of its first positive; without a value it is a group of its own.
+    """
     texts = dataset.query_text_group.astype(np.int64)
     if group is None:
         return texts[query], None
@@ -87,12 +87,6 @@ def _values(dataset: Dataset, group: str) -> pl.Series:
         )
     query, document = np.divmod(dataset.positives.keys, dataset.n_documents)
     owner, first = np.unique(query, return_index=True)
-    found = pl.DataFrame(
-        {"query": owner.astype(np.int32), "value": as_text(dataset.documents[group]).gather(document[first])}
-    )
-    everyone = pl.DataFrame({"query": np.arange(dataset.n_queries, dtype=np.int32)})
-    return everyone.join(found, on="query", how="left", maintain_order="left")["value"]
-
-
-def _ends(figure: Estimate) -> dict[str, float | None]:
-    return {"": figure.value, "_low": figure.low, "_high": figure.high}
+    first_positive = np.full(dataset.n_queries, -1)
+    first_positive[owner] = document[first]
+    return as_text(dataset.documents[group]).gather(pl.Series(first_positive).replace(-1, None))

@@ -18,9 +18,9 @@ _KEYS = {"sources": "source", "filters": "filter"}
 class Outcome:
     """Counts of hidden answers and of how hard the other negatives are."""
 
-    queries: pl.DataFrame
-    sources: pl.DataFrame
-    filters: pl.DataFrame
+    queries: pl.DataFrame  # `hidden`, `selected`, `full` (1 if it got its number), …; `_sum / _n` are means
+    sources: pl.DataFrame  # `source`, `hidden_retrieved`, `selected`, `hidden_selected`
+    filters: pl.DataFrame  # `filter`, `hidden_refused`, `others_refused`, both of what some source found
 
 
 def outcome(

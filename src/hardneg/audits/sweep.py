@@ -20,14 +20,11 @@ _TEACHER_RATIOS = (0.5, 0.8, 0.95)
 _TEACHER_BOUNDS = (0.1, 0.5, 0.9)
 
 
-def sweep(
-    plan: Plan, *, score: str | None = None, base: Sequence[Filter] = (), further: Sequence[Filter] = ()
-) -> dict[str, Plan]:
+def sweep(plan: Plan, *, score: str | None = None, further: Sequence[Filter] = ()) -> dict[str, Plan]:
     """Make variants of a plan: no filter, the plan's own filters, and common settings of each filter.
 
-    Distances and fixed bounds are in units of a cosine, so they are tried with a dense source's score alone.
-
-    Each of `further` is a variant of its own; every variant but the plan's own begins with `base`.
+    Distances and fixed bounds are in units of a cosine, so they are tried with a dense source's score alone. Each of
+    `further` is a variant of its own.
 
     References:
         Naive top-k, shifted by N, TopK-Abs, TopK-MarginPos and TopK-PercPos in Moreira et al. (2024),
@@ -49,7 +46,7 @@ def sweep(
             tried[f"score_range high={high:g}"] = (ScoreRange(score=name, high=high),)
     for each in further:
         tried[f"{_kind(each)} {_setting(each)}"] = (each,)
-    variants = {key: replace(plan, filters=(*base, *filters)) for key, filters in tried.items()}
+    variants = {key: replace(plan, filters=filters) for key, filters in tried.items()}
     return {"recipe": plan, **variants} if plan.filters else variants
 
 

@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Bool, Float64, Integer
 
 from hardneg.audits.intervals import NOTHING, Estimate, ratios, resampled
+from hardneg.evaluation.significance import TAILS
 
 _TINY = 1e-6
-_TAILS = (0.025, 0.975)
 _CHUNK = 64  # bootstrap samples at a time
 
 
@@ -17,11 +17,11 @@ _CHUNK = 64  # bootstrap samples at a time
 class Unlabelled:
     """Three figures of the contamination of the selected negatives, and what the third rests on."""
 
-    bound: Estimate
-    estimate: Estimate
-    estimate_max: float | None
-    labelled: Estimate
-    labelled_max: float | None
+    bound: Estimate  # hidden answers among the negatives: certain, and too low
+    estimate: Estimate  # these and those expected among the unlabelled, with c by the estimator e1
+    estimate_max: float | None  # the same with c by e3
+    labelled: Estimate  # c, the share of the answers that were planted; too low where answers look like others
+    labelled_max: float | None  # c by e3; a single overconfident probability makes it too high
 
     def as_dict(self) -> dict[str, Any]:
         """The five fields by name, ready for JSON."""
@@ -76,7 +76,7 @@ def estimated(
         _contamination(g[part], hidden[part], selected[part], times[at : at + _CHUNK][:, which[part]])
         for at in range(0, n_draws, _CHUNK)
     ]
-    low, high = np.nanquantile(np.concatenate(draws), _TAILS)
+    low, high = np.nanquantile(np.concatenate(draws), TAILS)
     value = _with(g, hidden, selected, float(np.clip(g[hidden].mean(), _TINY, 1 - _TINY)))
     estimate = Estimate(value, float(low), float(high), bound.n)
     return Unlabelled(bound, estimate, _with(g, hidden, selected, c_max), labelled, c_max)

@@ -13,6 +13,7 @@ from jaxtyping import Float64
 
 from hardneg.arguments import check_tables, check_texts, check_whole
 from hardneg.errors import RunError
+from hardneg.evaluation.metrics import PRIMARY
 from hardneg.notebook import Framed
 
 if TYPE_CHECKING:
@@ -21,6 +22,30 @@ if TYPE_CHECKING:
 TAILS = (0.025, 0.975)
 _CHUNK = 2**21  # numbers drawn at a time
 _EXACT_BELOW = 13  # differences, of which all sign patterns are tried
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: a system, measured once, or once a seed if it was trained."""
+
+    name: str
+    seeds: list[pl.DataFrame]
+    measure: str = PRIMARY  # the one that it is judged by
+
+    @property
+    def per_query(self) -> pl.DataFrame:
+        """Each query's measures, averaged over the seeds."""
+        return pl.concat(self.seeds).group_by("query_id").mean().sort("query_id")
+
+    def as_dict(self, *, seed: int = 0) -> dict[str, dict[str, Any]]:
+        """Give the figures of each measure by name."""
+        per_query, figures = self.per_query, {}
+        for name in (column for column in per_query.columns if column != "query_id"):
+            means = pl.Series([table[name].mean() for table in self.seeds], dtype=pl.Float64)
+            low, high = mean_interval(per_query[name].to_numpy(), seed=seed)
+            interval = {"low": low, "high": high, "n": per_query.height}
+            figures[name] = {"value": means.mean(), **interval, "seeds": means.to_list(), "sd": means.std()}
+        return figures
 
 
 @dataclass(frozen=True)
@@ -45,7 +70,7 @@ class Comparison(Framed):
 def compare(
     before: "Evaluation | pl.DataFrame",
     after: "Evaluation | pl.DataFrame",
-    measure: str = "nDCG@10",
+    measure: str = PRIMARY,
     *,
     seed: int = 0,
 ) -> Comparison:

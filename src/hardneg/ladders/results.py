@@ -10,8 +10,7 @@ from typing import Any
 import polars as pl
 
 from hardneg.data.dataset import Dataset
-from hardneg.evaluation.row import Row
-from hardneg.evaluation.significance import compare, holm
+from hardneg.evaluation.significance import Row, compare, holm
 from hardneg.files import replacing
 from hardneg.ladders.budget import needed
 from hardneg.ladders.plan import LadderPlan

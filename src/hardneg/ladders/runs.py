@@ -9,8 +9,7 @@ import polars as pl
 
 from hardneg.errors import RunError
 from hardneg.evaluation.metrics import primary_of
-from hardneg.evaluation.row import Row
-from hardneg.evaluation.significance import compare
+from hardneg.evaluation.significance import Row, compare
 from hardneg.files import replacing, write_json
 from hardneg.ladders.results import LEVEL, Cost, compared
 from hardneg.runs import layout

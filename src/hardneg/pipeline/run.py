@@ -12,8 +12,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.errors import RecipeError
 from hardneg.evaluation.retrieval import evaluate
-from hardneg.evaluation.row import Row
-from hardneg.evaluation.significance import compare
+from hardneg.evaluation.significance import Row, compare
 from hardneg.pipeline.chain import in_batch_rows, opened, planned_stages, stage_rows, train_stages, training_place
 from hardneg.pipeline.dealing import with_test_split
 from hardneg.pipeline.mining import Mined

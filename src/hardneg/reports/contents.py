@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from hardneg.data.findings import Finding
-from hardneg.evaluation.row import Row
+from hardneg.evaluation.significance import Row
 
 
 @dataclass(frozen=True, eq=False)

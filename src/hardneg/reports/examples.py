@@ -59,7 +59,7 @@ class Examples:
         extra = [name for name in ("teacher_score", "p_positive") if name in self.rows.columns]
         sources = list(dict.fromkeys(name.partition(".")[2] for name in (*ranks, *scores)))
         entries = []
-        for (stage, query_id), part in self.rows.group_by(["stage", "query_id"], maintain_order=True):
+        for (stage, query_id), part in self.rows.group_by("stage", "query_id", maintain_order=True):
             pairs = [
                 {
                     "d": row["doc_id"],

@@ -10,8 +10,7 @@ from hardneg.drawing.intervals import Intervals
 from hardneg.drawing.lines import Line, Lines, Panel, outline
 from hardneg.drawing.points import Point, Points
 from hardneg.drawing.svg import number, share, signed
-from hardneg.evaluation.row import Row
-from hardneg.evaluation.significance import Comparison, compare
+from hardneg.evaluation.significance import Comparison, Row, compare
 from hardneg.reports.contents import Ladder
 
 _FEWEST = 3  # sizes of pools that differ; less is no curve

@@ -44,17 +44,14 @@ def curves(model: str, records: Sequence[Mapping[str, float | None]], findings: 
     if not records:
         return None
     table = _binned(records)
-    loss = table["loss"].drop_nulls().to_list() if "loss" in table.columns else []
-    said = f"{number(len(records))} steps."
-    if loss:
+    loss, change = table["loss"].drop_nulls() if "loss" in table.columns else pl.Series(), ""
+    if len(loss):
         third = max(len(loss) // 3, 1)
-        first, last = (number(_median(part)) for part in (loss[:third], loss[-third:]))
-        said = (
-            f"{number(len(records))} steps; the loss went from {first} (median of the first third) to {last} (of the "
-            "last)."
-        )
+        first, last = (number(float(part.median())) for part in (loss.head(third), loss.tail(third)))  # type: ignore[arg-type]
+        change = f"; the loss went from {first} (median of the first third) to {last} (of the last)"
     codes = ", ".join(finding.code for finding in findings)
-    lead = f"{said} {f'Marked: {codes}.' if codes else 'No symptom was found.'}"
+    symptoms = f"Marked: {codes}." if codes else "No symptom was found."
+    lead = f"{number(len(records))} steps{change}. {symptoms}"
     panels = [_panel(table, names, findings) for names in _shown(table, {finding.code for finding in findings})]
     steps = [float(step) for step in table["step"].drop_nulls()] or [1.0]
     marks = Lines(panels, min(1.0, max(steps)), max(steps))
@@ -71,10 +68,6 @@ def _binned(records: Sequence[Mapping[str, float | None]]) -> pl.DataFrame:
     return bins.group_by("bin", maintain_order=True).agg(*means).drop("bin")
 
 
-def _median(values: Sequence[float]) -> float:
-    return float(pl.Series(values).median())  # type: ignore[arg-type]
-
-
 def _shown(table: pl.DataFrame, codes: set[str]) -> Sequence[tuple[str, ...]]:
     """Choose the panels: a figure that is the same in all steps, and not marked, tells nothing."""
     shown = []
@@ -88,12 +81,8 @@ def _shown(table: pl.DataFrame, codes: set[str]) -> Sequence[tuple[str, ...]]:
 
 def _panel(table: pl.DataFrame, names: Iterable[str], findings: Sequence[Finding]) -> Panel:
     title, about = PANELS[tuple(names)]
-    lines = []
-    for name in names:
-        points = _points(table, name)
-        if points:
-            label, kind = _LINES.get(name, ("", "chosen"))
-            lines.append(Line(points, kind, label))
+    drawn = [(points, *_LINES.get(name, ("", "chosen"))) for name in names if (points := _points(table, name))]
+    lines = [Line(points, kind, label) for points, label, kind in drawn]
     symptoms = " ".join(f"⚠ {finding.code}" for finding in findings if finding.code in about)
     return Panel(title, lines, zero="positive_mean" not in names, symptoms=symptoms)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from hardneg.evaluation.row import Row
+from hardneg.evaluation.significance import Row
 from hardneg.reports.contents import Ladder, Mining, Training
 from hardneg.reports.read_run import best_ranks, is_mined, read_mining, read_trainings
 from hardneg.runs import layout
@@ -21,11 +21,8 @@ def ladder_state(folder: Path) -> dict[str, Any]:
     return read_state(folder / layout.LADDER, keys=("measure", "rungs", "comparisons"))
 
 
-def read_ladder(folder: Path) -> Ladder | None:
+def read_ladder(folder: Path, state: Mapping[str, Any]) -> Ladder:
     """Read what `hardneg ladder` found: each rung on the test queries, or on the development queries before that."""
-    state = ladder_state(folder)
-    if not state:
-        return None
     measure = state["measure"]
     with whole_lines(folder / layout.LADDER):
         rungs = [_rung(rung, measure) for rung in state["rungs"]]
@@ -34,11 +31,10 @@ def read_ladder(folder: Path) -> Ladder | None:
             | {key: one.get(key) for key in ("low", "high", "p_value", "p_corrected", "wins", "ties", "losses")}
             for one in state["comparisons"]
         ]
-    ends: dict[str, type[pl.DataType]] = dict.fromkeys(("value", "low", "high"), pl.Float64)
-    more: dict[str, type[pl.DataType]] = {"n_pool": pl.Float64, "dev": pl.Float64, "trained": pl.Boolean}
+    kinds: dict[str, Any] = dict.fromkeys(("value", "low", "high", "n_pool", "dev"), pl.Float64)
+    kinds["trained"] = pl.Boolean
     return Ladder(
-        pl.DataFrame(rungs, schema_overrides=ends | more, infer_schema_length=None),
-        pl.DataFrame(pairs, schema_overrides=ends, infer_schema_length=None),
+        *(pl.DataFrame(rows, schema_overrides=kinds, infer_schema_length=None) for rows in (rungs, pairs)),
         measure,
         state.get("best_on_dev"),
         _rows(folder, state),

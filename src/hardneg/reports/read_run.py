@@ -3,20 +3,19 @@
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from hardneg.data.findings import Finding
 from hardneg.evaluation.metrics import primary_of
-from hardneg.evaluation.row import Row
+from hardneg.evaluation.significance import Row
 from hardneg.planting.findings import fit_findings, read_fits
 from hardneg.reports.contents import Audited, Mining, Training
 from hardneg.runs import layout
 from hardneg.runs.layout import Seeded
 from hardneg.runs.mining_findings import read_mining_findings, reading_findings
 from hardneg.runs.parts import part_files, read_table, readable, scan_parts
-from hardneg.runs.state import read_state, whole_lines
+from hardneg.runs.state import read_lines, read_state, whole_lines
 from hardneg.training.folder import TrainingFolder
 
 _FIRST = ("bm25", "zero_shot", "in_batch")  # rows, before those of the run's own stages
@@ -121,13 +120,9 @@ def read_trainings(folder: Path) -> Iterator[Training]:
                 model=place.name,
                 records=training.records(),
                 findings=training.findings(),
-                refreshes=_lines(place / layout.REFRESHES),
-                replacements=_lines(place / layout.REPLACEMENTS),
+                refreshes=read_lines(place / layout.REFRESHES),
+                replacements=read_lines(place / layout.REPLACEMENTS),
             )
-
-
-def _lines(file: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
 def read_audits(folder: Path) -> Iterator[Audited]:

@@ -14,7 +14,7 @@ from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.reading import read_dataset
 from hardneg.errors import DatasetError, MissingExtraError, RunError
 from hardneg.files import replacing
-from hardneg.reports.contents import Contents, Ladder
+from hardneg.reports.contents import Contents
 from hardneg.reports.examples import Caps
 from hardneg.reports.read_ladder import (
     ladder_dataset,
@@ -51,24 +51,7 @@ def write_report(
     caps: Caps | None = None,
     allow_other_data: bool = False,
 ) -> Path:
-    """Write the report of a run folder: one HTML file that needs nothing else.
-
-    Args:
-        folder: A folder of `run`, `mine`, `train` or `evaluate`, finished or not; what it lacks is left out.
-        dataset: What was mined, for the texts; None reads what the folder's recipe names, and shows ids if that is
-            not there.
-        out: The file; `report.html` in the folder if None.
-        seed: Of the draw of examples.
-        caps: How many examples are shown.
-        allow_other_data: Whether the labels of `dataset` may be others than those that were mined with.
-
-    Returns:
-        The file.
-
-    Raises:
-        RunError: The folder is not there, holds nothing to report or something damaged, or the dataset is another.
-        MissingExtraError: jinja2 is not installed.
-    """
+    """Write the report of a run folder, as `report` does, with the caps of examples as they are given."""
     check_report()
     from hardneg.reports.page import page
 
@@ -123,28 +106,11 @@ def report(
 def read_contents(
     folder: Path, *, dataset: Dataset | None = None, seed: int = 0, allow_other_data: bool = False
 ) -> Contents:
-    """Read what a report of a folder is made of.
-
-    Args:
-        folder: As for `write_report`.
-        dataset: As for `write_report`.
-        seed: Of the draw of examples.
-        allow_other_data: As for `write_report`.
-
-    Returns:
-        Everything that is there.
-
-    Raises:
-        RunError: As for `write_report`.
-    """
+    """Read what a report of a folder is made of; a RunError if that is nothing, or damaged."""
     if not folder.is_dir():
         raise RunError(f"{folder} is no folder; name the folder of a run")
-    ladder = read_ladder(folder)
-    contents = (
-        _of_run(folder, dataset, allow_other_data=allow_other_data)
-        if ladder is None
-        else _of_ladder(folder, ladder, dataset, allow_other_data=allow_other_data)
-    )
+    of = _of_ladder if (folder / layout.LADDER).exists() else _of_run
+    contents = of(folder, dataset, allow_other_data=allow_other_data)
     contents = replace(contents, audits=list(read_audits(folder)), seed=seed)
     if not (contents.mined or contents.rows or contents.trained or contents.audits or contents.ladder):
         raise RunError(
@@ -182,8 +148,9 @@ def _of_run(folder: Path, dataset: Dataset | None, *, allow_other_data: bool) ->
     )
 
 
-def _of_ladder(folder: Path, ladder: Ladder, dataset: Dataset | None, *, allow_other_data: bool) -> Contents:
+def _of_ladder(folder: Path, dataset: Dataset | None, *, allow_other_data: bool) -> Contents:
     state = ladder_state(folder)
+    ladder = read_ladder(folder, state)
     mined = read_ladder_minings(folder, state, first=ladder.subject)
     settings = ladder_dataset(folder) if mined else None
     data, why_not = _dataset(folder, dataset, settings, allow_other_data=allow_other_data)

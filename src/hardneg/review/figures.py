@@ -1,13 +1,12 @@
 """What the verdicts so far say: progress, two shares that must not be confused, and agreement."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
 import polars as pl
 
-from hardneg.audits.agreement import kappa
-from hardneg.audits.intervals import Estimate, wilson
+from hardneg.audits.intervals import Estimate, kappa, wilson
 
 
 @dataclass(frozen=True)
@@ -23,13 +22,13 @@ class Agreement:
 class Figures:
     """What a review found so far."""
 
-    pairs: int
-    judged: int
-    answers: int
-    negatives: int
-    contamination: Estimate
-    sample_open: int
-    suspects: Estimate
+    pairs: int  # to judge in all
+    judged: int  # with a verdict, unsure ones too
+    answers: int  # by majority
+    negatives: int  # from which the pairs were chosen
+    contamination: Estimate  # of the negatives, by the random sample alone, up to its first pair that nobody judged
+    sample_open: int  # pairs among these that are undecided, and so not counted
+    suspects: Estimate  # of those that are decided; they were chosen for being likely, so it estimates nothing else
     agreement: tuple[Agreement, ...]
     by_reviewer: dict[str, int]
 
@@ -40,20 +39,8 @@ class Figures:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
-        return {
-            "pairs": self.pairs,
-            "judged": self.judged,
-            "answers": self.answers,
-            "negatives": self.negatives,
-            "at_least": self.at_least,
-            "contamination": self.contamination.as_dict(),
-            "sample_open": self.sample_open,
-            "suspects": self.suspects.as_dict(),
-            "agreement": [
-                {"reviewers": [each.first, each.second], "kappa": each.kappa.as_dict()} for each in self.agreement
-            ],
-            "by_reviewer": self.by_reviewer,
-        }
+        agreement = [{"reviewers": [each.first, each.second], "kappa": asdict(each.kappa)} for each in self.agreement]
+        return asdict(self) | {"at_least": self.at_least, "agreement": agreement}
 
 
 def figures(pairs: pl.DataFrame, votes: pl.DataFrame, *, negatives: int) -> Figures:
@@ -75,15 +62,19 @@ def figures(pairs: pl.DataFrame, votes: pl.DataFrame, *, negatives: int) -> Figu
 
 
 def decided(pairs: pl.DataFrame, votes: pl.DataFrame) -> pl.DataFrame:
-    """Count the votes on each pair and decide by majority."""
-    said = {"yes": "answer", "no": "not_answer", "unsure": "unsure"}
+    """Count the votes on each pair and decide by majority, null without one.
+
+    `drawn` pairs count as drawn at random: those before the first of the draw that has no vote. One that was judged
+    early for being a suspect would distort the estimate.
+    """
+    votes_for = {"yes": "answer", "no": "not_answer", "unsure": "unsure"}
     counts = votes.group_by("pair").agg(
-        **{name: (pl.col("verdict") == verdict).sum().cast(pl.Int64) for name, verdict in said.items()}
+        **{name: (pl.col("verdict") == verdict).sum().cast(pl.Int64) for name, verdict in votes_for.items()}
     )
     counted = pairs.join(counts, on="pair", how="left", maintain_order="left")
-    counted = counted.with_columns(pl.col(*said).fill_null(0))
+    counted = counted.with_columns(pl.col(*votes_for).fill_null(0))
     majority = pl.when(pl.col("yes") != pl.col("no")).then(pl.col("yes") > pl.col("no"))
-    counted = counted.with_columns(n_votes=pl.sum_horizontal(*said), answer=majority)
+    counted = counted.with_columns(n_votes=pl.sum_horizontal(*votes_for), answer=majority)
     waiting = counted.filter(pl.col("draw").is_not_null() & (pl.col("n_votes") == 0))["draw"].min()
     reached = pl.col("draw").is_not_null() if waiting is None else pl.col("draw") < waiting
     return counted.with_columns(drawn=reached.fill_null(value=False))
@@ -96,11 +87,11 @@ def _share(answers: pl.Series) -> Estimate:
 
 def _agreement(votes: pl.DataFrame) -> tuple[Agreement, ...]:
     sure = votes.filter(pl.col("verdict") != "unsure")
-    found = []
+    agreement = []
     for first, second in combinations(sure["reviewer"].unique().sort().to_list(), 2):
         theirs = [sure.filter(pl.col("reviewer") == name).select("pair", "verdict") for name in (first, second)]
         both = theirs[0].join(theirs[1], on="pair", suffix="_second")
         if both.height:
-            said = [(both[name] == "answer").to_numpy() for name in ("verdict", "verdict_second")]
-            found.append(Agreement(first, second, kappa(*said)))
-    return tuple(found)
+            verdicts = [(both[name] == "answer").to_numpy() for name in ("verdict", "verdict_second")]
+            agreement.append(Agreement(first, second, kappa(*verdicts)))
+    return tuple(agreement)

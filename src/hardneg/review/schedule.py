@@ -1,7 +1,7 @@
-"""In which order pairs are judged: suspects, with a random sample of all negatives between them."""
+"""In which order pairs are judged: the likeliest answers first, with a random sample of all negatives between them."""
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -9,30 +9,27 @@ import polars as pl
 from hardneg.audits.sampled import draw
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
+from hardneg.filters.columns import suffixes
 from hardneg.planting.planting import id_keys
 from hardneg.randomness import uniform
-from hardneg.review.suspects import in_suspicion
+from hardneg.runs.parts import part_files, read_negatives, readable, scan_parts, with_ids
+
+ORDERS = ("p_positive", "teacher", "disagreement", "score")
 
 _SHARED = 7
 _SUSPECTS_PER_DRAW = 2
-
-SCHEDULE_SCHEMA = {
-    "query_id": pl.String,
-    "doc_id": pl.String,
-    "suspect": pl.Int64,
-    "draw": pl.Int64,
-    "shared": pl.Boolean,
-}
+# `suspect` and `draw` are places among the suspects and in the draw, null if the pair is none; all judge a shared one.
+_SCHEDULE = {"query_id": pl.String, "doc_id": pl.String, "suspect": pl.Int64, "draw": pl.Int64, "shared": pl.Boolean}
 
 
 @dataclass(frozen=True)
 class Settings:
     """What decides which pairs are judged, and in which order."""
 
-    order: str | None = None
+    order: str | None = None  # one of ORDERS; None takes the first that is known
     suspects: int = 1_000
-    sample: int = 400
-    overlap: float = 0.2
+    sample: int = 400  # drawn, each negative as likely as any other; only these make the estimate
+    overlap: float = 0.2  # the share of the pairs that every reviewer judges
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -40,10 +37,6 @@ class Settings:
             raise RunError(f"review: --overlap is {self.overlap}; set it to 0 or more and at most 1, say 0.2")
         if self.suspects + self.sample == 0:
             raise RunError("review: neither suspects nor a sample are to be judged; raise --suspects or --sample")
-
-    def as_dict(self) -> dict[str, Any]:
-        """The values by name."""
-        return asdict(self)
 
 
 def schedule(negatives: pl.DataFrame, dataset: Dataset, settings: Settings) -> tuple[pl.DataFrame, Settings]:
@@ -60,10 +53,63 @@ def schedule(negatives: pl.DataFrame, dataset: Dataset, settings: Settings) -> t
     keys = ["query", "document"]
     pairs = places.group_by(keys).agg(pl.col("place").min()).sort("place", *keys)
     pairs = pairs.join(suspects, on=keys, how="left").join(drawn, on=keys, how="left").sort("place", *keys)
-    ids = [
-        table["id"].gather(pairs[name]) for table, name in ((dataset.queries, "query"), (dataset.documents, "document"))
-    ]
-    hashed = [id_keys(table, np.arange(pairs.height, dtype=np.int32)) for table in ids]
-    shared = pl.Series(uniform(settings.seed, _SHARED, *hashed) < settings.overlap)
-    columns = {"query_id": ids[0], "doc_id": ids[1], "suspect": pairs["suspect"], "draw": pairs["draw"]}
-    return pl.DataFrame({**columns, "shared": shared}, schema=SCHEDULE_SCHEMA), replace(settings, order=order)
+    pairs = with_ids(pairs, dataset)
+    hashed = [id_keys(pairs[name], np.arange(pairs.height, dtype=np.int32)) for name in ("query_id", "doc_id")]
+    pairs = pairs.with_columns(shared=pl.Series(uniform(settings.seed, _SHARED, *hashed) < settings.overlap))
+    return pairs.select(*_SCHEDULE).cast(_SCHEDULE), replace(settings, order=order)
+
+
+def read_reviewable(run: Path, dataset: Dataset) -> pl.DataFrame:
+    """Read the negatives of a run that no label judges, with all that is known of each."""
+    negatives = read_negatives(run, dataset, allow_other_data=True).with_columns(pl.col("query").cast(pl.Int32))
+    query, document = negatives["query"].to_numpy(), negatives["document"].to_numpy()
+    labelled = dataset.judged_negatives.contains(query, document) | dataset.is_answer(query, document)
+    negatives = negatives.filter(pl.Series(~labelled))
+    if negatives.is_empty():
+        raise RunError(f"{run} has no negative that no label judges, so there is nothing to review")
+    ids = with_ids(negatives.select("query", "document"), dataset)
+    return _with_candidates(pl.concat([negatives, ids], how="horizontal"), run)
+
+
+def in_suspicion(negatives: pl.DataFrame, order: str | None = None) -> tuple[pl.DataFrame, str]:
+    """Put negatives in order, the likeliest answers first."""
+    values = {name: _suspicion(negatives, name) for name in ORDERS}
+    known = [name for name, value in values.items() if value is not None and value.count()]
+    if not known:
+        raise RunError("these negatives have neither ranks nor scores to order them by; mine them with hardneg")
+    chosen = order or known[0]
+    if chosen not in known:
+        raise RunError(f"nothing is known of {chosen!r} in this run; order by {' or '.join(known)}")
+    ordered = negatives.with_columns(suspicion=values[chosen])
+    keys = ["suspicion", "query_id", "doc_id"]
+    return ordered.sort(keys, descending=[True, False, False], nulls_last=True), chosen
+
+
+def _suspicion(negatives: pl.DataFrame, order: str) -> pl.Series | None:
+    named = {"p_positive": "p_positive", "teacher": "teacher_score"}
+    if order in named:
+        return negatives[named[order]].cast(pl.Float64) if named[order] in negatives.columns else None
+    if order == "disagreement":
+        ranks = [pl.col(f"rank.{name}") for name in suffixes(negatives, "rank")]
+        if len(ranks) < 2:
+            return None
+        # What one source puts at the top and another does not find: found by meaning without the words, or the reverse.
+        height = [(1 / (rank.cast(pl.Float64) + 1).log(2)).fill_null(0.0) for rank in ranks]
+        return negatives.select(pl.max_horizontal(height) - pl.min_horizontal(height)).to_series()
+    if not {"score", "positive_score"} <= set(negatives.columns):
+        return None
+    above = (pl.col("score") - pl.col("positive_score")) / pl.col("positive_score").abs()
+    value = negatives.select(above.cast(pl.Float64)).to_series()
+    return value.set(~value.is_finite().fill_null(value=False), None)
+
+
+def _with_candidates(negatives: pl.DataFrame, run: Path) -> pl.DataFrame:
+    folder = run / "candidates"
+    if not part_files(folder):
+        return negatives
+    candidates = scan_parts(folder)
+    known = [name for name in candidates.collect_schema() if name.startswith(("rank.", "score."))]
+    keys = ["query_id", "doc_id"]
+    told = candidates.select(*keys, *known).join(negatives.lazy().select(keys), on=keys, how="semi")
+    with readable(folder):
+        return negatives.join(told.unique(keys).collect(), on=keys, how="left", maintain_order="left")

@@ -17,13 +17,13 @@ from hardneg.errors import RunError
 from hardneg.pipeline.verdicts import use_verdicts, with_verdicts
 from hardneg.review.figures import Figures, figures
 from hardneg.review.marking import marked, query_terms
-from hardneg.review.schedule import Settings, schedule
+from hardneg.review.schedule import Settings, read_reviewable, schedule
 from hardneg.review.serving import check_installed
 from hardneg.review.store import Begun, Store, Verdict, check_same, database_of, opened
-from hardneg.review.suspects import read_reviewable
-from hardneg.review.verdicts import positions, read_judged
+from hardneg.review.verdicts import read_judged
 from hardneg.runs.joining import check_data, check_written, data_of
 from hardneg.runs.origin import read_dataset_of, split_of
+from hardneg.runs.parts import with_positions
 
 _LEASE_S = 600.0
 _SHOWN_POSITIVES = 20
@@ -74,8 +74,7 @@ class ReviewSession:
         row = self._pairs.row(pair, named=True)
         query, document = row["query"], row["document"]
         terms = query_terms(self.dataset.query_texts[query])
-        positives = self.dataset.positives.of(query)
-        first = positives[:_SHOWN_POSITIVES]
+        positives = self.dataset.positives.of(query).tolist()
 
         def pieces(text: str) -> list[dict[str, Any]]:
             return [asdict(piece) for piece in marked(text, terms)]
@@ -87,11 +86,8 @@ class ReviewSession:
             "query": self.dataset.query_texts[query],
             "document": pieces(self.dataset.document_texts[document]),
             "positives": [
-                {
-                    "doc_id": self.dataset.documents["id"][int(each)],
-                    "text": pieces(self.dataset.document_texts[int(each)]),
-                }
-                for each in first
+                {"doc_id": self.dataset.documents["id"][each], "text": pieces(self.dataset.document_texts[each])}
+                for each in positives[:_SHOWN_POSITIVES]
             ],
             "n_positives": len(positives),
             "known": self._known(query, document),
@@ -105,7 +101,7 @@ class ReviewSession:
 
     @cached_property
     def _pairs(self) -> pl.DataFrame:
-        return positions(self.store.pairs(), self.dataset, self.store.path)
+        return with_positions(self.store.pairs(), self.dataset, self.store.path)
 
 
 @contextmanager

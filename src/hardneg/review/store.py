@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -62,13 +62,13 @@ class Store:
 
     def begun(self) -> Begun | None:
         """What the review was begun with; None if it was not begun."""
-        found = self.connection.execute("SELECT settings, negatives, digest FROM begun").fetchone()
-        return None if found is None else Begun(Settings(**json.loads(found[0])), *found[1:])
+        row = self.connection.execute("SELECT settings, negatives, digest FROM begun").fetchone()
+        return None if row is None else Begun(Settings(**json.loads(row[0])), *row[1:])
 
     def data(self) -> dict[str, str]:
         """What the pairs were drawn from, as `data_of` describes it; empty in a review of an earlier version."""
-        found = self.connection.execute("SELECT texts, labels FROM data").fetchone()
-        return {} if found is None else {"texts": found[0], "labels": found[1]}
+        row = self.connection.execute("SELECT texts, labels FROM data").fetchone()
+        return {} if row is None else {"texts": row[0], "labels": row[1]}
 
     def begin(self, pairs: pl.DataFrame, begun: Begun, *, data: dict[str, str] | None = None) -> None:
         """Write down what is to be judged, and of which data, in one step; if somebody was faster, theirs stands."""
@@ -76,7 +76,7 @@ class Store:
         with one_step(self.connection):
             if self.begun() is None:
                 self.connection.executemany("INSERT INTO pairs VALUES (?, ?, ?, ?, ?, ?)", rows)
-                values = (json.dumps(begun.settings.as_dict()), begun.negatives, begun.digest)
+                values = (json.dumps(asdict(begun.settings)), begun.negatives, begun.digest)
                 self.connection.execute("INSERT INTO begun VALUES (?, ?, ?)", values)
                 if data is not None:
                     self.connection.execute("INSERT INTO data VALUES (?, ?)", (data["texts"], data["labels"]))
@@ -148,7 +148,7 @@ def check_same(begun: Begun, *, digest: str, wanted: dict[str, Any], path: Path)
         raise RunError(
             f"the review in {path} was begun with other negatives; name another file with --database to begin anew"
         )
-    before = begun.settings.as_dict()
+    before = asdict(begun.settings)
     were = ", ".join(f"{name} = {before[name]}" for name, value in wanted.items() if value != before[name])
     if were:
         raise RunError(

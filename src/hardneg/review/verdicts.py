@@ -10,8 +10,7 @@ from hardneg.errors import RunError
 from hardneg.review.figures import decided
 from hardneg.review.store import Store, database_of, opened
 from hardneg.runs.joining import check_data, check_written
-
-_SUFFIX = ".sqlite"
+from hardneg.runs.parts import with_positions
 
 
 def read_judged(path: Path, dataset: Dataset) -> pl.DataFrame:
@@ -29,7 +28,7 @@ def read_judged(path: Path, dataset: Dataset) -> pl.DataFrame:
         DatasetError: The file is broken.
     """
     database = database_of(path) if path.is_dir() else path
-    if database.suffix != _SUFFIX:
+    if database.suffix != ".sqlite":
         return read_verdicts(path, dataset)
     if not database.exists():
         raise RunError(
@@ -40,28 +39,17 @@ def read_judged(path: Path, dataset: Dataset) -> pl.DataFrame:
             check_written(store.data(), dataset, where=database, labels=False)
         else:
             check_data(database, dataset, labels=False)
-        return positions(_judged(store), dataset, database).select(VERDICTS_SCHEMA.keys())
+        return with_positions(_judged(store), dataset, database).select(VERDICTS_SCHEMA.keys())
 
 
 def export_verdicts(store: Store, dataset: Dataset, path: Path) -> int:
     """Write what somebody judged to a file that `hardneg audit sample --read` and `hardneg mine --verdicts` take."""
-    rows = positions(_judged(store), dataset, store.path)
+    rows = with_positions(_judged(store), dataset, store.path)
     said = pl.col("answer").replace_strict({True: "yes", False: "no"}, default="", return_dtype=pl.String)
     drawn = pl.when("drawn").then(pl.lit("yes")).otherwise(pl.lit("no"))
     columns = ("query", "document", "answer", "drawn", "yes", "no", "unsure")
     write_verdicts(rows.with_columns(answer=said, drawn=drawn).select(columns), dataset, path)
     return rows.height
-
-
-def positions(pairs: pl.DataFrame, dataset: Dataset, path: Path) -> pl.DataFrame:
-    """Find the `query` and `document` of pairs that are known by `query_id` and `doc_id`."""
-    for key, column, table in (("query_id", "query", dataset.queries), ("doc_id", "document", dataset.documents)):
-        known = table.select(pl.col("id").alias(key)).with_row_index(column).cast({column: pl.Int32})
-        pairs = pairs.join(known, on=key, how="left", maintain_order="left")
-        missing = pairs.filter(pl.col(column).is_null())[key]
-        if len(missing):
-            raise RunError(f"{path} names {key} {missing[0]!r}, which {dataset.name} does not have")
-    return pairs
 
 
 def _judged(store: Store) -> pl.DataFrame:

@@ -28,6 +28,11 @@ def read_state(path: Path, *, keys: tuple[str, ...]) -> dict[str, Any]:
     return state
 
 
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Read a file of JSON lines; none if it is not there."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
 @contextmanager
 def whole_lines(path: Path) -> Iterator[None]:
     """Turn what json says of a damaged file into a RunError."""

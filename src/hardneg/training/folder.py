@@ -20,6 +20,7 @@ from hardneg.data.findings import Finding, read_findings, write_findings
 from hardneg.errors import RunError
 from hardneg.files import replacing
 from hardneg.runs import layout
+from hardneg.runs.state import read_lines
 
 _LAST = 10  # steps that the reported loss is the mean of, at least
 
@@ -106,8 +107,7 @@ class TrainingFolder:
 
     def records(self) -> list[dict[str, float | None]]:
         """Read what was recorded of each step, in order; nothing if no step was."""
-        lines = self.losses.read_text().splitlines() if self.losses.exists() else []
-        return [json.loads(line) for line in lines]
+        return read_lines(self.losses)
 
     def write_findings(self, findings: Sequence[Finding]) -> None:
         """Write down what the steps so far show."""

@@ -104,13 +104,9 @@ def test_the_sweep_tries_common_settings():
     assert tried["rank_window.bm25 low=11"].filters == (RankWindow("bm25", low=11),)
     assert tried["positive_margin.ratio ratio=0.95"].filters == (PositiveMargin(ratio=0.95, score="bm25"),)
     assert not any(name.startswith(("score_range", "positive_margin.absolute")) for name in tried)
-    dense = sweep(
-        replace(plan, sources=(BM25(), Dense("model"))), base=(NearDuplicate(),), further=(RankWindow("bm25", low=2),)
-    )
-    assert dense["positive_margin.absolute absolute=0.05"].filters == (
-        NearDuplicate(),
-        PositiveMargin(absolute=0.05, score="dense"),
-    )
+    dense = sweep(replace(plan, sources=(BM25(), Dense("model"))), further=(RankWindow("bm25", low=2),))
+    margin = PositiveMargin(absolute=0.05, score="dense")
+    assert dense["positive_margin.absolute absolute=0.05"].filters == (margin,)
     assert any(name.startswith("score_range high=") for name in dense)
     assert any(name.startswith("rank_window source='bm25', low=2") for name in dense)
 

@@ -5,8 +5,7 @@ import pytest
 
 from hardneg.audits.sampled import draw
 from hardneg.errors import RunError
-from hardneg.review.schedule import Settings, schedule
-from hardneg.review.suspects import in_suspicion, read_reviewable
+from hardneg.review.schedule import Settings, in_suspicion, read_reviewable, schedule
 
 
 @pytest.fixture(scope="module")

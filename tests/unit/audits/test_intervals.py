@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hardneg.audits.agreement import kappa
+from hardneg.audits.intervals import kappa
 
 
 def _said(both_yes, first_yes, second_yes, both_no):
