@@ -33,12 +33,8 @@ def read_ladder(folder: Path, state: Mapping[str, Any]) -> Ladder:
         ]
     kinds: dict[str, Any] = dict.fromkeys(("value", "low", "high", "n_pool", "dev"), pl.Float64)
     kinds["trained"] = pl.Boolean
-    return Ladder(
-        *(pl.DataFrame(rows, schema_overrides=kinds, infer_schema_length=None) for rows in (rungs, pairs)),
-        measure,
-        state.get("best_on_dev"),
-        _rows(folder, state),
-    )
+    tables = [pl.DataFrame(rows, schema_overrides=kinds, infer_schema_length=None) for rows in (rungs, pairs)]
+    return Ladder(tables[0], tables[1], measure, state.get("best_on_dev"), _rows(folder, state))
 
 
 def _rung(rung: Mapping[str, Any], measure: str) -> dict[str, Any]:

@@ -18,8 +18,6 @@ ORDERS = ("p_positive", "teacher", "disagreement", "score")
 
 _SHARED = 7
 _SUSPECTS_PER_DRAW = 2
-# `suspect` and `draw` are places among the suspects and in the draw, null if the pair is none; all judge a shared one.
-_SCHEDULE = {"query_id": pl.String, "doc_id": pl.String, "suspect": pl.Int64, "draw": pl.Int64, "shared": pl.Boolean}
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,10 @@ class Settings:
 
 
 def schedule(negatives: pl.DataFrame, dataset: Dataset, settings: Settings) -> tuple[pl.DataFrame, Settings]:
-    """Lay out what is to be judged: two suspects, one pair of the sample, and so on."""
+    """Lay out what is to be judged: two suspects, one pair of the sample, and so on.
+
+    `suspect` and `draw` are a pair's places among the suspects and in the draw, null if it is none.
+    """
     ordered, order = in_suspicion(negatives, settings.order)
     suspects = ordered.head(settings.suspects).select("query", "document").with_row_index("suspect")
     drawn = draw(negatives, dataset, settings.sample, seed=settings.seed).with_row_index("draw")
@@ -56,7 +57,8 @@ def schedule(negatives: pl.DataFrame, dataset: Dataset, settings: Settings) -> t
     pairs = with_ids(pairs, dataset)
     hashed = [id_keys(pairs[name], np.arange(pairs.height, dtype=np.int32)) for name in ("query_id", "doc_id")]
     pairs = pairs.with_columns(shared=pl.Series(uniform(settings.seed, _SHARED, *hashed) < settings.overlap))
-    return pairs.select(*_SCHEDULE).cast(_SCHEDULE), replace(settings, order=order)
+    columns = ("query_id", "doc_id", pl.col("suspect", "draw").cast(pl.Int64), "shared")
+    return pairs.select(columns), replace(settings, order=order)
 
 
 def read_reviewable(run: Path, dataset: Dataset) -> pl.DataFrame:
