@@ -1,7 +1,7 @@
 """Figures with intervals: ratios over queries, shares of a sample, and the agreement of two judges."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Integer
@@ -21,10 +21,6 @@ class Estimate:
     low: float | None
     high: float | None
     n: int  # what the value is a share or a mean of: the sum of the denominators
-
-    def as_dict(self) -> dict[str, float | int | None]:
-        """The four fields by name."""
-        return asdict(self)
 
     def columns(self, name: str) -> dict[str, float | None]:
         """Name value and ends as columns of a table."""

@@ -1,7 +1,7 @@
 """The planted audit: hide labelled positives, mine, and count those that come back as negatives."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -61,9 +61,7 @@ class Audit(Framed):
 
     def frame(self) -> pl.DataFrame:
         """One row a measure: `measure`, `value`, `low`, `high`, `n`, `meaning`."""
-        rows = [
-            {"measure": name} | figure.as_dict() | {"meaning": MEANING[name]} for name, figure in self.figures.items()
-        ]
+        rows = [{"measure": name, **asdict(each), "meaning": MEANING[name]} for name, each in self.figures.items()]
         return pl.DataFrame(rows, schema_overrides={"value": pl.Float64, "low": pl.Float64, "high": pl.Float64})
 
     def __repr__(self) -> str:
@@ -96,8 +94,8 @@ class Audit(Framed):
             "queries": self.outcome.queries["query"].n_unique(),
             "hidden": int(self.outcome.queries["hidden"].sum()),
             "score": self.score,
-            "figures": {name: figure.as_dict() for name, figure in self.figures.items()},
-            "unlabelled": None if self.unlabelled is None else self.unlabelled.as_dict(),
+            "figures": {name: asdict(figure) for name, figure in self.figures.items()},
+            "unlabelled": None if self.unlabelled is None else asdict(self.unlabelled),
             "sources": self.sources().to_dicts(),
             "filters": self.filters().to_dicts(),
             "groups": None if groups is None else groups.to_dicts(),

@@ -1,6 +1,6 @@
 """The sampled audit: draw some negatives, have them judged, and report the share of answers."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ class Judged(Framed):
 
     def frame(self) -> pl.DataFrame:
         """One row: the share with its interval, who judged, and how many rows were left open."""
-        return pl.DataFrame([self.contamination.as_dict() | {"judge": self.judge, "unjudged": self.unjudged}])
+        return pl.DataFrame([asdict(self.contamination) | {"judge": self.judge, "unjudged": self.unjudged}])
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
@@ -43,7 +43,7 @@ class Judged(Framed):
             "kind": "sampled",
             "judge": self.judge,
             "unjudged": self.unjudged,
-            "figures": {"contamination": self.contamination.as_dict()},
+            "figures": {"contamination": asdict(self.contamination)},
         }
 
 

@@ -1,7 +1,6 @@
 """From answers that were hidden to answers that nobody labelled: learning from positive and unlabelled examples."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64, Integer
@@ -22,10 +21,6 @@ class Unlabelled:
     estimate_max: float | None  # the same with c by e3
     labelled: Estimate  # c, the share of the answers that were planted; too low where answers look like others
     labelled_max: float | None  # c by e3; a single overconfident probability makes it too high
-
-    def as_dict(self) -> dict[str, Any]:
-        """The five fields by name, ready for JSON."""
-        return asdict(self)
 
 
 def p_unlabelled(g: Float64[np.ndarray, " rows"], c: float) -> Float64[np.ndarray, " rows"]:

@@ -1,5 +1,6 @@
 """What `hardneg audit` prints."""
 
+from dataclasses import asdict
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,7 +86,7 @@ def _add_estimate(table: Any, unlabelled: "Unlabelled") -> None:  # noqa: ANN401
         ("estimate", unlabelled.estimate, "contamination with the answers that nobody labelled"),
         ("labelled", unlabelled.labelled, "answers that were hidden, of all among the candidates"),
     ):
-        table.add_row(name, *_cells("contamination", figure.as_dict()), meaning)
+        table.add_row(name, *_cells("contamination", asdict(figure)), meaning)
     least = _number("contamination", unlabelled.estimate_max)
     table.add_row("estimate, e3", least, "", "the same, if the surest candidate is an answer for certain")
 
@@ -109,7 +110,7 @@ def _show_frontier(found: "Frontier", plot: Path | None) -> None:
 def _show_judged(judged: "Judged") -> None:
     figure = judged.contamination
     table = _table(f"Judged by {judged.judge}: {figure.n:,} negatives", "measure", "value", "95 %")
-    table.add_row("contamination", *_cells("contamination", figure.as_dict()))
+    table.add_row("contamination", *_cells("contamination", asdict(figure)))
     lines = [f"{judged.unjudged:,} were left open; the share holds if these are like the others."]
     _print(table, *(lines if judged.unjudged else []))
 
