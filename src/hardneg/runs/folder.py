@@ -1,16 +1,4 @@
-"""The folder of a run: what was asked for, what each stage found, what it cost.
-
-recipe.toml       the recipe with every default filled in
-manifest.json     versions, fingerprints, components, counts, and the cost of each stage
-dataset/          the dataset, if the recipe built one
-candidates/ negatives/ mining.json
-scores/           what the teachers think of them, if there are teachers
-stages/NAME[-seedN]/  the same of each stage, if the recipe has stages
-training/ROW-seedN/   one a trained model
-model/            the model trained with mined negatives, first seed
-evaluation/ROW[-seedN]/
-report.html       all of it on one page, written last
-"""
+"""The folder of a run: what was asked for, what each stage found, what it cost; `layout` says what lies where."""
 
 import os
 import platform

@@ -1,10 +1,11 @@
 """Where the files of a run lie and what they are called; no other module knows it.
 
 RUN/
-    recipe.toml  manifest.json  report.html
+    recipe.toml                  with every default filled in
+    manifest.json  report.html   versions, fingerprints, components, counts and costs of stages; all of it on one page
     dataset/                     built or dealt by the run
     candidates/ negatives/  mining.json  funnel.json  readings.json  found_positives.parquet
-    scores/
+    scores/                      what the teachers think of them, if there are teachers
     audit.json  frontier.json    and others, of audits that were told to write here
     stages/NAME[-seedN]/         the same of each stage, if the recipe has stages
     training/ROW-seedN/          training.json  loss.jsonl  refresh.jsonl  replacement.jsonl  model/
