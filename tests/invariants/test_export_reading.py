@@ -9,7 +9,7 @@ from hardneg.data.reading import read_dataset
 from hardneg.errors import DatasetError
 from hardneg.filters import apply_filters
 from hardneg.negatives import Selection, export, select
-from hardneg.negatives.forms import FORMS
+from hardneg.negatives.export import FORMS
 
 
 @pytest.fixture

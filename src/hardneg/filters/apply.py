@@ -1,6 +1,7 @@
 """Filters over a table of candidates: who refused what."""
 
 from collections.abc import Sequence
+from typing import TypeGuard
 
 import numpy as np
 import polars as pl
@@ -8,7 +9,7 @@ from jaxtyping import Bool, Int64
 
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
-from hardneg.filters.columns import is_positive
+from hardneg.filters.columns import is_judged_negative, is_positive
 from hardneg.filters.empty import Empty
 from hardneg.filters.known_positives import KnownPositives
 from hardneg.filters.protocol import Annotating, Filter, Relabelling
@@ -23,8 +24,7 @@ def apply_filters(candidates: pl.DataFrame, dataset: Dataset, filters: Sequence[
     """Record in `dropped_by` which filter refuses each candidate.
 
     Known positives, the query's own text and empty documents are refused first and always, whether or not the filters
-    name them. The first filter to
-    object is the one recorded; a verdict that the table already carries stands.
+    name them. The first filter to object is the one recorded; a verdict that the table already carries stands.
 
     Args:
         candidates: One row a (query, document), with `rank.<source>` and `score.<source>` columns.
@@ -43,23 +43,34 @@ def apply_filters(candidates: pl.DataFrame, dataset: Dataset, filters: Sequence[
     """
     table = candidates
     for name in ("dropped_by", "found_by") if any(map(_relabels, filters)) else ("dropped_by",):
-        known = table[name] if name in table.columns else pl.lit(None)
-        table = table.with_columns(known.cast(pl.String).alias(name))
-    rest = [filter_ for filter_ in filters if filter_ not in ALWAYS]
-    for filter_ in (*ALWAYS, *rest):
+        earlier = table[name] if name in table.columns else pl.lit(None)
+        table = table.with_columns(earlier.cast(pl.String).alias(name))
+    for filter_ in (*ALWAYS, *(each for each in filters if each not in ALWAYS)):
         table = _judged(filter_, table, dataset)
     return table
 
 
 def _judged(filter_: Filter, table: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
     """Ask one filter and write down what it says of the rows that none before it refused."""
-    if not isinstance(filter_, Annotating):
-        return _record(filter_, table, table, dataset)
-    asked = table["dropped_by"].is_null().to_numpy() | is_positive(table, dataset)
-    part = filter_.annotate(table.filter(asked), dataset)
-    rows = np.flatnonzero(asked)
-    told = [_spread(part[name].cast(dtype), rows, table) for name, dtype in ANNOTATIONS.items() if name in part.columns]
-    return _record(filter_, table.with_columns(told), part, dataset, asked)
+    part, asked = table, np.ones(table.height, dtype=bool)
+    undecided = table["dropped_by"].is_null().to_numpy()
+    if isinstance(filter_, Annotating):
+        asked = undecided | is_positive(table, dataset)
+        part = filter_.annotate(table.filter(asked), dataset)
+        notes = [part[name].cast(dtype) for name, dtype in ANNOTATIONS.items() if name in part.columns]
+        table = table.with_columns(_spread(values, np.flatnonzero(asked), table) for values in notes)
+    keep = _checked(filter_.keep(part, dataset), filter_, part.height)
+    if filter_.exempts_judged:
+        keep = keep | is_judged_negative(part, dataset)
+    refused = np.zeros(table.height, dtype=bool)
+    refused[asked] = ~keep
+    if _relabels(filter_):
+        answers = np.zeros(table.height, dtype=bool)
+        answers[asked] = _checked(filter_.found(part, dataset), filter_, part.height)
+        answers &= undecided & ~is_judged_negative(table, dataset)
+        refused |= answers
+        table = _signed(table, "found_by", answers, filter_)
+    return _signed(table, "dropped_by", refused & undecided, filter_)
 
 
 def _spread(values: pl.Series, rows: Int64[np.ndarray, " part"], table: pl.DataFrame) -> pl.Series:
@@ -69,50 +80,21 @@ def _spread(values: pl.Series, rows: Int64[np.ndarray, " part"], table: pl.DataF
     return before.clone().scatter(rows, values)
 
 
-def _record(
-    filter_: Filter,
-    table: pl.DataFrame,
-    part: pl.DataFrame,
-    dataset: Dataset,
-    asked: Bool[np.ndarray, " rows"] | None = None,
-) -> pl.DataFrame:
-    refused = _whole(~_keep(filter_, part, dataset), asked)
-    undecided = table["dropped_by"].is_null().to_numpy()
-    columns = []
-    if isinstance(filter_, Relabelling) and filter_.relabel:
-        found = _whole(_checked(filter_.found(part, dataset), filter_, part.height), asked) & undecided
-        found &= ~dataset.judged_negatives.contains(table["query"].to_numpy(), table["document"].to_numpy())
-        refused = refused | found
-        columns.append(pl.when(pl.Series(found)).then(pl.lit(filter_.name)).otherwise("found_by").alias("found_by"))
-    if not columns and not refused.any():
+def _signed(table: pl.DataFrame, column: str, rows: Bool[np.ndarray, " rows"], filter_: Filter) -> pl.DataFrame:
+    """Write the name of a filter into some rows of a column."""
+    if not rows.any():
         return table
-    verdict = pl.when(pl.Series(refused & undecided)).then(pl.lit(filter_.name)).otherwise("dropped_by")
-    return table.with_columns(verdict.alias("dropped_by"), *columns)
+    return table.with_columns(pl.when(pl.Series(rows)).then(pl.lit(filter_.name)).otherwise(column).alias(column))
 
 
-def _keep(filter_: Filter, rows: pl.DataFrame, dataset: Dataset) -> Bool[np.ndarray, " rows"]:
-    keep = _checked(filter_.keep(rows, dataset), filter_, rows.height)
-    if filter_.exempts_judged:
-        keep = keep | dataset.judged_negatives.contains(rows["query"].to_numpy(), rows["document"].to_numpy())
-    return keep
-
-
-def _whole(mask: Bool[np.ndarray, " part"], asked: Bool[np.ndarray, " rows"] | None) -> Bool[np.ndarray, " rows"]:
-    if asked is None:
-        return mask
-    whole = np.zeros(len(asked), dtype=bool)
-    whole[asked] = mask
-    return whole
-
-
-def _relabels(filter_: Filter) -> bool:
+def _relabels(filter_: Filter) -> TypeGuard[Relabelling]:
     return isinstance(filter_, Relabelling) and filter_.relabel
 
 
 def _checked(answer: object, filter_: Filter, n_rows: int) -> Bool[np.ndarray, " rows"]:
     if not isinstance(answer, np.ndarray) or answer.dtype != np.bool_ or answer.shape != (n_rows,):
-        found = f"{answer.dtype} of shape {answer.shape}" if isinstance(answer, np.ndarray) else type(answer).__name__
+        given = f"{answer.dtype} of shape {answer.shape}" if isinstance(answer, np.ndarray) else type(answer).__name__
         raise RecipeError(
-            f"{filter_!r} must return one bool for each of {n_rows} candidates, but gave {found}; mend its keep()"
+            f"{filter_!r} must return one bool for each of {n_rows} candidates, but gave {given}; mend its keep()"
         )
     return answer

@@ -9,9 +9,8 @@ from jaxtyping import Bool, Float64
 
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
-from hardneg.filters.columns import lowest_positive
+from hardneg.filters.columns import TEACHER_SCORE, lowest_positive, with_teacher_score
 from hardneg.filters.positive_margin import threshold
-from hardneg.filters.teacher_score import COLUMN, with_teacher_score
 from hardneg.scoring.protocol import Fingerprinted, Scorer
 
 
@@ -95,5 +94,5 @@ class TeacherThreshold:
         return self.scorer.fingerprint() if isinstance(self.scorer, Fingerprinted) else ""
 
     def _scores(self, candidates: pl.DataFrame, dataset: Dataset) -> Float64[np.ndarray, " rows"]:
-        table = candidates if COLUMN in candidates.columns else self.annotate(candidates, dataset)
-        return table[COLUMN].cast(pl.Float64).to_numpy()
+        table = candidates if TEACHER_SCORE in candidates.columns else self.annotate(candidates, dataset)
+        return table[TEACHER_SCORE].cast(pl.Float64).to_numpy()

@@ -1,4 +1,4 @@
-"""Negatives as files for other trainers."""
+"""Negatives in the shapes that other trainers read, as tables and as files."""
 
 from pathlib import Path
 
@@ -9,9 +9,9 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
 from hardneg.errors import RecipeError, RunError
 from hardneg.files import replacing
-from hardneg.negatives.forms import FORMS, arrange
 from hardneg.negatives.own import without_answers
 
+FORMS = ("triplet", "n-tuple", "labeled-pair", "labeled-list")
 SUFFIXES = (".jsonl", ".parquet")
 
 
@@ -37,7 +37,7 @@ def export(
     query, positive = dataset.pairs_of(split)
     negatives, _ = without_answers(negatives, dataset)
     pairs = pl.DataFrame({"query": query, "positive": positive})
-    rows = arrange(pairs, negatives, form, scores=scores, n_negatives=n_negatives)
+    rows = _arranged(pairs, negatives, form, scores=scores, n_negatives=n_negatives)
     if rows.is_empty():
         raise RunError(
             f"no query of split {split!r} has enough negatives for a row: {negatives.height} negatives were given; "
@@ -55,6 +55,92 @@ def export(
     return table
 
 
+def _check(form: str, path: Path | str | None, n_negatives: int | None) -> None:
+    if form not in FORMS:
+        raise RecipeError(f"export: form is {form!r}; set it to one of: {', '.join(FORMS)}")
+    if path is not None and Path(path).suffix not in SUFFIXES:
+        raise RecipeError(f"export: cannot tell the format of {path}; end its name in {' or '.join(SUFFIXES)}")
+    if n_negatives is not None and (form != "n-tuple" or n_negatives < 1):
+        raise RecipeError(f"export: n_negatives is {n_negatives}; give 1 or more, and with the form n-tuple only")
+
+
+def _arranged(
+    pairs: pl.DataFrame, negatives: pl.DataFrame, form: str, *, scores: bool, n_negatives: int | None = None
+) -> pl.DataFrame:
+    """Lay out positives and negatives in a form."""
+    usable = negatives.join(pairs, on="query", how="semi", maintain_order="left")
+    pairs = pairs.join(negatives, on="query", how="semi", maintain_order="left")
+    if scores:
+        _check_scores(usable)
+    if form == "triplet":
+        return _triplets(pairs, usable, scores=scores)
+    if form == "n-tuple":
+        return _tuples(pairs, usable, scores=scores, n_negatives=n_negatives)
+    labelled = _labelled(pairs, usable, scores=scores)
+    if form == "labeled-pair":
+        return labelled
+    plural = {"document": "documents", "label": "labels", "score": "scores"}
+    return labelled.group_by("query", maintain_order=True).all().rename(plural, strict=False)
+
+
+def _triplets(pairs: pl.DataFrame, negatives: pl.DataFrame, *, scores: bool) -> pl.DataFrame:
+    rows = pairs.join(negatives, on="query", maintain_order="left_right").rename({"document": "negative"})
+    both = [pl.concat_list("positive_score", "score").alias("scores")] if scores else []
+    return rows.select("query", "positive", "negative", *both)
+
+
+def _tuples(pairs: pl.DataFrame, negatives: pl.DataFrame, *, scores: bool, n_negatives: int | None) -> pl.DataFrame:
+    scored = [pl.col("positive_score").head(1).append(pl.col("score")).alias("scores")] if scores else []
+    lists = negatives.group_by("query", maintain_order=True).agg("document", *scored)
+    lengths = lists["document"].list.len()
+    width = int(lengths.to_numpy().max(initial=0)) if n_negatives is None else n_negatives
+    short = lists.filter(lengths < width).height
+    if short and n_negatives is None:
+        raise RunError(
+            f"{short} of {lists.height} queries have fewer than {width} negatives, but n-tuples have equally "
+            f"many: give n_negatives = {width} to leave them out or less to keep more, export as triplet or "
+            'labeled-list, or mine with shortage = "fill_random"'
+        )
+    rows = pairs.join(lists.filter(lengths >= width), on="query", maintain_order="left")
+    columns = [pl.col("document").list.get(at).alias(f"negative_{at + 1}") for at in range(width)]
+    both = [pl.col("scores").list.head(width + 1)] if scores else []
+    return rows.select("query", "positive", *columns, *both)
+
+
+def _labelled(pairs: pl.DataFrame, negatives: pl.DataFrame, *, scores: bool) -> pl.DataFrame:
+    """List each positive and then each negative of a query once."""
+    if scores:
+        weakest = negatives.select("query", score="positive_score").unique("query")
+        positives = pairs.join(weakest, on="query", maintain_order="left")
+        rows = (
+            positives.select("query", "score", document="positive"),
+            negatives.select("query", "score", "document"),
+        )
+    else:
+        label = pl.lit(1, dtype=pl.Int64).alias("label")
+        rows = (
+            pairs.select("query", label, document="positive"),
+            negatives.select("query", label - 1, "document"),
+        )
+    table = pl.concat(rows).sort("query", maintain_order=True)
+    return table.select("query", "document", "score" if scores else "label")
+
+
+def _check_scores(negatives: pl.DataFrame) -> None:
+    lacking = [name for name in ("source", "score", "positive_score") if name not in negatives.columns]
+    if lacking:
+        raise RunError(f"the negatives have no column {lacking[0]!r}: export without scores, or mine with hardneg")
+    missing = negatives.filter(pl.col("score").is_null() | pl.col("positive_score").is_null())
+    remedy = 'select with score = "dense", or any source that scores all rows, or export without scores'
+    if missing.height:
+        sources = ", ".join(repr(name) for name in missing["source"].unique().sort())
+        raise RunError(
+            f"{missing.height} negatives, chosen by {sources}, lack a score of their own or of the positive: {remedy}"
+        )
+    if negatives.group_by("query").agg(pl.col("positive_score").n_unique())["positive_score"].gt(1).any():
+        raise RunError(f"negatives of one query carry scores of several sources, which are not one scale: {remedy}")
+
+
 def _with_texts(rows: pl.DataFrame, dataset: Dataset, *, ids: bool) -> pl.DataFrame:
     """Put texts, and ids if asked for, in the place of positions."""
     columns = []
@@ -62,14 +148,12 @@ def _with_texts(rows: pl.DataFrame, dataset: Dataset, *, ids: bool) -> pl.DataFr
         if name.startswith(("label", "score")):
             columns.append(values)
             continue
-        texts, known = (
-            (dataset.query_texts, dataset.queries["id"])
-            if name == "query"
-            else (dataset.document_texts, dataset.documents["id"])
+        texts, table = (
+            (dataset.query_texts, dataset.queries) if name == "query" else (dataset.document_texts, dataset.documents)
         )
         columns.append(_gathered(texts, values).alias(name))
         if ids:
-            columns.append(_gathered(known, values).alias(f"{name}_id"))
+            columns.append(_gathered(table["id"], values).alias(f"{name}_id"))
     return pl.DataFrame(columns)
 
 
@@ -79,10 +163,9 @@ def _found_by(rows: pl.DataFrame, found: pl.DataFrame) -> pl.Series:
     pairs = rows.select(pl.int_range(pl.len()).alias("row"), "query", document=column)
     if column == "documents":
         pairs = pairs.explode("document")
-    known = found.select(pl.col("query", "document").cast(pl.Int32), "found_by").unique(["query", "document"])
-    named = pairs.cast({"query": pl.Int32, "document": pl.Int32}).join(
-        known, on=["query", "document"], how="left", maintain_order="left"
-    )
+    pairs, found = (each.cast({"query": pl.Int32, "document": pl.Int32}) for each in (pairs, found))
+    finders = found.select("query", "document", "found_by").unique(["query", "document"])
+    named = pairs.join(finders, on=["query", "document"], how="left", maintain_order="left")
     if column != "documents":
         return named["found_by"]
     return named.group_by("row", maintain_order=True).agg("found_by")["found_by"]
@@ -96,12 +179,3 @@ def _gathered(values: pl.Series, positions: pl.Series) -> pl.Series:
     row = pl.int_range(len(positions), eager=True).repeat_by(positions.list.len()).explode()
     table = pl.DataFrame({"row": row, "value": values.gather(flat)})
     return table.group_by("row", maintain_order=True).agg("value")["value"]
-
-
-def _check(form: str, path: Path | str | None, n_negatives: int | None) -> None:
-    if form not in FORMS:
-        raise RecipeError(f"export: form is {form!r}; set it to one of: {', '.join(FORMS)}")
-    if path is not None and Path(path).suffix not in SUFFIXES:
-        raise RecipeError(f"export: cannot tell the format of {path}; end its name in {' or '.join(SUFFIXES)}")
-    if n_negatives is not None and (form != "n-tuple" or n_negatives < 1):
-        raise RecipeError(f"export: n_negatives is {n_negatives}; give 1 or more, and with the form n-tuple only")

@@ -3,7 +3,7 @@
 import polars as pl
 
 from hardneg.data.dataset import Dataset
-from hardneg.negatives.selection import NEGATIVES_SCHEMA
+from hardneg.negatives.selection import as_negatives
 from hardneg.sources.judged import Judged
 
 SOURCE = "judged"
@@ -14,22 +14,16 @@ def own_negatives(dataset: Dataset, split: str) -> pl.DataFrame:
 
     A pair that another label calls relevant, or whose text is that of an answer, is not among them.
     """
-    found = Judged().retrieve(dataset, dataset.queries_of(split), dataset.n_documents)
-    found = found.filter(~dataset.is_answer(found["query"].to_numpy(), found["document"].to_numpy()))
-    known = {"source": pl.lit(SOURCE), "weight": pl.lit(1.0)}
-    columns = [pl.col(name) if name in found.columns else known.get(name, pl.lit(None)) for name in NEGATIVES_SCHEMA]
-    return found.select(
-        column.cast(dtype).alias(name) for column, (name, dtype) in zip(columns, NEGATIVES_SCHEMA.items(), strict=True)
-    )
+    judged, _ = without_answers(Judged().retrieve(dataset, dataset.queries_of(split), dataset.n_documents), dataset)
+    return as_negatives(judged.with_columns(source=pl.lit(SOURCE), weight=pl.lit(1.0)))
 
 
 def left_unused(negatives: pl.DataFrame, dataset: Dataset, split: str) -> int:
     """Count the judged negatives of a split that a table of mined negatives lacks."""
     if "source" in negatives.columns and (negatives["source"] == SOURCE).any():
         return 0
-    own = own_negatives(dataset, split)
     mined = negatives.select(pl.col("query", "document").cast(pl.Int32))
-    return own.join(mined, on=["query", "document"], how="anti").height
+    return own_negatives(dataset, split).join(mined, on=["query", "document"], how="anti").height
 
 
 def without_answers(negatives: pl.DataFrame, dataset: Dataset) -> tuple[pl.DataFrame, int]:

@@ -1,21 +1,26 @@
-"""Which of the remaining candidates become negatives."""
+"""Which of the remaining candidates become negatives, and random documents where they are too few."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
+import numpy as np
 import polars as pl
 
 from hardneg.components import Room, settle
 from hardneg.data.dataset import Dataset
+from hardneg.data.labels import PairSet
+from hardneg.data.unfit import empty_documents, repeats_query
 from hardneg.errors import RecipeError
 from hardneg.filters.columns import column, suffixes
-from hardneg.negatives.eligible import choose, eligible
-from hardneg.negatives.shortage import TRIES, fill
+from hardneg.negatives.eligible import choose, eligible, scores_of
 from hardneg.negatives.strategies import STRATEGIES, Strategy, Top
 from hardneg.place import Place
+from hardneg.randomness import bits, permutation
 
+_DRAW = 2
+_TRIES = 64  # random documents looked at for a query before all are
 Shortage = Literal["keep_short", "fill_random", "drop_query"]
 
 NEGATIVES_SCHEMA = {
@@ -100,22 +105,41 @@ def select(candidates: pl.DataFrame, dataset: Dataset, selection: Selection, *, 
     rows = eligible(candidates, dataset, score=selection.score)
     order = selection.strategy.order(rows, by_score=selection.score is not None, seed=seed)
     one_scale = selection.score is not None or not selection.strategy.compares_scores
-    chosen = choose(
-        rows.with_columns(last=order.last, key=order.key),
-        quotas=selection.quotas or {},
-        per_query=selection.per_query,
-        one_scale=one_scale,
-    )
-    if selection.shortage == "keep_short":
-        return _as_table(chosen, candidates, weigh=selection.weigh)
-    short = _short(candidates, chosen, per_query=selection.per_query)
-    if selection.shortage == "drop_query":
-        full = chosen.join(short, on="query", how="anti", maintain_order="left")
-        return _as_table(full, candidates, weigh=selection.weigh)
-    n_tries = TRIES + 4 * selection.per_query
-    filling = fill(short, chosen, candidates, dataset, score=selection.score, seed=seed, n_tries=n_tries)
-    whole = pl.concat([chosen, filling], how="diagonal").sort("query", maintain_order=True)
-    return _as_table(whole, candidates, weigh=selection.weigh)
+    rows = rows.with_columns(last=order.last, key=order.key)
+    chosen = choose(rows, quotas=selection.quotas or {}, per_query=selection.per_query, one_scale=one_scale)
+    if selection.shortage != "keep_short":
+        short = _short(candidates, chosen, per_query=selection.per_query)
+        if selection.shortage == "drop_query":
+            chosen = chosen.join(short, on="query", how="anti", maintain_order="left")
+        else:
+            n_tries = _TRIES + 4 * selection.per_query
+            filling = fill(short, chosen, candidates, dataset, score=selection.score, seed=seed, n_tries=n_tries)
+            chosen = pl.concat([chosen, filling], how="diagonal").sort("query", maintain_order=True)
+    notes = [name for name in ("teacher_score", "p_positive") if name in candidates.columns]
+    annotated = candidates.select("query", "document", *notes)
+    table = chosen.join(annotated, on=["query", "document"], how="left", maintain_order="left")
+    weighs = selection.weigh and "p_positive" in notes
+    return as_negatives(table.with_columns(weight=1 - pl.col("p_positive").fill_null(0.0) if weighs else pl.lit(1.0)))
+
+
+def as_negatives(table: pl.DataFrame) -> pl.DataFrame:
+    """Give a table the columns of negatives alone, null where it lacks one."""
+    lacking = [pl.lit(None).alias(name) for name in NEGATIVES_SCHEMA if name not in table.columns]
+    return table.with_columns(lacking).select(pl.col(name).cast(dtype) for name, dtype in NEGATIVES_SCHEMA.items())
+
+
+def _check(candidates: pl.DataFrame, selection: Selection) -> None:
+    if "dropped_by" not in candidates.columns:
+        raise ValueError("the candidates have no column dropped_by; pass them through apply_filters first")
+    sources = suffixes(candidates, "rank")
+    for source in selection.quotas or {}:
+        if source not in sources:
+            raise RecipeError(
+                f"select: a quota names {source!r}, but the sources are: {', '.join(sources) or 'none'}; "
+                "name one of these or add the source"
+            )
+    if selection.score is not None:
+        column(candidates, "score", selection.score)
 
 
 def _short(candidates: pl.DataFrame, chosen: pl.DataFrame, *, per_query: int) -> pl.DataFrame:
@@ -127,27 +151,59 @@ def _short(candidates: pl.DataFrame, chosen: pl.DataFrame, *, per_query: int) ->
     return n_chosen.select("query", need=need).filter(pl.col("need") > 0)
 
 
-def _as_table(chosen: pl.DataFrame, candidates: pl.DataFrame, *, weigh: bool) -> pl.DataFrame:
-    told = [name for name in ("teacher_score", "p_positive") if name in candidates.columns]
-    table = chosen.join(
-        candidates.select("query", "document", *told), on=["query", "document"], how="left", maintain_order="left"
-    ).with_columns(
-        pl.lit(None, dtype=pl.Float32).alias(name) for name in ("teacher_score", "p_positive") if name not in told
+def fill(
+    short: pl.DataFrame,
+    chosen: pl.DataFrame,
+    candidates: pl.DataFrame,
+    dataset: Dataset,
+    *,
+    score: str | None,
+    seed: int,
+    n_tries: int,
+) -> pl.DataFrame:
+    """Draw random documents for queries with too few negatives.
+
+    A drawn document is none that answers the query or says what it says, no empty one, none whose text equals
+    that of a candidate a filter dropped for this query, and none already chosen. Filters that compare scores or
+    near duplicates are not asked about it.
+    """
+    refused = _refused(chosen, candidates, dataset)
+    query = short["query"].to_numpy()
+    tries = bits(seed, _DRAW, query[:, None], np.arange(n_tries))
+    drawn = (tries % np.uint64(dataset.n_documents)).astype(np.int32)
+    filling = _accepted(short, np.repeat(query, drawn.shape[1]), drawn.ravel(), refused, dataset)
+    still = short.join(filling.group_by("query").len("n"), on="query", how="left", maintain_order="left").filter(
+        pl.col("n").fill_null(0) < pl.col("need")
     )
-    weight = 1 - pl.col("p_positive").fill_null(0.0) if weigh else pl.lit(1.0)
-    table = table.with_columns(weight=weight)
-    return table.select(pl.col(name).cast(dtype) for name, dtype in NEGATIVES_SCHEMA.items())
+    parts = [filling.join(still, on="query", how="anti", maintain_order="left")]
+    for row in still.select("query").iter_slices(1):
+        one = int(row.item())
+        every = permutation(seed, _DRAW, one, size=dataset.n_documents).astype(np.int32)
+        parts.append(_accepted(short, np.full(len(every), one, dtype=np.int32), every, refused, dataset))
+    filled = pl.concat(parts).sort("query", maintain_order=True).with_columns(source=pl.lit("fill"))
+    if score is None:
+        return filled
+    _, positive = scores_of(candidates, dataset, score=score)
+    of_query = candidates.select("query", positive).unique("query", keep="first")
+    return filled.join(of_query, on="query", how="left", maintain_order="left")
 
 
-def _check(candidates: pl.DataFrame, selection: Selection) -> None:
-    if "dropped_by" not in candidates.columns:
-        raise ValueError("the candidates have no column dropped_by; pass them through apply_filters first")
-    for source in selection.quotas or {}:
-        known = suffixes(candidates, "rank")
-        if source not in known:
-            raise RecipeError(
-                f"select: a quota names {source!r}, but the sources are: {', '.join(known) or 'none'}; "
-                "name one of these or add the source"
-            )
-    if selection.score is not None:
-        column(candidates, "score", selection.score)
+def _refused(chosen: pl.DataFrame, candidates: pl.DataFrame, dataset: Dataset) -> PairSet:
+    """Collect the texts that a query must not or need not be given."""
+    dropped = candidates.filter(pl.col("dropped_by").is_not_null())
+    query = np.concatenate([dropped["query"].to_numpy(), chosen["query"].to_numpy()])
+    text = np.concatenate([dataset.text_group[dropped["document"].to_numpy()], chosen["text"].to_numpy()])
+    return PairSet.build(query, text, width=dataset.n_documents)
+
+
+def _accepted(
+    short: pl.DataFrame, query: np.ndarray, document: np.ndarray, refused: PairSet, dataset: Dataset
+) -> pl.DataFrame:
+    """Keep the first draws of each query that may be negatives, as many as it needs."""
+    text = dataset.text_group[document]
+    allowed = ~dataset.is_answer(query, document) & ~refused.contains(query, text)
+    allowed &= ~repeats_query(dataset, query, document) & ~empty_documents(dataset)[document]
+    draws = pl.DataFrame({"query": query, "document": document, "text": text}).filter(pl.Series(allowed))
+    once = draws.unique(["query", "text"], keep="first", maintain_order=True)
+    once = once.join(short, on="query", maintain_order="left")
+    return once.filter(pl.int_range(pl.len()).over("query") < pl.col("need")).select("query", "document")

@@ -8,6 +8,7 @@ import polars as pl
 from jaxtyping import Bool, Float64
 
 from hardneg.errors import RecipeError
+from hardneg.filters.columns import numbers
 from hardneg.randomness import uniform
 
 _DRAW = 1
@@ -32,7 +33,7 @@ class Top:
         rank = rows["rank"].to_numpy().astype(np.float64)
         if not by_score:
             return Order(np.zeros(len(rank), dtype=bool), rank)
-        score = _numbers(rows, "score")
+        score = numbers(rows["score"])
         return Order(np.isnan(score), np.where(np.isnan(score), rank, -score))
 
 
@@ -75,7 +76,7 @@ class Weighted:
 
     def order(self, rows: pl.DataFrame, *, by_score: bool, seed: int) -> Order:  # noqa: ARG002
         """Order rows as they are drawn."""
-        return _drawn(_numbers(rows, "score") / self.temperature, rows, seed)
+        return _drawn(numbers(rows["score"]) / self.temperature, rows, seed)
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class SimANS:
 
     def order(self, rows: pl.DataFrame, *, by_score: bool, seed: int) -> Order:  # noqa: ARG002
         """Order rows as they are drawn."""
-        distance = _numbers(rows, "score") - _numbers(rows, "positive_score") - self.b
+        distance = numbers(rows["score"]) - numbers(rows["positive_score"]) - self.b
         return _drawn(-self.a * distance**2, rows, seed)
 
 
@@ -127,10 +128,6 @@ def _drawn(log_weight: Float64[np.ndarray, " rows"], rows: pl.DataFrame, seed: i
 def _gumbel(rows: pl.DataFrame, seed: int) -> Float64[np.ndarray, " rows"]:
     """Draw negated Gumbel noise; a document has one draw a query, whoever found it."""
     return np.log(-np.log(uniform(seed, _DRAW, rows["query"].to_numpy(), rows["document"].to_numpy())))
-
-
-def _numbers(rows: pl.DataFrame, name: str) -> Float64[np.ndarray, " rows"]:
-    return rows[name].fill_null(np.nan).to_numpy()
 
 
 STRATEGIES = {"top": Top, "random": Uniform, "weighted": Weighted, "simans": SimANS}

@@ -1,5 +1,6 @@
 """What a learned filter rests on: planted answers among candidates, and classifiers cross-fitted on them."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -15,7 +16,7 @@ from hardneg.filters import apply_filters
 from hardneg.filters.columns import is_positive
 from hardneg.filters.learned.features import Features
 from hardneg.filters.learned.filter import Learned
-from hardneg.filters.learned.model import Trees, cross_fitted, fit_classifier, fold_of
+from hardneg.filters.learned.model import AnswerModel, cross_fitted, fit_classifier, fold_of
 from hardneg.filters.protocol import HidesPositives
 from hardneg.negatives.plan import Plan
 from hardneg.planting.planting import Planted, plant
@@ -51,12 +52,9 @@ class Example:
 class Evidence:
     """All of a fit that does not depend on the budget."""
 
-    features: Features
+    model: AnswerModel  # its threshold is not chosen yet: not a number
     examples: list[Example]
-    known: bool
-    classifiers: tuple[Trees, ...]
-    slope: float
-    intercept: float
+    known: bool  # whether some queries kept a positive
     hidden: Bool[np.ndarray, " rows"]
     p_planted: Float64[np.ndarray, " rows"]
 
@@ -87,10 +85,13 @@ def evidence_of(request: Request) -> Evidence:
     """Plant, describe, and cross-fit."""
     learned, plan, dataset = request.learned, request.plan, request.dataset
     features = features_of(plan)
-    examples, known = _examples(learned, plan, dataset, features)
-    described = np.concatenate([example.described for example in examples])
-    hidden = np.concatenate([example.hidden for example in examples])
-    fold = np.concatenate([example.fold for example in examples])
+    plantings, known = plantings_of(learned, plan, dataset)
+    total = sum(len(planted.queries) for planted in plantings)
+    with task("planting answers", total=total, unit="queries") as advance:
+        examples = [_example(planted, learned, plan, features, advance) for planted in plantings]
+    described, hidden, fold = (
+        np.concatenate([getattr(example, name) for example in examples]) for name in ("described", "hidden", "fold")
+    )
     if hidden.sum() < _ENOUGH_ANSWERS:
         raise DatasetError(
             f"the learned filter cannot be fitted on {dataset.name}: of the positives hidden, {hidden.sum()} were "
@@ -107,7 +108,10 @@ def evidence_of(request: Request) -> Evidence:
     raw = cross_fitted(classifiers, described, fold)
     slope, intercept = _calibrated(raw, hidden)
     p_planted = expit(slope * raw + intercept)
-    return Evidence(features, examples, known, tuple(classifiers), slope, intercept, hidden, p_planted)
+    labelled = float(np.clip(p_planted[hidden].mean(), 1e-6, 1 - 1e-6))
+    fitted = {"slope": slope, "intercept": intercept, "labelled": labelled, "threshold": math.nan}
+    model = AnswerModel(features, tuple(classifiers), **fitted, seed=learned.seed, group=learned.group)
+    return Evidence(model, examples, known, hidden, p_planted)
 
 
 def _check_folds(
@@ -130,14 +134,6 @@ def features_of(plan: Plan) -> Features:
     vectors = next((source for source in plan.sources if isinstance(source, TextVectors)), None)
     words = () if any(isinstance(source, MatchesWords) for source in plan.sources) else (BM25(name="words"),)
     return Features(plan.split, vectors, words)
-
-
-def _examples(learned: Learned, plan: Plan, dataset: Dataset, features: Features) -> tuple[list[Example], bool]:
-    """Plant, and describe the candidates."""
-    plantings, known = plantings_of(learned, plan, dataset)
-    total = sum(len(planted.queries) for planted in plantings)
-    with task("planting answers", total=total, unit="queries") as advance:
-        return [_example(planted, learned, plan, features, advance) for planted in plantings], known
 
 
 def plantings_of(learned: HidesPositives, plan: Plan, dataset: Dataset) -> tuple[list[Planted], bool]:
@@ -186,13 +182,11 @@ def _planted(
 def _example(
     planted: Planted, learned: Learned, plan: Plan, features: Features, advance: Callable[[int], None]
 ) -> Example:
-    owners = planted.queries
     tables, described, rows, start = [], [], [], 0
-    for at in range(0, len(owners), _BLOCK):
-        block = owners[at : at + _BLOCK]
+    for at in range(0, len(planted.queries), _BLOCK):
+        block = planted.queries[at : at + _BLOCK]
         table = apply_filters(gather(planted.dataset, plan.sources, block, plan.depth), planted.dataset, plan.filters)
-        positive = is_positive(table, planted.dataset)
-        asked = table["dropped_by"].is_null().to_numpy() | positive
+        asked = table["dropped_by"].is_null().to_numpy() | is_positive(table, planted.dataset)
         part = learned.with_teacher(table.filter(asked), planted.dataset)
         undecided = part["dropped_by"].is_null().to_numpy()
         described.append(features.describe(part, planted.dataset).to_numpy()[undecided])

@@ -6,9 +6,9 @@ from typing import Any
 
 from hardneg.data.findings import Finding
 
-_MANY = 0.2
-_WEAK = 0.75
-_FEW = 0.9
+_MANY = 0.2  # share of answers among the negatives
+_WEAK = 0.75  # area under the curve
+_FEW = 0.9  # share of the queries with their number
 
 
 def read_fits(run: Path) -> list[dict[str, Any]]:
@@ -19,53 +19,45 @@ def read_fits(run: Path) -> list[dict[str, Any]]:
 def fit_findings(fit: dict[str, Any]) -> list[Finding]:
     """Say where a learned filter should not be trusted alone."""
     findings = []
+
+    def warn(code: str, title: str, detail: str, remedy: str, *, count: int) -> None:
+        findings.append(Finding(code, "warning", title, detail, remedy, count))
+
     if fit["p_negative"] > _MANY:
-        findings.append(
-            Finding(
-                code="HN001",
-                severity="warning",
-                title="many of the negatives are answers",
-                detail=f"By the learned filter's estimate, {fit['p_negative']:.0%} of what it lets through answers the "
-                "query, though no label says so. Labels name only a small part of the answers.",
-                remedy="Have a sample judged (hardneg audit sample), use a stronger model as teacher "
-                "(teacher_threshold), lower the budget, or mine fewer negatives a query.",
-                count=fit["queries"],
-            )
+        warn(
+            "HN001",
+            "many of the negatives are answers",
+            f"By the learned filter's estimate, {fit['p_negative']:.0%} of what it lets through answers the "
+            "query, though no label says so. Labels name only a small part of the answers.",
+            "Have a sample judged (hardneg audit sample), use a stronger model as teacher "
+            "(teacher_threshold), lower the budget, or mine fewer negatives a query.",
+            count=fit["queries"],
         )
     if fit["coverage"] < _FEW:
-        findings.append(
-            Finding(
-                code="HN002",
-                severity="warning",
-                title="too few negatives",
-                detail=f"Only {fit['coverage']:.0%} of the queries get their number within the budget.",
-                remedy="Mine deeper, add a source, accept a larger budget, or ask for fewer negatives a query.",
-                count=fit["queries"],
-            )
+        warn(
+            "HN002",
+            "too few negatives",
+            f"Only {fit['coverage']:.0%} of the queries get their number within the budget.",
+            "Mine deeper, add a source, accept a larger budget, or ask for fewer negatives a query.",
+            count=fit["queries"],
         )
     if fit["auc"] < _WEAK:
-        findings.append(
-            Finding(
-                code="HN004",
-                severity="warning",
-                title="answers look like the other candidates",
-                detail=f"Hidden positives are told from other candidates with an AUC of only {fit['auc']:.2f}: either "
-                "the signals are weak, or many of the other candidates are answers too.",
-                remedy="Give a stronger signal: a cross-encoder as teacher, BM25 beside the dense model, or labels.",
-                count=fit["retrieved"],
-            )
+        warn(
+            "HN004",
+            "answers look like the other candidates",
+            f"Hidden positives are told from other candidates with an AUC of only {fit['auc']:.2f}: either "
+            "the signals are weak, or many of the other candidates are answers too.",
+            "Give a stronger signal: a cross-encoder as teacher, BM25 beside the dense model, or labels.",
+            count=fit["retrieved"],
         )
-    budget = fit.get("budget")
+    budget = fit.get("budget")  # reports of earlier versions may lack it
     if budget is not None and fit["leakage"] > budget:
-        findings.append(
-            Finding(
-                code="HN005",
-                severity="warning",
-                title="the leakage budget was not kept",
-                detail=f"The strictest threshold lets {fit['leakage']:.2%} of the hidden answers through, "
-                f"and {budget:.2%} were allowed.",
-                remedy="Add filters before the learned one, a stronger model, or accept a larger budget.",
-                count=fit["hidden"],
-            )
+        warn(
+            "HN005",
+            "the leakage budget was not kept",
+            f"The strictest threshold lets {fit['leakage']:.2%} of the hidden answers through, "
+            f"and {budget:.2%} were allowed.",
+            "Add filters before the learned one, a stronger model, or accept a larger budget.",
+            count=fit["hidden"],
         )
     return findings

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float64
 from hardneg.data.dataset import Dataset
 from hardneg.files import replacing
 from hardneg.filters import apply_filters
+from hardneg.filters.columns import numbers
 from hardneg.filters.learned.filter import Learned
 from hardneg.filters.learned.model import AnswerModel, unlabelled
 from hardneg.filters.protocol import Fittable, with_fitted
@@ -26,19 +27,19 @@ _BLOCK = 4_096
 
 @dataclass(frozen=True)
 class Fit:
-    """What fitting found, on hidden positives that the classifiers asked had never seen."""
+    """What fitting has shown, on hidden positives that the classifiers asked had never seen."""
 
-    queries: int
+    queries: int  # planted in, once for each planting
     hidden: int
-    retrieved: int
+    retrieved: int  # of the hidden positives, those among the candidates that no filter before refused
     auc: float
-    labelled: float
-    threshold: float
+    labelled: float  # mean P(planted) of the hidden positives: the c of Elkan and Noto
+    threshold: float  # infinite where the budget is kept without refusing anything
     leakage: float
-    coverage: float
-    naive_leakage: float
-    p_negative: float
-    known: bool
+    coverage: float  # share of the queries that get their number of negatives
+    naive_leakage: float  # without the filter
+    p_negative: float  # mean P(answer) of the negatives that would be handed out
+    known: bool  # whether queries kept a positive; if none did, what compares with positives could not be learned
     budget: float
 
 
@@ -75,8 +76,8 @@ def fit_filters(plan: Plan, dataset: Dataset, folder: Path) -> Plan:
             path = folder / f"{filter_.name}-{number}.npz"
             if not path.exists():
                 practice = Rehearsal(replace(plan, filters=tuple(filters[:number])), dataset)
-                with replacing(path) as fitted, replacing(path.with_suffix(".json")) as told:
-                    told.write_text(json.dumps(filter_.fit(practice, fitted), indent=2) + "\n")
+                with replacing(path) as fitted, replacing(path.with_suffix(".json")) as report:
+                    report.write_text(json.dumps(filter_.fit(practice, fitted), indent=2) + "\n")
             filters[number] = with_fitted(filter_, str(path.resolve()))
     return replace(plan, filters=tuple(filters))
 
@@ -84,8 +85,7 @@ def fit_filters(plan: Plan, dataset: Dataset, folder: Path) -> Plan:
 def fit_learned(learned: Learned, plan: Plan, dataset: Dataset) -> tuple[AnswerModel, Fit]:
     """Fit one learned filter."""
     evidence = evidence_of(Request(learned, plan, dataset))
-    hidden, p_planted = evidence.hidden, evidence.p_planted
-    labelled = float(np.clip(p_planted[hidden].mean(), 1e-6, 1 - 1e-6))
+    hidden, p_planted, labelled = evidence.hidden, evidence.p_planted, evidence.model.labelled
     trial = _trial(evidence.examples, p_planted, plan.select, plan.seed)
     threshold = _threshold(p_planted[hidden], trial, learned.budget)
     leakage, coverage, estimate = trial(threshold, labelled)
@@ -103,17 +103,7 @@ def fit_learned(learned: Learned, plan: Plan, dataset: Dataset) -> tuple[AnswerM
         known=evidence.known,
         budget=learned.budget,
     )
-    model = AnswerModel(
-        evidence.features,
-        evidence.classifiers,
-        evidence.slope,
-        evidence.intercept,
-        labelled,
-        threshold,
-        seed=learned.seed,
-        group=learned.group,
-    )
-    return model, report
+    return replace(evidence.model, threshold=threshold), report
 
 
 def _trial(
@@ -138,8 +128,7 @@ def _trial(
             leaked, total = leaked + int(hidden.sum()), total + len(example.planted.hidden)
             lengths = chosen.group_by("query").len()["len"]
             full, queries = full + int((lengths >= selection.per_query).sum()), queries + len(example.planted.queries)
-            known = chosen["p_positive"].drop_nulls().to_numpy()
-            answers.append(np.asarray(known, dtype=np.float64))
+            answers.append(numbers(chosen["p_positive"].drop_nulls()))
         pooled = np.concatenate(answers)
         return leaked / total, full / queries, float(pooled.mean()) if len(pooled) else 0.0
 

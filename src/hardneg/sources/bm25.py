@@ -59,8 +59,7 @@ class BM25:
     def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
         """Find the best documents for some queries."""
         texts = query_texts_in(dataset, self.query_form).gather(block).to_list()
-        found, score = self._index(dataset).search(texts, depth)
-        return retrieval_table(block, found, score)
+        return retrieval_table(block, *self._index(dataset).search(texts, depth))
 
     def score(self, dataset: Dataset, query: Rows, document: Rows) -> Scores:
         """Score pairs; 0 where no term is shared."""

@@ -37,7 +37,7 @@ def retrieved(source: Source, dataset: Dataset, block: Int32[np.ndarray, " queri
     path = folder / f"{state.hexdigest()}.parquet"
     if path.exists():
         return pl.read_parquet(path, glob=False)
-    found = source.retrieve(dataset, block, depth)
+    table = source.retrieve(dataset, block, depth)
     with replacing(path) as temporary:
-        found.write_parquet(temporary)
-    return found
+        table.write_parquet(temporary)
+    return table

@@ -48,18 +48,7 @@ class Random:
         checked_name(self.name, kind="random")
 
     def metadata_digest(self, dataset: Dataset) -> str:
-        """Hash the column of weights; it is the same for all datasets if there is none.
-
-        Args:
-            dataset: What will be searched.
-
-        Returns:
-            The hash.
-
-        Raises:
-            RecipeError: The documents have no such column.
-            DatasetError: Documents have no number there, or one below 0.
-        """
+        """Hash the column of weights; empty if none is named. An InputError says what is wrong with the column."""
         if self.weights is None:
             return ""
         _weights(dataset, self.weights)
@@ -107,26 +96,25 @@ def _weights(dataset: Dataset, column: str) -> Float64[np.ndarray, " documents"]
 def _shuffled(
     seed: int, query: Int32[np.ndarray, " queries"], n_documents: int, depth: int
 ) -> Int32[np.ndarray, "queries depth"]:
-    orders = [permutation(seed, int(q), size=n_documents)[:depth] for q in query]
-    return np.stack(orders).astype(np.int32)
+    return np.stack([permutation(seed, int(q), size=n_documents)[:depth] for q in query]).astype(np.int32)
 
 
 def _rejecting_repeats(
     seed: int, query: Int32[np.ndarray, " queries"], n_documents: int, depth: int
 ) -> Int32[np.ndarray, "queries depth"]:
     """Draw with replacement and leave out what came before, until each query has enough."""
-    found = np.empty((len(query), depth), np.int32)
+    chosen = np.empty((len(query), depth), np.int32)
     missing = np.arange(len(query))
     n_draws = depth + depth // 8 + 8
     while len(missing):
         draws = (uniform(seed, query[missing, None], np.arange(n_draws)[None]) * n_documents).astype(np.int32)
         is_new = _first_occurrence(draws)
         enough = is_new.sum(axis=1) >= depth
-        chosen = is_new[enough] & (is_new[enough].cumsum(axis=1) <= depth)
-        found[missing[enough]] = draws[enough][chosen].reshape(-1, depth)
+        first = is_new[enough] & (is_new[enough].cumsum(axis=1) <= depth)
+        chosen[missing[enough]] = draws[enough][first].reshape(-1, depth)
         missing = missing[~enough]
         n_draws *= 2
-    return found
+    return chosen
 
 
 def _first_occurrence(values: Int32[np.ndarray, "rows draws"]) -> np.ndarray:

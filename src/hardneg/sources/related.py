@@ -73,18 +73,7 @@ class Related:
         return tuple(dict.fromkeys(each for each in (self.column, self.order, self.different) if each is not None))
 
     def metadata_digest(self, dataset: Dataset) -> str:
-        """Hash the metadata that decide what is found, which are no part of a dataset's fingerprint.
-
-        Args:
-            dataset: What will be searched.
-
-        Returns:
-            The hash.
-
-        Raises:
-            RecipeError: The documents have no such column.
-            DatasetError: A column holds something that cannot be compared, or documents lack a value.
-        """
+        """Hash the metadata that decide what is found; an InputError says which column cannot be used, and why."""
         for key in ("column", "order", "different"):
             if (column := getattr(self, key)) is not None:
                 required_column(
@@ -93,20 +82,7 @@ class Related:
         return columns_digest(dataset.documents, self.columns)
 
     def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
-        """List the documents that are related to the answers of some queries.
-
-        Args:
-            dataset: What to search.
-            block: Positions of the queries.
-            depth: Documents for each query at most.
-
-        Returns:
-            A retrieval table, see `Source.retrieve`.
-
-        Raises:
-            RecipeError: The documents have no such column.
-            DatasetError: A column holds something that cannot be compared, or documents lack a value.
-        """
+        """List the documents that are related to the answers of some queries."""
         values = _shared_values(dataset, self)
         query, positive = dataset.positives_of(self.split).among(np.sort(block))
         parts = [

@@ -12,16 +12,16 @@ RETRIEVAL_SCHEMA = {"query": pl.Int32, "document": pl.Int32, "rank": pl.Int32, "
 
 def retrieval_table(
     query: Int32[np.ndarray, " queries"],
-    found: Int32[np.ndarray, "queries depth"],
+    document: Int32[np.ndarray, "queries depth"],
     score: Float32[np.ndarray, "queries depth"] | None = None,
 ) -> pl.DataFrame:
-    """Turn a matrix of found documents into a table of rows."""
+    """Turn a matrix of found documents into a table of rows; -1 stands where a query has no more."""
     order = np.argsort(query, kind="stable")
-    query, found = query[order], found[order]
-    row, place = np.nonzero(found >= 0)
+    query, document = query[order], document[order]
+    row, place = np.nonzero(document >= 0)
     columns = {
         "query": query[row],
-        "document": found[row, place],
+        "document": document[row, place],
         "rank": (place + 1).astype(np.int32),
         "score": None if score is None else score[order][row, place],
     }
@@ -36,28 +36,25 @@ def checked_retrieval(
     if not isinstance(table, pl.DataFrame):
         raise RecipeError(f"source {source!r} returned a {type(table).__name__}; return a DataFrame with {wanted}")
     if dict(table.schema) != RETRIEVAL_SCHEMA:
-        found = ", ".join(f"{name} {dtype}" for name, dtype in table.schema.items())
-        raise RecipeError(f"source {source!r} returned the columns {found}; return {wanted}")
-    allowed = {
-        "query": pl.col("query").is_in(block.tolist()),
-        "document": pl.col("document").is_between(0, dataset.n_documents - 1),
-        "rank": pl.col("rank").is_between(1, depth),
-        "score": pl.col("score").is_null() | pl.col("score").is_finite(),
-    }
-    meaning = {
-        "query": "is not one that was asked for",
-        "document": f"is not a position in {dataset.name}, from 0 to {dataset.n_documents - 1}",
-        "rank": f"is not from 1 to {depth}, the depth",
-        "score": "is not a finite number; where there is none, give null",
-    }
-    for column, condition in allowed.items():
-        wrong = table.filter(~condition.fill_null(False))[column]
+        columns = ", ".join(f"{name} {dtype}" for name, dtype in table.schema.items())
+        raise RecipeError(f"source {source!r} returned the columns {columns}; return {wanted}")
+    query, document, rank, score = (pl.col(name) for name in RETRIEVAL_SCHEMA)
+    last = dataset.n_documents - 1
+    for column, allowed, meaning in (
+        ("query", query.is_in(block.tolist()), "is not one that was asked for"),
+        ("document", document.is_between(0, last), f"is not a position in {dataset.name}, from 0 to {last}"),
+        ("rank", rank.is_between(1, depth), f"is not from 1 to {depth}, the depth"),
+        ("score", score.is_null() | score.is_finite(), "is not a finite number; where there is none, give null"),
+    ):
+        wrong = table.filter(~allowed.fill_null(False))[column]
         if len(wrong):
-            raise RecipeError(f"source {source!r} returned the {column} {wrong[0]}, which {meaning[column]}")
+            raise RecipeError(f"source {source!r} returned the {column} {wrong[0]}, which {meaning}")
     repeated = table.filter(pair(dataset).is_duplicated())
     if len(repeated):
-        query, document = repeated.select("query", "document").row(0)
-        raise RecipeError(f"source {source!r} returned document {document} more than once for query {query}")
+        raise RecipeError(
+            f"source {source!r} returned document {repeated['document'][0]} more than once for query "
+            f"{repeated['query'][0]}"
+        )
     return table.select(list(RETRIEVAL_SCHEMA))
 
 

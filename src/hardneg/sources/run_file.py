@@ -4,7 +4,7 @@ import hashlib
 import math
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -43,37 +43,16 @@ class RunFile:
     name: str = "run"
 
     def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
-        """Take the best documents of some queries.
-
-        Args:
-            dataset: Whose ids the file names.
-            block: Positions of the queries.
-            depth: Documents for each query at most.
-
-        Returns:
-            A retrieval table, see `Source.retrieve`.
-
-        Raises:
-            DatasetError: The file is damaged, a line is broken or repeats a pair, or ids are not of this dataset.
-        """
+        """Take the best documents of some queries; a DatasetError says where the file is broken or of other ids."""
         run = _read(Path(self.path), _digest(self.path), dataset)
         return run.filter(pl.col("query").is_in(block.tolist()) & (pl.col("rank") <= depth))
 
     def check(self, dataset: Dataset, queries: Int32[np.ndarray, " queries"], *, split: str) -> None:
-        """Make sure that the run is about the queries that it is used for.
-
-        Args:
-            dataset: Whose ids the file names.
-            queries: Positions of the queries of the split.
-            split: The split, for the message.
-
-        Raises:
-            DatasetError: As for `retrieve`, or the run has none of these queries.
-        """
-        found = _read(Path(self.path), _digest(self.path), dataset)["query"].unique()
-        if not found.is_in(queries.tolist()).any():
+        """Make sure that the run is about the queries that it is used for: a DatasetError if it has none of them."""
+        present = _read(Path(self.path), _digest(self.path), dataset)["query"].unique()
+        if not present.is_in(queries.tolist()).any():
             raise DatasetError(
-                f"the run has none of the {len(queries):,} queries of split {split!r}, but {len(found):,} other "
+                f"the run has none of the {len(queries):,} queries of split {split!r}, but {len(present):,} other "
                 f"queries of {dataset.name}; make a run of that split, or name the split that the run is of",
                 path=self.path,
             )
@@ -102,17 +81,25 @@ def _read(path: Path, digest: str, dataset: Dataset) -> pl.DataFrame:  # noqa: A
     queries = {name: at for at, name in enumerate(dataset.queries["id"].to_list())}
     documents = {name: at for at, name in enumerate(dataset.documents["id"].to_list())}
     query, document, score, line = array("i"), array("i"), array("d"), array("q")
-    unknown = _Unknown()
     for number, fields in _lines(path):
-        unknown.look(fields, number, queries, documents)
         query.append(queries.get(fields[0], -1))
         document.append(documents.get(fields[2], -1))
         score.append(_score(fields[4], path, number))
         line.append(number)
-    if unknown.first is not None:
-        raise unknown.error(path, n_lines=len(line), dataset=dataset)
     columns = {"query": query, "document": document, "score": score, "line": line}
     run = pl.DataFrame({name: np.array(values) for name, values in columns.items()})
+    unknown = run.filter((pl.col("query") < 0) | (pl.col("document") < 0))["line"]
+    if len(unknown):  # the file is read again, so that ids need not be kept
+        other_queries = {fields[0] for _, fields in _lines(path)} - queries.keys()
+        other_documents = {fields[2] for _, fields in _lines(path)} - documents.keys()
+        first = next(fields for number, fields in _lines(path) if number == unknown[0])
+        example = f"query {first[0]!r}" if first[0] in other_queries else f"document {first[2]!r}"
+        raise DatasetError(
+            f"{example} is not in the dataset: {len(unknown):,} of {len(line):,} lines name {len(other_queries):,} "
+            f"queries and {len(other_documents):,} documents that {dataset.name} lacks; was the run made with it?",
+            path=path,
+            line=unknown[0],
+        )
     repeated = run.filter(~pl.struct("query", "document").is_first_distinct())
     if len(repeated):
         doc_id = dataset.documents["id"][repeated["document"][0]]
@@ -131,40 +118,6 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
             hint = _OTHERS.get(len(fields), "")
             raise DatasetError(f"{len(fields)} fields where a run has 6: {_FIELDS}{hint}", path=path, line=number)
         yield number, fields
-
-
-@dataclass
-class _Unknown:
-    """The ids of a run that its dataset lacks."""
-
-    first: tuple[int, str] | None = None
-    n_lines: int = 0
-    queries: set[str] = field(default_factory=set)
-    documents: set[str] = field(default_factory=set)
-
-    def look(self, fields: list[str], line: int, queries: dict[str, int], documents: dict[str, int]) -> None:
-        """Look at the ids of one line."""
-        lacking = []
-        for kind, name, known, seen in (
-            ("query", fields[0], queries, self.queries),
-            ("document", fields[2], documents, self.documents),
-        ):
-            if name not in known:
-                seen.add(name)
-                lacking.append(f"{kind} {name!r}")
-        if lacking:
-            self.n_lines += 1
-            self.first = self.first or (line, lacking[0])
-
-    def error(self, path: Path, *, n_lines: int, dataset: Dataset) -> DatasetError:
-        """Say how much of the run is of another dataset."""
-        line, example = self.first or (0, "")
-        return DatasetError(
-            f"{example} is not in the dataset: {self.n_lines:,} of {n_lines:,} lines name {len(self.queries):,} "
-            f"queries and {len(self.documents):,} documents that {dataset.name} lacks; was the run made with it?",
-            path=path,
-            line=line,
-        )
 
 
 def _score(text: str, path: Path, line: int) -> float:

@@ -45,24 +45,11 @@ class Vectors:
         checked_name(self.name, kind="vectors")
 
     def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
-        """Find the best documents for some queries.
-
-        Args:
-            dataset: Whose ids the vectors have.
-            block: Positions of the queries.
-            depth: Documents for each query at most.
-
-        Returns:
-            A retrieval table, see `Source.retrieve`.
-
-        Raises:
-            ModelError: A file cannot be read or does not fit the dataset, or a vector is not finite.
-        """
+        """Find the best documents; a ModelError if a file does not fit the dataset, or a vector is not finite."""
         from hardneg.search.exact import exact_topk
 
         queries, documents = self._aligned(dataset)
-        found, score = exact_topk(queries[block], documents, depth)
-        return retrieval_table(block, found, score)
+        return retrieval_table(block, *exact_topk(queries[block], documents, depth))
 
     def check(self, dataset: Dataset, queries: Int32[np.ndarray, " queries"], *, split: str) -> None:  # noqa: ARG002
         """Make sure that the files fit the dataset and each other."""
@@ -92,26 +79,22 @@ class Vectors:
     def _aligned(
         self, dataset: Dataset
     ) -> tuple[Float32[np.ndarray, "queries dim_q"], Float32[np.ndarray, "documents dim_d"]]:
-        return (
-            _load(self.query_vectors, self.query_ids, dataset, "query"),
-            _load(self.document_vectors, self.document_ids, dataset, "document"),
-        )
+        queries = _load(self.query_vectors, self.query_ids, dataset, "query")
+        return queries, _load(self.document_vectors, self.document_ids, dataset, "document")
 
 
 def _load(vectors: str | Path, ids: str | Path | None, dataset: Dataset, kind: str) -> Float32[np.ndarray, "rows dim"]:
-    ids_path = None if ids is None else Path(ids)
-    stamps = stamp(Path(vectors)) + ("" if ids_path is None else stamp(ids_path))
-    return _load_once(Path(vectors), ids_path, stamps, dataset, kind)
+    paths = (Path(vectors), None if ids is None else Path(ids))
+    return _load_once(*paths, tuple(stamp(path) for path in paths if path is not None), dataset, kind)
 
 
 @lru_cache(maxsize=4)
 def _load_once(
     path: Path,
-    ids_path: Path | None,
-    stamps: str,  # noqa: ARG001 - part of the key: changed files are read anew
+    ids: Path | None,
+    stamps: tuple[str, ...],  # noqa: ARG001 - part of the key: changed files are read anew
     dataset: Dataset,
     kind: str,
 ) -> Float32[np.ndarray, "rows dim"]:
     wanted = (dataset.queries if kind == "query" else dataset.documents)["id"]
-    ids = None if ids_path is None else read_ids(ids_path)
-    return aligned(read_vectors(path), ids, wanted, kind=kind, path=path)
+    return aligned(read_vectors(path), None if ids is None else read_ids(ids), wanted, kind=kind, path=path)

@@ -1,8 +1,7 @@
 import polars as pl
 import pytest
 
-from hardneg.negatives.export import export
-from hardneg.negatives.forms import FORMS
+from hardneg.negatives.export import FORMS, export
 from hardneg.negatives.own import without_answers
 
 # d5 repeats d0, the answer to q0, in other case; d4 answers q1; q3 is of another split.

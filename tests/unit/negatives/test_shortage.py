@@ -1,6 +1,6 @@
 import polars as pl
 
-from hardneg.negatives.shortage import fill
+from hardneg.negatives.selection import fill
 
 
 def filled(candidates, dataset, *, need, n_tries=64, score=None, seed=0):

@@ -10,9 +10,9 @@ from jaxtyping import Bool
 
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
+from hardneg.filters.columns import with_teacher_score
 from hardneg.filters.learned.model import AnswerModel
 from hardneg.filters.protocol import Practice
-from hardneg.filters.teacher_score import with_teacher_score
 from hardneg.scoring.protocol import Fingerprinted, Scorer
 
 
@@ -90,17 +90,17 @@ class Learned:
     def keep(self, candidates: pl.DataFrame, dataset: Dataset) -> Bool[np.ndarray, " rows"]:
         """Keep what is too unlikely an answer to break the budget."""
         # The column has 32 bits, and so has the threshold here: what the fit refused at it is refused again.
-        return self._known(candidates, dataset)["p_planted"].to_numpy() < np.float32(self._model().threshold)
+        return self._judged(candidates, dataset)["p_planted"].to_numpy() < np.float32(self._model().threshold)
 
     def found(self, candidates: pl.DataFrame, dataset: Dataset) -> Bool[np.ndarray, " rows"]:
         """Say which rows are answers beyond reasonable doubt."""
-        return self._known(candidates, dataset)["p_positive"].to_numpy() >= np.float32(self.relabel_above)
+        return self._judged(candidates, dataset)["p_positive"].to_numpy() >= np.float32(self.relabel_above)
 
     def fingerprint(self) -> str:
         """Hash of the teacher; empty without one, and if it has none."""
         return self.scorer.fingerprint() if isinstance(self.scorer, Fingerprinted) else ""
 
-    def _known(self, candidates: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
+    def _judged(self, candidates: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
         return candidates if "p_planted" in candidates.columns else self.annotate(candidates, dataset)
 
     def _model(self) -> AnswerModel:

@@ -32,17 +32,8 @@ _FOLD = 3
 _TINY = 1e-6
 _PLAIN = ("slope", "intercept", "labelled", "threshold", "seed", "group")
 _VECTORS, _SCORER = Room("source", {}, protocol=TextVectors), Room("scorer", {}, protocol=Scorer)
-_NODE = np.dtype(
-    [
-        ("value", "<f8"),
-        ("num_threshold", "<f8"),
-        ("feature_idx", "<i8"),
-        ("left", "<i8"),
-        ("right", "<i8"),
-        ("missing_go_to_left", "<i8"),
-        ("is_leaf", "<i8"),
-    ]
-)
+_WHOLE = ("feature_idx", "left", "right", "missing_go_to_left", "is_leaf")
+_NODE = np.dtype([("value", "<f8"), ("num_threshold", "<f8"), *((name, "<i8") for name in _WHOLE)])
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from hardneg.data.dataset import Dataset
-from hardneg.filters.learned import neighbours
+from hardneg.filters.learned import other_queries
 from hardneg.filters.learned.features import Features
 from hardneg.planting.planting import plant
 from hardneg.progress import showing
@@ -157,7 +157,7 @@ def slowly(rows, dataset, n_neighbours):
 
 @pytest.mark.parametrize("n_neighbours", [2, 10])
 def test_every_column_equals_a_loop_over_the_labels(dataset, rows, monkeypatch, n_neighbours):
-    monkeypatch.setattr(neighbours, "_NEIGHBOURS", n_neighbours)
+    monkeypatch.setattr(other_queries, "_NEIGHBOURS", n_neighbours)
     described, expected = FEATURES.describe(rows, dataset), slowly(rows, dataset, n_neighbours)
     assert described.columns == list(expected[0])
     for name in described.columns:
