@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Int32, Int64, Integer
 
+from hardneg.arrays import Rows
 from hardneg.data.dataset import Dataset
 from hardneg.data.labels import PairSet
 from hardneg.errors import DatasetError
@@ -104,7 +105,7 @@ def _units(dataset: Dataset, split: str, *, seed: int) -> pl.DataFrame:
     return units.sort("query_text", "draw", "text")
 
 
-def id_keys(ids: pl.Series, position: Int32[np.ndarray, " rows"]) -> Int64[np.ndarray, " rows"]:
+def id_keys(ids: pl.Series, position: Rows) -> Int64[np.ndarray, " rows"]:
     """Hash the id at each position to an integer."""
     distinct, which = np.unique(position, return_inverse=True)
     digests = [hashlib.blake2b(str(each).encode(), digest_size=8).digest() for each in ids.gather(distinct)]

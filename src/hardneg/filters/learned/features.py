@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float64, Int32
+from jaxtyping import Bool, Float64
 
+from hardneg.arrays import Rows
 from hardneg.data.dataset import Dataset
 from hardneg.filters.columns import TEACHER_SCORE, numbers, scores, suffixes
 from hardneg.filters.learned.likeness import vector_features, word_features
@@ -56,10 +57,7 @@ class Features:
 
 
 def _against_positives(
-    name: str,
-    score: Float64[np.ndarray, " rows"],
-    query: Int32[np.ndarray, " rows"],
-    known: Bool[np.ndarray, " rows"],
+    name: str, score: Float64[np.ndarray, " rows"], query: Rows, known: Bool[np.ndarray, " rows"]
 ) -> dict[str, Float64[np.ndarray, " rows"]]:
     table = pl.DataFrame({"query": query, "score": score, "known": known & ~np.isnan(score)})
     positive = pl.when("known").then("score")

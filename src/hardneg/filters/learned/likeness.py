@@ -7,6 +7,7 @@ import polars as pl
 from jaxtyping import Float32, Float64, Int32, Int64
 from scipy import sparse
 
+from hardneg.arrays import Rows
 from hardneg.data.corpus import of_texts
 from hardneg.data.dataset import Dataset
 from hardneg.data.labels import PairSet
@@ -17,7 +18,7 @@ from hardneg.search.words import number_terms, shown
 _SHOWN = 64  # queries between two steps of a bar
 
 
-def each_query(query: Int32[np.ndarray, " rows"], description: str) -> Iterator[Int64[np.ndarray, " some"]]:
+def each_query(query: Rows, description: str) -> Iterator[Int64[np.ndarray, " some"]]:
     """Give the row numbers of each query, queries ascending, and show how far that is."""
     order = np.argsort(query, kind="stable")
     by_query = np.split(order, np.flatnonzero(np.diff(query[order])) + 1) if len(query) else []
@@ -29,7 +30,7 @@ def each_query(query: Int32[np.ndarray, " rows"], description: str) -> Iterator[
 
 
 def word_features(
-    dataset: Dataset, known: PairSet, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
+    dataset: Dataset, known: PairSet, query: Rows, document: Rows
 ) -> dict[str, Float64[np.ndarray, " rows"]]:
     """Say for each row which share of the query's words it has, and how alike it is to the known positives."""
     queries, documents = _word_sets(dataset)
@@ -55,10 +56,7 @@ def word_features(
 
 
 def vector_features(
-    vectors: Float32[np.ndarray, "documents dim"],
-    known: PairSet,
-    query: Int32[np.ndarray, " rows"],
-    document: Int32[np.ndarray, " rows"],
+    vectors: Float32[np.ndarray, "documents dim"], known: PairSet, query: Rows, document: Rows
 ) -> dict[str, Float64[np.ndarray, " rows"]]:
     """Compare candidates with the known positives of their query, themselves left out."""
     largest, mean = np.full(len(query), np.nan), np.full(len(query), np.nan)
@@ -71,9 +69,7 @@ def vector_features(
 
 
 def _largest_and_mean(
-    similarity: Float64[np.ndarray, "rows positives"],
-    document: Int32[np.ndarray, " rows"],
-    positives: Int32[np.ndarray, " positives"],
+    similarity: Float64[np.ndarray, "rows positives"], document: Rows, positives: Int32[np.ndarray, " positives"]
 ) -> tuple[Float64[np.ndarray, " rows"], Float64[np.ndarray, " rows"]]:
     """Reduce similarities to known positives; a document is not compared with itself."""
     itself = document[:, None] == positives

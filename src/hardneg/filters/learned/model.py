@@ -12,9 +12,10 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from jaxtyping import Bool, Float32, Float64, Int32, Int64
+from jaxtyping import Bool, Float32, Float64, Int64
 from scipy.special import expit
 
+from hardneg.arrays import Rows
 from hardneg.components import Room, as_table, pick
 from hardneg.data.dataset import Dataset
 from hardneg.data.metadata import as_text
@@ -148,9 +149,7 @@ def fit_classifier(described: np.ndarray, planted: Bool[np.ndarray, " rows"], *,
 
 
 def cross_fitted(
-    classifiers: Sequence[Trees],
-    described: Float32[np.ndarray, "rows features"],
-    fold: Int64[np.ndarray, " rows"],
+    classifiers: Sequence[Trees], described: Float32[np.ndarray, "rows features"], fold: Int64[np.ndarray, " rows"]
 ) -> Float64[np.ndarray, " rows"]:
     """Give each row the log-odds of the classifier that never saw its fold."""
     raw = np.zeros(len(fold))
@@ -200,9 +199,7 @@ def unlabelled(planted: Float64[np.ndarray, " rows"], labelled: float) -> Float6
     return np.asarray(np.clip((1 - labelled) / labelled * odds, 0.0, 1.0), dtype=np.float64)
 
 
-def fold_of(
-    dataset: Dataset, query: Int32[np.ndarray, " rows"], *, folds: int, seed: int, group: str | None
-) -> Int64[np.ndarray, " rows"]:
+def fold_of(dataset: Dataset, query: Rows, *, folds: int, seed: int, group: str | None) -> Int64[np.ndarray, " rows"]:
     """Assign queries to folds: by their text, or by a metadata column, never by their place."""
     if group is None:
         key = dataset.query_text_group

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float64, Int32
 from scipy import sparse
 
+from hardneg.arrays import Rows
 from hardneg.data.dataset import Dataset
 from hardneg.filters.learned.likeness import each_query
 from hardneg.sources.protocol import TextVectors
@@ -14,7 +15,7 @@ _NEIGHBOURS = 10
 
 
 def label_features(
-    dataset: Dataset, split: str, query: Int32[np.ndarray, " rows"], document: Int32[np.ndarray, " rows"]
+    dataset: Dataset, split: str, query: Rows, document: Rows
 ) -> dict[str, Float64[np.ndarray, " rows"]]:
     """Count, for each row, labels of other queries; queries of equal text count as one.
 
@@ -46,11 +47,7 @@ def _take(matrix: sparse.csr_matrix, row: np.ndarray, column: np.ndarray) -> Flo
 
 
 def neighbour_features(
-    vectors: TextVectors,
-    dataset: Dataset,
-    split: str,
-    query: Int32[np.ndarray, " rows"],
-    document: Int32[np.ndarray, " rows"],
+    vectors: TextVectors, dataset: Dataset, split: str, query: Rows, document: Rows
 ) -> dict[str, Float64[np.ndarray, " rows"]]:
     """Describe candidates by the labels of similar queries.
 
