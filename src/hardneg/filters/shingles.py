@@ -21,8 +21,8 @@ _SLICE = 16_384
 class Shingles:
     """A sorted set of shingle hashes for each text."""
 
-    hashes: UInt32[np.ndarray, " total"]
-    start: Int64[np.ndarray, " texts+1"]
+    hashes: UInt32[np.ndarray, " total"]  # the sets, one after the other
+    start: Int64[np.ndarray, " texts+1"]  # of each set in hashes, and at last where the last one ends
 
 
 @of_texts(keep=2)
@@ -126,11 +126,11 @@ def _fill(
     """Write the set of each text behind the one before; repeats are left out."""
     total = begin = 0
     for text in range(len(ends)):
-        found = _shingled(_tokens(characters[begin : ends[text]]), size)
+        shingles = _shingled(_tokens(characters[begin : ends[text]]), size)
         begin, first = ends[text], total
-        for at in range(len(found)):
-            if at == 0 or found[at] != found[at - 1]:
-                hashes[total] = found[at]
+        for at in range(len(shingles)):
+            if at == 0 or shingles[at] != shingles[at - 1]:
+                hashes[total] = shingles[at]
                 total += 1
         counts[text] = total - first
     return total
@@ -182,12 +182,12 @@ def _any_near(  # noqa: PLR0917
     others: npt.NDArray[Any],
     threshold: float,
 ) -> npt.NDArray[np.bool_]:
-    found = np.zeros(len(text), dtype=np.bool_)
+    near = np.zeros(len(text), dtype=np.bool_)
     for row in range(len(text)):
-        own = text[row]
+        one = text[row]
         for at in range(low[row], high[row]):
             other = others[at]
-            if _near(hashes, start[own], start[own + 1], start[other], start[other + 1], threshold):
-                found[row] = True
+            if _near(hashes, start[one], start[one + 1], start[other], start[other + 1], threshold):
+                near[row] = True
                 break
-    return found
+    return near

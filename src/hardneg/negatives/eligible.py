@@ -42,17 +42,17 @@ def eligible(candidates: pl.DataFrame, dataset: Dataset, *, score: str | None) -
 
 def scores_of(candidates: pl.DataFrame, dataset: Dataset, *, score: str) -> tuple[pl.Series, pl.Series]:
     """Give the score of each row and of its query's weakest positive; null where unknown."""
-    known = score in suffixes(candidates, "score")
-    own = scores(candidates, score) if known else np.full(candidates.height, np.nan)
-    positive = lowest_positive(candidates, own, dataset)
-    return pl.Series("score", own).fill_nan(None), pl.Series("positive_score", positive).fill_nan(None)
+    has_score = score in suffixes(candidates, "score")
+    values = scores(candidates, score) if has_score else np.full(candidates.height, np.nan)
+    positive = lowest_positive(candidates, values, dataset)
+    return pl.Series("score", values).fill_nan(None), pl.Series("positive_score", positive).fill_nan(None)
 
 
 def choose(rows: pl.DataFrame, *, quotas: Mapping[str, int], per_query: int, one_scale: bool) -> pl.DataFrame:
     """Choose rows for each query: first the quotas, in their order, then the best of the rest.
 
     A text counts once for a query, whoever found it and under whatever id; a quota whose best is taken
-    goes on to its next best.
+    goes on to its next best. Without `one_scale`, on which all keys compare, the rest is taken from sources in turn.
     """
     rows = rows.sort(_ORDER)
     chosen = [rows.clear().with_columns(step=pl.lit(0, dtype=pl.Int32), nth=pl.lit(0, dtype=pl.Int64))]

@@ -165,7 +165,8 @@ def fill(
 
     A drawn document is none that answers the query or says what it says, no empty one, none whose text equals
     that of a candidate a filter dropped for this query, and none already chosen. Filters that compare scores or
-    near duplicates are not asked about it.
+    near duplicates are not asked about it. The number of tries decides the result, so it must not depend on other
+    queries. A query gets fewer than it needs only where the dataset has no more.
     """
     refused = _refused(chosen, candidates, dataset)
     query = short["query"].to_numpy()

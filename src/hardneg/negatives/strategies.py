@@ -18,8 +18,8 @@ _DRAW = 1
 class Order:
     """When each row is chosen."""
 
-    last: Bool[np.ndarray, " rows"]
-    key: Float64[np.ndarray, " rows"]
+    last: Bool[np.ndarray, " rows"]  # after all the others, since nothing tells how good the row is
+    key: Float64[np.ndarray, " rows"]  # smaller is sooner, among rows of equal `last`
 
 
 @dataclass(frozen=True)

@@ -183,8 +183,7 @@ def _example(
     planted: Planted, learned: Learned, plan: Plan, features: Features, advance: Callable[[int], None]
 ) -> Example:
     tables, described, rows, start = [], [], [], 0
-    for at in range(0, len(planted.queries), _BLOCK):
-        block = planted.queries[at : at + _BLOCK]
+    for block in np.split(planted.queries, range(_BLOCK, len(planted.queries), _BLOCK)):
         table = apply_filters(gather(planted.dataset, plan.sources, block, plan.depth), planted.dataset, plan.filters)
         asked = table["dropped_by"].is_null().to_numpy() | is_positive(table, planted.dataset)
         part = learned.with_teacher(table.filter(asked), planted.dataset)

@@ -33,7 +33,7 @@ class Fit:
     hidden: int
     retrieved: int  # of the hidden positives, those among the candidates that no filter before refused
     auc: float
-    labelled: float  # mean P(planted) of the hidden positives: the c of Elkan and Noto
+    labelled: float  # the c of Elkan and Noto: mean P(planted) of the hidden positives
     threshold: float  # infinite where the budget is kept without refusing anything
     leakage: float
     coverage: float  # share of the queries that get their number of negatives

@@ -23,9 +23,9 @@ _FOLDED = ["query_text", "text"]
 class Planted:
     """A dataset some of whose labels are hidden, and the labels that are."""
 
-    dataset: Dataset
-    queries: Int32[np.ndarray, " queries"]
-    hidden: PairSet
+    dataset: Dataset  # without the hidden labels; texts and positions are the same
+    queries: Int32[np.ndarray, " queries"]  # with something hidden, ascending
+    hidden: PairSet  # of documents with equal texts, one stands for all
 
     def is_hidden(
         self, query: Integer[np.ndarray, " rows"], document: Integer[np.ndarray, " rows"]

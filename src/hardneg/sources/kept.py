@@ -19,7 +19,10 @@ _kept: ContextVar[Path | None] = ContextVar("kept", default=None)
 
 @contextmanager
 def keeping_retrievals(folder: Path) -> Iterator[None]:
-    """Keep what sources find inside the block, and take from there what they found before."""
+    """Keep what sources find inside the block, and take from there what they found before.
+
+    Files that a source reads but does not hash may change unseen.
+    """
     token = _kept.set(folder)
     try:
         yield

@@ -60,21 +60,19 @@ class Random:
             return self._weighted(dataset, block, depth)
         depth = min(depth, dataset.n_documents)
         draw = _shuffled if 2 * depth > dataset.n_documents else _rejecting_repeats
-        parts = [
-            draw(self.seed, block[start : start + _QUERIES], dataset.n_documents, depth)
-            for start in range(0, len(block), _QUERIES)
-        ]
-        return retrieval_table(block, np.concatenate([np.empty((0, depth), np.int32), *parts]))
+        parts = np.split(block, range(_QUERIES, len(block), _QUERIES))
+        return retrieval_table(
+            block, np.concatenate([draw(self.seed, part, dataset.n_documents, depth) for part in parts])
+        )
 
     def _weighted(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
         """Let a clock of each document's rate ring at random, and take those that ring first."""
         weights = _weights(dataset, str(self.weights)) ** self.power
         drawable = np.flatnonzero(weights > 0)
         depth = min(depth, len(drawable))
-        parts = [np.empty((0, depth), np.int32)]
-        size = max(1, _NUMBERS // len(drawable)) if len(drawable) else len(block)
-        for start in range(0, len(block), size):
-            draw = uniform(self.seed, block[start : start + size, None], drawable[None])
+        parts, size = [], max(1, _NUMBERS // max(1, len(drawable)))
+        for part in np.split(block, range(size, len(block), size)):
+            draw = uniform(self.seed, part[:, None], drawable[None])
             order = np.argsort(-np.log(draw) / weights[drawable], axis=1, kind="stable")[:, :depth]
             parts.append(drawable[order].astype(np.int32))
         return retrieval_table(block, np.concatenate(parts))
@@ -96,7 +94,8 @@ def _weights(dataset: Dataset, column: str) -> Float64[np.ndarray, " documents"]
 def _shuffled(
     seed: int, query: Int32[np.ndarray, " queries"], n_documents: int, depth: int
 ) -> Int32[np.ndarray, "queries depth"]:
-    return np.stack([permutation(seed, int(q), size=n_documents)[:depth] for q in query]).astype(np.int32)
+    orders = [permutation(seed, int(q), size=n_documents)[:depth] for q in query]
+    return np.array(orders, dtype=np.int32).reshape(len(query), depth)
 
 
 def _rejecting_repeats(

@@ -12,7 +12,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.metadata import columns_digest, required_column
 from hardneg.errors import RecipeError
 from hardneg.sources.retrieval import RETRIEVAL_SCHEMA, checked_name
-from hardneg.sources.shared_values import SharedValues, order_values
+from hardneg.sources.shared_values import SharedValues, incidence, order_values
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,7 @@ class Related:
 @of_texts(keep=8)
 def _shared_values(dataset: Dataset, related: Related) -> SharedValues:
     related.metadata_digest(dataset)
-    documents = dataset.documents
-    order = None if related.order is None else order_values(documents[related.order], within=documents[related.column])
-    return SharedValues.of(
-        documents[related.column],
-        order=order,
-        different=None if related.different is None else documents[related.different],
-    )
+    documents, shared = dataset.documents, dataset.documents[related.column]
+    order = None if related.order is None else order_values(documents[related.order], within=shared)
+    different = None if related.different is None else incidence(documents[related.different])
+    return SharedValues(incidence(shared), order, different, scores=shared.dtype.is_nested())

@@ -21,24 +21,18 @@ _ROWS = 2_000_000  # pairs of documents looked at at a time; some 200 MB
 class SharedValues:
     """Documents by the values that they share."""
 
-    values: sparse.csr_matrix
-    order: Float64[np.ndarray, " documents"] | None
-    different: sparse.csr_matrix | None
-    scores: bool
-
-    @classmethod
-    def of(
-        cls, column: pl.Series, *, order: Float64[np.ndarray, " documents"] | None, different: pl.Series | None
-    ) -> "SharedValues":
-        """Collect the values of the documents."""
-        other = None if different is None else incidence(different)
-        return cls(incidence(column), order, other, scores=column.dtype.is_nested())
+    values: sparse.csr_matrix  # one row a document, one column a value: 1 where the document has it
+    order: Float64[np.ndarray, " documents"] | None  # where each document stands, NaN where unknown
+    different: sparse.csr_matrix | None  # as `values`, for the column in which two documents must differ
+    scores: bool  # whether how much is shared tells documents apart
 
     def parts(self, query: Int32[np.ndarray, " pairs"], positive: Int32[np.ndarray, " pairs"]) -> Iterator[slice]:
-        """Cut pairs into parts of whole queries that fit the memory."""
+        """Cut pairs into parts of whole queries that fit the memory; a single query may be larger."""
+        if len(query) == 0:
+            return
         n_holders = np.asarray(self.values.sum(axis=0)).ravel()
-        size = np.concatenate([[0.0], np.cumsum(self.values[positive] @ n_holders)]) if len(positive) else np.zeros(1)
-        ends = np.append(np.flatnonzero(np.diff(query)) + 1, len(query)) if len(query) else np.empty(0, dtype=np.int64)
+        size = np.append(0.0, np.cumsum(self.values[positive] @ n_holders))
+        ends = np.append(np.flatnonzero(np.diff(query)) + 1, len(query))
         start = 0
         while start < len(query):
             later = ends[ends > start]
@@ -51,7 +45,7 @@ class SharedValues:
         self,
         query: Int32[np.ndarray, " pairs"],
         positive: Int32[np.ndarray, " pairs"],
-        known: PairSet,
+        answers: PairSet,
         depth: int,
     ) -> pl.DataFrame:
         """List the documents that are nearest to the positives of some queries."""
@@ -60,7 +54,7 @@ class SharedValues:
         of, counts = positive[pair], np.asarray(self.values.sum(axis=1)).ravel()
         alike = shared.data / (counts[of] + counts[document] - shared.data)
         far = np.zeros(len(pair)) if self.order is None else np.abs(self.order[of] - self.order[document])
-        keep = ~np.isnan(far) & ~known.contains(query[pair], document) & self._differ(of, document)
+        keep = ~np.isnan(far) & ~answers.contains(query[pair], document) & self._differ(of, document)
         score = -far if self.order is not None else alike if self.scores else np.full(len(pair), np.nan)
         columns = {
             "query": query[pair],
@@ -71,12 +65,9 @@ class SharedValues:
             "score": score.astype(np.float32),
         }
         table = pl.DataFrame({name: values[keep] for name, values in columns.items()})
-        ordered = table.sort("query", "far", "unlike", "between", "document").unique(
-            ["query", "document"], keep="first", maintain_order=True
-        )
-        ranked = ordered.with_columns(
-            rank=pl.int_range(1, pl.len() + 1).over("query"), score=pl.col("score").fill_nan(None)
-        )
+        ordered = table.sort("query", "far", "unlike", "between", "document")
+        once = ordered.unique(["query", "document"], keep="first", maintain_order=True)
+        ranked = once.with_columns(pl.col("score").fill_nan(None), rank=pl.int_range(1, pl.len() + 1).over("query"))
         chosen = ranked.filter(pl.col("rank") <= depth)
         return chosen.select(pl.col(name).cast(dtype) for name, dtype in RETRIEVAL_SCHEMA.items())
 
@@ -104,17 +95,16 @@ def order_values(column: pl.Series, *, within: pl.Series) -> Float64[np.ndarray,
         number = column.to_physical().cast(pl.Float64) / 1e9
     else:
         return _places(as_text(column), within)
-    found = number.fill_null(np.nan).to_numpy().copy()
-    found[~np.isfinite(found)] = np.nan
-    return found
+    values = number.fill_null(np.nan).to_numpy()
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _places(texts: pl.Series, within: pl.Series) -> Float64[np.ndarray, " documents"]:
     groups = [""] * len(texts) if within.dtype.is_nested() else as_text(within).fill_null("").to_list()
-    known = [(group, _natural(text), at) for at, (group, text) in enumerate(zip(groups, texts, strict=True)) if text]
+    keys = [(group, _natural(text), at) for at, (group, text) in enumerate(zip(groups, texts, strict=True)) if text]
     places = np.full(len(texts), np.nan)
     place, before = 0, None
-    for group, key, at in sorted(known):
+    for group, key, at in sorted(keys):
         place += before is not None and before != (group, key)
         places[at], before = place, (group, key)
     return places

@@ -6,6 +6,7 @@ Whose vector stands in which row is told by a list, an array, lines, or a JSON o
 import json
 import re
 import warnings
+from collections import Counter
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any, Literal
@@ -39,8 +40,8 @@ def read_vectors(path: Path) -> Float32[np.ndarray, "rows dim"]:
     """Open a matrix of vectors; float32 stays on disk as a memory map."""
     matrix = load_array(path, kind="vectors", mmap_mode="r")
     if not isinstance(matrix, np.ndarray) or matrix.ndim != 2 or not np.issubdtype(matrix.dtype, np.floating):
-        found = f"{matrix.dtype} of shape {matrix.shape}" if isinstance(matrix, np.ndarray) else "an archive"
-        raise ModelError(f"{path}: holds {found}; vectors must be a matrix of floats, one row each")
+        content = f"{matrix.dtype} of shape {matrix.shape}" if isinstance(matrix, np.ndarray) else "an archive"
+        raise ModelError(f"{path}: holds {content}; vectors must be a matrix of floats, one row each")
     if matrix.shape[1] == 0:
         raise ModelError(f"{path}: its {len(matrix)} vectors have no dimension; write them with np.save, one row each")
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
@@ -64,14 +65,14 @@ def aligned(
     if ids is None or ids.equals(wanted):
         return vectors
     rows = pl.DataFrame({"id": ids}).with_row_index("row")
-    found = wanted.alias("id").to_frame().join(rows, on="id", how="left", maintain_order="left")
-    missing = found.filter(pl.col("row").is_null())["id"]
+    matched = wanted.alias("id").to_frame().join(rows, on="id", how="left", maintain_order="left")
+    missing = matched.filter(pl.col("row").is_null())["id"]
     if len(missing):
         raise ModelError(
             f"{path}: no vector for {len(missing)} of {len(wanted)} {kind} ids, the first {missing[0]!r}; "
             "encode them too, or take them out of the dataset"
         )
-    return vectors[found["row"].to_numpy()]
+    return vectors[matched["row"].to_numpy()]
 
 
 def stamp(path: Path) -> str:
@@ -114,12 +115,12 @@ class _Pairs(list[tuple[str, Any]]):
     """The members of a JSON object, repeated keys included."""
 
 
-def _of_json(found: object, path: Path) -> list[str]:
-    if isinstance(found, _Pairs):
-        return _of_object(found, path)
-    if not isinstance(found, list):
-        raise ModelError(f"{path}: holds {json.dumps(found)[:40]}, not ids; {_SETTLE}")
-    return [_id(each, path, f"entry {row}") for row, each in enumerate(found)]
+def _of_json(content: object, path: Path) -> list[str]:
+    if isinstance(content, _Pairs):
+        return _of_object(content, path)
+    if not isinstance(content, list):
+        raise ModelError(f"{path}: holds {json.dumps(content)[:40]}, not ids; {_SETTLE}")
+    return [_id(each, path, f"entry {row}") for row, each in enumerate(content)]
 
 
 def _of_object(pairs: _Pairs, path: Path) -> list[str]:
@@ -160,25 +161,21 @@ def _row(value: object) -> int | None:
 def _wrong(rows: list[Any]) -> str:
     """Say why these are not the rows."""
     numbers = [_row(each) for each in rows]
-    none = [each for each, number in zip(rows, numbers, strict=True) if number is None]
-    if none:
-        return f"{none[0]!r} is no row"
-    seen: set[int | None] = set()
-    for number in numbers:
-        if number in seen:
-            return f"row {number} stands twice"
-        seen.add(number)
-    missing = next(row for row in range(len(rows)) if row not in seen)
-    return f"row {missing} is missing"
+    if None in numbers:
+        return f"{rows[numbers.index(None)]!r} is no row"
+    repeated = [number for number, count in Counter(numbers).items() if count > 1]
+    if repeated:
+        return f"row {repeated[0]} stands twice"
+    return f"row {min({*range(len(rows))} - {*numbers})} is missing"
 
 
-def _of_array(found: object, path: Path) -> list[str]:
-    if not isinstance(found, np.ndarray) or found.dtype.kind not in "USiu" or found.ndim != 1:
-        held = f"{found.dtype} of shape {found.shape}" if isinstance(found, np.ndarray) else "an archive"
+def _of_array(content: object, path: Path) -> list[str]:
+    if not isinstance(content, np.ndarray) or content.dtype.kind not in "USiu" or content.ndim != 1:
+        held = f"{content.dtype} of shape {content.shape}" if isinstance(content, np.ndarray) else "an archive"
         raise ModelError(f"{path}: holds {held}; ids must be one row of texts or whole numbers")
-    if found.dtype.kind == "S":
-        return [each.decode() for each in found.tolist()]
-    return [str(each) for each in found.tolist()]
+    if content.dtype.kind == "S":
+        return [each.decode() for each in content.tolist()]
+    return [str(each) for each in content.tolist()]
 
 
 def _of_lines(text: str, path: Path) -> list[str]:

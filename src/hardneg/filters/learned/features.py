@@ -29,15 +29,15 @@ class Features:
     answer that nobody ever labelled.
     """
 
-    split: str
+    split: str  # whose labels count, those of other queries too; no other split's are looked at
     vectors: TextVectors | None = None
-    scorers: tuple[Scorer, ...] = ()
+    scorers: tuple[Scorer, ...] = ()  # of every row beside the sources, such as BM25 where only a dense model retrieves
 
     def describe(self, candidates: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
         """Describe rows; the rows of known positives must be among them."""
         query, document = candidates["query"].to_numpy(), candidates["document"].to_numpy()
         positives = dataset.positives_of(self.split)
-        known = positives.contains(query, document)
+        is_positive = positives.contains(query, document)
         ranks = {f"rank.{name}": numbers(candidates[f"rank.{name}"]) for name in suffixes(candidates, "rank")}
         given = {f"score.{name}": scores(candidates, name) for name in suffixes(candidates, "score")}
         for scorer in self.scorers:
@@ -46,7 +46,7 @@ class Features:
             given["teacher"] = numbers(candidates[TEACHER_SCORE])
         columns = ranks | {"n_sources": sum((~np.isnan(rank) for rank in ranks.values()), np.zeros(len(query)))}
         for name, score in given.items():
-            columns |= _against_positives(name, score, query, known)
+            columns |= _against_positives(name, score, query, is_positive)
         columns |= word_features(dataset, positives, query, document)
         if self.vectors is not None:
             columns |= vector_features(self.vectors.vectors_of_documents(dataset), positives, query, document)
@@ -57,10 +57,10 @@ class Features:
 
 
 def _against_positives(
-    name: str, score: Float64[np.ndarray, " rows"], query: Rows, known: Bool[np.ndarray, " rows"]
+    name: str, score: Float64[np.ndarray, " rows"], query: Rows, is_positive: Bool[np.ndarray, " rows"]
 ) -> dict[str, Float64[np.ndarray, " rows"]]:
-    table = pl.DataFrame({"query": query, "score": score, "known": known & ~np.isnan(score)})
-    positive = pl.when("known").then("score")
+    table = pl.DataFrame({"query": query, "score": score, "comparable": is_positive & ~np.isnan(score)})
+    positive = pl.when("comparable").then("score")
     near = table.select(
         lowest=positive.min().over("query"), mean=positive.mean().over("query"), highest=positive.max().over("query")
     ).fill_null(np.nan)

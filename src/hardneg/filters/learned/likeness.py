@@ -30,7 +30,7 @@ def each_query(query: Rows, description: str) -> Iterator[Int64[np.ndarray, " so
 
 
 def word_features(
-    dataset: Dataset, known: PairSet, query: Rows, document: Rows
+    dataset: Dataset, positives: PairSet, query: Rows, document: Rows
 ) -> dict[str, Float64[np.ndarray, " rows"]]:
     """Say for each row which share of the query's words it has, and how alike it is to the known positives."""
     queries, documents = _word_sets(dataset)
@@ -40,11 +40,11 @@ def word_features(
     for rows in each_query(query, "comparing words"):
         asker, candidates = int(query[rows[0]]), documents[document[rows]]
         shared[rows] = (candidates @ queries[asker].T).toarray().ravel()
-        positives = known.of(asker)
-        if len(positives):
-            both = (candidates @ documents[positives].T).toarray()
-            union = length[document[rows]][:, None] + length[positives] - both
-            largest[rows], mean[rows] = _largest_and_mean(both / np.maximum(union, 1), document[rows], positives)
+        answers = positives.of(asker)
+        if len(answers):
+            both = (candidates @ documents[answers].T).toarray()
+            union = length[document[rows]][:, None] + length[answers] - both
+            largest[rows], mean[rows] = _largest_and_mean(both / np.maximum(union, 1), document[rows], answers)
     n_words = np.asarray(queries.sum(axis=1)).ravel()[query]
     return {
         "words.of_query": shared / np.maximum(n_words, 1),
@@ -56,15 +56,15 @@ def word_features(
 
 
 def vector_features(
-    vectors: Float32[np.ndarray, "documents dim"], known: PairSet, query: Rows, document: Rows
+    vectors: Float32[np.ndarray, "documents dim"], positives: PairSet, query: Rows, document: Rows
 ) -> dict[str, Float64[np.ndarray, " rows"]]:
     """Compare candidates with the known positives of their query, themselves left out."""
     largest, mean = np.full(len(query), np.nan), np.full(len(query), np.nan)
     for rows in each_query(query, "comparing vectors with known answers"):
-        positives = known.of(int(query[rows[0]]))
-        if len(positives):
-            product = vectors[document[rows]].astype(np.float64) @ vectors[positives].astype(np.float64).T
-            largest[rows], mean[rows] = _largest_and_mean(product, document[rows], positives)
+        answers = positives.of(int(query[rows[0]]))
+        if len(answers):
+            product = vectors[document[rows]].astype(np.float64) @ vectors[answers].astype(np.float64).T
+            largest[rows], mean[rows] = _largest_and_mean(product, document[rows], answers)
     return {"similarity.max": largest, "similarity.mean": mean}
 
 

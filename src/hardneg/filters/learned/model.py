@@ -51,13 +51,13 @@ class AnswerModel:
     """Classifiers that tell hidden positives from the other candidates, one a fold of queries."""
 
     features: Features
-    classifiers: tuple[Trees, ...]
-    slope: float
+    classifiers: tuple[Trees, ...]  # the one at i never saw a query of fold i
+    slope: float  # of the calibration of their log-odds
     intercept: float
-    labelled: float
-    threshold: float
-    seed: int
-    group: str | None
+    labelled: float  # Elkan and Noto's c: the share of all answers among the candidates that were planted
+    threshold: float  # rows of at least this p_planted are refused
+    seed: int  # of the folds
+    group: str | None  # column of the queries whose equal values share a fold
 
     def annotate(self, candidates: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
         """Add `p_planted` and `p_positive` to rows."""
@@ -211,9 +211,9 @@ def fold_of(dataset: Dataset, query: Rows, *, folds: int, seed: int, group: str 
 def group_values(dataset: Dataset, group: str) -> pl.Series:
     """Give the value of each query in a metadata column, as text."""
     if group not in dataset.queries.columns:
-        known = ", ".join(name for name in dataset.queries.columns if name not in ("id", "text")) or "no metadata"
+        columns = ", ".join(name for name in dataset.queries.columns if name not in ("id", "text")) or "no metadata"
         raise RecipeError(
-            f"learned: group names the column {group!r}, but the queries have: {known}; name one of these"
+            f"learned: group names the column {group!r}, but the queries have: {columns}; name one of these"
         )
     return as_text(dataset.queries[group])
 

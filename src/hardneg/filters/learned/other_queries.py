@@ -17,9 +17,10 @@ _NEIGHBOURS = 10
 def label_features(
     dataset: Dataset, split: str, query: Rows, document: Rows
 ) -> dict[str, Float64[np.ndarray, " rows"]]:
-    """Count, for each row, labels of other queries; queries of equal text count as one.
+    """Count, for each row, the other queries that the document answers, and those that share answers with the query.
 
-    Labels of other splits, such as the test split's, are not looked at.
+    The latter count once for each answer that they share. Queries of equal text count as one. Labels of other splits,
+    such as the test split's, are not looked at.
     """
     labels = _labels_of_texts(dataset, split)
     texts, row_of = np.unique(dataset.query_text_group[query], return_inverse=True)
@@ -49,7 +50,7 @@ def _take(matrix: sparse.csr_matrix, row: np.ndarray, column: np.ndarray) -> Flo
 def neighbour_features(
     vectors: TextVectors, dataset: Dataset, split: str, query: Rows, document: Rows
 ) -> dict[str, Float64[np.ndarray, " rows"]]:
-    """Describe candidates by the labels of similar queries.
+    """Describe candidates by the most similar query that the document answers, and by answers of the ten most similar.
 
     A query of the same text tells nothing new and is left out. A query that several splits name belongs to the
     first of them.
