@@ -29,7 +29,7 @@ COMMANDS = (
     ("report",),
     ("ladder",),
     ("compare",),
-    ("plan",),
+    ("estimate",),
     ("data", "check"),
     ("data", "python"),
     ("data", "code"),

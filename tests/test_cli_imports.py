@@ -16,7 +16,6 @@ PENDING = {  # not there yet; shrinks, never grows
     "data",
     "evaluate",
     "interactions",
-    "plan",
     "run",
     "teacher",
 }

@@ -26,6 +26,8 @@ def snippets(page):
 
 def commands(group, path="hardneg"):
     for name, command in group.commands.items():
+        if command.hidden:  # an old name
+            continue
         yield f"{path} {name}"
         yield from commands(command, f"{path} {name}") if hasattr(command, "commands") else ()
 

@@ -1,4 +1,4 @@
-"""How far is `hardneg plan` from what the other benchmarks measured?
+"""How far is `hardneg estimate` from what the other benchmarks measured?
 
     python benchmarks/speed/plan.py --data FOLDER
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import corpus
 import growth
-from hardneg.costs import Calibration, Forecast, Sizes, Texts, Workload, forecast
+from hardneg.costs import Calibration, Estimate, Sizes, Texts, Workload, forecast
 from hardneg.data.reading import read_dataset
 from hardneg.models.given import resolve_model
 from hardneg.randomness import permutation
@@ -186,11 +186,11 @@ def _calibration(options: argparse.Namespace, folder: Path, documents: list[str]
     return Calibration(folder / "calibration", texts, sizes=TINY if options.tiny else Sizes())
 
 
-def _stage(found: Forecast, name: str) -> float:
+def _stage(found: Estimate, name: str) -> float:
     return next(stage.seconds for stage in found.stages if stage.name == name)
 
 
-def _seconds(found: Forecast, *, without: tuple[str, ...]) -> float:
+def _seconds(found: Estimate, *, without: tuple[str, ...]) -> float:
     return found.seconds() - sum(_stage(found, name) for name in without)
 
 

@@ -13,5 +13,5 @@ ROWS = {
     "refresh": "under 25 % of training time with `rescore`; a full one under the time of an epoch",
     "start": "`hardneg --help` under 0.3 s, no torch import",
     "growth": "time within 1.1 times linear, memory flat in queries",
-    "plan": "`hardneg plan` within a factor of 1.5 of what was measured",
+    "plan": "`hardneg estimate` within a factor of 1.5 of what was measured",
 }

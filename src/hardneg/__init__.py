@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hardneg import moved
 
 if TYPE_CHECKING:
+    from hardneg.costs.recipe import estimate
     from hardneg.data.dataset import Dataset
     from hardneg.data.reading import read_dataset
     from hardneg.data.splitting import Dealing, split_dataset
@@ -38,6 +39,7 @@ __all__ = [
     "audit",
     "calibrate",
     "compare",
+    "estimate",
     "evaluate",
     "export",
     "ladder",
@@ -59,6 +61,7 @@ _HOME = {
     "audit": "hardneg.verbs.audit",
     "calibrate": "hardneg.verbs.calibrate",
     "compare": "hardneg.evaluation.significance",
+    "estimate": "hardneg.costs.recipe",
     "evaluate": "hardneg.evaluation.retrieval",
     "export": "hardneg.verbs.export",
     "ladder": "hardneg.ladders.ladder",

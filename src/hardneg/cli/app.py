@@ -12,12 +12,12 @@ from hardneg.cli.calibrate import calibrate
 from hardneg.cli.code import code, python
 from hardneg.cli.compare import compare
 from hardneg.cli.data import data_app
+from hardneg.cli.estimate import estimate, plan
 from hardneg.cli.evaluate import evaluate
 from hardneg.cli.export import export
 from hardneg.cli.interactions import interactions
 from hardneg.cli.ladder import ladder
 from hardneg.cli.mine import mine
-from hardneg.cli.plan import plan
 from hardneg.cli.report import report
 from hardneg.cli.review import review
 from hardneg.cli.run import run
@@ -62,7 +62,7 @@ for command in (
     report,
     ladder,
     compare,
-    plan,
+    estimate,
     status,
     score,
     train,
@@ -70,6 +70,7 @@ for command in (
     export,
 ):
     app.command()(command)
+app.command("plan", hidden=True)(plan)
 
 
 def _version(wanted: bool) -> None:

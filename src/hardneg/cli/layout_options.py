@@ -49,7 +49,7 @@ def takes(
     def decorate(command: Callable[..., T]) -> Callable[..., T]:
         signature = inspect.signature(command)
         own = [each for each in signature.parameters.values() if each.name != name]
-        added = [each for each in options if each.name not in signature.parameters]  # `plan --documents` counts them
+        added = [each for each in options if each.name not in signature.parameters]  # `--documents` may count
 
         @functools.wraps(command)
         def described(*args: Any, **values: Any) -> T:  # noqa: ANN401 - whatever the command takes

@@ -11,16 +11,36 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from hardneg.costs.machine import identity
-from hardneg.costs.sizes import Sizes
-from hardneg.costs.texts import Texts
-from hardneg.costs.trial_data import write_mined
+from hardneg.costs.texts import Texts, write_dataset, write_mined
 from hardneg.errors import InputError, RunError
 from hardneg.files import replacing
 from hardneg.progress import task
 
 Found = dict[str, Any]
 
-MATERIALS = {"mining": write_mined}  # what is made for a trial outside its process, whose memory it would count for
+# What is made for a trial outside its process, whose memory it would count for.
+MATERIALS = {"mining": write_mined, "recipe": write_dataset}
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much a trial tries: less is quicker, and tells less.
+
+    Args:
+        documents: Documents that are mined at most.
+        text_bytes: Bytes of their texts at most.
+        vector_bytes: Bytes of their vectors at most.
+        queries: Queries that are mined for at most: a block of mining by default.
+        seconds: How long a model encodes or scores.
+        steps: Steps of training, of which the first two do not count.
+    """
+
+    documents: int = 131_072
+    text_bytes: int = 2**27
+    vector_bytes: int = 2**28
+    queries: int = 4_096
+    seconds: float = 4.0
+    steps: int = 6
 
 
 @dataclass(frozen=True)
@@ -80,12 +100,14 @@ def _in_process(state: Found, texts: Texts) -> Found:
         sent = {} if make else {"documents": texts.documents, "queries": texts.queries}
         given = state["given"] | {"folder": folder, "asked_at": time.time()}
         asked.write_text(json.dumps(state | {"given": given} | sent), encoding="utf-8")
-        command = [sys.executable, "-m", "hardneg.costs.worker", str(asked), str(answer)]
+        command = [sys.executable, "-m", "hardneg.costs.trials", str(asked), str(answer)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode or not answer.exists():
             lines = done.stderr.strip().splitlines()
             why = lines[-1] if lines else f"its process ended with status {done.returncode}"
-            raise RunError(f"plan: trying {state['trial']} broke off: {why}; leave that part out to plan the rest")
+            raise RunError(
+                f"estimate: trying {state['trial']} broke off: {why}; leave that part out to estimate the rest"
+            )
         found: Found = json.loads(answer.read_text(encoding="utf-8"))
     if "refused" in found:
         raise InputError(found["refused"])

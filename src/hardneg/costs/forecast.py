@@ -1,15 +1,20 @@
-"""From what trials cost to what the whole will cost."""
+"""From what trials on made texts cost to what a workload will cost."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 from hardneg.costs.calibration import Calibration, Found
-from hardneg.costs.mining_stages import mining_stages
-from hardneg.costs.stages import Forecast, Stage
+from hardneg.costs.estimate import Estimate, Stage
 from hardneg.costs.workload import Workload
 
 _SCORE_BYTES = 48  # of a row in the store of scores
-_TRAINING_COPIES = 4  # of the weights on disk: the model; in a checkpoint weights and two moments
+TRAINING_COPIES = 4  # of the weights on disk: the model; in a checkpoint weights and two moments
+_BEGIN = {"bm25": "index for BM25", "vectors": "load vectors"}
+_SEARCH = {"bm25": "search with BM25", "vectors": "search vectors"}
+_SMALLER = 4  # times fewer documents in the second trial
 
 
-def forecast(work: Workload, calibration: Calibration) -> Forecast:
+def forecast(work: Workload, calibration: Calibration) -> Estimate:
     """Predict what work will cost on this machine.
 
     Whatever has not been tried here before is tried, for some seconds each.
@@ -42,7 +47,7 @@ def forecast(work: Workload, calibration: Calibration) -> Forecast:
         starts.append(tried["start_s"])
         stages.append(_training(work, tried, text_gb))
     start = Stage("start", "", sum(starts), 0.0, spread="on each")
-    return Forecast((start, *stages))
+    return Estimate((start, *stages), about=calibration.texts.about, work=asdict(work))
 
 
 def _encoder(work: Workload, calibration: Calibration) -> Found | None:
@@ -67,5 +72,62 @@ def _scoring(work: Workload, tried: Found, text_gb: float) -> Stage:
 
 
 def _training(work: Workload, tried: Found, text_gb: float) -> Stage:
-    seconds, disk_gb = work.train_steps * tried["step_s"], _TRAINING_COPIES * tried["disk_gb"]
+    seconds, disk_gb = work.train_steps * tried["step_s"], TRAINING_COPIES * tried["disk_gb"]
     return Stage("train", f"{work.train_steps:,} steps", seconds, tried["memory_gb"] + text_gb, disk_gb, "on one")
+
+
+def mining_stages(work: Workload, calibration: Calibration, dim: int | None) -> tuple[float, list[Stage]]:
+    """Predict the stages of mining."""
+    n_queries = min(work.queries, calibration.sizes.queries)
+    sources = ["vectors" if name == "dense" else name for name in work.sources]
+    given: Found = {"sources": sources, "dim": dim, "depth": work.depth, "per_query": work.per_query}
+    given |= {"queries": n_queries, "products": n_queries * work.documents * (dim or 0)}
+    given |= {"encoded": "dense" in work.sources}
+    trials = [(n, calibration.trial("mining", given | {"documents": n})) for n in _sizes(work, calibration, dim)]
+
+    def at(stage: str, what: str) -> float:
+        return Line.of([(n, found[stage][what]) for n, found in trials]).at(work.documents)
+
+    documents, queries, blocks = f"{work.documents:,} documents", f"{work.queries:,} queries", work.queries / n_queries
+    text_gb = work.documents * calibration.texts.document_bytes / 1e9
+    disk_gb = blocks * trials[-1][1]["block_bytes"] / 1e9
+    stages = [
+        Stage("read the dataset", documents, at("read", "once_s"), at("read", "memory_gb"), text_gb, "on each"),
+    ]
+    names = [(name, _BEGIN[name], _SEARCH[name], 0.0) for name in sources]
+    for name, begin, search, disk in [*names, ("filters", "prepare filters", "filter, choose, write", disk_gb)]:
+        memory_gb = at(name, "memory_gb")
+        stages.append(Stage(begin, documents, at(name, "once_s"), memory_gb, spread="on each"))
+        stages.append(Stage(search, queries, blocks * at(name, "block_s"), memory_gb, disk))
+    return min(found["start_s"] for _, found in trials), stages
+
+
+def _sizes(work: Workload, calibration: Calibration, dim: int | None) -> list[int]:
+    """Choose numbers of documents to try: as many as there are if they are few, else two for a line through both."""
+    sizes = calibration.sizes
+    most = [sizes.documents, int(sizes.text_bytes / max(calibration.texts.document_bytes, 1))]
+    most += [] if dim is None else [sizes.vector_bytes // (4 * dim)]
+    larger = max(min(most), _SMALLER)
+    return [work.documents] if work.documents <= larger else [larger // _SMALLER, larger]
+
+
+@dataclass(frozen=True)
+class Line:
+    """How a cost grows with a size."""
+
+    points: tuple[tuple[float, float], ...]
+
+    @classmethod
+    def of(cls, points: Sequence[Sequence[float]]) -> "Line":
+        """Take points as JSON has them."""
+        return cls(tuple((size, cost) for size, cost in points))
+
+    def at(self, size: float) -> float:
+        """Predict the cost at a size.
+
+        A cost never falls with the size, and is never below its share of the first one: noise of a small trial must
+        not make work free.
+        """
+        (first, low), (last, high) = self.points[0], self.points[-1]
+        slope = max(high - low, 0.0) / (last - first) if last > first else low / max(first, 1)
+        return max(low + slope * (size - first), low * min(size / max(first, 1), 1.0))

@@ -51,21 +51,23 @@ class Workload:
         for name, smallest in least.items():
             value = getattr(self, name)
             if value is not None and value < smallest:
-                raise RecipeError(f"plan: {name} is {value}; set it to {smallest} or more")
+                raise RecipeError(f"estimate: {name} is {value}; set it to {smallest} or more")
         for source in self.sources:
             if source not in get_args(SourceName):
-                raise RecipeError(f"plan: there is no source {source!r}; name {', '.join(get_args(SourceName))}")
+                raise RecipeError(f"estimate: there is no source {source!r}; name {', '.join(get_args(SourceName))}")
         if {"dense", "vectors"} <= set(self.sources):
-            raise RecipeError("plan: name dense for vectors that a model makes, or vectors for those that are given")
+            raise RecipeError("estimate: name dense for vectors that a model makes, or vectors for given ones")
         if self.model is None and ("dense" in self.sources or self.train_steps):
             what = "training" if self.train_steps else "the source dense"
-            raise RecipeError(f"plan: {what} needs a model: name one with --model")
+            raise RecipeError(f"estimate: {what} needs a model: name one with --model")
         if "vectors" in self.sources and self.dim is None:
-            raise RecipeError("plan: vectors need their number of dimensions: give --dim, say --dim 384")
+            raise RecipeError("estimate: vectors need their number of dimensions: give --dim, say --dim 384")
         if "dense" in self.sources and self.dim is not None:
-            raise RecipeError("plan: the model knows its dimensions: leave --dim out, or name vectors that are given")
+            raise RecipeError(
+                "estimate: the model knows its dimensions: leave --dim out, or name vectors for given ones"
+            )
         if self.score_pairs is not None and self.teacher is None:
-            raise RecipeError("plan: scoring pairs needs a cross-encoder: name one with --teacher")
+            raise RecipeError("estimate: scoring pairs needs a cross-encoder: name one with --teacher")
 
     @property
     def pairs(self) -> int:

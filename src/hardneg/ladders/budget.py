@@ -4,14 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hardneg.costs.speeds import Speeds, Towers, refreshes
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
 from hardneg.ladders.plan import Budget, LadderPlan, Task
-from hardneg.ladders.probe import Speeds
 from hardneg.ladders.rungs import Rung
 from hardneg.ladders.splits import Splits
 from hardneg.recipe import Stage
-from hardneg.sources.protocol import Encodes, MatchesWords
+from hardneg.recipe.trust import measuring_with
+from hardneg.sources.protocol import Encodes
 
 
 @dataclass(frozen=True)
@@ -46,27 +47,26 @@ class Costs:
         stage = recipe.stages[task.stage]
         if task.kind == "retrieve":
             source = stage.sources[task.source]
-            if isinstance(source, MatchesWords):
-                return self.start_s + self.speeds.bm25_s + self.counts.train * self.speeds.bm25_query_s
-            return self.start_s + (self._encoding(self.counts.train) if isinstance(source, Encodes) else 0.0)
+            encoding = self._encoding(source, self.counts.train) if isinstance(source, Encodes) else 0.0
+            return self.start_s + self.speeds.search(source).seconds(self.counts.train) + encoding
         if task.kind == "score":
             pairs = self.counts.pairs + self.counts.train * stage.select.per_query
-            return self.start_s + sum(pairs * self.speeds.pair_s.get(repr(each), 0.0) for each in recipe.teachers)
+            return self.start_s + sum(self.speeds.score(each).seconds(pairs) for each in recipe.teachers)
         return self.start_s
 
     def own_mining(self, rung: Rung) -> float:
         """Seconds for mining during training: by refreshes, and with models that the rung itself trains."""
         rounds = sum(_refreshes(rung, stage) + bool(stage.needs) for stage in rung.recipe.stages if stage.sources)
-        return rounds * self._encoding(self.counts.train)
+        return rounds * self._encoding(_measuring(rung), self.counts.train)
 
     def step(self, rung: Rung) -> float:
         """Mean seconds of a step, over the stages."""
-        stages, epochs = self.speeds.step_s[rung.name], [stage.train.epochs for stage in rung.recipe.stages]
-        return sum(s * n for s, n in zip(stages, epochs, strict=True)) / sum(epochs)
+        epochs = [stage.train.epochs for stage in rung.recipe.stages]
+        return sum(self.speeds.step(rung.name, at).seconds(n) for at, n in enumerate(epochs)) / sum(epochs)
 
     def climb(self, rung: Rung, plan: LadderPlan) -> float:
         """Seconds for training a rung with all seeds and choices, and looking at the development split."""
-        look = self._encoding(self.counts.dev) if self.counts.dev else 0.0
+        look = self._encoding(_measuring(rung), self.counts.dev) if self.counts.dev else 0.0
         if not rung.is_trained:
             return self.start_s + look
         steps = sum(stage.train.max_steps or 0 for stage in rung.recipe.stages)
@@ -76,11 +76,12 @@ class Costs:
     def test(self, rung: Rung, plan: LadderPlan) -> float:
         """Seconds for looking at the test split; documents were encoded before if there was a development split."""
         encoded = self.counts.dev or not rung.is_trained
-        once = self.counts.test * self.speeds.query_s if encoded else self._encoding(self.counts.test)
+        once = self._encoding(_measuring(rung), self.counts.test, documents=0 if encoded else None)
         return self.start_s + once * (len(plan.seeds) if rung.is_trained else 1)
 
-    def _encoding(self, queries: int) -> float:
-        return self.counts.documents * self.speeds.document_s + queries * self.speeds.query_s
+    def _encoding(self, encoder: Towers, queries: int, *, documents: int | None = None) -> float:
+        documents = self.counts.documents if documents is None else documents
+        return self.speeds.encoding(encoder, documents=documents, queries=queries)
 
 
 def with_steps(plan: LadderPlan, costs: Costs, *, default: int, pairs_a_step: int) -> LadderPlan:
@@ -149,14 +150,12 @@ def _estimate(task: Task, plan: LadderPlan, costs: Costs) -> float:
     return costs.shared(task, plan)
 
 
+def _measuring(rung: Rung) -> Towers:
+    return measuring_with(rung.recipe.model, rung.recipe)
+
+
 def _refreshes(rung: Rung, stage: Stage) -> int:
-    if stage.train.refresh is None:
-        return 0
-    if rung.refreshes is not None:
-        return rung.refreshes
-    every = stage.train.refresh.every
-    done = stage.train.max_steps if stage.train.refresh.unit == "steps" else stage.train.epochs
-    return max(0, ((done or 1) - 1) // every)
+    return refreshes(stage) if rung.refreshes is None or stage.train.refresh is None else rung.refreshes
 
 
 def _sum(values: Iterable[float]) -> float:

@@ -8,12 +8,12 @@ from typing import Any
 from ir_measures import Measure
 
 from hardneg.components import Room, as_table, build, parse_component
+from hardneg.costs.speeds import Speeds
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
 from hardneg.files import from_here
 from hardneg.ladders.budget import Costs, Counts, with_steps
 from hardneg.ladders.plan import DRAFT, PROBE, Budget, LadderPlan, check_same, read_plan, write_plan
-from hardneg.ladders.probe import Speeds
 from hardneg.ladders.record import Record, read_record, write_record
 from hardneg.ladders.rungs import Shared, build_rungs, shared_of, shipped_rungs, with_preset_rung
 from hardneg.ladders.splits import choose_splits, refuse_shared, shared_queries
@@ -140,11 +140,11 @@ def prepare(plan: LadderPlan, dataset: Dataset, folder: Path, *, work: Callable[
     before = read_plan(folder)
     if before is not None:
         check_same(before, plan, folder)
-    known: dict[str, Any] = dict(before.probe) if before is not None else {}
-    tried = known.get("speeds", {}).get("step_s", {})
-    if not known or any(rung.is_trained and rung.name not in tried for rung in plan.rungs):
+    known: dict[str, Any] = dict(before.probe) if before is not None and "parts" in before.probe else {}
+    speeds = Speeds.from_dict(known.get("parts", {}))
+    if not known or not all(speeds.knows(rung.name) for rung in plan.rungs if rung.is_trained):
         known = _merged(known, _probed(plan, folder, work))
-    speeds = Speeds(**known["speeds"])
+        speeds = Speeds.from_dict(known["parts"])
     costs = Costs(speeds, Counts.of(dataset, plan.splits), start_s=known["start_s"])
     training = plan.training
     ready = with_steps(
@@ -174,10 +174,7 @@ def _probed(plan: LadderPlan, folder: Path, work: Callable[[Path, str], None]) -
 
 def _merged(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     """Keep what an earlier probe found, so that rungs which have their steps keep them."""
-    if not before:
-        return now
-    both = {key: {**now["speeds"][key], **before["speeds"][key]} for key in ("step_s", "pair_s")}
-    return {**before, "speeds": {**before["speeds"], **both}}
+    return {**now, **before, "parts": {**now["parts"], **before.get("parts", {})}}
 
 
 def _check_budget(budget: Budget) -> None:

@@ -20,16 +20,17 @@ from typing import Any, Literal
 
 import polars as pl
 
+from hardneg.costs.speeds import count_steps, measure
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.errors import HardnegError, Interrupted, RunError
 from hardneg.evaluation.retrieval import evaluate
 from hardneg.ladders.plan import DRAFT, PLAN, PROBE, LadderPlan, Task, read_plan
-from hardneg.ladders.probe import count_steps, probe
 from hardneg.ladders.record import Record, read_record, write_record
 from hardneg.ladders.rungs import Rung
 from hardneg.models.store import new_vectors_in
 from hardneg.pipeline.chain import mine_stage, opened, shared_place, stage_rows, train_stages, training_place
+from hardneg.pipeline.preflight import check_files, check_parts
 from hardneg.pipeline.score_stage import score_stage
 from hardneg.pipeline.scores import read_record as read_scored
 from hardneg.pipeline.scores import scores_file
@@ -194,9 +195,17 @@ def _test(plan: LadderPlan, task: Task, folder: Path, dataset: Dataset) -> dict[
 
 def _probe(plan: LadderPlan, task: Task, folder: Path, dataset: Dataset) -> dict[str, Any]:  # noqa: ARG001
     started = time.perf_counter()
-    speeds = probe(list(plan.rungs), dataset, split=plan.splits.train, folder=folder / "probe")
+    for rung in plan.rungs:
+        if rung.is_trained:
+            check_parts(rung.recipe)
+            check_files(rung.recipe, dataset)
+    recipes = {rung.name: rung.recipe for rung in plan.rungs}
+    untrained = {rung.name for rung in plan.rungs if not rung.is_trained}
+    place = folder / "probe"
+    speeds = measure(recipes, dataset, split=plan.splits.train, folder=place, untrained=untrained)
+    shutil.rmtree(place, ignore_errors=True)
     n_steps = count_steps(dataset, plan.training, split=plan.splits.train)
-    return {"speeds": speeds.as_dict(), "n_steps": n_steps, "seconds": time.perf_counter() - started}
+    return {"parts": speeds.as_dict(), "n_steps": n_steps, "seconds": time.perf_counter() - started}
 
 
 _WORK: Mapping[str, Callable[[LadderPlan, Task, Path, Dataset], dict[str, Any]]] = {

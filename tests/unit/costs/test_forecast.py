@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from hardneg.costs import Calibration, Forecast, Sizes, Stage, Texts, Workload, forecast
+from hardneg.costs import Calibration, Estimate, Sizes, Stage, Texts, Workload, forecast
 
 TINY = Sizes(documents=400, queries=10)
 
@@ -91,7 +91,7 @@ def test_a_teacher_alone_mines_nothing(known, asked):
 
 
 def test_machines_share_what_can_be_shared():
-    found = Forecast(
+    found = Estimate(
         (Stage("a", "", 7_200, 1), Stage("b", "", 1_800, 2, 3, "on each"), Stage("c", "", 600, 1, 4, "on one"))
     )
     assert found.seconds() == 9_600
@@ -102,7 +102,7 @@ def test_machines_share_what_can_be_shared():
 
 @pytest.mark.parametrize("hours", [0.7, 1, 1.3, 2, 5])
 def test_the_number_of_machines_is_the_smallest_that_is_done_in_time(hours):
-    found = Forecast((Stage("a", "", 10_000, 1), Stage("b", "", 2_400, 2, 3, "on each")))
+    found = Estimate((Stage("a", "", 10_000, 1), Stage("b", "", 2_400, 2, 3, "on each")))
     machines = found.machines(hours)
     assert found.seconds(machines) <= hours * 3600
     assert machines == 1 or found.seconds(machines - 1) > hours * 3600

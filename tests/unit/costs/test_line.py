@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardneg.costs.line import Line
+from hardneg.costs.forecast import Line
 
 COST = st.floats(1e-6, 1e3)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hardneg.costs import Sizes, Texts
-from hardneg.costs.trial_data import write_mined
+from hardneg.costs.texts import write_mined
 from hardneg.costs.trials import TRIALS
 from hardneg.data.reading import read_dataset
 from tiny_model import build_tiny_model

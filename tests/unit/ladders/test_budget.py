@@ -2,12 +2,13 @@ from dataclasses import replace
 
 import pytest
 
+from hardneg.costs.speeds import Part, Speeds
 from hardneg.errors import RecipeError
 from hardneg.ladders.budget import Costs, Counts, overview, with_steps
 from hardneg.ladders.plan import Budget, LadderPlan
-from hardneg.ladders.probe import Speeds
 from hardneg.ladders.rungs import Shared, build_rungs
 from hardneg.ladders.splits import Splits
+from hardneg.sources import BM25
 from hardneg.training.settings import TrainSettings
 
 NAMES = ["zero_shot", "in_batch", "mined_filtered", "refresh", "ance"]
@@ -17,8 +18,10 @@ ENCODING = 100 * 0.1 + 50 * 0.02  # documents and training queries
 
 @pytest.fixture
 def costs():
-    step_s = {name: [0.5] for name in NAMES} | {"ance": [1.0, 0.25]}
-    return Costs(Speeds(0.1, 0.02, 3.0, 0.01, {}, step_s), COUNTS, start_s=2.0)
+    parts = {f"train {name} 0": Part(0.0, 0.5) for name in NAMES}
+    parts |= {"train ance 0": Part(0.0, 1.0), "train ance 1": Part(0.0, 0.25)}
+    parts |= {"documents tiny None": Part(0.0, 0.1), "queries tiny None": Part(0.0, 0.02)}
+    return Costs(Speeds(parts | {f"search {BM25()!r}": Part(3.0, 0.01)}), COUNTS, start_s=2.0)
 
 
 def plan(budget, names=NAMES, **train):

@@ -1,0 +1,127 @@
+"""`hardneg estimate`: what a recipe or a piece of work will cost, before it is begun."""
+
+import functools
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hardneg.cli.display import progress
+from hardneg.cli.layout_options import Layout, reads_dataset
+from hardneg.cli.options import Json, Quiet, SkipInvalid, from_here, given
+
+if TYPE_CHECKING:
+    from hardneg.costs import Estimate
+
+
+@reads_dataset
+def estimate(
+    recipe_or_dataset: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RECIPE|DATASET]",
+            help="A recipe, which says all that is done; or texts like those of the work. Without it, texts are made.",
+        ),
+    ] = None,
+    documents: Annotated[int | None, typer.Option(min=1, help="Documents; DATASET's if not given.")] = None,
+    queries: Annotated[int | None, typer.Option(min=1, help="Queries to mine for; DATASET's if not given.")] = None,
+    dim: Annotated[int | None, typer.Option(min=1, help="Dimensions of vectors that are given.")] = None,
+    document_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Mean tokens of a document, without DATASET; 128 if not given.")
+    ] = None,
+    query_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Mean tokens of a query, without DATASET; 16 if not given.")
+    ] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="bm25, dense (needs --model) or vectors (needs --dim). Repeat for more; bm25 and what fits of the "
+            "others if not given."
+        ),
+    ] = None,
+    depth: Annotated[int | None, typer.Option(min=1, help="Candidates of each source; 100 if not given.")] = None,
+    per_query: Annotated[int | None, typer.Option(min=1, help="Negatives for each query; 4 if not given.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model that encodes, and that is trained.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=4, help="Cut texts there.")] = None,
+    teacher: Annotated[str | None, typer.Option(help="Cross-encoder that scores pairs.")] = None,
+    score_pairs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Pairs that it scores; a positive and the negatives of each query if not given."),
+    ] = None,
+    train_steps: Annotated[int | None, typer.Option(min=0, help="Steps of training; none if not given.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=2, help="Pairs of a step; 32 if not given.")] = None,
+    negatives_per_row: Annotated[
+        int | None, typer.Option(min=0, help="Mined negatives of each pair of a step; 1 if not given.")
+    ] = None,
+    hours: Annotated[float | None, typer.Option(help="Time there is: how many machines does it take?")] = None,
+    recalibrate: Annotated[
+        bool, typer.Option("--recalibrate", help="Try everything again, though it was tried on this machine.")
+    ] = False,
+    skip_invalid: SkipInvalid = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    *,
+    layout: Layout,
+) -> None:
+    """Predict time, memory, disk, number of machines and the price of judges from short trials on this machine."""
+    import hardneg
+    from hardneg.costs.machine import identity
+    from hardneg.costs.recipe import is_recipe
+    from hardneg.errors import RecipeError
+
+    if hours is not None and not hours > 0:
+        raise RecipeError(f"estimate: --hours is {hours:g}; set it above 0")
+    work = given(
+        documents=documents,
+        queries=queries,
+        dim=dim,
+        document_tokens=document_tokens,
+        query_tokens=query_tokens,
+        sources=tuple(source) if source else None,
+        depth=depth,
+        per_query=per_query,
+        max_tokens=max_tokens,
+        teacher=teacher and from_here(teacher),
+        score_pairs=score_pairs,
+        train_steps=train_steps,
+        batch_size=batch_size,
+        negatives_per_row=negatives_per_row,
+    )
+    what: Any = recipe_or_dataset
+    with progress(quiet=quiet or json):
+        if what is not None and not is_recipe(what):
+            what = hardneg.read_dataset(what, mapping=layout, skip_invalid=skip_invalid)
+        elif layout.said or skip_invalid:
+            raise RecipeError("estimate: how a dataset is read is said of a dataset, or in the recipe; leave it out")
+        found = hardneg.estimate(what, model=model and from_here(model), again=recalibrate, **work)
+    if json:
+        from json import dumps
+
+        more = {} if hours is None else {"hours": hours, "machines": found.machines(hours)}
+        typer.echo(dumps({**found.as_dict(), "machine": identity(), **more}))
+    else:
+        _show(found, hours)
+
+
+@functools.wraps(estimate)
+def plan(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 - what `estimate` takes
+    """Do what `hardneg estimate` does, under its old name."""
+    typer.echo("hardneg: `plan` is now `estimate`; the old name goes with the next version", err=True)
+    estimate(*arguments, **options)
+
+
+def _show(found: "Estimate", hours: float | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="What it will cost on a machine like this one", title_justify="left")
+    head, *rows, whole = found.cells()
+    for column in head:
+        table.add_column(column, justify="left" if column == "stage" else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    table.add_section()
+    table.add_row(*whole)
+    console = Console()
+    console.print(table)
+    for line in found.remarks(hours):
+        console.print(line, highlight=False)
