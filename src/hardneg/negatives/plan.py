@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,8 +65,9 @@ class Plan:
 
     @property
     def models(self) -> list[str]:
-        """The models that its sources search with, each once."""
-        return list(dict.fromkeys(str(each.model) for each in self.sources if isinstance(each, Encodes)))
+        """The models that its sources search with, as they were named, each once; a stage's own has no such name."""
+        models = [each.model for each in self.sources if isinstance(each, Encodes)]
+        return list(dict.fromkeys(str(each) for each in models if type(each) is str or isinstance(each, Path)))
 
     def key(self, dataset: Dataset) -> str:
         """Hash the identity to a name for a folder."""
