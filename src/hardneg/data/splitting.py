@@ -1,7 +1,6 @@
 """Dealing the queries of a dataset to splits, what belongs together kept together."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from hardneg.data.dataset import DEVELOPMENT, HELD_OUT, UNUSED, Dataset
 from hardneg.data.given import check_dataset
 from hardneg.data.ties import by_values, tied_documents, tied_queries, times
 from hardneg.errors import DatasetError
-from hardneg.files import replacing
+from hardneg.files import write_json
 from hardneg.randomness import bits
 
 BY = ("query", "document", "group", "time")
@@ -94,8 +93,7 @@ class Dealt:
     def write(self, path: Path | str) -> Path:
         """Write the dataset as `Dataset.write` does, and `split.json`, which says how it was dealt."""
         folder = self.dataset.write(path)
-        with replacing(folder / "split.json") as temporary:
-            temporary.write_text(json.dumps(self.as_dict(), indent=2) + "\n", encoding="utf-8")
+        write_json(folder / "split.json", self.as_dict())
         return folder
 
 

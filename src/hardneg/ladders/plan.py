@@ -1,7 +1,6 @@
 """What a ladder will do, written down before it begins: rungs, steps of work, and what each will take."""
 
 import hashlib
-import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -10,7 +9,7 @@ from typing import Any, Literal
 
 from hardneg.components import as_table, build
 from hardneg.errors import RunError
-from hardneg.files import replacing
+from hardneg.files import write_json
 from hardneg.ladders.rungs import Rung
 from hardneg.ladders.splits import Splits
 from hardneg.losses.weighted_sum import needs_teacher
@@ -132,8 +131,7 @@ PLAN, DRAFT = layout.PLAN, layout.DRAFT
 
 def write_plan(plan: LadderPlan, folder: Path, *, name: str = PLAN) -> None:
     """Write `plan.json`, or a draft of it."""
-    with replacing(folder / name) as temporary:
-        temporary.write_text(json.dumps(plan.as_dict(), indent=2) + "\n", encoding="utf-8")
+    write_json(folder / name, plan.as_dict())
 
 
 def read_plan(folder: Path, *, name: str = PLAN) -> LadderPlan | None:

@@ -1,11 +1,10 @@
 """What became of each piece of work: one small file a task."""
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from hardneg.files import replacing
+from hardneg.files import write_json
 from hardneg.runs.state import read_state
 
 State = Literal["begun", "done", "failed"]
@@ -30,8 +29,7 @@ def read_record(folder: Path, task: str) -> Record:
 
 def write_record(folder: Path, task: str, record: Record) -> None:
     """Write down what became of a task."""
-    with replacing(_path(folder, task)) as temporary:
-        temporary.write_text(json.dumps(asdict(record), indent=2) + "\n", encoding="utf-8")
+    write_json(_path(folder, task), asdict(record))
 
 
 def _path(folder: Path, task: str) -> Path:

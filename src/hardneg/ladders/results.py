@@ -1,6 +1,5 @@
 """What a ladder found: `ladder.json` and `per_query.parquet`, all that a table or a page needs."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -11,7 +10,7 @@ import polars as pl
 
 from hardneg.data.dataset import Dataset
 from hardneg.evaluation.significance import Row, compare, holm
-from hardneg.files import replacing
+from hardneg.files import replacing, write_json
 from hardneg.ladders.budget import needed
 from hardneg.ladders.plan import LadderPlan
 from hardneg.ladders.record import Record
@@ -71,8 +70,7 @@ def summarise(plan: LadderPlan, records: Mapping[str, Record], folder: Path, dat
         "machine": machine(),
     }
     _write_per_query(done, {name: row for name, row in dev.items() if row is not None}, plan, folder)
-    with replacing(folder / layout.LADDER) as temporary:
-        temporary.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / layout.LADDER, found)
     return found
 
 

@@ -19,7 +19,7 @@ from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.findings import Finding
 from hardneg.data.given import check_dataset
 from hardneg.errors import InputError, MissingExtraError, RunError
-from hardneg.files import check_folder, replacing
+from hardneg.files import check_folder, replacing, write_json
 from hardneg.filters import Filter
 from hardneg.filters.protocol import Fittable
 from hardneg.models.given import Loaded
@@ -314,8 +314,7 @@ def _mine_to(
         write_found(folder, None if used is None else with_ids(judged_answers(used), dataset))
     findings = mining_findings(counts, dataset, plan)
     _note(folder, plan, findings, source.mapping)
-    with replacing(folder / layout.FUNNEL) as temporary:
-        temporary.write_text(json.dumps(counts, indent=2) + "\n")
+    write_json(folder / layout.FUNNEL, counts)
     negatives = read_parts(folder / "negatives", dataset)
     return Mined(negatives, counts, read_found(folder, dataset), plan, findings=findings)
 

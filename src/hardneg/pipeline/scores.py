@@ -1,6 +1,5 @@
 """Teacher scores of what was mined, on disk: one file a teacher, and beside it who made it."""
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -11,7 +10,7 @@ import polars as pl
 
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError, RunError
-from hardneg.files import replacing
+from hardneg.files import write_json
 from hardneg.runs.joining import check_data
 from hardneg.runs.parts import read_parts, write_part
 from hardneg.runs.state import read_state
@@ -165,8 +164,7 @@ def _claim(out: Path, identity: dict[str, Any]) -> None:
 
 
 def _record(out: Path, found: dict[str, Any]) -> None:
-    with replacing(_record_path(out)) as temporary:
-        temporary.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    write_json(_record_path(out), found)
 
 
 def _record_path(file: Path) -> Path:

@@ -18,7 +18,7 @@ from typing import Any
 
 from hardneg.data.findings import Finding, read_findings, write_findings
 from hardneg.errors import RunError
-from hardneg.files import replacing
+from hardneg.files import replacing, write_json
 from hardneg.runs import layout
 from hardneg.runs.state import read_lines
 
@@ -135,5 +135,4 @@ class TrainingFolder:
             raise RunError(f"{path} cannot be read: {error}; remove the folder or train into another") from error
 
     def _write(self, state: dict[str, Any]) -> None:
-        with replacing(self.path / layout.TRAINING) as temporary:
-            temporary.write_text(json.dumps(state, indent=2) + "\n")
+        write_json(self.path / layout.TRAINING, state)
