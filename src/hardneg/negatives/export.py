@@ -109,21 +109,15 @@ def _tuples(pairs: pl.DataFrame, negatives: pl.DataFrame, *, scores: bool, n_neg
 
 def _labelled(pairs: pl.DataFrame, negatives: pl.DataFrame, *, scores: bool) -> pl.DataFrame:
     """List each positive and then each negative of a query once."""
+    value = "score" if scores else "label"
     if scores:
         weakest = negatives.select("query", score="positive_score").unique("query")
-        positives = pairs.join(weakest, on="query", maintain_order="left")
-        rows = (
-            positives.select("query", "score", document="positive"),
-            negatives.select("query", "score", "document"),
-        )
+        pairs = pairs.join(weakest, on="query", maintain_order="left")
     else:
-        label = pl.lit(1, dtype=pl.Int64).alias("label")
-        rows = (
-            pairs.select("query", label, document="positive"),
-            negatives.select("query", label - 1, "document"),
-        )
-    table = pl.concat(rows).sort("query", maintain_order=True)
-    return table.select("query", "document", "score" if scores else "label")
+        zero = pl.lit(0, dtype=pl.Int64)
+        pairs, negatives = pairs.with_columns(label=zero + 1), negatives.with_columns(label=zero)
+    rows = pairs.select("query", "positive", value).rename({"positive": "document"})
+    return pl.concat([rows, negatives.select(rows.columns)]).sort("query", maintain_order=True)
 
 
 def _check_scores(negatives: pl.DataFrame) -> None:

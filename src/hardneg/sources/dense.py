@@ -44,8 +44,7 @@ class Dense(ModelOptions):
 
         if len(block) == 0:
             return retrieval_table(block, np.empty((0, 0), np.int32))
-        found, score = exact_topk(*vectors(self.encoder(), dataset, block), depth)
-        return retrieval_table(block, found, score)
+        return retrieval_table(block, *exact_topk(*vectors(self.encoder(), dataset, block), depth))
 
     def score(self, dataset: Dataset, query: Rows, document: Rows) -> Scores:
         """Score pairs."""
@@ -70,15 +69,7 @@ class Dense(ModelOptions):
         return replace(self, model=model)
 
     def reading(self, dataset: Dataset, queries: Int32[np.ndarray, " queries"] | None = None) -> "Reading":
-        """Look at how the model reads a dataset: prompts, precision, and which share of the texts it cuts.
-
-        Args:
-            dataset: The texts; a sample of at most 2,000 is tokenised.
-            queries: Positions of the queries that count; None for all.
-
-        Returns:
-            What was seen.
-        """
+        """Look at how the model reads a dataset: prompts, precision, and which share of a sample of texts it cuts."""
         from hardneg.models.reading import reading_of
 
         encoder: Any = self.encoder()
