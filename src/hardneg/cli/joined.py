@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from hardneg.data.dataset import Dataset
-    from hardneg.verbs.given import Joined
+    from hardneg.pipeline.joined import Joined
 
 AllowOtherData = Annotated[
     bool,
@@ -35,7 +35,7 @@ def joined_for(
     dataset: "Dataset", place: Path, *, split: str | None = None, allow_other_data: bool, quiet: bool
 ) -> "Joined":
     """Join mined negatives and what was found with a dataset; stderr says what `mined_for` does."""
-    from hardneg.verbs.given import join
+    from hardneg.pipeline.joined import join
 
     joined = join("join", dataset, place, split=split, allow_other_data=allow_other_data)
     for line in () if quiet else joined.notes:

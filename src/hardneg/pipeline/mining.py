@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 import polars as pl
@@ -126,6 +126,22 @@ class Mined(Framed):
         return f"Mined: {counts['selected']:,} negatives for {counts['queries']:,} queries from {sources}{where}"
 
 
+class How(TypedDict, total=False):
+    """How to mine, as `mine` takes it and explains it."""
+
+    recipe: Recipe | Path | str | None
+    preset: str | None
+    model: str | Path | Loaded | None
+    split: str | None
+    sources: Sequence[Source | str | Mapping[str, Any]] | None
+    filters: Sequence[Filter | str | Mapping[str, Any]] | None
+    select: Selection | Mapping[str, Any] | None
+    per_query: int | None
+    depth: int | None
+    seed: int | None
+    block_size: int | None
+
+
 def mine(
     dataset: Dataset,
     *,
@@ -198,33 +214,24 @@ def mine(
     return mine_plan(dataset, plan, block_size=settings.block_size, verdicts=judged, out=out)
 
 
-def plan_from(
-    purpose: str,
-    *,
-    recipe: Recipe | Path | str | None = None,
-    preset: str | None = None,
-    model: str | Path | Loaded | None = None,
-    split: str | None = None,
-    sources: Sequence[Source | str | Mapping[str, Any]] | None = None,
-    filters: Sequence[Filter | str | Mapping[str, Any]] | None = None,
-    select: Selection | Mapping[str, Any] | None = None,
-    per_query: int | None = None,
-    depth: int | None = None,
-    seed: int | None = None,
-    block_size: int | None = None,
-) -> tuple[Plan, MineSettings]:
+def plan_from(purpose: str, **how: Unpack[How]) -> tuple[Plan, MineSettings]:
     """Make a plan of what `mine` and the audits of it are given."""
-    mining = _given(split=split, depth=depth, block_size=block_size)
-    check_texts(purpose, **_given(split=split))
-    check_whole(purpose, least=1, **_given(depth=depth, block_size=block_size, per_query=per_query))
-    check_whole(purpose, least=0, **_given(seed=seed))
+    given = {name: value for name, value in how.items() if value is not None}
+    wrong = next((name for name in given if name not in How.__annotations__), None)
+    if wrong is not None:
+        raise TypeError(f"{purpose}() got an unexpected keyword argument {wrong!r}")
+    mining = _only(given, "split", "depth", "block_size")
+    check_texts(purpose, **_only(given, "split"))
+    check_whole(purpose, least=1, **_only(given, "depth", "block_size", "per_query"))
+    check_whole(purpose, least=0, **_only(given, "seed"))
+    recipe, sources, filters = how.get("recipe"), how.get("sources"), how.get("filters")
     place = Place(Path(purpose))
     if isinstance(recipe, Recipe):
-        if preset is not None or model is not None:
+        if _only(given, "preset", "model"):
             raise place.error("a preset and a model are parts of a recipe: name them where it is loaded")
-        base = replace(recipe, mine=replace(recipe.mine, **mining), **_given(seed=seed))
+        base = replace(recipe, mine=replace(recipe.mine, **mining), **_only(given, "seed"))
     else:
-        changes = {"dataset": "-", "mine": mining, **_given(seed=seed, preset=preset, model=model)}
+        changes = {"dataset": "-", "mine": mining, **_only(given, "seed", "preset", "model")}
         base = Recipe.from_table(changes, place=purpose) if recipe is None else Recipe.load(recipe, changes=changes)
     plan = plan_of(base, seed=base.seed)
     fallbacks = {"seed": base.seed, "model": base.model, "split": plan.split}
@@ -232,24 +239,16 @@ def plan_from(
         plan = replace(plan, sources=picked(SOURCE, sources, place.at("sources"), fallbacks=fallbacks))
     if filters is not None:
         plan = replace(plan, filters=picked(FILTER, filters, place.at("filters"), fallbacks={"seed": base.seed}))
-    elif sources is not None and recipe is None and preset is None:
+    elif sources is not None and recipe is None and "preset" not in given:
         plan = replace(plan, filters=default_filters(plan.sources))
-    if select is not None:
-        plan = replace(plan, select=_selection(select, place.at("select")))
-    if per_query is not None:
-        plan = replace(plan, select=replace(plan.select, per_query=per_query))
-    return plan, base.mine
+    select = given.get("select", plan.select)
+    if not isinstance(select, Selection):
+        select = build(Selection, select, place.at("select"), rooms=SELECT)
+    return replace(plan, select=replace(select, **_only(given, "per_query"))), base.mine
 
 
-def _given(**values: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever a user gave
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _selection(select: object, place: Place) -> Selection:
-    if isinstance(select, Selection):
-        return select
-    selection: Selection = build(Selection, select, place, rooms=SELECT)
-    return selection
+def _only(given: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: given[name] for name in names if name in given}
 
 
 def mine_plan(

@@ -15,15 +15,12 @@ from hardneg.files import check_folder
 from hardneg.models.given import Loaded
 from hardneg.models.options import check_installed
 from hardneg.negatives.plan import Plan
+from hardneg.pipeline.joined import dataset_for, join
 from hardneg.pipeline.mining import Mined
 from hardneg.pipeline.scores import read_scores
 from hardneg.recipe import FromPath, Recipe
-from hardneg.runs import layout
-from hardneg.runs.found import found_of, with_found
-from hardneg.runs.origin import dataset_of, model_of, read_dataset_of
-from hardneg.runs.parts import read_joined
+from hardneg.runs.origin import dataset_of, model_of
 from hardneg.runs.record import recording
-from hardneg.runs.state import read_state
 from hardneg.training.settings import TrainSettings
 
 if TYPE_CHECKING:  # settings are made on machines without torch
@@ -70,27 +67,21 @@ def train(
         Interrupted: SIGINT or SIGTERM came; a checkpoint was saved.
     """
     if isinstance(negatives, Mined):
-        dataset = negatives.dataset if dataset is None else dataset
         model = model or _only_model(negatives.plan)
     elif isinstance(negatives, Path | str):
         check_places("train", negatives=negatives)
-        negatives = Path(negatives)
-        dataset = read_dataset_of(negatives) if dataset is None else dataset
-        model = model or model_of(negatives)
-    dataset = _checked(dataset, negatives, settings, plan)
+        model = model or model_of(Path(negatives))
+    dataset = _checked(dataset_for(dataset, negatives), negatives, settings, plan)
     if model is None:
         raise RecipeError("train: no model is named, and the negatives do not tell one; name the model to start from")
     check_texts("train", **({} if split is None else {"split": split}))
     check_tables("train", ("query", "document"), scores=scores)
     check_places("train", optional=False, out=out)
     if isinstance(negatives, Mined):
-        plan, split = plan or negatives.plan, split or negatives.plan.split
-        if split == negatives.plan.split:
-            dataset = with_found(dataset, negatives.found, split=split)
-        negatives = negatives.negatives
-    elif isinstance(negatives, Path):
-        split = split or read_state(negatives / layout.MINING, keys=()).get("split") or "train"
-        dataset, negatives, _ = _joined(negatives, dataset, split=split, allow_other_data=allow_other_data)
+        plan = plan or negatives.plan
+    if isinstance(negatives, Mined | Path | str):
+        joined = join("train", dataset, negatives, split=split, allow_other_data=allow_other_data)
+        dataset, negatives, split = joined.dataset, joined.negatives, joined.split
     from hardneg.training.loop import train as train_model
 
     return train_model(
@@ -153,21 +144,13 @@ def prepare_training(
     dataset = FromPath(**address).read()
     mined, notes = None, tuple[str, ...]()
     if negatives is not None:
-        dataset, mined, notes = _joined(negatives, dataset, split=loaded.mine.split, allow_other_data=allow_other_data)
+        split = loaded.mine.split
+        joined = join("train", dataset, negatives, split=split, allow_other_data=allow_other_data)
+        dataset, mined, notes = joined.dataset, joined.negatives, joined.notes
+        if joined.found.height:
+            notes += (f"{joined.found.height:,} found positives of {negatives} are taken for labels",)
     taught = None if scores is None else read_scores(scores, dataset)
     return Lesson(loaded, address, dataset, mined, taught, out, notes)
-
-
-def _joined(
-    place: Path, dataset: Dataset, *, split: str, allow_other_data: bool
-) -> tuple[Dataset, pl.DataFrame, tuple[str, ...]]:
-    """Read mined negatives, and take what mining found for answers; with notes for people."""
-    mined, _, notes = read_joined(place, dataset, allow_other_data=allow_other_data)
-    if place.is_dir():
-        found = found_of(place, dataset, split=split)
-        dataset = with_found(dataset, found, split=split)
-        notes += [f"{found.height:,} found positives of {place} are taken for labels"] if found.height else []
-    return dataset, mined, tuple(notes)
 
 
 def _only_model(plan: Plan) -> str | None:
@@ -183,7 +166,7 @@ def _checked(dataset: Any, negatives: object, settings: object, plan: object) ->
     if dataset is None:
         raise DatasetError("train: no dataset is given; read one (read_dataset), or give negatives that know theirs")
     check_dataset(dataset, purpose="train")
-    if not isinstance(negatives, Mined | pl.DataFrame | Path | None):
+    if not isinstance(negatives, Mined | pl.DataFrame | Path | str | None):
         raise RecipeError(
             f"train: negatives are {shown(negatives)}; give what mine(…) returned, or a table with columns query and "
             "document"

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Unpack
 
 import polars as pl
 
@@ -22,20 +22,15 @@ from hardneg.costs.bills import audit_bills, estimate_cost, mining_bills
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
 from hardneg.errors import RecipeError
-from hardneg.filters import Filter
-from hardneg.models.given import Loaded
-from hardneg.negatives import Selection
-from hardneg.pipeline.mining import Mined, mine_plan, plan_from
+from hardneg.pipeline.mining import How, Mined, mine_plan, plan_from
 from hardneg.place import Place
 from hardneg.planting.fitting import fit_filters
 from hardneg.planting.planting import plant_each
-from hardneg.recipe import Recipe
 from hardneg.recipe.rooms import SCORER
 from hardneg.runs.record import recording
 from hardneg.runs.state import write_audit
 from hardneg.scoring import Scorer
 from hardneg.scoring.llm.cost import CostEstimate
-from hardneg.sources import Source
 
 Agree = Callable[[Sequence[CostEstimate]], None]
 
@@ -43,17 +38,6 @@ Agree = Callable[[Sequence[CostEstimate]], None]
 def audit(
     dataset: Dataset,
     *,
-    recipe: Recipe | Path | str | None = None,
-    preset: str | None = None,
-    model: str | Path | Loaded | None = None,
-    split: str | None = None,
-    sources: Sequence[Source | str | Mapping[str, Any]] | None = None,
-    filters: Sequence[Filter | str | Mapping[str, Any]] | None = None,
-    select: Selection | Mapping[str, Any] | None = None,
-    per_query: int | None = None,
-    depth: int | None = None,
-    seed: int | None = None,
-    block_size: int | None = None,
     seeds: int = 3,
     share: float = 0.5,
     max_queries: int | None = None,
@@ -64,6 +48,7 @@ def audit(
     score: str | None = None,
     out: Path | str | None = None,
     agree: Agree | None = None,
+    **mining: Unpack[How],
 ) -> Audit:
     """Say how many answers a way of mining hands out as negatives, before any training.
 
@@ -73,17 +58,6 @@ def audit(
 
     Args:
         dataset: What would be mined.
-        recipe: How it would be mined; this and all up to `block_size` are as for `hardneg.mine`.
-        preset: What is hard in a domain.
-        model: The model of dense sources that name none.
-        split: The queries with a positive in this split are audited.
-        sources: Where candidates come from.
-        filters: Why a candidate may not be a negative.
-        select: How negatives are chosen among the rest.
-        per_query: Negatives for each query.
-        depth: Candidates that each source gives a query.
-        seed: Of mining, and of the first planting.
-        block_size: Queries mined at a time.
         seeds: Plantings, each with another seed; the intervals still draw queries, not plantings.
         share: Share of a query's positives that is hidden, above 0 and below 1.
         max_queries: Query texts planted in at most; None plants in all.
@@ -95,6 +69,7 @@ def audit(
             first dense source, else the first source.
         out: Folder to write the result into too, where `hardneg.report` shows it.
         agree: Called with what LLM judges will cost before any is asked; raise in it to stop. None asks nobody.
+        **mining: How it would be mined, as for `hardneg.mine`: `sources`, `filters`, `depth`, …
 
     Returns:
         The audit: figures with intervals, by source, by filter, by group.
@@ -110,20 +85,7 @@ def audit(
     check_texts("audit", **{k: v for k, v in (("truth_column", truth_column), ("group", group)) if v is not None})
     if judged is not None and truth_column is not None:
         raise RecipeError("audit: --judged and --truth-column are different ways to audit; give one of them")
-    plan, settings = plan_from(
-        "audit",
-        recipe=recipe,
-        preset=preset,
-        model=model,
-        split=split,
-        sources=sources,
-        filters=filters,
-        select=select,
-        per_query=per_query,
-        depth=depth,
-        seed=seed,
-        block_size=block_size,
-    )
+    plan, settings = plan_from("audit", **mining)
     options: dict[str, Any] = {"group": group, "score": score, "block_size": settings.block_size}
     with recording(_path(out), "audit"), fitting() as fit:
         if judged is not None or truth_column is not None:
@@ -155,7 +117,7 @@ def audit_filters(
     plot: Path | str | None = None,
     out: Path | str | None = None,
     agree: Agree | None = None,
-    **mining: Any,  # noqa: ANN401 - as `audit` takes it
+    **mining: Unpack[How],
 ) -> Frontier:
     """Audit common settings of all filters on the same plantings: what each costs and buys.
 
@@ -211,7 +173,7 @@ def audit_sample(
     threshold: float | None = None,
     out: Path | str | None = None,
     agree: Agree | None = None,
-    **mining: Any,  # noqa: ANN401 - as `audit` takes it
+    **mining: Unpack[How],
 ) -> Judged | Path:
     """Draw negatives to be judged, each as likely as any other, or read what was judged.
 

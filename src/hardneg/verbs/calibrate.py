@@ -1,9 +1,9 @@
 """Which filter to use for a leakage budget: the hardest negatives among the settings that keep it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import polars as pl
 
@@ -16,21 +16,17 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
 from hardneg.errors import RecipeError
 from hardneg.filters import Filter, Learned
-from hardneg.models.given import Loaded
 from hardneg.models.store import cache_folder
-from hardneg.negatives import Selection
 from hardneg.negatives.plan import Plan
 from hardneg.notebook import Framed
-from hardneg.pipeline.mining import plan_from
+from hardneg.pipeline.mining import How, plan_from
 from hardneg.planting.fitting import fit_filters
 from hardneg.planting.planting import plant_each
-from hardneg.recipe import Recipe
 from hardneg.recipe.rooms import FILTER
 from hardneg.recipe.toml import toml_text
 from hardneg.runs.record import recording
 from hardneg.runs.state import write_audit
 from hardneg.scoring.protocol import Priced, Scorer
-from hardneg.sources import Source
 from hardneg.verbs.audit import Agree, check_settings, named_scorer
 
 _SHARES_OF_BUDGET = (1.0, 0.5, 0.25)
@@ -96,16 +92,6 @@ def calibrate(
     dataset: Dataset,
     *,
     budget: float = 0.01,
-    recipe: Recipe | Path | str | None = None,
-    preset: str | None = None,
-    model: str | Path | Loaded | None = None,
-    split: str | None = None,
-    sources: Sequence[Source | str | Mapping[str, Any]] | None = None,
-    filters: Sequence[Filter | str | Mapping[str, Any]] | None = None,
-    select: Selection | Mapping[str, Any] | None = None,
-    per_query: int | None = None,
-    depth: int | None = None,
-    seed: int | None = None,
     seeds: int = 3,
     max_queries: int | None = 1_000,
     floor: float = 0.9,
@@ -113,6 +99,7 @@ def calibrate(
     plot: Path | str | None = None,
     out: Path | str | None = None,
     agree: Agree | None = None,
+    **mining: Unpack[How],
 ) -> Calibration:
     """Find the filter that gives the hardest negatives for the share of answers that you accept among them.
 
@@ -123,16 +110,6 @@ def calibrate(
     Args:
         dataset: What would be mined.
         budget: Largest share of the answers that may end up as negatives, above 0 and below 1.
-        recipe: How it would be mined; this and all up to `seed` are as for `hardneg.mine`.
-        preset: What is hard in a domain.
-        model: The model of dense sources that name none.
-        split: The queries with a positive in this split are planted in.
-        sources: Where candidates come from.
-        filters: One of the settings that are tried.
-        select: How negatives are chosen among the rest.
-        per_query: Negatives for each query.
-        depth: Candidates that each source gives a query.
-        seed: Of mining, and of the first planting.
         seeds: Plantings, each with another seed.
         max_queries: Query texts planted in at most; None plants in half.
         floor: Least share of the queries that must get their number.
@@ -140,6 +117,7 @@ def calibrate(
         plot: An `.svg` or `.html` file to draw the frontier in.
         out: Folder to write the result into too, where `hardneg.report` shows it.
         agree: Called with what LLM judges will cost before any is asked; raise in it to stop. None asks nobody.
+        **mining: How it would be mined, as for `hardneg.mine`: `sources`, `filters`, `depth`, …
 
     Returns:
         What was tried, and in `filters` and `recipe` the best.
@@ -153,19 +131,7 @@ def calibrate(
     check_settings("calibrate", floor=floor, plot=plot, seeds=seeds, max_queries=max_queries)
     check_budget(budget)
     teacher = named_scorer(scorer)
-    plan, _ = plan_from(
-        "calibrate",
-        recipe=recipe,
-        preset=preset,
-        model=model,
-        split=split,
-        sources=sources,
-        filters=filters,
-        select=select,
-        per_query=per_query,
-        depth=depth,
-        seed=seed,
-    )
+    plan, settings = plan_from("calibrate", **mining)
     plans = plans_to_try(plan, budget=budget, teacher=teacher)
     folder = cache_folder() / "filters"
     with recording(None if out is None else Path(out), "calibrate"):
@@ -177,6 +143,7 @@ def calibrate(
             dataset,
             plans,
             floor=floor,
+            block_size=settings.block_size,
             fit=lambda each, planted: fit_filters(each, planted, folder / each.key(planted)),
             **planting,
         )

@@ -6,7 +6,7 @@ import polars as pl
 
 from hardneg.data.dataset import Dataset
 from hardneg.negatives.export import export as write
-from hardneg.verbs.given import Negatives, join
+from hardneg.pipeline.joined import Negatives, join
 
 
 def export(

@@ -8,13 +8,13 @@ from hardneg.arguments import check_places
 from hardneg.costs.bills import estimate_cost
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
+from hardneg.pipeline.joined import Joined, Negatives, join
 from hardneg.pipeline.scores import Scored, check_names, pairs_to_score, score_pairs, scores_file
 from hardneg.recipe.rooms import TEACHER_FALLBACKS
 from hardneg.runs.parts import read_parts
 from hardneg.runs.record import recording
 from hardneg.scoring import Scorer
 from hardneg.verbs.audit import Agree, named_scorer
-from hardneg.verbs.given import Joined, Negatives, join
 
 
 def score(

@@ -32,6 +32,13 @@ class Joined:
     n_answers: int = 0
 
 
+def dataset_for(dataset: Dataset | None, negatives: object) -> Dataset | None:
+    """Take the dataset that is given, else the one that negatives were mined from, as far as they know it."""
+    if dataset is None and isinstance(negatives, Path | str):
+        return read_dataset_of(Path(negatives))
+    return negatives.dataset if dataset is None and isinstance(negatives, Mined) else dataset
+
+
 def join(
     purpose: str, dataset: Dataset | None, negatives: Negatives, *, split: str | None, allow_other_data: bool
 ) -> Joined:
@@ -39,10 +46,7 @@ def join(
     check_texts(purpose, **({} if split is None else {"split": split}))
     run = Path(negatives) if isinstance(negatives, Path | str) else None
     mined = negatives if isinstance(negatives, Mined) else None
-    if dataset is None and run is not None:
-        dataset = read_dataset_of(run)
-    elif dataset is None and mined is not None:
-        dataset = mined.dataset
+    dataset = dataset_for(dataset, negatives)
     check_dataset(dataset, purpose=purpose)
     assert dataset is not None
     n_answers, notes = 0, tuple[str, ...]()
