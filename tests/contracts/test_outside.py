@@ -14,8 +14,7 @@ from hardneg.errors import InputError, ModelError, RecipeError
 from hardneg.filters import PositiveMargin
 from hardneg.filters.protocol import Fittable
 from hardneg.models.protocol import Encoder
-from hardneg.recipe import Recipe
-from hardneg.recipe.plan import plan_of
+from hardneg.recipe import Recipe, plan_of
 from hardneg.scoring.bi_encoder import vector_scores
 from hardneg.scoring.protocol import Fingerprinted, Priced, Scaled
 from hardneg.scoring.store import known_squashed

@@ -44,7 +44,7 @@ def run(
     from hardneg.files import check_folder
     from hardneg.pipeline.run import prepare
     from hardneg.recipe import Recipe
-    from hardneg.recipe.trust import trusting_recipe
+    from hardneg.recipe.trust import trusting
     from hardneg.runs.record import recording
 
     changes: dict[str, Any] = given(seed=seed, preset=preset)
@@ -52,7 +52,7 @@ def run(
     if layout.said:
         changes["dataset"] = {**({"path": changes["dataset"]} if dataset is not None else {}), **layout.said}
     loaded = Recipe.load(recipe, changes=changes)
-    loaded = trusting_recipe(loaded) if trust_remote_code else loaded
+    loaded = trusting(loaded) if trust_remote_code else loaded
     place = out or Path("runs") / loaded.name
     check_folder(place)
     with progress(quiet=quiet or json) as pause, recording(place, "run"):

@@ -25,8 +25,7 @@ from hardneg.pipeline.verdicts import labelled_for
 from hardneg.planting.evidence import plantings_of
 from hardneg.planting.planting import Planted
 from hardneg.progress import task
-from hardneg.recipe import Recipe, Stage
-from hardneg.recipe.plan import plan_of
+from hardneg.recipe import Recipe, Stage, plan_of
 from hardneg.scoring.llm.cost import CostEstimate
 from hardneg.scoring.protocol import Priced, Scorer
 from hardneg.sources import Random, gather

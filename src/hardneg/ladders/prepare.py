@@ -18,9 +18,8 @@ from hardneg.ladders.record import Record, read_record, write_record
 from hardneg.ladders.rungs import Shared, build_rungs, shared_of, shipped_rungs, with_preset_rung
 from hardneg.ladders.splits import choose_splits, refuse_shared, shared_queries
 from hardneg.place import Place
-from hardneg.recipe import Recipe
-from hardneg.recipe.plan import plan_of
-from hardneg.recipe.presets import read_preset
+from hardneg.recipe import Recipe, plan_of
+from hardneg.recipe.files import read_preset
 from hardneg.recipe.rooms import SCORER, SOURCE, TRAIN
 from hardneg.training.settings import TrainSettings
 

@@ -13,10 +13,9 @@ from hardneg.errors import RecipeError
 from hardneg.losses.weighted_sum import needs_teacher
 from hardneg.place import Place, nearest
 from hardneg.recipe import Recipe, Stage, shipped_presets, shipped_recipes
-from hardneg.recipe.files import find_recipe, read_toml
-from hardneg.recipe.presets import read_preset
+from hardneg.recipe.files import find_recipe, read_preset, read_toml
 from hardneg.recipe.rooms import TRAIN
-from hardneg.recipe.trust import measuring_with, trusting_recipe
+from hardneg.recipe.trust import measuring_with, trusting
 from hardneg.sources import Source
 from hardneg.sources.bm25 import bm25_of
 from hardneg.training.settings import TrainSettings
@@ -120,7 +119,7 @@ def build_rungs(names: Iterable[str], shared: Shared) -> list[Rung]:
     """Build rungs in the order given."""
     rungs = [_build(name, shared) for name in names]
     if shared.train.get("trust_remote_code"):
-        rungs = [replace(rung, recipe=trusting_recipe(rung.recipe)) for rung in rungs]
+        rungs = [replace(rung, recipe=trusting(rung.recipe)) for rung in rungs]
     for rung in rungs:
         if any(stage.mine.verdicts is not None for stage in rung.recipe.stages):
             raise RecipeError(

@@ -14,8 +14,7 @@ from hardneg.negatives.plan import Plan
 from hardneg.pipeline.mining import Mined, mine_plan
 from hardneg.pipeline.verdicts import use_verdicts, with_verdicts
 from hardneg.planting.findings import fit_findings, read_fits
-from hardneg.recipe import FromPath, Recipe
-from hardneg.recipe.plan import plan_of
+from hardneg.recipe import FromPath, Recipe, plan_of
 from hardneg.recipe.trust import trusting
 from hardneg.runs import layout
 from hardneg.runs.mining_findings import read_readings, reading_findings

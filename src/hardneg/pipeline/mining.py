@@ -40,10 +40,8 @@ from hardneg.pipeline.verdicts import (
 from hardneg.place import Place
 from hardneg.planting.fitting import fit_filters
 from hardneg.progress import task
-from hardneg.recipe import MineSettings, Recipe
-from hardneg.recipe.defaults import default_filters
-from hardneg.recipe.plan import plan_of
-from hardneg.recipe.rooms import FILTER, SELECT, SOURCE
+from hardneg.recipe import MineSettings, Recipe, plan_of
+from hardneg.recipe.rooms import FILTER, SELECT, SOURCE, default_filters
 from hardneg.runs import layout
 from hardneg.runs.found import found_answers, read_found, with_found, write_found
 from hardneg.runs.joining import data_of

@@ -5,8 +5,7 @@ from hardneg.evaluation.excluding import excluded_from
 from hardneg.models.given import resolve_model
 from hardneg.models.options import check_installed
 from hardneg.pipeline.score_stage import check_teachers
-from hardneg.recipe import Recipe
-from hardneg.recipe.plan import plan_of
+from hardneg.recipe import Recipe, plan_of
 from hardneg.recipe.stage import stages_in, trained_in
 from hardneg.sources import identity
 from hardneg.sources.protocol import Encodes

@@ -1,8 +1,7 @@
 """A whole experiment as one typed object, read from TOML and written back."""
 
-from hardneg.recipe.files import shipped_recipes
-from hardneg.recipe.presets import shipped_presets
-from hardneg.recipe.recipe import Recipe
+from hardneg.recipe.files import shipped_presets, shipped_recipes
+from hardneg.recipe.recipe import Recipe, plan_of
 from hardneg.recipe.settings import DatasetSettings, EvaluateSettings, FromCode, FromPath, FromPython, MineSettings
 from hardneg.recipe.stage import Stage
 
@@ -15,6 +14,7 @@ __all__ = [
     "MineSettings",
     "Recipe",
     "Stage",
+    "plan_of",
     "shipped_presets",
     "shipped_recipes",
 ]

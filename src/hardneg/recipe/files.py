@@ -1,19 +1,26 @@
-"""Recipe files: those of the user, and those that hardneg ships."""
+"""Recipe files and presets: those of the user, and those that hardneg ships."""
 
 import re
 import tomllib
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from hardneg.errors import RecipeError
-from hardneg.place import nearest
+from hardneg.place import Place, nearest
+
+PRESET = "preset"  # the key of a recipe that names one
 
 
 def shipped_recipes() -> dict[str, Path]:
     """List the recipes that come with hardneg, by name."""
-    folder = Path(str(resources.files("hardneg"))) / "recipes"
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    return _shipped("recipes")
+
+
+def shipped_presets() -> dict[str, Path]:
+    """List the presets that come with hardneg, by name: what is hard in one domain, as a part of a recipe."""
+    return _shipped("presets")
 
 
 def find_recipe(name: str | Path) -> Path:
@@ -26,6 +33,30 @@ def find_recipe(name: str | Path) -> Path:
     raise RecipeError(f"{name}: no such recipe file, nor a recipe of hardneg; {nearest(path.stem, shipped)}")
 
 
+def read_preset(name: object, place: Place) -> dict[str, Any]:
+    """Read a preset."""
+    shipped = shipped_presets()
+    if not isinstance(name, str) or name not in shipped:
+        raise place.error(f"no preset {name!r}; {nearest(str(name), shipped)}")
+    return read_toml(shipped[name])
+
+
+def with_preset(table: Mapping[str, Any], place: Place) -> dict[str, Any]:
+    """Put the keys of the preset that a recipe names below its own."""
+    rest = {key: value for key, value in table.items() if key != PRESET}
+    return merged(read_preset(table[PRESET], place.at(PRESET)), rest) if PRESET in table else rest
+
+
+def merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Change keys of a recipe; where both have a table, key by key. Another dataset takes nothing over."""
+    dataset, new = table.get("dataset"), changes.get("dataset")
+    if isinstance(new, Mapping):
+        named = {"path": dataset} if isinstance(dataset, str) else dataset
+        table = {**table, "dataset": None if "path" in new else named}
+    both = [key for key, new in changes.items() if isinstance(new, Mapping) and isinstance(table.get(key), Mapping)]
+    return {**table, **changes, **{key: {**table[key], **changes[key]} for key in both}}
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file."""
     try:
@@ -34,7 +65,12 @@ def read_toml(path: Path) -> dict[str, Any]:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise RecipeError(f"{path}:{line}: not UTF-8; save the recipe as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
-        found = re.fullmatch(r"(.*?) \(at line (\d+), column (\d+)\)", str(error), re.DOTALL)
-        if found is None:
+        where = re.fullmatch(r"(.*?) \(at line (\d+), column (\d+)\)", str(error), re.DOTALL)
+        if where is None:
             raise RecipeError(f"{path}: not TOML: {error}") from error
-        raise RecipeError(f"{path}:{found[2]}: not TOML: {found[1]} (column {found[3]})") from error
+        raise RecipeError(f"{path}:{where[2]}: not TOML: {where[1]} (column {where[3]})") from error
+
+
+def _shipped(kind: str) -> dict[str, Path]:
+    folder = Path(str(resources.files("hardneg"))) / kind
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}

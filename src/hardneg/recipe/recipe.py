@@ -14,12 +14,20 @@ from hardneg.errors import RecipeError
 from hardneg.filters import Filter
 from hardneg.models.given import Loaded, named_model
 from hardneg.negatives import Selection
+from hardneg.negatives.plan import Plan
 from hardneg.place import Place
-from hardneg.recipe.defaults import DEFAULT_MODEL, default_filters, default_sources
-from hardneg.recipe.files import find_recipe, read_toml
-from hardneg.recipe.presets import KEY as PRESET
-from hardneg.recipe.presets import merged, with_preset
-from hardneg.recipe.rooms import FILTER, SCORER, SELECT, SOURCE, TEACHER_FALLBACKS, TRAIN
+from hardneg.recipe.files import PRESET, find_recipe, merged, read_toml, with_preset
+from hardneg.recipe.rooms import (
+    DEFAULT_MODEL,
+    FILTER,
+    SCORER,
+    SELECT,
+    SOURCE,
+    TEACHER_FALLBACKS,
+    TRAIN,
+    default_filters,
+    default_sources,
+)
 from hardneg.recipe.settings import DatasetSettings, EvaluateSettings, FromCode, FromPath, FromPython, MineSettings
 from hardneg.recipe.stage import Stage, check_order, trained_in
 from hardneg.recipe.toml import toml_text
@@ -169,6 +177,11 @@ class Recipe:
         return tables | ({"stage": stages} if stages else {})
 
 
+def plan_of(part: Recipe | Stage, *, seed: int) -> Plan:
+    """Take from a recipe, or from one of its stages, what decides which negatives are mined."""
+    return Plan(part.mine.split, part.sources, part.filters, part.select, part.mine.depth, seed)
+
+
 def _work(part: Recipe | Stage, *, counted: bool) -> dict[str, Any]:
     """Write what recipe and stage share; `counted` leaves out what decides no result."""
     left_out = uncounted(part.train) if counted else ()
@@ -250,16 +263,13 @@ def _dataset(value: object, place: Place) -> DatasetSettings:
     table = {"path": value} if isinstance(value, str) else value
     if not isinstance(table, Mapping) or len({"path", "python", "code"} & set(table)) != 1:
         raise place.error("give either path, to read a dataset, or python or code, to build one from source code")
-    if "python" in table:
-        functions: FromPython = build(FromPython, table, place)
-        return replace(functions, python=tuple(_source_tree(each, place) for each in functions.python))
-    if "code" in table:
-        built: FromCode = build(FromCode, table, place)
-        return replace(built, code=tuple(_source_tree(each, place) for each in built.code))
+    for key, kind in {"python": FromPython, "code": FromCode}.items():
+        if key in table:
+            built = build(kind, table, place)
+            return replace(built, **{key: tuple(_source_tree(each, place) for each in getattr(built, key))})
     dataset: FromPath = build(FromPath, table, place)
-    if dataset.path.startswith("hf:"):
-        return dataset
-    return replace(dataset, path=str(place.resolve(dataset.path)))
+    is_named = dataset.path.startswith("hf:")
+    return dataset if is_named else replace(dataset, path=str(place.resolve(dataset.path)))
 
 
 def _source_tree(name: str, place: Place) -> str:

@@ -1,13 +1,16 @@
-"""What a recipe can name, room by room."""
+"""What a recipe can name, room by room, and what it mines with if it names nothing: docs/filters.md gives reasons."""
+
+from collections.abc import Sequence
 
 from hardneg import domains
 from hardneg.components import Room
-from hardneg.filters import FILTERS, Filter
+from hardneg.filters import FILTERS, Filter, NearDuplicate, PositiveMargin
 from hardneg.losses import LOSSES, WeightedSum
 from hardneg.losses.protocol import Loss
 from hardneg.negatives import STRATEGIES
 from hardneg.scoring import SCORERS, Scorer
-from hardneg.sources import SOURCES, Source
+from hardneg.sources import BM25, SOURCES, Dense, Source
+from hardneg.sources.protocol import Encodes, MatchesWords
 from hardneg.training.masks import MASKS, Mask
 
 SOURCE = Room("source", SOURCES | domains.SOURCES, Source)
@@ -17,3 +20,19 @@ SELECT = {"strategy": Room("strategy", STRATEGIES)}
 TRAIN = {"loss": Room("loss", LOSSES, Loss, total=WeightedSum), "mask": Room("mask", MASKS, Mask)}
 # Distillation wants a teacher's raw outputs, where a filter's bounds are easier to name between 0 and 1.
 TEACHER_FALLBACKS = {"activation": "identity"}
+DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+def default_sources(model: str = DEFAULT_MODEL) -> tuple[Source, ...]:
+    """BM25 for shared words, a dense model for shared meaning."""
+    return BM25(), Dense(model=model)
+
+
+def default_filters(sources: Sequence[Source]) -> tuple[Filter, ...]:
+    """Near duplicates of a positive, and whatever scores above 95 % of the weakest positive.
+
+    The margin compares the score of the first source that encodes, since a high BM25 score says that words are
+    shared, not that the question is answered; without one, that of BM25; without either, each source's own.
+    """
+    names = [source.name for kind in (Encodes, MatchesWords) for source in sources if isinstance(source, kind)]
+    return NearDuplicate(), PositiveMargin(ratio=0.95, score=next(iter(names), None))
