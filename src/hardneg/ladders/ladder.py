@@ -21,9 +21,8 @@ from hardneg.data.reading import read_dataset
 from hardneg.errors import InputError, RunError
 from hardneg.files import check_folder
 from hardneg.ladders import processes
-from hardneg.ladders.plan import LadderPlan, Task
+from hardneg.ladders.plan import LadderPlan, Record, Task, read_record, write_record
 from hardneg.ladders.prepare import Wanted, draft, prepare
-from hardneg.ladders.record import Record, read_record, write_record
 from hardneg.ladders.results import summarise
 from hardneg.models.options import check_installed
 from hardneg.notebook import Framed

@@ -22,6 +22,7 @@ from hardneg.sources import Source
 from hardneg.training.settings import TrainSettings
 
 Kind = Literal["probe", "retrieve", "mine", "score", "climb", "test"]
+State = Literal["begun", "done", "failed"]
 
 PROBE = "probe"
 
@@ -44,6 +45,17 @@ class Task:
     stage: int = 0
     source: int = 0
     needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Record:
+    """What became of a task, in one small file a task."""
+
+    state: State = "begun"
+    seconds: float = 0.0
+    peak_gb: float = 0.0
+    message: str = ""
+    found: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -138,6 +150,21 @@ def read_plan(folder: Path, *, name: str = PLAN) -> LadderPlan | None:
     """Read `plan.json`, or its draft; None if there is none, a RunError if it is damaged."""
     state = read_state(folder / name, keys=("dataset", "rungs", "budget", "probe"))
     return LadderPlan.from_dict(state) if state else None
+
+
+def read_record(folder: Path, task: str) -> Record:
+    """Read what became of a task; one that nobody began has just begun."""
+    state = read_state(_path(folder, task), keys=("state", "seconds", "peak_gb"))
+    return Record(**state) if state else Record()
+
+
+def write_record(folder: Path, task: str, record: Record) -> None:
+    """Write down what became of a task."""
+    write_json(_path(folder, task), asdict(record))
+
+
+def _path(folder: Path, task: str) -> Path:
+    return folder / "tasks" / f"{task}.json"
 
 
 def check_same(before: LadderPlan, now: LadderPlan, folder: Path) -> None:

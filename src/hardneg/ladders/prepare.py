@@ -13,8 +13,18 @@ from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
 from hardneg.files import from_here
 from hardneg.ladders.budget import Costs, Counts, with_steps
-from hardneg.ladders.plan import DRAFT, PROBE, Budget, LadderPlan, check_same, read_plan, write_plan
-from hardneg.ladders.record import Record, read_record, write_record
+from hardneg.ladders.plan import (
+    DRAFT,
+    PROBE,
+    Budget,
+    LadderPlan,
+    Record,
+    check_same,
+    read_plan,
+    read_record,
+    write_plan,
+    write_record,
+)
 from hardneg.ladders.rungs import Shared, build_rungs, shared_of, shipped_rungs, with_preset_rung
 from hardneg.ladders.splits import choose_splits, refuse_shared, shared_queries
 from hardneg.place import Place

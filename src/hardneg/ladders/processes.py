@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hardneg.errors import Interrupted
-from hardneg.ladders.record import read_record, write_record
+from hardneg.ladders.plan import read_record, write_record
 
 _LOG_LINES = 3
 

@@ -12,8 +12,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.evaluation.significance import Row, compare, holm
 from hardneg.files import replacing, write_json
 from hardneg.ladders.budget import needed
-from hardneg.ladders.plan import LadderPlan
-from hardneg.ladders.record import Record
+from hardneg.ladders.plan import LadderPlan, Record
 from hardneg.ladders.rungs import Rung
 from hardneg.ladders.work import Role, evaluated
 from hardneg.progress import task
@@ -30,13 +29,22 @@ _BASE = "zero_shot"
 class Cost:
     """What a rung needs, once: the work that it shares with others is counted in full for each of them."""
 
-    seconds: float
-    shared_s: float
-    train_s: float
-    tuning_s: float
-    peak_gb: float
-    peak_gpu_gb: float
-    teacher_calls: int
+    seconds: float = 0.0  # shared_s and train_s
+    shared_s: float = 0.0
+    train_s: float = 0.0  # of one seed
+    tuning_s: float = 0.0
+    peak_gb: float = 0.0
+    peak_gpu_gb: float = 0.0
+    teacher_calls: int = 0
+
+    @classmethod
+    def of(cls, shared_s: float, train_s: float, **others: Any) -> "Cost":  # noqa: ANN401 - the fields above
+        """Add up what is shared and what is not."""
+        return cls(round(shared_s + train_s, 3), round(shared_s, 3), round(train_s, 3), **others)
+
+    def gain_per_minute(self, gain: float | None) -> float | None:
+        """Divide a gain by the minutes that it took; None if there is no gain, or it cost nothing."""
+        return None if gain is None or not self.seconds else gain / (self.seconds / 60)
 
 
 def summarise(plan: LadderPlan, records: Mapping[str, Record], folder: Path, dataset: Dataset) -> dict[str, Any]:
@@ -44,6 +52,7 @@ def summarise(plan: LadderPlan, records: Mapping[str, Record], folder: Path, dat
     rows = {rung.name: _row(plan, rung, records, folder, "test") for rung in plan.rungs}
     dev = {rung.name: _row(plan, rung, records, folder, "dev") for rung in plan.rungs}
     done = {name: row for name, row in rows.items() if row is not None}
+    splits = ((plan.splits.dev, dev), (plan.splits.test, rows))
     comparisons = compared(list(done.values()), base=_BASE)
     rungs = [
         _entry(plan, rung, records, folder, row=rows[rung.name], dev=dev[rung.name], comparisons=comparisons)
@@ -69,7 +78,8 @@ def summarise(plan: LadderPlan, records: Mapping[str, Record], folder: Path, dat
         "versions": versions(),
         "machine": machine(),
     }
-    _write_per_query(done, {name: row for name, row in dev.items() if row is not None}, plan, folder)
+    measured = [(str(split), row) for split, some in splits for row in some.values() if row is not None]
+    write_per_query(folder, [(split, row, _seeds(plan, plan.rung(row.name))) for split, row in measured])
     write_json(folder / layout.LADDER, found)
     return found
 
@@ -99,8 +109,11 @@ def _row(plan: LadderPlan, rung: Rung, records: Mapping[str, Record], folder: Pa
     if climbed.state != "done" or not is_there:
         return None
     place = folder / climbed.found.get("place", f"rungs/{rung.name}")
-    seeds: Sequence[int | None] = plan.seeds if rung.is_trained else (None,)
-    return Row(rung.name, [read_table(evaluated(place, role, seed)) for seed in seeds], plan.measure)
+    return Row(rung.name, [read_table(evaluated(place, role, seed)) for seed in _seeds(plan, rung)], plan.measure)
+
+
+def _seeds(plan: LadderPlan, rung: Rung) -> Sequence[int | None]:
+    return plan.seeds if rung.is_trained else (None,)
 
 
 def _entry(
@@ -127,7 +140,7 @@ def _entry(
         "test": None if row is None else row.as_dict(),
         "dev": None if dev is None else dev.as_dict(),
         "gain": gain,
-        "gain_per_minute": None if gain is None or not cost.seconds else gain / (cost.seconds / 60),
+        "gain_per_minute": cost.gain_per_minute(gain),
         "cost": asdict(cost),
         "steps": climbed.found.get("n_steps", {}),
         "n_pool": _pool(folder, climbed),
@@ -156,15 +169,14 @@ def _cost(plan: LadderPlan, rung: Rung, records: Mapping[str, Record]) -> Cost:
     tasks = {task.id: task for task in plan.tasks()}
     climb = tasks[f"climb-{rung.name}"]
     if not rung.is_trained:
-        return Cost(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0)
+        return Cost()
     shared = [records[each] for each in needed(climb, tasks)]
     found = records[climb.id].found
     trained = list(found.get("train_seconds", {}).values())
     shared_s, train_s = sum(each.seconds for each in shared), sum(trained) / len(trained) if trained else 0.0
-    return Cost(
-        seconds=round(shared_s + train_s, 3),
-        shared_s=round(shared_s, 3),
-        train_s=round(train_s, 3),
+    return Cost.of(
+        shared_s,
+        train_s,
         tuning_s=found.get("tuning_seconds", 0.0),
         peak_gb=max(each.peak_gb for each in (*shared, records[climb.id])),
         peak_gpu_gb=found.get("peak_gpu_gb", 0.0),
@@ -205,20 +217,18 @@ def _best(dev: Mapping[str, Row | None], measure: str) -> str | None:
     return max(means, key=lambda name: means[name]) if means else None  # type: ignore[arg-type, return-value]
 
 
-def _write_per_query(test: Mapping[str, Row], dev: Mapping[str, Row], plan: LadderPlan, folder: Path) -> None:
-    tables = []
-    for split, rows in ((plan.splits.dev, dev), (plan.splits.test, test)):
-        for name, row in rows.items():
-            seeds = plan.seeds if plan.rung(name).is_trained else (None,)
-            tables += [
-                table.select(
-                    pl.lit(name).alias("rung"),
-                    pl.lit(seed, dtype=pl.Int64).alias("seed"),
-                    pl.lit(split).alias("split"),
-                    pl.all(),
-                )
-                for seed, table in zip(seeds, row.seeds, strict=True)
-            ]
+def write_per_query(folder: Path, rows: Sequence[tuple[str, Row, Sequence[int | None]]]) -> None:
+    """Write one table of what rows measured on splits, with the seed of each of their tables."""
+    tables = [
+        table.select(
+            pl.lit(row.name).alias("rung"),
+            pl.lit(seed, dtype=pl.Int64).alias("seed"),
+            pl.lit(split).alias("split"),
+            pl.all(),
+        )
+        for split, row, seeds in rows
+        for seed, table in zip(seeds, row.seeds, strict=True)
+    ]
     if tables:
         with replacing(folder / layout.PER_QUERY) as temporary:
-            pl.concat(tables).write_parquet(temporary)
+            pl.concat(tables, how="diagonal").write_parquet(temporary)

@@ -5,13 +5,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from hardneg.errors import RunError
 from hardneg.evaluation.metrics import primary_of
 from hardneg.evaluation.significance import Row, compare
-from hardneg.files import replacing, write_json
-from hardneg.ladders.results import LEVEL, Cost, compared
+from hardneg.files import write_json
+from hardneg.ladders.results import LEVEL, Cost, compared, write_per_query
 from hardneg.runs import layout
 from hardneg.runs.layout import Seeded, StageKey
 from hardneg.runs.parts import read_table
@@ -92,7 +90,8 @@ def compare_runs(
         "best_on_dev": None,
     }
     if out is not None:
-        _write(found, runs, out)
+        write_per_query(out, [(run.settings[0], run.row, _numbers(run.row)) for run in runs])
+        write_json(out / "comparison.json", found)
     return found
 
 
@@ -122,7 +121,7 @@ def _cost(stages: dict[str, dict[str, float]], chain: Sequence[str], *, n_seeds:
         shared_s += 0.0 if seeded else cost["wall_s"]
         train_s += cost["wall_s"] / n_seeds if seeded else 0.0
         peak_gb = max(peak_gb, cost["peak_gb"])
-    return Cost(round(shared_s + train_s, 3), round(shared_s, 3), round(train_s, 3), 0.0, peak_gb, 0.0, 0)
+    return Cost.of(shared_s, train_s, peak_gb=peak_gb)
 
 
 def _check_alike(runs: Sequence[Run], *, allow_other_data: bool) -> None:
@@ -153,7 +152,6 @@ def _check_data(first: Run, run: Run, *, allow_other_data: bool) -> None:
 
 def _entry(run: Run, first: Run, *, seed: int) -> dict[str, Any]:
     found = None if run is first else compare(first.row.per_query, run.row.per_query, run.row.measure, seed=seed)
-    minutes = run.cost.seconds / 60
     gain = None if found is None else found.difference
     return {
         "name": run.row.name,
@@ -164,22 +162,11 @@ def _entry(run: Run, first: Run, *, seed: int) -> dict[str, Any]:
         "test": run.row.as_dict(seed=seed),
         "dev": None,
         "gain": gain,
-        "gain_per_minute": gain / minutes if gain is not None and minutes else None,
+        "gain_per_minute": run.cost.gain_per_minute(gain),
         "cost": asdict(run.cost),
     }
 
 
-def _write(found: dict[str, Any], runs: Sequence[Run], out: Path) -> None:
-    tables = [
-        table.select(
-            pl.lit(run.row.name).alias("rung"),
-            pl.lit(number if len(run.row.seeds) > 1 else None, dtype=pl.Int64).alias("seed"),
-            pl.lit(run.settings[0]).alias("split"),
-            pl.all(),
-        )
-        for run in runs
-        for number, table in enumerate(run.row.seeds)
-    ]
-    with replacing(out / layout.PER_QUERY) as temporary:
-        pl.concat(tables, how="diagonal").write_parquet(temporary)
-    write_json(out / "comparison.json", found)
+def _numbers(row: Row) -> list[int | None]:
+    """Number the seeds of a run, which does not say them; None where there is one."""
+    return [None] if len(row.seeds) == 1 else list(range(len(row.seeds)))

@@ -25,8 +25,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.errors import HardnegError, Interrupted, RunError
 from hardneg.evaluation.retrieval import evaluate
-from hardneg.ladders.plan import DRAFT, PLAN, PROBE, LadderPlan, Task, read_plan
-from hardneg.ladders.record import Record, read_record, write_record
+from hardneg.ladders.plan import DRAFT, PLAN, PROBE, LadderPlan, Record, Task, read_plan, read_record, write_record
 from hardneg.ladders.rungs import Rung
 from hardneg.models.store import new_vectors_in
 from hardneg.pipeline.chain import mine_stage, opened, shared_place, stage_rows, train_stages, training_place

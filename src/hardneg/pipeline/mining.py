@@ -1,6 +1,5 @@
 """Mining: sources, filters and selection over blocks of queries."""
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.findings import Finding
 from hardneg.data.given import check_dataset
 from hardneg.errors import InputError, MissingExtraError, RunError
-from hardneg.files import check_folder, replacing, write_json
+from hardneg.files import check_folder, write_json
 from hardneg.filters import Filter
 from hardneg.filters.protocol import Fittable
 from hardneg.models.given import Loaded
@@ -323,8 +322,7 @@ def _note(folder: Path, plan: Plan, findings: tuple[Finding, ...], mapping: Fiel
     state |= {"per_query": plan.select.per_query, "filter_names": [each.name for each in plan.filters]}
     state |= {"models": plan.models}
     state |= {} if mapping is None else {"mapping": mapping.as_dict()}
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(state, indent=2))
+    write_json(path, state)
 
 
 def _count(candidates: pl.LazyFrame, negatives: pl.LazyFrame, dataset: Dataset, plan: Plan) -> dict[str, Any]:
@@ -354,8 +352,7 @@ def _claim(folder: Path, identity: dict[str, Any], block_size: int, *, data: dic
         block_size = before["block_size"]
         if before.items() >= data.items():
             return block_size
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps({**before, **identity, "block_size": block_size, **data}, indent=2))
+    write_json(path, {**before, **identity, "block_size": block_size, **data})
     return block_size
 
 

@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from hardneg.errors import Interrupted
+from hardneg.ladders.plan import Record, read_record, write_record
 from hardneg.ladders.processes import in_process
-from hardneg.ladders.record import Record, read_record, write_record
 
 
 @pytest.mark.parametrize(
