@@ -92,7 +92,7 @@ def measure(name: str, options: argparse.Namespace) -> dict:
         "sources": [repr(source) for source in sources],
         "queries": len(dataset.queries_of(split)),
         "mined": mined.funnel["selected"],
-        "taught": {key: value for key, value in asdict(taught).items() if key != "path"},
+        "taught": {key: value for key, value in asdict(taught).items() if key not in ("path", "evaluation")},
         "reranked": reranked,
     }
 

@@ -12,13 +12,6 @@ import pytest
 CLI = Path(__file__).parents[1] / "src" / "hardneg" / "cli"
 MODULES = {path.stem for path in CLI.parent.iterdir()}
 MOST = 3
-PENDING = {  # not there yet; shrinks, never grows
-    "data",
-    "evaluate",
-    "interactions",
-    "run",
-    "teacher",
-}
 
 
 def library_modules(tree: ast.Module) -> set[str]:
@@ -45,7 +38,4 @@ def library_modules(tree: ast.Module) -> set[str]:
 @pytest.mark.parametrize("path", sorted(CLI.glob("*.py")), ids=lambda path: path.stem)
 def test_a_command_leaves_the_work_to_the_library(path):
     modules = library_modules(ast.parse(path.read_text()))
-    if path.stem in PENDING:
-        assert len(modules) > MOST, f"{path.name} is there: take it out of PENDING"
-    else:
-        assert len(modules) <= MOST, f"{path.name} imports {', '.join(sorted(modules))}"
+    assert len(modules) <= MOST, f"{path.name} imports {', '.join(sorted(modules))}"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hardneg.training.settings import TrainSettings
     from hardneg.verbs.audit import audit
     from hardneg.verbs.calibrate import calibrate
+    from hardneg.verbs.check import check
     from hardneg.verbs.export import export
     from hardneg.verbs.score import score
 
@@ -38,6 +39,7 @@ __all__ = [
     "TrainSettings",
     "audit",
     "calibrate",
+    "check",
     "compare",
     "estimate",
     "evaluate",
@@ -60,6 +62,7 @@ _HOME = {
     "TrainSettings": "hardneg.training.settings",
     "audit": "hardneg.verbs.audit",
     "calibrate": "hardneg.verbs.calibrate",
+    "check": "hardneg.verbs.check",
     "compare": "hardneg.evaluation.significance",
     "estimate": "hardneg.costs.recipe",
     "evaluate": "hardneg.evaluation.retrieval",

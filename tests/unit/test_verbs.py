@@ -10,7 +10,7 @@ import pytest
 import hardneg as hn
 from answer_toy import SharedWords, answer_toy
 from hardneg.audits.sampled import Judged
-from hardneg.errors import InputError, RecipeError
+from hardneg.errors import DatasetError, InputError, RecipeError
 from hardneg.verbs.audit import audit_filters, audit_sample
 
 MINING = {"sources": ["bm25(analyzer='plain')"], "filters": [], "per_query": 2, "depth": 20}
@@ -107,3 +107,19 @@ def test_verbs_are_there_on_a_fresh_interpreter():
     code = "import hardneg as hn, sys; assert 'torch' not in sys.modules; print(hn.audit, hn.calibrate, hn.score)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "function audit" in done.stdout
+
+
+def test_a_check_takes_what_was_read_or_the_place_of_it_and_says_what_cannot_be_read(toy, tmp_path):
+    toy.write(tmp_path / "data")
+    of_place = hn.check(tmp_path / "data", max_tokens=3)
+    of_data = hn.check(hn.read_dataset(tmp_path / "data"), max_tokens=3)
+    assert of_place.as_dict() == of_data.as_dict()
+    assert of_place.n_queries == toy.n_queries
+    with pytest.raises(DatasetError, match="no such file or folder") as caught:
+        hn.check(tmp_path / "nowhere")
+    assert [each.code for each in caught.value.findings] == ["HN028"]
+    file = tmp_path / "pairs.jsonl"
+    file.write_text('{"query": "a question", "positive": "an answer"}\n{"query": \n')
+    (broken,) = (each for each in hn.check(file).findings if each.code == "HN010")
+    assert (broken.severity, broken.count) == ("error", 1)
+    assert {each.severity for each in hn.check(file, skip_invalid=True).findings if each.code == "HN010"} == {"warning"}

@@ -9,9 +9,10 @@ import typer
 from hardneg import __version__
 from hardneg.cli.audit import audit_app, with_way
 from hardneg.cli.calibrate import calibrate
+from hardneg.cli.check import check
 from hardneg.cli.code import code, python
 from hardneg.cli.compare import compare
-from hardneg.cli.data import data_app
+from hardneg.cli.data import conversations, sections
 from hardneg.cli.estimate import estimate, plan
 from hardneg.cli.evaluate import evaluate
 from hardneg.cli.export import export
@@ -23,7 +24,7 @@ from hardneg.cli.review import review
 from hardneg.cli.run import run
 from hardneg.cli.score import score
 from hardneg.cli.spelling import as_typed
-from hardneg.cli.split import split
+from hardneg.cli.split import pairs, split
 from hardneg.cli.status import status
 from hardneg.cli.teacher import teacher_app
 from hardneg.cli.train import train
@@ -49,7 +50,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for builder in (python, code, interactions, split):
+data_app = typer.Typer(help="Build and check datasets.", no_args_is_help=True)
+for builder in (check, sections, pairs, conversations, python, code, interactions, split):
     data_app.command()(builder)
 app.add_typer(data_app, name="data")
 app.add_typer(teacher_app, name="teacher")

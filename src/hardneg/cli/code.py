@@ -1,60 +1,14 @@
-"""`hardneg data python` and `hardneg data code`: code-search datasets from source trees."""
+"""`hardneg data code` and `hardneg data python`: code-search datasets from source trees."""
 
-from dataclasses import replace
-from typing import Annotated
+import inspect
+from typing import Annotated, Any
 
 import typer
 
 from hardneg.cli.built import refuse_taken, write_built
 from hardneg.cli.display import progress
+from hardneg.cli.layout_options import takes
 from hardneg.cli.options import Json, Out, Quiet, Seed, given
-
-Name = Annotated[str | None, typer.Option("--name", help="Name of the dataset; by default that of OUT.")]
-TestShare = Annotated[
-    float, typer.Option("--test-share", min=0, max=1, help="Share of the functions kept for testing.")
-]
-DevShare = Annotated[
-    float, typer.Option("--dev-share", min=0, max=1, help="Share of the functions kept for development.")
-]
-MaxDocuments = Annotated[
-    int | None, typer.Option("--max-documents", min=1, help="Stop after the file that reaches it.")
-]
-Undocumented = Annotated[
-    bool, typer.Option("--undocumented", help="Keep functions without documentation as documents.")
-]
-
-
-def python(
-    paths: Annotated[
-        list[str],
-        typer.Argument(metavar="PATH...", help="Folders, .py files, installed packages, or `stdlib`."),
-    ],
-    *,
-    out: Out,
-    name: Name = None,
-    test_share: TestShare = 0.3,
-    dev_share: DevShare = 0.1,
-    max_documents: MaxDocuments = None,
-    undocumented: Undocumented = False,
-    seed: Seed = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
-    """Build a code-search dataset from Python source: docstring → function, split by file."""
-    from hardneg.recipe.settings import FromPython
-
-    refuse_taken(out)
-    settings = FromPython(
-        python=tuple(paths),
-        split_seed=seed or 0,
-        test_share=test_share,
-        dev_share=dev_share,
-        undocumented=undocumented,
-        max_documents=max_documents,
-    )
-    with progress(quiet=quiet):
-        data = settings.read()
-    write_built(replace(data, name=name or out.name), out, as_json=as_json)
 
 
 def code(
@@ -77,17 +31,25 @@ def code(
     label_clones: Annotated[
         bool, typer.Option(help="Label definitions that only their own names tell from an answer as answers too.")
     ] = True,
-    name: Name = None,
-    test_share: TestShare = 0.3,
-    dev_share: DevShare = 0.1,
-    max_documents: MaxDocuments = None,
-    undocumented: Undocumented = False,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the dataset; by default that of OUT.")] = None,
+    test_share: Annotated[
+        float, typer.Option("--test-share", min=0, max=1, help="Share of the functions kept for testing.")
+    ] = 0.3,
+    dev_share: Annotated[
+        float, typer.Option("--dev-share", min=0, max=1, help="Share of the functions kept for development.")
+    ] = 0.1,
+    max_documents: Annotated[
+        int | None, typer.Option("--max-documents", min=1, help="Stop after the file that reaches it.")
+    ] = None,
+    undocumented: Annotated[
+        bool, typer.Option("--undocumented", help="Keep functions without documentation as documents.")
+    ] = False,
     seed: Seed = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Build a code-search dataset from source trees: docstring or leading comment → definition, split by file."""
-    from hardneg.domains.code.source import code_source
+    from hardneg.domains.code import code_source
 
     refuse_taken(out)
     with progress(quiet=quiet):
@@ -104,3 +66,19 @@ def code(
             **given(languages=languages or None, kinds=kinds or None),
         )
     write_built(data, out, as_json=as_json)
+
+
+_OF_CODE = ("paths", "languages", "kinds", "mask_names", "label_clones")
+
+
+@takes("options", [each for name, each in inspect.signature(code).parameters.items() if name not in _OF_CODE], dict)
+def python(
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH...", help="Folders, .py files, installed packages, or `stdlib`."),
+    ],
+    *,
+    options: dict[str, Any],
+) -> None:
+    """Build a code-search dataset from Python source: docstring → function, split by file."""
+    code(paths, languages=["python"], kinds=["function", "method"], label_clones=False, **options)

@@ -1,7 +1,5 @@
 """`hardneg evaluate`: retrieval over the whole corpus, measured."""
 
-import re
-from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,14 +10,11 @@ from hardneg.cli.display import progress, show_findings, show_reading
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import DocumentPrompt, Numbers, QueryPrompt, TruncateDim, TrustRemoteCode
 from hardneg.cli.options import DatasetPath, Json, Measures, Primary, Quiet, Seed, SkipInvalid
-from hardneg.files import check_folder
 
 if TYPE_CHECKING:
     from hardneg.evaluation.metrics import Shown
     from hardneg.evaluation.retrieval import MeanFigure
     from hardneg.models.reading import Reading
-
-_LONGEST_NAME = 100  # characters; file systems allow 255 bytes
 
 
 @reads_dataset
@@ -71,11 +66,7 @@ def evaluate(
     A model encodes in bf16 where the processor has it, which moves scores by up to .006; --precision fp32 gives what
     sentence-transformers gives.
     """
-    from hardneg.data.reading import read_dataset
-    from hardneg.errors import InputError
-    from hardneg.evaluation.metrics import choose_measures
-    from hardneg.evaluation.retrieval import evaluate as measure
-    from hardneg.runs.record import recording
+    from hardneg.evaluation.systems import evaluate_systems
     from hardneg.sources import BM25, Dense, Source
 
     systems: list[Source] = [] if bm25 is None else [BM25(analyzer=bm25)]
@@ -92,26 +83,25 @@ def evaluate(
                 name=each,
             )
         )
-    check_folder(out)
-    choose_measures(measures, primary, depth=depth)
-    if not systems:
-        raise InputError("name what to evaluate: --model NAME, --bm25 ANALYZER, or both")
-    _check(model or [], [system.name for system in systems])
-    data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
     found, shown, readings, excluded = {}, {}, {}, None
-    folders = _folders([system.name for system in systems])
-    with progress(quiet=quiet or json), recording(out, "evaluate"):
-        for system in systems:
-            evaluation = measure(
-                data, system, split=split, depth=depth, exclude=exclude, measures=measures, primary=primary
-            )
-            found[system.name], excluded = evaluation.figures(seed=seed or 0), evaluation.excluded
-            if evaluation.reading is not None:
-                readings[system.name] = evaluation.reading
-            if evaluation.shown is not None:
-                shown[system.name] = evaluation.shown
-            if out is not None:
-                evaluation.write(out if len(systems) == 1 else out / folders[system.name])
+    with progress(quiet=quiet or json):
+        for one in evaluate_systems(
+            dataset,
+            systems,
+            out=out,
+            mapping=layout,
+            skip_invalid=skip_invalid,
+            split=split,
+            depth=depth,
+            exclude=exclude,
+            measures=measures,
+            primary=primary,
+        ):
+            found[one.name], excluded = one.figures(seed=seed or 0), one.excluded
+            if one.reading is not None:
+                readings[one.name] = one.reading
+            if one.shown is not None:
+                shown[one.name] = one.shown
     if json:
         _print(found, shown, readings)
     else:
@@ -140,33 +130,6 @@ def _show_readings(readings: "dict[str, Reading]") -> None:
         show_reading(name, reading)
         cut = reading.finding(name)
         show_findings([] if cut is None else [cut])
-
-
-def _check(models: list[str], names: list[str]) -> None:
-    """Refuse what cannot be measured, or would be measured twice, before anything is."""
-    from hardneg.errors import InputError
-    from hardneg.models.given import resolve_model
-    from hardneg.models.options import check_installed
-
-    if models:
-        check_installed("measuring a model")
-    places = [resolve_model(name) for name in models]
-    same = [str(Path(place).resolve()) if Path(place).is_dir() else place for place in places]
-    for known in (same, names):
-        repeated = [name for name, count in Counter(known).items() if count > 1]
-        if repeated:
-            raise InputError(f"{repeated[0]} is to be measured twice under one name; name each system once")
-
-
-def _folders(names: list[str]) -> dict[str, str]:
-    """Name a folder for each system: its own name with other characters than letters, digits, . and - replaced."""
-    folders: dict[str, str] = {}
-    for name in names:
-        safe = re.sub(r"[^\w.-]+", "_", name).strip("._")[-_LONGEST_NAME:] or "model"
-        taken = {folder.casefold() for folder in folders.values()}
-        numbered = (safe, *(f"{safe}-{number}" for number in range(2, len(names) + 2)))
-        folders[name] = next(each for each in numbered if each.casefold() not in taken)
-    return folders
 
 
 def _show(found: "dict[str, dict[str, MeanFigure]]") -> None:

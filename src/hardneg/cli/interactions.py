@@ -1,6 +1,5 @@
 """`hardneg data interactions`: a recommender's dataset from who did what when."""
 
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -111,51 +110,41 @@ def interactions(
     quiet: Quiet = False,
 ) -> None:
     """Build a recommender's dataset: a user's history asks, the item taken next answers."""
-    from hardneg.data.rejections import Rejections
-    from hardneg.domains.recommender.build import interactions_dataset
-    from hardneg.domains.recommender.columns import InteractionColumns
-    from hardneg.domains.recommender.files import Order, read_interactions, read_items
-    from hardneg.domains.recommender.source import TextForm
-    from hardneg.domains.recommender.splits import InteractionSplits
-    from hardneg.errors import DatasetError
-    from hardneg.models.options import check_installed
+    from hardneg.domains.recommender import InteractionColumns, InteractionSplits, TextForm, read_interactions_dataset
 
     refuse_taken(out)
     if model is not None:
+        from hardneg.models.options import check_installed
+
         check_installed("making a model")
-    splits = InteractionSplits(by=split, test_share=test_share, dev_share=dev_share, seed=seed or 0)  # type: ignore[arg-type]
-    if order and split != "leave-last-out":
-        raise DatasetError(f"--order is for --split leave-last-out; --split {split} takes no order from the rows")
-    roles = InteractionColumns(
-        user=user, item=item, time=time, rating=rating, ignore_rating=ignore_rating, item_text=tuple(item_text or ())
-    )
-    form = TextForm(separator=separator, columns=_named(columns), no_header=no_header, encoding=encoding)
-    item_form = TextForm(separator=item_separator, columns=_named(item_columns), encoding=encoding)
-    by: Order = "rows" if order else "none" if split == "random" else "time"
-    rejections = Rejections(skip=skip_invalid)
     with progress(quiet=quiet):
-        events, mapping = read_interactions(file, columns=roles, form=form, order=by, rejections=rejections)
-        mappings, known = {"interactions": mapping}, None
-        if items is not None:
-            known, mappings["items"] = read_items(items, columns=roles, form=item_form, rejections=rejections)
-        data, counts = interactions_dataset(
-            events,
-            known,
+        read = read_interactions_dataset(
+            file,
+            items,
+            columns=InteractionColumns(
+                user=user,
+                item=item,
+                time=time,
+                rating=rating,
+                ignore_rating=ignore_rating,
+                item_text=tuple(item_text or ()),
+            ),
+            form=TextForm(separator=separator, columns=_named(columns), no_header=no_header, encoding=encoding),
+            item_form=TextForm(separator=item_separator, columns=_named(item_columns), encoding=encoding),
+            in_order=order,
+            splits=InteractionSplits(by=split, test_share=test_share, dev_share=dev_share, seed=seed or 0),  # type: ignore[arg-type]
+            skip_invalid=skip_invalid,
             name=out.name,
             min_rating=min_rating,
-            splits=splits,
             history=history,
             queries_per_user=queries_per_user,
         )
-        mappings["interactions"] = mapping.more(notes=[counts.positive])
-        data = replace(data, skipped=dict(rejections.counts))
         if model is not None:
-            from hardneg.domains.recommender.item_model import build_item_model
+            from hardneg.domains.recommender import build_item_model
 
-            build_item_model(data, model, dimension=dimension, seed=seed or 0)
-    more = {"interactions": asdict(counts), "mapping": {name: each.as_dict() for name, each in mappings.items()}}
-    lines = [line for each in mappings.values() for line in each.lines()] + _lines(counts, model)
-    write_built(data, out, as_json=as_json, more=more, lines=lines)
+            build_item_model(read.dataset, model, dimension=dimension, seed=seed or 0)
+    lines = [line for each in read.mappings.values() for line in each.lines()] + _lines(read.counts, model)
+    write_built(read.dataset, out, as_json=as_json, more=read.as_dict(), lines=lines)
 
 
 def _named(columns: str | None) -> tuple[str, ...]:

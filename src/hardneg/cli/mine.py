@@ -7,44 +7,14 @@ import typer
 
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, show_findings, show_reading, warn_if_nothing_mined
-from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import TrustRemoteCode
-from hardneg.cli.options import (
-    DatasetPath,
-    Depth,
-    FilterOption,
-    Json,
-    Out,
-    PerQuery,
-    Preset,
-    Quiet,
-    Seed,
-    SkipInvalid,
-    Source,
-    Yes,
-    from_here,
-    said_of,
-)
-from hardneg.cli.recipe_options import read_recipe
+from hardneg.cli.options import Json, Out, Quiet, Yes, from_here, said_of
+from hardneg.cli.recipe_options import Mining, says_mining
 
 
-@reads_dataset
+@says_mining()
 def mine(
-    dataset: DatasetPath,
     out: Out,
-    split: Annotated[
-        str | None, typer.Option(help="Mine for the queries with a positive in this split; train if not given.")
-    ] = None,
-    recipe: Annotated[str | None, typer.Option(help="Take sources, filters and selection from a recipe.")] = None,
-    preset: Preset = None,
-    model: Annotated[str | None, typer.Option(help="Model of dense sources that name none.")] = None,
-    source: Source = None,
-    filter: FilterOption = None,
-    per_query: PerQuery = None,
-    depth: Depth = None,
-    block_size: Annotated[
-        int | None, typer.Option(min=1, help="Queries at a time; bounds memory, not the result; 4096 if not given.")
-    ] = None,
     verdicts: Annotated[
         Path | None,
         typer.Option(
@@ -53,36 +23,21 @@ def mine(
         ),
     ] = None,
     trust_remote_code: TrustRemoteCode = False,
-    seed: Seed = None,
-    skip_invalid: SkipInvalid = False,
     yes: Yes = False,
     json: Json = False,
     quiet: Quiet = False,
     *,
-    layout: Layout,
+    mining: Mining,
 ) -> None:
     """Mine hard negatives and keep labelled and likely answers out of them."""
     from hardneg.costs.bills import mining_bills
     from hardneg.pipeline.job import noticed, prepare_mining
     from hardneg.review.verdicts import read_judged
 
-    whole = read_recipe(
-        dataset,
-        recipe=recipe,
-        preset=preset,
-        model=model,
-        source=source,
-        filter=filter,
-        per_query=per_query,
-        seed=seed,
-        split=split,
-        depth=depth,
-        block_size=block_size,
-    )
-    address = {"path": from_here(dataset), **said_of(layout, skip_invalid)}
+    address = {"path": from_here(mining.dataset), **said_of(mining.layout, mining.skip_invalid)}
     with progress(quiet=quiet or json) as pause:
-        job = prepare_mining(whole, address, trusts=trust_remote_code, out=out)
-        place = verdicts or whole.mine.verdicts
+        job = prepare_mining(mining.recipe, address, trusts=trust_remote_code, out=out)
+        place = verdicts or mining.recipe.mine.verdicts
         job = job if place is None else job.with_verdicts(read_judged(place, job.dataset))
         consent(mining_bills(job.labelled, job.plan), yes=yes, pause=pause)
         mined = job.mine()

@@ -29,16 +29,6 @@ DatasetPath = Annotated[
     typer.Argument(metavar="DATASET", help="BEIR folder, hardneg folder, JSONL/CSV/Parquet file, or hf:NAME."),
 ]
 Out = Annotated[Path, typer.Option("-o", "--out", help="Folder to write to.")]
-Source = Annotated[
-    list[str] | None,
-    typer.Option(help="A source, with options if need be: bm25, 'dense(max_tokens=128)'. Repeat for more."),
-]
-FilterOption = Annotated[
-    list[str] | None,
-    typer.Option(help="A filter: near_duplicate, 'positive_margin(ratio=0.9)'. Repeat for more."),
-]
-PerQuery = Annotated[int | None, typer.Option(min=1, help="Negatives for each query; 4 if not given.")]
-Depth = Annotated[int | None, typer.Option(min=1, help="Candidates of each source; 100 if not given.")]
 ResultsIn = Annotated[
     Path | None,
     typer.Option(

@@ -1,4 +1,4 @@
-"""The options that say what is mined, the same on `audit` and `calibrate`, and the recipe that they make."""
+"""The options that say what is mined, the same on `mine`, `audit` and `calibrate`, and the recipe that they make."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -24,11 +24,19 @@ _KINDS = {
     "recipe": Annotated[str | None, typer.Option(help="Take sources, filters and selection from a recipe.")],
     "preset": Preset,
     "model": Annotated[str | None, typer.Option(help="Model of dense sources that name none.")],
-    "source": Annotated[list[str] | None, typer.Option(help="A source, as for `hardneg mine`. Repeat for more.")],
-    "filter": Annotated[list[str] | None, typer.Option(help="A filter, as for `hardneg mine`. Repeat for more.")],
+    "source": Annotated[
+        list[str] | None,
+        typer.Option(help="A source, with options if need be: bm25, 'dense(max_tokens=128)'. Repeat for more."),
+    ],
+    "filter": Annotated[
+        list[str] | None,
+        typer.Option(help="A filter: near_duplicate, 'positive_margin(ratio=0.9)'. Repeat for more."),
+    ],
     "per_query": Annotated[int | None, typer.Option(min=1, help="Negatives for each query; 4 if not given.")],
     "depth": Annotated[int | None, typer.Option(min=1, help="Candidates of each source; 100 if not given.")],
-    "block_size": Annotated[int | None, typer.Option(min=1, help="Queries at a time; bounds memory.")],
+    "block_size": Annotated[
+        int | None, typer.Option(min=1, help="Queries at a time; bounds memory, not the result; 4096 if not given.")
+    ],
     "seed": Seed,
     "skip_invalid": SkipInvalid,
     "layout": Layout,

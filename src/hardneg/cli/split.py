@@ -1,5 +1,6 @@
-"""`hardneg data split`: dev and test queries for a dataset that has none."""
+"""`hardneg data split` and `hardneg data pairs`: test queries for a dataset that has none, and for a file of pairs."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,6 +9,33 @@ from hardneg.cli.built import refuse_taken, write_built
 from hardneg.cli.display import progress
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid
+
+
+@reads_dataset
+def pairs(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Pairs or triples: JSONL, CSV, TSV or Parquet.")],
+    *,
+    out: Out,
+    test_share: Annotated[
+        float | None,
+        typer.Option("--test-share", min=0, max=1, help="Share of the queries kept for testing."),
+    ] = None,
+    seed: Seed = None,
+    skip_invalid: SkipInvalid = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    layout: Layout,
+) -> None:
+    """Build a dataset from pairs or triples; ids are hashes of the texts."""
+    from hardneg import read_dataset
+    from hardneg.data.splitting import held_out
+
+    refuse_taken(out)
+    with progress(quiet=quiet):
+        data = read_dataset(file, mapping=layout, skip_invalid=skip_invalid)
+        if test_share:
+            data = held_out(data, test_share=test_share, seed=seed or 0)
+    write_built(data, out, as_json=as_json)
 
 
 @reads_dataset
@@ -48,8 +76,7 @@ def split(
 
     By query: equal and nearly equal query texts, and queries that share a positive.
     """
-    from hardneg.data.reading import read_dataset
-    from hardneg.data.splitting import Dealing, split_dataset
+    from hardneg import Dealing, read_dataset, split_dataset
 
     refuse_taken(out)
     how = Dealing(

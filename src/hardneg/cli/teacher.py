@@ -1,6 +1,5 @@
 """`hardneg teacher`: train a cross-encoder that judges what was mined."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -67,14 +66,10 @@ def train(
 
     Each query is judged by the model that was trained without it. The same command goes on where it was stopped.
     """
-    from hardneg.models.options import check_installed
+    from hardneg import read_dataset
+    from hardneg.teachers.settings import TeacherSettings, check_teachable
 
-    check_installed("training a teacher", training=True)
-    _check_datasets_installed()
-    from hardneg.data.reading import read_dataset
-    from hardneg.runs.record import recording
-    from hardneg.scoring.cross_fitted import weak_teacher
-    from hardneg.teachers.settings import TeacherSettings
+    check_teachable()
     from hardneg.teachers.training import train_teacher
 
     options = given(folds=folds, group=group, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
@@ -84,52 +79,34 @@ def train(
     source = _source(dataset, first_stage) if evaluate else None
     data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
     mined, _ = mined_for(data, negatives, allow_other_data=allow_other_data, quiet=json or quiet)
-    with progress(quiet=quiet or json), recording(out, "teacher train", dataset=from_here(dataset)):
-        taught = train_teacher(from_here(model), data, mined, settings=settings, split=split, out=out)
-        found = None
-        if source is not None:
-            from hardneg.scoring.cross_fitted import CrossFittedTeacher
-            from hardneg.teachers.reranking import rerank
-
-            teacher = CrossFittedTeacher(out, precision=settings.precision)
-            reranking = rerank(data, source, teacher, split=split, depth=depth, max_queries=evaluate, seed=seed)
-            found = reranking.figures(seed=seed)
-            _write(found, out / "evaluation.json")
-    weak = weak_teacher(out, found)
+    with progress(quiet=quiet or json):
+        taught = train_teacher(
+            from_here(model),
+            data,
+            mined,
+            out=out,
+            settings=settings,
+            split=split,
+            first_stage=source,
+            depth=depth,
+            max_queries=evaluate,
+            address=from_here(dataset),
+        )
     if json:
         from json import dumps
 
-        findings = [] if weak is None else [asdict(weak)]
-        typer.echo(dumps({**asdict(taught), "path": str(out), "evaluation": found, "findings": findings}))
+        typer.echo(dumps(taught.as_dict()))
     else:
-        _show(taught, found)
-        show_findings([] if weak is None else [weak])
-
-
-def _check_datasets_installed() -> None:
-    from importlib.util import find_spec
-
-    from hardneg.errors import MissingExtraError
-
-    if find_spec("datasets") is None:
-        raise MissingExtraError("datasets", extra="teacher", purpose="training a teacher")
+        _show(taught, taught.evaluation)
+        show_findings(taught.findings)
 
 
 def _source(dataset: str, text: str) -> "Source":
+    from hardneg import Recipe
     from hardneg.cli.components import parse_component
-    from hardneg.recipe import Recipe
 
     table = {"dataset": from_here(dataset), "sources": [parse_component(text)]}
     return Recipe.from_table(table, place="--first-stage").sources[0]
-
-
-def _write(found: dict[str, Any], path: Path) -> None:
-    from json import dumps
-
-    from hardneg.files import replacing
-
-    with replacing(path) as temporary:
-        temporary.write_text(dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
 def _show(taught: "Taught", found: dict[str, Any] | None) -> None:

@@ -65,15 +65,20 @@ def skipped_rows(rejections: Rejections, *, tolerate: bool) -> list[Finding]:
     return findings
 
 
-def unreadable(error: DatasetError, rejections: Rejections, *, tolerate: bool = False) -> tuple[Finding, ...]:
-    """HN028: why a dataset cannot be read, with all the rows that were given up on the way."""
-    rows = skipped_rows(rejections, tolerate=tolerate)
-    remedy = (
-        "mend the rows above first: without --skip-invalid, every command stops at the first of them"
-        if rows
-        else "mend what the message names; every command stops there"
-    )
-    return in_order([*rows, Finding("HN028", "error", "cannot be read", str(error), remedy, 1)])
+class UnreadableError(DatasetError):
+    """A dataset cannot be read (HN028); `findings` has all the rows that were given up on the way as well."""
+
+    def __init__(self, error: DatasetError, rejections: Rejections, *, tolerate: bool = False) -> None:
+        super().__init__(str(error))
+        self.path, self.line = error.path, error.line
+        self.skipped = dict(rejections.counts)
+        rows = skipped_rows(rejections, tolerate=tolerate)
+        remedy = (
+            "mend the rows above first: without --skip-invalid, every command stops at the first of them"
+            if rows
+            else "mend what the message names; every command stops there"
+        )
+        self.findings = in_order([*rows, Finding("HN028", "error", "cannot be read", str(error), remedy, 1)])
 
 
 def summarised(lengths: pl.Series, *, unit: str, limit: int) -> Lengths:

@@ -1,6 +1,6 @@
 """A whole experiment: build or read the data, mine, train, and measure each row of the table."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,23 +9,32 @@ import polars as pl
 
 from hardneg.arguments import check_places, shown
 from hardneg.data.dataset import Dataset
+from hardneg.data.findings import Finding
 from hardneg.data.reading import read_dataset
 from hardneg.errors import RecipeError
+from hardneg.evaluation.excluding import told_in
 from hardneg.evaluation.retrieval import evaluate
 from hardneg.evaluation.significance import Row, compare
+from hardneg.files import check_folder
 from hardneg.pipeline.chain import in_batch_rows, opened, planned_stages, stage_rows, train_stages, training_place
-from hardneg.pipeline.dealing import with_test_split
+from hardneg.pipeline.dealing import told_dealt, with_test_split
 from hardneg.pipeline.mining import Mined
 from hardneg.pipeline.preflight import check_files, check_parts
-from hardneg.pipeline.verdicts import labelled_for
+from hardneg.pipeline.verdicts import Used, labelled_for
 from hardneg.recipe import FromCode, FromPath, FromPython, Recipe, Stage
-from hardneg.recipe.trust import measuring_with
+from hardneg.recipe.trust import measuring_with, trusting_recipe
+from hardneg.reports.read_run import read_trainings
 from hardneg.reports.write import write_report
 from hardneg.runs import layout
+from hardneg.runs.cost import Cost, row_cost
 from hardneg.runs.folder import RunFolder, link_tree
 from hardneg.runs.joining import data_of
 from hardneg.runs.layout import Seeded, StageKey
+from hardneg.runs.mining_findings import read_mining_findings
 from hardneg.runs.parts import read_table
+from hardneg.runs.record import recording
+from hardneg.scoring import Scorer
+from hardneg.scoring.cross_fitted import weak_teachers
 from hardneg.sources import Source
 from hardneg.sources.bm25 import bm25_of
 
@@ -37,6 +46,41 @@ class Result:
     folder: Path
     rows: list[Row]
     manifest: dict[str, Any]
+    teachers: tuple[Scorer, ...] = ()
+
+    @property
+    def report(self) -> Path:
+        """Where the page is that shows all of it."""
+        return self.folder / layout.REPORT
+
+    @property
+    def dealt(self) -> str:
+        """How the dataset was dealt, in a line; empty if it had a split to test on."""
+        how = self.manifest.get("dealt")
+        return "" if how is None else told_dealt("the dataset", how, self.folder / "dataset")
+
+    @property
+    def excluded(self) -> str:
+        """What was left out of the rankings, in a line; empty if nothing was."""
+        return told_in(self.folder)
+
+    @property
+    def verdicts(self) -> dict[str, str]:
+        """What became of people's verdicts, a line for each stage that took some; "" stands for the only stage."""
+        mined = self.manifest.get("mined") or {"": self.manifest}
+        return {name: str(Used(**each["verdicts"])) for name, each in mined.items() if "verdicts" in each}
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What mining, teachers and training showed, each once."""
+        found = [finding for place in layout.minings(self.folder) for finding in read_mining_findings(place)]
+        found += weak_teachers(self.teachers)
+        found += [finding for training in read_trainings(self.folder) for finding in training.findings]
+        return list({(one.code, one.title): one for one in reversed(found)}.values())[::-1]
+
+    def cost(self, row: str) -> Cost:
+        """Add up what a row needed."""
+        return row_cost(row, self.manifest["stages"], self.manifest["chain"])
 
     def as_dict(self) -> dict[str, Any]:
         """Give everything by name, for machines."""
@@ -71,15 +115,19 @@ class Prepared:
         link_tree(training_place(folder, rows[-1].name, _seeds(recipe)[0]) / "model", folder.path / "model")
         folder.save()
         write_report(folder.path, dataset=dataset)
-        return Result(folder.path, rows, folder.manifest)
+        return Result(folder.path, rows, folder.manifest, tuple(recipe.teachers))
 
 
-def run(recipe: Recipe, *, out: Path | str) -> Result:
+def run(
+    recipe: Recipe, *, out: Path | str, trust_remote_code: bool = False, agree: Callable[[Prepared], None] | None = None
+) -> Result:
     """Do every stage of a recipe; a stage that is done is not done again.
 
     Args:
         recipe: What to do.
         out: Folder of the run. An interrupted run goes on where it stopped when called again.
+        trust_remote_code: Whether every model of the recipe may run code of its own.
+        agree: Called when the data is there, before anything is mined, trained or paid for; raise in it to stop.
 
     Returns:
         The table and the costs; `report.html` in the folder shows all of it.
@@ -88,14 +136,19 @@ def run(recipe: Recipe, *, out: Path | str) -> Result:
         InputError: Something in the recipe or its data cannot be used.
         Interrupted: Ctrl-C while training; a checkpoint was saved.
     """
-    return prepare(recipe, out=out).run()
+    if not isinstance(recipe, Recipe):
+        raise RecipeError(f"run: {shown(recipe)} is no Recipe; load one: Recipe.load(…)")
+    check_places("run", optional=False, out=out)
+    check_folder(Path(out))
+    with recording(Path(out), "run"):
+        prepared = prepare(trusting_recipe(recipe) if trust_remote_code else recipe, out=out)
+        if agree is not None:
+            agree(prepared)
+        return prepared.run()
 
 
 def prepare(recipe: Recipe, *, out: Path | str) -> Prepared:
     """Build or read the data of a recipe, and check all that can be checked, before anything is paid for."""
-    if not isinstance(recipe, Recipe):
-        raise RecipeError(f"run: {shown(recipe)} is no Recipe; load one: Recipe.load(…)")
-    check_places("run", optional=False, out=out)
     check_parts(recipe)
     folder = opened(recipe, Path(out))
     folder.manifest["planned"] = planned_stages(recipe)

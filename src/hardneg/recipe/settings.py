@@ -1,6 +1,6 @@
 """The tables of a recipe that belong to no other room."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,14 +47,7 @@ class FromPath(Layout):
         return Layout.of(self.said)
 
     def read(self) -> Dataset:
-        """Read the dataset.
-
-        Returns:
-            The queries, documents and labels of all its splits.
-
-        Raises:
-            DatasetError: Nothing is there, or something in it is wrong.
-        """
+        """Read the dataset."""
         return read_dataset(self.path, mapping=self.layout, skip_invalid=self.skip_invalid)
 
 
@@ -83,26 +76,10 @@ class FromPython:
     max_documents: int | None = None
 
     def read(self) -> Dataset:
-        """Build the dataset.
-
-        Returns:
-            Docstrings as queries, functions without their docstring as documents, whole files dealt to the splits.
-
-        Raises:
-            DatasetError: A path is neither a folder, a file nor a package, a share is out of range, or there
-                is no documented function.
-        """
-        return code_source(
-            self.python,
-            languages=("python",),
-            kinds=("function", "method"),
-            labels_clones=False,
-            seed=self.split_seed,
-            test_share=self.test_share,
-            dev_share=self.dev_share,
-            undocumented=self.undocumented,
-            max_documents=self.max_documents,
-        )
+        """Build the dataset as `code` does from Python's functions and methods."""
+        shared = {each.name: getattr(self, each.name) for each in fields(self)[1:]}
+        only = {"languages": ("python",), "kinds": ("function", "method"), "labels_clones": False}
+        return FromCode(code=self.python, **only, **shared).read()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,28 +113,9 @@ class FromCode:
     max_documents: int | None = None
 
     def read(self) -> Dataset:
-        """Build the dataset.
-
-        Returns:
-            Documentation as queries, definitions without it as documents, whole files dealt to the splits.
-
-        Raises:
-            DatasetError: A path is neither a folder, a file nor a package, a language or kind is unknown, a share is
-                out of range, or there is no documented definition.
-            MissingExtraError: The parser of a language that is met is not installed.
-        """
-        return code_source(
-            self.code,
-            languages=self.languages,
-            kinds=self.kinds,
-            masks_names=self.masks_names,
-            labels_clones=self.labels_clones,
-            seed=self.split_seed,
-            test_share=self.test_share,
-            dev_share=self.dev_share,
-            undocumented=self.undocumented,
-            max_documents=self.max_documents,
-        )
+        """Build the dataset."""
+        options = {each.name: getattr(self, each.name) for each in fields(self)}
+        return code_source(options.pop("code"), seed=options.pop("split_seed"), **options)
 
 
 DatasetSettings = FromPath | FromPython | FromCode

@@ -3,10 +3,12 @@
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from hardneg.runs.layout import StageKey
 
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
@@ -48,3 +50,16 @@ def _peak_gb() -> float:
         return int(line.split()[1]) * 1024 / 1e9
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+def row_cost(row: str, stages: Mapping[str, Mapping[str, float]], chain: Sequence[str]) -> Cost:
+    """Add up what a row needed: for a trained model, mining, its teachers and training up to it, and measuring."""
+    upto = chain[: chain.index(row) + 1] if row in chain else [row]
+    costs = []
+    for stage, cost in stages.items():
+        key = StageKey.parse(stage)
+        made = key.of.row in upto or (not key.of.row and row in chain)
+        counts = {"mine": made, "score": made, "evaluate": key.of.row == row}
+        counts["train"] = key.of.row in upto or key.of.row.startswith(f"{row}.")
+        costs += [cost] if counts.get(key.verb, False) else []
+    return Cost(sum(cost["wall_s"] for cost in costs), max((cost["peak_gb"] for cost in costs), default=0.0))

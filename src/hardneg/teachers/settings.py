@@ -1,10 +1,11 @@
 """Everything that steers the training of a teacher; the defaults and their sources are in docs/teacher_training.md."""
 
+import importlib.util
 from dataclasses import dataclass
 from typing import get_args
 
-from hardneg.errors import RecipeError
-from hardneg.models.options import Precision
+from hardneg.errors import MissingExtraError, RecipeError
+from hardneg.models.options import Precision, check_installed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,3 +63,10 @@ class TeacherSettings:
             raise RecipeError(
                 f"teacher: precision must be one of {', '.join(get_args(Precision))}, not {self.precision!r}"
             )
+
+
+def check_teachable() -> None:
+    """Make sure that what trains a teacher is installed, before anything imports it."""
+    check_installed("training a teacher", training=True)
+    if importlib.util.find_spec("datasets") is None:
+        raise MissingExtraError("datasets", extra="teacher", purpose="training a teacher")

@@ -1,9 +1,10 @@
 """Training a teacher: one cross-encoder a fold, each without the queries of its fold."""
 
 import hashlib
+import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,19 @@ import polars as pl
 from jaxtyping import Int32
 
 from hardneg.data.dataset import Dataset
+from hardneg.data.findings import Finding
 from hardneg.errors import Interrupted, RunError
+from hardneg.files import replacing
 from hardneg.models.loading import choose_precision
 from hardneg.progress import task
+from hardneg.runs.record import recording
+from hardneg.scoring.cross_fitted import CrossFittedTeacher, weak_teacher
 from hardneg.scoring.folds import FoldTable, assign_folds
+from hardneg.sources import Source
 from hardneg.teachers.fit import fit
 from hardneg.teachers.folder import TeacherFolder
 from hardneg.teachers.pairs import LabelledPairs, labelled_pairs
+from hardneg.teachers.reranking import rerank
 from hardneg.teachers.settings import TeacherSettings
 from hardneg.teachers.start import load_start, weights_fingerprint
 from hardneg.training.interruption import noticing_signals
@@ -34,6 +41,7 @@ class Taught:
     n_negatives: int
     loss: float  # mean over steps and models
     seconds: float  # of training, earlier tries included
+    evaluation: dict[str, Any] | None = None  # how it re-ranked queries that it never saw, if that was measured
 
 
 def train_teacher(
@@ -44,8 +52,12 @@ def train_teacher(
     settings: TeacherSettings | None = None,
     split: str = "train",
     out: Path | str,
+    first_stage: Source | None = None,
+    depth: int = 50,
+    max_queries: int | None = 200,
+    address: str | None = None,
 ) -> Taught:
-    """Train a cross-encoder for each fold of the queries, on the pairs of all other folds.
+    """Train a cross-encoder for each fold of the queries, on the pairs of all other folds, and measure them.
 
     A finished fold is not done again: called with the same inputs, an interrupted teacher goes on with the fold that
     was under way, from its beginning, and ends with the same weights as one that was never stopped (on a CPU).
@@ -57,9 +69,13 @@ def train_teacher(
         settings: How to train; None takes the defaults.
         split: Whose positives to train on.
         out: Folder of the teacher.
+        first_stage: A source whose results for queries of the split are re-ranked; None measures nothing.
+        depth: Results of the first stage to re-rank, at least 10.
+        max_queries: Queries to re-rank for, by a seeded choice; None takes all.
+        address: What `hardneg status` calls the dataset.
 
     Returns:
-        Where the teacher is, and what it took.
+        Where the teacher is, what it took, and how it re-ranked.
 
     Raises:
         DatasetError: The split does not exist or has no positive, or queries have no such group column.
@@ -68,7 +84,22 @@ def train_teacher(
             longer a number.
         Interrupted: SIGINT or SIGTERM came; finished folds were kept.
     """
-    settings = settings or TeacherSettings()
+    settings, out = settings or TeacherSettings(), Path(out)
+    with recording(out, "teacher train", dataset=address):
+        taught = _trained(model, dataset, negatives, settings, split=split, out=out)
+        if first_stage is None:
+            return taught
+        teacher, seed = CrossFittedTeacher(out, precision=settings.precision), settings.seed
+        reranking = rerank(dataset, first_stage, teacher, split=split, depth=depth, max_queries=max_queries, seed=seed)
+        figures = reranking.figures(seed=seed)
+        with replacing(out / "evaluation.json") as temporary:
+            temporary.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    return replace(taught, evaluation=figures)
+
+
+def _trained(
+    model: str | Path, dataset: Dataset, negatives: pl.DataFrame, settings: TeacherSettings, *, split: str, out: Path
+) -> Taught:
     pairs = labelled_pairs(dataset, negatives, split=split, settings=settings)
     fold = assign_folds(dataset, settings.folds, seed=settings.seed, group=settings.group)
     _check_folds(fold, pairs, settings)
@@ -76,7 +107,7 @@ def train_teacher(
     table = FoldTable.record(dataset, queries, fold[queries], group=settings.group)
 
     start = load_start(model, max_tokens=settings.max_tokens, seed=settings.seed)
-    folder = TeacherFolder(Path(out))
+    folder = TeacherFolder(out)
     inputs = {
         "model": weights_fingerprint(start),
         "dataset": dataset.fingerprint,

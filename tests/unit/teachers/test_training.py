@@ -9,7 +9,9 @@ from sentence_transformers import CrossEncoder
 
 from hardneg.errors import Interrupted, ModelError, RunError
 from hardneg.progress import showing
+from hardneg.runs.record import read_record
 from hardneg.scoring.folds import assign_folds
+from hardneg.sources import BM25
 from hardneg.teachers import training
 from hardneg.teachers.fit import _prepared
 from hardneg.teachers.pairs import labelled_pairs
@@ -220,3 +222,19 @@ def test_dropout_and_attention_are_as_before_once_a_model_is_trained(tiny_model)
         assert [layer.p for layer in dropouts] == before[0]
     assert ([layer.p for layer in dropouts], model.model.config._attn_implementation) == before
     assert any(before[0])
+
+
+def test_a_teacher_is_measured_on_what_it_never_saw_if_a_first_stage_is_named(tiny_model, tmp_path):
+    dataset = toy_dataset()
+    asked = {"settings": SETTINGS, "out": tmp_path / "teacher", "address": "data/toy"}
+    unmeasured = train_teacher(tiny_model, dataset, toy_negatives(), **asked)
+    assert (unmeasured.evaluation, unmeasured.findings) == (None, [])
+    first_stage = BM25(analyzer="plain")
+    measured = train_teacher(
+        tiny_model, dataset, toy_negatives(), **asked, first_stage=first_stage, depth=10, max_queries=5
+    )
+    assert replace(measured, evaluation=None) == unmeasured
+    assert measured.evaluation["n_queries"] == 5
+    assert json.loads((tmp_path / "teacher" / "evaluation.json").read_text()) == measured.evaluation
+    record = read_record(tmp_path / "teacher")
+    assert (record.command, record.dataset, record.state) == ("teacher train", "data/toy", "finished")

@@ -13,6 +13,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.query_form import QueryForm, in_form
 from hardneg.data.readers.beir import read_records
+from hardneg.data.reading import read_dataset
 from hardneg.data.rejections import Rejections
 from hardneg.domains.conversation.logs import part_of, read_knowledge, read_logs
 from hardneg.domains.conversation.messages import read_messages
@@ -83,6 +84,19 @@ def read_conversations(
         )
     splits = _splits(questions, seed=seed, test_share=test_share, dev_share=dev_share)
     return in_form(_dataset(questions, splits, found, name=name, skipped=dict(rejections.counts)), form)
+
+
+def read_in_form(
+    files: Sequence[str | Path],
+    *,
+    form: str = DEFAULT_FORM,
+    skip_invalid: bool = False,
+    **options: Any,  # noqa: ANN401 - of `read_conversations`
+) -> tuple[Dataset, FieldMapping | None]:
+    """Build a dataset as `read_conversations`, or write the queries of one in a form and say what was found."""
+    if len(files) == 1 and not is_conversation_file(Path(files[0])):
+        return in_conversation_form(read_dataset(files[0], skip_invalid=skip_invalid), form)
+    return read_conversations(files, form=form, rejections=Rejections(skip=skip_invalid), **options), None
 
 
 def in_conversation_form(dataset: Dataset, form: str) -> tuple[Dataset, FieldMapping]:

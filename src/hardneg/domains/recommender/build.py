@@ -1,12 +1,19 @@
 """A recommender's dataset from interactions: a user's history asks, the item taken next answers."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from hardneg.data.corpus import SHARES_ANSWERS
 from hardneg.data.dataset import SET_ASIDE, Dataset
+from hardneg.data.field_mapping import FieldMapping
+from hardneg.data.rejections import Rejections
+from hardneg.domains.recommender.columns import InteractionColumns
+from hardneg.domains.recommender.files import Order, read_interactions, read_items
+from hardneg.domains.recommender.source import TextForm
 from hardneg.domains.recommender.splits import InteractionSplits, with_order, with_splits
 from hardneg.errors import DatasetError
 
@@ -15,7 +22,7 @@ TAKEN_MARK = "@"  # before the id of one that was
 _HELD = ("dev", "test")
 _SEEN, _ = SET_ASIDE
 _SHOWN = 3
-_LAST_OUT = InteractionSplits()
+_LAST_OUT, _FOUND, _ANY = InteractionSplits(), InteractionColumns(), TextForm()
 _FEW = 11  # values that are listed one by one: half stars make ten
 _LIKED = 0.75  # of a scale's length, for an example of a threshold: 4 of 1 to 5
 
@@ -34,6 +41,50 @@ class InteractionCounts:
     pairs_per_user: tuple[float, int]  # of training: the median and the most
     positive: str = ""  # what counts as positive, for people
     undescribed_items: int | None = None  # that the file of items lacks; None without such a file
+
+
+@dataclass(frozen=True, eq=False)
+class FromFiles:
+    """A dataset of interactions that were read, what became of these, and which column became what."""
+
+    dataset: Dataset
+    counts: InteractionCounts
+    mappings: dict[str, FieldMapping]  # of the interactions, and of the items if there is such a file
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give counts and columns as plain values, for machines."""
+        mappings = {name: each.as_dict() for name, each in self.mappings.items()}
+        return {"interactions": asdict(self.counts), "mapping": mappings}
+
+
+def read_interactions_dataset(
+    file: Path | str,
+    items: Path | str | None = None,
+    *,
+    columns: InteractionColumns = _FOUND,
+    form: TextForm = _ANY,
+    item_form: TextForm = _ANY,
+    in_order: bool = False,
+    splits: InteractionSplits = _LAST_OUT,
+    skip_invalid: bool = False,
+    **options: Any,  # noqa: ANN401 - of `interactions_dataset`
+) -> FromFiles:
+    """Build a dataset from a file of interactions, text, JSON Lines or Parquet, and perhaps one of items.
+
+    What columns hold and how a text is written is found from the files if not given; `in_order` takes the order of
+    rows for that of time. Further options are those of `interactions_dataset`.
+    """
+    if in_order and splits.by != "leave-last-out":
+        raise DatasetError(f"--order is for --split leave-last-out; --split {splits.by} takes no order from the rows")
+    order: Order = "rows" if in_order else "none" if splits.by == "random" else "time"
+    rejections = Rejections(skip=skip_invalid)
+    events, mapping = read_interactions(Path(file), columns=columns, form=form, order=order, rejections=rejections)
+    mappings, known = {"interactions": mapping}, None
+    if items is not None:
+        known, mappings["items"] = read_items(Path(items), columns=columns, form=item_form, rejections=rejections)
+    dataset, counts = interactions_dataset(events, known, splits=splits, **options)
+    mappings["interactions"] = mapping.more(notes=[counts.positive])
+    return FromFiles(replace(dataset, skipped=dict(rejections.counts)), counts, mappings)
 
 
 def interactions_dataset(

@@ -1,22 +1,64 @@
-"""What `hardneg data check` prints."""
+"""`hardneg data check`: what is in a dataset, and what may be wrong with it."""
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from hardneg.cli.display import progress
+from hardneg.cli.layout_options import Layout, reads_dataset
+from hardneg.cli.options import DatasetPath, Json, Quiet, SkipInvalid
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from hardneg.data.checks import UnreadableError
     from hardneg.data.findings import Check, Finding, Lengths
-    from hardneg.data.rejections import Rejections
-    from hardneg.errors import DatasetError
 
 _COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
 
 
-def show_check(result: "Check") -> None:
+@reads_dataset
+def check(
+    dataset: DatasetPath,
+    *,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Count lengths in the tokens of this model, not in words.")
+    ] = None,
+    max_tokens: Annotated[
+        int, typer.Option("--max-tokens", min=1, help="Length beyond which a text counts as long.")
+    ] = 256,
+    skip_invalid: SkipInvalid = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    layout: Layout,
+) -> None:
+    """Report counts and findings of a dataset; exit with 1 if some finding is an error.
+
+    Rows that cannot be used are an error; with --skip-invalid, a warning. A dataset that cannot be read without them
+    either is refused with exit code 2, after all of them were listed.
+    """
+    from hardneg import check as check_dataset
+    from hardneg.data.checks import UnreadableError
+
+    with progress(quiet=quiet):
+        try:
+            result = check_dataset(
+                dataset, mapping=layout, model=model, max_tokens=max_tokens, skip_invalid=skip_invalid
+            )
+        except UnreadableError as error:
+            _show_unreadable(dataset, error, as_json=as_json)
+            raise
+    if as_json:
+        typer.echo(json.dumps(result.as_dict(), ensure_ascii=False))
+    else:
+        _show(result)
+    raise typer.Exit(1 if result.has_errors else 0)
+
+
+def _show(result: "Check") -> None:
     """Print counts, lengths and findings."""
     from rich.console import Console
     from rich.markup import escape
@@ -40,22 +82,16 @@ def show_check(result: "Check") -> None:
         console.print("no findings")
 
 
-def show_unreadable(
-    dataset: str, error: "DatasetError", rejections: "Rejections", *, tolerate: bool, as_json: bool
-) -> None:
+def _show_unreadable(dataset: str, error: "UnreadableError", *, as_json: bool) -> None:
     """Print all that is known of a dataset that cannot be read; nothing where the error says it all."""
-    from dataclasses import asdict
-
-    from rich.console import Console
-
-    from hardneg.data.checks import unreadable
-
-    found = unreadable(error, rejections, tolerate=tolerate)
     if as_json:
-        told = {"dataset": dataset, "skipped": dict(rejections.counts), "findings": [asdict(each) for each in found]}
+        findings = [asdict(each) for each in error.findings]
+        told = {"dataset": dataset, "skipped": error.skipped, "findings": findings}
         typer.echo(json.dumps(told, ensure_ascii=False))
-    elif rejections.counts:
-        _show_findings(Console(), found)
+    elif error.skipped:
+        from rich.console import Console
+
+        _show_findings(Console(), error.findings)
 
 
 def _show_findings(console: "Console", findings: "Sequence[Finding]") -> None:

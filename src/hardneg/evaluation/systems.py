@@ -1,0 +1,73 @@
+"""Systems beside each other: checked before anything is done, then measured one by one, each in its own folder."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hardneg.data.dataset import Dataset
+from hardneg.data.layout import Layout
+from hardneg.data.reading import read_dataset
+from hardneg.errors import InputError
+from hardneg.evaluation.metrics import choose_measures
+from hardneg.evaluation.retrieval import Evaluation, evaluate
+from hardneg.files import check_folder
+from hardneg.models.given import resolve_model
+from hardneg.models.options import check_installed
+from hardneg.runs.record import recording
+from hardneg.sources import Dense, Source
+
+_LONGEST_NAME = 100  # characters; file systems allow 255 bytes
+
+
+def evaluate_systems(
+    dataset: Dataset | str | Path,
+    systems: Sequence[Source],
+    *,
+    out: Path | None = None,
+    mapping: Layout | Mapping[str, Any] | None = None,
+    skip_invalid: bool = False,
+    depth: int = 100,
+    measures: Sequence[str] | None = None,
+    primary: str | None = None,
+    **options: Any,  # noqa: ANN401 - of `evaluate`
+) -> Iterator[Evaluation]:
+    """Measure systems on the same queries, one by one, and write each into a folder of `out`; one alone into `out`."""
+    check_folder(out)
+    choose_measures(measures, primary, depth=depth)
+    names = [system.name for system in systems]
+    _check(systems, names)
+    data = read_dataset(dataset, mapping=mapping, skip_invalid=skip_invalid)
+    with recording(out, "evaluate"):
+        for system, folder in zip(systems, _folders(names), strict=True):
+            found = evaluate(data, system, depth=depth, measures=measures, primary=primary, **options)
+            if out is not None:
+                found.write(out if len(systems) == 1 else out / folder)
+            yield found
+
+
+def _check(systems: Sequence[Source], names: Sequence[str]) -> None:
+    """Refuse what cannot be measured, or would be measured twice, before anything is."""
+    if not systems:
+        raise InputError("name what to evaluate: --model NAME, --bm25 ANALYZER, or both")
+    models = [system for system in systems if isinstance(system, Dense)]
+    if models:
+        check_installed("measuring a model")
+    places = [resolve_model(each.model) for each in models]
+    same = [str(Path(place).resolve()) if Path(place).is_dir() else place for place in places]
+    for known in (same, names):
+        repeated = [name for name, count in Counter(known).items() if count > 1]
+        if repeated:
+            raise InputError(f"{repeated[0]} is to be measured twice under one name; name each system once")
+
+
+def _folders(names: Sequence[str]) -> list[str]:
+    """Name a folder for each system: its own name with other characters than letters, digits, . and - replaced."""
+    folders: list[str] = []
+    for name in names:
+        safe = re.sub(r"[^\w.-]+", "_", name).strip("._")[-_LONGEST_NAME:] or "model"
+        taken = {folder.casefold() for folder in folders}
+        numbered = (safe, *(f"{safe}-{number}" for number in range(2, len(names) + 2)))
+        folders.append(next(each for each in numbered if each.casefold() not in taken))
+    return folders
