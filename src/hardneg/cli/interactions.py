@@ -1,5 +1,6 @@
 """`hardneg data interactions`: a recommender's dataset from who did what when."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -118,7 +119,7 @@ def interactions(
 
         check_installed("making a model")
     with progress(quiet=quiet):
-        read = read_interactions_dataset(
+        data, counts, mappings = read_interactions_dataset(
             file,
             items,
             columns=InteractionColumns(
@@ -142,9 +143,10 @@ def interactions(
         if model is not None:
             from hardneg.domains.recommender import build_item_model
 
-            build_item_model(read.dataset, model, dimension=dimension, seed=seed or 0)
-    lines = [line for each in read.mappings.values() for line in each.lines()] + _lines(read.counts, model)
-    write_built(read.dataset, out, as_json=as_json, more=read.as_dict(), lines=lines)
+            build_item_model(data, model, dimension=dimension, seed=seed or 0)
+    more = {"interactions": asdict(counts), "mapping": {name: each.as_dict() for name, each in mappings.items()}}
+    lines = [line for each in mappings.values() for line in each.lines()] + _lines(counts, model)
+    write_built(data, out, as_json=as_json, more=more, lines=lines)
 
 
 def _named(columns: str | None) -> tuple[str, ...]:

@@ -69,37 +69,22 @@ def says_mining(*, without: Sequence[str] = ()) -> Callable[[Callable[..., T]], 
     return lambda command: reads_dataset(takes("mining", options, _mining)(command))
 
 
+_APART = ("dataset", "layout", "skip_invalid", "recipe", "model")
 _DEFAULTS = {"dataset": inspect.Parameter.empty, "skip_invalid": False, "layout": inspect.Parameter.empty}
 
 
 def _mining(said: dict[str, Any]) -> Mining:
-    dataset, layout, skips = (said.pop(name) for name in ("dataset", "layout", "skip_invalid"))
-    return Mining(dataset, layout, skips, read_recipe(dataset, **said))
-
-
-def read_recipe(
-    dataset: str,
-    *,
-    recipe: str | None,
-    preset: str | None,
-    model: str | None,
-    source: Sequence[str] | None,
-    filter: Sequence[str] | None = None,
-    per_query: int | None,
-    seed: int | None,
-    **mining: str | int | None,
-) -> "Recipe":
     """Read a recipe, or the defaults, and change what options say otherwise."""
     from hardneg.cli.components import parse_component
     from hardneg.recipe import Recipe
 
-    changes: dict[str, Any] = {
-        "dataset": from_here(dataset),
-        "mine": given(**mining),
-        **given(seed=seed, preset=preset),
-    }
+    dataset, layout, skips, recipe, model = (said.pop(name) for name in _APART)
+    sources, filters, per_query = (said.pop(name, None) for name in ("source", "filter", "per_query"))
+    changes: dict[str, Any] = {"dataset": from_here(dataset), **given(seed=said.pop("seed"), preset=said.pop("preset"))}
+    changes |= {"mine": given(**said)}  # split, depth and the size of blocks
     changes |= {"model": from_here(model)} if model else {}
-    changes |= {"sources": [parse_component(text) for text in source]} if source else {}
-    changes |= {"filters": [parse_component(text) for text in filter]} if filter else {}
+    changes |= {"sources": [parse_component(text) for text in sources]} if sources else {}
+    changes |= {"filters": [parse_component(text) for text in filters]} if filters else {}
     changes |= {"select": {"per_query": per_query}} if per_query else {}
-    return Recipe.load(recipe, changes=changes) if recipe else Recipe.from_table(changes)
+    loaded = Recipe.load(recipe, changes=changes) if recipe else Recipe.from_table(changes)
+    return Mining(dataset, layout, skips, loaded)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from hardneg.cli.display import own_negatives_line, show_findings
+from hardneg.runs import layout
+from hardneg.runs.cost import row_cost
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,15 +22,17 @@ def show_run(result: "Result") -> None:
     """Print the tables, and say on stderr what was noticed and where the dataset's own negatives served."""
     from rich.console import Console
 
+    from hardneg.evaluation.excluding import told_in
+
     console, found = Console(), result.as_dict()
     console.print(_counts(found, result.verdicts))
-    console.print(_quality(result, found))
-    for line in filter(None, (result.excluded, *_verdicts(found))):
+    console.print(_quality(found))
+    for line in filter(None, (told_in(result.folder), *_verdicts(found))):
         console.print(line)
     console.print(_costs(found))
     console.print(
         f"Everything is in {result.folder}; the trained model is {result.folder / 'model'}, and "
-        f"{result.report} shows it all."
+        f"{result.folder / layout.REPORT} shows it all."
     )
     if result.dealt:
         typer.echo(f"hardneg: {result.dealt}", err=True)
@@ -59,7 +63,7 @@ def _candidates(funnel: dict[str, Any]) -> str:
     )
 
 
-def _quality(result: "Result", found: dict[str, Any]) -> "Table":
+def _quality(found: dict[str, Any]) -> "Table":
     from rich.table import Table
 
     table = Table(title="Quality on the test queries, and what it cost", title_justify="left")
@@ -68,7 +72,7 @@ def _quality(result: "Result", found: dict[str, Any]) -> "Table":
     for column in ("", *columns, "wall time", "peak memory"):
         table.add_column(column, justify="left" if not column else "right")
     for name, measures in found["rows"].items():
-        cost = result.cost(name)
+        cost = row_cost(name, found["stages"], found["chain"])
         cells = [_figure(measures[measure]) if measure in measures else "" for measure in columns]
         table.add_row(name.replace("_", "-"), *cells, f"{cost.wall_s:,.0f} s", f"{cost.peak_gb:.2f} GB")
     return table

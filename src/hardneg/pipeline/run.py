@@ -12,7 +12,6 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.findings import Finding
 from hardneg.data.reading import read_dataset
 from hardneg.errors import RecipeError
-from hardneg.evaluation.excluding import told_in
 from hardneg.evaluation.retrieval import evaluate
 from hardneg.evaluation.significance import Row, compare
 from hardneg.files import check_folder
@@ -26,7 +25,6 @@ from hardneg.recipe.trust import measuring_with, trusting_recipe
 from hardneg.reports.read_run import read_trainings
 from hardneg.reports.write import write_report
 from hardneg.runs import layout
-from hardneg.runs.cost import Cost, row_cost
 from hardneg.runs.folder import RunFolder, link_tree
 from hardneg.runs.joining import data_of
 from hardneg.runs.layout import Seeded, StageKey
@@ -49,20 +47,10 @@ class Result:
     teachers: tuple[Scorer, ...] = ()
 
     @property
-    def report(self) -> Path:
-        """Where the page is that shows all of it."""
-        return self.folder / layout.REPORT
-
-    @property
     def dealt(self) -> str:
         """How the dataset was dealt, in a line; empty if it had a split to test on."""
         how = self.manifest.get("dealt")
         return "" if how is None else told_dealt("the dataset", how, self.folder / "dataset")
-
-    @property
-    def excluded(self) -> str:
-        """What was left out of the rankings, in a line; empty if nothing was."""
-        return told_in(self.folder)
 
     @property
     def verdicts(self) -> dict[str, str]:
@@ -77,10 +65,6 @@ class Result:
         found += weak_teachers(self.teachers)
         found += [finding for training in read_trainings(self.folder) for finding in training.findings]
         return list({(one.code, one.title): one for one in reversed(found)}.values())[::-1]
-
-    def cost(self, row: str) -> Cost:
-        """Add up what a row needed."""
-        return row_cost(row, self.manifest["stages"], self.manifest["chain"])
 
     def as_dict(self) -> dict[str, Any]:
         """Give everything by name, for machines."""

@@ -78,7 +78,7 @@ class FromPython:
     def read(self) -> Dataset:
         """Build the dataset as `code` does from Python's functions and methods."""
         shared = {each.name: getattr(self, each.name) for each in fields(self)[1:]}
-        only = {"languages": ("python",), "kinds": ("function", "method"), "labels_clones": False}
+        only: dict[str, Any] = {"languages": ("python",), "kinds": ("function", "method"), "labels_clones": False}
         return FromCode(code=self.python, **only, **shared).read()
 
 

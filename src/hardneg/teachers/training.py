@@ -43,6 +43,16 @@ class Taught:
     seconds: float  # of training, earlier tries included
     evaluation: dict[str, Any] | None = None  # how it re-ranked queries that it never saw, if that was measured
 
+    @property
+    def findings(self) -> list[Finding]:
+        """What is wrong with it."""
+        weak = weak_teacher(self.path, self.evaluation)
+        return [] if weak is None else [weak]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give everything by name, for machines."""
+        return {**asdict(self), "path": str(self.path), "findings": [asdict(each) for each in self.findings]}
+
 
 def train_teacher(
     model: str | Path,

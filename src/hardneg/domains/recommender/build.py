@@ -1,6 +1,6 @@
 """A recommender's dataset from interactions: a user's history asks, the item taken next answers."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,20 +43,6 @@ class InteractionCounts:
     undescribed_items: int | None = None  # that the file of items lacks; None without such a file
 
 
-@dataclass(frozen=True, eq=False)
-class FromFiles:
-    """A dataset of interactions that were read, what became of these, and which column became what."""
-
-    dataset: Dataset
-    counts: InteractionCounts
-    mappings: dict[str, FieldMapping]  # of the interactions, and of the items if there is such a file
-
-    def as_dict(self) -> dict[str, Any]:
-        """Give counts and columns as plain values, for machines."""
-        mappings = {name: each.as_dict() for name, each in self.mappings.items()}
-        return {"interactions": asdict(self.counts), "mapping": mappings}
-
-
 def read_interactions_dataset(
     file: Path | str,
     items: Path | str | None = None,
@@ -68,7 +54,7 @@ def read_interactions_dataset(
     splits: InteractionSplits = _LAST_OUT,
     skip_invalid: bool = False,
     **options: Any,  # noqa: ANN401 - of `interactions_dataset`
-) -> FromFiles:
+) -> tuple[Dataset, InteractionCounts, dict[str, FieldMapping]]:
     """Build a dataset from a file of interactions, text, JSON Lines or Parquet, and perhaps one of items.
 
     What columns hold and how a text is written is found from the files if not given; `in_order` takes the order of
@@ -84,7 +70,7 @@ def read_interactions_dataset(
         known, mappings["items"] = read_items(Path(items), columns=columns, form=item_form, rejections=rejections)
     dataset, counts = interactions_dataset(events, known, splits=splits, **options)
     mappings["interactions"] = mapping.more(notes=[counts.positive])
-    return FromFiles(replace(dataset, skipped=dict(rejections.counts)), counts, mappings)
+    return replace(dataset, skipped=dict(rejections.counts)), counts, mappings
 
 
 def interactions_dataset(
