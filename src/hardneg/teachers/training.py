@@ -1,7 +1,6 @@
 """Training a teacher: one cross-encoder a fold, each without the queries of its fold."""
 
 import hashlib
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +14,7 @@ from jaxtyping import Int32
 from hardneg.data.dataset import Dataset
 from hardneg.data.findings import Finding
 from hardneg.errors import Interrupted, RunError
-from hardneg.files import replacing
+from hardneg.files import write_json
 from hardneg.models.loading import choose_precision
 from hardneg.progress import task
 from hardneg.runs.record import recording
@@ -102,8 +101,7 @@ def train_teacher(
         teacher, seed = CrossFittedTeacher(out, precision=settings.precision), settings.seed
         reranking = rerank(dataset, first_stage, teacher, split=split, depth=depth, max_queries=max_queries, seed=seed)
         figures = reranking.figures(seed=seed)
-        with replacing(out / "evaluation.json") as temporary:
-            temporary.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        write_json(out / "evaluation.json", figures)
     return replace(taught, evaluation=figures)
 
 
