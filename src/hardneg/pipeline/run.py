@@ -21,7 +21,7 @@ from hardneg.pipeline.mining import Mined
 from hardneg.pipeline.preflight import check_files, check_parts
 from hardneg.pipeline.verdicts import Used, labelled_for
 from hardneg.recipe import FromCode, FromPath, FromPython, Recipe, Stage
-from hardneg.recipe.trust import measuring_with, trusting_recipe
+from hardneg.recipe.trust import measuring_with, trusting
 from hardneg.reports.read_run import read_trainings
 from hardneg.reports.write import write_report
 from hardneg.runs import layout
@@ -125,7 +125,7 @@ def run(
     check_places("run", optional=False, out=out)
     check_folder(Path(out))
     with recording(Path(out), "run"):
-        prepared = prepare(trusting_recipe(recipe) if trust_remote_code else recipe, out=out)
+        prepared = prepare(trusting(recipe) if trust_remote_code else recipe, out=out)
         if agree is not None:
             agree(prepared)
         return prepared.run()
