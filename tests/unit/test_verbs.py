@@ -1,5 +1,6 @@
 """The verbs of the root do what the commands do, and take from a run what it says of itself."""
 
+import inspect
 import json
 import subprocess
 import sys
@@ -123,3 +124,10 @@ def test_a_check_takes_what_was_read_or_the_place_of_it_and_says_what_cannot_be_
     (broken,) = (each for each in hn.check(file).findings if each.code == "HN010")
     assert (broken.severity, broken.count) == ("error", 1)
     assert {each.severity for each in hn.check(file, skip_invalid=True).findings if each.code == "HN010"} == {"warning"}
+
+
+@pytest.mark.parametrize("verb", [hn.audit, hn.calibrate])
+def test_verbs_that_mine_list_every_key_of_mine(verb):
+    mine, named = (inspect.signature(each).parameters for each in (hn.mine, verb))
+    assert mine.keys() - {"verdicts", "out"} <= named.keys()
+    assert not any(each.kind is inspect.Parameter.VAR_KEYWORD for each in named.values())

@@ -1,11 +1,12 @@
 """Mining: sources, filters and selection over blocks of queries."""
 
+import inspect
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
 import numpy as np
 import polars as pl
@@ -123,6 +124,9 @@ class Mined(Framed):
         return f"Mined: {counts['selected']:,} negatives for {counts['queries']:,} queries from {sources}{where}"
 
 
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+
+
 class How(TypedDict, total=False):
     """How to mine, as `mine` takes it and explains it."""
 
@@ -137,6 +141,16 @@ class How(TypedDict, total=False):
     depth: int | None
     seed: int | None
     block_size: int | None
+
+
+def spells_out(verb: Verb) -> Verb:
+    """Have `help` and editors list each key of `How` among the keyword arguments of a verb that takes them."""
+    given = inspect.signature(verb)
+    parameters = [each for each in given.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+    for name, kind in How.__annotations__.items():
+        parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind))
+    verb.__signature__ = given.replace(parameters=parameters)  # type: ignore[attr-defined]  # functions may have one
+    return verb
 
 
 def mine(

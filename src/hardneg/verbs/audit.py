@@ -22,7 +22,7 @@ from hardneg.costs.bills import audit_bills, estimate_cost, mining_bills
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
 from hardneg.errors import RecipeError
-from hardneg.pipeline.mining import How, Mined, mine_plan, plan_from
+from hardneg.pipeline.mining import How, Mined, mine_plan, plan_from, spells_out
 from hardneg.place import Place
 from hardneg.planting.fitting import fit_filters
 from hardneg.planting.planting import plant_each
@@ -35,6 +35,7 @@ from hardneg.scoring.llm.cost import CostEstimate
 Agree = Callable[[Sequence[CostEstimate]], None]
 
 
+@spells_out
 def audit(
     dataset: Dataset,
     *,
@@ -104,6 +105,7 @@ def audit(
     return result
 
 
+@spells_out
 def audit_filters(
     dataset: Dataset,
     *,
@@ -162,6 +164,7 @@ def audit_filters(
     return result
 
 
+@spells_out
 def audit_sample(
     dataset: Dataset,
     size: int | None = None,
