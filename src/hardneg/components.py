@@ -77,8 +77,8 @@ def pick(room: Room, value: object, place: Place, *, fallbacks: Mapping[str, obj
     name = table["use"]
     outside = room.protocol is not None and ":" in name
     if not outside and name not in room.members:
-        own = "" if room.protocol is None else "; write your own as 'module:Class'"
-        raise place.error(f"unknown {room.kind} {name!r}; {nearest(name, room.members)}{own}")
+        hint = "" if room.protocol is None else "; write your own as 'module:Class'"
+        raise place.error(f"unknown {room.kind} {name!r}; {nearest(name, room.members)}{hint}")
     cls = _imported(name, place) if outside else room.members[name]
     usable = {key: each for key, each in (fallbacks or {}).items() if key in settable_fields(cls)}
     given = usable | {key: each for key, each in table.items() if key != "use"}
@@ -222,9 +222,9 @@ def typed(each: Field, value: object, place: Place) -> Any:  # noqa: ANN401
     try:
         checked = _adapter(cast("Hashable", each.type)).validate_json(json.dumps(value, default=str), strict=True)
     except ValidationError as error:
-        found = error.errors()
-        wanted = " or ".join(dict.fromkeys(one["msg"].removeprefix("Input should be ") for one in found))
-        inner = "".join(f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in found[0]["loc"])
+        problems = error.errors()
+        wanted = " or ".join(dict.fromkeys(one["msg"].removeprefix("Input should be ") for one in problems))
+        inner = "".join(f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in problems[0]["loc"])
         raise place.error(f"should be {wanted}, not {shown(value)}{f' (at {inner})' if inner else ''}") from None
     if isinstance(checked, Path):
         return place.resolve(checked)

@@ -70,8 +70,8 @@ def out_of_fold(
     for number in range(_FOLDS):
         inside = fold == number
         if inside.any() and planted[~inside].any():
-            known = ~np.isnan(described[~inside]).all(axis=0)  # the classifier cannot bin what is never known
-            classifier = fit_classifier(described[~inside][:, known], planted[~inside], seed=seed)
-            raw[inside] = log_odds(classifier, described[inside][:, known])
+            columns = ~np.isnan(described[~inside]).all(axis=0)  # the classifier cannot bin what is never known
+            classifier = fit_classifier(described[~inside][:, columns], planted[~inside], seed=seed)
+            raw[inside] = log_odds(classifier, described[inside][:, columns])
     scale = LogisticRegression(C=1e6).fit(raw[:, None], planted)
     return np.asarray(expit(float(scale.coef_[0, 0]) * raw + float(scale.intercept_[0])), dtype=np.float64)

@@ -35,8 +35,8 @@ def fuller_labels(dataset: Dataset, path: Path | str) -> Truth:
     file = Path(path)
     rows = read_qrels(file, split="judged", rejections=Rejections()).rows
     for kind, key, table in (("query", "query_id", dataset.queries), ("document", "doc_id", dataset.documents)):
-        known = table.select(pl.col("id").alias(key)).with_row_index(kind).cast({kind: pl.Int32})
-        rows = rows.join(known, on=key, how="left", maintain_order="left")
+        positions = table.select(pl.col("id").alias(key)).with_row_index(kind).cast({kind: pl.Int32})
+        rows = rows.join(positions, on=key, how="left", maintain_order="left")
         unknown = rows.filter(pl.col(kind).is_null())
         if unknown.height:
             problem = f"{kind} id {unknown[key][0]!r} is not in {dataset.name}; give labels of this dataset"
@@ -54,19 +54,19 @@ def truth_of_column(dataset: Dataset, column: str) -> Truth:
     A query without a value takes those of its positives; rows without any have no answer.
     """
     if column not in dataset.documents.columns:
-        known = sorted({*dataset.documents.columns} - {"id", "text", "title"})
+        columns = sorted({*dataset.documents.columns} - {"id", "text", "title"})
         raise RecipeError(
-            f"documents of {dataset.name} have no column {column!r}; they have: {', '.join(known) or 'no metadata'}"
+            f"documents of {dataset.name} have no column {column!r}; they have: {', '.join(columns) or 'no metadata'}"
         )
     values = as_text(dataset.documents[column]).alias("value").to_frame()
     documents = values.with_row_index("document").cast({"document": pl.Int32})
     query, document = np.divmod(dataset.positives.keys, dataset.n_documents)
-    said = pl.DataFrame({"query": query.astype(np.int32), "value": values["value"].gather(document)}).unique()
+    query_values = pl.DataFrame({"query": query.astype(np.int32), "value": values["value"].gather(document)}).unique()
     if column in dataset.queries.columns:
-        own = as_text(dataset.queries[column]).alias("value").to_frame().with_row_index("query")
-        own = own.cast({"query": pl.Int32}).drop_nulls()
-        said = pl.concat([own, said.join(own, on="query", how="anti")])
-    pairs = said.drop_nulls().join(documents.drop_nulls(), on="value").select("query", "document")
+        own_values = as_text(dataset.queries[column]).alias("value").to_frame().with_row_index("query")
+        own_values = own_values.cast({"query": pl.Int32}).drop_nulls()
+        query_values = pl.concat([own_values, query_values.join(own_values, on="query", how="anti")])
+    pairs = query_values.drop_nulls().join(documents.drop_nulls(), on="value").select("query", "document")
     answers = PairSet.build(pairs["query"].to_numpy(), pairs["document"].to_numpy(), width=dataset.n_documents)
     return Truth(np.unique(pairs["query"].to_numpy()), answers, complete=True)
 

@@ -80,10 +80,10 @@ def _values(dataset: Dataset, group: str) -> pl.Series:
     if group in dataset.queries.columns:
         return as_text(dataset.queries[group])
     if group not in dataset.documents.columns:
-        known = sorted({*dataset.queries.columns, *dataset.documents.columns} - {"id", "text", "title"})
+        columns = sorted({*dataset.queries.columns, *dataset.documents.columns} - {"id", "text", "title"})
         raise RecipeError(
             f"neither queries nor documents of {dataset.name} have a column {group!r}; "
-            f"they have: {', '.join(known) or 'no metadata'}"
+            f"they have: {', '.join(columns) or 'no metadata'}"
         )
     query, document = np.divmod(dataset.positives.keys, dataset.n_documents)
     owner, first = np.unique(query, return_index=True)

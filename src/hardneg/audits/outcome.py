@@ -93,14 +93,14 @@ def _retrieved(candidates: pl.DataFrame, planted: Planted) -> pl.DataFrame:
 
 def _chosen(negatives: pl.DataFrame, candidates: pl.DataFrame, planted: Planted, *, score: str) -> pl.DataFrame:
     """Mark hidden answers among the negatives, and give each its score and how it compares with the positive."""
-    own = scores(candidates, score)
-    positive = lowest_positive(candidates, own, planted.dataset)
+    values = scores(candidates, score)
+    positive = lowest_positive(candidates, values, planted.dataset)
     magnitude = np.abs(positive)
     scored = candidates.select(
         "query",
         "document",
-        score=pl.Series(own).fill_nan(None),
-        relative=pl.Series(own - positive + magnitude).fill_nan(None),
+        score=pl.Series(values).fill_nan(None),
+        relative=pl.Series(values - positive + magnitude).fill_nan(None),
         magnitude=pl.Series(magnitude),
     )
     rows = negatives.select("query", "document", "source", "rank").join(
@@ -128,11 +128,11 @@ def _per_query(chosen: pl.DataFrame) -> pl.DataFrame:
 
 
 def _by_source(retrieved: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
-    found = retrieved.filter("hidden")
+    answers = retrieved.filter("hidden")
     names = suffixes(retrieved, "rank")
     chosen_by = chosen.group_by("source").agg(selected=pl.len(), hidden_selected=pl.col("hidden").sum())
     counts = pl.DataFrame(
-        {"source": names, "hidden_retrieved": [found[f"rank.{name}"].count() for name in names]},
+        {"source": names, "hidden_retrieved": [answers[f"rank.{name}"].count() for name in names]},
         schema={"source": pl.String, "hidden_retrieved": pl.Int64},
     )
     table = counts.join(chosen_by, on="source", how="full", coalesce=True, maintain_order="left_right")

@@ -130,8 +130,8 @@ def audit_planted(
     with task("auditing", total=sum(len(planted.queries) for planted in plantings), unit="queries") as advance:
         for seed, planted in zip(seeds, plantings, strict=True):
             fitted = plan if fit is None else fit(plan, planted.dataset)
-            found = mined_outcome(planted, fitted, score=name, block_size=block_size, advance=advance, look=look)
-            parts.append(labelled(found, dataset, group=group, seed=seed))
+            outcome = mined_outcome(planted, fitted, score=name, block_size=block_size, advance=advance, look=look)
+            parts.append(labelled(outcome, dataset, group=group, seed=seed))
     return Audit("planted", together(parts), name, unlabelled=None if detector is None else detector.estimate())
 
 
@@ -156,13 +156,13 @@ def mined_outcome(
     return together(parts)
 
 
-def labelled(found: Outcome, dataset: Dataset, *, group: str | None, seed: int) -> Outcome:
+def labelled(outcome: Outcome, dataset: Dataset, *, group: str | None, seed: int) -> Outcome:
     """Add to the counts by query which planting they are of, and what is drawn together."""
-    query = found.queries["query"].to_numpy()
+    query = outcome.queries["query"].to_numpy()
     cluster, values = clusters(dataset, query, group)
     more = (pl.Series("cluster", cluster), pl.lit(seed, dtype=pl.Int64).alias("seed"))
     named = pl.lit(None).alias("group") if values is None else values.alias("group")
-    return Outcome(found.queries.with_columns(*more, named), found.sources, found.filters)
+    return Outcome(outcome.queries.with_columns(*more, named), outcome.sources, outcome.filters)
 
 
 def hardness_score(plan: Plan, score: str | None) -> str:

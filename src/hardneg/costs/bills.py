@@ -90,8 +90,8 @@ def _as_many_as_mined(stage: Stage, dataset: Dataset) -> pl.DataFrame:
     per_query = stage.select.per_query
     most = int(np.unique_counts(dataset.positives.among(queries)[0]).counts.max())
     drawn = Random().retrieve(dataset, queries, per_query + most)
-    known = dataset.positives.contains(drawn["query"].to_numpy(), drawn["document"].to_numpy())
-    return drawn.filter(~pl.Series(known)).group_by("query", maintain_order=True).head(per_query)
+    is_positive = dataset.positives.contains(drawn["query"].to_numpy(), drawn["document"].to_numpy())
+    return drawn.filter(~pl.Series(is_positive)).group_by("query", maintain_order=True).head(per_query)
 
 
 def audit_bills(dataset: Dataset, plans: Iterable[Plan], plantings: Iterable[Planted]) -> list[CostEstimate]:

@@ -74,20 +74,20 @@ class Calibration:
             RunError: It broke off.
         """
         state = {"trial": name, "given": given, "sizes": asdict(self.sizes)}
-        known = {**state, "texts": self.texts.about, "machine": identity()}
-        key = hashlib.blake2b(json.dumps(known, sort_keys=True).encode(), digest_size=8).hexdigest()
+        record = {**state, "texts": self.texts.about, "machine": identity()}
+        key = hashlib.blake2b(json.dumps(record, sort_keys=True).encode(), digest_size=8).hexdigest()
         path = self.folder / f"{name}-{key}.json"
         if path.exists() and not self.again:
             return dict(json.loads(path.read_text(encoding="utf-8"))["found"])
         with task(f"trying {name}", total=None, unit="trials") as advance:
-            found = _in_process(state, self.texts)
-            if found.pop("compiled", False):  # what is compiled once and kept would count as work of each time
-                found = _in_process(state, self.texts)
-                found.pop("compiled")
+            result = _in_process(state, self.texts)
+            if result.pop("compiled", False):  # what is compiled once and kept would count as work of each time
+                result = _in_process(state, self.texts)
+                result.pop("compiled")
             advance(1)
         with replacing(path) as temporary:
-            temporary.write_text(json.dumps({**known, "found": found}, indent=2), encoding="utf-8")
-        return found
+            temporary.write_text(json.dumps({**record, "found": result}, indent=2), encoding="utf-8")
+        return result
 
 
 def _in_process(state: Found, texts: Texts) -> Found:
@@ -108,7 +108,7 @@ def _in_process(state: Found, texts: Texts) -> Found:
             raise RunError(
                 f"estimate: trying {state['trial']} broke off: {why}; leave that part out to estimate the rest"
             )
-        found: Found = json.loads(answer.read_text(encoding="utf-8"))
-    if "refused" in found:
-        raise InputError(found["refused"])
-    return found
+        result: Found = json.loads(answer.read_text(encoding="utf-8"))
+    if "refused" in result:
+        raise InputError(result["refused"])
+    return result

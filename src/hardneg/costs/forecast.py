@@ -58,12 +58,12 @@ def _encoder(work: Workload, calibration: Calibration) -> Found | None:
 
 def _encoding(work: Workload, encoder: Found, text_gb: float) -> list[Stage]:
     memory_gb, vector_gb = encoder["memory_gb"] + text_gb, encoder["dim"] * 4 / 1e9
-    found = []
+    stages = []
     for kind, n in (("document", work.documents), ("query", work.queries)):
         plural = {"document": "documents", "query": "queries"}[kind]
         seconds = n * encoder[f"{kind}_s"]
-        found.append(Stage(f"encode {plural}", f"{n:,} {plural}", seconds, memory_gb, n * vector_gb))
-    return found
+        stages.append(Stage(f"encode {plural}", f"{n:,} {plural}", seconds, memory_gb, n * vector_gb))
+    return stages
 
 
 def _scoring(work: Workload, tried: Found, text_gb: float) -> Stage:
@@ -86,7 +86,7 @@ def mining_stages(work: Workload, calibration: Calibration, dim: int | None) -> 
     trials = [(n, calibration.trial("mining", given | {"documents": n})) for n in _sizes(work, calibration, dim)]
 
     def at(stage: str, what: str) -> float:
-        return Line.of([(n, found[stage][what]) for n, found in trials]).at(work.documents)
+        return Line.of([(n, figures[stage][what]) for n, figures in trials]).at(work.documents)
 
     documents, queries, blocks = f"{work.documents:,} documents", f"{work.queries:,} queries", work.queries / n_queries
     text_gb = work.documents * calibration.texts.document_bytes / 1e9
@@ -99,7 +99,7 @@ def mining_stages(work: Workload, calibration: Calibration, dim: int | None) -> 
         memory_gb = at(name, "memory_gb")
         stages.append(Stage(begin, documents, at(name, "once_s"), memory_gb, spread="on each"))
         stages.append(Stage(search, queries, blocks * at(name, "block_s"), memory_gb, disk))
-    return min(found["start_s"] for _, found in trials), stages
+    return min(figures["start_s"] for _, figures in trials), stages
 
 
 def _sizes(work: Workload, calibration: Calibration, dim: int | None) -> list[int]:

@@ -205,11 +205,11 @@ def _encoder(
     texts = _sample(dataset.document_texts, np.arange(dataset.n_documents), seconds)
     dim = encoder.encode_documents(texts[:8]).shape[1]  # the first batch pays for what is prepared once
     asked = _sample(dataset.query_texts, queries, seconds)
-    found = {
+    parts = {
         f"documents {_model(source)}": tried(texts, encoder.encode_documents, few=few, seconds=seconds),
         f"queries {_model(source)}": tried(asked, encoder.encode_queries, few=few, seconds=seconds),
     }
-    return {name: replace(part, once_s=0.0, disk_gb=dim * 4 / 1e9) for name, part in found.items()}
+    return {name: replace(part, once_s=0.0, disk_gb=dim * 4 / 1e9) for name, part in parts.items()}
 
 
 def _sample(texts: pl.Series, members: Int32[np.ndarray, " texts"], seconds: float) -> list[str]:
@@ -226,15 +226,15 @@ def _scorers(
     n_pairs = _PAIRS if not seconds else 1_024
     query = np.resize(queries, n_pairs)
     document = np.resize(permutation(_PROBE, size=dataset.n_documents), n_pairs).astype(np.int32)
-    found = {}
+    parts = {}
     for name, scorer in scorers.items():
 
         def score(rows: Int64[np.ndarray, " rows"], scorer: Scorer = scorer) -> None:
             scorer.score(dataset, query[rows], document[rows])
 
         part = tried(np.arange(n_pairs), score, few=_PAIRS // 2, seconds=seconds)
-        found[f"score {name}"] = replace(part, once_s=0.0)
-    return found
+        parts[f"score {name}"] = replace(part, once_s=0.0)
+    return parts
 
 
 def _step(model: str, stage: Stage, dataset: Dataset, out: Path) -> Part:

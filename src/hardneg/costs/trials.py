@@ -43,9 +43,9 @@ def mining(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any]:
     folder, depth = Path(given["folder"]), given["depth"]
     sources, select = _sources(given, folder), Selection(per_query=given["per_query"])
     filters: list[Filter] = [NearDuplicate(), PositiveMargin(ratio=0.95, score=sources[-1].name)]
-    found: dict[str, Any] = {"start_s": time.time() - given["asked_at"]}
+    figures: dict[str, Any] = {"start_s": time.time() - given["asked_at"]}
     read: list[Dataset] = []
-    found["read"] = _stage(lambda: read.append(_hashed(folder / "data")), None)
+    figures["read"] = _stage(lambda: read.append(_hashed(folder / "data")), None)
     dataset, block = read[0], read[0].queries_of("train")
 
     def run(out: Path) -> None:
@@ -53,13 +53,13 @@ def mining(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any]:
 
     with event.install_recorder("numba:compile") as compiled, keeping_retrievals(folder / "found"):
         for source in sources:
-            found[source.name] = _stage(
+            figures[source.name] = _stage(
                 lambda source=source: _search(source, dataset, block, given),  # type: ignore[misc]
                 lambda _, source=source: source.retrieve(dataset, block, depth),  # type: ignore[misc]
             )
-        found["filters"] = _stage(lambda: run(folder / "first"), lambda again: run(folder / f"again{again}"))
+        figures["filters"] = _stage(lambda: run(folder / "first"), lambda again: run(folder / f"again{again}"))
     size = sum(path.stat().st_size for path in (folder / "first").rglob("*.parquet"))
-    return found | {"block_bytes": size, "compiled": bool(compiled.buffer)}
+    return figures | {"block_bytes": size, "compiled": bool(compiled.buffer)}
 
 
 def _stage(first: Callable[[], object], again: Callable[[int], object] | None) -> dict[str, float]:
@@ -83,8 +83,8 @@ def _hashed(folder: Path) -> Dataset:
 def _sources(given: dict[str, Any], folder: Path) -> "list[Source]":
     from hardneg.sources import BM25, Vectors
 
-    known: dict[str, Source] = {"bm25": BM25(), "vectors": Vectors(folder / "documents.npy", folder / "queries.npy")}
-    return [known[name] for name in given["sources"]]
+    sources: dict[str, Source] = {"bm25": BM25(), "vectors": Vectors(folder / "documents.npy", folder / "queries.npy")}
+    return [sources[name] for name in given["sources"]]
 
 
 def _search(source: "Source", dataset: Dataset, block: Int32[np.ndarray, " queries"], given: dict[str, Any]) -> None:
@@ -108,8 +108,8 @@ def encoding(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any
     document = tried(texts.documents[:BLOCK], encoder.encode_documents, few=_FEW, seconds=sizes.seconds)
     query = tried(texts.queries[:BLOCK], encoder.encode_queries, few=_FEW, seconds=sizes.seconds)
     memory_gb = max(document.memory_gb, query.memory_gb)
-    found = {"document_s": document.each_s, "query_s": query.each_s, "dim": dim, "memory_gb": memory_gb}
-    return {"start_s": start_s, **found}
+    figures = {"document_s": document.each_s, "query_s": query.each_s, "dim": dim, "memory_gb": memory_gb}
+    return {"start_s": start_s, **figures}
 
 
 def scoring(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any]:
@@ -209,10 +209,10 @@ def main(asked: str, answer: str) -> None:
     state = json.loads(Path(asked).read_text(encoding="utf-8"))
     texts, sizes = Texts(state.get("documents", []), state.get("queries", []), ""), Sizes(**state["sizes"])
     try:
-        found = TRIALS[state["trial"]](texts, state["given"], sizes)
+        result = TRIALS[state["trial"]](texts, state["given"], sizes)
     except InputError as error:
-        found = {"refused": str(error)}
-    Path(answer).write_text(json.dumps(found), encoding="utf-8")
+        result = {"refused": str(error)}
+    Path(answer).write_text(json.dumps(result), encoding="utf-8")
 
 
 if __name__ == "__main__":

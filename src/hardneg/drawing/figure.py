@@ -38,8 +38,8 @@ class Figure:
     def _picture(self, width: int, *paper: Svg, **attributes: object) -> Svg:
         parts, height = self.marks.draw(width)
         attributes |= {"viewBox": f"0 0 {width} {height:.0f}", "width": width, "height": round(height), "role": "img"}
-        said = f"{self.title}. {self.lead}"
-        return element("svg", *paper, element("desc", Svg(escape(self.lead))), *parts, **attributes, aria_label=said)
+        label = f"{self.title}. {self.lead}"
+        return element("svg", *paper, element("desc", Svg(escape(self.lead))), *parts, **attributes, aria_label=label)
 
 
 def style() -> str:

@@ -40,10 +40,13 @@ class Intervals:
     def _row(self, row: dict[str, Any], top: float, scale: Scale, width: int) -> list[Svg]:
         name, value, low, high = row["name"], row["value"], row["low"], row["high"]
         sure = low is not None and high is not None
-        said = "–" if value is None else self._written(value, 4)
+        label = "–" if value is None else self._written(value, 4)
         if value is not None and sure:
-            said += f"  [{self._written(low, 3)}, {self._written(high, 3)}]"
-        parts = [text(0, top + 16, fitting(str(name), width - 190)), text(width, top + 16, said, "value", anchor="end")]
+            label += f"  [{self._written(low, 3)}, {self._written(high, 3)}]"
+        parts = [
+            text(0, top + 16, fitting(str(name), width - 190)),
+            text(width, top + 16, label, "value", anchor="end"),
+        ]
         if value is None:
             return parts
         y, kind = top + 30, "chosen" if name == self.marked else "kept"
@@ -52,4 +55,4 @@ class Intervals:
         if sure:
             parts.append(line(scale(low), y, scale(high), y, f"span {kind}"))
             parts += [line(scale(end), y - 5, scale(end), y + 5, f"span {kind}") for end in (low, high)]
-        return [*parts, dot(scale(value), y, 5, kind, hint=f"{name}: {said}")]
+        return [*parts, dot(scale(value), y, 5, kind, hint=f"{name}: {label}")]

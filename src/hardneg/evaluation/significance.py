@@ -102,8 +102,8 @@ def compare(
     check_whole("compare", least=0, seed=seed)
     for table in (one, other):
         if measure not in table.columns:
-            known = ", ".join(name for name in table.columns if name != "query_id")
-            raise RunError(f"no measure {measure!r} in the evaluation; it has: {known}")
+            measures = ", ".join(name for name in table.columns if name != "query_id")
+            raise RunError(f"no measure {measure!r} in the evaluation; it has: {measures}")
     one, other = one.sort("query_id"), other.sort("query_id")
     if not one["query_id"].equals(other["query_id"]):
         lone = set(one["query_id"]) ^ set(other["query_id"])

@@ -151,14 +151,14 @@ def _with_texts(rows: pl.DataFrame, dataset: Dataset, *, ids: bool) -> pl.DataFr
     return pl.DataFrame(columns)
 
 
-def _found_by(rows: pl.DataFrame, found: pl.DataFrame) -> pl.Series:
+def _found_by(rows: pl.DataFrame, positives: pl.DataFrame) -> pl.Series:
     """Say of the positive of each row, or of each document of its list, who found it."""
     column = next(name for name in ("positive", "document", "documents") if name in rows.columns)
     pairs = rows.select(pl.int_range(pl.len()).alias("row"), "query", document=column)
     if column == "documents":
         pairs = pairs.explode("document")
-    pairs, found = (each.cast({"query": pl.Int32, "document": pl.Int32}) for each in (pairs, found))
-    finders = found.select("query", "document", "found_by").unique(["query", "document"])
+    pairs, positives = (each.cast({"query": pl.Int32, "document": pl.Int32}) for each in (pairs, positives))
+    finders = positives.select("query", "document", "found_by").unique(["query", "document"])
     named = pairs.join(finders, on=["query", "document"], how="left", maintain_order="left")
     if column != "documents":
         return named["found_by"]

@@ -54,14 +54,14 @@ def join(
         table, n_answers, lines = read_joined(run, dataset, allow_other_data=allow_other_data)
         notes = tuple(lines)
         of = split or (split_of(run) if (run / layout.MINING).exists() else "train")
-        found = found_of(run, dataset, split=of)
+        positives = found_of(run, dataset, split=of)
     elif mined is not None:
         run, of, table = mined.folder, split or mined.plan.split, mined.negatives
-        found = mined.found if of == mined.plan.split else mined.found.clear()
+        positives = mined.found if of == mined.plan.split else mined.found.clear()
     else:
         check_tables(purpose, ("query", "document"), optional=False, negatives=negatives)
-        of, found = split or "train", pl.DataFrame()
+        of, positives = split or "train", pl.DataFrame()
         table = cast(pl.DataFrame, negatives)
     if run is None or mined is not None:
         table, n_answers = without_answers(table, dataset)
-    return Joined(with_found(dataset, found, split=of), table, found, of, run, notes, n_answers)
+    return Joined(with_found(dataset, positives, split=of), table, positives, of, run, notes, n_answers)

@@ -85,7 +85,7 @@ def evidence_of(request: Request) -> Evidence:
     """Plant, describe, and cross-fit."""
     learned, plan, dataset = request.learned, request.plan, request.dataset
     features = features_of(plan)
-    plantings, known = plantings_of(learned, plan, dataset)
+    plantings, keeps_positive = plantings_of(learned, plan, dataset)
     total = sum(len(planted.queries) for planted in plantings)
     with task("planting answers", total=total, unit="queries") as advance:
         examples = [_example(planted, learned, plan, features, advance) for planted in plantings]
@@ -111,7 +111,7 @@ def evidence_of(request: Request) -> Evidence:
     labelled = float(np.clip(p_planted[hidden].mean(), 1e-6, 1 - 1e-6))
     fitted = {"slope": slope, "intercept": intercept, "labelled": labelled, "threshold": math.nan}
     model = AnswerModel(features, tuple(classifiers), **fitted, seed=learned.seed, group=learned.group)
-    return Evidence(model, examples, known, hidden, p_planted)
+    return Evidence(model, examples, keeps_positive, hidden, p_planted)
 
 
 def _check_folds(
@@ -143,7 +143,7 @@ def plantings_of(learned: HidesPositives, plan: Plan, dataset: Dataset) -> tuple
     only positive teach the rest: what an answer looks like when nothing is known of the others.
     """
     plantings: list[Planted] = []
-    known = False
+    keeps_positive = False
     for least_known in (1, 0):
         n_queries = sum(len(planted.queries) for planted in plantings)
         for number in range(_MAX_PLANTINGS):
@@ -153,12 +153,12 @@ def plantings_of(learned: HidesPositives, plan: Plan, dataset: Dataset) -> tuple
                 break
             plantings.append(again)
             n_queries += len(again.queries)
-            known = known or least_known == 1
+            keeps_positive = keeps_positive or least_known == 1
         if n_queries >= _FEW_QUERIES:
             break
     if not plantings:
         raise DatasetError(f"the learned filter cannot be fitted on {dataset.name}: no positive can be hidden")
-    return plantings, known
+    return plantings, keeps_positive
 
 
 def _planted(

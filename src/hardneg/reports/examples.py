@@ -130,7 +130,7 @@ def rows_of(
     )
     ranks = [name for name in rows.columns if name.startswith("rank.")]
     scores = [name for name in rows.columns if name.startswith("score.")]
-    known = [name for name in ("teacher_score", "p_positive") if name in rows.columns]
+    estimates = [name for name in ("teacher_score", "p_positive") if name in rows.columns]
     fate = (
         pl.when(pl.col("_source").is_not_null())
         .then(pl.lit("negative"))
@@ -150,7 +150,7 @@ def rows_of(
         .with_columns(_order=pl.col("fate").cast(order))
         .sort("_place", "_order", "_best", "doc_id", nulls_last=True)
         .filter(pl.int_range(pl.len()).over("_place", "_order") < most)
-        .select("stage", *_PAIR, "fate", "reason", *ranks, *scores, *known)
+        .select("stage", *_PAIR, "fate", "reason", *ranks, *scores, *estimates)
     )
 
 

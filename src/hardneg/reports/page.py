@@ -70,7 +70,7 @@ def sections(contents: Contents) -> Iterator[PageSection]:
     many = contents.ladder is not None  # what each rung mined, of which the first is that of the rung that is shown
     hard = "How hard the candidates are"
     stages = [costs(contents.stages, contents.machine)] if contents.stages else []
-    found = [
+    all_sections = [
         PageSection("quality", "Quality", "What it did to the model", _there(_quality(contents))),
         PageSection("queries", "Queries", "Query by query", _there(_gains(contents))),
         PageSection("funnel", "Mining", "What was mined, and what refused", _there(_mined(contents)), folded=many),
@@ -81,7 +81,7 @@ def sections(contents: Contents) -> Iterator[PageSection]:
         ),
         PageSection("costs", "Costs", "Costs", stages),
     ]
-    yield from (section for section in found if section.figures)
+    yield from (section for section in all_sections if section.figures)
 
 
 def _there(figures: Iterator[Figure | None]) -> list[Figure]:

@@ -81,8 +81,8 @@ def decided(pairs: pl.DataFrame, votes: pl.DataFrame) -> pl.DataFrame:
 
 
 def _share(answers: pl.Series) -> Estimate:
-    known = answers.drop_nulls()
-    return wilson(int(known.sum()), len(known))
+    verdicts = answers.drop_nulls()
+    return wilson(int(verdicts.sum()), len(verdicts))
 
 
 def _agreement(votes: pl.DataFrame) -> tuple[Agreement, ...]:

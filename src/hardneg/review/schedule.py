@@ -76,12 +76,12 @@ def read_reviewable(run: Path, dataset: Dataset) -> pl.DataFrame:
 def in_suspicion(negatives: pl.DataFrame, order: str | None = None) -> tuple[pl.DataFrame, str]:
     """Put negatives in order, the likeliest answers first."""
     values = {name: _suspicion(negatives, name) for name in ORDERS}
-    known = [name for name, value in values.items() if value is not None and value.count()]
-    if not known:
+    orders = [name for name, value in values.items() if value is not None and value.count()]
+    if not orders:
         raise RunError("these negatives have neither ranks nor scores to order them by; mine them with hardneg")
-    chosen = order or known[0]
-    if chosen not in known:
-        raise RunError(f"nothing is known of {chosen!r} in this run; order by {' or '.join(known)}")
+    chosen = order or orders[0]
+    if chosen not in orders:
+        raise RunError(f"nothing is known of {chosen!r} in this run; order by {' or '.join(orders)}")
     ordered = negatives.with_columns(suspicion=values[chosen])
     keys = ["suspicion", "query_id", "doc_id"]
     return ordered.sort(keys, descending=[True, False, False], nulls_last=True), chosen
@@ -110,8 +110,8 @@ def _with_candidates(negatives: pl.DataFrame, run: Path) -> pl.DataFrame:
     if not part_files(folder):
         return negatives
     candidates = scan_parts(folder)
-    known = [name for name in candidates.collect_schema() if name.startswith(("rank.", "score."))]
+    columns = [name for name in candidates.collect_schema() if name.startswith(("rank.", "score."))]
     keys = ["query_id", "doc_id"]
-    told = candidates.select(*keys, *known).join(negatives.lazy().select(keys), on=keys, how="semi")
+    rows = candidates.select(*keys, *columns).join(negatives.lazy().select(keys), on=keys, how="semi")
     with readable(folder):
-        return negatives.join(told.unique(keys).collect(), on=keys, how="left", maintain_order="left")
+        return negatives.join(rows.unique(keys).collect(), on=keys, how="left", maintain_order="left")

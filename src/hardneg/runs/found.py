@@ -50,9 +50,9 @@ def found_of(negatives: Path, dataset: Dataset, *, split: str) -> pl.DataFrame:
     `negatives` is a run: of anything else, such as its folder `negatives/`, nothing is found.
     """
     check_data(negatives, dataset, labels=False)
-    found = read_found(negatives, dataset)
-    mined = read_state(negatives / layout.MINING, keys=("split",)) if found.height else {}
-    return found if mined.get("split", split) == split else found.clear()
+    positives = read_found(negatives, dataset)
+    mined = read_state(negatives / layout.MINING, keys=("split",)) if positives.height else {}
+    return positives if mined.get("split", split) == split else positives.clear()
 
 
 def with_found(dataset: Dataset, found: pl.DataFrame, *, split: str) -> Dataset:

@@ -53,8 +53,8 @@ class Seeded:
     @classmethod
     def parse(cls, name: str) -> "Seeded":
         """Read a name."""
-        found = _SEEDED.fullmatch(name)
-        return cls(name) if found is None else cls(found["row"], int(found["seed"]))
+        match = _SEEDED.fullmatch(name)
+        return cls(name) if match is None else cls(match["row"], int(match["seed"]))
 
 
 @dataclass(frozen=True)

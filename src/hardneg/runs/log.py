@@ -62,7 +62,7 @@ class Logged:
     @contextmanager
     def task(self, description: str, *, total: int | None, unit: str) -> Iterator[Advance]:
         """Write a line when the task begins and ends, and every ten seconds between."""
-        started = said = time.monotonic()
+        started = last_line_s = time.monotonic()
         done = 0
 
         def line(name: str) -> None:
@@ -74,11 +74,11 @@ class Logged:
         with self.inner.task(description, total=total, unit=unit) as shown:
 
             def advance(n: int) -> None:
-                nonlocal done, said
+                nonlocal done, last_line_s
                 done += n
                 shown(n)
-                if time.monotonic() - said >= _EVERY_S:
-                    said = time.monotonic()
+                if time.monotonic() - last_line_s >= _EVERY_S:
+                    last_line_s = time.monotonic()
                     line("progress")
 
             line("task_started")

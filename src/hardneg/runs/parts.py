@@ -64,8 +64,8 @@ def read_parts(path: Path, dataset: Dataset) -> pl.DataFrame:
 def with_positions(table: pl.DataFrame, dataset: Dataset, path: Path) -> pl.DataFrame:
     """Find the `query` and `document` of rows that are known by `query_id` and `doc_id`; `path` is where they stand."""
     for key, column, ids in (("query_id", "query", dataset.queries), ("doc_id", "document", dataset.documents)):
-        known = ids.select(pl.col("id").alias(key)).with_row_index(column).cast({column: pl.Int32})
-        table = table.join(known, on=key, how="left", maintain_order="left")
+        positions = ids.select(pl.col("id").alias(key)).with_row_index(column).cast({column: pl.Int32})
+        table = table.join(positions, on=key, how="left", maintain_order="left")
         missing = table.filter(pl.col(column).is_null())[key]
         if len(missing):
             raise RunError(f"{path} names {key} {missing[0]!r}, which {dataset.name} does not have")

@@ -63,7 +63,7 @@ def export(
             would be no row.
     """
     joined = join("export", dataset, negatives, split=split, allow_other_data=allow_other_data)
-    told = joined.found.join(joined.negatives, on="query", how="semi") if joined.found.height else found
+    positives = joined.found.join(joined.negatives, on="query", how="semi") if joined.found.height else found
     return write(
         joined.dataset,
         joined.negatives,
@@ -73,5 +73,5 @@ def export(
         scores=scores,
         ids=ids,
         n_negatives=n_negatives,
-        found=told,
+        found=positives,
     )
