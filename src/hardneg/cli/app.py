@@ -123,10 +123,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 3
         return code
     except BaseException as error:
-        told = _told(error, typed)
-        if told is None:
+        message = _told(error, typed)
+        if message is None:
             raise
-        _complain(told)
+        _complain(message)
         return 3 if isinstance(error, Interrupted) else 2
     return 0
 

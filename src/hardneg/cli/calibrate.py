@@ -42,7 +42,7 @@ def calibrate(
     check_budget(budget)
     check_settings("calibrate", floor=floor, plot=plot)
     with asking(yes=yes, quiet=quiet or json) as agree:
-        found = find(
+        result = find(
             mining.read(),
             budget=budget,
             recipe=mining.recipe,
@@ -57,9 +57,9 @@ def calibrate(
     if json:
         from json import dumps
 
-        typer.echo(dumps(found.as_dict()))
+        typer.echo(dumps(result.as_dict()))
     else:
-        _show(found)
+        _show(result)
         if out is not None:
             typer.echo(said(out))
 

@@ -86,8 +86,8 @@ def _show_unreadable(dataset: str, error: "UnreadableError", *, as_json: bool) -
     """Print all that is known of a dataset that cannot be read; nothing where the error says it all."""
     if as_json:
         findings = [asdict(each) for each in error.findings]
-        told = {"dataset": dataset, "skipped": error.skipped, "findings": findings}
-        typer.echo(json.dumps(told, ensure_ascii=False))
+        report = {"dataset": dataset, "skipped": error.skipped, "findings": findings}
+        typer.echo(json.dumps(report, ensure_ascii=False))
     elif error.skipped:
         from rich.console import Console
 

@@ -36,12 +36,12 @@ def compare(
     from hardneg.ladders.runs import compare_runs
 
     with progress(quiet=quiet or json):
-        found = compare_runs(runs, out=out, measure=measure, seed=seed or 0, allow_other_data=allow_other_data)
+        comparison = compare_runs(runs, out=out, measure=measure, seed=seed or 0, allow_other_data=allow_other_data)
     if json:
         from json import dumps
 
-        typer.echo(dumps(found))
+        typer.echo(dumps(comparison))
     else:
         from hardneg.cli.ladder_display import show_ladder
 
-        show_ladder(found)
+        show_ladder(comparison)

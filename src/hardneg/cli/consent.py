@@ -27,8 +27,8 @@ def consent(bills: "Sequence[CostEstimate]", *, yes: bool, pause: Pause) -> None
     agreed = yes or not any(each.n_asked for each in bills)
     shown = "\n".join(f"hardneg: {each}" for each in bills)
     if not agreed and not (sys.stdin.isatty() and sys.stderr.isatty()):
-        said = "; ".join(map(str, bills))
-        raise RecipeError(f"{said}. Nothing was sent: add --yes to go on without being asked")
+        prices = "; ".join(map(str, bills))
+        raise RecipeError(f"{prices}. Nothing was sent: add --yes to go on without being asked")
     if bills:
         with pause():
             typer.echo(shown, err=True)

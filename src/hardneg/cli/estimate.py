@@ -92,14 +92,14 @@ def estimate(
             what = hardneg.read_dataset(what, mapping=layout, skip_invalid=skip_invalid)
         elif layout.said or skip_invalid:
             raise RecipeError("estimate: how a dataset is read is said of a dataset, or in the recipe; leave it out")
-        found = hardneg.estimate(what, model=model and from_here(model), again=recalibrate, **work)
+        forecast = hardneg.estimate(what, model=model and from_here(model), again=recalibrate, **work)
     if json:
         from json import dumps
 
-        more = {} if hours is None else {"hours": hours, "machines": found.machines(hours)}
-        typer.echo(dumps({**found.as_dict(), "machine": identity(), **more}))
+        more = {} if hours is None else {"hours": hours, "machines": forecast.machines(hours)}
+        typer.echo(dumps({**forecast.as_dict(), "machine": identity(), **more}))
     else:
-        _show(found, hours)
+        _show(forecast, hours)
 
 
 @functools.wraps(estimate)

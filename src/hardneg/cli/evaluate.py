@@ -83,7 +83,7 @@ def evaluate(
                 name=each,
             )
         )
-    found, shown, readings, excluded = {}, {}, {}, None
+    results, shown, readings, excluded = {}, {}, {}, None
     with progress(quiet=quiet or json):
         for one in evaluate_systems(
             dataset,
@@ -97,15 +97,15 @@ def evaluate(
             measures=measures,
             primary=primary,
         ):
-            found[one.name], excluded = one.figures(seed=seed or 0), one.excluded
+            results[one.name], excluded = one.figures(seed=seed or 0), one.excluded
             if one.reading is not None:
                 readings[one.name] = one.reading
             if one.shown is not None:
                 shown[one.name] = one.shown
     if json:
-        _print(found, shown, readings)
+        _print(results, shown, readings)
     else:
-        _show(found)
+        _show(results)
         if excluded is not None and str(excluded):
             typer.echo(str(excluded))
         _show_catalogue(shown)

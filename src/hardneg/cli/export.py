@@ -50,7 +50,7 @@ def export(
         data = read_dataset_of(negatives, place, mapping=layout.said, skip_invalid=skip_invalid)
         joined = joined_for(data, negatives, split=split, allow_other_data=allow_other_data, quiet=json)
         mined = joined.negatives
-        found = joined.found.join(mined, on="query", how="semi", maintain_order="left")
+        positives = joined.found.join(mined, on="query", how="semi", maintain_order="left")
         table = write(
             joined.dataset,
             mined,
@@ -60,18 +60,18 @@ def export(
             scores=scores,
             ids=ids,
             n_negatives=n_negatives,
-            found=found,
+            found=positives,
         )
     if json:
         from json import dumps
 
         written = {"path": str(out), "rows": table.height, "columns": table.columns}
-        typer.echo(dumps(written | {"found_positives": found.height, "dropped_answers": joined.n_answers}))
+        typer.echo(dumps(written | {"found_positives": positives.height, "dropped_answers": joined.n_answers}))
     else:
-        if found.height:
+        if positives.height:
             typer.echo(
-                f"hardneg: {found.height:,} found positives of {negatives} are exported as positives; --ids says who "
-                f"found them, and {negatives / 'negatives'} in place of {negatives} leaves them out",
+                f"hardneg: {positives.height:,} found positives of {negatives} are exported as positives; --ids says "
+                f"who found them, and {negatives / 'negatives'} in place of {negatives} leaves them out",
                 err=True,
             )
         typer.echo(f"{table.height:,} rows with columns {', '.join(table.columns)} written to {out}")

@@ -115,14 +115,14 @@ def ladder(
             typer.echo(f"hardneg: {note}", err=True)
         if not ready.was_agreed:
             agree(ready, yes=yes, quiet=still)
-        found = climb_ladder(ready, announce=announce(quiet=still)).found
+        report = climb_ladder(ready, announce=announce(quiet=still)).found
     if json:
         from json import dumps
 
-        typer.echo(dumps(found))
+        typer.echo(dumps(report))
     else:
-        show_ladder(found)
-    if any(one["state"] == "failed" for one in found["rungs"]):
+        show_ladder(report)
+    if any(one["state"] == "failed" for one in report["rungs"]):
         raise typer.Exit(1)
 
 
@@ -130,9 +130,9 @@ def _choices(texts: list[str]) -> dict[str, tuple[Any, ...]]:
     """Turn `key=value,value` texts into the values to choose among, by key."""
     from hardneg.cli.components import parse_settings
 
-    found = {}
+    choices = {}
     for text in texts:
         key, equals, values = text.partition("=")
         parts = [f"{key}{equals}{value}" for value in values.split(",")] if equals else [text]
-        found[key] = tuple(parse_settings([part])[key] for part in parts)
-    return found
+        choices[key] = tuple(parse_settings([part])[key] for part in parts)
+    return choices

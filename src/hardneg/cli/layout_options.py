@@ -48,7 +48,7 @@ def takes(
 
     def decorate(command: Callable[..., T]) -> Callable[..., T]:
         signature = inspect.signature(command)
-        own = [each for each in signature.parameters.values() if each.name != name]
+        parameters = [each for each in signature.parameters.values() if each.name != name]
         added = [each for each in options if each.name not in signature.parameters]  # `--documents` may count
 
         @functools.wraps(command)
@@ -57,7 +57,7 @@ def takes(
             return command(*args, **{name: together}, **values)
 
         hints = typing.get_type_hints(command, include_extras=True) | {each.name: each.annotation for each in added}
-        described.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
+        described.__signature__ = signature.replace(parameters=[*parameters, *added])  # type: ignore[attr-defined]
         described.__annotations__ = {key: hint for key, hint in hints.items() if key != name}
         del described.__wrapped__
         return described

@@ -24,12 +24,12 @@ def show_run(result: "Result") -> None:
 
     from hardneg.evaluation.excluding import told_in
 
-    console, found = Console(), result.as_dict()
-    console.print(_counts(found, result.verdicts))
-    console.print(_quality(found))
-    for line in filter(None, (told_in(result.folder), *_verdicts(found))):
+    console, report = Console(), result.as_dict()
+    console.print(_counts(report, result.verdicts))
+    console.print(_quality(report))
+    for line in filter(None, (told_in(result.folder), *_verdicts(report))):
         console.print(line)
-    console.print(_costs(found))
+    console.print(_costs(report))
     console.print(
         f"Everything is in {result.folder}; the trained model is {result.folder / 'model'}, and "
         f"{result.folder / layout.REPORT} shows it all."

@@ -59,16 +59,16 @@ def score(
     data = read_dataset_of(run, place, mapping=layout.said, skip_invalid=skip_invalid)
     joined = joined_for(data, run, split=split, allow_other_data=allow_other_data, quiet=json or quiet)
     with asking(yes=yes, quiet=quiet or json) as agree:
-        found = score_joined(joined, teachers, candidates=candidates, out=out, agree=agree)
+        results = score_joined(joined, teachers, candidates=candidates, out=out, agree=agree)
     if json:
         from dataclasses import asdict
         from json import dumps
 
-        typer.echo(dumps({"teachers": [asdict(one) for one in found]}, default=str))
+        typer.echo(dumps({"teachers": [asdict(one) for one in results]}, default=str))
     else:
         from hardneg.scoring.cross_fitted import weak_teachers
 
-        for one in found:
+        for one in results:
             _show(one)
         show_findings(weak_teachers(teachers))
 

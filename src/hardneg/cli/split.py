@@ -101,10 +101,10 @@ def split(
 def _by(by: str | None, group: str | None, time: str | None) -> str:
     from hardneg.errors import DatasetError
 
-    said = [name for name, column in (("group", group), ("time", time)) if column is not None]
-    if len({*said, *([by] if by else [])}) > 1:
-        named = [*([f"--by {by}"] if by else []), *(f"--{name}" for name in said)]
+    names = [name for name, column in (("group", group), ("time", time)) if column is not None]
+    if len({*names, *([by] if by else [])}) > 1:
+        named = [*([f"--by {by}"] if by else []), *(f"--{name}" for name in names)]
         raise DatasetError(f"{' and '.join(named)} are different ways to split; give one of them")
-    if by in ("group", "time") and not said:
+    if by in ("group", "time") and not names:
         raise DatasetError(f"--by {by} needs the column: --{by} COLUMN")
-    return by or (said[0] if said else "query")
+    return by or (names[0] if names else "query")

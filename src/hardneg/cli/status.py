@@ -24,13 +24,13 @@ def status(
     """Say how far a run is, how long it will take, and what it found so far; also of one that was stopped."""
     from hardneg.pipeline.status import read_status
 
-    found = read_status(run)
+    state = read_status(run)
     if json:
         from json import dumps
 
-        typer.echo(dumps(found.as_dict()))
+        typer.echo(dumps(state.as_dict()))
     else:
-        _show(found)
+        _show(state)
 
 
 def _show(found: "Status") -> None:

@@ -80,7 +80,7 @@ def train(
     data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)
     mined, _ = mined_for(data, negatives, allow_other_data=allow_other_data, quiet=json or quiet)
     with progress(quiet=quiet or json):
-        taught = train_teacher(
+        result = train_teacher(
             from_here(model),
             data,
             mined,
@@ -95,10 +95,10 @@ def train(
     if json:
         from json import dumps
 
-        typer.echo(dumps(taught.as_dict()))
+        typer.echo(dumps(result.as_dict()))
     else:
-        _show(taught, taught.evaluation)
-        show_findings(taught.findings)
+        _show(result, result.evaluation)
+        show_findings(result.findings)
 
 
 def _source(dataset: str, text: str) -> "Source":

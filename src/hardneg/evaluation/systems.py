@@ -41,10 +41,10 @@ def evaluate_systems(
     data = read_dataset(dataset, mapping=mapping, skip_invalid=skip_invalid)
     with recording(out, "evaluate"):
         for system, folder in zip(systems, _folders(names), strict=True):
-            found = evaluate(data, system, depth=depth, measures=measures, primary=primary, **options)
+            evaluation = evaluate(data, system, depth=depth, measures=measures, primary=primary, **options)
             if out is not None:
-                found.write(out if len(systems) == 1 else out / folder)
-            yield found
+                evaluation.write(out if len(systems) == 1 else out / folder)
+            yield evaluation
 
 
 def _check(systems: Sequence[Source], names: Sequence[str]) -> None:
@@ -56,8 +56,8 @@ def _check(systems: Sequence[Source], names: Sequence[str]) -> None:
         check_installed("measuring a model")
     places = [resolve_model(each.model) for each in models]
     same = [str(Path(place).resolve()) if Path(place).is_dir() else place for place in places]
-    for known in (same, names):
-        repeated = [name for name, count in Counter(known).items() if count > 1]
+    for labels in (same, names):
+        repeated = [name for name, count in Counter(labels).items() if count > 1]
         if repeated:
             raise InputError(f"{repeated[0]} is to be measured twice under one name; name each system once")
 

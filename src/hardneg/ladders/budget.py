@@ -115,10 +115,10 @@ def overview(plan: LadderPlan) -> list[dict[str, Any]]:
 
 def needed(task: Task, tasks: dict[str, Task]) -> list[str]:
     """List all that must be done before a task, each once."""
-    found: dict[str, None] = {}
+    order: dict[str, None] = {}
     for each in task.needs:
-        found |= dict.fromkeys([*needed(tasks[each], tasks), each])
-    return list(found)
+        order |= dict.fromkeys([*needed(tasks[each], tasks), each])
+    return list(order)
 
 
 def _steps(rung: Rung, plan: LadderPlan, costs: Costs, *, default: int, pairs_a_step: int) -> int:

@@ -277,9 +277,9 @@ def climb_ladder(ready: Ready, *, announce: Callable[[Turn], None] = lambda _: N
     ready.write_agreed()
     with recording(folder, "ladder", dataset=plan.dataset, layout=plan.layout):
         records = climb(plan, folder, work=ready.work, announce=announce)
-        found = summarise(plan, records, folder, ready.dataset)
+        report = summarise(plan, records, folder, ready.dataset)
         write_report(folder, dataset=ready.dataset)
-    return Ladder(folder, found)
+    return Ladder(folder, report)
 
 
 def climb(plan: LadderPlan, folder: Path, *, work: Work, announce: Callable[[Turn], None]) -> dict[str, Record]:

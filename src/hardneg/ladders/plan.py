@@ -107,10 +107,10 @@ class LadderPlan:
         """List the settings to choose among for a rung; the only one is empty if nothing is tuned."""
         if not rung.is_trained or self.splits.dev is None:
             return [{}]
-        found: list[dict[str, Any]] = [{}]
+        choices: list[dict[str, Any]] = [{}]
         for key, values in self.tune.items():
-            found = [{**one, key: value} for one in found for value in values]
-        return found
+            choices = [{**one, key: value} for one in choices for value in values]
+        return choices
 
     def as_dict(self) -> dict[str, Any]:
         """Give everything as plain values, recipes as TOML."""
@@ -171,11 +171,11 @@ def check_same(before: LadderPlan, now: LadderPlan, folder: Path) -> None:
     """Make sure that a ladder goes on as it was begun; rungs may be added or left out."""
     fields = ("fingerprint", "splits", "seeds", "budget", "tune")
     differing = [name for name in fields if getattr(before, name) != getattr(now, name)]
-    known = {rung.name: rung for rung in before.rungs}
+    rungs = {rung.name: rung for rung in before.rungs}
     differing += [
         f"rung {rung.name}"
         for rung in now.rungs
-        if rung.name in known and _without_steps(known[rung.name]) != _without_steps(rung)
+        if rung.name in rungs and _without_steps(rungs[rung.name]) != _without_steps(rung)
     ]
     if differing:
         raise RunError(

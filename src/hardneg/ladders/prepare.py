@@ -149,17 +149,17 @@ def prepare(plan: LadderPlan, dataset: Dataset, folder: Path, *, work: Callable[
     before = read_plan(folder)
     if before is not None:
         check_same(before, plan, folder)
-    known: dict[str, Any] = dict(before.probe) if before is not None and "parts" in before.probe else {}
-    speeds = Speeds.from_dict(known.get("parts", {}))
-    if not known or not all(speeds.knows(rung.name) for rung in plan.rungs if rung.is_trained):
-        known = _merged(known, _probed(plan, folder, work))
-        speeds = Speeds.from_dict(known["parts"])
-    costs = Costs(speeds, Counts.of(dataset, plan.splits), start_s=known["start_s"])
+    probe: dict[str, Any] = dict(before.probe) if before is not None and "parts" in before.probe else {}
+    speeds = Speeds.from_dict(probe.get("parts", {}))
+    if not probe or not all(speeds.knows(rung.name) for rung in plan.rungs if rung.is_trained):
+        probe = _merged(probe, _probed(plan, folder, work))
+        speeds = Speeds.from_dict(probe["parts"])
+    costs = Costs(speeds, Counts.of(dataset, plan.splits), start_s=probe["start_s"])
     training = plan.training
     ready = with_steps(
-        replace(plan, probe=known),
+        replace(plan, probe=probe),
         costs,
-        default=known["n_steps"],
+        default=probe["n_steps"],
         pairs_a_step=training.batch_size * training.accumulate,
     )
     write_plan(ready, folder)
@@ -177,8 +177,8 @@ def _probed(plan: LadderPlan, folder: Path, work: Callable[[Path, str], None]) -
     record = read_record(folder, PROBE)
     if record.state != "done":
         raise RecipeError(record.message)
-    found = dict(record.found)
-    return {**found, "start_s": round(max(0.0, seconds - found["seconds"]), 3)}
+    figures = dict(record.found)
+    return {**figures, "start_s": round(max(0.0, seconds - figures["seconds"]), 3)}
 
 
 def _merged(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:

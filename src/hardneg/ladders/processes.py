@@ -79,9 +79,9 @@ def _run(command: Sequence[str], log: Path) -> int:
 
 def _ending(code: int, log: Path) -> str:
     lines = log.read_text(errors="replace").strip().splitlines()[-_LOG_LINES:]
-    said = f": {lines[-1]}" if lines else ""
+    detail = f": {lines[-1]}" if lines else ""
     if code < 0:
         name = signal.Signals(-code).name
         why = "; the system may have run out of memory" if name == "SIGKILL" else ""
-        return f"its process was ended by {name}{why}{said}"
-    return f"its process ended with status {code}{said}"
+        return f"its process was ended by {name}{why}{detail}"
+    return f"its process ended with status {code}{detail}"

@@ -58,7 +58,7 @@ def summarise(plan: LadderPlan, records: Mapping[str, Record], folder: Path, dat
         _entry(plan, rung, records, folder, row=rows[rung.name], dev=dev[rung.name], comparisons=comparisons)
         for rung in plan.rungs
     ]
-    found = {
+    report = {
         "format": 1,
         "kind": "ladder",
         "folder": str(folder),
@@ -80,8 +80,8 @@ def summarise(plan: LadderPlan, records: Mapping[str, Record], folder: Path, dat
     }
     measured = [(str(split), row) for split, some in splits for row in some.values() if row is not None]
     write_per_query(folder, [(split, row, _seeds(plan, plan.rung(row.name))) for split, row in measured])
-    write_json(folder / layout.LADDER, found)
-    return found
+    write_json(folder / layout.LADDER, report)
+    return report
 
 
 def compared(rows: Sequence[Row], *, base: str, seed: int = 0) -> list[dict[str, Any]]:
@@ -92,14 +92,14 @@ def compared(rows: Sequence[Row], *, base: str, seed: int = 0) -> list[dict[str,
         pairs.setdefault((before, after), []).append("below")
     for after in order[order.index(base) + 1 :] if base in order else ():
         pairs.setdefault((base, after), []).append("base")
-    found = []
+    comparisons = []
     with task("comparing query by query", total=len(pairs), unit="comparisons") as advance:
         for (before, after), against in pairs.items():
             one = compare(named[before].per_query, named[after].per_query, named[after].measure, seed=seed)
-            found.append({"after": after, "before": before, "against": against, **asdict(one)})
+            comparisons.append({"after": after, "before": before, "against": against, **asdict(one)})
             advance(1)
-    corrected = holm([one["p_value"] for one in found])
-    return [{**one, "p_corrected": p} for one, p in zip(found, corrected, strict=True)]
+    corrected = holm([one["p_value"] for one in comparisons])
+    return [{**one, "p_corrected": p} for one, p in zip(comparisons, corrected, strict=True)]
 
 
 def _row(plan: LadderPlan, rung: Rung, records: Mapping[str, Record], folder: Path, role: Role) -> Row | None:
@@ -171,15 +171,15 @@ def _cost(plan: LadderPlan, rung: Rung, records: Mapping[str, Record]) -> Cost:
     if not rung.is_trained:
         return Cost()
     shared = [records[each] for each in needed(climb, tasks)]
-    found = records[climb.id].found
-    trained = list(found.get("train_seconds", {}).values())
+    figures = records[climb.id].found
+    trained = list(figures.get("train_seconds", {}).values())
     shared_s, train_s = sum(each.seconds for each in shared), sum(trained) / len(trained) if trained else 0.0
     return Cost.of(
         shared_s,
         train_s,
-        tuning_s=found.get("tuning_seconds", 0.0),
+        tuning_s=figures.get("tuning_seconds", 0.0),
         peak_gb=max(each.peak_gb for each in (*shared, records[climb.id])),
-        peak_gpu_gb=found.get("peak_gpu_gb", 0.0),
+        peak_gpu_gb=figures.get("peak_gpu_gb", 0.0),
         teacher_calls=sum(each.found.get("teacher_calls", 0) for each in shared),
     )
 

@@ -167,9 +167,9 @@ def _build(name: str, shared: Shared) -> Rung:
     try:
         file = find_recipe(name)
     except RecipeError:
-        known = nearest(name, [*shipped, *shipped_presets(), *shipped_recipes()])
+        hint = nearest(name, [*shipped, *shipped_presets(), *shipped_recipes()])
         raise RecipeError(
-            f"ladder: {name}: no rung, no preset, no recipe of hardneg and no recipe file; {known}"
+            f"ladder: {name}: no rung, no preset, no recipe of hardneg and no recipe file; {hint}"
         ) from None
     table = read_toml(file)
     imposed = _imposed(shared) | {"train": {**shared.train, **table.get("train", {})}}
@@ -198,8 +198,8 @@ def _shipped(name: str, table: dict[str, Any], shared: Shared) -> Rung:
     )
     if not (shared.teachers and built.needs_teacher):
         return built
-    taught = Recipe.from_table(recipe | {"teachers": list(shared.teachers)}, place=f"rung {name}")
-    return replace(built, recipe=taught)
+    full_recipe = Recipe.from_table(recipe | {"teachers": list(shared.teachers)}, place=f"rung {name}")
+    return replace(built, recipe=full_recipe)
 
 
 def _preset(name: str, shared: Shared) -> Rung:

@@ -70,7 +70,7 @@ def compare_runs(
     runs = [replace(run, row=replace(run.row, measure=measure)) for run in runs]
     comparisons = compared([run.row for run in runs], base=runs[0].row.name, seed=seed)
     split, *_ = runs[0].settings
-    found: dict[str, Any] = {
+    report: dict[str, Any] = {
         "format": 1,
         "kind": "comparison",
         "folder": None if out is None else str(out),
@@ -91,8 +91,8 @@ def compare_runs(
     }
     if out is not None:
         write_per_query(out, [(run.settings[0], run.row, _numbers(run.row)) for run in runs])
-        write_json(out / "comparison.json", found)
-    return found
+        write_json(out / "comparison.json", report)
+    return report
 
 
 def _evaluations(path: Path, chain: Sequence[str]) -> list[Path]:
@@ -137,10 +137,10 @@ def _check_alike(runs: Sequence[Run], *, allow_other_data: bool) -> None:
 
 def _check_data(first: Run, run: Run, *, allow_other_data: bool) -> None:
     """Refuse runs on different texts, and on different labels unless that is wanted."""
-    known = first.data and run.data
-    unlike = {name for name in _DATA if known and first.data[name] != run.data[name]}
+    has_data = first.data and run.data
+    unlike = {name for name in _DATA if has_data and first.data[name] != run.data[name]}
     if "texts" in unlike or (
-        not known and None not in (first.fingerprint, run.fingerprint) and run.fingerprint != first.fingerprint
+        not has_data and None not in (first.fingerprint, run.fingerprint) and run.fingerprint != first.fingerprint
     ):
         raise RunError(f"{first.path} and {run.path} are runs on different datasets; compare runs on the same one")
     if unlike and not allow_other_data:
@@ -151,8 +151,8 @@ def _check_data(first: Run, run: Run, *, allow_other_data: bool) -> None:
 
 
 def _entry(run: Run, first: Run, *, seed: int) -> dict[str, Any]:
-    found = None if run is first else compare(first.row.per_query, run.row.per_query, run.row.measure, seed=seed)
-    gain = None if found is None else found.difference
+    comparison = None if run is first else compare(first.row.per_query, run.row.per_query, run.row.measure, seed=seed)
+    gain = None if comparison is None else comparison.difference
     return {
         "name": run.row.name,
         "about": str(run.path),

@@ -19,25 +19,27 @@ class Splits:
 
 def choose_splits(dataset: Dataset, *, train: str, dev: str | None, test: str) -> Splits:
     """Make sure that the splits exist and differ, and find the one for development."""
-    found = dev or next((name for name in DEVELOPMENT if name in dataset.splits and name not in (train, test)), None)
-    named = [name for name in (train, found, test) if name is not None]
+    development = dev or next(
+        (name for name in DEVELOPMENT if name in dataset.splits and name not in (train, test)), None
+    )
+    named = [name for name in (train, development, test) if name is not None]
     if len(set(named)) < len(named):
         raise DatasetError(f"ladder: train, dev and test are {', '.join(named)}; they must be different splits")
     for name in named:
         dataset.queries_of(name)
-    return Splits(train, found, test)
+    return Splits(train, development, test)
 
 
 def shared_queries(dataset: Dataset, splits: Splits) -> dict[str, list[str]]:
     """Find queries that would make a test meaningless: those of test, by id or text, in another split."""
     test = dataset.queries_of(splits.test)
-    found = {}
+    ids_by_split = {}
     for other in filter(None, (splits.train, splits.dev)):
         there = dataset.query_text_group[dataset.queries_of(other)]
         shared = test[np.isin(dataset.query_text_group[test], there)]
         if len(shared):
-            found[other] = dataset.queries["id"].gather(shared).to_list()
-    return found
+            ids_by_split[other] = dataset.queries["id"].gather(shared).to_list()
+    return ids_by_split
 
 
 def refuse_shared(shared: dict[str, list[str]], splits: Splits) -> None:

@@ -56,10 +56,10 @@ def do_task(folder: Path, task_id: str) -> Record:
         raise RunError(f"{folder} has no task {task_id!r}")
     before = read_record(folder, task.id)
     write_record(folder, task.id, replace(before, state="begun", message=""))
-    costs, found, state, message = {"": Cost(before.seconds, before.peak_gb)}, dict[str, Any](), "done", ""
+    costs, figures, state, message = {"": Cost(before.seconds, before.peak_gb)}, dict[str, Any](), "done", ""
     try:
         with measured(costs, ""):
-            found = _WORK[task.kind](plan, task, folder, _dataset(plan))
+            figures = _WORK[task.kind](plan, task, folder, _dataset(plan))
     except Interrupted:
         state = "begun"
         raise
@@ -72,8 +72,8 @@ def do_task(folder: Path, task_id: str) -> Record:
         raise
     finally:
         cost = costs[""]
-        peak_gb = found.pop("peak_gb", cost.peak_gb)  # of the work alone where a run folder tells it from measuring
-        record = Record(state, round(cost.wall_s, 3), round(peak_gb, 3), message, found)  # type: ignore[arg-type]
+        peak_gb = figures.pop("peak_gb", cost.peak_gb)  # of the work alone where a run folder tells it from measuring
+        record = Record(state, round(cost.wall_s, 3), round(peak_gb, 3), message, figures)  # type: ignore[arg-type]
         write_record(folder, task.id, record)
     return record
 
@@ -120,8 +120,8 @@ def _score(plan: LadderPlan, task: Task, folder: Path, dataset: Dataset) -> dict
     stage, place = recipe.stages[task.stage], _mined(folder, plan, task, dataset)
     run = opened(recipe, folder / "shared" / "runs" / task.id)
     mined = mine_stage(stage, place, recipe, dataset, run)
-    taught = with_found(dataset, mined.found, split=stage.mine.split)
-    score_stage(recipe, stage, taught, mined.negatives, run, place=place)
+    data = with_found(dataset, mined.found, split=stage.mine.split)
+    score_stage(recipe, stage, data, mined.negatives, run, place=place)
     scored = [read_scored(scores_file(place, teacher)) for teacher in recipe.teachers]
     return {"teachers": scored, "teacher_calls": sum(one["pairs"] for one in scored), **_peak(run)}
 
@@ -141,14 +141,14 @@ def _tuned(plan: LadderPlan, rung: Rung, place: Path, folder: Path, dataset: Dat
         return _trained(plan, rung.with_settings(choices[0]), place, folder, dataset)
     places, spent = [place / "tried" / _label(one) for one in choices], 0.0
     scores: list[float] = []
-    for choice, own in zip(choices, places, strict=True):
-        found = _trained(plan, rung.with_settings(choice), own, folder, dataset, first_only=True)
-        spent += sum(found["train_seconds"].values())
-        scores.append(float(read_table(evaluated(own, "dev", plan.seeds[0]))[plan.measure].to_numpy().mean()))
+    for choice, trial in zip(choices, places, strict=True):
+        figures = _trained(plan, rung.with_settings(choice), trial, folder, dataset, first_only=True)
+        spent += sum(figures["train_seconds"].values())
+        scores.append(float(read_table(evaluated(trial, "dev", plan.seeds[0]))[plan.measure].to_numpy().mean()))
     best = scores.index(max(scores))  # the first of equal ones
-    for own in places:  # the others will not be tested
-        if own != places[best]:
-            shutil.rmtree(own / "vectors", ignore_errors=True)
+    for trial in places:  # the others will not be tested
+        if trial != places[best]:
+            shutil.rmtree(trial / "vectors", ignore_errors=True)
     whole = _trained(plan, rung.with_settings(choices[best]), places[best], folder, dataset)
     tried = [{"settings": one, "dev": score} for one, score in zip(choices, scores, strict=True)]
     first_s = whole["train_seconds"][str(plan.seeds[0])]
@@ -257,8 +257,8 @@ def _mined(folder: Path, plan: LadderPlan, task: Task, dataset: Dataset) -> Path
 
 def _own_seconds(stages: Mapping[str, Mapping[str, float]], seed: int) -> float:
     """Add up what one seed of a rung cost: training, and mining with models that were trained with this seed."""
-    own = [cost["wall_s"] for stage, cost in stages.items() if StageKey.parse(stage).of.seed == seed]
-    return round(sum(own), 3)
+    seconds = [cost["wall_s"] for stage, cost in stages.items() if StageKey.parse(stage).of.seed == seed]
+    return round(sum(seconds), 3)
 
 
 def _peak(run: RunFolder, verb: str = "") -> dict[str, float]:

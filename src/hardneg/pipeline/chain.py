@@ -55,9 +55,9 @@ def planned_stages(recipe: Recipe) -> list[str]:
 
 def _planned(name: str, stage: Stage, recipe: Recipe, *, seed: int) -> list[str]:
     where = Seeded(name, seed if stage.needs else None) if recipe.stage else Seeded("")
-    taught = stage.sources and recipe.teachers and needs_teacher(stage.train.loss)
+    has_scores = stage.sources and recipe.teachers and needs_teacher(stage.train.loss)
     mined = [StageKey("mine", where)] if stage.sources else []
-    scored = [StageKey("score", where)] if taught else []
+    scored = [StageKey("score", where)] if has_scores else []
     return [str(key) for key in (*mined, *scored, StageKey("train", Seeded(name, seed)))]
 
 
@@ -75,18 +75,18 @@ def train_stages(
 
     model, trained = recipe.model, dict[str, str]()
     for name, stage in rows.items():
-        negatives, plan, scores, taught = None, None, None, labelled_for(stage.mine, dataset)
+        negatives, plan, scores, data = None, None, None, labelled_for(stage.mine, dataset)
         if stage.sources:
             place = _mining_place(folder, name, stage, recipe, dataset, seed=seed)
             if place not in mined:
                 mined[place] = mine_stage(stage.with_models(trained), place, recipe, dataset, folder)
             negatives, plan = mined[place].negatives, mined[place].plan
-            taught = with_found(taught, mined[place].found, split=stage.mine.split)
-            scores = score_stage(recipe, stage, taught, negatives, folder, place=place)
+            data = with_found(data, mined[place].found, split=stage.mine.split)
+            scores = score_stage(recipe, stage, data, negatives, folder, place=place)
         place, split = training_place(folder, name, seed), stage.mine.split
         settings = _settings(stage, seed=seed if recipe.seeds else stage.train.seed)
         with folder.stage(f"train {place.name}"):
-            done = train(model, taught, negatives, scores=scores, settings=settings, plan=plan, split=split, out=place)
+            done = train(model, data, negatives, scores=scores, settings=settings, plan=plan, split=split, out=place)
         path = done.path
         if done.own_negatives:
             folder.manifest.setdefault("own_negatives", {})[place.name] = done.own_negatives
@@ -116,8 +116,8 @@ def shared_place(shared: Path, stage: Stage, recipe: Recipe, dataset: Dataset) -
 def _mining_place(folder: RunFolder, name: str, stage: Stage, recipe: Recipe, dataset: Dataset, *, seed: int) -> Path:
     if folder.shared is not None and not stage.needs:
         return shared_place(folder.shared, stage, recipe, dataset)
-    own = str(Seeded(name, seed if stage.needs else None))
-    return folder.path / "stages" / own if recipe.stage else folder.path
+    folder_name = str(Seeded(name, seed if stage.needs else None))
+    return folder.path / "stages" / folder_name if recipe.stage else folder.path
 
 
 def mine_stage(stage: Stage, place: Path, recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Mined:

@@ -9,8 +9,8 @@ def funnel(
     candidates: pl.LazyFrame, negatives: pl.LazyFrame, *, sources: list[str], n_queries: int, per_query: int
 ) -> dict[str, Any]:
     """Count what became of every candidate."""
-    found = {name: pl.col(f"rank.{name}").is_not_null() for name in sources}
-    retrieved = candidates.filter(pl.any_horizontal(*found.values()))
+    masks = {name: pl.col(f"rank.{name}").is_not_null() for name in sources}
+    retrieved = candidates.filter(pl.any_horizontal(*masks.values()))
     chosen = dict(negatives.group_by("source").len().collect().iter_rows())
     key = "query" if "query" in negatives.collect_schema() else "query_id"
     lengths = negatives.group_by(key).len().collect()["len"]
@@ -27,9 +27,9 @@ def funnel(
                 - int(retrieved.filter(mask).select(pl.col(key).n_unique()).collect().item()),
                 "selected": chosen.get(name, 0),
             }
-            for name, mask in found.items()
+            for name, mask in masks.items()
         }
-        | {name: {"selected": count} for name, count in sorted(chosen.items()) if name not in found},
+        | {name: {"selected": count} for name, count in sorted(chosen.items()) if name not in masks},
     }
 
 

@@ -40,8 +40,8 @@ class Job:
 
     def mine(self) -> Mined:
         """Mine, and leave a record in the folder."""
-        said = {key: value for key, value in self.address.items() if key != "path"}
-        with recording(self.out, "mine", dataset=self.address["path"], layout=said):
+        options = {key: value for key, value in self.address.items() if key != "path"}
+        with recording(self.out, "mine", dataset=self.address["path"], layout=options):
             return mine_plan(self.dataset, self.plan, block_size=self.block_size, verdicts=self.verdicts, out=self.out)
 
 

@@ -291,9 +291,9 @@ def _mine_in_memory(dataset: Dataset, plan: Plan, block_size: int, used: pl.Data
     blocks = [mine_block(dataset, block, plan) for block in _tracked(plan.blocks(dataset, block_size))]
     candidates, negatives = (pl.concat(list(tables)) for tables in zip(*blocks, strict=True))
     counts = _count(candidates.lazy(), negatives.lazy(), dataset, plan)
-    found = found_answers(candidates.lazy()).collect()
-    found = found if used is None else pl.concat([judged_answers(used), found])
-    return Mined(negatives, counts, found, plan, findings=mining_findings(counts, dataset, plan))
+    positives = found_answers(candidates.lazy()).collect()
+    positives = positives if used is None else pl.concat([judged_answers(used), positives])
+    return Mined(negatives, counts, positives, plan, findings=mining_findings(counts, dataset, plan))
 
 
 def _fitted(plan: Plan, dataset: Dataset) -> Plan:

@@ -61,10 +61,10 @@ class Result:
     @property
     def findings(self) -> list[Finding]:
         """What mining, teachers and training showed, each once."""
-        found = [finding for place in layout.minings(self.folder) for finding in read_mining_findings(place)]
-        found += weak_teachers(self.teachers)
-        found += [finding for training in read_trainings(self.folder) for finding in training.findings]
-        return list({(one.code, one.title): one for one in reversed(found)}.values())[::-1]
+        findings = [finding for place in layout.minings(self.folder) for finding in read_mining_findings(place)]
+        findings += weak_teachers(self.teachers)
+        findings += [finding for training in read_trainings(self.folder) for finding in training.findings]
+        return list({(one.code, one.title): one for one in reversed(findings)}.values())[::-1]
 
     def as_dict(self) -> dict[str, Any]:
         """Give everything by name, for machines."""

@@ -89,7 +89,7 @@ def score_pairs(dataset: Dataset, pairs: pl.DataFrame, scorer: Scorer, *, out: P
     started = time.perf_counter()
     table = score_table(scorer, dataset, pairs)
     seconds = time.perf_counter() - started
-    found = Scored(
+    result = Scored(
         path=out,
         teacher=scorer.name,
         pairs=table.height,
@@ -99,9 +99,9 @@ def score_pairs(dataset: Dataset, pairs: pl.DataFrame, scorer: Scorer, *, out: P
         other_mean=_mean(table.filter(~pairs["positive"])),
         seconds=round(seconds, 3),
     )
-    _record(out, identity | asdict(found) | {"path": out.name, "texts": dataset.texts_fingerprint})
+    _record(out, identity | asdict(result) | {"path": out.name, "texts": dataset.texts_fingerprint})
     write_part(table, dataset, out)  # the last: a file of scores always has its record
-    return found
+    return result
 
 
 def scores_file(folder: Path, scorer: Scorer) -> Path:

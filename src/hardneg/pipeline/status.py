@@ -103,40 +103,40 @@ def _state_of_files(folder: Path, manifest: dict[str, Any]) -> str | None:
 
 def _findings(folder: Path) -> dict[str, Any]:
     minings, trainings = layout.minings(folder), layout.trainings(folder)
-    found = {f"mined {place.name}" if place != folder else "mined": _mined(place) for place in minings}
+    summary = {f"mined {place.name}" if place != folder else "mined": _mined(place) for place in minings}
     for place in trainings:
         last = _last_line(place / layout.LOSSES)
         name = f"training {place.name}" if place.parent.name == "training" else "training"
-        found[name] = {key: last[key] for key in ("step", "loss") if key in last}
-    found |= _measured(folder) | _scored(folder)
-    found |= {f"audit, {kind}": figures for kind, figures in read_audits(folder).items()}
+        summary[name] = {key: last[key] for key in ("step", "loss") if key in last}
+    summary |= _measured(folder) | _scored(folder)
+    summary |= {f"audit, {kind}": figures for kind, figures in read_audits(folder).items()}
     noticed = [finding for place in trainings for finding in TrainingFolder(place).findings()]
     noticed += [finding for place in minings for finding in mining_findings(place)]
-    shown: dict[str, Any] = {name: figures for name, figures in found.items() if figures}
+    shown: dict[str, Any] = {name: figures for name, figures in summary.items() if figures}
     return shown | ({"findings": [asdict(finding) for finding in noticed]} if noticed else {})
 
 
 def _measured(folder: Path) -> dict[str, Any]:
     """Read what was measured, in a run's folder, in one of `hardneg evaluate` or in one of a ladder."""
-    found = {}
+    figures = {}
     for place in layout.evaluations(folder):
         metrics = read_state(place / layout.METRICS, keys=("name", "metrics"))
         name = place.name if place.parent.name == "evaluation" else metrics["name"]
-        found[f"measured {name}"] = {key: figure["value"] for key, figure in metrics["metrics"].items()}
+        figures[f"measured {name}"] = {key: figure["value"] for key, figure in metrics["metrics"].items()}
     ladder = read_state(folder / layout.LADDER, keys=("measure", "rungs"))
     for rung in ladder.get("rungs", ()):
         if rung["test"] is not None:
-            found[f"measured {rung['name']}"] = {ladder["measure"]: rung["test"][ladder["measure"]]["value"]}
-    return found
+            figures[f"measured {rung['name']}"] = {ladder["measure"]: rung["test"][ladder["measure"]]["value"]}
+    return figures
 
 
 def _scored(folder: Path) -> dict[str, Any]:
     """Read what teachers thought of what was mined, of each that is done."""
     files = sorted(folder.glob("scores/*.parquet"))
-    told = {file.stem: read_record_of_scores(file) for file in files}
+    records = {file.stem: read_record_of_scores(file) for file in files}
     return {
         f"scored by {name}": {key: each[key] for key in ("pairs", "positive_mean", "other_mean")}
-        for name, each in told.items()
+        for name, each in records.items()
         if "pairs" in each
     }
 

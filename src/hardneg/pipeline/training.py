@@ -105,8 +105,8 @@ class Lesson:
         """Train."""
         from hardneg.training.loop import train as train_model
 
-        said = {key: value for key, value in self.address.items() if key != "path"}
-        with recording(self.out, "train", dataset=self.address["path"], layout=said):
+        options = {key: value for key, value in self.address.items() if key != "path"}
+        with recording(self.out, "train", dataset=self.address["path"], layout=options):
             return train_model(
                 self.recipe.model,
                 self.dataset,
@@ -149,8 +149,8 @@ def prepare_training(
         dataset, mined, notes = joined.dataset, joined.negatives, joined.notes
         if joined.found.height:
             notes += (f"{joined.found.height:,} found positives of {negatives} are taken for labels",)
-    taught = None if scores is None else read_scores(scores, dataset)
-    return Lesson(loaded, address, dataset, mined, taught, out, notes)
+    teacher_scores = None if scores is None else read_scores(scores, dataset)
+    return Lesson(loaded, address, dataset, mined, teacher_scores, out, notes)
 
 
 def _only_model(plan: Plan) -> str | None:

@@ -53,15 +53,15 @@ def use_verdicts(dataset: Dataset, verdicts: pl.DataFrame, *, split: str) -> tup
     """Choose the verdicts that say something new about the queries of a split."""
     query, document = verdicts["query"].to_numpy(), verdicts["document"].to_numpy()
     inside = np.isin(query, dataset.queries_of(split))
-    known = dataset.is_answer(query, document) & inside
-    is_open = verdicts["answer"].is_null().to_numpy() & inside & ~known
+    is_labelled = dataset.is_answer(query, document) & inside
+    is_open = verdicts["answer"].is_null().to_numpy() & inside & ~is_labelled
     used = (
-        verdicts.filter(pl.Series(inside & ~known & ~is_open))
+        verdicts.filter(pl.Series(inside & ~is_labelled & ~is_open))
         .select("query", "document", "answer")
         .sort("query", "document")
     )
     answers = int(used["answer"].sum())
-    counts = (answers, used.height - answers, int(is_open.sum()), int(known.sum()), int((~inside).sum()))
+    counts = (answers, used.height - answers, int(is_open.sum()), int(is_labelled.sum()), int((~inside).sum()))
     return used, Used(*counts)
 
 
@@ -75,8 +75,8 @@ def with_verdicts(dataset: Dataset, used: pl.DataFrame, *, split: str) -> Datase
 
 def judged_answers(used: pl.DataFrame) -> pl.DataFrame:
     """List the verdicts that are answers as found answers are listed, for training to take for positives."""
-    told = {name: pl.lit(FOUND_BY if name == "found_by" else None, dtype=dtype) for name, dtype in KNOWN.items()}
-    return used.filter("answer").select("query", "document", **told)
+    columns = {name: pl.lit(FOUND_BY if name == "found_by" else None, dtype=dtype) for name, dtype in KNOWN.items()}
+    return used.filter("answer").select("query", "document", **columns)
 
 
 def verdicts_digest(used: pl.DataFrame, dataset: Dataset) -> str:

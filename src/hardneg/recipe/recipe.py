@@ -196,15 +196,15 @@ def _work(part: Recipe | Stage, *, counted: bool) -> dict[str, Any]:
 
 
 def _parse(table: Mapping[str, Any], place: Place) -> Recipe:
-    known = {each.name: each for each in fields(Recipe)}
+    by_name = {each.name: each for each in fields(Recipe)}
     table = with_preset(table, place)
-    check_keys(table, [*known, PRESET], place)
+    check_keys(table, [*by_name, PRESET], place)
     if "dataset" not in table:
         raise place.error('dataset must be given: dataset = "path/to/folder" here, or --dataset path/to/folder')
     plain: dict[str, Any] = {"name": place.file.stem, "model": DEFAULT_MODEL, "seed": 0, "seeds": ()}
     if isinstance(table.get("model"), Path | Loaded):  # from Python
         table = {**table, "model": str(named_model(table["model"], purpose="model"))}
-    plain |= {key: typed(known[key], table[key], place.at(key)) for key in plain if key in table}
+    plain |= {key: typed(by_name[key], table[key], place.at(key)) for key in plain if key in table}
     seed, model = plain["seed"], place.found(plain["model"])
     plain["model"] = model
     parts = {
@@ -244,13 +244,13 @@ def _parse_stages(table: Mapping[str, Any], place: Place, *, seed: int, model: s
     if not isinstance(given, list):
         raise place.error("must be an array: write [[stage]] above each stage")
     shared = {key: value for key, value in table.items() if key in settable_fields(Stage) and key != "name"}
-    for number, own in enumerate(given, start=1):
+    for number, stage_table in enumerate(given, start=1):
         here = place.at(number)
-        if not isinstance(own, Mapping):
-            raise here.error(f"must be a table, not {own!r}")
-        check_keys(own, settable_fields(Stage), here)
-        name = typed(settable_fields(Stage)["name"], own.get("name", f"stage{number}"), here.at("name"))
-        parts = _parse_work(merged(shared, own), here, seed=seed, model=model)
+        if not isinstance(stage_table, Mapping):
+            raise here.error(f"must be a table, not {stage_table!r}")
+        check_keys(stage_table, settable_fields(Stage), here)
+        name = typed(settable_fields(Stage)["name"], stage_table.get("name", f"stage{number}"), here.at("name"))
+        parts = _parse_work(merged(shared, stage_table), here, seed=seed, model=model)
         try:
             stages.append(Stage(name=name, **parts))
         except RecipeError as error:

@@ -120,9 +120,9 @@ def check_order(stages: Sequence[Stage]) -> None:
         if stage.name in earlier:
             raise RecipeError(f"{place}.name: an earlier stage is called {stage.name!r} too; give one another name")
         for name in sorted(stage.needs - set(earlier)):
-            known = ", ".join(earlier) or "none"
+            names = ", ".join(earlier) or "none"
             raise RecipeError(
-                f"{place}: mines with the model of {name!r}, which is no earlier stage (those are: {known})"
+                f"{place}: mines with the model of {name!r}, which is no earlier stage (those are: {names})"
             )
 
 

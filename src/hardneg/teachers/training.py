@@ -95,14 +95,14 @@ def train_teacher(
     """
     settings, out = settings or TeacherSettings(), Path(out)
     with recording(out, "teacher train", dataset=address):
-        taught = _trained(model, dataset, negatives, settings, split=split, out=out)
+        result = _trained(model, dataset, negatives, settings, split=split, out=out)
         if first_stage is None:
-            return taught
+            return result
         teacher, seed = CrossFittedTeacher(out, precision=settings.precision), settings.seed
         reranking = rerank(dataset, first_stage, teacher, split=split, depth=depth, max_queries=max_queries, seed=seed)
         figures = reranking.figures(seed=seed)
         write_json(out / "evaluation.json", figures)
-    return replace(taught, evaluation=figures)
+    return replace(result, evaluation=figures)
 
 
 def _trained(
