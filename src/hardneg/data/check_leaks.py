@@ -22,8 +22,8 @@ _SHOWN = 60  # characters of a text
 
 def queries_in_their_positives(dataset: Dataset) -> Finding | None:
     """HN024: queries whose text stands word for word in a document that answers them."""
-    found = pl.concat([pl.DataFrame(schema={"query": pl.Int32, "document": pl.Int32}), *_contained(dataset)])
-    n_queries = found["query"].n_unique()
+    pairs = pl.concat([pl.DataFrame(schema={"query": pl.Int32, "document": pl.Int32}), *_contained(dataset)])
+    n_queries = pairs["query"].n_unique()
     if not n_queries:
         return None
     n_asked = dataset.qrels.filter(pl.col("relevance") > 0)["query"].n_unique()
@@ -35,7 +35,7 @@ def queries_in_their_positives(dataset: Dataset) -> Finding | None:
         "take it out of the documents, as a docstring out of its code (`hardneg data python` does) or a title out of "
         "its text; a model learns to find copies, and is measured on finding them",
         n_queries,
-        _pair_examples(dataset, found.unique("query", maintain_order=True)),
+        _pair_examples(dataset, pairs.unique("query", maintain_order=True)),
     )
 
 
@@ -45,7 +45,7 @@ def nearly_repeated_between_splits(dataset: Dataset) -> Finding | None:
     held = dataset.qrels.filter(pl.col("split").is_in(HELD_OUT) & (pl.col("relevance") > 0))
     if train.is_empty() or held.is_empty():
         return None
-    said, examples, count = [], [], 0
+    shares, examples, count = [], [], 0
     for kind, column, table, texts, group, likeness in (
         ("queries", "query", dataset.queries, dataset.query_texts, dataset.query_text_group, LIKE_QUERIES),
         ("answers", "document", dataset.documents, dataset.document_texts, dataset.text_group, LIKE_DOCUMENTS),
@@ -53,7 +53,7 @@ def nearly_repeated_between_splits(dataset: Dataset) -> Finding | None:
         pairs = _near(train[column].to_numpy(), held[column].to_numpy(), texts, group, likeness)
         n = len(np.unique(pairs[:, 0]))
         if n:
-            said.append(f"{n:,} of {held[column].n_unique():,} {kind} of {' and '.join(sorted(set(held['split'])))}")
+            shares.append(f"{n:,} of {held[column].n_unique():,} {kind} of {' and '.join(sorted(set(held['split'])))}")
             first = pairs[np.unique(pairs[:, 0], return_index=True)[1]]
             named = [(table["id"][int(a)], table["id"][int(b)], texts[int(a)]) for a, b in first[:N_EXAMPLES]]
             examples += [f"{ours} ~ {theirs}: {_short(text)}" for ours, theirs, text in named]
@@ -64,7 +64,7 @@ def nearly_repeated_between_splits(dataset: Dataset) -> Finding | None:
         "HN025",
         "warning",
         "test texts that nearly repeat training ones",
-        f"{' and '.join(said)} are nearly equal to those of train, but for case, punctuation or a few words; exact "
+        f"{' and '.join(shares)} are nearly equal to those of train, but for case, punctuation or a few words; exact "
         "repeats are HN003 and HN016",
         "deal them anew: `hardneg data split DATASET -o OUT --again` keeps near repeats in one split",
         count,

@@ -28,7 +28,7 @@ def check_dataset(
         summarised(query_lengths, unit=unit, limit=max_tokens),
         summarised(document_lengths, unit=unit, limit=max_tokens),
     )
-    found = [
+    findings = [
         *skipped_rows(left_out, tolerate=tolerate_skipped),
         *(finding for check in CHECKS if (finding := check(dataset)) is not None),
         *check_texts.long_texts(*summaries, n_queries=dataset.n_queries, n_documents=dataset.n_documents),
@@ -43,7 +43,7 @@ def check_dataset(
         query_lengths=summaries[0],
         document_lengths=summaries[1],
         skipped=dict(left_out.counts),
-        findings=in_order(found),
+        findings=in_order(findings),
         mapping=dataset.mapping,
     )
 

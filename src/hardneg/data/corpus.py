@@ -86,13 +86,13 @@ class Corpus:
 
     def derived(self, kind: Hashable, key: Hashable, build: Callable[[], T], *, keep: int) -> T:
         """Give what is computed from the texts, or compute it."""
-        known = self._kept.setdefault(kind, OrderedDict())
-        if key not in known:
-            known[key] = build()
-        known.move_to_end(key)
-        while len(known) > keep:
-            known.popitem(last=False)
-        return cast("T", known[key])
+        results = self._kept.setdefault(kind, OrderedDict())
+        if key not in results:
+            results[key] = build()
+        results.move_to_end(key)
+        while len(results) > keep:
+            results.popitem(last=False)
+        return cast("T", results[key])
 
 
 def of_texts(

@@ -54,8 +54,8 @@ class Dataset:
     corpus: Corpus = field(default=None, repr=False)  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        known = self.corpus
-        if known is None or known.queries is not self.queries or known.documents is not self.documents:
+        corpus = self.corpus
+        if corpus is None or corpus.queries is not self.queries or corpus.documents is not self.documents:
             object.__setattr__(self, "corpus", Corpus(self.queries, self.documents))
 
     @classmethod
@@ -229,9 +229,9 @@ class Dataset:
             DatasetError: The split does not exist or has no positive.
         """
         if split not in self.splits:
-            known = ", ".join(self.splits) or "none"
+            splits = ", ".join(self.splits) or "none"
             way_out = f". {MAKES_SPLITS}" if split in ("test", "dev") else ""
-            raise DatasetError(f"{self.name} has no split {split!r}; it has: {known}{way_out}")
+            raise DatasetError(f"{self.name} has no split {split!r}; it has: {splits}{way_out}")
         rows = self.qrels.filter((pl.col("split") == split) & (pl.col("relevance") > 0))
         if rows.is_empty():
             raise DatasetError(f"split {split!r} of {self.name} has no positive (relevance above 0)")

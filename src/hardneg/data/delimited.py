@@ -60,12 +60,12 @@ def read_delimited(
     first = _first_line(path)
     if first is None:
         return Delimited(path, pl.DataFrame(), ",", has_header=not layout.no_header)
-    begin, _, told = first
-    separator = layout.separator or told or _separator(path, first, known=known)
+    begin, _, excel_separator = first
+    separator = layout.separator or excel_separator or _separator(path, first, known=known)
     names = _names_in_place_of_a_header(path, first, separator, layout, default_names) if layout.no_header else None
     has_names = layout.no_header or not layout.columns
     table, lines = None, None
-    if has_names and begin == 1 and told is None and len(separator.encode()) == 1 and separator != BLANKS:
+    if has_names and begin == 1 and excel_separator is None and len(separator.encode()) == 1 and separator != BLANKS:
         table = _read_fast(path, separator, names=names)
     if table is None:
         table, lines = _read_carefully(path, separator, names=names, layout=layout, begin=begin, rejections=rejections)
@@ -159,8 +159,8 @@ def named_rows(path: Path, *, known: Collection[str]) -> Iterator[tuple[int, dic
     if first is None:
         return
     names = {plain_name(name): name for name in known}
-    begin, _, told = first
-    rows = delimited_rows(path, told or _separator(path, first, known=frozenset(names)), begin=begin)
+    begin, _, excel_separator = first
+    rows = delimited_rows(path, excel_separator or _separator(path, first, known=frozenset(names)), begin=begin)
     line, fields = next(rows)
     header = [names.get(plain_name(name), name) for name in header_names(fields, NOTHING_SAID, path=path, line=line)]
     for line, fields in rows:
@@ -176,15 +176,15 @@ def _has_quotes(separator: str) -> bool:
 
 def _first_line(path: Path) -> tuple[int, str, str | None] | None:
     """Find the first line that is not blank, and the separator that a line of Excel's before it names."""
-    told = None
+    separator = None
     for number, offset, line in numbered_lines(path):
         if problem := encoding_problem(line, offset):
             raise DatasetError(problem, path=path, line=number)
         text = line.decode("utf-8-sig").rstrip("\r\n")
         if number == 1 and (match := _EXCEL_SEPARATOR.fullmatch(text)):
-            told = match[1]
+            separator = match[1]
         elif any(part.strip() for part in re.split(r"[,;\t|]", text)):
-            return number, text, told
+            return number, text, separator
     return None
 
 

@@ -122,14 +122,14 @@ class Columns:
         """Take the column with a common name: the first tier of which there is one counts."""
         usable = [name for name in self.rest if among is None or name in among]
         for tier in tiers:
-            found = [name for name in usable if plain_name(name) in tier]
-            if len(found) > 1:
-                shown = " and ".join(map(repr, found))
+            names = [name for name in usable if plain_name(name) in tier]
+            if len(names) > 1:
+                shown = " and ".join(map(repr, names))
                 raise DatasetError(
                     f"the columns {shown} may each be the {option}; name the right one with --{option}", path=self.place
                 )
-            if found:
-                return self._take(found[0])
+            if names:
+                return self._take(names[0])
         return None
 
     def _take(self, name: str) -> str:

@@ -30,10 +30,10 @@ class PairSet:
         """Mark the rows whose pair is in the set."""
         wanted = query.astype(np.int64) * self.width + member
         at = np.searchsorted(self.keys, wanted)
-        found = np.zeros(len(wanted), dtype=bool)
+        is_member = np.zeros(len(wanted), dtype=bool)
         inside = at < len(self.keys)
-        found[inside] = self.keys[at[inside]] == wanted[inside]
-        return found
+        is_member[inside] = self.keys[at[inside]] == wanted[inside]
+        return is_member
 
     def of(self, query: int) -> Int32[np.ndarray, " members"]:
         """List the members paired with one query, ascending."""

@@ -92,11 +92,11 @@ class Layout:
             return given
         if not isinstance(given, Mapping):
             raise DatasetError(f"mapping is a {type(given).__name__}; give a Layout, or a dict such as {{'query': …}}")
-        known = {each.name: each for each in dataclasses.fields(Layout)}
+        fields = {each.name: each for each in dataclasses.fields(Layout)}
         for name in given:
-            if name not in known:
-                near = difflib.get_close_matches(str(name), known, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"it may have: {', '.join(known)}"
+            if name not in fields:
+                near = difflib.get_close_matches(str(name), fields, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"it may have: {', '.join(fields)}"
                 raise DatasetError(f"a mapping has no {name!r}; {hint}")
         return cls(**{name: _fitting(name, value) for name, value in given.items()})
 

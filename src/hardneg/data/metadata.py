@@ -60,12 +60,12 @@ def required_column(dataset: Dataset, column: str, *, asked_by: str, plain: bool
     """Make sure that a metadata column of the documents can be used."""
     documents = dataset.documents
     if column not in documents.columns or column in _FIXED:
-        known = [name for name in documents.columns if name not in _FIXED]
-        near = difflib.get_close_matches(column, known, n=1)
+        columns = [name for name in documents.columns if name not in _FIXED]
+        near = difflib.get_close_matches(column, columns, n=1)
         hint = f"did you mean {near[0]!r}? They have: " if near else "they have: "
         raise RecipeError(
             f"{asked_by} names the column {column!r}, which the documents of {dataset.name} do not have; "
-            f"{hint}{', '.join(known) or 'no metadata'}"
+            f"{hint}{', '.join(columns) or 'no metadata'}"
         )
     values, kind = documents[column], documents[column].dtype
     is_list = isinstance(kind, pl.List | pl.Array) and not kind.inner.is_nested()

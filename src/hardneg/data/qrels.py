@@ -202,21 +202,21 @@ def _is_strange_header(rows: pl.DataFrame, layout: Layout) -> bool:
 def _is_header(fields: list[str]) -> bool:
     """Tell a header: a name of a column is in it, and where the relevance stands is no number."""
     names = {plain_name(field) for field in fields}
-    known = {name for role in _ROLES.values() for name in role}
-    return bool(names & known) and not re.fullmatch(r"[+-]?\d+(\.\d+)?", fields[-1].strip())
+    column_names = {name for role in _ROLES.values() for name in role}
+    return bool(names & column_names) and not re.fullmatch(r"[+-]?\d+(\.\d+)?", fields[-1].strip())
 
 
 def _places(names: list[str], *, path: Path, line: int | None) -> dict[str, int]:
     """Find the columns by their names."""
     places = {}
-    for role, known in _ROLES.items():
-        found = [number for number, name in enumerate(names) if plain_name(name) in known]
-        surest = [number for number in found if "id" in plain_name(names[number])] or found
+    for role, spellings in _ROLES.items():
+        columns = [number for number, name in enumerate(names) if plain_name(name) in spellings]
+        surest = [number for number in columns if "id" in plain_name(names[number])] or columns
         if len(surest) != 1:
             what = "no" if not surest else "more than one"
             raise DatasetError(
                 f"{what} column of the {role.replace('_', ' ')} in {', '.join(names)}; it may be called "
-                f"{', '.join(known[:6])}, and {_OPTIONS}",
+                f"{', '.join(spellings[:6])}, and {_OPTIONS}",
                 path=path,
                 line=line,
             )
@@ -230,9 +230,9 @@ def _sound(
     """Refuse rows with another number of fields."""
     is_sound = pl.col("field").list.len() == n_fields
     for line, fields in rows.filter(~is_sound).iter_rows():
-        told = "the header has" if has_header else "the first row has"
+        subject = "the header has" if has_header else "the first row has"
         message = (
-            f"{counted_fields(len(fields))} where {told} {n_fields}, separated by {named_separator(separator)}"
+            f"{counted_fields(len(fields))} where {subject} {n_fields}, separated by {named_separator(separator)}"
             if n_fields not in (3, 4) or len(fields) in (3, 4)
             else _problem(len(fields), fields)
         )

@@ -77,10 +77,10 @@ def query_texts_in(dataset: Dataset, form: str | None) -> pl.Series:
     queries, wanted = dataset.queries, QueryForm.parse(form)
     column = "rewrite" if wanted.kind == "rewrite" else "history"
     if column not in queries.columns:
-        known = ", ".join(name for name in queries.columns if name not in ("id", "text")) or "no metadata"
+        columns = ", ".join(name for name in queries.columns if name not in ("id", "text")) or "no metadata"
         raise DatasetError(
             f"the form {form!r} needs the column {column!r}, which the queries of {dataset.name} lack (they have: "
-            f"{known}); `hardneg data conversations` makes it, and for single questions an empty list will do"
+            f"{columns}); `hardneg data conversations` makes it, and for single questions an empty list will do"
         )
     if wanted.kind == "rewrite":
         return _rewrites(dataset)

@@ -90,18 +90,18 @@ def _read_file(path: Path, *, layout: Layout, rejections: Rejections) -> Dataset
 
 
 def _read_folder(folder: Path, *, layout: Layout, rejections: Rejections) -> Dataset:
-    said = [name for name in ("query", "positive", "negative", "label", "documents") if getattr(layout, name)]
-    if said and not is_saved(folder):
+    options = [name for name in ("query", "positive", "negative", "label", "documents") if getattr(layout, name)]
+    if options and not is_saved(folder):
         raise DatasetError(
-            f"this is a folder with files of its own for queries, documents and labels, where --{said[0]} says "
+            f"this is a folder with files of its own for queries, documents and labels, where --{options[0]} says "
             "nothing; leave it out, or name a file of pairs",
             path=folder,
         )
     for is_such, read in _READERS:
         if is_such(folder):
             return read(folder, layout=layout, rejections=rejections)
-    found = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
-    raise DatasetError(f"not a dataset; it has {found}. A folder holds {'; or '.join(_FOLDERS)}", path=folder)
+    contents = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
+    raise DatasetError(f"not a dataset; it has {contents}. A folder holds {'; or '.join(_FOLDERS)}", path=folder)
 
 
 def _read_object(data: object, *, layout: Layout, rejections: Rejections) -> Dataset:

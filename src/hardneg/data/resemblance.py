@@ -86,10 +86,10 @@ def _banded(
 ) -> UInt64[np.ndarray, "texts bands"]:
     """Hash the least hashes of each text, band by band; texts that are alike agree in some band. Empty ones in none."""
     bands = np.tile(_mixed(np.arange(len(count), dtype=np.uint64))[:, None], (1, _BANDS))
-    known = count > 0
-    if not known.any():
+    has_shingles = count > 0
+    if not has_shingles.any():
         return bands
-    begins = (np.cumsum(count) - count)[known]
+    begins = (np.cumsum(count) - count)[has_shingles]
     for band in range(_BANDS):
         state = np.full(len(begins), band, dtype=np.uint64)
         for row in range(_IN_BAND):
@@ -97,7 +97,7 @@ def _banded(
             # Multiply-add-shift (Dietzfelbinger, 1996): odd factors spread 32 bits evenly.
             turned = (hashes.astype(np.uint64) * (factor | np.uint64(1)) + shift) >> np.uint64(32)
             state = _mixed(state ^ np.minimum.reduceat(turned, begins))
-        bands[known, band] = state
+        bands[has_shingles, band] = state
     return bands
 
 
@@ -143,7 +143,7 @@ def _candidates(
     bands: UInt64[np.ndarray, "texts bands"], side: Integer[np.ndarray, " texts"]
 ) -> Int64[np.ndarray, "pairs 2"]:
     """List the pairs of texts of different sides that agree in some band, ordered."""
-    found = [np.empty((0, 2), dtype=np.int64)]
+    candidates = [np.empty((0, 2), dtype=np.int64)]
     for band in bands.T:
         rows = pl.DataFrame({"band": band, "side": side}).with_row_index("text")
         rows = rows.filter(pl.len().over("band") > 1)
@@ -153,8 +153,8 @@ def _candidates(
         pairs = pairs.filter(pl.col("side") != pl.col("side_other"))
         both = ("text", "text_other")
         pairs = pairs.select(a=pl.min_horizontal(*both), b=pl.max_horizontal(*both)).unique()
-        found.append(pairs.to_numpy().astype(np.int64))
-    return np.unique(np.concatenate(found), axis=0)
+        candidates.append(pairs.to_numpy().astype(np.int64))
+    return np.unique(np.concatenate(candidates), axis=0)
 
 
 def _alike(
@@ -174,8 +174,8 @@ def _alike(
         n = np.diff(start)[few[rows]]
         if not len(rows) or not n.sum():
             continue
-        own = np.repeat(start[few[rows]] - np.concatenate([[0], np.cumsum(n)[:-1]]), n) + np.arange(n.sum())
-        sought = (np.repeat(many[rows], n) << np.int64(32)) | (keys[own] & _LOW)
+        positions = np.repeat(start[few[rows]] - np.concatenate([[0], np.cumsum(n)[:-1]]), n) + np.arange(n.sum())
+        sought = (np.repeat(many[rows], n) << np.int64(32)) | (keys[positions] & _LOW)
         place = np.minimum(np.searchsorted(keys, sought), len(keys) - 1)
         pair = np.repeat(np.arange(len(rows)), n)
         shared = np.bincount(pair, weights=keys[place] == sought, minlength=len(rows))

@@ -87,8 +87,8 @@ class Dealt:
 
     def as_dict(self) -> dict[str, object]:
         """Everything but the dataset, as plain values."""
-        told = {"queries": dict(self.queries), "pieces": self.pieces, "largest": self.largest, "unused": self.unused}
-        return {**asdict(self.how), **told, "notes": list(self.notes)}
+        counts = {"queries": dict(self.queries), "pieces": self.pieces, "largest": self.largest, "unused": self.unused}
+        return {**asdict(self.how), **counts, "notes": list(self.notes)}
 
     def write(self, path: Path | str) -> Path:
         """Write the dataset as `Dataset.write` does, and `split.json`, which says how it was dealt."""
@@ -199,9 +199,9 @@ def _of_documents(dataset: Dataset, how: Dealing) -> bool:
     for table, is_documents in ((dataset.queries, False), (dataset.documents, True)):
         if how.column in table.columns:
             return is_documents
-    known = sorted({*dataset.queries.columns, *dataset.documents.columns} - {"id", "text", "title"})
+    columns = sorted({*dataset.queries.columns, *dataset.documents.columns} - {"id", "text", "title"})
     raise DatasetError(
-        f"{dataset.name} has no column {how.column!r}; its queries and documents have: {', '.join(known) or 'none'}"
+        f"{dataset.name} has no column {how.column!r}; its queries and documents have: {', '.join(columns) or 'none'}"
     )
 
 

@@ -29,8 +29,8 @@ def assemble(
             raise DatasetError(f"no {kind} in it; a dataset needs at least one", path=path)
     queries = merge_repeated(queries, path=queries_path)
     documents = merge_repeated(documents, path=documents_path)
-    known = {"query_id": (queries["id"], queries_path), "doc_id": (documents["id"], documents_path)}
-    sound = [_without_unknown(rows, path, known=known, rejections=rejections) for path, rows in qrels]
+    ids = {"query_id": (queries["id"], queries_path), "doc_id": (documents["id"], documents_path)}
+    sound = [_without_unknown(rows, path, known=ids, rejections=rejections) for path, rows in qrels]
     merged = pl.concat([rows.select("query_id", "doc_id", "relevance", "split") for rows in sound])
     if merged.is_empty():
         where = qrels[0][0] if len(qrels) == 1 else qrels[0][0].parent

@@ -43,8 +43,8 @@ def near_groups(
 def by_values(table: pl.DataFrame, column: str, *, equal: Integer[np.ndarray, " rows"]) -> Int32[np.ndarray, " rows"]:
     """Number rows so that those of one value, or of one `equal` number, share a number; null is nobody's value."""
     value = table.select(pl.col(column).cast(pl.String).rank("dense")).to_series()
-    known = np.flatnonzero(value.is_not_null().to_numpy())
-    return joined([equal], [(known, value.drop_nulls().to_numpy().astype(np.int64))])
+    rows = np.flatnonzero(value.is_not_null().to_numpy())
+    return joined([equal], [(rows, value.drop_nulls().to_numpy().astype(np.int64))])
 
 
 def joined(

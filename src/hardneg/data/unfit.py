@@ -34,8 +34,8 @@ def own_texts(
     looked_at = np.arange(dataset.n_queries, dtype=np.int32) if queries is None else queries
     asked = pl.DataFrame({"query": looked_at, "group": dataset.query_text_group[looked_at]})
     texts = [pl.DataFrame({"group": each}).with_row_index("document") for each in _query_text_of_documents(dataset)]
-    found = pl.concat(texts).filter(pl.col("group") >= 0).unique().cast({"document": pl.Int32})
-    pairs = asked.join(found, on="group").select("query", "document").sort("query", "document")
+    documents = pl.concat(texts).filter(pl.col("group") >= 0).unique().cast({"document": pl.Int32})
+    pairs = asked.join(documents, on="group").select("query", "document").sort("query", "document")
     query, document = pairs["query"].to_numpy(), pairs["document"].to_numpy()
     other = ~dataset.is_answer(query, document)
     return query[other], document[other]

@@ -40,8 +40,8 @@ def read_beir(folder: Path, *, rejections: Rejections, layout: Layout = NOTHING_
     there = sorted(path for path in folder.glob("qrels/*") if path.is_file())
     files = [path for path in there if path.name.endswith(_QRELS)]
     if not files:
-        found = f" (qrels/ has {', '.join(path.name for path in there[:5])})" if there else ""
-        raise DatasetError(f"no qrels/*.tsv in this folder{found}; each split needs one", path=folder)
+        contents = f" (qrels/ has {', '.join(path.name for path in there[:5])})" if there else ""
+        raise DatasetError(f"no qrels/*.tsv in this folder{contents}; each split needs one", path=folder)
     qrels = [(path, _qrels(path, rejections=rejections, layout=layout)) for path in files]
     texts = {path: _texts(path, rejections=rejections) for path in (queries, corpus)}
     fields = [(kind, texts[path].about) for kind, path in (("queries", queries), ("documents", corpus))]

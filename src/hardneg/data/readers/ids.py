@@ -15,8 +15,8 @@ def as_ids(values: pl.Series, *, path: Path, column: str | None = None) -> pl.Se
     """Write ids as texts."""
     name = column or values.name
     if values.dtype.is_float():
-        known = values.drop_nulls()
-        odd = known.filter(~((known == known.round()) & (known.abs() < _LARGEST)))
+        numbers = values.drop_nulls()
+        odd = numbers.filter(~((numbers == numbers.round()) & (numbers.abs() < _LARGEST)))
         if len(odd):
             raise DatasetError(
                 f"column {name!r} holds {odd[0]} where an id is needed; write ids as whole numbers or texts", path=path

@@ -114,8 +114,8 @@ def _query_and_positive(columns: Columns, layout: Layout) -> tuple[str, str, str
     positive = positive or columns.common(POSITIVE, option="positive")
     if positive is None and layout.documents is not None:
         positive = columns.common(DOC_ID, option="positive")
-    for name, found, tiers in (("query", query, QUERY), ("positive", positive, POSITIVE)):
-        if found is None:
+    for name, column, tiers in (("query", query, QUERY), ("positive", positive, POSITIVE)):
+        if column is None:
             raise DatasetError(
                 f"no column for the {name} (tried {looked_for(tiers)}); it has: {', '.join(columns.names)}; name it "
                 f"with --{name}, or name all of them with --columns (and --no-header if the first line is data)",
@@ -125,31 +125,31 @@ def _query_and_positive(columns: Columns, layout: Layout) -> tuple[str, str, str
 
 
 def _number(name: str) -> int:
-    found = _NUMBERED.search(name)
-    return int(found[0]) if found else -1
+    match = _NUMBERED.search(name)
+    return int(match[0]) if match else -1
 
 
 def _ids(columns: Columns, query: str, documents: tuple[str, ...]) -> tuple[str | None, dict[str, str]]:
     """Take the columns of ids: `X_id` belongs to the column X."""
     by_plain = {plain_name(name): name for name in columns.rest}
 
-    def own(name: str) -> str | None:
-        found = next(
+    def id_column(name: str) -> str | None:
+        column = next(
             (by_plain[each] for each in (f"{plain_name(name)}id", f"{plain_name(name)}ids") if each in by_plain), None
         )
-        columns.taken.update([found] if found else [])
-        return found
+        columns.taken.update([column] if column else [])
+        return column
 
-    query_id = own(query) or columns.common(QUERY_ID, option="ignore")
-    ids = {name: found for name in documents if (found := own(name)) is not None}
-    if documents[0] not in ids and len(documents) == 1 and (found := columns.common(DOC_ID, option="ignore")):
-        ids[documents[0]] = found
+    query_id = id_column(query) or columns.common(QUERY_ID, option="ignore")
+    ids = {name: column for name in documents if (column := id_column(name)) is not None}
+    if documents[0] not in ids and len(documents) == 1 and (column := columns.common(DOC_ID, option="ignore")):
+        ids[documents[0]] = column
     return query_id, ids
 
 
 def _teacher_scores(columns: Columns, table: Table, negatives: list[str], label: str | None) -> list[str]:
     """Leave out scores of a teacher: beside negatives they cannot be labels; nor can lists that are scores by name."""
-    found = [
+    score_columns = [
         name
         for name in columns.rest
         if plain_name(name) in ("posscores", "negscores", "positivescores", "negativescores")
@@ -157,9 +157,9 @@ def _teacher_scores(columns: Columns, table: Table, negatives: list[str], label:
     if negatives and label is None:
         for name in columns.rest:
             if any(plain_name(name) in tier for tier in LABEL) and not _may_be_labels(table.frame[name]):
-                found.append(name)
-    columns.taken.update(found)
-    return [f"{name} (a teacher's scores, which are no labels)" for name in found]
+                score_columns.append(name)
+    columns.taken.update(score_columns)
+    return [f"{name} (a teacher's scores, which are no labels)" for name in score_columns]
 
 
 def _may_be_labels(values: pl.Series) -> bool:
@@ -187,11 +187,10 @@ def _label(columns: Columns, table: Table, layout: Layout) -> str | None:
     is_readable = grades.sound or (is_sure and grades.values.null_count() < len(grades.values))
     if not is_readable:  # single values that cannot be read are refused with their rows
         row = int(grades.problems.is_not_null().arg_max() or 0)
-        own = row if flat is values else None
         raise DatasetError(
             f"{grades.problems[row]}; or leave the column out with --ignore {label}",
             path=table.place,
-            line=None if own is None else table.line_of(own),
+            line=table.line_of(row) if flat is values else None,
         )
     largest = int(grades.values.max() or 0)  # type: ignore[arg-type]
     if largest > _LARGEST_GRADE and not (layout.relevance or layout.min_relevance is not None):

@@ -77,7 +77,10 @@ def read_passages(
         ignored += extra
     metadata = [each for each in columns.rest if plain_name(each) not in ("queryimage",)]
     fields += common_fields(query_id, "", split, metadata, pool)
-    kind = next((known for column, known in _NAMES.items() if plain_name(column) in map(plain_name, lists)), "passages")
+    kind = next(
+        (layout_name for column, layout_name in _NAMES.items() if plain_name(column) in map(plain_name, lists)),
+        "passages",
+    )
     return records_dataset(
         Records(queries, pl.concat(parts).sort(ROW, maintain_order=True), metadata),
         table=table,

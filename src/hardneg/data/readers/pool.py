@@ -41,8 +41,8 @@ def read_pool(path: Path, *, rejections: Rejections) -> Pool:
         return _plain(path)
     if not is_table_file(path):
         raise DatasetError("not a file of documents; give JSON Lines, CSV, TSV, Parquet or .txt", path=path)
-    own = Layout(no_header=".tsv" in path.suffixes and not has_header(path))
-    table = read_table(path, layout=own, rejections=rejections, known=_KNOWN, default_names=default_names)
+    layout = Layout(no_header=".tsv" in path.suffixes and not has_header(path))
+    table = read_table(path, layout=layout, rejections=rejections, known=_KNOWN, default_names=default_names)
     return pool_of(table, rejections=rejections)
 
 

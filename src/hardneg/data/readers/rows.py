@@ -155,8 +155,8 @@ def _with_doc_ids(labels: pl.DataFrame, pool: Pool | None) -> pl.DataFrame:
     unnamed = unnamed.with_columns(id=content_ids(unnamed["hashed"], prefix="d"))
     named = [labels.filter(pl.col("doc_id").is_not_null()).select(shown=shown, known_id="doc_id")]
     named += [pool.documents.select("shown", known_id="id")] if pool is not None else []
-    known = pl.concat(named).filter(pl.col("shown") != "").unique("shown", keep="first", maintain_order=True)
-    unnamed = unnamed.join(known, on="shown", how="left", maintain_order="left")
+    ids_by_text = pl.concat(named).filter(pl.col("shown") != "").unique("shown", keep="first", maintain_order=True)
+    unnamed = unnamed.join(ids_by_text, on="shown", how="left", maintain_order="left")
     unnamed = unnamed.with_columns(id=pl.coalesce("known_id", "id"))
     return (
         labels.with_columns(hashed=hashed)
@@ -218,15 +218,15 @@ def _queries(queries: pl.DataFrame, frame: pl.DataFrame, metadata: Sequence[str]
 
 def _documents(labels: pl.DataFrame, pool: Pool | None) -> pl.DataFrame:
     """List the documents: those of the pool first, which have more to say, then those of the records."""
-    own = labels.filter(pl.col("text").is_not_null() | pl.col("title").is_not_null()).select(
+    record_documents = labels.filter(pl.col("text").is_not_null() | pl.col("title").is_not_null()).select(
         pl.col("doc_id").alias("id"), pl.col("title").fill_null(""), pl.col("text").fill_null("")
     )
-    own = own.unique(maintain_order=True)
+    record_documents = record_documents.unique(maintain_order=True)
     if pool is None:
-        documents = own
+        documents = record_documents
     else:
         shown = pl.concat_str("title", "text", separator=" ").str.strip_chars().alias("shown")
-        new = own.with_columns(shown).join(
+        new = record_documents.with_columns(shown).join(
             pool.documents.select("id", "shown"), on=["id", "shown"], how="anti", maintain_order="left"
         )
         documents = pl.concat([pool.documents, new], how="diagonal_relaxed").drop("shown")

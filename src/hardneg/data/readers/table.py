@@ -49,8 +49,8 @@ class Table:
 
 def is_table_file(path: Path, layout: Layout = NOTHING_SAID) -> bool:
     """Tell whether a file may hold records: by its name, or because the user says how its fields are separated."""
-    said = layout.separator is not None or bool(layout.columns)
-    return path.is_file() and (path.name.lower().endswith(SUFFIXES) or said)
+    is_separated = layout.separator is not None or bool(layout.columns)
+    return path.is_file() and (path.name.lower().endswith(SUFFIXES) or is_separated)
 
 
 def read_table(
@@ -165,8 +165,8 @@ def _frame_of(data: object) -> pl.DataFrame | None:
             strings = [str(name) for name in table.columns]
             return pl.from_pandas(table.set_axis(strings, axis=1))
         if module == "pyarrow":
-            found = pl.from_arrow(data)
-            return found if isinstance(found, pl.DataFrame) else None
+            frame = pl.from_arrow(data)
+            return frame if isinstance(frame, pl.DataFrame) else None
         if module == "datasets" and hasattr(data, "to_polars"):
             return hub_frame(data)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, TypeError, ValueError) as error:

@@ -46,8 +46,8 @@ def texts_of_table(table: Table, *, rejections: Rejections, has_title: bool = Tr
     key = columns.common(_IDS, option="ignore")
     text = columns.common(_TEXTS, option="ignore")
     title = columns.common(_TITLES, option="ignore") if has_title else None
-    for role, found, tiers in (("id", key, _IDS), ("text", text, _TEXTS)):
-        if found is None:
+    for role, column, tiers in (("id", key, _IDS), ("text", text, _TEXTS)):
+        if column is None:
             raise DatasetError(
                 f"no column for the {role} (tried {looked_for(tiers)}); it has: {', '.join(frame.columns)}", path=path
             )
@@ -78,9 +78,9 @@ def texts_of_table(table: Table, *, rejections: Rejections, has_title: bool = Tr
 
 def _read(path: Path, *, rejections: Rejections, has_title: bool) -> Texts:
     is_text = any(each in path.suffixes for each in (".tsv", ".csv", ".txt"))
-    own = Layout(no_header=is_text and not has_header(path))
+    layout = Layout(no_header=is_text and not has_header(path))
     names = default_names if has_title else _query_names
-    table = read_table(path, layout=own, rejections=rejections, known=KNOWN, default_names=names)
+    table = read_table(path, layout=layout, rejections=rejections, known=KNOWN, default_names=names)
     return texts_of_table(table, rejections=rejections, has_title=has_title)
 
 

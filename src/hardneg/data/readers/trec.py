@@ -41,26 +41,26 @@ def read_trec(folder: Path, *, layout: Layout, rejections: Rejections) -> Datase
     The split of a qrels file is the word train, dev, test, … in its name, or what its name has beside `qrels`.
     """
     documents, queries, qrels = _parts(folder)
-    for part, found, names in (
+    for part, files, names in (
         ("documents", documents, "collection.tsv, corpus.tsv, docs*.jsonl"),
         ("queries", queries, "queries.train.tsv, topics.dev.tsv, queries.jsonl"),
     ):
-        if not found:
+        if not files:
             raise DatasetError(f"no file of {part} beside the qrels; it may be called {names}", path=folder)
     texts = read_texts(documents, rejections=rejections)
     asked = read_texts(queries, rejections=rejections, has_title=False)
     splits = _splits(qrels)
     read = [(path, read_qrels(path, split=splits[path], rejections=rejections, layout=layout)) for path in qrels]
     used = {query_id for _, each in read for query_id in each.rows["query_id"].unique()}
-    known = asked.table.filter(asked.table["id"].is_in(used))
-    unused = asked.table.height - known.height
+    judged_queries = asked.table.filter(asked.table["id"].is_in(used))
+    unused = asked.table.height - judged_queries.height
     fields = [("queries", asked.about), ("documents", texts.about)]
     fields += [(f"relevance, split {splits[path]}", f"{path.name}: {each.about}") for path, each in read]
     ignored = [f"{path.name}: {name}" for path, each in read for name in each.ignored]
     ignored += [f"{unused:,} queries without qrels"] if unused else []
     ignored += [f"{name} (no part of this layout)" for name in _others(folder, {*documents, *queries, *qrels})]
     return assemble(
-        known if known.height else asked.table,
+        judged_queries if judged_queries.height else asked.table,
         texts.table,
         [(path, each.rows) for path, each in read],
         paths=(queries[0], documents[0]),
@@ -91,7 +91,7 @@ def _splits(paths: list[Path]) -> dict[Path, str]:
         for path in paths
     }
     rests = {path: _rest(path) for path in paths}
-    short = {path: found[0] if len(found) == 1 else rests[path] for path, found in words.items()}
+    short = {path: split_names[0] if len(split_names) == 1 else rests[path] for path, split_names in words.items()}
     return short if len(set(short.values())) == len(short) else rests
 
 

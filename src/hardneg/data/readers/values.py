@@ -32,11 +32,11 @@ def check_values(table: Table, *, texts: Collection[str], lists: Collection[str]
 
 def _refuse_written_lists(table: Table, column: str, values: pl.Series) -> None:
     """Refuse lists that were written as texts, as pandas does in CSV."""
-    known = values.drop_nulls()
-    known = known.filter(known.str.strip_chars() != "")
-    if len(known) and bool(known.str.contains(r"(?s)^\s*\[\s*(['\"].*['\"]\s*)?\]\s*$").all()):
+    texts = values.drop_nulls()
+    texts = texts.filter(texts.str.strip_chars() != "")
+    if len(texts) and bool(texts.str.contains(r"(?s)^\s*\[\s*(['\"].*['\"]\s*)?\]\s*$").all()):
         raise table.error(
-            f"column {column!r} holds lists that are written as texts ({known[0][:40]}); write the records as JSON "
+            f"column {column!r} holds lists that are written as texts ({texts[0][:40]}); write the records as JSON "
             "Lines or Parquet, or each text in a row of its own",
             0,
         )
