@@ -62,20 +62,20 @@ class DuplicateCode:
         for key, column in needed.items():
             required_column(dataset, column, asked_by=f"duplicate_code: {key}", plain=True, allow_missing=True)
         if self.trivial and dataset.documents[self.trivial].dtype != pl.Boolean:
-            found = dataset.documents[self.trivial].dtype
-            raise RecipeError(f"duplicate_code: trivial names {self.trivial!r}, which holds {found}, not truth values")
+            dtype = dataset.documents[self.trivial].dtype
+            raise RecipeError(f"duplicate_code: trivial names {self.trivial!r}, which holds {dtype}, not truth values")
         return columns_digest(dataset.documents, tuple(needed.values()))
 
     def keep(self, candidates: pl.DataFrame, dataset: Dataset) -> Bool[np.ndarray, " rows"]:
         """Keep the rows whose code is neither a clone nor an override of one of their query's positives."""
-        known = _known(dataset, self)
+        lookup = _known(dataset, self)
         query = dataset.query_text_group[candidates["query"].to_numpy()]
         document = candidates["document"].to_numpy()
-        refused = _has(known.clones, query, known.code[document])
+        refused = _has(lookup.clones, query, lookup.code[document])
         if self.trivial:
-            name, trivial = known.symbol[document], known.trivial[document]
-            refused |= trivial & _has(known.names, query, name)
-            refused |= _has(known.trivial_names, query, name)
+            name, trivial = lookup.symbol[document], lookup.trivial[document]
+            refused |= trivial & _has(lookup.names, query, name)
+            refused |= _has(lookup.trivial_names, query, name)
         return ~refused
 
 

@@ -14,7 +14,7 @@ _NOT_IN_STDLIB = {"test", "tests", "idle_test", "turtledemo"}
 
 def source_files(paths: Sequence[str | Path], languages: Collection[str]) -> list[tuple[str, Path]]:
     """List the source files of all paths, each once."""
-    found: dict[Path, str] = {}
+    labels: dict[Path, str] = {}
     for path in paths:
         root, excluded = _root(path, languages)
         prefix = f"{root.name}/" if len(paths) > 1 else ""
@@ -23,8 +23,8 @@ def source_files(paths: Sequence[str | Path], languages: Collection[str]) -> lis
             relative = Path(file.name) if file == root else file.relative_to(root)
             outside = any(part in excluded or part.startswith(".") for part in relative.parts[:-1])
             if LANGUAGE_OF.get(file.suffix) in languages and not outside and file.is_file():
-                found.setdefault(file, prefix + relative.as_posix())
-    return [(label, file) for file, label in found.items()]
+                labels.setdefault(file, prefix + relative.as_posix())
+    return [(label, file) for file, label in labels.items()]
 
 
 def is_minified(source: bytes) -> bool:

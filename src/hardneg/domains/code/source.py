@@ -137,9 +137,9 @@ def _definitions(file: Path) -> tuple[list[Definition], str | None]:
 
 
 def _row(definition: Definition, path: str, language: str, summary: str) -> dict[str, object]:
-    own = {field: getattr(definition, field) for field in ("source", *METADATA) if hasattr(definition, field)}
+    fields = {field: getattr(definition, field) for field in ("source", *METADATA) if hasattr(definition, field)}
     owner = f"{path}::{definition.scope}" if definition.scope else None
-    return {**own, "summary": summary, "path": path, "language": language, "owner": owner}
+    return {**fields, "summary": summary, "path": path, "language": language, "owner": owner}
 
 
 def _dataset(table: pl.DataFrame, *, name: str, skipped: dict[str, int], labels_clones: bool) -> Dataset:

@@ -96,7 +96,7 @@ def syntax_definitions(grammar: Grammar, source: bytes) -> list[Definition]:
         raise ValueError("null bytes")
     source.decode()
     root = _parser(grammar).parse(source).root_node
-    return [_definition(found, grammar) for found in _walk(root, grammar, scope=(), in_class=False)]
+    return [_definition(each, grammar) for each in _walk(root, grammar, scope=(), in_class=False)]
 
 
 @lru_cache(maxsize=16)
@@ -118,11 +118,11 @@ def _parser(grammar: Grammar) -> "Parser":
 
 def _walk(node: "Node", grammar: Grammar, *, scope: tuple[str, ...], in_class: bool) -> Iterator[Found]:
     for child in node.named_children:
-        found = _found(child, grammar, scope=scope, in_class=in_class)
-        if found is not None:
-            yield found
-            inner = (*scope, *found.named.scope, found.named.symbol)
-            yield from _walk(found.node, grammar, scope=inner, in_class=found.is_class)
+        definition = _found(child, grammar, scope=scope, in_class=in_class)
+        if definition is not None:
+            yield definition
+            inner = (*scope, *definition.named.scope, definition.named.symbol)
+            yield from _walk(definition.node, grammar, scope=inner, in_class=definition.is_class)
         elif child.type in grammar.scopes:
             name = child.child_by_field_name(grammar.scopes[child.type])
             inner = (*scope, dotted_name(name)) if name is not None else scope

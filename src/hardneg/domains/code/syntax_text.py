@@ -28,18 +28,18 @@ def summary_of(comment: str) -> str:
     >>> summary_of("/** Adds {@code a} to\n  * the sum.\n  *\n  * @param a what to add */")
     'Adds a to the sum.'
     """
-    said: list[str] = []
+    paragraph: list[str] = []
     for line in _CLOSING.sub("", _OPENING.sub("", comment, count=1)).split("\n"):
         text = _BRIEF.sub("", _INNER.sub("", line, count=1)).strip()
         if _DIRECTIVE.match(text) or (text and not any(letter.isalnum() for letter in text)):
             continue
-        if said and (not text or _TAG.match(text)):
+        if paragraph and (not text or _TAG.match(text)):
             break
         if _TAG.match(text):
             return ""
         if text:
-            said.append(text)
-    plain = _HTML.sub("", _INLINE.sub(lambda found: found[3] or found[1] + found[2], " ".join(said)))
+            paragraph.append(text)
+    plain = _HTML.sub("", _INLINE.sub(lambda found: found[3] or found[1] + found[2], " ".join(paragraph)))
     return " ".join(plain.split())
 
 

@@ -137,7 +137,7 @@ def _bound_names(node: "Node", grammar: Grammar) -> frozenset[str]:
 
 def _callee(call: "Node", grammar: Grammar, local: frozenset[str]) -> str:
     """Name what is called; empty for a value without a name, or a local variable."""
-    ends = [found for field in grammar.calls[call.type] if (found := call.child_by_field_name(field)) is not None]
+    ends = [node for field in grammar.calls[call.type] if (node := call.child_by_field_name(field)) is not None]
     if not ends:
         return ""
     source = call.text or b""

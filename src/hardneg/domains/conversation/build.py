@@ -70,12 +70,12 @@ def read_conversations(
     QueryForm.parse(form)
     if min(test_share, dev_share) < 0 or test_share + dev_share > 1:
         raise DatasetError(f"test_share {test_share} and dev_share {dev_share} must lie in [0, 1], their sum too")
-    found = Documents()
+    pool = Documents()
     if documents is not None:
         table = read_records(Path(documents), rejections=rejections)
         metadata = [column for column in table.columns if column not in ("id", "text")]
-        found.rows = {row["id"]: row for row in table.select("id", "text", *metadata).iter_rows(named=True)}
-    questions = list(_questions([Path(file) for file in files], found, rejections))
+        pool.rows = {row["id"]: row for row in table.select("id", "text", *metadata).iter_rows(named=True)}
+    questions = list(_questions([Path(file) for file in files], pool, rejections))
     if not questions:
         raise DatasetError(
             "no turn of a user is labelled; say what answers it by 'positives' (texts) or 'doc_ids' at the message, "
@@ -83,7 +83,7 @@ def read_conversations(
             path=Path(files[0]),
         )
     splits = _splits(questions, seed=seed, test_share=test_share, dev_share=dev_share)
-    return in_form(_dataset(questions, splits, found, name=name, skipped=dict(rejections.counts)), form)
+    return in_form(_dataset(questions, splits, pool, name=name, skipped=dict(rejections.counts)), form)
 
 
 def read_in_form(
@@ -202,7 +202,7 @@ def _dataset(
             "entity": pl.Series([question.entity for question in questions], dtype=pl.String),
         }
     )
-    known = [column for column in queries.columns if queries[column].null_count() < queries.height]
+    columns = [column for column in queries.columns if queries[column].null_count() < queries.height]
     rows = [{"id": doc_id, **row} for doc_id, row in documents.rows.items()]
     table = pl.DataFrame(rows, infer_schema_length=None)
     order = [column for column in _TEXTS if column in table.columns]
@@ -213,7 +213,7 @@ def _dataset(
     ]
     schema = {"query_id": pl.String, "doc_id": pl.String, "relevance": pl.Int32, "split": pl.String}
     dataset = Dataset.from_tables(
-        queries.select(known),
+        queries.select(columns),
         _with_entity(table.select(*order, pl.exclude(order))),
         pl.DataFrame(labels, schema=schema, orient="row"),
         name=name,

@@ -17,10 +17,10 @@ def conversation_digest(dataset: Dataset, *, asked_by: str) -> str:
     queries = dataset.queries
     for column in (CONVERSATION, TURN):
         if column not in queries.columns:
-            known = ", ".join(name for name in queries.columns if name not in ("id", "text")) or "no metadata"
+            columns = ", ".join(name for name in queries.columns if name not in ("id", "text")) or "no metadata"
             raise RecipeError(
                 f"{asked_by} reads the column {column!r}, which the queries of {dataset.name} do not have; they have: "
-                f"{known}. `hardneg data conversations` makes it"
+                f"{columns}. `hardneg data conversations` makes it"
             )
         lacking = queries["id"].filter(queries[column].is_null())
         if len(lacking):

@@ -51,8 +51,8 @@ class EarlierTurns:
     def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
         """List the answers of earlier turns, those of the turns just before first."""
         self.metadata_digest(dataset)
-        found = answers_of_other_turns(dataset, block, later=False, split=self.split)
-        own = dataset.positives.contains(found["query"].to_numpy(), found["document"].to_numpy())
-        ranked = found.filter(~own).with_columns(rank=pl.int_range(1, pl.len() + 1).over("query"), score=None)
+        answers = answers_of_other_turns(dataset, block, later=False, split=self.split)
+        is_positive = dataset.positives.contains(answers["query"].to_numpy(), answers["document"].to_numpy())
+        ranked = answers.filter(~is_positive).with_columns(rank=pl.int_range(1, pl.len() + 1).over("query"), score=None)
         chosen = ranked.filter(pl.col("rank") <= depth)
         return chosen.select(pl.col(name).cast(dtype) for name, dtype in RETRIEVAL_SCHEMA.items())

@@ -32,7 +32,7 @@ class LaterTurns:
     def keep(self, candidates: pl.DataFrame, dataset: Dataset) -> Bool[np.ndarray, " rows"]:
         """Keep what answers no later turn."""
         self.metadata_digest(dataset)
-        found = answers_of_other_turns(dataset, candidates["query"].unique().to_numpy(), later=True)
-        pairs = (found["query"].to_numpy(), found["document"].to_numpy())
+        later_answers = answers_of_other_turns(dataset, candidates["query"].unique().to_numpy(), later=True)
+        pairs = (later_answers["query"].to_numpy(), later_answers["document"].to_numpy())
         answers = PairSet.build(*pairs, width=dataset.n_documents)
         return ~answers.contains(candidates["query"].to_numpy(), candidates["document"].to_numpy())

@@ -66,13 +66,13 @@ def read_logs(
             raise labels_at.inner(f"label {number}").error("no key 'target'")
         if label["target"]:
             history = [_turn(turn, here.inner(f"turn {n}")) for n, turn in enumerate(turns, start=1)]
-            known = _labelled(label, labels_at.inner(f"label {number}"), documents, rejections)
-            titles = list(dict.fromkeys(documents.rows[doc_id]["title"] for doc_id in known))
+            doc_ids = _labelled(label, labels_at.inner(f"label {number}"), documents, rejections)
+            titles = list(dict.fromkeys(documents.rows[doc_id]["title"] for doc_id in doc_ids))
             yield Question(
                 conversation_of(history),
                 str(turns[-1]["text"]).strip(),
                 tuple(history[:-1]),
-                tuple((doc_id, 1) for doc_id in known),
+                tuple((doc_id, 1) for doc_id in doc_ids),
                 here,
                 split=split,
                 entity=titles[0] if len(titles) == 1 else None,
@@ -86,7 +86,7 @@ def _turn(turn: object, at: At) -> str:
 
 
 def _labelled(label: Mapping[str, Any], at: At, documents: Documents, rejections: Rejections) -> list[str]:
-    found = []
+    doc_ids = []
     for snippet in label.get("knowledge", []):
         try:
             kind = snippet.get("doc_type", "doc")
@@ -96,7 +96,7 @@ def _labelled(label: Mapping[str, Any], at: At, documents: Documents, rejections
             raise at.error(f"knowledge needs 'domain', 'entity_id' and 'doc_id' ({error})") from None
         doc_id = "-".join(map(str, parts))
         if doc_id in documents.rows:
-            found.append(doc_id)
+            doc_ids.append(doc_id)
         else:
             at.reject(rejections, "unknown id", f"the knowledge has no snippet {doc_id!r}")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(doc_ids))

@@ -29,11 +29,11 @@ def placed(queries: pl.DataFrame) -> tuple[pl.DataFrame, FieldMapping]:
     `abc<::>2` (MT-RAG) tell conversations apart that begin alike, if all ids are of this kind, count as the histories
     grow, and keep together what the histories connect.
     """
-    found = {CONVERSATION: _column(queries, CONVERSATION, _CONVERSATIONS), TURN: _column(queries, TURN, _TURNS)}
-    sources, notes = dict(found), []
-    if found[TURN] is not None and not queries.schema[str(found[TURN])].is_numeric() and found[TURN] != TURN:
-        found[TURN] = sources[TURN] = None
-    values = {role: queries[column] for role, column in found.items() if column is not None}
+    columns = {CONVERSATION: _column(queries, CONVERSATION, _CONVERSATIONS), TURN: _column(queries, TURN, _TURNS)}
+    sources, notes = dict(columns), []
+    if columns[TURN] is not None and not queries.schema[str(columns[TURN])].is_numeric() and columns[TURN] != TURN:
+        columns[TURN] = sources[TURN] = None
+    values = {role: queries[column] for role, column in columns.items() if column is not None}
     if TURN not in values:
         values[TURN] = queries["history"].list.len().fill_null(0).cast(pl.Int32) + 1
         sources[TURN] = "number of turns in the history"
@@ -69,14 +69,14 @@ def _states(queries: pl.DataFrame) -> list[State]:
     """Give what the user said up to and with each query; all that was said, where nobody is called the user."""
     turns = queries["turn_text" if "turn_text" in queries.columns else "text"].fill_null("").to_list()
     histories = queries["history"].fill_null([]).to_list()
-    said = [[_parts(each) for each in history if each] for history in histories]
-    has_user = any(speaker == _USER for history in said for speaker, _ in history)
+    statements = [[_parts(each) for each in history if each] for history in histories]
+    has_user = any(speaker == _USER for history in statements for speaker, _ in history)
     return [
         (
             *(_compared(text) for speaker, text in history if not has_user or speaker == _USER),
             _compared(bare(turn)),
         )
-        for history, turn in zip(said, turns, strict=True)
+        for history, turn in zip(statements, turns, strict=True)
     ]
 
 
@@ -93,8 +93,8 @@ def _compared(text: str) -> str:
 
 
 def _by_history(states: Sequence[State]) -> list[str]:
-    known = set(states)
-    roots = [next(state[:n] for n in range(1, len(state) + 1) if state[:n] in known) for state in states]
+    query_states = set(states)
+    roots = [next(state[:n] for n in range(1, len(state) + 1) if state[:n] in query_states) for state in states]
     return [conversation_of(["\n".join(root)]) for root in roots]
 
 

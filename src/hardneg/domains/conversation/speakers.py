@@ -32,8 +32,8 @@ def with_speakers(history: pl.Series, turns: pl.Series) -> tuple[pl.Series, str]
     if isinstance(history.dtype.inner, pl.Struct):
         return _series([[_message(message) for message in each] for each in lists]), "named at each message"
     texts = [[None if text is None or not str(text).strip() else str(text) for text in each] for each in lists]
-    said = [text for each in texts for text in each if text is not None]
-    if not said or all(_NAMED.match(text) for text in said):
+    turn_texts = [text for each in texts for text in each if text is not None]
+    if not turn_texts or all(_NAMED.match(text) for text in turn_texts):
         return _series(texts), "named at each turn"
     if _are_users_only(texts, turns):
         return _series([[_with(text, "user") for text in each] for each in texts]), "the user alone"

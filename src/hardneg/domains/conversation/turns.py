@@ -111,8 +111,8 @@ class Documents:
 
     def add(self, doc_id: str, text: str, at: At, *, metadata: Mapping[str, str | None] = MappingProxyType({})) -> str:
         """Take up a document."""
-        known = self.rows.setdefault(doc_id, {"text": text, **metadata})
-        if known["text"] != text:
+        row = self.rows.setdefault(doc_id, {"text": text, **metadata})
+        if row["text"] != text:
             raise at.error(
                 f"document {doc_id!r} has another text than where it stood before; give each text its own id"
             )

@@ -42,12 +42,12 @@ def split_sections(text: str) -> list[Section]:
     >>> [section.path for section in split_sections("PART 1 General\n1. Scope\nAll.\n1.1 Place\nHere.")]
     [['Part 1', 'Part 1.1'], ['Part 1', 'Part 1.1', 'Part 1.1.1']]
     """
-    found = list(_HEADING.finditer(text))
-    head = text[: found[0].start() if found else len(text)].strip()
+    headings = list(_HEADING.finditer(text))
+    head = text[: headings[0].start() if headings else len(text)].strip()
     sections = [Section(PREAMBLE, [PREAMBLE], head)] if head else []
     containers: list[tuple[int, str]] = []
-    ends = [*(heading.start() for heading in found), len(text)][1:]
-    for heading, end in zip(found, ends, strict=False):
+    ends = [*(heading.start() for heading in headings), len(text)][1:]
+    for heading, end in zip(headings, ends, strict=False):
         body = text[heading.start() : end].strip()
         kind = heading["kind"]
         if kind:
@@ -72,17 +72,17 @@ def pieces(text: str, *, max_words: int, overlap: int) -> list[str]:
     if len(text.split()) <= max_words:
         return [text]
     sentences = list(_sentences(text, max_words))
-    found, start = [], 0
+    parts, start = [], 0
     while start < len(sentences):
         end, n_words = start, 0
         while end < len(sentences) and n_words + len(sentences[end].split()) <= max_words:
             n_words += len(sentences[end].split())
             end += 1
-        found.append(" ".join(sentences[start:end]))
+        parts.append(" ".join(sentences[start:end]))
         if end == len(sentences):
             break
         start = _overlapping(sentences, start, end, max_words, overlap)
-    return found
+    return parts
 
 
 def _overlapping(sentences: list[str], start: int, end: int, max_words: int, overlap: int) -> int:
@@ -179,11 +179,13 @@ def by_section(
 def _parts(row: dict[str, Any], max_words: int, overlap: int) -> Iterator[dict[str, Any]]:
     text, document = row["text"] or "", row["_document"]
     if row["_section"] is None:
-        found = [(each.number, each.path, each.text) for each in split_sections(text)] or [(PREAMBLE, [PREAMBLE], text)]
+        sections = [(each.number, each.path, each.text) for each in split_sections(text)] or [
+            (PREAMBLE, [PREAMBLE], text)
+        ]
     else:
         path = section_path(row["_section"])
-        found = [(path[-1], path, text)]
-    cut = [(each, pieces(each[2], max_words=max_words, overlap=overlap)) for each in found]
+        sections = [(path[-1], path, text)]
+    cut = [(each, pieces(each[2], max_words=max_words, overlap=overlap)) for each in sections]
     alone = sum(len(parts) for _, parts in cut) == 1
     counter = 0
     for (number, path, _), parts in cut:

@@ -146,10 +146,10 @@ def _undescribed(events: pl.DataFrame, items: pl.DataFrame) -> int:
     named = events["item"].unique(maintain_order=True)
     lacking = int((~named.is_in(items["id"].implode())).sum())
     if lacking == len(named):
-        taken, known = (", ".join(map(repr, ids.head(_SHOWN))) for ids in (named, items["id"]))
+        taken, ids_in_file = (", ".join(map(repr, ids.head(_SHOWN))) for ids in (named, items["id"]))
         raise DatasetError(
-            f"none of the items of the interactions ({taken}, …) is in the file of items ({known}, …); name the column "
-            "of the id, the same in both, with --item"
+            f"none of the items of the interactions ({taken}, …) is in the file of items ({ids_in_file}, …); name the "
+            "column of the id, the same in both, with --item"
         )
     return lacking
 
@@ -183,9 +183,9 @@ def _histories(
     """Write each query's history, the newest first: ids, and the text of items that the train split does not know."""
     words = [name for name in ("title", "text") if name in documents.columns]
     text = pl.concat_str(words, separator=" ").str.replace(r"#\S+ ?", "").str.strip_chars()
-    known = pl.col("popularity") > 0
+    is_in_train = pl.col("popularity") > 0
     written = documents.select(
-        item="id", taken=pl.when(known).then(pl.concat_str(pl.lit(TAKEN_MARK), _token("id"))).otherwise(text)
+        item="id", taken=pl.when(is_in_train).then(pl.concat_str(pl.lit(TAKEN_MARK), _token("id"))).otherwise(text)
     )
     events = positives.join(written, on="item", maintain_order="left")
     taken = events.group_by("user", maintain_order=True).agg("taken")
@@ -204,9 +204,9 @@ def _token(column: str) -> pl.Expr:
 
 def _documents(rows: pl.DataFrame, items: pl.DataFrame | None, positives: pl.DataFrame) -> pl.DataFrame:
     """Describe every item, with its id as a word of its text."""
-    known = rows.select(id="item").unique(maintain_order=True)
-    documents = known.with_columns(text=pl.lit("")) if items is None else items
-    missing = known.join(documents, on="id", how="anti", maintain_order="left")
+    item_ids = rows.select(id="item").unique(maintain_order=True)
+    documents = item_ids.with_columns(text=pl.lit("")) if items is None else items
+    missing = item_ids.join(documents, on="id", how="anti", maintain_order="left")
     documents = pl.concat([documents, missing], how="diagonal").with_columns(pl.col("text").fill_null(""))
     popularity = (
         positives.filter(pl.col("split") == "train").group_by(id="item").agg(popularity=pl.len().cast(pl.Int32))
@@ -304,8 +304,8 @@ def _ask(values: pl.Series, low: float, high: float) -> str:
     counted = values.value_counts().sort(values.name)
     if counted.height <= _FEW:
         shown = ", ".join(f"{value:g}: {count:,}" for value, count in counted.iter_rows())
-        known = counted[values.name]
-        example = float(known.filter(known >= low + _LIKED * (high - low)).min())  # type: ignore[arg-type]
+        ratings = counted[values.name]
+        example = float(ratings.filter(ratings >= low + _LIKED * (high - low)).min())  # type: ignore[arg-type]
     else:
         shown = f"median {float(values.quantile(0.5, 'linear') or 0):g}"
         example = float(values.quantile(0.5, "higher") or high)

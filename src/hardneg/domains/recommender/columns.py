@@ -60,11 +60,11 @@ def names_columns(fields: Sequence[str], given: Sequence[str | None]) -> bool:
 
 def find_column(role: str, given: str | None, names: Sequence[str], *, path: Path, advice: str = "") -> str:
     """Find the column for a role."""
-    found = matching(role, given, names, path=path)
-    if found:
-        return found[0]
-    known = ", ".join(_KNOWN[role][:_SHOWN])
-    tried = repr(given) if given is not None else f"for the {role} (tried {known}, …)"
+    columns = matching(role, given, names, path=path)
+    if columns:
+        return columns[0]
+    names_tried = ", ".join(_KNOWN[role][:_SHOWN])
+    tried = repr(given) if given is not None else f"for the {role} (tried {names_tried}, …)"
     raise DatasetError(
         f"no column {tried}; it has: {', '.join(names)}; name it with --{role}{advice}",
         path=path,
@@ -75,14 +75,14 @@ def matching(role: str, given: str | None, names: Sequence[str], *, path: Path) 
     """List the columns that could have a role, the likeliest first."""
     if given is not None and given in names:
         return [given]
-    found = []
-    for known in _KNOWN[role] if given is None else (plain_name(given),):
-        alike = [name for name in names if plain_name(name) == known]
+    columns = []
+    for spelling in _KNOWN[role] if given is None else (plain_name(given),):
+        alike = [name for name in names if plain_name(name) == spelling]
         if len(alike) > 1:
             shown = " and ".join(map(repr, alike))
             raise DatasetError(f"both {shown} could be the {role}; name one with --{role}", path=path)
-        found += alike
-    return found
+        columns += alike
+    return columns
 
 
 def find_rating(given: str | None, table: pl.DataFrame, used: Sequence[str], *, path: Path) -> str | None:
@@ -90,15 +90,15 @@ def find_rating(given: str | None, table: pl.DataFrame, used: Sequence[str], *, 
     if given is not None:
         return find_column("rating", given, table.columns, path=path)
     free = [name for name in table.columns if name not in used]
-    found = matching("rating", None, free, path=path)
-    if len(found) > 1:
+    columns = matching("rating", None, free, path=path)
+    if len(columns) > 1:
         raise DatasetError(
-            f"{' and '.join(map(repr, found))} could each be the rating; name one with --rating, or take all as "
+            f"{' and '.join(map(repr, columns))} could each be the rating; name one with --rating, or take all as "
             "positive with --ignore-rating",
             path=path,
         )
-    if found:
-        return found[0]
+    if columns:
+        return columns[0]
     for name in free:
         if _is_binary(table[name]):
             raise DatasetError(
@@ -176,5 +176,5 @@ def typed_names(header: Sequence[str]) -> dict[str, str]:
     >>> typed_names(["user_id", "rating:float"])
     {}
     """
-    found = [_TYPED.fullmatch(name.strip()) for name in header]
-    return {each[1]: each[2] for each in found if each} if all(found) else {}
+    matches = [_TYPED.fullmatch(name.strip()) for name in header]
+    return {each[1]: each[2] for each in matches if each} if all(matches) else {}

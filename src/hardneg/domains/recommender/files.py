@@ -148,12 +148,12 @@ def read_items(
     given = (columns.item, *columns.item_text, "title")
     file = open_source(path, form, given=given, wanted=wanted, rejections=rejections)
     table = _gathered(file)
-    own = (
+    id_column = (
         columns.item
         if columns.item is not None and plain_name(columns.item) in map(plain_name, table.columns)
         else None
     )
-    key = find_column("item", own, table.columns, path=path)
+    key = find_column("item", id_column, table.columns, path=path)
     title, chosen = _texts_of(table, columns, key=key, path=path)
     types = file.types
     rows = table.with_columns(
@@ -164,7 +164,7 @@ def read_items(
     title_column = [pl.col(title).fill_null("").alias("title")] if title else []
     rest = [name for name in rows.columns if name not in (key, title, "id", "text", "title")]
     items = rows.select(id_text(pl.col(key)).alias("id"), *title_column, text.alias("text"), *rest)
-    category = next((name for known in _CATEGORIES for name in rest if plain_name(name) == known), None)
+    category = next((name for spelling in _CATEGORIES for name in rest if plain_name(name) == spelling), None)
     items = items if category is None else items.rename({category: "category"})
     for row in items.with_row_index("row").filter(pl.col("id").is_null())["row"]:
         rejections.reject("item without id", f"no id (row {row + 1})", path=path, line=file.line(row))
@@ -187,8 +187,8 @@ def _texts_of(
         if name not in table.columns:
             raise DatasetError(f"no column {name!r} for the text; it has: {', '.join(table.columns)}", path=path)
     others = [name for name in table.columns if name != key]
-    known = tuple(name for each in (*_TITLES, *_TEXTS) for name in others if plain_name(name) == each)
-    chosen = columns.item_text or known
+    text_columns = tuple(name for each in (*_TITLES, *_TEXTS) for name in others if plain_name(name) == each)
+    chosen = columns.item_text or text_columns
     title = next((name for each in _TITLES for name in chosen if plain_name(name) == each), None)
     return title, chosen
 

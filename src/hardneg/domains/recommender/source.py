@@ -120,7 +120,7 @@ def _read_text(
     """Read a text file of rows with fields."""
     layout = layout_of(path.name)
     text, encoding = _decoded(path, form.encoding or (layout.encoding if layout else None))
-    text, told = without_excel(text)
+    text, excel_separator = without_excel(text)
     if "\n" not in text:
         text = text.replace("\r", "\n")
     lines = text_lines(text).filter(pl.col("text").str.contains(r"[^\s,;|:\"]"))
@@ -129,8 +129,8 @@ def _read_text(
     head, at = lines["text"].head(_SAMPLE).to_list(), (path, int(lines["line"][0]))
     if layout is not None and not _is_meant(layout, form, head[0], given):
         layout = None
-    told = layout.separator if layout else told if form.separator is None else spelled(form.separator)
-    separator = told or _separator(head, form, given=given, at=at)
+    separator = layout.separator if layout else excel_separator if form.separator is None else spelled(form.separator)
+    separator = separator or _separator(head, form, given=given, at=at)
     rows = lines.select("line", split_lines(separator))
     if '"' in text and _has_quotes(head[0], separator):
         quoted = csv_rows(io.StringIO(text, newline=""), separator, path=path)
