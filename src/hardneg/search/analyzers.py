@@ -105,7 +105,7 @@ def analyzer(name: str) -> Analyzer:
     languages = Stemmer.algorithms()
     if name in languages:
         return Analyzer(name, stemmer=name)
-    known = [*ANALYZERS, *languages]
-    near = difflib.get_close_matches(name, known, n=1)
+    names = [*ANALYZERS, *languages]
+    near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    raise RecipeError(f"there is no BM25 analyzer {name!r}; {hint}It is one of: {', '.join(known)}")
+    raise RecipeError(f"there is no BM25 analyzer {name!r}; {hint}It is one of: {', '.join(names)}")

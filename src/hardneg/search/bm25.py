@@ -81,19 +81,19 @@ class BM25Index:
             raise ValueError(f"depth must be at least 1, not {depth}")
         queries = self._query_terms(texts)
         places = min(depth, self.postings.n_documents)
-        found = np.full((len(texts), places), -1, np.int32)
+        positions = np.full((len(texts), places), -1, np.int32)
         score = np.zeros((len(texts), places))
         with task("searching the index", total=len(texts), unit="queries") as advance:
             in_threads(
                 len(texts),
-                lambda part: search_rows(self.postings, queries, found, score, part),
+                lambda part: search_rows(self.postings, queries, positions, score, part),
                 advance=advance,
                 shown_rows=_SHARING,
             )
         order = np.argsort(-score, axis=1, kind="stable")
         padding = ((0, 0), (0, depth - places))
         return (
-            np.pad(np.take_along_axis(found, order, axis=1), padding, constant_values=-1),
+            np.pad(np.take_along_axis(positions, order, axis=1), padding, constant_values=-1),
             np.pad(np.take_along_axis(score, order, axis=1).astype(np.float32), padding),
         )
 
@@ -118,7 +118,7 @@ class BM25Index:
         for terms in slices:
             rows.append(pl.DataFrame({"query": terms.text + start, "term": terms.term}, schema=schema))
             start += terms.n_texts
-        known = pl.concat(rows).filter(pl.col("term") >= 0)
-        counts = known.group_by("query", "term", maintain_order=True).len("weight").cast({"weight": pl.Float64})
+        term_rows = pl.concat(rows).filter(pl.col("term") >= 0)
+        counts = term_rows.group_by("query", "term", maintain_order=True).len("weight").cast({"weight": pl.Float64})
         first = np.searchsorted(counts["query"].to_numpy(), np.arange(len(texts) + 1))
         return QueryTerms(frozen(first), frozen(counts["term"].to_numpy()), frozen(counts["weight"].to_numpy()))

@@ -42,19 +42,19 @@ def exact_topk(
         raise ValueError(f"depth and blocks must be at least 1, not {depth}, {query_block}, {document_block}")
     _check_dimensions(queries, documents)
     depth = min(depth, len(documents))
-    found = np.empty((len(queries), depth), np.int32)
+    positions = np.empty((len(queries), depth), np.int32)
     score = np.empty((len(queries), depth), np.float32)
-    if found.size == 0:
-        return found, score
+    if positions.size == 0:
+        return positions, score
     format_ = fastest(len(queries) * documents.size)
     with task("searching vectors", total=len(queries) * len(documents), unit="products") as advance:
         for start in range(0, len(queries), query_block):
             rows = slice(start, start + query_block)
             towers = Towers(frozen(queries[rows]), frozen(documents))
-            found[rows], score[rows] = search_block(
+            positions[rows], score[rows] = search_block(
                 towers, format_, depth, document_block=document_block, advance=advance, first=start
             )
-    return found, score
+    return positions, score
 
 
 def pair_scores(

@@ -62,8 +62,8 @@ def defined_terms(text: str) -> list[str]:
     >>> defined_terms("An Authorised Person must tell the Fund Managers or other Authorised Persons.")
     ['authorised person', 'fund manager']
     """
-    found = {" ".join(words).lower() for words in map(term_words, _FIND_TERM.findall(text)) if len(words) > 1}
-    return sorted({term[:-1] if re.search(r"[^su]s$", term) else term for term in found})
+    terms = {" ".join(words).lower() for words in map(term_words, _FIND_TERM.findall(text)) if len(words) > 1}
+    return sorted({term[:-1] if re.search(r"[^su]s$", term) else term for term in terms})
 
 
 def section_path(number: str) -> list[str]:

@@ -40,16 +40,16 @@ def settled(texts: pl.Series) -> pl.Series:
     foreign = (texts.str.len_bytes() > texts.str.len_chars()).arg_true()
     if foreign.is_empty():
         return texts
-    found = texts.gather(foreign)
-    kinds_there = _kinds_in(found)
+    foreign_texts = texts.gather(foreign)
+    kinds_there = _kinds_in(foreign_texts)
     unsettled = np.flatnonzero(kinds_there & _UNSETTLED)
     if len(unsettled):
-        found = found.scatter(unsettled, found.gather(unsettled).str.normalize("NFKC"))
-        kinds_there[unsettled] = _kinds_in(found.gather(unsettled))
+        foreign_texts = foreign_texts.scatter(unsettled, foreign_texts.gather(unsettled).str.normalize("NFKC"))
+        kinds_there[unsettled] = _kinds_in(foreign_texts.gather(unsettled))
     unspaced = np.flatnonzero(kinds_there & (_LETTER | _SYLLABLE))
     if len(unspaced):
-        found = found.scatter(unspaced, _with_letters_apart(found.gather(unspaced)))
-    return texts.clone().scatter(foreign, found) if len(unsettled) or len(unspaced) else texts
+        foreign_texts = foreign_texts.scatter(unspaced, _with_letters_apart(foreign_texts.gather(unspaced)))
+    return texts.clone().scatter(foreign, foreign_texts) if len(unsettled) or len(unspaced) else texts
 
 
 def _kinds_in(texts: pl.Series) -> UInt8[np.ndarray, " texts"]:
@@ -78,14 +78,14 @@ def kinds() -> UInt8[np.ndarray, " points"]:
     points = np.arange(0x110000)
     is_character = (points < 0xD800) | (points >= 0xE000)
     every = pl.Series([chr(point) for point in points[is_character]])
-    found = np.zeros(len(points), np.uint8)
+    point_kinds = np.zeros(len(points), np.uint8)
     for expression, kind in _KINDS:
-        found[is_character] |= kind * every.str.contains(expression).to_numpy()
+        point_kinds[is_character] |= kind * every.str.contains(expression).to_numpy()
     # What may join the character before it is a mark, or the second or third part of a Korean syllable.
     joins = every.str.contains(r"\p{M}").to_numpy() | ((points >= 0x1160) & (points < 0x1200))[is_character]
     changes = (every.str.normalize("NFKC") != every).to_numpy() | joins
-    found[is_character] |= _UNSETTLED * changes
-    return frozen(found)
+    point_kinds[is_character] |= _UNSETTLED * changes
+    return frozen(point_kinds)
 
 
 @compiled
@@ -106,7 +106,7 @@ def kinds_in(
     utf8: UInt8[np.ndarray, " bytes"], kinds: UInt8[np.ndarray, " points"], stop: Int64[np.ndarray, " texts"]
 ) -> UInt8[np.ndarray, " texts"]:
     """Collect the kinds of the characters of each text; the texts stand one after the other."""
-    found = np.zeros(len(stop), np.uint8)
+    text_kinds = np.zeros(len(stop), np.uint8)
     at = 0
     for text in range(len(stop)):
         while at < stop[text]:
@@ -114,9 +114,9 @@ def kinds_in(
                 at += 1
             else:
                 point, n_bytes = point_at(utf8, at)
-                found[text] |= kinds[point]
+                text_kinds[text] |= kinds[point]
                 at += n_bytes
-    return found
+    return text_kinds
 
 
 @compiled

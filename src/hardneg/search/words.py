@@ -55,8 +55,8 @@ def cut_runs(texts: pl.Series, characters: tuple[str, ...]) -> Words:
     highest = int(utf8.max()) if len(utf8) else 0
     kinds = _kinds(characters, next(size for byte, size in _TABLES.items() if highest < byte))
     stop = np.cumsum(texts.str.len_bytes().to_numpy().astype(np.int64))
-    word, per_text, known = find_words(utf8, kinds_of(utf8, kinds), frozen(stop))
-    return Words(word, per_text, [data[begin:end].decode() for _, begin, end in known.tolist()])
+    word, per_text, distinct = find_words(utf8, kinds_of(utf8, kinds), frozen(stop))
+    return Words(word, per_text, [data[begin:end].decode() for _, begin, end in distinct.tolist()])
 
 
 @lru_cache(maxsize=16)
@@ -74,7 +74,7 @@ def _kinds(characters: tuple[str, ...], size: int) -> UInt8[np.ndarray, " points
 @compiled
 def kinds_of(utf8: UInt8[np.ndarray, " bytes"], kinds: UInt8[np.ndarray, " points"]) -> UInt8[np.ndarray, " bytes"]:
     """Look up the kind of character of which each byte is a part."""
-    found = np.empty(len(utf8), np.uint8)
+    byte_kinds = np.empty(len(utf8), np.uint8)
     kind = np.uint8(0)
     for at in range(len(utf8)):
         lead = np.int64(utf8[at])
@@ -86,8 +86,8 @@ def kinds_of(utf8: UInt8[np.ndarray, " bytes"], kinds: UInt8[np.ndarray, " point
             for i in range(1, following + 1):
                 point = point << 6 | np.int64(utf8[at + i]) & 0x3F
             kind = kinds[point]
-        found[at] = kind
-    return found
+        byte_kinds[at] = kind
+    return byte_kinds
 
 
 @compiled
@@ -98,8 +98,8 @@ def find_words(
     word = np.empty(len(utf8), np.int32)
     per_text = np.zeros(len(stop), np.int64)
     slots = np.full(2 * _WORDS, -1, np.int32)
-    known = np.empty((_WORDS, 3), np.int64)
-    n_words = n_known = at = 0
+    distinct = np.empty((_WORDS, 3), np.int64)
+    n_words = n_distinct = at = 0
     for text in range(len(stop)):
         n_before = n_words
         while at < stop[text]:
@@ -110,18 +110,18 @@ def find_words(
             while at < stop[text] and kind[at] == kind[begin]:
                 code = (code ^ np.uint64(utf8[at])) * _FNV_PRIME
                 at += 1
-            slot = slot_of(slots, known, utf8, np.int64(code), begin, at)
+            slot = slot_of(slots, distinct, utf8, np.int64(code), begin, at)
             if slots[slot] < 0:
-                slots[slot] = n_known
-                known[n_known, 0], known[n_known, 1], known[n_known, 2] = np.int64(code), begin, at
-                n_known += 1
+                slots[slot] = n_distinct
+                distinct[n_distinct, 0], distinct[n_distinct, 1], distinct[n_distinct, 2] = np.int64(code), begin, at
+                n_distinct += 1
             word[n_words] = slots[slot]
             n_words += 1
-            if n_known == len(known):
-                known = doubled(known)
-                slots = spread(known[:n_known, 0], 2 * len(known))
+            if n_distinct == len(distinct):
+                distinct = doubled(distinct)
+                slots = spread(distinct[:n_distinct, 0], 2 * len(distinct))
         per_text[text] = n_words - n_before
-    return word[:n_words].copy(), per_text, known[:n_known].copy()
+    return word[:n_words].copy(), per_text, distinct[:n_distinct].copy()
 
 
 @compiled
@@ -220,9 +220,9 @@ def _spelled_out(words: Words, terms: list[list[int]]) -> Terms:
     first = np.concatenate([np.zeros(1, np.int64), np.cumsum(n_terms)])
     term = np.fromiter(chain.from_iterable(terms), np.int32, int(first[-1]))
     n = int(n_terms[words.word].sum())
-    found = Terms(np.empty(n, np.int32), np.empty(n, np.int64), len(words.per_text))
-    spell_out(words.word, words.per_text, frozen(first), frozen(term), found.term, found.text)
-    return found
+    terms_of_texts = Terms(np.empty(n, np.int32), np.empty(n, np.int64), len(words.per_text))
+    spell_out(words.word, words.per_text, frozen(first), frozen(term), terms_of_texts.term, terms_of_texts.text)
+    return terms_of_texts
 
 
 @compiled
