@@ -63,9 +63,9 @@ def tokenizer_bytes(tokenizer: Any) -> bytes:  # noqa: ANN401 - each kind of mod
     if hasattr(tokenizer, "backend_tokenizer"):
         # Padding and truncation are state left by the last call, not part of the tokenizer.
         parts = json.loads(tokenizer.backend_tokenizer.to_str())
-        own = json.dumps(parts | {"padding": None, "truncation": None}, sort_keys=True).encode()
+        backend = json.dumps(parts | {"padding": None, "truncation": None}, sort_keys=True).encode()
         special = {"special": tokenizer.special_tokens_map, "pad": tokenizer.pad_token_id}
-        return own + json.dumps(_plain(settings | special)).encode()
+        return backend + json.dumps(_plain(settings | special)).encode()
     return _saved(tokenizer) + json.dumps(_plain(settings)).encode()
 
 
@@ -81,15 +81,15 @@ def _saved(tokenizer: Any) -> bytes:  # noqa: ANN401 - each kind of model has it
 
 def _described(module: nn.Module) -> list[Any]:
     """List what a module is and how it is set, as plain values; its weights and its parts are not in it."""
-    found = {name: value for name, value in vars(module).items() if not name.startswith("_")}
-    own = getattr(module, "get_config_dict", None)
-    if callable(own):
-        found["its own words"] = own()
+    settings = {name: value for name, value in vars(module).items() if not name.startswith("_")}
+    get_config = getattr(module, "get_config_dict", None)
+    if callable(get_config):
+        settings["its own words"] = get_config()
     for name in ("max_seq_length", "config"):
         value: Any = getattr(module, name, None)
-        found[name] = value.to_dict() if hasattr(value, "to_dict") else value
+        settings[name] = value.to_dict() if hasattr(value, "to_dict") else value
     kind = type(module)
-    return [kind.__module__.rpartition(".")[2], kind.__qualname__, _plain(found)]
+    return [kind.__module__.rpartition(".")[2], kind.__qualname__, _plain(settings)]
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - settings of any library
@@ -118,6 +118,6 @@ def _named(value: Any) -> Any:  # noqa: ANN401 - settings of any library
 def _tokenizers(module: nn.Module) -> Iterator[Any]:
     """List the tokenizers that a module itself keeps, and not one of its parts for it."""
     for name in ("processor", "tokenizer"):
-        found = vars(module).get(name)
-        if found is not None:
-            yield found
+        tokenizer = vars(module).get(name)
+        if tokenizer is not None:
+            yield tokenizer

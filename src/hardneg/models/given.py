@@ -42,11 +42,11 @@ def named_model(model: Any, *, purpose: str = "model") -> str | Path:  # noqa: A
 def _kept(model: Any, purpose: str) -> Path:  # noqa: ANN401 - named above without importing the library
     from hardneg.models.towers import named_prompts
 
-    own, model.prompts = model.prompts, named_prompts(model)
+    prompts, model.prompts = model.prompts, named_prompts(model)
     try:
         return _saved(model, purpose)
     finally:
-        model.prompts = own
+        model.prompts = prompts
 
 
 def _saved(model: Any, purpose: str) -> Path:  # noqa: ANN401 - named above without importing the library

@@ -68,17 +68,17 @@ def _hub_answers() -> bool:
 @contextmanager
 def _missing_weights() -> Iterator[list[str]]:
     """Take the library's report on weights out of its log, and list those that it did not find."""
-    found: list[str] = []
+    names: list[str] = []
     logger = logging.getLogger(_REPORT)
 
     def take(record: logging.LogRecord) -> bool:
         text = record.getMessage()
-        found.extend(_MISSING.findall(text))
+        names.extend(_MISSING.findall(text))
         return "LOAD REPORT" not in text
 
     logger.addFilter(take)
     try:
-        yield found
+        yield names
     finally:
         logger.removeFilter(take)
 

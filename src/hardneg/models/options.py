@@ -23,10 +23,10 @@ def check_installed(purpose: str, *, training: bool = False) -> None:
     """Make sure that models can be loaded, before anything tries to."""
     for package in (*_PACKAGES, *(_TRAINING if training else ())):
         try:
-            found = find_spec(package) is not None
+            is_installed = find_spec(package) is not None
         except ImportError:
-            found = False
-        if not found:
+            is_installed = False
+        if not is_installed:
             raise MissingExtraError(package, extra="train", purpose=purpose)
 
 

@@ -142,9 +142,9 @@ def _check_dimension(model: SentenceTransformer, truncate_dim: int | None) -> No
     if truncate_dim is None:
         return
     with model.truncate_embeddings(None):
-        own = model.get_embedding_dimension()
-    if own is not None and truncate_dim > own:
-        raise ModelError(f"the model's vectors have {own} dimensions; truncate_dim is {truncate_dim}, set it lower")
+        dim = model.get_embedding_dimension()
+    if dim is not None and truncate_dim > dim:
+        raise ModelError(f"the model's vectors have {dim} dimensions; truncate_dim is {truncate_dim}, set it lower")
 
 
 def forget_encoders() -> None:

@@ -81,11 +81,11 @@ def query_vectors(
     group = dataset.query_split[queries]
     parts = {number: _split_vectors(encoder, dataset, int(number)) for number in np.unique(group)}
     dim = next((vectors.shape[1] for _, vectors in parts.values()), 0)
-    found = np.empty((len(queries), dim), dtype=np.float32)
+    matrix = np.empty((len(queries), dim), dtype=np.float32)
     for number, (members, vectors) in parts.items():
         wanted = group == number
-        found[wanted] = vectors[np.searchsorted(members, queries[wanted])]
-    return found
+        matrix[wanted] = vectors[np.searchsorted(members, queries[wanted])]
+    return matrix
 
 
 @lru_cache(maxsize=8)
@@ -105,32 +105,32 @@ def encode(encoder: Encoder, texts: pl.Series, *, kind: str) -> Float32[np.ndarr
     folder, aside = cache_folder() / "vectors" / key, _aside.get()
     if aside is not None and not (folder / "vectors.npy").exists():
         folder = aside / key
-    vectors = folder / "vectors.npy"
-    found = _read(vectors, len(texts))
-    if found is None:
+    path = folder / "vectors.npy"
+    vectors = _read(path, len(texts))
+    if vectors is None:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
-            found = _read(vectors, len(texts))
-            if found is None:
-                if vectors.exists():
-                    _log.warning("%s is cut or damaged; its %d vectors are encoded anew", vectors, len(texts))
-                    vectors.unlink()
+            vectors = _read(path, len(texts))
+            if vectors is None:
+                if path.exists():
+                    _log.warning("%s is cut or damaged; its %d vectors are encoded anew", path, len(texts))
+                    path.unlink()
                 _encode_missing(encoder, texts, kind, folder)
-                _join(folder, vectors)
-                found = _read(vectors, len(texts))
-    if found is None:
-        raise RunError(f"{vectors} cannot be read after it was written; is the disk full? Delete {folder}")
-    return found
+                _join(folder, path)
+                vectors = _read(path, len(texts))
+    if vectors is None:
+        raise RunError(f"{path} cannot be read after it was written; is the disk full? Delete {folder}")
+    return vectors
 
 
 def _read(path: Path, n_rows: int) -> Float32[np.ndarray, "rows dim"] | None:
     """Map a file of vectors into memory; None if it is missing, cut, or of another number of rows."""
     try:
-        found: Float32[np.ndarray, "rows dim"] = np.load(path, mmap_mode="r")
+        vectors: Float32[np.ndarray, "rows dim"] = np.load(path, mmap_mode="r")
     except (OSError, ValueError, EOFError):
         return None
-    whole = found.ndim == 2 and found.dtype == np.float32 and len(found) == n_rows
-    return found if whole else None
+    whole = vectors.ndim == 2 and vectors.dtype == np.float32 and len(vectors) == n_rows
+    return vectors if whole else None
 
 
 def _encode_missing(encoder: Encoder, texts: pl.Series, kind: str, folder: Path) -> None:

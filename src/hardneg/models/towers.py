@@ -39,8 +39,8 @@ def is_static(module: Any) -> bool:  # noqa: ANN401 - a module of any library
 def token_limit(model: SentenceTransformer, kind: Kind = "document") -> int | None:
     """Say after how many tokens a model cuts texts; None if it takes them whole, as static embeddings do."""
     limits = _limits(input_module(model, kind))
-    found = limits[f"{kind}_length"] or limits["max_seq_length"]
-    return None if found is None else int(found)
+    limit = limits[f"{kind}_length"] or limits["max_seq_length"]
+    return None if limit is None else int(limit)
 
 
 def limit_tokens(model: SentenceTransformer, max_tokens: int) -> None:
