@@ -83,12 +83,12 @@ def check_graded(table: pl.DataFrame, curriculum: Curriculum) -> None:
                 f"the curriculum needs the column {column!r} of the table of negatives, which has: "
                 f"{', '.join(table.columns)}; hand over the whole table that mining made"
             )
-    known = table["source"].unique().sort().to_list() if curriculum.shares else []
+    sources = table["source"].unique().sort().to_list() if curriculum.shares else []
     for source in curriculum.shares or {}:
-        if source not in known:
+        if source not in sources:
             raise RunError(
                 f"the curriculum names the source {source!r}, but the negatives come from: "
-                f"{', '.join(known) or 'none'}; name one of these, or mine with a quota for it (select.quotas)"
+                f"{', '.join(sources) or 'none'}; name one of these, or mine with a quota for it (select.quotas)"
             )
     if curriculum.cuts and not table["score"].is_not_null().any():
         raise RunError(
@@ -123,11 +123,11 @@ def check_taught(
             f"{taught_parts} compares margins of raw scores, but the teacher's are squashed between 0 and 1, where all "
             'sure answers look alike; score again with activation="identity", as `hardneg score` does, or take kl'
         )
-    asked, taught = _taught(teacher, dataset, *pairs, negatives)
-    if taught.sum() < _LEAST_TAUGHT * max(1, asked.sum()):
+    asked, has_score = _taught(teacher, dataset, *pairs, negatives)
+    if has_score.sum() < _LEAST_TAUGHT * max(1, asked.sum()):
         kind, other = ("", "another document") if negatives is None else (" with mined negatives", "one of them")
         raise RunError(
-            f"of {asked.sum():,} training pairs{kind} only {taught.sum():,} have a teacher's score for the positive "
+            f"of {asked.sum():,} training pairs{kind} only {has_score.sum():,} have a teacher's score for the positive "
             f"and for {other}; score what is trained on: hardneg score DATASET --negatives RUN"
         )
 

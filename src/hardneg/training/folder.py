@@ -82,14 +82,14 @@ class TrainingFolder:
 
     def latest(self) -> int | None:
         """Find the step of the latest checkpoint, or None."""
-        steps = [int(found.name.removeprefix("step-")) for found in self.path.glob("checkpoints/step-*")]
+        steps = [int(folder.name.removeprefix("step-")) for folder in self.path.glob("checkpoints/step-*")]
         return max(steps, default=None)
 
     def forget_before(self, step: int) -> None:
         """Remove all checkpoints older than that of `step`."""
-        for found in self.path.glob("checkpoints/step-*"):
-            if found != self.checkpoint(step):
-                shutil.rmtree(found)
+        for folder in self.path.glob("checkpoints/step-*"):
+            if folder != self.checkpoint(step):
+                shutil.rmtree(folder)
 
     def cut_losses(self, step: int) -> float:
         """Drop the lines of the loss curve from `step` on: those steps will be done again.
@@ -126,7 +126,7 @@ class TrainingFolder:
     def _state(self) -> dict[str, Any] | None:
         path = self.path / layout.TRAINING
         if not path.exists():
-            if any(not found.name.startswith(".") for found in self.path.glob("*")):
+            if any(not entry.name.startswith(".") for entry in self.path.glob("*")):
                 raise RunError(f"{self.path} is not empty and holds no training run; train into another folder")
             return None
         try:

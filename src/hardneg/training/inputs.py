@@ -27,12 +27,12 @@ from hardneg.training.teacher_scores import TeacherScores
 
 def check_query_form(model: str | Path, dataset: Dataset) -> str | None:
     """Make sure that a model goes on with the form of queries that it was trained on; one that names none takes any."""
-    form, own = form_of(dataset), read_query_form(resolve_model(model))
-    if own is not None and own != (form or "last"):
+    form, model_form = form_of(dataset), read_query_form(resolve_model(model))
+    if model_form is not None and model_form != (form or "last"):
         raise ModelError(
-            f"model {str(model)!r} was trained on queries of the form {own!r}, those of {dataset.name} have "
+            f"model {str(model)!r} was trained on queries of the form {model_form!r}, those of {dataset.name} have "
             f"{f'the form {form!r}' if form else 'no history'}: make the dataset anew with "
-            f"`hardneg data conversations DATASET --form '{own}' -o OUT`, or start from a model without a form"
+            f"`hardneg data conversations DATASET --form '{model_form}' -o OUT`, or start from a model without a form"
         )
     return form
 

@@ -196,12 +196,12 @@ def train(
 
 def _own(dataset: Dataset, split: str, settings: TrainSettings) -> tuple[pl.DataFrame | None, TrainSettings]:
     """Take a dataset's own negatives, if it has any, and bound what a row gets of them: a query may have hundreds."""
-    own = own_negatives(dataset, split)
-    if own.is_empty():
+    negatives = own_negatives(dataset, split)
+    if negatives.is_empty():
         return None, settings
-    if settings.negatives_per_row is None and int(own["query"].unique_counts().max()) > _OWN_PER_ROW:  # type: ignore[arg-type]
+    if settings.negatives_per_row is None and int(negatives["query"].unique_counts().max()) > _OWN_PER_ROW:  # type: ignore[arg-type]
         settings = replace(settings, negatives_per_row=_OWN_PER_ROW)
-    return own, settings
+    return negatives, settings
 
 
 def _start_accelerator(settings: TrainSettings, folder: TrainingFolder) -> Accelerator:

@@ -59,13 +59,13 @@ def _has_adapters(model: "SentenceTransformer") -> bool:
 
 
 def _check_same(model: "SentenceTransformer", lora: LoRA) -> None:
-    for own in (model.transformers_model.peft_config[name] for name in model.active_adapters()):
+    for config in (model.transformers_model.peft_config[name] for name in model.active_adapters()):
         wanted: dict[str, object] = {"r": lora.rank, "lora_alpha": lora.alpha}
         wanted |= {"target_modules": set(lora.targets)} if lora.targets else {}
-        found = {name: getattr(own, name, None) for name in wanted}
-        if found != wanted:
+        state = {name: getattr(config, name, None) for name in wanted}
+        if state != wanted:
             raise ModelError(
-                f"the model came with an adapter of its own ({_shown(found)}) and the setting 'lora' asks for another "
+                f"the model came with an adapter of its own ({_shown(state)}) and the setting 'lora' asks for another "
                 f"({_shown(wanted)}); leave 'lora' out to train the one that is there"
             )
 
@@ -93,8 +93,8 @@ def _add(model: "SentenceTransformer", lora: LoRA, *, seed: int) -> None:
         try:
             model.add_adapter(config)
         except ValueError as error:
-            known = ", ".join(sorted(linear))
-            raise ModelError(f"lora: no layer is called {_or(lora.targets)}; linear layers: {known}") from error
+            layers = ", ".join(sorted(linear))
+            raise ModelError(f"lora: no layer is called {_or(lora.targets)}; linear layers: {layers}") from error
 
 
 def _shown(values: Mapping[str, object]) -> str:

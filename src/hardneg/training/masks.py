@@ -67,8 +67,8 @@ def narrow(matrix: "ScoreMatrix", mask: Mask, cells: Cells) -> "ScoreMatrix":
     import torch
 
     with torch.no_grad():
-        known = torch.from_numpy(judged_negative(cells.dataset, cells.query, cells.document))
-        kept = mask.keep(matrix, cells) | known.to(matrix.scores.device)
+        is_labelled = torch.from_numpy(judged_negative(cells.dataset, cells.query, cells.document))
+        kept = mask.keep(matrix, cells) | is_labelled.to(matrix.scores.device)
         allowed = (matrix.allowed & kept).scatter(1, matrix.target.unsqueeze(1), True)
     return replace(matrix, allowed=allowed)
 

@@ -126,10 +126,10 @@ def _epoch(data: TrainingData, settings: TrainSettings, epoch: int) -> tuple[lis
     if all(_teaching(batches, data, settings)):
         return batches, 0
     dealt = dealt_batches(data.dataset, data.query, data.document, batch_size=size, epoch=epoch, seed=seed)
-    taught = [rows for rows, teaches in zip(dealt, _teaching(dealt, data, settings), strict=True) if teaches]
-    if not taught:  # a matter for `check_plan`
+    teaching_batches = [rows for rows, teaches in zip(dealt, _teaching(dealt, data, settings), strict=True) if teaches]
+    if not teaching_batches:  # a matter for `check_plan`
         return batches, 0
-    return taught, len(data.query) - sum(map(len, taught))
+    return teaching_batches, len(data.query) - sum(map(len, teaching_batches))
 
 
 def _teaching(batches: list[Int64[np.ndarray, " rows"]], data: TrainingData, settings: TrainSettings) -> list[bool]:
@@ -154,8 +154,8 @@ def _teaching(batches: list[Int64[np.ndarray, " rows"]], data: TrainingData, set
 def _has_own(rows: Int64[np.ndarray, " rows"], data: TrainingData, settings: TrainSettings) -> bool:
     """Say whether some pair of a batch brings a negative of its query."""
     for query in np.unique(data.query[rows]):
-        own = data.negatives.draw(int(query), turn=0, per_row=settings.negatives_per_row, seed=settings.seed)
-        if not data.dataset.is_answer(np.full(len(own), query), own).all():
+        negatives = data.negatives.draw(int(query), turn=0, per_row=settings.negatives_per_row, seed=settings.seed)
+        if not data.dataset.is_answer(np.full(len(negatives), query), negatives).all():
             return True
     return False
 

@@ -56,15 +56,15 @@ def choose_probe(data: TrainingData, negatives: pl.DataFrame | None, *, seed: in
     pairs = _distinct(data, np.flatnonzero(has_negative), seed=seed, most=_N_LOOKED_AT)
     if len(pairs) < MIN_PAIRS:
         return None
-    own = ranked.group_by("query").agg(pl.col("document").head(_N_TRIED), pl.col("suspicion").first())
+    suspects = ranked.group_by("query").agg(pl.col("document").head(_N_TRIED), pl.col("suspicion").first())
     chosen = pl.DataFrame({"query": data.query[pairs], "positive": data.document[pairs]}).join(
-        own, on="query", how="left", maintain_order="left"
+        suspects, on="query", how="left", maintain_order="left"
     )
-    known = chosen["suspicion"].is_not_null().any()
-    if known:
+    has_suspicion = chosen["suspicion"].is_not_null().any()
+    if has_suspicion:
         chosen = chosen.sort("suspicion", descending=True, nulls_last=True, maintain_order=True)
     chosen = chosen.head(N_PAIRS)
-    width = 1 if known else _N_TRIED
+    width = 1 if has_suspicion else _N_TRIED
     suspect = [(documents * width)[:width] for documents in chosen["document"].to_list()]
     return Probe(chosen["query"].to_numpy(), chosen["positive"].to_numpy(), np.array(suspect, dtype=np.int32))
 
@@ -72,13 +72,13 @@ def choose_probe(data: TrainingData, negatives: pl.DataFrame | None, *, seed: in
 def _by_suspicion(negatives: pl.DataFrame, seed: int) -> pl.DataFrame:
     """Order the negatives of each query: the most suspicious first, or at random where nothing tells."""
     schema = negatives.schema
-    told = [pl.col(name) for name in ("p_positive", "teacher_score") if name in schema]
+    signals = [pl.col(name) for name in ("p_positive", "teacher_score") if name in schema]
     if "score" in schema and "positive_score" in schema:
-        told.append(pl.col("score") - pl.col("positive_score"))
+        signals.append(pl.col("score") - pl.col("positive_score"))
     table = negatives.select(
-        "query", "document", *(one.cast(pl.Float64).fill_nan(None).alias(f"{at}") for at, one in enumerate(told))
+        "query", "document", *(one.cast(pl.Float64).fill_nan(None).alias(f"{at}") for at, one in enumerate(signals))
     )
-    filled = [f"{at}" for at in range(len(told)) if table[f"{at}"].is_not_null().any()]
+    filled = [f"{at}" for at in range(len(signals)) if table[f"{at}"].is_not_null().any()]
     suspicion = pl.col(filled[0]) if filled else pl.lit(None, dtype=pl.Float64)
     drawn = bits(seed, _CHOICE, negatives["query"].to_numpy(), negatives["document"].to_numpy())
     return (
@@ -125,15 +125,15 @@ def measure_conflict(probe: Probe, dataset: Dataset, towers: TwoTowers) -> dict[
         )
         positive = documents[:n_rows]
         tried = torch.einsum("rd,rtd->rt", queries, documents[n_rows:].view(n_rows, n_tried, -1))
-        suspect, own = tried.amax(dim=1), _rows(queries, positive)
-        if not own.requires_grad:
+        suspect, positive_score = tried.amax(dim=1), _rows(queries, positive)
+        if not positive_score.requires_grad:
             return {}
-        pulled = _gradient(own - _rows(queries, positive.roll(1, dims=0)), towers)
+        pulled = _gradient(positive_score - _rows(queries, positive.roll(1, dims=0)), towers)
         pushed = _gradient(suspect - _rows(queries, positive.roll(2, dims=0)), towers)
         cosine = torch.nn.functional.cosine_similarity(pulled, pushed, dim=0, eps=0.0)
     if not torch.isfinite(cosine):
         return {}
-    return {"conflict": float(cosine), "suspects_above": float((suspect > own).float().mean())}
+    return {"conflict": float(cosine), "suspects_above": float((suspect > positive_score).float().mean())}
 
 
 def _rows(a: Float[Tensor, "rows dim"], b: Float[Tensor, "rows dim"]) -> Float[Tensor, " rows"]:
@@ -142,15 +142,15 @@ def _rows(a: Float[Tensor, "rows dim"], b: Float[Tensor, "rows dim"]) -> Float[T
 
 def _gradient(scores: Float[Tensor, " rows"], towers: TwoTowers) -> Float[Tensor, " weights"]:
     weights = _last_layer(towers)
-    found = torch.autograd.grad(scores.mean(), weights, retain_graph=True, allow_unused=True)
-    dense = [torch.zeros_like(w) if g is None else g.to_dense() for g, w in zip(found, weights, strict=True)]
+    gradients = torch.autograd.grad(scores.mean(), weights, retain_graph=True, allow_unused=True)
+    dense = [torch.zeros_like(w) if g is None else g.to_dense() for g, w in zip(gradients, weights, strict=True)]
     return torch.cat([gradient.flatten().float() for gradient in dense])
 
 
 def _last_layer(towers: TwoTowers) -> Sequence[Tensor]:
     """Find the trained weights of the last numbered layer; of a model without layers, its last matrix."""
     trained = [(name, weight) for name, weight in towers.named_parameters() if weight.requires_grad]
-    number = {name: int(found[1]) for name, _ in trained if (found := _LAYER.search(name))}
+    number = {name: int(match[1]) for name, _ in trained if (match := _LAYER.search(name))}
     if number:
         return [weight for name, weight in trained if number.get(name) == max(number.values())]
     return [weight for _, weight in trained if weight.ndim > 1][-1:] or [weight for _, weight in trained]

@@ -106,9 +106,9 @@ def _start_trackers(accelerator: Accelerator, settings: TrainSettings, config: d
         accelerator.init_trackers("hardneg", config=config)
     except Exception as error:  # each tracker has errors of its own: no key, no network, no such project
         named = " and ".join(map(repr, settings.trackers))
-        said = str(error).strip().partition("\n")[0] or type(error).__name__
+        message = str(error).strip().partition("\n")[0] or type(error).__name__
         raise RunError(
-            f"the tracker {named} cannot be started: {said}; {_KEY if 'wandb' in settings.trackers else _ROOM}, or "
+            f"the tracker {named} cannot be started: {message}; {_KEY if 'wandb' in settings.trackers else _ROOM}, or "
             "leave the setting 'trackers' out: loss.jsonl in the run's folder has every step anyway"
         ) from error
 
@@ -174,9 +174,9 @@ def close_session(
 
 def _write_findings(session: Session, *more: Mapping[str, float | None]) -> None:
     if session.accelerator.is_main_process:
-        found = symptoms([*session.folder.records(), *more], session.settings)
+        findings = symptoms([*session.folder.records(), *more], session.settings)
         failed = failed_refreshes(Rounds(session.folder.path).records())
-        session.folder.write_findings(in_order([*session.noticed, *found, *([] if failed is None else [failed])]))
+        session.folder.write_findings(in_order([*session.noticed, *findings, *([] if failed is None else [failed])]))
 
 
 def _save_checkpoint(session: Session, step: int) -> None:

@@ -151,9 +151,9 @@ class TrainSettings:
         self._check_choosers()
         self._check_log_q()
         choices = [("schedule", self.schedule, Schedule), ("precision", self.precision, Precision)]
-        for name, given, known in [*choices, *(("trackers", tracker, Tracker) for tracker in self.trackers)]:
-            if given not in get_args(known):
-                raise RecipeError(f"training: {name} must be one of {', '.join(get_args(known))}, not {given!r}")
+        for name, given, literal in [*choices, *(("trackers", tracker, Tracker) for tracker in self.trackers)]:
+            if given not in get_args(literal):
+                raise RecipeError(f"training: {name} must be one of {', '.join(get_args(literal))}, not {given!r}")
 
     def _check_choosers(self) -> None:
         """Make sure that at most one thing chooses a row's negatives, and knows how many."""

@@ -56,11 +56,11 @@ def compute_gradient(
     into any document. A document that is pulled to its query beside older vectors that stay behind would teach the
     model to tell new vectors from old ones.
     """
-    own = accelerator.unwrap_model(towers)
+    plain = accelerator.unwrap_model(towers)
     loss, counts = torch.zeros((), device=accelerator.device), torch.zeros(6, device=accelerator.device)
     n_pool = 0
     if queue is not None:
-        queue.begin_step(own)
+        queue.begin_step(plain)
     for at, rows in enumerate(step.batches):
         batch = batch_of(data, rows, epoch=step.epoch, settings=settings)
         pool = pool_of(data.dataset, batch, settings)
@@ -75,9 +75,9 @@ def compute_gradient(
         whole = with_teacher(_score_matrix(queries, columns, wide), data.teacher, cells)
         whole = with_chances(whole, data, batch, pool, settings)
         matrix = whole if settings.mask is None else narrow(whole, settings.mask, cells)
-        part = _loss(matrix, queries, columns, own, settings)
+        part = _loss(matrix, queries, columns, plain, settings)
         if wide is not pool:
-            part = (part + _loss(_of_pool(matrix, queries, documents), queries, [documents], own, settings)) / 2
+            part = (part + _loss(_of_pool(matrix, queries, documents), queries, [documents], plain, settings)) / 2
         part = part * (len(batch) / step.n_pairs)
         of_queries, of_documents = torch.autograd.grad(part, (queries, documents), materialize_grads=True)
         pull_back((of_queries, of_documents))

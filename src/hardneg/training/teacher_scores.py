@@ -73,11 +73,11 @@ class TeacherScores:
         there = np.isin(group, groups)
         owner, group = owner[there], group[there]
         at = np.searchsorted(self.pairs.keys, owner.astype(np.int64) * self.pairs.width + group)
-        found = np.full((len(query), len(document)), np.nan, dtype=np.float32)
-        found[first_row[np.searchsorted(queries, owner)], first_column[np.searchsorted(groups, group)]] = self.score[at]
+        cells = np.full((len(query), len(document)), np.nan, dtype=np.float32)
+        cells[first_row[np.searchsorted(queries, owner)], first_column[np.searchsorted(groups, group)]] = self.score[at]
         # Copies of a text are rare, and copying the cells of a large batch is dear.
-        found = found if len(queries) == len(query) else found[first_row[row]]
-        return found if len(groups) == len(document) else found[:, first_column[column]]
+        cells = cells if len(queries) == len(query) else cells[first_row[row]]
+        return cells if len(groups) == len(document) else cells[:, first_column[column]]
 
 
 def _distinct(
@@ -113,16 +113,16 @@ def _agreed(rows: pl.DataFrame) -> bool:
     scales = rows.group_by("teacher", maintain_order=True).agg(
         squashed=pl.col("squashed").drop_nulls().first(), n=pl.col("squashed").n_unique(), inside=inside
     )
-    found = dict(scales.select("teacher", pl.col("squashed").fill_null(pl.col("inside"))).iter_rows())
+    is_squashed = dict(scales.select("teacher", pl.col("squashed").fill_null(pl.col("inside"))).iter_rows())
     mixed = scales.filter(pl.col("n") > 1)["teacher"]
     if len(mixed):
         raise RunError(
             f"some scores of teacher {mixed[0]!r} are marked as squashed and some not; score with one setting"
         )
-    if len(set(found.values())) > 1:
-        listed = ", ".join(f"{name} ({'between 0 and 1' if low else 'raw'})" for name, low in found.items())
+    if len(set(is_squashed.values())) > 1:
+        listed = ", ".join(f"{name} ({'between 0 and 1' if low else 'raw'})" for name, low in is_squashed.items())
         raise RunError(
             f"teachers whose scores are squashed between 0 and 1 cannot be averaged with raw ones: {listed}; "
             'score with activation="identity" everywhere'
         )
-    return next(iter(found.values()))
+    return next(iter(is_squashed.values()))

@@ -60,11 +60,11 @@ class TwoTowers(torch.nn.Module):
         """Embed the texts of a batch into vectors whose dot product is the score; one side may be empty."""
         given: tuple[tuple[Texts, Kind], ...] = ((queries, "query"), (documents, "document"))
         with torch.autocast(self.model.device.type, dtype=torch.bfloat16, enabled=self.bf16):
-            found = [self._embed(texts, kind) for texts, kind in given if len(texts)]
+            sides = [self._embed(texts, kind) for texts, kind in given if len(texts)]
         if self.cosine:
-            found = [torch.nn.functional.normalize(vectors, dim=1) for vectors in found]
-        nothing = found[0].new_empty(0, found[0].shape[1])
-        return found[0] if len(queries) else nothing, found[-1] if len(documents) else nothing
+            sides = [torch.nn.functional.normalize(vectors, dim=1) for vectors in sides]
+        nothing = sides[0].new_empty(0, sides[0].shape[1])
+        return sides[0] if len(queries) else nothing, sides[-1] if len(documents) else nothing
 
     def cut(self, queries: list[str], documents: list[str], *, max_tokens: int) -> list[Chunk]:
         """Cut texts into chunks of one kind and of similar length, for separate forward passes.
@@ -90,14 +90,14 @@ class TwoTowers(torch.nn.Module):
 @contextmanager
 def cutting_texts(model: SentenceTransformer, max_tokens: int | None) -> Iterator[None]:
     """Cut texts shorter than the model would, for as long as the block lasts."""
-    own = token_limits(model)
+    limits = token_limits(model)
     if max_tokens is not None:
         limit_tokens(model, max_tokens)
     try:
         yield
     finally:
         if max_tokens is not None:
-            set_token_limits(model, own)
+            set_token_limits(model, limits)
 
 
 def embed(
@@ -141,8 +141,8 @@ def live_scores(
             queries = _encoded(encoder.encode_queries, dataset.query_texts.gather(distinct_queries))
             documents = _encoded(encoder.encode_documents, dataset.document_texts.gather(distinct))
         score = pair_scores(queries, documents, query_row.astype(np.int32), row.astype(np.int32))
-    told: torch.Tensor = broadcast(torch.from_numpy(score).to(accelerator.device))
-    return told.cpu().numpy()
+    scores: torch.Tensor = broadcast(torch.from_numpy(score).to(accelerator.device))
+    return scores.cpu().numpy()
 
 
 def _encoded(

@@ -78,10 +78,10 @@ def gather_vectors(
     n_processes = accelerator.num_processes
     deals = [deal(texts, process=accelerator.process_index, n_processes=n_processes) for texts in (queries, documents)]
     shares = [[texts[at] for at in dealt.own] for texts, dealt in zip((queries, documents), deals, strict=True)]
-    own, pull_back = embed(shares[0], shares[1])
+    parts, pull_back = embed(shares[0], shares[1])
 
     def pull_back_share(gradient: Vectors) -> None:
         pull_back((deals[0].share(gradient[0]) * n_processes, deals[1].share(gradient[1]) * n_processes))
 
-    found = [dealt.gather(part, accelerator).requires_grad_() for dealt, part in zip(deals, own, strict=True)]
-    return (found[0], found[1]), pull_back_share
+    vectors = [dealt.gather(part, accelerator).requires_grad_() for dealt, part in zip(deals, parts, strict=True)]
+    return (vectors[0], vectors[1]), pull_back_share

@@ -56,16 +56,16 @@ class CachedPass:
 
     def __call__(self, queries: list[str], documents: list[str]) -> tuple[Vectors, PullBack]:
         """Embed texts."""
-        own: TwoTowers = self.accelerator.unwrap_model(self.towers)
-        device = own.model.device
-        chunks = own.cut(queries, documents, max_tokens=self.cache_tokens)
+        towers: TwoTowers = self.accelerator.unwrap_model(self.towers)
+        device = towers.model.device
+        chunks = towers.cut(queries, documents, max_tokens=self.cache_tokens)
         states, parts = [], []
         for chunk in chunks:
             states.append(_random_state(device))
             with torch.no_grad():
                 parts.append(torch.cat(self.towers(chunk.queries, chunk.documents)))
         rows = [torch.from_numpy(chunk.rows).to(device) for chunk in chunks]
-        found = torch.cat(parts)[torch.cat(rows).argsort()]
+        embeddings = torch.cat(parts)[torch.cat(rows).argsort()]
 
         def pull_back(gradient: Vectors) -> None:
             wanted = torch.cat(gradient)
@@ -75,7 +75,7 @@ class CachedPass:
                     vectors = torch.cat(self.towers(chunk.queries, chunk.documents))
                     self.accelerator.backward((vectors * wanted[rows[at]]).sum())
 
-        return (found[: len(queries)], found[len(queries) :]), pull_back
+        return (embeddings[: len(queries)], embeddings[len(queries) :]), pull_back
 
 
 def _random_state(device: torch.device) -> tuple[Tensor, Tensor | None]:

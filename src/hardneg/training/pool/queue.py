@@ -31,15 +31,15 @@ class KeyEncoder:
     @torch.no_grad()
     def follow(self, towers: torch.nn.Module) -> None:
         """Move the weights towards those of the trained towers."""
-        for own, trained in zip(self.towers.parameters(), towers.parameters(), strict=True):
-            own.lerp_(trained, 1 - self.momentum)
+        for weight, trained in zip(self.towers.parameters(), towers.parameters(), strict=True):
+            weight.lerp_(trained, 1 - self.momentum)
 
     @torch.no_grad()
     def embed(self, documents: list[str], accelerator: Accelerator) -> Float[Tensor, "documents dim"]:
         """Embed documents together with the other processes."""
         dealt = deal(documents, process=accelerator.process_index, n_processes=accelerator.num_processes)
-        _, own = self.towers([], [documents[at] for at in dealt.own])
-        return dealt.gather(own, accelerator)
+        _, vectors = self.towers([], [documents[at] for at in dealt.own])
+        return dealt.gather(vectors, accelerator)
 
 
 @dataclass(frozen=True, eq=False)

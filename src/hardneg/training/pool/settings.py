@@ -61,12 +61,12 @@ class LogQ:
     tables: int = 2  # where documents share a number in some, the one in which a document seems rarest is right
 
     def __post_init__(self) -> None:
-        for name, given, known in (
+        for name, given, choices in (
             ("estimate", self.estimate, get_args(Estimate)),
             ("positive", self.positive, ("corrected", "uncorrected")),
         ):
-            if given not in known:
-                raise RecipeError(f"{name} of log_q must be one of {', '.join(known)}, not {given!r}")
+            if given not in choices:
+                raise RecipeError(f"{name} of log_q must be one of {', '.join(choices)}, not {given!r}")
         if not 0 < self.rate < 1:
             raise RecipeError(f"rate of log_q must be above 0 and below 1, not {self.rate}")
         for name in ("buckets", "tables"):

@@ -153,9 +153,9 @@ def _mean(table: pl.DataFrame, scores: ScorePairs) -> float | None:
     if "source" in table.columns:
         table = table.filter(pl.col("source").ne_missing("fill"))
     pairs = table.select(pl.col("query", "document").cast(pl.Int32))
-    found = scores(pairs["query"].to_numpy(), pairs["document"].to_numpy())
-    known = found[~np.isnan(found)].astype(np.float64)
-    return float(known.mean()) if len(known) else None
+    values = scores(pairs["query"].to_numpy(), pairs["document"].to_numpy())
+    numbers = values[~np.isnan(values)].astype(np.float64)
+    return float(numbers.mean()) if len(numbers) else None
 
 
 def _finish(
@@ -176,10 +176,10 @@ def _scores(source: Encodes, dataset: Dataset, pairs: pl.DataFrame) -> ScorePair
     document_vectors = encode(encoder, dataset.document_texts.gather(documents), kind="document")
 
     def score(query: Rows, document: Rows) -> Scores:
-        found, known = np.full(len(query), np.nan, dtype=np.float32), np.isin(document, documents)
-        rows = (np.searchsorted(queries, query[known]), np.searchsorted(documents, document[known]))
-        found[known] = pair_scores(query_vectors, document_vectors, *rows)
-        return found
+        values, has_vector = np.full(len(query), np.nan, dtype=np.float32), np.isin(document, documents)
+        rows = (np.searchsorted(queries, query[has_vector]), np.searchsorted(documents, document[has_vector]))
+        values[has_vector] = pair_scores(query_vectors, document_vectors, *rows)
+        return values
 
     return score
 

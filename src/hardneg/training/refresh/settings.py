@@ -39,9 +39,9 @@ class Refresh:
     rescore_every: int | None = None
 
     def __post_init__(self) -> None:
-        for name, given, known in (("unit", self.unit, Unit), ("mode", self.mode, Mode)):
-            if given not in get_args(known):
-                raise RecipeError(f"refresh: {name} must be one of {', '.join(get_args(known))}, not {given!r}")
+        for name, given, literal in (("unit", self.unit, Unit), ("mode", self.mode, Mode)):
+            if given not in get_args(literal):
+                raise RecipeError(f"refresh: {name} must be one of {', '.join(get_args(literal))}, not {given!r}")
         if self.every < 1:
             raise RecipeError(f"refresh: every is {self.every}; set it to 1 or more")
         if self.rescore_every is None:
@@ -70,10 +70,10 @@ class Refresh:
             for number in range(1, len(epochs))
             if self.unit == "steps" or epochs[number] != epochs[number - 1]
         }
-        found: dict[int, Work] = {}
+        refreshes: dict[int, Work] = {}
         for number, count in counts.items():
             if count % self.every == 0:
-                found[number] = "rescore" if self.mode == "rescore" else "mine"
+                refreshes[number] = "rescore" if self.mode == "rescore" else "mine"
             elif self.rescore_every is not None and count % self.rescore_every == 0:
-                found[number] = "rescore"
-        return found
+                refreshes[number] = "rescore"
+        return refreshes

@@ -161,11 +161,11 @@ class MinedNegatives:
 
     def draw(self, query: int, *, turn: int, per_row: int | None, seed: int) -> Int32[np.ndarray, " negatives"]:
         """Take a query's next negatives; in successive turns each of them has its turn equally often."""
-        own = self.of(query)
-        if per_row is None or per_row >= len(own):
-            return own
-        order = permutation(seed, _TURN, query, size=len(own))
-        return own[order[(turn * per_row + np.arange(per_row)) % len(own)]]
+        negatives = self.of(query)
+        if per_row is None or per_row >= len(negatives):
+            return negatives
+        order = permutation(seed, _TURN, query, size=len(negatives))
+        return negatives[order[(turn * per_row + np.arange(per_row)) % len(negatives)]]
 
     def of(self, query: int) -> Int32[np.ndarray, " negatives"]:
         """List all negatives of a query, in the order of the table."""
@@ -215,7 +215,7 @@ def assemble(
         negatives.draw(int(q), turn=int(turn), per_row=per_row, seed=seed)
         for q, turn in zip(query[pairs], turns, strict=True)
     ]
-    row = np.repeat(np.arange(len(pairs)), [len(own) for own in drawn])
+    row = np.repeat(np.arange(len(pairs)), [len(each) for each in drawn])
     return Batch(query[pairs], document[pairs], row, np.concatenate(drawn), negatives.weights(query[pairs]))
 
 

@@ -133,10 +133,10 @@ class GradedNegatives:
         places = _deal(shares, 1 if per_row is None else per_row, float(uniform(seed, _DEAL, query, turn)))
         for group in np.flatnonzero(places):
             wanted = int(places[group])
-            own = self._inside(int(group), query, least=wanted)
-            own = own[~np.isin(own, taken)]
-            order = np.argsort(bits(seed, _DRAW, query, turn, own), kind="stable")
-            taken = np.concatenate([taken, own[order[:wanted]]])
+            candidates = self._inside(int(group), query, least=wanted)
+            candidates = candidates[~np.isin(candidates, taken)]
+            order = np.argsort(bits(seed, _DRAW, query, turn, candidates), kind="stable")
+            taken = np.concatenate([taken, candidates[order[:wanted]]])
         return taken
 
     def _shares(self, query: int) -> Float64[np.ndarray, " groups"]:
@@ -147,13 +147,13 @@ class GradedNegatives:
 
     def _inside(self, group: int, query: int, *, least: int) -> Int32[np.ndarray, " documents"]:
         """List the candidates of a source within the window, widened by harder and then easier ones to `least`."""
-        own = self._members[group].of(query)
+        candidates = self._members[group].of(query)
         if not self._scored[group]:
-            return own
-        low, high = (edge * len(own) for edge in self._phase.window)
+            return candidates
+        low, high = (edge * len(candidates) for edge in self._phase.window)
         first, last = math.floor(round(low, 9)), math.ceil(round(high, 9))
-        last = min(len(own), max(last, first + least))
-        return own[max(0, min(first, last - least)) : last]
+        last = min(len(candidates), max(last, first + least))
+        return candidates[max(0, min(first, last - least)) : last]
 
 
 def graded_by(curriculum: Curriculum | None) -> list[str]:

@@ -29,12 +29,12 @@ def notice(
     split: str,
 ) -> tuple[Finding, ...]:
     """Look at what goes into a run for what its owner may not have meant."""
-    found = [
+    findings = [
         _unused(dataset, negatives, split) if settings.own_negatives else None,
         _left_out(steps),
         _even_teacher(settings.loss, teacher),
     ]
-    return tuple(each for each in found if each is not None)
+    return tuple(each for each in findings if each is not None)
 
 
 def _unused(dataset: Dataset, negatives: pl.DataFrame | None, split: str) -> Finding | None:

@@ -41,4 +41,4 @@ def symptoms(records: Sequence[Record], settings: TrainSettings) -> list[Finding
     """
     spared = _OF_PUSHED if without_teacher(settings.loss) is None else ()
     checks = [check for check in CHECKS if check not in spared]
-    return list(in_order([found for check in checks if (found := check(records, settings))]))
+    return list(in_order([finding for check in checks if (finding := check(records, settings))]))
