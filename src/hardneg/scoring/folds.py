@@ -68,18 +68,18 @@ class FoldTable:
     def of(self, dataset: Dataset, query: Rows) -> Rows:
         """Look up the fold of queries of any dataset; -1 where neither the text nor the group was seen."""
         distinct, row = np.unique(query, return_inverse=True)
-        found = _keyed(dataset, distinct.astype(np.int32), self.group)
+        table = _keyed(dataset, distinct.astype(np.int32), self.group)
         for column in ("text", "group"):
-            known = self.rows.drop_nulls(column).select(column, pl.col("fold").alias(f"{column}_fold")).unique()
-            found = found.join(known, on=column, how="left", maintain_order="left")
-        torn = (found["text_fold"] != found["group_fold"]).fill_null(False)
+            folds_by_key = self.rows.drop_nulls(column).select(column, pl.col("fold").alias(f"{column}_fold")).unique()
+            table = table.join(folds_by_key, on=column, how="left", maintain_order="left")
+        torn = (table["text_fold"] != table["group_fold"]).fill_null(False)
         if torn.any():
             position = int(distinct[int(torn.arg_max() or 0)])
             raise RunError(
                 f"query {dataset.queries['id'][position]!r} of {dataset.name} has the text of one fold and the "
                 f"{self.group} of another, so every model was trained on one of them; train the teacher on this dataset"
             )
-        folds = found.select(pl.coalesce("text_fold", "group_fold").fill_null(UNSEEN).cast(pl.Int32)).to_series()
+        folds = table.select(pl.coalesce("text_fold", "group_fold").fill_null(UNSEEN).cast(pl.Int32)).to_series()
         return folds.to_numpy()[row]
 
 
@@ -92,8 +92,8 @@ def _keyed(dataset: Dataset, queries: Int32[np.ndarray, " queries"], group: str 
 
 def _groups(dataset: Dataset, group: str) -> pl.Series:
     if group not in dataset.queries.columns:
-        known = ", ".join(dataset.queries.columns)
-        raise DatasetError(f"queries of {dataset.name} have no column {group!r} to group by; they have: {known}")
+        columns = ", ".join(dataset.queries.columns)
+        raise DatasetError(f"queries of {dataset.name} have no column {group!r} to group by; they have: {columns}")
     return as_text(dataset.queries[group])
 
 

@@ -114,8 +114,8 @@ class PairModel:
             for start in range(0, len(order), _SLICE):
                 rows = order[start : start + _SLICE]
                 pairs = [(queries[row], documents[row]) for row in rows]
-                for part, found in self._outputs(pairs):
-                    output[rows[part]] = found
+                for part, scores in self._outputs(pairs):
+                    output[rows[part]] = scores
                     advance(len(part))
         if not np.isfinite(output).all():
             wrong = queries[int(np.flatnonzero(~np.isfinite(output))[0])]
@@ -137,8 +137,8 @@ class PairModel:
     def _one_by_one(self, pairs: list[tuple[str, str]]) -> Float32[np.ndarray, " pairs"]:
         """Score models with an input of their own, where a batch of one is all that keeps pairs apart."""
         identity = torch.nn.Identity()
-        found = self.model.predict(pairs, batch_size=1, activation_fn=identity, show_progress_bar=False)
-        return np.asarray(found, dtype=np.float32)
+        scores = self.model.predict(pairs, batch_size=1, activation_fn=identity, show_progress_bar=False)
+        return np.asarray(scores, dtype=np.float32)
 
 
 def load_pair_model(model: str | Path, **options: Any) -> PairModel:  # noqa: ANN401
@@ -195,8 +195,8 @@ def _limit(model: CrossEncoder, max_tokens: int | None) -> None:
     longest = getattr(model.config, "max_position_embeddings", None)
     if max_tokens is not None and longest is not None and max_tokens > longest:
         raise ModelError(f"the model has positions for {longest} tokens; max_tokens is {max_tokens}, set it lower")
-    own = model.max_seq_length
-    if max_tokens is None and longest is not None and (own is None or own > longest):
+    limit = model.max_seq_length
+    if max_tokens is None and longest is not None and (limit is None or limit > longest):
         max_tokens = longest  # tokenizers that know no limit say 10 ** 30
     if max_tokens is not None:
         model.max_seq_length = max_tokens

@@ -108,8 +108,8 @@ def _score_missing(scorer: Scorer, dataset: Dataset, pairs: _Pairs, file: ScoreF
             part = slice(start, start + CHUNK)
             inner = _Within(advance)
             with showing(inner):
-                found = _checked(scorer, dataset, pairs.query[part], pairs.document[part])
-            chunk = dict(zip(pairs.keys[part], found.tolist(), strict=True))
+                scores = _checked(scorer, dataset, pairs.query[part], pairs.document[part])
+            chunk = dict(zip(pairs.keys[part], scores.tolist(), strict=True))
             file.write(chunk.items())
             score |= chunk
             advance(len(chunk) - inner.done)
@@ -173,8 +173,8 @@ def score_table(scorer: Scorer, dataset: Dataset, pairs: pl.DataFrame) -> pl.Dat
 
 def is_squashed(scorer: Scorer, score: Float32[np.ndarray, " pairs"]) -> bool:
     """Say whether scores lie between 0 and 1 by their nature; where the scorer does not tell, its scores do."""
-    known = known_squashed(scorer)
-    return bool(((score >= 0) & (score <= 1)).all()) if known is None else known
+    scorer_answer = known_squashed(scorer)
+    return bool(((score >= 0) & (score <= 1)).all()) if scorer_answer is None else scorer_answer
 
 
 def known_squashed(scorer: Scorer) -> bool | None:

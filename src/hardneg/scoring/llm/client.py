@@ -167,8 +167,8 @@ class Client:
     def _hopeless(self, status: int, seen: str) -> ModelError:
         way_out = _WAYS_OUT.get(status, "set base_url to where it redirects to")
         way_out = way_out.replace("{variable}", self._judge.api_key_env or "NAME named by api_key_env")
-        said = self._key.hide(seen)
-        return ModelError(f"{self._url} does not answer for model {self._judge.model!r} ({said}); {way_out}")
+        message = self._key.hide(seen)
+        return ModelError(f"{self._url} does not answer for model {self._judge.model!r} ({message}); {way_out}")
 
     def _wait_s(self, failure: NoVerdict, attempt: int, seed: int) -> float:
         if failure.kind == "malformed":

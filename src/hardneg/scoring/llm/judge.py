@@ -121,8 +121,8 @@ class LLMJudge:
         """Say what judging these pairs will take, in tokens and, if prices are known, in money; nothing is sent."""
         pairs = self._pairs(dataset, query, document)
         with verdict_file() as file:
-            known = file.read(pairs.distinct)
-        lengths = [sum(len(part["content"]) for part in messages) for _, messages in pairs.without(known)]
+            verdicts = file.read(pairs.distinct)
+        lengths = [sum(len(part["content"]) for part in messages) for _, messages in pairs.without(verdicts)]
         return estimate_requests(
             len(pairs.distinct),
             lengths,
@@ -149,11 +149,11 @@ class LLMJudge:
     def _verdicts(self, dataset: Dataset, query: Rows, document: Rows) -> list[Verdict]:
         pairs = self._pairs(dataset, query, document)
         with verdict_file() as file:
-            known = file.read(pairs.distinct)
-            if len(known) < len(pairs.distinct):
-                self._judge_missing(pairs, known, file)
-                known = file.read(pairs.distinct)
-        return [known[pair] for pair in pairs.rows]
+            verdicts = file.read(pairs.distinct)
+            if len(verdicts) < len(pairs.distinct):
+                self._judge_missing(pairs, verdicts, file)
+                verdicts = file.read(pairs.distinct)
+        return [verdicts[pair] for pair in pairs.rows]
 
     def _judge_missing(self, pairs: Pairs, known: dict[bytes, Verdict], file: VerdictFile) -> None:
         if find_spec("httpx2") is None:

@@ -107,8 +107,8 @@ def read_pairs(
 
 def _texts(texts: pl.Series, position: Rows, cut: int | None) -> dict[int, str]:
     distinct = np.unique(position)
-    found = texts.gather(distinct).fill_null("").to_list()
-    return {number: text[:cut] for number, text in zip(distinct.tolist(), found, strict=True)}
+    distinct_texts = texts.gather(distinct).fill_null("").to_list()
+    return {number: text[:cut] for number, text in zip(distinct.tolist(), distinct_texts, strict=True)}
 
 
 def _digest(text: str) -> bytes:

@@ -118,17 +118,17 @@ def read_verdict(text: str, answer: Answer) -> Verdict:
     >>> read_verdict('Sure: {"verdict": "no", "reason": "Another bone."}', "yes_no")
     Verdict(verdict='no', reason='Another bone.')
     """
-    found = []
+    answers = []
     for each in _objects(_THOUGHTS.sub("", text)):
         try:
-            found.append(_FORMS[answer].model_validate(each))
+            answers.append(_FORMS[answer].model_validate(each))
         except ValidationError:
             continue
-    verdicts = {one.verdict for one in found}
+    verdicts = {one.verdict for one in answers}
     if len(verdicts) != 1:
-        problem = "verdicts that disagree" if found else "no valid verdict"
+        problem = "verdicts that disagree" if answers else "no valid verdict"
         raise NoVerdict("malformed", f"{problem} in {shortened(text)!r}", retry=True)
-    return Verdict(str(found[0].verdict), found[0].reason)
+    return Verdict(str(answers[0].verdict), answers[0].reason)
 
 
 def shortened(text: str) -> str:
