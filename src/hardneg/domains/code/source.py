@@ -225,7 +225,7 @@ def mask_names(definition: Definition) -> str:
     if definition.kind == "method" and definition.scope:
         names[definition.scope.split(".")[-1]] = "class"
     names[definition.symbol] = definition.kind
-    return _WORD.sub(lambda found: _masked(found, names), definition.summary)
+    return _WORD.sub(lambda match: _masked(match, names), definition.summary)
 
 
 def _masked(found: re.Match[str], names: Mapping[str, str]) -> str:

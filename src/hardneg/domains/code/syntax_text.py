@@ -39,7 +39,7 @@ def summary_of(comment: str) -> str:
             return ""
         if text:
             paragraph.append(text)
-    plain = _HTML.sub("", _INLINE.sub(lambda found: found[3] or found[1] + found[2], " ".join(paragraph)))
+    plain = _HTML.sub("", _INLINE.sub(lambda match: match[3] or match[1] + match[2], " ".join(paragraph)))
     return " ".join(plain.split())
 
 

@@ -65,10 +65,10 @@ def read_interactions_dataset(
     order: Order = "rows" if in_order else "none" if splits.by == "random" else "time"
     rejections = Rejections(skip=skip_invalid)
     events, mapping = read_interactions(Path(file), columns=columns, form=form, order=order, rejections=rejections)
-    mappings, known = {"interactions": mapping}, None
+    mappings, item_table = {"interactions": mapping}, None
     if items is not None:
-        known, mappings["items"] = read_items(Path(items), columns=columns, form=item_form, rejections=rejections)
-    dataset, counts = interactions_dataset(events, known, splits=splits, **options)
+        item_table, mappings["items"] = read_items(Path(items), columns=columns, form=item_form, rejections=rejections)
+    dataset, counts = interactions_dataset(events, item_table, splits=splits, **options)
     mappings["interactions"] = mapping.more(notes=[counts.positive])
     return replace(dataset, skipped=dict(rejections.counts)), counts, mappings
 
