@@ -228,18 +228,18 @@ def mask_names(definition: Definition) -> str:
     return _WORD.sub(lambda match: _masked(match, names), definition.summary)
 
 
-def _masked(found: re.Match[str], names: Mapping[str, str]) -> str:
-    word = found["word"]
+def _masked(match: re.Match[str], names: Mapping[str, str]) -> str:
+    word = match["word"]
     last = word.rpartition(".")[2]
-    if last not in names or not _is_code(found, last):
-        return found[0]
-    if found["open"] and found["close"]:
+    if last not in names or not _is_code(match, last):
+        return match[0]
+    if match["open"] and match["close"]:
         return names[last]
-    return f"{found['open']}{names[last]}{found['close']}"
+    return f"{match['open']}{names[last]}{match['close']}"
 
 
-def _is_code(found: re.Match[str], name: str) -> bool:
-    marked = found["open"] and found["close"]
-    before = found.string[: found.start("word")].rstrip()
+def _is_code(match: re.Match[str], name: str) -> bool:
+    marked = match["open"] and match["close"]
+    before = match.string[: match.start("word")].rstrip()
     capital = name[0].isupper() and before != "" and before[-1] not in ".!?:"
-    return bool(marked or "." in found["word"] or found["call"] is not None or _COMPOUND.search(name) or capital)
+    return bool(marked or "." in match["word"] or match["call"] is not None or _COMPOUND.search(name) or capital)

@@ -160,23 +160,23 @@ def body_of(node: "Node") -> "Node | None":
     return body
 
 
-def _definition(found: Found, grammar: Grammar) -> Definition:
-    node, symbol = found.node, found.named.symbol
-    comment, start, outer = leading(found.holder, grammar)
-    parameters = found.named.parameters or node.child_by_field_name("parameters")
+def _definition(definition: Found, grammar: Grammar) -> Definition:
+    node, symbol = definition.node, definition.named.symbol
+    comment, start, outer = leading(definition.holder, grammar)
+    parameters = definition.named.parameters or node.child_by_field_name("parameters")
     single = node.child_by_field_name("parameter")
     names = parameter_names(parameters if parameters is not None else single)
     body = body_of(node)
     trivial = is_trivial(body, symbol, grammar)
     return Definition(
-        kind="class" if found.is_class else "method" if found.in_class else "function",
+        kind="class" if definition.is_class else "method" if definition.in_class else "function",
         symbol=symbol,
-        scope=".".join((*found.scope, *found.named.scope)),
+        scope=".".join((*definition.scope, *definition.named.scope)),
         line=start.start_point.row + 1,
         summary=summary_of(comment),
-        source=outline(start, outer, node, grammar) if found.is_class else text_of(start, outer, grammar),
-        signature=_signature(found.holder, body),
-        shape="" if found.is_class else shape_of(node, parameters if parameters is not None else single),
+        source=outline(start, outer, node, grammar) if definition.is_class else text_of(start, outer, grammar),
+        signature=_signature(definition.holder, body),
+        shape="" if definition.is_class else shape_of(node, parameters if parameters is not None else single),
         parameters=names,
         calls=calls_of(node, body, grammar),
         ast_hash=hash_of(node, symbol, grammar, named=trivial),

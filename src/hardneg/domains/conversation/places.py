@@ -53,10 +53,10 @@ def placed(queries: pl.DataFrame) -> tuple[pl.DataFrame, FieldMapping]:
     return placed, FieldMapping("queries with a history", fields, (), tuple(notes))
 
 
-def _column(queries: pl.DataFrame, own: str, names: Sequence[str]) -> str | None:
+def _column(queries: pl.DataFrame, usual_name: str, names: Sequence[str]) -> str | None:
     """Find a column, by its own name first."""
-    if own in queries.columns:
-        return own
+    if usual_name in queries.columns:
+        return usual_name
     return next((column for name in names for column in queries.columns if plain_name(column) == name), None)
 
 

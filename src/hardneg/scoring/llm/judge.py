@@ -155,20 +155,20 @@ class LLMJudge:
                 verdicts = file.read(pairs.distinct)
         return [verdicts[pair] for pair in pairs.rows]
 
-    def _judge_missing(self, pairs: Pairs, known: dict[bytes, Verdict], file: VerdictFile) -> None:
+    def _judge_missing(self, pairs: Pairs, verdicts: dict[bytes, Verdict], file: VerdictFile) -> None:
         if find_spec("httpx2") is None:
             raise MissingExtraError("httpx2", extra="llm", purpose=f"the judge {self.name!r}")
         from hardneg.scoring.llm.run import Judging, judge_pairs
 
         with task("judging pairs", total=len(pairs.distinct), unit="pairs") as advance:
-            advance(len(known))
+            advance(len(verdicts))
             key = read_key(self.api_key_env)
-            tally = judge_pairs(Judging(self, key, pairs.without(known), file.write, advance))
+            tally = judge_pairs(Judging(self, key, pairs.without(verdicts), file.write, advance))
         if tally.failures:
             raise failure_report(
                 tally.failures,
                 name=self.name,
                 n_pairs=len(pairs.distinct),
-                n_asked=len(known) + tally.n_judged + len(tally.failures),
+                n_asked=len(verdicts) + tally.n_judged + len(tally.failures),
                 path=file.path,
             )
