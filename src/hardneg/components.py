@@ -7,7 +7,7 @@ import importlib
 import json
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal, cast, get_args, get_origin
 
 from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
@@ -164,29 +164,47 @@ def _plain(value: object) -> object:
     return cast("Any", value).item() if is_number else value
 
 
-def as_table(component: object, *, room: Room | None = None, rooms: Rooms | None = None) -> dict[str, Any]:
+def as_table(
+    component: object, *, room: Room | None = None, rooms: Rooms | None = None, nulls: bool = False
+) -> dict[str, Any]:
     """Turn a component into the table that `build`, or `pick` if a room is given, makes it from.
 
-    Values that are None are left out: TOML has no such value, so no recipe can have set one.
+    Values that are None are left out: TOML has no such value, so no recipe can have set one. JSON has: with `nulls`,
+    those that are no default are kept.
     """
     table: dict[str, Any] = {} if room is None else {"use": room.name_of(component)}
     inner_rooms = (rooms or {}) if room is None else room.rooms_of(type(component))
-    for name in settable_fields(type(component)):
+    for name, each in settable_fields(type(component)).items():
         value = getattr(component, name)
         inner = inner_rooms.get(name)
-        if value is not None and inner is not None:
-            table[name] = as_value(value, inner)
-        elif value is not None:
-            table[name] = as_table(value) if dataclasses.is_dataclass(value) else value
+        if value is None:
+            table |= {name: None} if nulls and each.default is not None else {}
+        elif inner is not None:
+            table[name] = as_value(value, inner, nulls=nulls)
+        else:
+            table[name] = as_table(value, nulls=nulls) if dataclasses.is_dataclass(value) else value
     return table
 
 
-def as_value(component: object, room: Room) -> dict[str, Any] | list[dict[str, Any]]:
+def as_value(component: object, room: Room, *, nulls: bool = False) -> dict[str, Any] | list[dict[str, Any]]:
     """Turn a component into what `pick` makes it from: a table, or an array of them for a sum."""
     if room.total is None or not isinstance(component, room.total):
-        return as_table(component, room=room)
+        return as_table(component, room=room, nulls=nulls)
     terms = cast("Any", component).terms()
-    return [{**as_table(part, room=room), "weight": weight} for part, weight in terms]
+    return [{**as_table(part, room=room, nulls=nulls), "weight": weight} for part, weight in terms]
+
+
+def as_json(component: object, room: Room) -> dict[str, Any]:
+    """Turn a component into the table that `pick` makes it from, in values of JSON; a TypeError says what has none."""
+    if not dataclasses.is_dataclass(component):
+        raise TypeError(f"a {type(component).__name__}, which no recipe could name")
+    return cast("dict[str, Any]", json.loads(json.dumps(as_table(component, room=room, nulls=True), default=_path)))
+
+
+def _path(value: object) -> str:
+    if isinstance(value, PurePath):
+        return str(value)
+    raise TypeError(f"a {type(value).__name__}, which no recipe could name")
 
 
 def _total(room: Room, values: Sequence[object], place: Place, *, fallbacks: Mapping[str, object] | None) -> Any:  # noqa: ANN401

@@ -10,6 +10,7 @@ from jaxtyping import Int32
 
 from hardneg.audits.outcome import together
 from hardneg.audits.planted import Audit, Fit, hardness_score, labelled, mined_outcome
+from hardneg.data.corpus import unknown_ids
 from hardneg.data.dataset import Dataset
 from hardneg.data.labels import PairSet
 from hardneg.data.metadata import as_text
@@ -34,13 +35,11 @@ def fuller_labels(dataset: Dataset, path: Path | str) -> Truth:
     """Read labels from a file of qrels in BEIR's layout, plain or gzipped."""
     file = Path(path)
     rows = read_qrels(file, split="judged", rejections=Rejections()).rows
-    for kind, key, table in (("query", "query_id", dataset.queries), ("document", "doc_id", dataset.documents)):
-        positions = table.select(pl.col("id").alias(key)).with_row_index(kind).cast({kind: pl.Int32})
-        rows = rows.join(positions, on=key, how="left", maintain_order="left")
-        unknown = rows.filter(pl.col(kind).is_null())
-        if unknown.height:
-            problem = f"{kind} id {unknown[key][0]!r} is not in {dataset.name}; give labels of this dataset"
-            raise DatasetError(problem, path=file, line=unknown["line"][0])
+    rows = dataset.positions(rows)
+    for key, row in unknown_ids(rows):
+        kind = "query" if key == "query_id" else "document"
+        problem = f"{kind} id {row[key]!r} is not in {dataset.name}; give labels of this dataset"
+        raise DatasetError(problem, path=file, line=row["line"])
     if rows.is_empty():
         raise DatasetError("no label in it; give labels that mining did not see", path=file)
     answers = rows.filter(pl.col("relevance") > 0)

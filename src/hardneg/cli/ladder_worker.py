@@ -7,4 +7,4 @@ from hardneg.ladders.worker import main
 
 if __name__ == "__main__":
     with progress(quiet=False):
-        sys.exit(main(sys.argv[1:]))
+        sys.exit(main())

@@ -2,7 +2,7 @@
 
 import functools
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -84,6 +84,22 @@ class Corpus:
             further.append(self.queries[SHARES_ANSWERS].cast(pl.String).fill_null(""))
         return [self.queries["text"], *further], [self.document_texts]
 
+    def with_ids(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Put `query_id` and `doc_id` in place of the positions `query` and `document`, before all other columns."""
+        return rows.select(
+            self.queries["id"].gather(rows["query"]).alias("query_id"),
+            self.documents["id"].gather(rows["document"]).alias("doc_id"),
+            pl.exclude("query", "document"),
+        )
+
+    def positions(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Add the positions `query` and `document` to `query_id` and `doc_id`; null where no text has the id."""
+        rows = rows.drop("query", "document", strict=False)
+        for name, column, table in (("query_id", "query", self.queries), ("doc_id", "document", self.documents)):
+            known = table.select(pl.col("id").alias(name)).with_row_index(column).cast({column: pl.Int32})
+            rows = rows.join(known, on=name, how="left", maintain_order="left")
+        return rows
+
     def derived(self, kind: Hashable, key: Hashable, build: Callable[[], T], *, keep: int) -> T:
         """Give what is computed from the texts, or compute it."""
         results = self._kept.setdefault(kind, OrderedDict())
@@ -114,3 +130,11 @@ def of_texts(
 def _groups(texts: pl.Series) -> Int32[np.ndarray, " texts"]:
     plain = pl.DataFrame({"text": texts}).select(normalised(pl.col("text")))
     return plain["text"].rank("dense").to_numpy().astype(np.int32) - np.int32(1)
+
+
+def unknown_ids(positions: pl.DataFrame) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give the first row whose query, and the first whose document, no text has: the column of ids, and the row."""
+    for name, column in (("query_id", "query"), ("doc_id", "document")):
+        unknown = positions.filter(pl.col(column).is_null())
+        if unknown.height:
+            yield name, unknown.row(0, named=True)

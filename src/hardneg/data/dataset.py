@@ -10,7 +10,7 @@ import polars as pl
 from jaxtyping import Bool, Int32, Integer
 
 from hardneg.arguments import check_tables
-from hardneg.data.corpus import SHARES_ANSWERS, Corpus
+from hardneg.data.corpus import SHARES_ANSWERS, Corpus, unknown_ids
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.labels import Exclusions, PairSet
 from hardneg.data.text import digest
@@ -87,13 +87,10 @@ class Dataset:
                 problems.append(f"{kind} of {name} repeat the id {repeated[0]!r}; ids must be unique")
         if problems:
             raise DatasetError("; ".join(problems))
-        positions = qrels
-        for column, key, table in (("query", "query_id", queries), ("document", "doc_id", documents)):
-            numbered = table.select(pl.col("id").alias(key)).with_row_index(column)
-            positions = positions.join(numbered, on=key, how="left", maintain_order="left")
-            unknown = positions.filter(pl.col(column).is_null())[key]
-            if len(unknown):
-                problems.append(f"qrels of {name} name the {column} {unknown[0]!r}, which does not exist")
+        positions = Corpus(queries, documents).positions(qrels)
+        for key, row in unknown_ids(positions):
+            kind = "query" if key == "query_id" else "document"
+            problems.append(f"qrels of {name} name the {kind} {row[key]!r}, which does not exist")
         if problems:
             raise DatasetError("; ".join(problems))
         return cls(queries, documents, positions.select(pl.col(c).cast(t) for c, t in QRELS_SCHEMA.items()), name)
@@ -281,6 +278,28 @@ class Dataset:
         vars(fewer).update(splits=self.splits, query_split=self.query_split)
         return fewer
 
+    def with_ids(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Put ids in place of positions.
+
+        Args:
+            rows: Columns `query` and `document`, and any others.
+
+        Returns:
+            Columns `query_id` and `doc_id`, then the others, in the order of the rows.
+        """
+        return self.corpus.with_ids(rows)
+
+    def positions(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Look ids up.
+
+        Args:
+            rows: Columns `query_id` and `doc_id`, and any others.
+
+        Returns:
+            All of it with `query` and `document`, the positions; null where the dataset has no such id.
+        """
+        return self.corpus.positions(rows)
+
     @cached_property
     def fingerprint(self) -> str:
         """Hash of all ids, texts and labels; two datasets with one fingerprint give the same negatives.
@@ -302,7 +321,7 @@ class Dataset:
     @cached_property
     def labels_fingerprint(self) -> str:
         """Hash of the labels by id, whatever the order of rows; the texts may be others."""
-        ids = self._qrels_by_id().with_columns(pl.col("relevance").cast(pl.String)).unique()
+        ids = self.with_ids(self.qrels).with_columns(pl.col("relevance").cast(pl.String)).unique()
         ids = ids.sort(ids.columns)
         return digest(pl.Series([digest(column) for column in ids.iter_columns()]))
 
@@ -316,19 +335,15 @@ class Dataset:
             The folder.
         """
         folder = Path(path)
-        tables = {"queries": self.queries, "documents": self.documents, "qrels": self._qrels_by_id()}
+        tables = {
+            "queries": self.queries,
+            "documents": self.documents,
+            "qrels": self.with_ids(self.qrels),
+        }
         for name, table in tables.items():
             with replacing(folder / f"{name}.parquet") as temporary:
                 table.write_parquet(temporary)
         return folder
-
-    def _qrels_by_id(self) -> pl.DataFrame:
-        return self.qrels.select(
-            query_id=self.queries["id"].gather(self.qrels["query"]),
-            doc_id=self.documents["id"].gather(self.qrels["document"]),
-            relevance="relevance",
-            split="split",
-        )
 
     def _pairs(self, condition: pl.Expr) -> PairSet:
         rows = self.qrels.filter(condition)

@@ -30,7 +30,6 @@ from hardneg.notebook import Framed
 from hardneg.progress import task
 from hardneg.runs import layout
 from hardneg.runs.joining import data_of
-from hardneg.runs.parts import with_ids
 from hardneg.sources import Dense, Source
 from hardneg.sources.protocol import Checks, ReadsTexts
 
@@ -163,10 +162,10 @@ def evaluate(
             blocks.append(retrieve_without(excluded.pairs, retriever, dataset, block, depth))
             advance(len(block))
     rankings = pl.concat(blocks).select("query", "document", "rank", "score")
-    run = with_ids(rankings.sort("query", "rank"), dataset)
+    run = dataset.with_ids(rankings.sort("query", "rank"))
     labels = dataset.qrels.filter((pl.col("split") == split) & pl.col("query").is_in(queries))
     labels = labels.group_by("query", "document").agg(pl.col("relevance").max().clip(lower_bound=0))
-    qrels = with_ids(labels.sort("query", "document"), dataset)
+    qrels = dataset.with_ids(labels.sort("query", "document"))
     per_query = measure(qrels, run, names=names)
     shown = measure_shown(run, qrels, dataset.documents) if of_items else None
     reading = retriever.reading(dataset, queries) if isinstance(retriever, ReadsTexts) else None

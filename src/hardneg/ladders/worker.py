@@ -1,21 +1,22 @@
-"""One task of a ladder in a process of its own: `python -m hardneg.ladders.worker FOLDER TASK`."""
+"""One task of a ladder in a process of its own: `python -m hardneg.ladders.worker`, asked as `processes` asks."""
 
 import sys
 from pathlib import Path
 
 from hardneg.errors import HardnegError, Interrupted
-from hardneg.ladders.processes import end_with_input
-from hardneg.ladders.work import do_task
+from hardneg.processes import requests
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
     """Do the task: 0 if it came to an end, good or bad, 2 if there is none such, 3 if it was interrupted."""
-    folder, task = arguments
-    end_with_input()
+    job = next(requests())
+    from hardneg.ladders.processes import INTERRUPTED
+    from hardneg.ladders.work import do_task
+
     try:
-        do_task(Path(folder), task)
+        do_task(Path(job["folder"]), job["task"])
     except (Interrupted, KeyboardInterrupt):
-        return 3
+        return INTERRUPTED
     except HardnegError as error:
         sys.stderr.write(f"hardneg: {error}\n")
         return 2
@@ -23,4 +24,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -10,14 +10,26 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int32
 
+from hardneg import domains
+from hardneg.components import Room, as_json, as_table, build, pick
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
-from hardneg.filters import Filter, apply_filters
+from hardneg.filters import FILTERS, Filter, apply_filters
 from hardneg.filters.learned.model import group_digest
 from hardneg.filters.protocol import Grouping
 from hardneg.negatives.selection import Selection, select
-from hardneg.sources import Source, gather, identity
+from hardneg.negatives.strategies import STRATEGIES
+from hardneg.place import Place
+from hardneg.scoring import SCORERS, Scorer
+from hardneg.sources import SOURCES, Source, gather, identity
 from hardneg.sources.protocol import Checks, Encodes, ReadsLabels, ReadsMetadata
+
+SOURCE = Room("source", SOURCES | domains.SOURCES, Source)
+SCORER = Room("scorer", SCORERS, Scorer)
+FILTER = Room("filter", FILTERS | domains.FILTERS, Filter, inner={"scorer": SCORER})
+SELECT = {"strategy": Room("strategy", STRATEGIES)}
+_PARTS = {"sources": SOURCE, "filters": FILTER}
+_PLACE = Place(Path("plan"))
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,29 @@ class Plan:
     select: Selection
     depth: int = 100  # candidates that each source gives a query
     seed: int = 0
+
+    def as_table(self) -> dict[str, Any]:
+        """Write the plan in values of JSON, its parts named as in a recipe; a RecipeError says what has no name."""
+        table: dict[str, Any] = {"split": self.split, "depth": self.depth, "seed": self.seed}
+        for key, room in _PARTS.items():
+            table[key] = []
+            for part in getattr(self, key):
+                try:
+                    table[key].append(as_json(part, room))
+                    pick(room, table[key][-1], _PLACE.at(key))
+                    if type(part).__module__ == "__main__":
+                        raise TypeError(f"a {type(part).__name__} of the program itself, which no module holds")
+                except (TypeError, RecipeError) as error:
+                    raise RecipeError(
+                        f"{room.kind} {part.name!r} cannot be written down: it is or has {error}"
+                    ) from None
+        return table | {"select": as_table(self.select, rooms=SELECT, nulls=True)}
+
+    @classmethod
+    def from_table(cls, table: dict[str, Any]) -> "Plan":
+        """Read a plan back."""
+        parts = {key: tuple(pick(room, each, _PLACE.at(key)) for each in table[key]) for key, room in _PARTS.items()}
+        return cls(**table | parts | {"select": build(Selection, table["select"], _PLACE.at("select"), rooms=SELECT)})
 
     def identity(self, dataset: Dataset) -> dict[str, Any]:
         """Describe the plan on a dataset such that equal descriptions mine equal negatives.

@@ -46,7 +46,7 @@ from hardneg.runs import layout
 from hardneg.runs.found import found_answers, read_found, with_found, write_found
 from hardneg.runs.joining import data_of
 from hardneg.runs.mining_findings import mining_findings, write_readings
-from hardneg.runs.parts import part_files, part_path, read_parts, readable, scan_parts, with_ids, write_part
+from hardneg.runs.parts import part_files, part_path, read_parts, readable, scan_parts, write_part
 from hardneg.runs.state import read_state
 from hardneg.sources import Source
 from hardneg.sources.merge import check_names
@@ -87,7 +87,7 @@ class Mined(Framed):
         Returns:
             `query_id`, `doc_id`, and what mining knows of each: `source`, `rank`, `score`, `positive_score`, …
         """
-        return with_ids(self.negatives, self._dataset())
+        return self._dataset().with_ids(self.negatives)
 
     def to_dataset(self, *, n_negatives: int | None = None) -> "datasets.Dataset":
         """Give the texts as a `Dataset` of Hugging Face, which sentence-transformers trains on.
@@ -321,7 +321,7 @@ def _mine_to(
     write_readings(folder, dataset, plan)
     with readable(folder):
         counts = _count(scan_parts(folder / "candidates"), scan_parts(folder / "negatives"), dataset, plan)
-        write_found(folder, None if used is None else with_ids(judged_answers(used), dataset))
+        write_found(folder, None if used is None else dataset.with_ids(judged_answers(used)))
     findings = mining_findings(counts, dataset, plan)
     _note(folder, plan, findings, source.mapping)
     write_json(folder / layout.FUNNEL, counts)

@@ -81,9 +81,6 @@ def judged_answers(used: pl.DataFrame) -> pl.DataFrame:
 
 def verdicts_digest(used: pl.DataFrame, dataset: Dataset) -> str:
     """Hash verdicts by ids, whatever their order."""
-    ids = used.select(
-        dataset.queries["id"].gather(used["query"]).alias("query_id"),
-        dataset.documents["id"].gather(used["document"]).alias("doc_id"),
-        pl.col("answer").cast(pl.String),
-    ).sort("query_id", "doc_id")
+    named = dataset.with_ids(used.select("query", "document", pl.col("answer").cast(pl.String)))
+    ids = named.sort("query_id", "doc_id")
     return digest(pl.concat([ids[name] for name in ("query_id", "doc_id", "answer")]))

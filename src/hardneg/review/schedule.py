@@ -12,7 +12,7 @@ from hardneg.errors import RunError
 from hardneg.filters.columns import suffixes
 from hardneg.planting.planting import id_keys
 from hardneg.randomness import uniform
-from hardneg.runs.parts import part_files, read_negatives, readable, scan_parts, with_ids
+from hardneg.runs.parts import part_files, read_negatives, readable, scan_parts
 
 ORDERS = ("p_positive", "teacher", "disagreement", "score")
 
@@ -54,7 +54,7 @@ def schedule(negatives: pl.DataFrame, dataset: Dataset, settings: Settings) -> t
     keys = ["query", "document"]
     pairs = places.group_by(keys).agg(pl.col("place").min()).sort("place", *keys)
     pairs = pairs.join(suspects, on=keys, how="left").join(drawn, on=keys, how="left").sort("place", *keys)
-    pairs = with_ids(pairs, dataset)
+    pairs = dataset.with_ids(pairs)
     hashed = [id_keys(pairs[name], np.arange(pairs.height, dtype=np.int32)) for name in ("query_id", "doc_id")]
     pairs = pairs.with_columns(shared=pl.Series(uniform(settings.seed, _SHARED, *hashed) < settings.overlap))
     columns = ("query_id", "doc_id", pl.col("suspect", "draw").cast(pl.Int64), "shared")
@@ -69,7 +69,7 @@ def read_reviewable(run: Path, dataset: Dataset) -> pl.DataFrame:
     negatives = negatives.filter(pl.Series(~labelled))
     if negatives.is_empty():
         raise RunError(f"{run} has no negative that no label judges, so there is nothing to review")
-    ids = with_ids(negatives.select("query", "document"), dataset)
+    ids = dataset.with_ids(negatives.select("query", "document"))
     return _with_candidates(pl.concat([negatives, ids], how="horizontal"), run)
 
 

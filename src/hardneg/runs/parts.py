@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from hardneg.data.corpus import unknown_ids
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
 from hardneg.files import replacing
@@ -32,16 +33,7 @@ def scan_parts(folder: Path) -> pl.LazyFrame:
 def write_part(table: pl.DataFrame, dataset: Dataset, path: Path) -> None:
     """Write one part with ids in place of positions; the file appears whole or not at all."""
     with replacing(path) as temporary:
-        with_ids(table, dataset).write_parquet(temporary)
-
-
-def with_ids(table: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
-    """Put ids in place of the positions `query` and `document`."""
-    return table.select(
-        dataset.queries["id"].gather(table["query"]).alias("query_id"),
-        dataset.documents["id"].gather(table["document"]).alias("doc_id"),
-        pl.exclude("query", "document"),
-    )
+        dataset.with_ids(table).write_parquet(temporary)
 
 
 def read_parts(path: Path, dataset: Dataset) -> pl.DataFrame:
@@ -57,18 +49,15 @@ def read_parts(path: Path, dataset: Dataset) -> pl.DataFrame:
                 f"{path} has no column {name!r} of text, so these are no negatives that hardneg mined; "
                 f"it has: {', '.join(table.columns)}. Name the folder of a finished run, or rename its columns"
             )
-    table = with_positions(table.drop("query", "document", strict=False), dataset, path)
+    table = with_positions(table, dataset, path)
     return table.select("query", "document", pl.exclude("query", "document", "query_id", "doc_id"))
 
 
 def with_positions(table: pl.DataFrame, dataset: Dataset, path: Path) -> pl.DataFrame:
     """Find the `query` and `document` of rows that are known by `query_id` and `doc_id`; `path` is where they stand."""
-    for key, column, ids in (("query_id", "query", dataset.queries), ("doc_id", "document", dataset.documents)):
-        positions = ids.select(pl.col("id").alias(key)).with_row_index(column).cast({column: pl.Int32})
-        table = table.join(positions, on=key, how="left", maintain_order="left")
-        missing = table.filter(pl.col(column).is_null())[key]
-        if len(missing):
-            raise RunError(f"{path} names {key} {missing[0]!r}, which {dataset.name} does not have")
+    table = dataset.positions(table)
+    for key, row in unknown_ids(table):
+        raise RunError(f"{path} names {key} {row[key]!r}, which {dataset.name} does not have")
     return table
 
 

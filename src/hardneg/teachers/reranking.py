@@ -12,7 +12,6 @@ from hardneg.evaluation.metrics import means, measure
 from hardneg.evaluation.retrieval import MeanFigure
 from hardneg.evaluation.significance import Comparison, compare, mean_interval
 from hardneg.randomness import bits
-from hardneg.runs.parts import with_ids
 from hardneg.scoring import Scorer, stored_scores
 from hardneg.sources import Source
 
@@ -71,8 +70,8 @@ def rerank(
     by_teacher = before.sort("query", "teacher", "rank", descending=[False, True, False])
     after = by_teacher.with_columns(rank=pl.int_range(1, pl.len() + 1).over("query"))
     labels = dataset.qrels.filter((pl.col("split") == split) & pl.col("query").is_in(queries))
-    qrels = with_ids(labels, dataset)
-    values = [measure(qrels, with_ids(run, dataset), names=MEASURES) for run in (before, after)]
+    qrels = dataset.with_ids(labels)
+    values = [measure(qrels, dataset.with_ids(run), names=MEASURES) for run in (before, after)]
     return Reranking(first_stage.name, depth, *values)
 
 

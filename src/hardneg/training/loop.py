@@ -129,7 +129,8 @@ def train(
     query, document = training_pairs(dataset, split, max_pairs=settings.max_pairs, seed=settings.seed)
     teacher = None if scores is None else TeacherScores.from_table(scores, dataset)
     check(settings, dataset, negatives, teacher, pairs=(query, document))
-    plan = None if settings.refresh is None else check_refresh(plan, negatives, model=model, split=split)
+    refresh = settings.refresh
+    plan = None if refresh is None else check_refresh(plan, negatives, model=model, split=split, mode=refresh.mode)
     folder = TrainingFolder(Path(out))
     accelerator = _start_accelerator(settings, folder)
     precision = choose_precision(settings.precision, accelerator.device)

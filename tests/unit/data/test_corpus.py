@@ -7,7 +7,7 @@ import weakref
 import polars as pl
 
 from hardneg.audits.planted import audit_planted
-from hardneg.data.corpus import Corpus, _groups, of_texts
+from hardneg.data.corpus import Corpus, _groups, of_texts, unknown_ids
 from hardneg.data.dataset import Dataset
 from hardneg.filters import NearDuplicate
 from hardneg.filters.shingles import document_shingles
@@ -94,3 +94,20 @@ def test_a_dataset_goes_to_another_process_without_what_was_computed(tiny):
     arrived = pickle.loads(pickle.dumps(tiny))
     assert arrived.fingerprint == tiny.fingerprint
     assert arrived.corpus.documents is arrived.documents
+
+
+def test_ids_and_positions_are_one_join_in_both_directions(tiny):
+    rows = pl.DataFrame(
+        {"score": [0.5, 0.1], "document": [2, 0], "query": [1, 0]},
+        schema_overrides={"query": pl.Int32, "document": pl.Int32},
+    )
+    named = tiny.with_ids(rows)
+    assert named.columns == ["query_id", "doc_id", "score"]
+    assert named["query_id"].to_list() == [tiny.queries["id"][1], tiny.queries["id"][0]]
+    assert named["doc_id"].to_list() == [tiny.documents["id"][2], tiny.documents["id"][0]]
+    assert tiny.positions(named).select(rows.columns).equals(rows)
+    assert not list(unknown_ids(tiny.positions(named)))
+    unknown = pl.concat([named, named.with_columns(doc_id=pl.lit("gone"))])
+    assert [(name, row["doc_id"], row["document"]) for name, row in unknown_ids(tiny.positions(unknown))] == [
+        ("doc_id", "gone", None)
+    ]

@@ -1,9 +1,5 @@
 """Processes that end as they should not."""
 
-import signal
-import subprocess
-import sys
-
 import pytest
 
 from hardneg.errors import Interrupted
@@ -37,14 +33,3 @@ def test_a_process_that_was_interrupted_interrupts_the_ladder(tmp_path):
     with pytest.raises(Interrupted, match="the same command goes on"):
         in_process(["-c", "import sys; sys.exit(3)"])(tmp_path, "climb-x")
     assert read_record(tmp_path, "climb-x").state == "begun"
-
-
-def test_a_process_whose_parent_is_gone_ends():
-    code = (
-        "import time; from hardneg.ladders.processes import end_with_input; end_with_input()\n"
-        "print('ready', flush=True); time.sleep(60)"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "ready\n"
-    process.communicate(timeout=30)  # it closes the input
-    assert process.returncode == -signal.SIGTERM

@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float32, Float64, Int64
 from scipy.special import expit
 
 from hardneg.arrays import Rows
-from hardneg.components import Room, as_table, pick
+from hardneg.components import Room, as_json, pick
 from hardneg.data.dataset import Dataset
 from hardneg.data.metadata import as_text
 from hardneg.data.text import digest
@@ -73,24 +73,23 @@ class AnswerModel:
     def save(self, path: Path) -> None:
         """Write the model to a file of plain arrays; what it looks at is named as a recipe names components."""
         vectors, scorers = self.features.vectors, self.features.scorers
-        state = {name: getattr(self, name) for name in _PLAIN} | {
-            "split": self.features.split,
-            "vectors": None if vectors is None else as_table(vectors, room=_VECTORS),
-            "scorers": [as_table(scorer, room=_SCORER) for scorer in scorers],
-            "base": [trees.base for trees in self.classifiers],
-        }
         try:
-            text = json.dumps(state, default=_path)
+            state = {name: getattr(self, name) for name in _PLAIN} | {
+                "split": self.features.split,
+                "vectors": None if vectors is None else as_json(vectors, _VECTORS),
+                "scorers": [as_json(scorer, _SCORER) for scorer in scorers],
+                "base": [trees.base for trees in self.classifiers],
+            }
         except TypeError as error:
             raise RunError(f"{path}: the learned filter cannot be kept, since it looks at {error}") from None
         arrays: dict[str, Any] = {f"start{i}": trees.start for i, trees in enumerate(self.classifiers)}
         arrays |= {f"nodes{i}": trees.nodes for i, trees in enumerate(self.classifiers)}
         with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, state=np.array(text), **arrays)
+            np.savez_compressed(file, state=np.array(json.dumps(state)), **arrays)
 
     @classmethod
     def load(cls, path: Path) -> "AnswerModel":
-        """Read a model back; a missing or damaged file is a RunError, and so is a pickle, which would be run."""
+        """Read a model back; a missing or damaged file is a RunError, and so is one of an earlier version."""
         try:
             changed = path.stat().st_mtime_ns
         except OSError as error:
@@ -119,12 +118,6 @@ def _load(path: Path, changed: int) -> AnswerModel:  # noqa: ARG001
     return AnswerModel(
         Features(state["split"], vectors, scorers), classifiers, **{name: state[name] for name in _PLAIN}
     )
-
-
-def _path(value: object) -> str:
-    if isinstance(value, PurePath):
-        return str(value)
-    raise TypeError(f"a {type(value).__name__}, which no recipe could name")
 
 
 def fit_classifier(described: np.ndarray, planted: Bool[np.ndarray, " rows"], *, seed: int) -> Trees:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 import polars as pl
@@ -14,7 +14,7 @@ from jaxtyping import Int32
 from hardneg.arrays import Rows, ScorePairs, Scores
 from hardneg.data.dataset import Dataset
 from hardneg.data.query_form import query_texts_in
-from hardneg.errors import RunError
+from hardneg.errors import RecipeError, RunError
 from hardneg.filters.protocol import Fittable, with_fitted
 from hardneg.models.given import resolve_model
 from hardneg.models.sentence_transformer import forget_encoders
@@ -25,6 +25,7 @@ from hardneg.scoring.bi_encoder import vector_scores
 from hardneg.search.exact import pair_scores
 from hardneg.sources import Source, gather
 from hardneg.sources.protocol import Encodes
+from hardneg.training.refresh.settings import Mode
 from hardneg.training.refresh.store import Report, Rounds
 
 _BLOCK = 4_096
@@ -43,6 +44,20 @@ class Job:
     rounds: Rounds
     keeps_candidates: bool
 
+    def as_table(self, dataset: Path) -> dict[str, Any]:
+        """Write the job in values of JSON; the dataset has been written to a folder."""
+        named = {"dataset": str(dataset), "name": self.dataset.name, "model": self.model}
+        asked = {"query": self.query.tolist(), "rounds": str(self.rounds.path.resolve())}
+        return {**named, **asked, "plan": self.plan.as_table(), "keeps_candidates": self.keeps_candidates}
+
+    @classmethod
+    def from_table(cls, table: dict[str, Any]) -> "Job":
+        """Read a job back, and its dataset, just as it was: nothing is left out."""
+        files = [Path(table["dataset"]) / f"{name}.parquet" for name in ("queries", "documents", "qrels")]
+        dataset = Dataset.from_tables(*(pl.read_parquet(file, glob=False) for file in files), name=table["name"])
+        query, rounds = np.array(table["query"], dtype=np.int32), Rounds(Path(table["rounds"]))
+        return cls(dataset, Plan.from_table(table["plan"]), table["model"], query, rounds, table["keeps_candidates"])
+
     def blocks(self) -> Iterator[Int32[np.ndarray, " queries"]]:
         """Cut the queries into blocks, with progress."""
         with task("mining again", total=len(self.query), unit="queries") as advance:
@@ -52,7 +67,9 @@ class Job:
                 advance(len(block))
 
 
-def check_refresh(plan: Plan | None, negatives: pl.DataFrame | None, *, model: str | Path, split: str) -> Plan:
+def check_refresh(
+    plan: Plan | None, negatives: pl.DataFrame | None, *, model: str | Path, split: str, mode: Mode = "sync"
+) -> Plan:
     """Make sure that negatives can be mined again."""
     if plan is None or negatives is None:
         raise RunError(
@@ -64,6 +81,14 @@ def check_refresh(plan: Plan | None, negatives: pl.DataFrame | None, *, model: s
     if any(isinstance(each, Fittable) and each.fitted is None for each in plan.filters):
         raise RunError("the plan has a learned filter that is not fitted; hand over the plan that `mine` returns")
     check_follows(plan.sources, model)
+    if mode == "async":
+        try:
+            plan.as_table()
+        except RecipeError as error:
+            raise RunError(
+                f"a second process cannot mine by this plan: {error}; keep your own classes in a module "
+                'and objects out of them, or set mode = "sync" in train.refresh'
+            ) from None
     return plan
 
 

@@ -1,19 +1,24 @@
 """Rounds of negatives, against the plain way: mining anew with a saved model."""
 
+import json
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from crashing_source import Crashing
+from hardneg.domains import DuplicateCode
 from hardneg.errors import RunError
-from hardneg.filters import Learned, PositiveMargin
+from hardneg.filters import Learned, PositiveMargin, TeacherThreshold
 from hardneg.models.sentence_transformer import forget_encoders
 from hardneg.models.store import cache_folder
 from hardneg.negatives import Selection
 from hardneg.negatives.plan import Plan, filter_and_select, mine_block
+from hardneg.scoring import LLMJudge
 from hardneg.sources import BM25, Dense, Random, gather
 from hardneg.training.refresh.mine import (
     Job,
@@ -194,6 +199,36 @@ def test_a_refresh_that_cannot_be_is_refused(models):
     ):
         with pytest.raises(RunError, match=message):
             check_refresh(*arguments, model=models[0], split="train")
+
+
+def test_a_plan_that_cannot_be_written_down_is_refused_where_another_process_mines(models):
+    class Local(Crashing):
+        pass
+
+    for part, message in (
+        (Crashing(SimpleNamespace()), "source 'crashing' cannot be written down: it is or has a SimpleNamespace"),
+        (Local("crash"), "source 'crashing' cannot be written down.*Local"),
+        (SimpleNamespace(name="live", retrieve=None), "source 'live' cannot be written down: .* a SimpleNamespace"),
+    ):
+        plan = plan_of(models[0])
+        plan = replace(plan, sources=(*plan.sources, part))
+        assert check_refresh(plan, toy_negatives(), model=models[0], split="train") is plan
+        with pytest.raises(RunError, match=f'(?s){message}.*mode = "sync"'):
+            check_refresh(plan, toy_negatives(), model=models[0], split="train", mode="async")
+
+
+def test_a_job_is_the_same_in_another_process(toy, models, tmp_path):
+    judge = LLMJudge(model="m", base_url="http://localhost:1/v1", max_document_characters=None, temperature=None)
+    filters = (PositiveMargin(ratio=0.9), DuplicateCode(trivial=None), TeacherThreshold(scorer=judge, above=0.5))
+    select = Selection(per_query=5, strategy="weighted(temperature=0.2)", quotas={"dense": 2, "crashing": 1})
+    plan = Plan("train", (Dense(model=str(models[0])), Crashing("crash")), filters, select, depth=8, seed=3)
+    job = Job(toy, plan, str(models[0]), np.array([1, 3], dtype=np.int32), Rounds(tmp_path), keeps_candidates=True)
+    table = json.loads(json.dumps(job.as_table(toy.write(tmp_path / "dataset"))))
+    again = Job.from_table(table)
+    assert again.plan == plan
+    assert again.dataset.fingerprint == toy.fingerprint
+    assert again.query.tolist() == [1, 3]
+    assert (again.model, again.rounds, again.keeps_candidates) == (job.model, job.rounds, True)
 
 
 def test_the_round_in_force_is_the_last_that_was_made(tmp_path):
