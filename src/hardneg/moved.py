@@ -29,6 +29,7 @@ MOVED = {
     "hardneg.pipeline.found": "hardneg.runs.found",
     "hardneg.pipeline.reporting": "hardneg.reports.write",
     "hardneg.report": "hardneg.reports",
+    "hardneg.review.verdicts": "hardneg.audits.verdicts",
     "hardneg.report.standalone": "hardneg.drawing.figure",
     "hardneg.reports.standalone": "hardneg.drawing.figure",
     "hardneg.scoring.llm_judge": "hardneg.scoring.llm.judge",

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import hardneg as hn
-from hardneg.audits.verdicts import VERDICTS_SCHEMA
+from hardneg.audits.verdict_files import VERDICTS_SCHEMA
 from hardneg.cli import main
 from hardneg.data.reading import read_dataset
 from tiny_model import build_tiny_model

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 import polars as pl
 import pytest
 
+from hardneg.audits.verdict_store import opened
 from hardneg.data.dataset import Dataset
 from hardneg.negatives import Selection
 from hardneg.pipeline.mining import mine
-from hardneg.review.store import opened
 from hardneg.sources import BM25, Random
 from review_server import reviewing
 

@@ -24,6 +24,7 @@ OLD = [
     ("hardneg.report.standalone", "hardneg.drawing.figure", "standalone"),
     ("hardneg.report.write", "hardneg.reports.write", "write_report"),
     ("hardneg.reports.standalone", "hardneg.drawing.figure", "standalone"),
+    ("hardneg.review.verdicts", "hardneg.audits.verdicts", "read_judged"),
     ("hardneg.teaching.settings", "hardneg.teachers.settings", "TeacherSettings"),
     ("hardneg.teaching.training", "hardneg.teachers.training", "train_teacher"),
     ("hardneg.scoring.llm_judge", "hardneg.scoring.llm.judge", "LLMJudge"),

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from hardneg.audits.intervals import Estimate, wilson
-from hardneg.audits.verdicts import read_verdicts, write_verdicts
+from hardneg.audits.verdict_files import read_verdict_file, write_verdict_file
 from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError
 from hardneg.notebook import Framed
@@ -57,12 +57,12 @@ def draw(negatives: pl.DataFrame, dataset: Dataset, n: int, *, seed: int) -> pl.
 
 def write_sample(sample: pl.DataFrame, dataset: Dataset, path: Path) -> Path:
     """Write a file to fill in: the column `answer` is empty, to be yes or no."""
-    return write_verdicts(sample.select("query", "document"), dataset, path)
+    return write_verdict_file(sample.select("query", "document"), dataset, path)
 
 
 def read_sample(path: Path, dataset: Dataset) -> Judged:
     """Read a file that was filled in and report the share of answers."""
-    drawn = read_verdicts(path, dataset).filter("drawn")["answer"]
+    drawn = read_verdict_file(path, dataset).filter("drawn")["answer"]
     n_open = drawn.null_count()
     if n_open == len(drawn):
         raise DatasetError("no answer is filled in; write yes or no into the column 'answer'", path=path)

@@ -1,126 +1,60 @@
-"""The file in which people judge: whether a document answers a query. A sample to fill in and a review share it."""
+"""Verdicts wherever they are: in a file that was filled in, the database of a review, or a run that was reviewed."""
 
-import csv
-import json
-import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
+from hardneg.audits.verdict_files import SUFFIXES, VERDICTS_SCHEMA, read_verdict_file, write_verdict_file
+from hardneg.audits.verdict_store import SUFFIX, Store, database_of, decided, opened
 from hardneg.data.dataset import Dataset
-from hardneg.data.delimited import named_rows
-from hardneg.data.lines import numbered_lines, parse_record, raise_encoding_error
-from hardneg.errors import DatasetError
-from hardneg.files import replacing
-
-VERDICTS_SCHEMA = {"query": pl.Int32, "document": pl.Int32, "answer": pl.Boolean, "drawn": pl.Boolean}
-SUFFIXES = (".csv", ".jsonl")
-
-_COLUMNS = ("query_id", "doc_id", "query", "document", "positives", "answer")
-_NEEDED = ("query_id", "doc_id", "answer")
-_READ = (*_COLUMNS, "drawn")
-_YES, _NO = ("yes", "y", "1", "true"), ("no", "n", "0", "false")
-_COMPARED = 200  # letters and digits by which a text is known again
-_JOINT = "\n---\n"
+from hardneg.errors import RunError
+from hardneg.runs.joining import check_data, check_written
+from hardneg.runs.parts import with_positions
 
 
-def write_verdicts(pairs: pl.DataFrame, dataset: Dataset, path: Path) -> Path:
-    """Write pairs with their texts and the verdicts on them."""
-    check_name(path)
-    more = [name for name in pairs.columns if name not in _COLUMNS]
-    rows = [_row(dataset, pair) | {name: pair[name] for name in more} for pair in pairs.iter_rows(named=True)]
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        if path.suffix == ".jsonl":
-            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+def holds_verdicts(path: Path) -> bool:
+    """Say whether `read_judged` reads what has such a name."""
+    return path.suffix in (*SUFFIXES, SUFFIX) or path.is_dir()
+
+
+def read_judged(path: Path, dataset: Dataset) -> pl.DataFrame:
+    """Read verdicts from wherever they are.
+
+    Args:
+        path: A file of verdicts (`.csv`, `.jsonl`), the database of a review (`.sqlite`), or a run that was reviewed.
+        dataset: Whose ids they name.
+
+    Returns:
+        Columns `query`, `document`, `answer` (null where nobody is sure) and `drawn`.
+
+    Raises:
+        RunError: The run was not reviewed, or the review is of a dataset with other texts.
+        DatasetError: The file is broken.
+    """
+    database = database_of(path) if path.is_dir() else path
+    if database.suffix != SUFFIX:
+        return read_verdict_file(path, dataset)
+    if not database.exists():
+        raise RunError(
+            f"{path} holds no verdicts; judge some with `hardneg review` first, or name a .csv or .jsonl file"
+        )
+    with opened(database) as store:
+        if store.data():
+            check_written(store.data(), dataset, where=database, labels=False)
         else:
-            table = csv.DictWriter(file, [*_COLUMNS, *more])
-            table.writeheader()
-            table.writerows(row | {"positives": _JOINT.join(row["positives"])} for row in rows)
-    return path
+            check_data(database, dataset, labels=False)
+        return with_positions(_judged(store), dataset, database).select(VERDICTS_SCHEMA.keys())
 
 
-def read_verdicts(path: Path, dataset: Dataset) -> pl.DataFrame:
-    """Read verdicts back."""
-    check_name(path)
-    positions = {
-        name: dict(zip(table["id"], range(table.height), strict=True))
-        for name, table in (("query_id", dataset.queries), ("doc_id", dataset.documents))
-    }
-    seen: dict[tuple[int, int], int] = {}
-    rows = []
-    for line, row in _records(path):
-        for name, ids in positions.items():
-            if str(row[name]) not in ids:
-                raise DatasetError(f"{name} {str(row[name])!r} is not in {dataset.name}", path=path, line=line)
-        pair = positions["query_id"][str(row["query_id"])], positions["doc_id"][str(row["doc_id"])]
-        _check_texts(row, dataset, pair, path, line)
-        if pair in seen:
-            raise DatasetError(f"the pair stands on line {seen[pair]} too; keep one", path=path, line=line)
-        seen[pair] = line
-        drawn = _truth(row.get("drawn", "yes"), "drawn", path, line)
-        rows.append((*pair, _truth(row["answer"], "answer", path, line), drawn is not False))
-    return pl.DataFrame(rows, schema=VERDICTS_SCHEMA, orient="row")
+def export_verdicts(store: Store, dataset: Dataset, path: Path) -> int:
+    """Write what somebody judged to a file that `hardneg audit sample --read` and `hardneg mine --verdicts` take."""
+    rows = with_positions(_judged(store), dataset, store.path)
+    said = pl.col("answer").replace_strict({True: "yes", False: "no"}, default="", return_dtype=pl.String)
+    drawn = pl.when("drawn").then(pl.lit("yes")).otherwise(pl.lit("no"))
+    columns = ("query", "document", "answer", "drawn", "yes", "no", "unsure")
+    write_verdict_file(rows.with_columns(answer=said, drawn=drawn).select(columns), dataset, path)
+    return rows.height
 
 
-def check_name(path: Path) -> None:
-    """Make sure that a file of verdicts is of a kind that can be filled in; a DatasetError says which."""
-    if path.suffix not in SUFFIXES:
-        raise DatasetError("a sample is a .csv or a .jsonl file; give it such a name", path=path)
-
-
-def _row(dataset: Dataset, pair: dict[str, Any]) -> dict[str, Any]:
-    query, document = pair["query"], pair["document"]
-    return {
-        "query_id": str(dataset.queries["id"][query]),
-        "doc_id": str(dataset.documents["id"][document]),
-        "query": dataset.query_texts[query],
-        "document": dataset.document_texts[document],
-        "positives": dataset.document_texts.gather(dataset.positives.of(query)).to_list(),
-        "answer": pair.get("answer", ""),
-    }
-
-
-def _check_texts(row: dict[str, Any], dataset: Dataset, pair: tuple[int, int], path: Path, line: int) -> None:
-    """Refuse a verdict on another text than the id means; what a spreadsheet does to quotes and length is no matter."""
-    texts = ("query", "query_id", dataset.query_texts[pair[0]]), ("document", "doc_id", dataset.document_texts[pair[1]])
-    for column, id_column, text in texts:
-        judged, now = _letters(str(row.get(column) or "")), _letters(text)
-        if judged and judged != now[: len(judged)]:
-            raise DatasetError(
-                f"the verdict is on another text than that of {id_column} {str(row[id_column])!r} in {dataset.name}; "
-                f"name the dataset that was judged, or take the column {column!r} out to go by ids alone",
-                path=path,
-                line=line,
-            )
-
-
-def _letters(text: str) -> str:
-    folded = unicodedata.normalize("NFKC", text[: 4 * _COMPARED]).casefold()
-    return "".join(filter(str.isalnum, folded))[:_COMPARED]
-
-
-def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield each record with the line on which it starts; all have what is needed."""
-    raise_encoding_error(path)
-    for line, record in _lines(path) if path.suffix == ".jsonl" else named_rows(path, known=_READ):
-        for name in _NEEDED:
-            if name not in record:
-                raise DatasetError(f"{name!r} is missing; it needs {', '.join(_NEEDED)}", path=path, line=line)
-        yield line, record
-
-
-def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, _, line in numbered_lines(path):
-        record = parse_record(line)
-        if isinstance(record, str):
-            raise DatasetError(record, path=path, line=number)
-        yield number, record
-
-
-def _truth(value: object, name: str, path: Path, line: int) -> bool | None:
-    text = "" if value is None else str(value).strip().lower()
-    if text and text not in (*_YES, *_NO):
-        raise DatasetError(f"{name} {value!r} is neither yes nor no; leave it empty if unsure", path=path, line=line)
-    return None if not text else text in _YES
+def _judged(store: Store) -> pl.DataFrame:
+    return decided(store.pairs(), store.votes()).filter(pl.col("n_votes") > 0)

@@ -30,9 +30,9 @@ def mine(
     mining: Mining,
 ) -> None:
     """Mine hard negatives and keep labelled and likely answers out of them."""
+    from hardneg.audits.verdicts import read_judged
     from hardneg.costs.bills import mining_bills
     from hardneg.pipeline.job import noticed, prepare_mining
-    from hardneg.review.verdicts import read_judged
 
     address = {"path": from_here(mining.dataset), **said_of(mining.layout, mining.skip_invalid)}
     with progress(quiet=quiet or json) as pause:

@@ -50,9 +50,9 @@ def review(
     layout: Layout,
 ) -> None:
     """Judge suspected false negatives on a page that only this machine can open."""
+    from hardneg.audits.verdicts import export_verdicts
     from hardneg.review.serving import serve
     from hardneg.review.session import reviewing
-    from hardneg.review.verdicts import export_verdicts
 
     with reviewing(
         run,

@@ -20,8 +20,8 @@ from hardneg.filters import Filter, apply_filters
 from hardneg.filters.protocol import Fittable, HidesPositives, Scoring
 from hardneg.losses.weighted_sum import needs_teacher
 from hardneg.negatives.plan import Plan
+from hardneg.pipeline.judged_labels import labelled_for
 from hardneg.pipeline.scores import pairs_to_score
-from hardneg.pipeline.verdicts import labelled_for
 from hardneg.planting.evidence import plantings_of
 from hardneg.planting.planting import Planted
 from hardneg.progress import task

@@ -20,7 +20,7 @@ from hardneg.losses.weighted_sum import needs_teacher
 from hardneg.models.store import cache_folder
 from hardneg.pipeline.chain import in_batch_rows, stage_rows
 from hardneg.pipeline.dealing import with_test_split
-from hardneg.pipeline.verdicts import labelled_for
+from hardneg.pipeline.judged_labels import labelled_for
 from hardneg.recipe import Recipe, shipped_recipes
 from hardneg.recipe import Stage as RecipeStage
 from hardneg.recipe.stage import stages_in

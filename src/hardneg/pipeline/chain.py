@@ -7,9 +7,9 @@ from pathlib import Path
 
 from hardneg.data.dataset import Dataset
 from hardneg.losses.weighted_sum import needs_teacher, without_teacher
+from hardneg.pipeline.judged_labels import labelled_for, named_verdicts
 from hardneg.pipeline.mining import Mined, mine_plan
 from hardneg.pipeline.score_stage import score_stage
-from hardneg.pipeline.verdicts import labelled_for, named_verdicts
 from hardneg.recipe import Recipe, Stage, plan_of
 from hardneg.runs.folder import RunFolder
 from hardneg.runs.found import with_found

@@ -29,7 +29,7 @@ from hardneg.negatives.export import export
 from hardneg.negatives.plan import Plan, mine_block
 from hardneg.notebook import Framed
 from hardneg.pipeline.funnel import funnel
-from hardneg.pipeline.verdicts import (
+from hardneg.pipeline.judged_labels import (
     Used,
     judged_answers,
     named_verdicts,
@@ -191,7 +191,7 @@ def mine(
         seed: Seed of every random choice; 0 by default.
         block_size: Queries mined at a time; bounds the memory; 4,096 by default. Mining that goes on keeps the size
             it began with.
-        verdicts: What people judged, as `read_verdicts` returns it; taken for labels (`use_verdicts`). The answers
+        verdicts: What people judged, as `read_judged` returns it; taken for labels (`use_verdicts`). The answers
             among them are in `found` too.
         out: Folder for `candidates/` and `negatives/`, written block by block; None keeps all in memory.
 

@@ -11,6 +11,9 @@ from hardneg.sources import BM25, Dense, Source
 from hardneg.sources.protocol import Encodes, MatchesWords
 from hardneg.training.masks import MASKS, Mask
 
+__all__ = ["DEFAULT_MODEL", "FILTER", "SCORER", "SELECT", "SOURCE", "TEACHER_FALLBACKS", "TRAIN"]
+__all__ += ["default_filters", "default_sources"]
+
 TRAIN = {"loss": Room("loss", LOSSES, Loss, total=WeightedSum), "mask": Room("mask", MASKS, Mask)}
 # Distillation wants a teacher's raw outputs, where a filter's bounds are easier to name between 0 and 1.
 TEACHER_FALLBACKS = {"activation": "identity"}

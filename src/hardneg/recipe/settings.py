@@ -4,7 +4,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from hardneg.audits.verdicts import SUFFIXES
+from hardneg.audits.verdict_files import SUFFIXES
+from hardneg.audits.verdicts import holds_verdicts
 from hardneg.data.dataset import Dataset
 from hardneg.data.layout import Layout
 from hardneg.data.reading import read_dataset
@@ -129,11 +130,11 @@ class MineSettings:
         split: Queries with a positive in this split are mined for and trained on.
         depth: Candidates that each source gives a query, at least 1.
         block_size: Queries mined at a time, at least 1; it bounds the memory and changes no result.
-        verdicts: A `.csv` or `.jsonl` file of what people judged, as `hardneg review --export` writes it; taken for
-            labels of the split, in mining and in training.
+        verdicts: What people judged: a `.csv` or `.jsonl` file, the database of a review, or a run that was reviewed;
+            taken for labels of the split, in mining and in training.
 
     Raises:
-        RecipeError: A number is out of range, or the verdicts are no such file.
+        RecipeError: A number is out of range, or the verdicts are nothing of this kind.
     """
 
     split: str = "train"
@@ -142,7 +143,7 @@ class MineSettings:
     verdicts: Path | None = field(default=None, repr=False)  # tasks of a ladder, which has none, are named by the rest
 
     def __post_init__(self) -> None:
-        if self.verdicts is not None and self.verdicts.suffix not in SUFFIXES:
+        if self.verdicts is not None and not holds_verdicts(self.verdicts):
             raise RecipeError(
                 f"verdicts: {self.verdicts} is no {' or '.join(SUFFIXES)} file; `hardneg review RUN --export FILE` "
                 "writes what was judged in a run into one"

@@ -14,9 +14,9 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hardneg.audits.verdict_store import Verdict
 from hardneg.errors import RunError
 from hardneg.review.session import ReviewSession
-from hardneg.review.store import Verdict
 
 _STATIC = Path(__file__).parent / "static"
 _HOSTS = ("127.0.0.1", "localhost")

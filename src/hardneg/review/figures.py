@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from hardneg.audits.intervals import Estimate, kappa, wilson
+from hardneg.audits.verdict_store import decided
 
 
 @dataclass(frozen=True)
@@ -59,25 +60,6 @@ def figures(pairs: pl.DataFrame, votes: pl.DataFrame, *, negatives: int) -> Figu
         agreement=_agreement(votes),
         by_reviewer=dict(votes.group_by("reviewer").len().sort("reviewer").iter_rows()),
     )
-
-
-def decided(pairs: pl.DataFrame, votes: pl.DataFrame) -> pl.DataFrame:
-    """Count the votes on each pair and decide by majority, null without one.
-
-    `drawn` pairs count as drawn at random: those before the first of the draw that has no vote. One that was judged
-    early for being a suspect would distort the estimate.
-    """
-    votes_for = {"yes": "answer", "no": "not_answer", "unsure": "unsure"}
-    counts = votes.group_by("pair").agg(
-        **{name: (pl.col("verdict") == verdict).sum().cast(pl.Int64) for name, verdict in votes_for.items()}
-    )
-    counted = pairs.join(counts, on="pair", how="left", maintain_order="left")
-    counted = counted.with_columns(pl.col(*votes_for).fill_null(0))
-    majority = pl.when(pl.col("yes") != pl.col("no")).then(pl.col("yes") > pl.col("no"))
-    counted = counted.with_columns(n_votes=pl.sum_horizontal(*votes_for), answer=majority)
-    waiting = counted.filter(pl.col("draw").is_not_null() & (pl.col("n_votes") == 0))["draw"].min()
-    reached = pl.col("draw").is_not_null() if waiting is None else pl.col("draw") < waiting
-    return counted.with_columns(drawn=reached.fill_null(value=False))
 
 
 def _share(answers: pl.Series) -> Estimate:

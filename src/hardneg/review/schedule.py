@@ -1,12 +1,13 @@
 """In which order pairs are judged: the likeliest answers first, with a random sample of all negatives between them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from hardneg.audits.sampled import draw
+from hardneg.audits.verdict_store import ORDERS, Settings
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
 from hardneg.filters.columns import suffixes
@@ -14,27 +15,8 @@ from hardneg.planting.planting import id_keys
 from hardneg.randomness import uniform
 from hardneg.runs.parts import part_files, read_negatives, readable, scan_parts
 
-ORDERS = ("p_positive", "teacher", "disagreement", "score")
-
 _SHARED = 7
 _SUSPECTS_PER_DRAW = 2
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What decides which pairs are judged, and in which order."""
-
-    order: str | None = None  # one of ORDERS; None takes the first that is known
-    suspects: int = 1_000
-    sample: int = 400  # drawn, each negative as likely as any other; only these make the estimate
-    overlap: float = 0.2  # the share of the pairs that every reviewer judges
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.overlap <= 1:
-            raise RunError(f"review: --overlap is {self.overlap}; set it to 0 or more and at most 1, say 0.2")
-        if self.suspects + self.sample == 0:
-            raise RunError("review: neither suspects nor a sample are to be judged; raise --suspects or --sample")
 
 
 def schedule(negatives: pl.DataFrame, dataset: Dataset, settings: Settings) -> tuple[pl.DataFrame, Settings]:

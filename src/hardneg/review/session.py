@@ -10,17 +10,17 @@ from typing import Any
 
 import polars as pl
 
-from hardneg.audits.verdicts import check_name
+from hardneg.audits.verdict_files import check_name
+from hardneg.audits.verdict_store import Begun, Settings, Store, Verdict, check_same, database_of, opened
+from hardneg.audits.verdicts import read_judged
 from hardneg.data.dataset import Dataset
 from hardneg.data.text import digest
 from hardneg.errors import RunError
-from hardneg.pipeline.verdicts import use_verdicts, with_verdicts
+from hardneg.pipeline.judged_labels import use_verdicts, with_verdicts
 from hardneg.review.figures import Figures, figures
 from hardneg.review.marking import marked, query_terms
-from hardneg.review.schedule import Settings, read_reviewable, schedule
+from hardneg.review.schedule import read_reviewable, schedule
 from hardneg.review.serving import check_installed
-from hardneg.review.store import Begun, Store, Verdict, check_same, database_of, opened
-from hardneg.review.verdicts import read_judged
 from hardneg.runs.joining import check_data, check_written, data_of
 from hardneg.runs.origin import read_dataset_of, split_of
 from hardneg.runs.parts import with_positions

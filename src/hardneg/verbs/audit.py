@@ -16,7 +16,7 @@ from hardneg.audits.planted import Audit, Fit, audit_planted
 from hardneg.audits.plot import check_plot
 from hardneg.audits.sampled import Judged, draw, judge, read_sample, write_sample
 from hardneg.audits.sweep import sweep, teacher_thresholds
-from hardneg.audits.verdicts import check_name
+from hardneg.audits.verdict_files import check_name
 from hardneg.components import taken
 from hardneg.costs.bills import audit_bills, estimate_cost, mining_bills
 from hardneg.data.dataset import Dataset

@@ -9,7 +9,7 @@ import pytest
 
 from hardneg.audits.intervals import wilson
 from hardneg.audits.sampled import draw, judge, read_sample, write_sample
-from hardneg.audits.verdicts import read_verdicts
+from hardneg.audits.verdict_files import read_verdict_file
 from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError
 from labelled_toy import labelled_toy
@@ -135,7 +135,7 @@ def test_verdicts_that_a_spreadsheet_saved_are_read(tmp_path, separator):
     rows += [("q1", "d22", "", "")]
     path = tmp_path / "sample.csv"
     path.write_text("\r\n".join(separator.join(row) for row in rows) + "\r\n", encoding="utf-8-sig", newline="")
-    found = read_verdicts(path, dataset).select("query", "document", "answer").rows()
+    found = read_verdict_file(path, dataset).select("query", "document", "answer").rows()
     named = [
         (dataset.queries["id"][query], dataset.documents["id"][document], answer) for query, document, answer in found
     ]

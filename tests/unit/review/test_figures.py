@@ -1,8 +1,8 @@
 import polars as pl
 
 from hardneg.audits.intervals import wilson
-from hardneg.review.figures import decided, figures
-from hardneg.review.store import VOTES_SCHEMA
+from hardneg.audits.verdict_store import VOTES_SCHEMA, decided
+from hardneg.review.figures import figures
 
 
 def _votes(*rows):

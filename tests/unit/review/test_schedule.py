@@ -4,8 +4,9 @@ import polars as pl
 import pytest
 
 from hardneg.audits.sampled import draw
+from hardneg.audits.verdict_store import Settings
 from hardneg.errors import RunError
-from hardneg.review.schedule import Settings, in_suspicion, read_reviewable, schedule
+from hardneg.review.schedule import in_suspicion, read_reviewable, schedule
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,12 @@
 import pytest
 
 from hardneg.audits.sampled import read_sample
-from hardneg.errors import RunError
+from hardneg.audits.verdict_store import database_of
+from hardneg.audits.verdicts import export_verdicts, read_judged
+from hardneg.errors import RecipeError, RunError
+from hardneg.pipeline.judged_labels import labelled_for
+from hardneg.recipe import MineSettings
 from hardneg.review.session import opened_review
-from hardneg.review.verdicts import export_verdicts, read_judged
 
 
 def _judge_all(session, reviewer, answers=lambda pair: "not_answer"):
@@ -91,3 +94,18 @@ def test_a_review_of_negatives_that_were_mined_anew_is_refused(session, toy, tmp
         opened_review(tmp_path / "other", toy, session.store.path, wanted={}),
     ):
         pass
+
+
+def test_a_recipe_takes_verdicts_from_wherever_the_command_does(mined, toy, tmp_path):
+    run, exported = tmp_path / "run.1", tmp_path / "exported.csv"
+    with opened_review(mined, toy, database_of(run), wanted={}) as session:
+        _judge_all(session, "anna", lambda pair: "answer" if pair % 2 else "not_answer")
+        export_verdicts(session.store, toy, exported)
+    labelled = [labelled_for(MineSettings(verdicts=place), toy) for place in (exported, database_of(run), run)]
+    assert labelled[0].qrels.height > toy.qrels.height
+    assert {each.labels_fingerprint for each in labelled} == {labelled[0].labels_fingerprint}
+    tables = [read_judged(place, toy).sort("query", "document") for place in (exported, database_of(run), run)]
+    assert tables[0].equals(tables[1])
+    assert tables[1].equals(tables[2])
+    with pytest.raises(RecipeError, match=r"is no \.csv or \.jsonl file"):
+        MineSettings(verdicts=tmp_path / "verdicts.txt")

@@ -3,9 +3,8 @@ import sqlite3
 import polars as pl
 import pytest
 
+from hardneg.audits.verdict_store import Begun, Settings, check_same, opened
 from hardneg.errors import RunError
-from hardneg.review.schedule import Settings
-from hardneg.review.store import Begun, check_same, opened
 
 BEGUN = Begun(Settings(order="score", suspects=2, sample=1), negatives=9, digest="ab")
 

@@ -2,12 +2,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from hardneg.audits.verdicts import VERDICTS_SCHEMA, write_verdicts
+from hardneg.audits.verdict_files import VERDICTS_SCHEMA, write_verdict_file
 from hardneg.errors import RunError
 from hardneg.filters import ScoreRange
 from hardneg.negatives import Selection
+from hardneg.pipeline.judged_labels import labelled_for, use_verdicts, with_verdicts
 from hardneg.pipeline.mining import mine
-from hardneg.pipeline.verdicts import labelled_for, use_verdicts, with_verdicts
 from hardneg.recipe import MineSettings
 from hardneg.reports.write import read_contents
 from hardneg.runs.found import read_found
@@ -91,7 +91,7 @@ def test_what_was_mined_with_verdicts_is_still_mined_from_the_dataset_without_th
 
 def test_a_recipe_without_verdicts_leaves_the_dataset_as_it_is(toy, tmp_path):
     assert labelled_for(MineSettings(), toy) is toy
-    file = write_verdicts(
+    file = write_verdict_file(
         pl.DataFrame({"query": [0, 1], "document": [39, 39], "answer": ["yes", "no"]}), toy, tmp_path / "v.csv"
     )
     labelled = labelled_for(MineSettings(verdicts=file), toy)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import polars as pl
 
-from hardneg.audits.verdicts import read_verdicts
+from hardneg.audits.verdicts import read_judged
 from hardneg.data.dataset import Dataset
 from hardneg.data.text import digest
 from hardneg.recipe import MineSettings
@@ -45,8 +45,8 @@ def labelled_for(settings: MineSettings, dataset: Dataset) -> Dataset:
 
 
 def named_verdicts(settings: MineSettings, dataset: Dataset) -> pl.DataFrame | None:
-    """Read the verdicts that a recipe names, as `read_verdicts` does; None if it names none."""
-    return None if settings.verdicts is None else read_verdicts(settings.verdicts, dataset)
+    """Read the verdicts that a recipe names; None if it names none."""
+    return None if settings.verdicts is None else read_judged(settings.verdicts, dataset)
 
 
 def use_verdicts(dataset: Dataset, verdicts: pl.DataFrame, *, split: str) -> tuple[pl.DataFrame, Used]:

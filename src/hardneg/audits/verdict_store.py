@@ -13,11 +13,13 @@ import polars as pl
 
 from hardneg.errors import RunError
 from hardneg.files import database, one_step
-from hardneg.review.schedule import Settings
 
+ORDERS = ("p_positive", "teacher", "disagreement", "score")
 Verdict = Literal["answer", "not_answer", "unsure"]
 VERDICTS = get_args(Verdict)
 VOTES_SCHEMA = {"pair": pl.Int64, "reviewer": pl.String, "verdict": pl.String}
+
+SUFFIX = ".sqlite"
 
 _VERSION = 1
 _DATA = "CREATE TABLE IF NOT EXISTS data (texts TEXT NOT NULL, labels TEXT NOT NULL)"  # later than the first reviews
@@ -41,7 +43,24 @@ CREATE VIEW standing AS
 
 def database_of(run: Path) -> Path:
     """Where the review of a run is kept."""
-    return run / "review" / "verdicts.sqlite"
+    return run / "review" / f"verdicts{SUFFIX}"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides which pairs are judged, and in which order."""
+
+    order: str | None = None  # one of ORDERS; None takes the first that is known
+    suspects: int = 1_000
+    sample: int = 400  # drawn, each negative as likely as any other; only these make the estimate
+    overlap: float = 0.2  # the share of the pairs that every reviewer judges
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.overlap <= 1:
+            raise RunError(f"review: --overlap is {self.overlap}; set it to 0 or more and at most 1, say 0.2")
+        if self.suspects + self.sample == 0:
+            raise RunError("review: neither suspects nor a sample are to be judged; raise --suspects or --sample")
 
 
 @dataclass(frozen=True)
@@ -140,6 +159,25 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
                     connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {_VERSION}")
         connection.execute(_DATA)
+
+
+def decided(pairs: pl.DataFrame, votes: pl.DataFrame) -> pl.DataFrame:
+    """Count the votes on each pair and decide by majority, null without one.
+
+    `drawn` pairs count as drawn at random: those before the first of the draw that has no vote. One that was judged
+    early for being a suspect would distort the estimate.
+    """
+    votes_for = {"yes": "answer", "no": "not_answer", "unsure": "unsure"}
+    counts = votes.group_by("pair").agg(
+        **{name: (pl.col("verdict") == verdict).sum().cast(pl.Int64) for name, verdict in votes_for.items()}
+    )
+    counted = pairs.join(counts, on="pair", how="left", maintain_order="left")
+    counted = counted.with_columns(pl.col(*votes_for).fill_null(0))
+    majority = pl.when(pl.col("yes") != pl.col("no")).then(pl.col("yes") > pl.col("no"))
+    counted = counted.with_columns(n_votes=pl.sum_horizontal(*votes_for), answer=majority)
+    waiting = counted.filter(pl.col("draw").is_not_null() & (pl.col("n_votes") == 0))["draw"].min()
+    reached = pl.col("draw").is_not_null() if waiting is None else pl.col("draw") < waiting
+    return counted.with_columns(drawn=reached.fill_null(value=False))
 
 
 def check_same(begun: Begun, *, digest: str, wanted: dict[str, Any], path: Path) -> None:
