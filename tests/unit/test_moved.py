@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import hardneg
 from hardneg.moved import MOVED
 
 pytestmark = pytest.mark.filterwarnings("ignore:hardneg")
@@ -38,6 +39,8 @@ def forgotten():
     def forget() -> None:
         for name in [name for name in sys.modules if any(f"{name}.".startswith(f"{old}.") for old in MOVED)]:
             del sys.modules[name]
+            if name.count(".") == 1:  # what the import system bound hides the verb of the same name
+                vars(hardneg).pop(name.rpartition(".")[2], None)
 
     forget()
     yield

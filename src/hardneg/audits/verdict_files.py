@@ -84,8 +84,8 @@ def _row(dataset: Dataset, pair: dict[str, Any]) -> dict[str, Any]:
 
 def _check_texts(row: dict[str, Any], dataset: Dataset, pair: tuple[int, int], path: Path, line: int) -> None:
     """Refuse a verdict on another text than the id means; what a spreadsheet does to quotes and length is no matter."""
-    known = ("query", "query_id", dataset.query_texts[pair[0]]), ("document", "doc_id", dataset.document_texts[pair[1]])
-    for column, id_column, text in known:
+    texts = ("query", "query_id", dataset.query_texts[pair[0]]), ("document", "doc_id", dataset.document_texts[pair[1]])
+    for column, id_column, text in texts:
         judged, now = _letters(str(row.get(column) or "")), _letters(text)
         if judged and judged != now[: len(judged)]:
             raise DatasetError(

@@ -49,10 +49,10 @@ def read_judged(path: Path, dataset: Dataset) -> pl.DataFrame:
 def export_verdicts(store: Store, dataset: Dataset, path: Path) -> int:
     """Write what somebody judged to a file that `hardneg audit sample --read` and `hardneg mine --verdicts` take."""
     rows = with_positions(_judged(store), dataset, store.path)
-    said = pl.col("answer").replace_strict({True: "yes", False: "no"}, default="", return_dtype=pl.String)
+    word = pl.col("answer").replace_strict({True: "yes", False: "no"}, default="", return_dtype=pl.String)
     drawn = pl.when("drawn").then(pl.lit("yes")).otherwise(pl.lit("no"))
     columns = ("query", "document", "answer", "drawn", "yes", "no", "unsure")
-    write_verdict_file(rows.with_columns(answer=said, drawn=drawn).select(columns), dataset, path)
+    write_verdict_file(rows.with_columns(answer=word, drawn=drawn).select(columns), dataset, path)
     return rows.height
 
 
