@@ -36,8 +36,8 @@ class BiEncoder(ModelOptions):
         self.settle_model("bi_encoder")
 
     def score(self, dataset: Dataset, query: Rows, document: Rows) -> Scores:
-        """Score pairs; the texts of the dataset are encoded on first use."""
-        return vector_scores(self.encoder(), dataset, query, document)
+        """Score pairs; the texts of the dataset are encoded on first use, and without pairs no model is loaded."""
+        return vector_scores(self.encoder(), dataset, query, document) if len(query) else np.empty(0, np.float32)
 
 
 def vectors(
