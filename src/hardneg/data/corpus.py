@@ -96,8 +96,8 @@ class Corpus:
         """Add the positions `query` and `document` to `query_id` and `doc_id`; null where no text has the id."""
         rows = rows.drop("query", "document", strict=False)
         for name, column, table in (("query_id", "query", self.queries), ("doc_id", "document", self.documents)):
-            known = table.select(pl.col("id").alias(name)).with_row_index(column).cast({column: pl.Int32})
-            rows = rows.join(known, on=name, how="left", maintain_order="left")
+            row_numbers = table.select(pl.col("id").alias(name)).with_row_index(column).cast({column: pl.Int32})
+            rows = rows.join(row_numbers, on=name, how="left", maintain_order="left")
         return rows
 
     def derived(self, kind: Hashable, key: Hashable, build: Callable[[], T], *, keep: int) -> T:
