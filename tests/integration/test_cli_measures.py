@@ -64,6 +64,7 @@ def test_python_takes_names_and_objects(bench):
     by_object = hn.evaluate(dataset, BM25(), measures=[nDCG @ 10, RR @ 10])
     assert (by_name.primary, by_object.primary) == ("MRR@10", "nDCG@10")
     assert by_name.metrics["MRR@10"] == by_object.metrics["RR@10"]
+    assert hn.compare(by_name, by_name).metric == "MRR@10"
     with pytest.raises(RecipeError, match="must be a list"):
         hn.evaluate(dataset, BM25(), measures="nDCG@10")
 

@@ -70,7 +70,7 @@ class Comparison(Framed):
 def compare(
     before: "Evaluation | pl.DataFrame",
     after: "Evaluation | pl.DataFrame",
-    measure: str = PRIMARY,
+    measure: str | None = None,
     *,
     seed: int = 0,
 ) -> Comparison:
@@ -79,7 +79,8 @@ def compare(
     Args:
         before: The system to improve on, as evaluated, or its per-query table.
         after: The other system; a positive difference means this one is better.
-        measure: What to compare; a column of the per-query tables.
+        measure: What to compare; a column of the per-query tables. None takes the primary measure of `before`, which
+            of a bare table is nDCG@10.
         seed: Of the sign flips and of the bootstrap, 10,000 each.
 
     Returns:
@@ -98,6 +99,7 @@ def compare(
     tables: list[Any] = [getattr(each, "per_query", each) for each in (before, after)]
     one, other = tables
     check_tables("compare", ("query_id",), optional=False, before=one, after=other)
+    measure = getattr(before, "primary", PRIMARY) if measure is None else measure
     check_texts("compare", measure=measure)
     check_whole("compare", least=0, seed=seed)
     for table in (one, other):
