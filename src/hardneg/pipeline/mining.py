@@ -1,19 +1,17 @@
 """Mining: sources, filters and selection over blocks of queries."""
 
-import inspect
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 from jaxtyping import Int32
 
-from hardneg.arguments import check_places, check_tables, check_texts, check_whole
-from hardneg.components import build, picked
+from hardneg.arguments import check_places, check_tables
 from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.findings import Finding
@@ -29,6 +27,7 @@ from hardneg.negatives.export import export
 from hardneg.negatives.plan import Plan, mine_block
 from hardneg.notebook import Framed
 from hardneg.pipeline.funnel import funnel
+from hardneg.pipeline.how import plan_from
 from hardneg.pipeline.judged_labels import (
     Used,
     judged_answers,
@@ -37,11 +36,9 @@ from hardneg.pipeline.judged_labels import (
     verdicts_digest,
     with_verdicts,
 )
-from hardneg.place import Place
 from hardneg.planting.fitting import fit_filters
 from hardneg.progress import task
-from hardneg.recipe import MineSettings, Recipe, plan_of
-from hardneg.recipe.rooms import FILTER, SELECT, SOURCE, default_filters
+from hardneg.recipe import Recipe
 from hardneg.runs import layout
 from hardneg.runs.found import found_answers, read_found, with_found, write_found
 from hardneg.runs.joining import data_of
@@ -124,35 +121,6 @@ class Mined(Framed):
         return f"Mined: {counts['selected']:,} negatives for {counts['queries']:,} queries from {sources}{where}"
 
 
-Verb = TypeVar("Verb", bound=Callable[..., Any])
-
-
-class How(TypedDict, total=False):
-    """How to mine, as `mine` takes it and explains it."""
-
-    recipe: Recipe | Path | str | None
-    preset: str | None
-    model: str | Path | Loaded | None
-    split: str | None
-    sources: Sequence[Source | str | Mapping[str, Any]] | None
-    filters: Sequence[Filter | str | Mapping[str, Any]] | None
-    select: Selection | Mapping[str, Any] | None
-    per_query: int | None
-    depth: int | None
-    seed: int | None
-    block_size: int | None
-
-
-def spells_out(verb: Verb) -> Verb:
-    """Have `help` and editors list each key of `How` among the keyword arguments of a verb that takes them."""
-    given = inspect.signature(verb)
-    parameters = [each for each in given.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
-    for name, kind in How.__annotations__.items():
-        parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind))
-    verb.__signature__ = given.replace(parameters=parameters)  # type: ignore[attr-defined]  # functions may have one
-    return verb
-
-
 def mine(
     dataset: Dataset,
     *,
@@ -223,43 +191,6 @@ def mine(
     )
     judged = named_verdicts(settings, dataset) if verdicts is None else verdicts
     return mine_plan(dataset, plan, block_size=settings.block_size, verdicts=judged, out=out)
-
-
-def plan_from(purpose: str, **how: Unpack[How]) -> tuple[Plan, MineSettings]:
-    """Make a plan of what `mine` and the audits of it are given."""
-    given = {name: value for name, value in how.items() if value is not None}
-    wrong = next((name for name in given if name not in How.__annotations__), None)
-    if wrong is not None:
-        raise TypeError(f"{purpose}() got an unexpected keyword argument {wrong!r}")
-    mining = _only(given, "split", "depth", "block_size")
-    check_texts(purpose, **_only(given, "split"))
-    check_whole(purpose, least=1, **_only(given, "depth", "block_size", "per_query"))
-    check_whole(purpose, least=0, **_only(given, "seed"))
-    recipe, sources, filters = how.get("recipe"), how.get("sources"), how.get("filters")
-    place = Place(Path(purpose))
-    if isinstance(recipe, Recipe):
-        if _only(given, "preset", "model"):
-            raise place.error("a preset and a model are parts of a recipe: name them where it is loaded")
-        base = replace(recipe, mine=replace(recipe.mine, **mining), **_only(given, "seed"))
-    else:
-        changes = {"dataset": "-", "mine": mining, **_only(given, "seed", "preset", "model")}
-        base = Recipe.from_table(changes, place=purpose) if recipe is None else Recipe.load(recipe, changes=changes)
-    plan = plan_of(base, seed=base.seed)
-    fallbacks = {"seed": base.seed, "model": base.model, "split": plan.split}
-    if sources is not None:
-        plan = replace(plan, sources=picked(SOURCE, sources, place.at("sources"), fallbacks=fallbacks))
-    if filters is not None:
-        plan = replace(plan, filters=picked(FILTER, filters, place.at("filters"), fallbacks={"seed": base.seed}))
-    elif sources is not None and recipe is None and "preset" not in given:
-        plan = replace(plan, filters=default_filters(plan.sources))
-    select = given.get("select", plan.select)
-    if not isinstance(select, Selection):
-        select = build(Selection, select, place.at("select"), rooms=SELECT)
-    return replace(plan, select=replace(select, **_only(given, "per_query"))), base.mine
-
-
-def _only(given: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {name: given[name] for name in names if name in given}
 
 
 def mine_plan(

@@ -22,7 +22,8 @@ from hardneg.costs.bills import audit_bills, estimate_cost, mining_bills
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
 from hardneg.errors import RecipeError
-from hardneg.pipeline.mining import How, Mined, mine_plan, plan_from, spells_out
+from hardneg.pipeline.how import How, plan_from, spells_out
+from hardneg.pipeline.mining import Mined, mine_plan
 from hardneg.place import Place
 from hardneg.planting.fitting import fit_filters
 from hardneg.planting.planting import plant_each

@@ -19,7 +19,7 @@ from hardneg.filters import Filter, Learned
 from hardneg.models.store import cache_folder
 from hardneg.negatives.plan import Plan
 from hardneg.notebook import Framed
-from hardneg.pipeline.mining import How, plan_from, spells_out
+from hardneg.pipeline.how import How, plan_from, spells_out
 from hardneg.planting.fitting import fit_filters
 from hardneg.planting.planting import plant_each
 from hardneg.recipe.rooms import FILTER
