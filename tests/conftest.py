@@ -1,3 +1,5 @@
+import signal
+
 from jaxtyping import install_import_hook
 
 with install_import_hook("hardneg", "beartype.beartype"):
@@ -8,6 +10,9 @@ import pytest
 from hypothesis import settings
 
 from hardneg.data.dataset import Dataset
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, which some of them press.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("untimed", deadline=None)
