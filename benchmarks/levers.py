@@ -33,7 +33,8 @@ from hardneg.filters import Filter, NearDuplicate, PositiveMargin, TeacherThresh
 from hardneg.losses import KL, InfoNCE
 from hardneg.losses.weighted_sum import WeightedSum
 from hardneg.negatives import Selection
-from hardneg.pipeline.mining import Mined, mine
+from hardneg.pipeline.mined import Mined
+from hardneg.pipeline.mining import mine
 from hardneg.pipeline.scores import pairs_to_score
 from hardneg.scoring import BiEncoder, Scorer
 from hardneg.scoring.cross_fitted import CrossFittedTeacher

@@ -9,7 +9,7 @@ import polars as pl
 from hardneg.data.dataset import Dataset
 from hardneg.evaluation.metrics import means, measure
 from hardneg.evaluation.retrieval import Evaluation
-from hardneg.pipeline.funnel import funnel
+from hardneg.pipeline.mined import funnel
 from hardneg.runs.parts import part_path, write_part
 
 ROWS = {"bm25": 0.35, "zero_shot": 0.45, "in_batch-seed1": 0.6, "in_batch-seed2": 0.6}

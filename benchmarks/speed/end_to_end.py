@@ -21,7 +21,8 @@ from hardneg.models.given import resolve_model
 from hardneg.models.options import Precision
 from hardneg.models.sentence_transformer import load_encoder
 from hardneg.negatives import Selection
-from hardneg.pipeline.mining import Mined, mine
+from hardneg.pipeline.mined import Mined
+from hardneg.pipeline.mining import mine
 from hardneg.sources import Dense
 from measure import HERE, Bar, Figures, Work, alternate, parser, timed, write_result
 from sampling import SPLITS, write_sample

@@ -132,9 +132,10 @@ class TestFilter:
             assert told.select(candidates.columns).equals(candidates)
             assert {*told.columns} - {*candidates.columns} <= {*extra}
 
-    def test_it_finds_answers_once_a_row(self, filter_, candidates, tiny):
+    def test_it_finds_answers_once_a_row_if_it_finds_any(self, filter_, candidates, tiny):
+        assert isinstance(filter_, Relabelling) == hasattr(filter_, "relabel")
         if not isinstance(filter_, Relabelling):
-            pytest.skip("finds no answers")
+            return
         for table in (candidates, candidates.clear()):
             found = filter_.found(table, tiny)
             assert found.dtype == np.bool_

@@ -8,7 +8,8 @@ from pathlib import Path
 from hardneg.data.dataset import Dataset
 from hardneg.losses.weighted_sum import needs_teacher, without_teacher
 from hardneg.pipeline.judged_labels import labelled_for, named_verdicts
-from hardneg.pipeline.mining import Mined, mine_plan
+from hardneg.pipeline.mined import Mined
+from hardneg.pipeline.mining import mine_plan
 from hardneg.pipeline.score_stage import score_stage
 from hardneg.recipe import Recipe, Stage, plan_of
 from hardneg.runs.folder import RunFolder

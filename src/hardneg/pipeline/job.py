@@ -12,7 +12,8 @@ from hardneg.data.findings import Finding
 from hardneg.files import check_folder
 from hardneg.negatives.plan import Plan
 from hardneg.pipeline.judged_labels import use_verdicts, with_verdicts
-from hardneg.pipeline.mining import Mined, mine_plan
+from hardneg.pipeline.mined import Mined
+from hardneg.pipeline.mining import mine_plan
 from hardneg.planting.findings import fit_findings, read_fits
 from hardneg.recipe import FromPath, Recipe, plan_of
 from hardneg.recipe.trust import trusting

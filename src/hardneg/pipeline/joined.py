@@ -10,7 +10,7 @@ from hardneg.arguments import check_tables, check_texts
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
 from hardneg.negatives.own import without_answers
-from hardneg.pipeline.mining import Mined
+from hardneg.pipeline.mined import Mined
 from hardneg.runs import layout
 from hardneg.runs.found import found_of, with_found
 from hardneg.runs.origin import read_dataset_of, split_of

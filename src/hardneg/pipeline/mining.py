@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,31 +16,28 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.findings import Finding
 from hardneg.data.given import check_dataset
-from hardneg.errors import InputError, MissingExtraError, RunError
+from hardneg.errors import InputError, RunError
 from hardneg.files import check_folder, write_json
 from hardneg.filters import Filter
 from hardneg.filters.protocol import Fittable
 from hardneg.models.given import Loaded
 from hardneg.models.store import cache_folder
 from hardneg.negatives import Selection
-from hardneg.negatives.export import export
 from hardneg.negatives.plan import Plan, mine_block
-from hardneg.notebook import Framed
-from hardneg.pipeline.funnel import funnel
 from hardneg.pipeline.how import plan_from
 from hardneg.pipeline.judged_labels import (
-    Used,
     judged_answers,
     named_verdicts,
     use_verdicts,
     verdicts_digest,
     with_verdicts,
 )
+from hardneg.pipeline.mined import Mined, funnel
 from hardneg.planting.fitting import fit_filters
 from hardneg.progress import task
 from hardneg.recipe import Recipe
 from hardneg.runs import layout
-from hardneg.runs.found import found_answers, read_found, with_found, write_found
+from hardneg.runs.found import found_answers, read_found, write_found
 from hardneg.runs.joining import data_of
 from hardneg.runs.mining_findings import mining_findings, write_readings
 from hardneg.runs.parts import part_files, part_path, read_parts, readable, scan_parts, write_part
@@ -49,76 +46,9 @@ from hardneg.sources import Source
 from hardneg.sources.merge import check_names
 
 if TYPE_CHECKING:
-    import datasets
+    pass
 
 _OPTIONAL = ("groups", "verdicts")  # of what identifies a plan, there only where it plays a part
-
-
-@dataclass(frozen=True, repr=False)
-class Mined(Framed):
-    """Mined negatives.
-
-    Args:
-        negatives: One row a negative, by positions in the dataset.
-        funnel: What became of the candidates, counted.
-        found: Candidates that mining, or people, found to be answers.
-        plan: What was mined, and how.
-        verdicts: What became of the verdicts that were given.
-        findings: What was noticed.
-        dataset: What was mined, before anything found was added to its labels.
-        folder: Where it was mined into.
-    """
-
-    negatives: pl.DataFrame
-    funnel: dict[str, Any]
-    found: pl.DataFrame
-    plan: Plan
-    verdicts: Used | None = None
-    findings: tuple[Finding, ...] = ()
-    dataset: Dataset | None = None
-    folder: Path | None = None
-
-    def frame(self) -> pl.DataFrame:
-        """Lay the negatives out by ids.
-
-        Returns:
-            `query_id`, `doc_id`, and what mining knows of each: `source`, `rank`, `score`, `positive_score`, …
-        """
-        return self._dataset().with_ids(self.negatives)
-
-    def to_dataset(self, *, n_negatives: int | None = None) -> "datasets.Dataset":
-        """Give the texts as a `Dataset` of Hugging Face, which sentence-transformers trains on.
-
-        What was found to be an answer is a positive, as `hardneg train` takes it.
-
-        Args:
-            n_negatives: Negatives in each row; queries with fewer are left out. None takes as many as each query has,
-                and insists that all have as many.
-
-        Returns:
-            One row a positive: `anchor`, `positive`, `negative_1`, `negative_2`, …
-
-        Raises:
-            RunError: The queries have unequal numbers of negatives, or there would be no row.
-            MissingExtraError: `datasets` is not installed.
-        """
-        try:
-            from datasets import Dataset as Table
-        except ImportError as error:
-            raise MissingExtraError("datasets", extra="hub", purpose="a Dataset of Hugging Face") from error
-        split, labelled = self.plan.split, with_found(self._dataset(), self.found, split=self.plan.split)
-        texts = export(labelled, self.negatives, split=split, form="n-tuple", n_negatives=n_negatives)
-        return Table.from_polars(texts.rename({"query": "anchor"}))
-
-    def _dataset(self) -> Dataset:
-        if self.dataset is None:
-            raise RunError("these negatives do not know their dataset; mine with hardneg.mine")
-        return self.dataset
-
-    def __repr__(self) -> str:
-        counts, sources = self.funnel, ", ".join(source.name for source in self.plan.sources)
-        where = "" if self.folder is None else f", in {self.folder}"
-        return f"Mined: {counts['selected']:,} negatives for {counts['queries']:,} queries from {sources}{where}"
 
 
 def mine(

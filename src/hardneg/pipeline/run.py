@@ -18,7 +18,7 @@ from hardneg.files import check_folder
 from hardneg.pipeline.chain import in_batch_rows, opened, planned_stages, stage_rows, train_stages, training_place
 from hardneg.pipeline.dealing import told_dealt, with_test_split
 from hardneg.pipeline.judged_labels import Used, labelled_for
-from hardneg.pipeline.mining import Mined
+from hardneg.pipeline.mined import Mined
 from hardneg.pipeline.preflight import check_files, check_parts
 from hardneg.recipe import FromCode, FromPath, FromPython, Recipe, Stage
 from hardneg.recipe.trust import measuring_with, trusting

@@ -16,7 +16,7 @@ from hardneg.models.given import Loaded
 from hardneg.models.options import check_installed
 from hardneg.negatives.plan import Plan
 from hardneg.pipeline.joined import dataset_for, join
-from hardneg.pipeline.mining import Mined
+from hardneg.pipeline.mined import Mined
 from hardneg.pipeline.scores import read_scores
 from hardneg.recipe import FromPath, Recipe
 from hardneg.runs.origin import dataset_of, model_of

@@ -23,7 +23,8 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
 from hardneg.errors import RecipeError
 from hardneg.pipeline.how import How, plan_from, spells_out
-from hardneg.pipeline.mining import Mined, mine_plan
+from hardneg.pipeline.mined import Mined
+from hardneg.pipeline.mining import mine_plan
 from hardneg.place import Place
 from hardneg.planting.fitting import fit_filters
 from hardneg.planting.planting import plant_each
