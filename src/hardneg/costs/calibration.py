@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import subprocess
-import sys
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +12,7 @@ from hardneg.costs.machine import identity
 from hardneg.costs.texts import Texts, write_dataset, write_mined
 from hardneg.errors import InputError, RunError
 from hardneg.files import replacing
+from hardneg.processes import Worker
 from hardneg.progress import task
 
 Found = dict[str, Any]
@@ -93,20 +92,18 @@ class Calibration:
 def _in_process(state: Found, texts: Texts) -> Found:
     """Run a trial where nothing that was done before counts as its memory."""
     with TemporaryDirectory() as folder:
-        asked, answer = Path(folder) / "asked.json", Path(folder) / "answer.json"
+        answer = Path(folder) / "answer.json"
         make = MATERIALS.get(state["trial"])
         if make is not None:
             make(Path(folder), texts, state["given"])
         sent = {} if make else {"documents": texts.documents, "queries": texts.queries}
         given = state["given"] | {"folder": folder, "asked_at": time.time()}
-        asked.write_text(json.dumps(state | {"given": given} | sent), encoding="utf-8")
-        command = [sys.executable, "-m", "hardneg.costs.trials", str(asked), str(answer)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode or not answer.exists():
-            lines = done.stderr.strip().splitlines()
-            why = lines[-1] if lines else f"its process ended with status {done.returncode}"
+        job = state | {"given": given, "answer": str(answer)} | sent
+        worker = Worker(["-m", "hardneg.costs.trials"], job, log=Path(folder) / "log")
+        if worker.wait() or not answer.exists():
             raise RunError(
-                f"estimate: trying {state['trial']} broke off: {why}; leave that part out to estimate the rest"
+                f"estimate: trying {state['trial']} broke off: its process {worker.ending()}; "
+                "leave that part out to estimate the rest"
             )
         result: Found = json.loads(answer.read_text(encoding="utf-8"))
     if "refused" in result:

@@ -1,10 +1,9 @@
 """Trials by name: the real code on little, and what it cost.
 
-`python -m hardneg.costs.trials ASKED ANSWER`, two JSON files, is one trial in a process of its own.
+`python -m hardneg.costs.trials` is one trial in a process of its own, asked as `processes` asks.
 """
 
 import json
-import sys
 import time
 import tomllib
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from hardneg.costs.speeds import cost, measure, train_a_little, tried
 from hardneg.costs.texts import Texts
 from hardneg.data.dataset import Dataset
 from hardneg.errors import InputError
+from hardneg.processes import requests
 
 if TYPE_CHECKING:
     from hardneg.sources import Source
@@ -199,21 +199,16 @@ TRIALS: dict[str, Callable[[Texts, dict[str, Any], Sizes], dict[str, Any]]] = {
 }
 
 
-def main(asked: str, answer: str) -> None:
-    """Do a trial, and write what it found, or why it was refused.
-
-    Args:
-        asked: File with the trial's name, what it needs to know, and texts if it needs some.
-        answer: File for the answer.
-    """
-    state = json.loads(Path(asked).read_text(encoding="utf-8"))
-    texts, sizes = Texts(state.get("documents", []), state.get("queries", []), ""), Sizes(**state["sizes"])
+def main() -> None:
+    """Do the trial that is asked for, and write what it gave, or why it was refused, to the file `answer`."""
+    job = next(requests())
+    texts, sizes = Texts(job.get("documents", []), job.get("queries", []), ""), Sizes(**job["sizes"])
     try:
-        result = TRIALS[state["trial"]](texts, state["given"], sizes)
+        result = TRIALS[job["trial"]](texts, job["given"], sizes)
     except InputError as error:
         result = {"refused": str(error)}
-    Path(answer).write_text(json.dumps(result), encoding="utf-8")
+    Path(job["answer"]).write_text(json.dumps(result), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

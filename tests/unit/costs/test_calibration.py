@@ -53,5 +53,5 @@ def test_a_refusal_in_the_other_process_is_one_here(tmp_path):
 
 
 def test_a_trial_that_breaks_off_says_why(tmp_path):
-    with pytest.raises(RunError, match="trying scoring broke off: KeyError: 'teacher'"):
+    with pytest.raises(RunError, match="broke off: its process ended with status 1: KeyError: 'teacher'; leave"):
         Calibration(tmp_path, TEXTS, sizes=TINY).trial("scoring", {})
