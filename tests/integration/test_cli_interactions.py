@@ -168,3 +168,19 @@ def test_the_order_of_rows_is_taken_where_the_user_says_so(files, capsys):
     mapping = json.loads(capsys.readouterr().out)["mapping"]["interactions"]
     assert mapping["ignored"] == ["time", "rating"]
     assert "the order of rows is taken as the order of time, as you said" in mapping["notes"]
+
+
+def test_it_is_said_whether_the_order_carries_anything(files, tmp_path, capsys):
+    built = {}
+    for name, more in (("ordered", []), ("drawn", ["--split", "random"])):
+        assert main([*files[:-1], name, "--min-rating", "2", *more]) == 0
+        built[name] = capsys.readouterr().out
+    assert (
+        "order carries nothing that shows: the newer half of a history is nearer to the answer for" in built["ordered"]
+    )
+    assert "order: none; a history is the set of all else that its user took" in built["drawn"]
+    (tmp_path / "days.csv").write_text("user,item,time\n" + "".join(f"u{n % 5},i{n},{n % 5}\n" for n in range(40)))
+    assert main(["data", "interactions", "days.csv", "-o", "days"]) == 2
+    message = capsys.readouterr().err
+    assert "every user has one time for all that was taken, which tells no order" in message
+    assert "--split random" in message

@@ -162,6 +162,7 @@ def _lines(counts: "InteractionCounts", model: Path | None) -> list[str]:
         f"training pairs a user: {median:,.0f} at the median, {most:,} at most",
     ]
     lines.append(f"first positives of their user, without a history to ask with: {counts.first_positives:,}")
+    lines.append(str(counts.order or "order: none; a history is the set of all else that its user took"))
     if counts.undescribed_items:
         lines.append(f"items that the file of items lacks: {counts.undescribed_items:,}")
     return lines + ([f"untrained model: {model}"] if model else [])

@@ -7,18 +7,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from hardneg.data.corpus import SHARES_ANSWERS
 from hardneg.data.dataset import SET_ASIDE, Dataset
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.rejections import Rejections
 from hardneg.domains.recommender.columns import InteractionColumns
 from hardneg.domains.recommender.files import Order, read_interactions, read_items
+from hardneg.domains.recommender.histories import ID_MARK, ask_positives, has_history, numbered, token, write_histories
+from hardneg.domains.recommender.order import OrderEvidence, weigh_order
 from hardneg.domains.recommender.source import TextForm
 from hardneg.domains.recommender.splits import InteractionSplits, with_order, with_splits
 from hardneg.errors import DatasetError
 
-ID_MARK = "#"  # before the id of an item that may be taken
-TAKEN_MARK = "@"  # before the id of one that was
 _HELD = ("dev", "test")
 _SEEN, _ = SET_ASIDE
 _SHOWN = 3
@@ -37,8 +36,9 @@ class InteractionCounts:
     items: int
     cold_items: int  # items that no positive of the train split names
     cold_positives: dict[str, float]  # share of the positives of dev and test whose item is such
-    first_positives: int  # those with no history before them, which ask nothing
+    first_positives: int  # those without a history, which ask nothing
     pairs_per_user: tuple[float, int]  # of training: the median and the most
+    order: OrderEvidence | None = None  # None where none is taken: a random split
     positive: str = ""  # what counts as positive, for people
     undescribed_items: int | None = None  # that the file of items lacks; None without such a file
 
@@ -97,7 +97,8 @@ def interactions_dataset(
     Interactions below the threshold were shown and not taken: they become judged negatives (relevance 0) of the
     training query of the user's next positive.
 
-    With a random split, "before" means an order that the seed drew for each user: without times, no history can do
+    A random split takes no order: the history of a training query is all else that its user took in the train split,
+    as a set, and that of a held-out query all of it (of test with what dev asks for). Without times, no history can do
     without the future.
 
     Args:
@@ -127,18 +128,19 @@ def interactions_dataset(
         ["user", "item"], keep="first", maintain_order=True
     )
     rows = with_splits(with_order(rows, splits), splits)
-    positives = _numbered(rows.filter("positive"))
-    queries = _queries(positives, queries_per_user=queries_per_user)
+    positives = numbered(rows.filter("positive"))
+    queries = ask_positives(positives, is_ordered=splits.is_ordered, queries_per_user=queries_per_user)
     documents = _documents(rows, items, positives)
     qrels = [
         queries.select(query_id="id", doc_id="item", relevance=1, split="split"),
         _passed_over(rows, queries),
         _seen(rows, queries),
     ]
-    texts = _histories(queries, positives, documents, history=history)
+    texts = write_histories(queries, positives, documents, is_ordered=splits.is_ordered, history=history)
     dataset = Dataset.from_tables(texts, documents, pl.concat(qrels, how="vertical_relaxed"), name=name)
-    counts = _count(events, rows, positives, queries, documents)
-    return dataset, replace(counts, positive=rule, undescribed_items=undescribed)
+    counts = _count(events, rows, positives, queries, documents, is_ordered=splits.is_ordered)
+    order = weigh_order(positives) if splits.is_ordered else None
+    return dataset, replace(counts, order=order, positive=rule, undescribed_items=undescribed)
 
 
 def _undescribed(events: pl.DataFrame, items: pl.DataFrame) -> int:
@@ -152,54 +154,6 @@ def _undescribed(events: pl.DataFrame, items: pl.DataFrame) -> int:
             "column of the id, the same in both, with --item"
         )
     return lacking
-
-
-def _numbered(positives: pl.DataFrame) -> pl.DataFrame:
-    """Number the positives of each user from 0, in order of time."""
-    return positives.with_columns(number=pl.int_range(pl.len()).over("user").cast(pl.Int64))
-
-
-def _queries(positives: pl.DataFrame, *, queries_per_user: int | None) -> pl.DataFrame:
-    """Give each positive with a history a query; those of train come first, then dev, then test."""
-    asked = positives.filter(pl.col("number") > 0)
-    if queries_per_user is not None:
-        newest = asked.group_by("user", "split", maintain_order=True).tail(queries_per_user)
-        asked = newest.sort("order")
-    for split in ("train", "test"):
-        if split not in asked["split"]:
-            raise DatasetError(
-                f"no positive with a history before it is left for {split}: a split by time needs users with two "
-                "positives, the others users with three"
-            )
-    place = pl.col("split").replace_strict({"train": 0, "dev": 1, "test": 2}, return_dtype=pl.Int32)
-    return asked.sort(place, maintain_order=True).with_columns(
-        id=pl.concat_str("user", pl.col("number").cast(pl.String), separator="@")
-    )
-
-
-def _histories(
-    queries: pl.DataFrame, positives: pl.DataFrame, documents: pl.DataFrame, *, history: int
-) -> pl.DataFrame:
-    """Write each query's history, the newest first: ids, and the text of items that the train split does not know."""
-    words = [name for name in ("title", "text") if name in documents.columns]
-    text = pl.concat_str(words, separator=" ").str.replace(r"#\S+ ?", "").str.strip_chars()
-    is_in_train = pl.col("popularity") > 0
-    written = documents.select(
-        item="id", taken=pl.when(is_in_train).then(pl.concat_str(pl.lit(TAKEN_MARK), _token("id"))).otherwise(text)
-    )
-    events = positives.join(written, on="item", maintain_order="left")
-    taken = events.group_by("user", maintain_order=True).agg("taken")
-    joined = queries.join(taken, on="user", maintain_order="left").with_columns(
-        begin=(pl.col("number") - history).clip(lower_bound=0)
-    )
-    newest = pl.col("taken").list.slice(pl.col("begin"), pl.col("number") - pl.col("begin")).list.reverse()
-    texts = joined.select("id", newest.list.join(" ").alias("text"), pl.col("user").alias(SHARES_ANSWERS), "time")
-    return texts.drop("time") if texts["time"].is_null().all() else texts
-
-
-def _token(column: str) -> pl.Expr:
-    """Write an id as one word."""
-    return pl.col(column).str.replace_all(r"\s+", "_")
 
 
 def _documents(rows: pl.DataFrame, items: pl.DataFrame | None, positives: pl.DataFrame) -> pl.DataFrame:
@@ -216,7 +170,7 @@ def _documents(rows: pl.DataFrame, items: pl.DataFrame | None, positives: pl.Dat
         .join(popularity, on="id", how="left", maintain_order="left")
         .with_columns(
             pl.col("popularity").fill_null(0),
-            text=pl.concat_str(pl.lit(ID_MARK), _token("id"), pl.lit(" "), "text").str.strip_chars(),
+            text=pl.concat_str(pl.lit(ID_MARK), token("id"), pl.lit(" "), "text").str.strip_chars(),
         )
     )
 
@@ -246,6 +200,8 @@ def _count(
     positives: pl.DataFrame,
     queries: pl.DataFrame,
     documents: pl.DataFrame,
+    *,
+    is_ordered: bool,
 ) -> InteractionCounts:
     cold = documents.filter(pl.col("popularity") == 0)["id"]
     held = {split: positives.filter(pl.col("split") == split) for split in _HELD}
@@ -257,7 +213,7 @@ def _count(
         items=documents.height,
         cold_items=len(cold),
         cold_positives={split: _share(part["item"].is_in(cold.implode())) for split, part in held.items()},
-        first_positives=int((positives["number"] == 0).sum()),
+        first_positives=positives.filter(~has_history(is_ordered=is_ordered)).height,
         pairs_per_user=(float(np.median(pairs)), int(pairs.max())),
     )
 

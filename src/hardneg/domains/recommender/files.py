@@ -22,7 +22,7 @@ _NO_TIME = (
 )
 _UNTIMED = {
     "rows": "the order of rows is taken as the order of time, as you said",
-    "none": "no order: what a user took is put in a random one",
+    "none": "no order: a history is a set, and what is held out is drawn",
 }
 _FOUND = InteractionColumns()
 _TITLES = ("title", "name", "movietitle", "booktitle", "itemtitle", "producttitle", "itemname", "productname")
@@ -74,6 +74,9 @@ def _time_notes(rows: pl.DataFrame, *, path: Path) -> list[str]:
             f"every time is the same ({rows['time'][0]:g}), which tells no order{_NO_TIME}",
             path=path,
         )
+    times = rows.group_by("user").agg(rows=pl.len(), times=pl.col("time").n_unique())
+    if times["times"].max() == 1 and times["rows"].max() != 1:
+        raise DatasetError(f"every user has one time for all that was taken, which tells no order{_NO_TIME}", path=path)
     tied = rows.select("user", "time").is_duplicated().sum()
     return [f"{tied:,} of {rows.height:,} have a time of their user's others: in the order of rows"] if tied else []
 

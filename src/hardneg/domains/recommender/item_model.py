@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from hardneg.data.dataset import Dataset
-from hardneg.domains.recommender.build import ID_MARK, TAKEN_MARK
+from hardneg.domains.recommender.histories import ID_MARK, TAKEN_MARK
 from hardneg.errors import DatasetError
 from hardneg.files import replacing_folder
 

@@ -32,6 +32,11 @@ class InteractionSplits:
                 "below 1"
             )
 
+    @property
+    def is_ordered(self) -> bool:
+        """Whether the order in which a user took things counts."""
+        return self.by != "random"
+
 
 def with_order(rows: pl.DataFrame, splits: InteractionSplits) -> pl.DataFrame:
     """Number the interactions in the order in which they count as taken."""

@@ -160,11 +160,16 @@ def test_habits_of_other_programs_are_understood(tmp_path, content):
 
 def test_times_that_leave_the_order_open_are_counted_and_those_that_tell_none_refused(tmp_path):
     path = written(
-        tmp_path / "r.csv", [("user", "item", "time"), ("u", "a", "5"), ("u", "b", "5"), ("v", "a", "6")], ","
+        tmp_path / "r.csv", [("user", "item", "time"), ("u", "a", "5"), ("u", "b", "5"), ("u", "c", "6")], ","
     )
     assert read(path)[1].notes[-1] == "2 of 3 have a time of their user's others: in the order of rows"
     path = written(tmp_path / "r.csv", [("user", "item", "time"), ("u", "a", "0"), ("u", "b", "0")], ",")
     with pytest.raises(DatasetError, match=r"every time is the same \(0\), which tells no order.*--split random"):
+        read(path)
+    path = written(
+        tmp_path / "r.csv", [("user", "item", "time"), ("u", "a", "1"), ("u", "b", "1"), ("v", "a", "2")], ","
+    )
+    with pytest.raises(DatasetError, match=r"every user has one time .*, which tells no order.*--split random"):
         read(path)
 
 
@@ -223,7 +228,7 @@ def test_a_rating_is_left_out_only_when_asked_to(tmp_path):
         InteractionColumns(rating="event", ignore_rating=True)
 
 
-@pytest.mark.parametrize(("order", "note"), [("rows", "as you said"), ("none", "random one")])
+@pytest.mark.parametrize(("order", "note"), [("rows", "as you said"), ("none", "no order: a history is a set")])
 def test_without_times_rows_stay_in_their_order_and_the_mapping_says_what_it_means(tmp_path, order, note):
     path = written(tmp_path / "log.txt", [row[:2] for row in ROWS], " ")
     found, mapping = read(path, order=order, columns=("user", "item"))

@@ -50,7 +50,31 @@ def test_a_random_split_keeps_two_items_of_each_user_to_train_on():
     dataset, _ = interactions_dataset(rows, splits=RANDOM)
     assert sorted(user for user, _ in answers(dataset, "test")) == ["c", "d"]
     assert [user for user, _ in answers(dataset, "dev")] == ["d"]
-    assert sorted(user for user, _ in answers(dataset, "train")) == ["b", "c", "d"]
+    assert sorted(user for user, _ in answers(dataset, "train")) == ["b", "b", "c", "c", "d", "d"]
+
+
+def asked_with(dataset, split):
+    users, text = dataset.queries["history_of"], dataset.query_texts
+    rows = dataset.qrels.filter((pl.col("split") == split) & (pl.col("relevance") > 0))
+    ids = dataset.documents["id"]
+    pairs = rows.select("query", "document").rows()
+    return [(users[query], ids[document], {word[1:] for word in text[query].split()}) for query, document in pairs]
+
+
+def test_in_a_random_split_a_history_is_the_set_of_all_else_that_its_user_took_in_training():
+    rows = log([(f"u{u}", f"i{i}", None, None) for u in range(30) for i in range(u % 3, 9)])
+    dataset, _ = interactions_dataset(rows, splits=RANDOM)
+    trained, developed = {}, dict(answers(dataset, "dev"))
+    for user, item in answers(dataset, "train"):
+        trained.setdefault(user, set()).add(item)
+    for user, item, history in asked_with(dataset, "train"):
+        assert history == trained[user] - {item}
+    assert all(history == trained[user] for user, _, history in asked_with(dataset, "dev"))
+    assert all(history == trained[user] | {developed[user]} for user, _, history in asked_with(dataset, "test"))
+    short, _ = interactions_dataset(rows, splits=RANDOM, history=3)
+    for user, item, history in asked_with(short, "train"):
+        assert len(history) == 3
+        assert history < trained[user] - {item}
 
 
 def test_in_a_random_split_what_was_not_taken_is_judged_in_training_and_seen_before_the_test():
