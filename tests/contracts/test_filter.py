@@ -2,7 +2,7 @@
 
 import dataclasses
 import inspect
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -15,8 +15,28 @@ from hardneg.filters.apply import ANNOTATIONS
 from hardneg.filters.columns import is_positive
 from hardneg.filters.learned.features import Features
 from hardneg.filters.learned.model import AnswerModel, fit_classifier
-from hardneg.filters.protocol import Annotating, Relabelling
+from hardneg.filters.protocol import Annotating, Fittable, Relabelling, with_fitted
 from hardneg.recipe.rooms import FILTER
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """A practice that knows the labelled positives, and nothing of hidden ones."""
+
+    dataset: Dataset
+    rows: pl.DataFrame
+    split: str = "train"
+
+    def candidates(self):
+        return self.rows
+
+    def positives(self, score):
+        assert score is None or f"score.{score}" in self.rows.columns
+        return self.rows.filter(is_positive(self.rows, self.dataset))
+
+    def find_hidden(self, learned, path):
+        raise NotImplementedError
+
 
 SETTINGS = {
     "known_positives": [{}],
@@ -29,11 +49,19 @@ SETTINGS = {
         {"source": "dense", "low": 2, "absent": "drop"},
     ],
     "positive_margin": [{"ratio": 0.95}, {"absolute": 0.1, "score": "dense", "unscored": "drop"}],
+    "positive_percentile": [
+        {"score": "dense", "percentile": 60},
+        {"score": "dense", "percentile": 60, "per_query": True, "unscored": "drop"},
+    ],
     "score_range": [{"score": "dense", "high": 0.5}, {"score": "dense", "low": 0.2, "unscored": "drop"}],
     "shared_value": [{"column": "topic"}, {"column": "tags", "allow_missing": True}],
     "teacher_threshold": [
         {"scorer": Counting(), "above": 0.5},
         {"scorer": Counting(), "ratio": 0.9, "relabel_above": 0.6, "relabel": True},
+    ],
+    "teacher_percentile": [
+        {"scorer": Counting(), "percentile": 60},
+        {"scorer": Counting(), "percentile": 60, "per_query": True},
     ],
     "learned": [{}, {"relabel": True, "relabel_above": 0.2}],
     "later_turns": [{}],
@@ -79,7 +107,7 @@ def candidates(tiny) -> pl.DataFrame:
 
 @pytest.fixture
 def filter_(request, candidates, tiny, tmp_path):
-    """The filter of some settings; the learned one with classifiers that know the labelled positives of `tiny`."""
+    """The filter of some settings, fitted; the learned one with classifiers that know the positives of `tiny`."""
     name, settings = request.param
     if name == "learned":
         features = Features("train")
@@ -89,7 +117,11 @@ def filter_(request, candidates, tiny, tmp_path):
         model = AnswerModel(features, (classifier,) * 2, 1.0, 0.0, labelled=0.5, threshold=0.5, seed=0, group=None)
         model.save(tmp_path / "model.npz")
         settings = settings | {"fitted": str(tmp_path / "model.npz")}
-    return FILTER.members[name](**settings)
+    each = FILTER.members[name](**settings)
+    if not isinstance(each, Fittable) or each.fitted is not None:
+        return each
+    each.fit(Known(tiny, candidates), tmp_path / "fitted.npz")
+    return with_fitted(each, str(tmp_path / "fitted.npz"))
 
 
 def test_every_filter_of_the_room_is_tried_here():

@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,8 +13,11 @@ from sentence_transformers import SentenceTransformer
 
 from crashing_source import Crashing
 from hardneg.errors import Interrupted, RunError
+from hardneg.filters import PositivePercentile
 from hardneg.negatives import Selection
 from hardneg.negatives.plan import Plan, mine_block
+from hardneg.pipeline.mining import mine_plan
+from hardneg.planting.fitting import fit_filters
 from hardneg.progress import showing
 from hardneg.sources import BM25, Dense
 from hardneg.training.loop import train
@@ -226,3 +230,32 @@ def test_a_second_process_mines_while_training_goes_on_and_its_death_is_survived
     assert "crashed on purpose" in bad.problem
     assert [finding.code for finding in trained.findings] == ["HN036"]
     assert not (tmp_path / "run" / "refresh").exists()
+
+
+@pytest.mark.parametrize("mode", ["sync", "rescore"])
+def test_a_percentile_of_the_positives_is_fitted_anew_on_the_scores_of_each_round(
+    toy, start, plan, tmp_path, monkeypatch, mode
+):
+    by_percentile = replace(plan, filters=(PositivePercentile(score="dense", percentile=40),))
+    first = mine_plan(toy, by_percentile, out=tmp_path / "mined")
+    kept = []
+
+    def watched(job, *, number, **options):
+        shutil.copytree(job.rounds.model(number), tmp_path / f"weights-{number}")
+        report = plain(job, number=number, **options)
+        kept.append((number, job.rounds.read(number), job.rounds.fitted(number, "positive_percentile-0").read_bytes()))
+        return report
+
+    made_by = "rescore_round" if mode == "rescore" else "mine_round"
+    plain = getattr(scheduler, made_by)
+    monkeypatch.setattr(scheduler, made_by, watched)
+    settings = TrainSettings(**SETTINGS, refresh=Refresh(every=4, mode=mode))
+    train(start, toy, first.negatives, settings=settings, plan=first.plan, out=tmp_path / "run")
+    assert len(kept) >= 2
+    before = (tmp_path / "mined" / "filters" / "positive_percentile-0.npz").read_bytes()
+    for number, table, fitted in kept:
+        now = Dense(model=tmp_path / f"weights-{number}", precision="fp32")
+        by_hand = fit_filters(replace(by_percentile, sources=(plan.sources[0], now)), toy, tmp_path / f"hand-{number}")
+        assert fitted == (tmp_path / f"hand-{number}" / "positive_percentile-0.npz").read_bytes() != before
+        if mode == "sync":
+            assert_frame_equal(table, mine_block(toy, toy.queries_of("train"), by_hand)[1])

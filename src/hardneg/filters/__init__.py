@@ -6,11 +6,13 @@ from hardneg.filters.known_positives import KnownPositives
 from hardneg.filters.learned.filter import Learned
 from hardneg.filters.near_duplicate import NearDuplicate
 from hardneg.filters.positive_margin import PositiveMargin
+from hardneg.filters.positive_percentile import PositivePercentile
 from hardneg.filters.protocol import Filter
 from hardneg.filters.query_itself import QueryItself
 from hardneg.filters.rank_window import RankWindow
 from hardneg.filters.score_range import ScoreRange
 from hardneg.filters.shared_value import SharedValue
+from hardneg.filters.teacher_percentile import TeacherPercentile
 from hardneg.filters.teacher_threshold import TeacherThreshold
 
 FILTERS = {
@@ -20,9 +22,11 @@ FILTERS = {
     "near_duplicate": NearDuplicate,
     "rank_window": RankWindow,
     "positive_margin": PositiveMargin,
+    "positive_percentile": PositivePercentile,
     "score_range": ScoreRange,
     "shared_value": SharedValue,
     "teacher_threshold": TeacherThreshold,
+    "teacher_percentile": TeacherPercentile,
     "learned": Learned,
 }
 
@@ -34,10 +38,12 @@ __all__ = [
     "Learned",
     "NearDuplicate",
     "PositiveMargin",
+    "PositivePercentile",
     "QueryItself",
     "RankWindow",
     "ScoreRange",
     "SharedValue",
+    "TeacherPercentile",
     "TeacherThreshold",
     "apply_filters",
 ]

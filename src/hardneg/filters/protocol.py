@@ -101,6 +101,9 @@ class Practice(Protocol):
     def candidates(self) -> pl.DataFrame:
         """Give the candidates of all queries of the split, judged by the filters before this one (`dropped_by`)."""
 
+    def positives(self, score: str | None) -> pl.DataFrame:
+        """Give the rows of the labelled positives of these queries, with the scores of a source, or with none."""
+
     def find_hidden(self, learned: "Learned", path: Path) -> dict[str, Any]:
         """Hide positives, fit classifiers that tell them from other candidates, and write them to a file."""
 
@@ -126,6 +129,14 @@ Unfitted = TypeVar("Unfitted", bound=Fittable)
 def with_fitted(filter_: Unfitted, path: str | None) -> Unfitted:
     """Give a filter that reads what it learnt from a file; None gives one that has learnt nothing."""
     return replace(cast(Any, filter_), fitted=path)
+
+
+@runtime_checkable
+class Refittable(Fittable, Protocol):
+    """A filter fitted on the scores of labelled positives, and fitted anew where a refresh scores by newer weights."""
+
+    def refit(self, positives: pl.DataFrame, path: Path) -> dict[str, Any]:
+        """Learn from the rows of labelled positives, with each source's score, and write to `path`."""
 
 
 @runtime_checkable

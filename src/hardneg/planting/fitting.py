@@ -11,6 +11,7 @@ import polars as pl
 from jaxtyping import Bool, Float64
 
 from hardneg.data.dataset import Dataset
+from hardneg.errors import RecipeError
 from hardneg.files import replacing
 from hardneg.filters import apply_filters
 from hardneg.filters.columns import numbers
@@ -21,6 +22,7 @@ from hardneg.negatives import Selection, select
 from hardneg.negatives.plan import Plan
 from hardneg.planting.evidence import Example, Request, evidence_of
 from hardneg.sources import gather
+from hardneg.sources.merge import gather_positives
 
 _BLOCK = 4_096
 
@@ -60,6 +62,15 @@ class Rehearsal:
         blocks = self.plan.blocks(self.dataset, _BLOCK)
         tables = [gather(self.dataset, self.plan.sources, block, self.plan.depth) for block in blocks]
         return pl.concat(apply_filters(table, self.dataset, self.plan.filters) for table in tables)
+
+    def positives(self, score: str | None) -> pl.DataFrame:
+        """Score the positives of all queries of the split by one source; nothing else is looked for."""
+        names = [each.name for each in self.plan.sources]
+        if score is not None and score not in names:
+            raise RecipeError(f"there is no source {score!r}; name one of: {', '.join(names)}")
+        sources = [each for each in self.plan.sources if each.name == score]
+        blocks = self.plan.blocks(self.dataset, _BLOCK)
+        return pl.concat(gather_positives(self.dataset, sources, block, self.plan.depth) for block in blocks)
 
     def find_hidden(self, learned: Learned, path: Path) -> dict[str, Any]:
         """Fit classifiers of hidden positives."""

@@ -1,7 +1,7 @@
 """Making a round of negatives with given weights: mined in full, or from candidates scored again."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,9 @@ from hardneg.arrays import Rows, ScorePairs, Scores
 from hardneg.data.dataset import Dataset
 from hardneg.data.query_form import query_texts_in
 from hardneg.errors import RecipeError, RunError
-from hardneg.filters.protocol import Fittable, with_fitted
+from hardneg.files import replacing
+from hardneg.filters.columns import is_positive
+from hardneg.filters.protocol import Fittable, Refittable, with_fitted
 from hardneg.models.given import resolve_model
 from hardneg.models.sentence_transformer import forget_encoders
 from hardneg.models.store import encode, new_vectors_in
@@ -24,6 +26,7 @@ from hardneg.progress import task
 from hardneg.scoring.bi_encoder import vector_scores
 from hardneg.search.exact import pair_scores
 from hardneg.sources import Source, gather
+from hardneg.sources.merge import gather_positives
 from hardneg.sources.protocol import Encodes
 from hardneg.training.refresh.settings import Mode
 from hardneg.training.refresh.store import Report, Rounds
@@ -118,6 +121,7 @@ def mine_round(job: Job, *, number: int, before: int) -> Report:
     started, plan = time.perf_counter(), _with_weights(job, number)
     parts = []
     with new_vectors_in(job.rounds.vectors(number)):
+        plan = _refitted(job, plan, number, partial(gather_positives, job.dataset, plan.sources, job.query, plan.depth))
         for at, block in enumerate(job.blocks()):
             candidates, negatives = mine_block(job.dataset, block, plan)
             parts.append(negatives)
@@ -136,12 +140,16 @@ def rescore_round(job: Job, *, number: int, before: int, mined: int) -> Report:
     distinct = pl.concat([pair.cast({"query": pl.Int32, "document": pl.Int32}) for pair in pairs])
     with new_vectors_in(job.rounds.vectors(number)):
         scores = {source.name: _scores(source, job.dataset, distinct) for source in _followers(job, plan)}
-        parts = []
-        for file in files:
+
+        def read(file: Path, *, positives: bool = False) -> pl.DataFrame:
             table = pl.read_parquet(file, glob=False)
+            table = table.filter(is_positive(table, job.dataset)) if positives else table
             for name, score in scores.items():
                 table = rescored(table, name, score(table["query"].to_numpy(), table["document"].to_numpy()))
-            parts.append(filter_and_select(table.drop(_VERDICTS, strict=False), job.dataset, plan)[1])
+            return table.drop(_VERDICTS, strict=False)
+
+        plan = _refitted(job, plan, number, lambda: pl.concat(read(file, positives=True) for file in files))
+        parts = [filter_and_select(read(file), job.dataset, plan)[1] for file in files]
         return _finish(job, number, before, pl.concat(parts), next(iter(scores.values())), started=started)
 
 
@@ -213,6 +221,19 @@ def _with_weights(job: Job, number: int) -> Plan:
     weights = str(job.rounds.model(number))
     sources = (each.with_model(weights) if _follows(each, job.model) else each for each in job.plan.sources)
     return replace(job.plan, sources=tuple(sources))
+
+
+def _refitted(job: Job, plan: Plan, number: int, positives: Callable[[], pl.DataFrame]) -> Plan:
+    """Fit anew the filters that were fitted on scores, if there are any, by the positives of the trained queries."""
+    filters, rows = list(plan.filters), None
+    for at, each in enumerate(plan.filters):
+        if isinstance(each, Refittable):
+            rows = positives() if rows is None else rows
+            path = job.rounds.fitted(number, f"{each.name}-{at}")
+            with replacing(path) as temporary:
+                each.refit(rows, temporary)
+            filters[at] = with_fitted(each, str(path.resolve()))
+    return replace(plan, filters=tuple(filters))
 
 
 def _followers(job: Job, plan: Plan) -> list[Encodes]:

@@ -5,6 +5,7 @@ refresh/step-N/              a round: made with the weights after N steps; N = 0
     model/                   these weights, until the round is made
     candidates/              only if candidates are scored again later
     vectors/                 of these weights, until the round is made
+    filters/                 those that were fitted anew with these weights
     report.json
     negatives.parquet        written last: a round is there when its negatives are
 """
@@ -71,6 +72,10 @@ class Rounds:
     def vectors(self, number: int) -> Path:
         """Name the folder where vectors are kept while a round is made."""
         return self.folder(number) / "vectors"
+
+    def fitted(self, number: int, name: str) -> Path:
+        """Name the file of a filter that was fitted with the weights of a round."""
+        return self.folder(number) / "filters" / f"{name}.npz"
 
     def is_there(self, number: int) -> bool:
         """Say whether a round is made."""
