@@ -14,7 +14,7 @@ from pathlib import Path
 
 import corpus
 import growth
-from hardneg.costs import Calibration, Estimate, Sizes, Texts, Workload, forecast
+from hardneg.costs import Estimate, Sizes, Texts, Trials, Workload, forecast
 from hardneg.data.reading import read_dataset
 from hardneg.models.given import resolve_model
 from hardneg.randomness import permutation
@@ -169,7 +169,7 @@ PREDICTIONS: dict[str, Callable[[argparse.Namespace, Path], Predicted]] = {
 }
 
 
-def _of_corpus(options: argparse.Namespace, folder: Path) -> Calibration:
+def _of_corpus(options: argparse.Namespace, folder: Path) -> Trials:
     """Calibrate on the texts that the large rows replicate."""
     n_documents, n_queries = (64, 32) if options.tiny else (131_072, 4_096)
     documents, queries = corpus.documents(options.data, n_documents), corpus.queries(options.data, n_queries)
@@ -181,9 +181,9 @@ def _both(options: argparse.Namespace) -> tuple[Texts, Texts]:
     return Texts.of(read_dataset(options.data / "scifact")), Texts.of(read_dataset(options.data / "obliqa"))
 
 
-def _calibration(options: argparse.Namespace, folder: Path, documents: list[str], queries: list[str]) -> Calibration:
+def _calibration(options: argparse.Namespace, folder: Path, documents: list[str], queries: list[str]) -> Trials:
     texts = Texts(documents, queries, about=f"{len(documents)} documents, the first {documents[0][:60]!r}")
-    return Calibration(folder / "calibration", texts, sizes=TINY if options.tiny else Sizes())
+    return Trials(folder / "calibration", texts, sizes=TINY if options.tiny else Sizes())
 
 
 def _stage(found: Estimate, name: str) -> float:

@@ -6,7 +6,7 @@ import pytest
 
 import hardneg as hn
 from hardneg.cli import main
-from hardneg.costs import Calibration
+from hardneg.costs import Trials
 
 STAGE = {"once_s": 1.0, "block_s": 100.0, "memory_gb": 0.5}
 FOUND = {"start_s": 2.0, "block_bytes": 1_000, "read": STAGE, "bm25": STAGE, "vectors": STAGE, "filters": STAGE}
@@ -16,7 +16,7 @@ SIZE = ("--documents", 1_000, "--queries", 409_600)
 @pytest.fixture
 def known(monkeypatch):
     """Every trial has been done on this machine."""
-    monkeypatch.setattr(Calibration, "trial", lambda self, name, given: FOUND)
+    monkeypatch.setattr(Trials, "trial", lambda self, name, given: FOUND)
 
 
 def test_estimate_says_how_long_how_large_and_how_many_machines(known, hardneg):

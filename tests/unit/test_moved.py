@@ -70,3 +70,11 @@ def test_the_warning_names_the_line_that_imports():
     assert done.returncode == 1
     assert 'File "<string>", line 1' in done.stderr
     assert "hardneg.audit is now hardneg.audits" in done.stderr
+
+
+def test_a_documented_class_of_another_name_still_works_and_says_its_new_one():
+    with pytest.warns(DeprecationWarning, match=r"hardneg\.costs\.Calibration is now hardneg\.costs\.Trials"):
+        from hardneg.costs import Calibration
+    from hardneg.costs import Trials
+
+    assert Calibration is Trials

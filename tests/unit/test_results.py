@@ -7,7 +7,7 @@ import hardneg as hn
 from hardneg.audits.frontier import Frontier
 from hardneg.audits.intervals import wilson
 from hardneg.audits.planted import audit_planted
-from hardneg.audits.sampled import Judged
+from hardneg.audits.sampled import JudgedSample
 from hardneg.data.dataset import Dataset
 from hardneg.negatives import Selection
 from hardneg.negatives.plan import Plan
@@ -60,7 +60,14 @@ def test_every_result_has_a_table_a_line_and_a_page(mined, evaluations, toy):
     plan = Plan("train", (BM25(analyzer="plain"),), (), Selection(per_query=3), depth=20)
     audit = audit_planted(toy, plan, seeds=(0,))
     one, other = evaluations
-    results = [mined, one, hn.compare(one, other), audit, Frontier({"none ": audit}), Judged(wilson(1, 9), 0, "anna")]
+    results = [
+        mined,
+        one,
+        hn.compare(one, other),
+        audit,
+        Frontier({"none ": audit}),
+        JudgedSample(wilson(1, 9), 0, "anna"),
+    ]
     for result in results:
         assert result.frame().height
         assert "\n" not in repr(result)

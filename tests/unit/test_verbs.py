@@ -10,7 +10,7 @@ import pytest
 
 import hardneg as hn
 from answer_toy import SharedWords, answer_toy
-from hardneg.audits.sampled import Judged
+from hardneg.audits.sampled import JudgedSample
 from hardneg.errors import DatasetError, InputError, RecipeError
 from hardneg.verbs.audit import audit_filters, audit_sample
 
@@ -46,7 +46,7 @@ def test_settings_are_compared_and_samples_judged(toy, tmp_path):
     assert path == tmp_path / "sample.csv"
     negatives = hn.mine(toy, **MINING)
     judged = audit_sample(toy, 5, negatives=negatives, scorer=SharedWords(), threshold=0.5)
-    assert isinstance(judged, Judged)
+    assert isinstance(judged, JudgedSample)
     assert judged.contamination.n == 5
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from hardneg.audits.intervals import NOTHING, Estimate
+from hardneg.audits.intervals import NOTHING, Interval
 from hardneg.audits.measures import figures_of
 from hardneg.audits.outcome import Outcome, outcome, together
 from hardneg.audits.planted import Audit, Fit, hardness_score, labelled
@@ -110,7 +110,7 @@ class Frontier(Framed):
         full = [self.audits[name].outcome.queries["full"].to_numpy() > 0 for name in self.compared]
         return np.logical_and.reduce(full) if full else np.zeros(0, dtype=bool)
 
-    def _at_equal_coverage(self, audit: Audit) -> dict[str, Estimate]:
+    def _at_equal_coverage(self, audit: Audit) -> dict[str, Interval]:
         return figures_of(audit.outcome.queries.filter(pl.Series(self._everywhere_full)), seed=audit.seed)
 
 

@@ -14,7 +14,7 @@ _DRAWS = 2_000
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Interval:
     """A figure and how sure it is."""
 
     value: float | None  # None if there is nothing to estimate it from
@@ -27,7 +27,7 @@ class Estimate:
         return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
 
 
-NOTHING = Estimate(None, None, None, 0)
+NOTHING = Interval(None, None, None, 0)
 
 
 def ratios(
@@ -37,7 +37,7 @@ def ratios(
     cluster: Integer[np.ndarray, " rows"],
     seed: int,
     n_draws: int = _DRAWS,
-) -> list[Estimate]:
+) -> list[Interval]:
     """Estimate ratios of sums, with percentile bootstrap intervals over clusters of rows.
 
     Rows of a query depend on each other, so whole clusters are drawn, never single rows. Draws whose denominator is
@@ -58,7 +58,7 @@ def ratios(
     ]
 
 
-def wilson(count: int, n: int) -> Estimate:
+def wilson(count: int, n: int) -> Interval:
     """Estimate a share from a simple random sample, with Wilson's interval.
 
     References:
@@ -70,10 +70,10 @@ def wilson(count: int, n: int) -> Estimate:
     if n == 0:
         return NOTHING
     interval = binomtest(count, n).proportion_ci(method="wilson")
-    return Estimate(count / n, float(interval.low), float(interval.high), n)
+    return Interval(count / n, float(interval.low), float(interval.high), n)
 
 
-def kappa(first: Bool[np.ndarray, " pairs"], second: Bool[np.ndarray, " pairs"]) -> Estimate:
+def kappa(first: Bool[np.ndarray, " pairs"], second: Bool[np.ndarray, " pairs"]) -> Interval:
     """Estimate how far two judges agree beyond chance (Cohen's kappa), with a bootstrap interval over pairs.
 
     References:
@@ -89,10 +89,10 @@ def kappa(first: Bool[np.ndarray, " pairs"], second: Bool[np.ndarray, " pairs"])
     counts = np.bincount(2 * first.astype(np.int64) + second, minlength=4)
     value = _kappa(counts[None])[0]
     if np.isnan(value):
-        return Estimate(None, None, None, n)
+        return Interval(None, None, None, n)
     drawn = _kappa(np.random.default_rng(0).multinomial(n, counts / n, size=_DRAWS))
     low, high = np.quantile(drawn[~np.isnan(drawn)], TAILS)
-    return Estimate(float(value), float(low), float(high), n)
+    return Interval(float(value), float(low), float(high), n)
 
 
 def _kappa(counts: Int64[np.ndarray, "tables 4"]) -> Float64[np.ndarray, " tables"]:
@@ -130,8 +130,8 @@ def _draws(n: int, n_draws: int, seed: int) -> Iterator[Float64[np.ndarray, "dra
 
 def _figure(
     above: float, below: float, tops: Float64[np.ndarray, " draws"], bottoms: Float64[np.ndarray, " draws"]
-) -> Estimate:
+) -> Interval:
     if below == 0:
         return NOTHING
     low, high = np.quantile(tops / bottoms, TAILS)
-    return Estimate(float(above / below), float(low), float(high), round(float(below)))
+    return Interval(float(above / below), float(low), float(high), round(float(below)))

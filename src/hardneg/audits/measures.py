@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int32, Int64
 
-from hardneg.audits.intervals import Estimate, ratios
+from hardneg.audits.intervals import Interval, ratios
 from hardneg.data.dataset import Dataset
 from hardneg.data.metadata import as_text
 from hardneg.errors import RecipeError
@@ -33,7 +33,7 @@ MEANING = {
 }
 
 
-def figures_of(queries: pl.DataFrame, *, seed: int) -> dict[str, Estimate]:
+def figures_of(queries: pl.DataFrame, *, seed: int) -> dict[str, Interval]:
     """Compute every measure from counts by query."""
     table = queries.with_columns(one=pl.lit(1))
     above, below = (

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import polars as pl
 
 from hardneg.audits.detection import Detector
-from hardneg.audits.intervals import Estimate
+from hardneg.audits.intervals import Interval
 from hardneg.audits.measures import MEANING, by_group, clusters, figures_of
 from hardneg.audits.outcome import Outcome, outcome, together
 from hardneg.audits.unlabelled import Unlabelled
@@ -50,7 +50,7 @@ class Audit(Framed):
     unlabelled: Unlabelled | None = None
 
     @cached_property
-    def figures(self) -> dict[str, Estimate]:
+    def figures(self) -> dict[str, Interval]:
         """Every measure with its 95 % interval over queries, or over groups if they are named."""
         return figures_of(self.outcome.queries, seed=self.seed)
 

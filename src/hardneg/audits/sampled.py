@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from hardneg.audits.intervals import Estimate, wilson
+from hardneg.audits.intervals import Interval, wilson
 from hardneg.audits.verdict_files import read_verdict_file, write_verdict_file
 from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError
@@ -20,7 +20,7 @@ _SAMPLE = 6
 
 
 @dataclass(frozen=True)
-class Judged(Framed):
+class JudgedSample(Framed):
     """A sample of negatives and how many of them are answers.
 
     Args:
@@ -29,7 +29,7 @@ class Judged(Framed):
         judge: Who judged: a file's name, or a scorer's.
     """
 
-    contamination: Estimate
+    contamination: Interval
     unjudged: int
     judge: str
 
@@ -60,17 +60,17 @@ def write_sample(sample: pl.DataFrame, dataset: Dataset, path: Path) -> Path:
     return write_verdict_file(sample.select("query", "document"), dataset, path)
 
 
-def read_sample(path: Path, dataset: Dataset) -> Judged:
+def read_sample(path: Path, dataset: Dataset) -> JudgedSample:
     """Read a file that was filled in and report the share of answers."""
     drawn = read_verdict_file(path, dataset).filter("drawn")["answer"]
     n_open = drawn.null_count()
     if n_open == len(drawn):
         raise DatasetError("no answer is filled in; write yes or no into the column 'answer'", path=path)
-    return Judged(wilson(int(drawn.sum()), len(drawn) - n_open), n_open, path.name)
+    return JudgedSample(wilson(int(drawn.sum()), len(drawn) - n_open), n_open, path.name)
 
 
-def judge(sample: pl.DataFrame, dataset: Dataset, scorer: Scorer, *, threshold: float) -> Judged:
+def judge(sample: pl.DataFrame, dataset: Dataset, scorer: Scorer, *, threshold: float) -> JudgedSample:
     """Have a sample judged by a scorer: what scores at least the threshold counts as an answer."""
     query, document = (sample[name].to_numpy() for name in ("query", "document"))
     is_answer = stored_scores(scorer, dataset, query, document) >= threshold
-    return Judged(wilson(int(is_answer.sum()), len(is_answer)), 0, scorer.name)
+    return JudgedSample(wilson(int(is_answer.sum()), len(is_answer)), 0, scorer.name)

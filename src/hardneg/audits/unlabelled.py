@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Integer
 
-from hardneg.audits.intervals import NOTHING, Estimate, ratios, resampled
+from hardneg.audits.intervals import NOTHING, Interval, ratios, resampled
 from hardneg.evaluation.significance import TAILS
 
 _TINY = 1e-6
@@ -16,10 +16,10 @@ _CHUNK = 64  # bootstrap samples at a time
 class Unlabelled:
     """Three figures of the contamination of the selected negatives, and what the third rests on."""
 
-    bound: Estimate  # hidden answers among the negatives: certain, and too low
-    estimate: Estimate  # these and those expected among the unlabelled, with c by the estimator e1
+    bound: Interval  # hidden answers among the negatives: certain, and too low
+    estimate: Interval  # these and those expected among the unlabelled, with c by the estimator e1
     estimate_max: float | None  # the same with c by e3
-    labelled: Estimate  # c, the share of the answers that were planted; too low where answers look like others
+    labelled: Interval  # c, the share of the answers that were planted; too low where answers look like others
     labelled_max: float | None  # c by e3; a single overconfident probability makes it too high
 
 
@@ -73,7 +73,7 @@ def estimated(
     ]
     low, high = np.nanquantile(np.concatenate(draws), TAILS)
     value = _with(g, hidden, selected, float(np.clip(g[hidden].mean(), _TINY, 1 - _TINY)))
-    estimate = Estimate(value, float(low), float(high), bound.n)
+    estimate = Interval(value, float(low), float(high), bound.n)
     return Unlabelled(bound, estimate, _with(g, hidden, selected, c_max), labelled, c_max)
 
 

@@ -10,7 +10,7 @@ from hardneg.cli.audit_display import show
 from hardneg.cli.consent import asking
 from hardneg.cli.joined import AllowOtherData, run_for
 from hardneg.cli.options import Json, Quiet, ResultsIn, Yes
-from hardneg.cli.recipe_options import Mining, says_mining
+from hardneg.cli.recipe_options import MiningOptions, says_mining
 from hardneg.errors import RecipeError
 
 _WAY_OF = {
@@ -59,7 +59,7 @@ def planted(
     json: Json = False,
     quiet: Quiet = False,
     *,
-    mining: Mining,
+    mining: MiningOptions,
 ) -> None:
     """Hide some labelled positives, mine as usual, and count the hidden answers among the negatives."""
     from hardneg.verbs.audit import audit, check_settings
@@ -97,7 +97,7 @@ def judged(
     json: Json = False,
     quiet: Quiet = False,
     *,
-    mining: Mining,
+    mining: MiningOptions,
 ) -> None:
     """Count the negatives that are answers by labels that mining did not see."""
     from hardneg.verbs.audit import audit
@@ -136,7 +136,7 @@ def frontier(
     json: Json = False,
     quiet: Quiet = False,
     *,
-    mining: Mining,
+    mining: MiningOptions,
 ) -> None:
     """Compare common settings of all filters: what each costs and buys."""
     from hardneg.verbs.audit import audit_filters, check_settings
@@ -179,7 +179,7 @@ def sample(
     json: Json = False,
     quiet: Quiet = False,
     *,
-    mining: Mining,
+    mining: MiningOptions,
 ) -> None:
     """Draw some negatives, have them judged, and report the share of answers."""
     from hardneg.verbs.audit import audit_sample, check_settings

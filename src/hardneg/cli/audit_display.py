@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from hardneg.audits.frontier import Frontier
     from hardneg.audits.planted import Audit
-    from hardneg.audits.sampled import Judged
+    from hardneg.audits.sampled import JudgedSample
     from hardneg.audits.unlabelled import Unlabelled
 
 _GROUPS = 20  # a column such as the user has hundreds
@@ -18,7 +18,7 @@ _SHARES = ("contamination", "leakage", "retrieved", "coverage")
 
 
 def show(
-    found: "Audit | Frontier | Judged | Path", *, as_json: bool, plot: Path | None = None, out: Path | None
+    found: "Audit | Frontier | JudgedSample | Path", *, as_json: bool, plot: Path | None = None, out: Path | None
 ) -> None:
     """Print the result of an audit, as tables or as one JSON object."""
     _show(found, as_json=as_json, plot=plot)
@@ -31,7 +31,7 @@ def said(out: Path) -> str:
     return f"The result is in {out} too: `hardneg report {out}` shows it."
 
 
-def _show(found: "Audit | Frontier | Judged | Path", *, as_json: bool, plot: Path | None) -> None:
+def _show(found: "Audit | Frontier | JudgedSample | Path", *, as_json: bool, plot: Path | None) -> None:
     from hardneg.audits.frontier import Frontier
     from hardneg.audits.planted import Audit
 
@@ -107,7 +107,7 @@ def _show_frontier(found: "Frontier", plot: Path | None) -> None:
     _print(table, *lines, *([] if plot is None else [f"The plot is in {plot}."]))
 
 
-def _show_judged(judged: "Judged") -> None:
+def _show_judged(judged: "JudgedSample") -> None:
     figure = judged.contamination
     table = _table(f"Judged by {judged.judge}: {figure.n:,} negatives", "measure", "value", "95 %")
     table.add_row("contamination", *_cells("contamination", asdict(figure)))

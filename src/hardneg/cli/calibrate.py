@@ -8,7 +8,7 @@ import typer
 from hardneg.cli.audit_display import said
 from hardneg.cli.consent import asking
 from hardneg.cli.options import Json, Quiet, ResultsIn, Yes
-from hardneg.cli.recipe_options import Mining, says_mining
+from hardneg.cli.recipe_options import MiningOptions, says_mining
 
 if TYPE_CHECKING:
     from hardneg.verbs.calibrate import Calibration
@@ -29,7 +29,7 @@ def calibrate(
     json: Json = False,
     quiet: Quiet = False,
     *,
-    mining: Mining,
+    mining: MiningOptions,
 ) -> None:
     """Find the filter that gives the hardest negatives for the share of answers that you accept among them.
 

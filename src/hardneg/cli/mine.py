@@ -9,7 +9,7 @@ from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, show_findings, show_reading, warn_if_nothing_mined
 from hardneg.cli.model_options import TrustRemoteCode
 from hardneg.cli.options import Json, Out, Quiet, Yes, from_here, said_of
-from hardneg.cli.recipe_options import Mining, says_mining
+from hardneg.cli.recipe_options import MiningOptions, says_mining
 
 
 @says_mining()
@@ -27,7 +27,7 @@ def mine(
     json: Json = False,
     quiet: Quiet = False,
     *,
-    mining: Mining,
+    mining: MiningOptions,
 ) -> None:
     """Mine hard negatives and keep labelled and likely answers out of them."""
     from hardneg.audits.verdicts import read_judged

@@ -44,7 +44,7 @@ _KINDS = {
 
 
 @dataclass(frozen=True)
-class Mining:
+class MiningOptions:
     """What is mined, as the options of a command say."""
 
     dataset: str
@@ -73,7 +73,7 @@ _APART = ("dataset", "layout", "skip_invalid", "recipe", "model")
 _DEFAULTS = {"dataset": inspect.Parameter.empty, "skip_invalid": False, "layout": inspect.Parameter.empty}
 
 
-def _mining(said: dict[str, Any]) -> Mining:
+def _mining(said: dict[str, Any]) -> MiningOptions:
     """Read a recipe, or the defaults, and change what options say otherwise."""
     from hardneg.cli.components import parse_component
     from hardneg.recipe import Recipe
@@ -87,4 +87,4 @@ def _mining(said: dict[str, Any]) -> Mining:
     changes |= {"filters": [parse_component(text) for text in filters]} if filters else {}
     changes |= {"select": {"per_query": per_query}} if per_query else {}
     loaded = Recipe.load(recipe, changes=changes) if recipe else Recipe.from_table(changes)
-    return Mining(dataset, layout, skips, loaded)
+    return MiningOptions(dataset, layout, skips, loaded)

@@ -43,7 +43,7 @@ class Sizes:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Trials:
     """What trials found, by what was tried.
 
     Args:

@@ -16,7 +16,7 @@ Spread = Literal["over", "on each", "on one"]
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageCost:
     """A part of the work, and what it will cost.
 
     Args:
@@ -47,7 +47,7 @@ class Estimate:
         work: What will be done, by name.
     """
 
-    stages: tuple[Stage, ...]
+    stages: tuple[StageCost, ...]
     bills: tuple[CostEstimate, ...] = ()
     about: str = ""
     work: Mapping[str, Any] = field(default_factory=dict)
@@ -141,6 +141,6 @@ def gigabytes(size: float) -> str:
     return f"{size:,.2f} GB" if size < 10 else f"{size:,.0f} GB"
 
 
-def _cells(stage: Stage) -> tuple[str, ...]:
+def _cells(stage: StageCost) -> tuple[str, ...]:
     memory, disk = (gigabytes(size) if size else "" for size in (stage.memory_gb, stage.disk_gb))
     return (stage.name, stage.work, duration(stage.seconds), memory, disk)

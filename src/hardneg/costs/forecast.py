@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from hardneg.costs.calibration import Calibration, Found
-from hardneg.costs.estimate import Estimate, Stage
+from hardneg.costs.calibration import Found, Trials
+from hardneg.costs.estimate import Estimate, StageCost
 from hardneg.costs.workload import Workload
 
 _SCORE_BYTES = 48  # of a row in the store of scores
@@ -14,7 +14,7 @@ _SEARCH = {"bm25": "search with BM25", "vectors": "search vectors"}
 _SMALLER = 4  # times fewer documents in the second trial
 
 
-def forecast(work: Workload, calibration: Calibration) -> Estimate:
+def forecast(work: Workload, calibration: Trials) -> Estimate:
     """Predict what work will cost on this machine.
 
     Whatever has not been tried here before is tried, for some seconds each.
@@ -31,7 +31,7 @@ def forecast(work: Workload, calibration: Calibration) -> Estimate:
     """
     text_gb = work.documents * calibration.texts.document_bytes / 1e9
     starts: list[float] = []
-    stages: list[Stage] = []
+    stages: list[StageCost] = []
     if work.sources:
         encoder = _encoder(work, calibration)
         start_s, stages = mining_stages(work, calibration, encoder["dim"] if encoder else work.dim)
@@ -46,37 +46,37 @@ def forecast(work: Workload, calibration: Calibration) -> Estimate:
         tried = calibration.trial("training", given)
         starts.append(tried["start_s"])
         stages.append(_training(work, tried, text_gb))
-    start = Stage("start", "", sum(starts), 0.0, spread="on each")
+    start = StageCost("start", "", sum(starts), 0.0, spread="on each")
     return Estimate((start, *stages), about=calibration.texts.about, work=asdict(work))
 
 
-def _encoder(work: Workload, calibration: Calibration) -> Found | None:
+def _encoder(work: Workload, calibration: Trials) -> Found | None:
     if "dense" not in work.sources:
         return None
     return calibration.trial("encoding", {"model": work.model, "max_tokens": work.max_tokens})
 
 
-def _encoding(work: Workload, encoder: Found, text_gb: float) -> list[Stage]:
+def _encoding(work: Workload, encoder: Found, text_gb: float) -> list[StageCost]:
     memory_gb, vector_gb = encoder["memory_gb"] + text_gb, encoder["dim"] * 4 / 1e9
     stages = []
     for kind, n in (("document", work.documents), ("query", work.queries)):
         plural = {"document": "documents", "query": "queries"}[kind]
         seconds = n * encoder[f"{kind}_s"]
-        stages.append(Stage(f"encode {plural}", f"{n:,} {plural}", seconds, memory_gb, n * vector_gb))
+        stages.append(StageCost(f"encode {plural}", f"{n:,} {plural}", seconds, memory_gb, n * vector_gb))
     return stages
 
 
-def _scoring(work: Workload, tried: Found, text_gb: float) -> Stage:
+def _scoring(work: Workload, tried: Found, text_gb: float) -> StageCost:
     seconds, disk_gb = work.pairs * tried["pair_s"], work.pairs * _SCORE_BYTES / 1e9
-    return Stage("score by the teacher", f"{work.pairs:,} pairs", seconds, tried["memory_gb"] + text_gb, disk_gb)
+    return StageCost("score by the teacher", f"{work.pairs:,} pairs", seconds, tried["memory_gb"] + text_gb, disk_gb)
 
 
-def _training(work: Workload, tried: Found, text_gb: float) -> Stage:
+def _training(work: Workload, tried: Found, text_gb: float) -> StageCost:
     seconds, disk_gb = work.train_steps * tried["step_s"], TRAINING_COPIES * tried["disk_gb"]
-    return Stage("train", f"{work.train_steps:,} steps", seconds, tried["memory_gb"] + text_gb, disk_gb, "on one")
+    return StageCost("train", f"{work.train_steps:,} steps", seconds, tried["memory_gb"] + text_gb, disk_gb, "on one")
 
 
-def mining_stages(work: Workload, calibration: Calibration, dim: int | None) -> tuple[float, list[Stage]]:
+def mining_stages(work: Workload, calibration: Trials, dim: int | None) -> tuple[float, list[StageCost]]:
     """Predict the stages of mining."""
     n_queries = min(work.queries, calibration.sizes.queries)
     sources = ["vectors" if name == "dense" else name for name in work.sources]
@@ -92,17 +92,17 @@ def mining_stages(work: Workload, calibration: Calibration, dim: int | None) -> 
     text_gb = work.documents * calibration.texts.document_bytes / 1e9
     disk_gb = blocks * trials[-1][1]["block_bytes"] / 1e9
     stages = [
-        Stage("read the dataset", documents, at("read", "once_s"), at("read", "memory_gb"), text_gb, "on each"),
+        StageCost("read the dataset", documents, at("read", "once_s"), at("read", "memory_gb"), text_gb, "on each"),
     ]
     names = [(name, _BEGIN[name], _SEARCH[name], 0.0) for name in sources]
     for name, begin, search, disk in [*names, ("filters", "prepare filters", "filter, choose, write", disk_gb)]:
         memory_gb = at(name, "memory_gb")
-        stages.append(Stage(begin, documents, at(name, "once_s"), memory_gb, spread="on each"))
-        stages.append(Stage(search, queries, blocks * at(name, "block_s"), memory_gb, disk))
+        stages.append(StageCost(begin, documents, at(name, "once_s"), memory_gb, spread="on each"))
+        stages.append(StageCost(search, queries, blocks * at(name, "block_s"), memory_gb, disk))
     return min(figures["start_s"] for _, figures in trials), stages
 
 
-def _sizes(work: Workload, calibration: Calibration, dim: int | None) -> list[int]:
+def _sizes(work: Workload, calibration: Trials, dim: int | None) -> list[int]:
     """Choose numbers of documents to try: as many as there are if they are few, else two for a line through both."""
     sizes = calibration.sizes
     most = [sizes.documents, int(sizes.text_bytes / max(calibration.texts.document_bytes, 1))]

@@ -7,8 +7,8 @@ from typing import Any
 
 from hardneg.arguments import shown
 from hardneg.costs.bills import recipe_bills
-from hardneg.costs.calibration import Calibration
-from hardneg.costs.estimate import Estimate, Spread, Stage
+from hardneg.costs.calibration import Trials
+from hardneg.costs.estimate import Estimate, Spread, StageCost
 from hardneg.costs.forecast import TRAINING_COPIES, forecast, mining_stages
 from hardneg.costs.speeds import Speeds, count_steps, refreshes, scorers_of
 from hardneg.costs.texts import Texts
@@ -21,8 +21,7 @@ from hardneg.models.store import cache_folder
 from hardneg.pipeline.chain import in_batch_rows, stage_rows
 from hardneg.pipeline.dealing import with_test_split
 from hardneg.pipeline.judged_labels import labelled_for
-from hardneg.recipe import Recipe, shipped_recipes
-from hardneg.recipe import Stage as RecipeStage
+from hardneg.recipe import Recipe, Stage, shipped_recipes
 from hardneg.recipe.stage import stages_in
 from hardneg.recipe.trust import measuring_with
 from hardneg.scoring.protocol import Priced
@@ -91,8 +90,8 @@ def is_recipe(name: object) -> bool:
     return Path(name).suffix == ".toml" or (str(name) in shipped_recipes() and not Path(name).exists())
 
 
-def _calibration(texts: Texts, *, again: bool) -> Calibration:
-    return Calibration(cache_folder() / "calibration", texts, again=again)
+def _calibration(texts: Texts, *, again: bool) -> Trials:
+    return Trials(cache_folder() / "calibration", texts, again=again)
 
 
 def _recipe(recipe: object, model: str | None) -> Recipe:
@@ -110,7 +109,7 @@ def _of_recipe(recipe: Recipe, *, again: bool) -> Estimate:
         calibration = _calibration(Texts.of(dataset), again=again)
         tried = calibration.trial("recipe", {"recipe": recipe.resolved(), "name": recipe.name})
         parts = _Parts(recipe, dataset, calibration, Speeds.from_dict(tried["parts"]))
-        stages = (Stage("start", "", tried["start_s"], 0.0, spread="on each"), *parts.stages())
+        stages = (StageCost("start", "", tried["start_s"], 0.0, spread="on each"), *parts.stages())
         bills = recipe_bills(dataset, recipe)
     return Estimate(stages, tuple(bills), calibration.texts.about, {"recipe": recipe.name})
 
@@ -118,14 +117,14 @@ def _of_recipe(recipe: Recipe, *, again: bool) -> Estimate:
 class _Parts:
     """The stages of a recipe as they cost, one after the other."""
 
-    def __init__(self, recipe: Recipe, dataset: Dataset, calibration: Calibration, speeds: Speeds) -> None:
+    def __init__(self, recipe: Recipe, dataset: Dataset, calibration: Trials, speeds: Speeds) -> None:
         self.recipe, self.dataset, self.calibration, self.speeds = recipe, dataset, calibration, speeds
         self.seeds = len(recipe.seeds or (recipe.train.seed,))
         self.text_gb = dataset.n_documents * calibration.texts.document_bytes / 1e9
-        self._mined: dict[str, Stage] = {}
+        self._mined: dict[str, StageCost] = {}
         self._encoded: set[str] = set()
 
-    def stages(self) -> Iterator[Stage]:
+    def stages(self) -> Iterator[StageCost]:
         """List all that is done."""
         recipe = self.recipe
         for number, stage in enumerate(recipe.stages):
@@ -144,7 +143,7 @@ class _Parts:
             yield from self._training(plain, " (in_batch)", len(recipe.stages) - 1, 0)
         yield from self._measuring(len(rows))
 
-    def _mining(self, stage: RecipeStage, name: str, queries: int, *, times: int) -> Iterator[Stage]:
+    def _mining(self, stage: Stage, name: str, queries: int, *, times: int) -> Iterator[StageCost]:
         dense = [one for one in stage.sources if isinstance(one, Encodes)]
         dims = [round(self.speeds.documents(self._tried(one)).disk_gb * 1e9 / 4) for one in dense]
         mined = self._base(stage, queries, max(dims, default=None))
@@ -160,8 +159,8 @@ class _Parts:
                 part = self.speeds.search(source)
                 documents = f"{self.dataset.n_documents:,} documents"
                 once_s, each_s = part.once_s * times, part.each_s * queries * times
-                yield Stage(f"prepare {source.name}{name}", documents, once_s, part.memory_gb, spread="on each")
-                yield Stage(f"search {source.name}{name}", f"{queries:,} queries", each_s, part.memory_gb)
+                yield StageCost(f"prepare {source.name}{name}", documents, once_s, part.memory_gb, spread="on each")
+                yield StageCost(f"search {source.name}{name}", f"{queries:,} queries", each_s, part.memory_gb)
         for step in ("prepare filters", "filter, choose, write"):
             yield _as(mined[step], f"{step}{name}", times)
         scorers = [one for one in scorers_of(stage) if not isinstance(one, Priced)]
@@ -169,7 +168,7 @@ class _Parts:
             scorers, name, queries * stage.mine.depth * len(stage.sources) * times, most="at most "
         )
 
-    def _base(self, stage: RecipeStage, queries: int, dim: int | None) -> dict[str, Stage]:
+    def _base(self, stage: Stage, queries: int, dim: int | None) -> dict[str, StageCost]:
         """Predict what mining costs whatever the recipe: reading, the search of vectors, filtering, writing."""
         counts = {"documents": self.dataset.n_documents, "queries": queries}
         settings = {"depth": stage.mine.depth, "per_query": stage.select.per_query, "dim": dim}
@@ -180,7 +179,7 @@ class _Parts:
         """Give the encoder that was tried: a model that is trained yet is as fast as what it is trained from."""
         return source.with_model(self.recipe.model) if stages_in(source) else source
 
-    def _encoding(self, source: Encodes, name: str, queries: int, *, times: int) -> Iterator[Stage]:
+    def _encoding(self, source: Encodes, name: str, queries: int, *, times: int) -> Iterator[StageCost]:
         encoder, n = self._tried(source), self.dataset.n_documents
         key = repr(encoder)
         kinds = (("documents", 0 if key in self._encoded else n), ("queries", queries))
@@ -191,38 +190,38 @@ class _Parts:
                 about, memory_gb = f"{count * times:,} {kind}", part.memory_gb + self.text_gb
                 disk_gb = count * times * part.disk_gb
                 whose = "" if source.name == "dense" else f" ({source.name})"
-                yield Stage(f"encode {kind}{whose}{name}", about, part.seconds(count) * times, memory_gb, disk_gb)
+                yield StageCost(f"encode {kind}{whose}{name}", about, part.seconds(count) * times, memory_gb, disk_gb)
 
-    def _scoring(self, scorers: list[Any], name: str, pairs: int, most: str = "") -> Iterator[Stage]:
+    def _scoring(self, scorers: list[Any], name: str, pairs: int, most: str = "") -> Iterator[StageCost]:
         for scorer in scorers:
             part = self.speeds.score(scorer)
             about, memory_gb = f"{most}{pairs:,} pairs", part.memory_gb + self.text_gb
-            yield Stage(f"score by {scorer.name}{name}", about, part.seconds(pairs), memory_gb)
+            yield StageCost(f"score by {scorer.name}{name}", about, part.seconds(pairs), memory_gb)
 
-    def _training(self, stage: RecipeStage, name: str, number: int, queries: int) -> Iterator[Stage]:
+    def _training(self, stage: Stage, name: str, number: int, queries: int) -> Iterator[StageCost]:
         settings, part = stage.train, self.speeds.step("", number)
         steps = settings.max_steps or count_steps(self.dataset, settings, split=stage.mine.split)
         steps *= self.seeds
         disk_gb = TRAINING_COPIES * part.disk_gb * self.seeds
         seconds, memory_gb = part.seconds(steps), part.memory_gb + self.text_gb
-        yield Stage(f"train{name}", f"{steps:,} steps", seconds, memory_gb, disk_gb, "on one")
+        yield StageCost(f"train{name}", f"{steps:,} steps", seconds, memory_gb, disk_gb, "on one")
         again = refreshes(stage) * self.seeds if stage.sources else 0
         if again:
             yield self._look(f"encode while training{name}", again, queries, spread="on one")
 
-    def _measuring(self, n_rows: int) -> Iterator[Stage]:
+    def _measuring(self, n_rows: int) -> Iterator[StageCost]:
         rows = n_rows + ("in_batch" in self.recipe.evaluate.rows)
         looks = rows * self.seeds + ("zero_shot" in self.recipe.evaluate.rows)
         test = len(self.dataset.queries_of(self.recipe.evaluate.split))
         yield self._look("evaluate", looks, test)
 
-    def _look(self, name: str, times: int, queries: int, *, spread: Spread = "over") -> Stage:
+    def _look(self, name: str, times: int, queries: int, *, spread: Spread = "over") -> StageCost:
         """Encode everything with a model that was trained, some times."""
         encoder = measuring_with(self.recipe.model, self.recipe)
         seconds = times * self.speeds.encoding(encoder, documents=self.dataset.n_documents, queries=queries)
         memory_gb = self.speeds.documents(encoder).memory_gb + self.text_gb
-        return Stage(name, f"{times:,} times", seconds, memory_gb, spread=spread)
+        return StageCost(name, f"{times:,} times", seconds, memory_gb, spread=spread)
 
 
-def _as(stage: Stage, name: str, times: int) -> Stage:
-    return Stage(name, stage.work, stage.seconds * times, stage.memory_gb, stage.disk_gb * times, stage.spread)
+def _as(stage: StageCost, name: str, times: int) -> StageCost:
+    return StageCost(name, stage.work, stage.seconds * times, stage.memory_gb, stage.disk_gb * times, stage.spread)

@@ -16,7 +16,7 @@ from hardneg.sources.protocol import Encodes
 
 
 @dataclass(frozen=True)
-class Counts:
+class Amounts:
     """How much there is of what takes time."""
 
     documents: int
@@ -26,7 +26,7 @@ class Counts:
     test: int
 
     @classmethod
-    def of(cls, dataset: Dataset, splits: Splits) -> "Counts":
+    def of(cls, dataset: Dataset, splits: Splits) -> "Amounts":
         """Count a dataset."""
         dev = 0 if splits.dev is None else len(dataset.queries_of(splits.dev))
         pairs, train = len(dataset.pairs_of(splits.train)[0]), len(dataset.queries_of(splits.train))
@@ -38,7 +38,7 @@ class Costs:
     """What each thing will cost."""
 
     speeds: Speeds
-    counts: Counts
+    counts: Amounts
     start_s: float = 0.0
 
     def shared(self, task: Task, plan: LadderPlan) -> float:

@@ -21,7 +21,7 @@ from hardneg.data.reading import read_dataset
 from hardneg.errors import InputError, RunError
 from hardneg.files import check_folder
 from hardneg.ladders import processes
-from hardneg.ladders.plan import LadderPlan, Record, Task, read_record, write_record
+from hardneg.ladders.plan import LadderPlan, Task, TaskRecord, read_record, write_record
 from hardneg.ladders.prepare import Wanted, draft, prepare
 from hardneg.ladders.results import summarise
 from hardneg.models.options import check_installed
@@ -68,7 +68,7 @@ class Ready:
 
     def write_agreed(self) -> None:
         """Write down that it was agreed to, so that the same call goes on without asking."""
-        write_record(self.folder, _AGREED, Record("done", found={"tasks": [task.id for task in self.plan.tasks()]}))
+        write_record(self.folder, _AGREED, TaskRecord("done", found={"tasks": [task.id for task in self.plan.tasks()]}))
 
 
 @dataclass(frozen=True, repr=False)
@@ -282,16 +282,16 @@ def climb_ladder(ready: Ready, *, announce: Callable[[Turn], None] = lambda _: N
     return Ladder(folder, report)
 
 
-def climb(plan: LadderPlan, folder: Path, *, work: Work, announce: Callable[[Turn], None]) -> dict[str, Record]:
+def climb(plan: LadderPlan, folder: Path, *, work: Work, announce: Callable[[Turn], None]) -> dict[str, TaskRecord]:
     """Do all tasks of a plan that are not done; one that fails stops only those that need it."""
     tasks = plan.tasks()
-    records: dict[str, Record] = {}
+    records: dict[str, TaskRecord] = {}
     with progress.task("climbing", total=len(tasks), unit="tasks") as advance:
         for number, task in enumerate(tasks, start=1):
             record = read_record(folder, task.id)
             lacking = next((need for need in task.needs if records[need].state != "done"), None)
             if lacking is not None:
-                record = Record("failed", record.seconds, record.peak_gb, _because(lacking, records[lacking]))
+                record = TaskRecord("failed", record.seconds, record.peak_gb, _because(lacking, records[lacking]))
                 write_record(folder, task.id, record)
             elif record.state != "done":
                 announce(Turn(task, number, len(tasks)))
@@ -310,7 +310,7 @@ def _keep(dataset: Dataset, place: Path) -> None:
         raise RunError(f"{place} holds another dataset than {dataset.name}; name another folder for the ladder")
 
 
-def _because(need: str, record: Record) -> str:
+def _because(need: str, record: TaskRecord) -> str:
     return (
         record.message if record.message.startswith("it needs ") else f"it needs {need}, which failed: {record.message}"
     )

@@ -48,7 +48,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Record:
+class TaskRecord:
     """What became of a task, in one small file a task."""
 
     state: State = "begun"
@@ -152,13 +152,13 @@ def read_plan(folder: Path, *, name: str = PLAN) -> LadderPlan | None:
     return LadderPlan.from_dict(state) if state else None
 
 
-def read_record(folder: Path, task: str) -> Record:
+def read_record(folder: Path, task: str) -> TaskRecord:
     """Read what became of a task; one that nobody began has just begun."""
     state = read_state(_path(folder, task), keys=("state", "seconds", "peak_gb"))
-    return Record(**state) if state else Record()
+    return TaskRecord(**state) if state else TaskRecord()
 
 
-def write_record(folder: Path, task: str, record: Record) -> None:
+def write_record(folder: Path, task: str, record: TaskRecord) -> None:
     """Write down what became of a task."""
     write_json(_path(folder, task), asdict(record))
 

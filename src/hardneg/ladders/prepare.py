@@ -12,13 +12,13 @@ from hardneg.costs.speeds import Speeds
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
 from hardneg.files import from_here
-from hardneg.ladders.budget import Costs, Counts, with_steps
+from hardneg.ladders.budget import Amounts, Costs, with_steps
 from hardneg.ladders.plan import (
     DRAFT,
     PROBE,
     Budget,
     LadderPlan,
-    Record,
+    TaskRecord,
     check_same,
     read_plan,
     read_record,
@@ -154,7 +154,7 @@ def prepare(plan: LadderPlan, dataset: Dataset, folder: Path, *, work: Callable[
     if not probe or not all(speeds.knows(rung.name) for rung in plan.rungs if rung.is_trained):
         probe = _merged(probe, _probed(plan, folder, work))
         speeds = Speeds.from_dict(probe["parts"])
-    costs = Costs(speeds, Counts.of(dataset, plan.splits), start_s=probe["start_s"])
+    costs = Costs(speeds, Amounts.of(dataset, plan.splits), start_s=probe["start_s"])
     training = plan.training
     ready = with_steps(
         replace(plan, probe=probe),
@@ -170,7 +170,7 @@ def _probed(plan: LadderPlan, folder: Path, work: Callable[[Path, str], None]) -
     from time import perf_counter
 
     write_plan(plan, folder, name=DRAFT)
-    write_record(folder, PROBE, Record())
+    write_record(folder, PROBE, TaskRecord())
     started = perf_counter()
     work(folder, PROBE)
     seconds = perf_counter() - started

@@ -12,7 +12,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.evaluation.significance import Row, compare, holm
 from hardneg.files import replacing, write_json
 from hardneg.ladders.budget import needed
-from hardneg.ladders.plan import LadderPlan, Record
+from hardneg.ladders.plan import LadderPlan, TaskRecord
 from hardneg.ladders.rungs import Rung
 from hardneg.ladders.work import Role, evaluated
 from hardneg.progress import task
@@ -26,7 +26,7 @@ _BASE = "zero_shot"
 
 
 @dataclass(frozen=True)
-class Cost:
+class RungCost:
     """What a rung needs, once: the work that it shares with others is counted in full for each of them."""
 
     seconds: float = 0.0  # shared_s and train_s
@@ -38,7 +38,7 @@ class Cost:
     teacher_calls: int = 0
 
     @classmethod
-    def of(cls, shared_s: float, train_s: float, **others: Any) -> "Cost":  # noqa: ANN401 - the fields above
+    def of(cls, shared_s: float, train_s: float, **others: Any) -> "RungCost":  # noqa: ANN401 - the fields above
         """Add up what is shared and what is not."""
         return cls(round(shared_s + train_s, 3), round(shared_s, 3), round(train_s, 3), **others)
 
@@ -47,7 +47,7 @@ class Cost:
         return None if gain is None or not self.seconds else gain / (self.seconds / 60)
 
 
-def summarise(plan: LadderPlan, records: Mapping[str, Record], folder: Path, dataset: Dataset) -> dict[str, Any]:
+def summarise(plan: LadderPlan, records: Mapping[str, TaskRecord], folder: Path, dataset: Dataset) -> dict[str, Any]:
     """Put together what a ladder found, and write `ladder.json` and `per_query.parquet`."""
     rows = {rung.name: _row(plan, rung, records, folder, "test") for rung in plan.rungs}
     dev = {rung.name: _row(plan, rung, records, folder, "dev") for rung in plan.rungs}
@@ -102,7 +102,7 @@ def compared(rows: Sequence[Row], *, base: str, seed: int = 0) -> list[dict[str,
     return [{**one, "p_corrected": p} for one, p in zip(comparisons, corrected, strict=True)]
 
 
-def _row(plan: LadderPlan, rung: Rung, records: Mapping[str, Record], folder: Path, role: Role) -> Row | None:
+def _row(plan: LadderPlan, rung: Rung, records: Mapping[str, TaskRecord], folder: Path, role: Role) -> Row | None:
     """Read what a rung measured on a split; None if it is not there."""
     climbed, tested = records[f"climb-{rung.name}"], records[f"test-{rung.name}"]
     is_there = plan.splits.dev is not None if role == "dev" else tested.state == "done"
@@ -119,7 +119,7 @@ def _seeds(plan: LadderPlan, rung: Rung) -> Sequence[int | None]:
 def _entry(
     plan: LadderPlan,
     rung: Rung,
-    records: Mapping[str, Record],
+    records: Mapping[str, TaskRecord],
     folder: Path,
     *,
     row: Row | None,
@@ -152,7 +152,7 @@ def _entry(
     }
 
 
-def _pool(folder: Path, climbed: Record) -> float | None:
+def _pool(folder: Path, climbed: TaskRecord) -> float | None:
     """Average the documents in the pool, over the steps and seeds of the last stage."""
     models = climbed.found.get("models", {}).values()
     sizes = [each["n_pool"] or 0.0 for model in models for each in TrainingFolder((folder / model).parent).records()]
@@ -165,16 +165,16 @@ def _mining(plan: LadderPlan, rung: Rung) -> list[str]:
     return [each for each in needed(tasks[f"climb-{rung.name}"], tasks) if tasks[each].kind == "mine"]
 
 
-def _cost(plan: LadderPlan, rung: Rung, records: Mapping[str, Record]) -> Cost:
+def _cost(plan: LadderPlan, rung: Rung, records: Mapping[str, TaskRecord]) -> RungCost:
     tasks = {task.id: task for task in plan.tasks()}
     climb = tasks[f"climb-{rung.name}"]
     if not rung.is_trained:
-        return Cost()
+        return RungCost()
     shared = [records[each] for each in needed(climb, tasks)]
     figures = records[climb.id].found
     trained = list(figures.get("train_seconds", {}).values())
     shared_s, train_s = sum(each.seconds for each in shared), sum(trained) / len(trained) if trained else 0.0
-    return Cost.of(
+    return RungCost.of(
         shared_s,
         train_s,
         tuning_s=figures.get("tuning_seconds", 0.0),
@@ -184,7 +184,7 @@ def _cost(plan: LadderPlan, rung: Rung, records: Mapping[str, Record]) -> Cost:
     )
 
 
-def _task(plan: LadderPlan, records: Mapping[str, Record], task: str) -> dict[str, Any]:
+def _task(plan: LadderPlan, records: Mapping[str, TaskRecord], task: str) -> dict[str, Any]:
     record = records[task]
     return {
         "id": task,

@@ -9,7 +9,7 @@ from hardneg.errors import RunError
 from hardneg.evaluation.metrics import primary_of
 from hardneg.evaluation.significance import Row, compare
 from hardneg.files import write_json
-from hardneg.ladders.results import LEVEL, Cost, compared, write_per_query
+from hardneg.ladders.results import LEVEL, RungCost, compared, write_per_query
 from hardneg.runs import layout
 from hardneg.runs.layout import Seeded, StageKey
 from hardneg.runs.parts import read_table
@@ -25,7 +25,7 @@ class Run:
 
     path: Path
     row: Row
-    cost: Cost
+    cost: RungCost
     fingerprint: str | None
     data: dict[str, str]
     settings: tuple[str, int, str]
@@ -111,7 +111,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
     return [str(path) if names.count(name) > 1 else name for path, name in zip(paths, names, strict=True)]
 
 
-def _cost(stages: dict[str, dict[str, float]], chain: Sequence[str], *, n_seeds: int) -> Cost:
+def _cost(stages: dict[str, dict[str, float]], chain: Sequence[str], *, n_seeds: int) -> RungCost:
     shared_s = train_s = peak_gb = 0.0
     for stage, cost in stages.items():
         key = StageKey.parse(stage)
@@ -121,7 +121,7 @@ def _cost(stages: dict[str, dict[str, float]], chain: Sequence[str], *, n_seeds:
         shared_s += 0.0 if seeded else cost["wall_s"]
         train_s += cost["wall_s"] / n_seeds if seeded else 0.0
         peak_gb = max(peak_gb, cost["peak_gb"])
-    return Cost.of(shared_s, train_s, peak_gb=peak_gb)
+    return RungCost.of(shared_s, train_s, peak_gb=peak_gb)
 
 
 def _check_alike(runs: Sequence[Run], *, allow_other_data: bool) -> None:

@@ -25,7 +25,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.errors import HardnegError, Interrupted, RunError
 from hardneg.evaluation.retrieval import evaluate
-from hardneg.ladders.plan import DRAFT, PLAN, PROBE, LadderPlan, Record, Task, read_plan, read_record, write_record
+from hardneg.ladders.plan import DRAFT, PLAN, PROBE, LadderPlan, Task, TaskRecord, read_plan, read_record, write_record
 from hardneg.ladders.rungs import Rung
 from hardneg.models.store import new_vectors_in
 from hardneg.pipeline.chain import mine_stage, opened, shared_place, stage_rows, train_stages, training_place
@@ -47,7 +47,7 @@ from hardneg.training.folder import TrainingFolder
 Role = Literal["dev", "test"]
 
 
-def do_task(folder: Path, task_id: str) -> Record:
+def do_task(folder: Path, task_id: str) -> TaskRecord:
     """Do a task, or go on with it where it was stopped, and write down what became of it."""
     plan = read_plan(folder, name=DRAFT if task_id == PROBE else PLAN)
     tasks = [Task(PROBE, "probe", ""), *(plan.tasks() if plan and task_id != PROBE else ())]
@@ -73,7 +73,7 @@ def do_task(folder: Path, task_id: str) -> Record:
     finally:
         cost = costs[""]
         peak_gb = figures.pop("peak_gb", cost.peak_gb)  # of the work alone where a run folder tells it from measuring
-        record = Record(state, round(cost.wall_s, 3), round(peak_gb, 3), message, figures)  # type: ignore[arg-type]
+        record = TaskRecord(state, round(cost.wall_s, 3), round(peak_gb, 3), message, figures)  # type: ignore[arg-type]
         write_record(folder, task.id, record)
     return record
 

@@ -15,7 +15,7 @@ from hardneg.models.towers import Kind, input_module, is_static
 
 
 @dataclass(frozen=True, eq=False)
-class Features:
+class ModelInput:
     """Model input of some texts."""
 
     tensors: dict[str, torch.Tensor]  # each [texts, tokens], padded on one side
@@ -33,10 +33,10 @@ class Features:
         cut = slice(-longest, None) if left_padded else slice(None, longest)
         return {name: tensor[torch.from_numpy(rows)][:, cut] for name, tensor in self.tensors.items()} | self.extra
 
-    def take(self, rows: Int64[np.ndarray, " chosen"]) -> "Features":
+    def take(self, rows: Int64[np.ndarray, " chosen"]) -> "ModelInput":
         """Take some texts, padded as a batch of them is."""
         cut = {name: value for name, value in self.rows(rows).items() if name in self.tensors}
-        return Features(cut, self.extra, self.n_tokens[rows])
+        return ModelInput(cut, self.extra, self.n_tokens[rows])
 
     def batches(self, max_tokens: int) -> Iterator[Int64[np.ndarray, " chosen"]]:
         """Cut the texts into batches of similar length, the longest first; one beyond the bound stands alone."""
@@ -54,7 +54,7 @@ def _rounded(n_tokens: int) -> int:
     return -(-n_tokens // multiple) * multiple
 
 
-def tokenise(model: SentenceTransformer, texts: list[str], *, kind: Kind, prompt: str | None) -> Features | None:
+def tokenise(model: SentenceTransformer, texts: list[str], *, kind: Kind, prompt: str | None) -> ModelInput | None:
     """Turn texts into model input; None if that is not one padded row a text, as for static embeddings."""
     if is_static(input_module(model, kind)):  # to tokenise what is thrown away takes half a step
         return None
@@ -65,7 +65,7 @@ def tokenise(model: SentenceTransformer, texts: list[str], *, kind: Kind, prompt
     if mask is None or any(tensor.shape != mask.shape for tensor in tensors.values()):
         return None
     extra = {name: value for name, value in raw.items() if name not in tensors}
-    return Features(tensors, extra, mask.sum(dim=1).clamp(min=1).numpy().astype(np.int64))
+    return ModelInput(tensors, extra, mask.sum(dim=1).clamp(min=1).numpy().astype(np.int64))
 
 
 @contextmanager

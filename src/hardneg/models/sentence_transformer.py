@@ -11,7 +11,7 @@ from jaxtyping import Float32
 from sentence_transformers import SentenceTransformer
 
 from hardneg.errors import ModelError
-from hardneg.models.features import Features, tokenise
+from hardneg.models.features import ModelInput, tokenise
 from hardneg.models.fingerprint import fingerprint
 from hardneg.models.given import resolve_model
 from hardneg.models.loading import check_tokenizer, choose_precision, loading
@@ -68,7 +68,7 @@ class SentenceTransformerEncoder:
             vectors = torch.nn.functional.normalize(vectors, dim=1)
         return vectors.numpy()
 
-    def _forward(self, features: Features, kind: Kind) -> torch.Tensor:
+    def _forward(self, features: ModelInput, kind: Kind) -> torch.Tensor:
         device = self.model.device
         budget = _BATCH_TOKENS.get(device.type, _BATCH_TOKENS["cpu"])
         vectors = None

@@ -47,7 +47,7 @@ class Audited:
 
 
 @dataclass(frozen=True, eq=False)
-class Ladder:
+class LadderTables:
     """What `hardneg ladder` found."""
 
     rungs: pl.DataFrame  # `name`, `value`, `low`, `high`, `dev`, `trained` and more, from the bottom rung to the top
@@ -83,7 +83,7 @@ class Contents:
     stages: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # `wall_s`, `peak_gb`
     machine: str = ""
     audits: Sequence[Audited] = ()
-    ladder: Ladder | None = None
+    ladder: LadderTables | None = None
     texts: Mapping[str, pl.DataFrame] | None = None  # `id`, `text` of "queries" and "documents"; None shows ids
     notes: Sequence[str] = ()  # what could not be shown, and why
     seed: int = 0

@@ -11,7 +11,7 @@ from hardneg.drawing.lines import Line, Lines, Panel, outline
 from hardneg.drawing.points import Point, Points
 from hardneg.drawing.svg import number, share, signed
 from hardneg.evaluation.significance import Comparison, Row, compare
-from hardneg.reports.contents import Ladder
+from hardneg.reports.contents import LadderTables
 
 _FEWEST = 3  # sizes of pools that differ; less is no curve
 _MOST_STEPS = 500
@@ -83,7 +83,7 @@ def climbs(comparisons: pl.DataFrame, *, measure: str) -> Figure:
     return Figure("climbs", "What each rung gained", lead, comparisons, marks)
 
 
-def ladder(found: Ladder) -> Figure:
+def ladder(found: LadderTables) -> Figure:
     """Lay out a ladder of training strategies, from the bottom rung to the top."""
     best = found.rungs.drop_nulls("value").sort("value", descending=True)
     lead = "No rung was measured yet."

@@ -8,7 +8,7 @@ import polars as pl
 from hardneg.drawing.svg import number, share, signed
 from hardneg.evaluation.significance import Comparison
 from hardneg.progress import duration
-from hardneg.reports.contents import Contents, Ladder
+from hardneg.reports.contents import Contents, LadderTables
 from hardneg.reports.figures_of_quality import compared, plain
 from hardneg.runs.layout import StageKey
 
@@ -64,7 +64,7 @@ def _without_comparison(contents: Contents) -> str:
     return "What this folder holds."
 
 
-def _ladder(ladder: Ladder) -> str:
+def _ladder(ladder: LadderTables) -> str:
     """Name the rung that was chosen on the development queries; without these, the highest."""
     if ladder.shown is None:
         return "No rung of this ladder was measured yet."
@@ -75,7 +75,7 @@ def _ladder(ladder: Ladder) -> str:
     return f"{plain(row['name'])} {why}: {row['value']:.3f} {ladder.measure} on the {row['split']} queries."
 
 
-def _trained(ladder: Ladder) -> tuple[str, ...]:
+def _trained(ladder: LadderTables) -> tuple[str, ...]:
     """Name the best trained rung, where an untrained one is better."""
     if ladder.subject is None or ladder.subject == ladder.shown:
         return ()
@@ -83,7 +83,7 @@ def _trained(ladder: Ladder) -> tuple[str, ...]:
     return (f"Of the trained rungs {plain(row['name'])} is best: {row['value']:.3f} {ladder.measure}.",)
 
 
-def _climbed(ladder: Ladder) -> Iterator[Card]:
+def _climbed(ladder: LadderTables) -> Iterator[Card]:
     """Say what the rung that the page goes into gained on the untrained model, at what cost, how sure."""
     gained = {row["name"]: row for row in ladder.comparisons.iter_rows(named=True)}
     one = gained.get(f"{ladder.subject} against zero_shot")

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from hardneg.evaluation.significance import Row
-from hardneg.reports.contents import Ladder, Mining, Training
+from hardneg.reports.contents import LadderTables, Mining, Training
 from hardneg.reports.read_run import best_ranks, is_mined, read_mining, read_trainings
 from hardneg.runs import layout
 from hardneg.runs.layout import Seeded
@@ -21,7 +21,7 @@ def ladder_state(folder: Path) -> dict[str, Any]:
     return read_state(folder / layout.LADDER, keys=("measure", "rungs", "comparisons"))
 
 
-def read_ladder(folder: Path, state: Mapping[str, Any]) -> Ladder:
+def read_ladder(folder: Path, state: Mapping[str, Any]) -> LadderTables:
     """Read what `hardneg ladder` found: each rung on the test queries, or on the development queries before that."""
     measure = state["measure"]
     with whole_lines(folder / layout.LADDER):
@@ -34,7 +34,7 @@ def read_ladder(folder: Path, state: Mapping[str, Any]) -> Ladder:
     kinds: dict[str, Any] = dict.fromkeys(("value", "low", "high", "n_pool", "dev"), pl.Float64)
     kinds["trained"] = pl.Boolean
     tables = [pl.DataFrame(rows, schema_overrides=kinds, infer_schema_length=None) for rows in (rungs, pairs)]
-    return Ladder(tables[0], tables[1], measure, state.get("best_on_dev"), _rows(folder, state))
+    return LadderTables(tables[0], tables[1], measure, state.get("best_on_dev"), _rows(folder, state))
 
 
 def _rung(rung: Mapping[str, Any], measure: str) -> dict[str, Any]:

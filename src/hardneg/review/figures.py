@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from hardneg.audits.intervals import Estimate, kappa, wilson
+from hardneg.audits.intervals import Interval, kappa, wilson
 from hardneg.audits.verdict_store import decided
 
 
@@ -16,7 +16,7 @@ class Agreement:
 
     first: str
     second: str
-    kappa: Estimate
+    kappa: Interval
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Figures:
     judged: int  # with a verdict, unsure ones too
     answers: int  # by majority
     negatives: int  # from which the pairs were chosen
-    contamination: Estimate  # of the negatives, by the random sample alone, up to its first pair that nobody judged
+    contamination: Interval  # of the negatives, by the random sample alone, up to its first pair that nobody judged
     sample_open: int  # pairs among these that are undecided, and so not counted
-    suspects: Estimate  # of those that are decided; they were chosen for being likely, so it estimates nothing else
+    suspects: Interval  # of those that are decided; they were chosen for being likely, so it estimates nothing else
     agreement: tuple[Agreement, ...]
     by_reviewer: dict[str, int]
 
@@ -62,7 +62,7 @@ def figures(pairs: pl.DataFrame, votes: pl.DataFrame, *, negatives: int) -> Figu
     )
 
 
-def _share(answers: pl.Series) -> Estimate:
+def _share(answers: pl.Series) -> Interval:
     verdicts = answers.drop_nulls()
     return wilson(int(verdicts.sum()), len(verdicts))
 

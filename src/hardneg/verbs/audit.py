@@ -14,7 +14,7 @@ from hardneg.audits.frontier import Frontier, frontier
 from hardneg.audits.judged import audit_judged, fuller_labels, truth_of_column, unseen_answers
 from hardneg.audits.planted import Audit, Fit, audit_planted
 from hardneg.audits.plot import check_plot
-from hardneg.audits.sampled import Judged, draw, judge, read_sample, write_sample
+from hardneg.audits.sampled import JudgedSample, draw, judge, read_sample, write_sample
 from hardneg.audits.sweep import sweep, teacher_thresholds
 from hardneg.audits.verdict_files import check_name
 from hardneg.components import taken
@@ -179,7 +179,7 @@ def audit_sample(
     out: Path | str | None = None,
     agree: Agree | None = None,
     **mining: Unpack[How],
-) -> Judged | Path:
+) -> JudgedSample | Path:
     """Draw negatives to be judged, each as likely as any other, or read what was judged.
 
     Args:

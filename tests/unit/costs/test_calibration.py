@@ -1,6 +1,6 @@
 import pytest
 
-from hardneg.costs import Calibration, Sizes, Texts, calibration
+from hardneg.costs import Sizes, Texts, Trials, calibration
 from hardneg.errors import InputError, RunError
 
 TEXTS = Texts(["one two three", "two four"], ["two", "four three"], "toy")
@@ -23,24 +23,24 @@ def here(monkeypatch):
 
 
 def test_a_trial_is_done_once_when_all_is_compiled(here, tmp_path):
-    first = Calibration(tmp_path, TEXTS, sizes=TINY).trial("mining", GIVEN)
-    again = Calibration(tmp_path, TEXTS, sizes=TINY).trial("mining", GIVEN)
+    first = Trials(tmp_path, TEXTS, sizes=TINY).trial("mining", GIVEN)
+    again = Trials(tmp_path, TEXTS, sizes=TINY).trial("mining", GIVEN)
     assert here == ["mining"] * 2
     assert first == again == {"seconds": 2}
 
 
 def test_it_is_done_again_if_asked_or_if_anything_differs(here, tmp_path, monkeypatch):
     here.append("what compiles")
-    Calibration(tmp_path, TEXTS, sizes=TINY).trial("mining", GIVEN)
-    Calibration(tmp_path, TEXTS, sizes=TINY, again=True).trial("mining", GIVEN)
-    Calibration(tmp_path, TEXTS, sizes=TINY).trial("mining", GIVEN | {"depth": 4})
+    Trials(tmp_path, TEXTS, sizes=TINY).trial("mining", GIVEN)
+    Trials(tmp_path, TEXTS, sizes=TINY, again=True).trial("mining", GIVEN)
+    Trials(tmp_path, TEXTS, sizes=TINY).trial("mining", GIVEN | {"depth": 4})
     monkeypatch.setattr(calibration, "identity", lambda: {"cpu": "another"})
-    Calibration(tmp_path, TEXTS, sizes=TINY).trial("mining", GIVEN)
+    Trials(tmp_path, TEXTS, sizes=TINY).trial("mining", GIVEN)
     assert len(here) == 5
 
 
 def test_a_trial_of_mining_counts_what_its_own_process_does(tmp_path):
-    found = Calibration(tmp_path, TEXTS, sizes=TINY).trial("mining", GIVEN)
+    found = Trials(tmp_path, TEXTS, sizes=TINY).trial("mining", GIVEN)
     assert set(found) == {"start_s", "read", "vectors", "filters", "block_bytes"}
     assert found["start_s"] > 0
     assert all(found[stage]["memory_gb"] > 0 for stage in ("read", "vectors", "filters"))
@@ -48,10 +48,10 @@ def test_a_trial_of_mining_counts_what_its_own_process_does(tmp_path):
 
 def test_a_refusal_in_the_other_process_is_one_here(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
-        Calibration(tmp_path, TEXTS, sizes=TINY).trial("encoding", {"model": "/no/model", "max_tokens": None})
+        Trials(tmp_path, TEXTS, sizes=TINY).trial("encoding", {"model": "/no/model", "max_tokens": None})
     assert not list(tmp_path.iterdir())
 
 
 def test_a_trial_that_breaks_off_says_why(tmp_path):
     with pytest.raises(RunError, match="broke off: its process ended with status 1: KeyError: 'teacher'; leave"):
-        Calibration(tmp_path, TEXTS, sizes=TINY).trial("scoring", {})
+        Trials(tmp_path, TEXTS, sizes=TINY).trial("scoring", {})

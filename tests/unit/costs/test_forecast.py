@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from hardneg.costs import Calibration, Estimate, Sizes, Stage, Texts, Workload, forecast
+from hardneg.costs import Estimate, Sizes, StageCost, Texts, Trials, Workload, forecast
 
 TINY = Sizes(documents=400, queries=10)
 
@@ -33,14 +33,14 @@ def asked(monkeypatch):
         asked.append((name, given))
         return FOUND[name](given) if callable(FOUND[name]) else FOUND[name]
 
-    monkeypatch.setattr(Calibration, "trial", trial)
+    monkeypatch.setattr(Trials, "trial", trial)
     return asked
 
 
 @pytest.fixture
 def known(asked, tmp_path):
     """A calibration that has tried everything."""
-    return Calibration(tmp_path, Texts(["x" * 1_000], ["q"], "toy"), sizes=TINY)
+    return Trials(tmp_path, Texts(["x" * 1_000], ["q"], "toy"), sizes=TINY)
 
 
 def test_every_stage_is_what_its_trial_took_times_how_much_there_is(known):
@@ -92,7 +92,11 @@ def test_a_teacher_alone_mines_nothing(known, asked):
 
 def test_machines_share_what_can_be_shared():
     found = Estimate(
-        (Stage("a", "", 7_200, 1), Stage("b", "", 1_800, 2, 3, "on each"), Stage("c", "", 600, 1, 4, "on one"))
+        (
+            StageCost("a", "", 7_200, 1),
+            StageCost("b", "", 1_800, 2, 3, "on each"),
+            StageCost("c", "", 600, 1, 4, "on one"),
+        )
     )
     assert found.seconds() == 9_600
     assert found.seconds(4) == 4_200
@@ -102,7 +106,7 @@ def test_machines_share_what_can_be_shared():
 
 @pytest.mark.parametrize("hours", [0.7, 1, 1.3, 2, 5])
 def test_the_number_of_machines_is_the_smallest_that_is_done_in_time(hours):
-    found = Estimate((Stage("a", "", 10_000, 1), Stage("b", "", 2_400, 2, 3, "on each")))
+    found = Estimate((StageCost("a", "", 10_000, 1), StageCost("b", "", 2_400, 2, 3, "on each")))
     machines = found.machines(hours)
     assert found.seconds(machines) <= hours * 3600
     assert machines == 1 or found.seconds(machines - 1) > hours * 3600

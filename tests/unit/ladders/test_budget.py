@@ -4,7 +4,7 @@ import pytest
 
 from hardneg.costs.speeds import Part, Speeds
 from hardneg.errors import RecipeError
-from hardneg.ladders.budget import Costs, Counts, overview, with_steps
+from hardneg.ladders.budget import Amounts, Costs, overview, with_steps
 from hardneg.ladders.plan import Budget, LadderPlan
 from hardneg.ladders.rungs import Shared, build_rungs
 from hardneg.ladders.splits import Splits
@@ -12,7 +12,7 @@ from hardneg.sources import BM25
 from hardneg.training.settings import TrainSettings
 
 NAMES = ["zero_shot", "in_batch", "mined_filtered", "refresh", "ance"]
-COUNTS = Counts(documents=100, train=50, pairs=60, dev=10, test=20)
+COUNTS = Amounts(documents=100, train=50, pairs=60, dev=10, test=20)
 ENCODING = 100 * 0.1 + 50 * 0.02  # documents and training queries
 
 

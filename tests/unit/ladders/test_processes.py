@@ -3,7 +3,7 @@
 import pytest
 
 from hardneg.errors import Interrupted
-from hardneg.ladders.plan import Record, read_record, write_record
+from hardneg.ladders.plan import TaskRecord, read_record, write_record
 from hardneg.ladders.processes import in_process
 
 
@@ -20,13 +20,13 @@ from hardneg.ladders.processes import in_process
 def test_a_process_that_ends_without_a_word_has_failed(tmp_path, code, message, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: False)
     in_process(["-c", code])(tmp_path, "climb-x")
-    assert read_record(tmp_path, "climb-x") == Record("failed", message=message)
+    assert read_record(tmp_path, "climb-x") == TaskRecord("failed", message=message)
 
 
 def test_what_the_process_wrote_down_counts(tmp_path):
-    write_record(tmp_path, "climb-x", Record("done", seconds=3.0))
+    write_record(tmp_path, "climb-x", TaskRecord("done", seconds=3.0))
     in_process(["-c", "pass"])(tmp_path, "climb-x")
-    assert read_record(tmp_path, "climb-x") == Record("done", seconds=3.0)
+    assert read_record(tmp_path, "climb-x") == TaskRecord("done", seconds=3.0)
 
 
 def test_a_process_that_was_interrupted_interrupts_the_ladder(tmp_path):

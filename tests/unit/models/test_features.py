@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardneg.models.features import Features, tokenise
+from hardneg.models.features import ModelInput, tokenise
 from hardneg.models.sentence_transformer import load_model
 
 
@@ -14,7 +14,7 @@ def features(lengths, *, left=False):
     rows = [([0] * (width - n) + [n] * n) if left else ([n] * n + [0] * (width - n)) for n in lengths]
     ids = torch.tensor(rows)
     tensors = {"input_ids": ids, "attention_mask": (ids > 0).long()}
-    return Features(tensors, {"prompt_length": 3}, np.array(lengths, dtype=np.int64))
+    return ModelInput(tensors, {"prompt_length": 3}, np.array(lengths, dtype=np.int64))
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=80), st.integers(1, 200))

@@ -13,7 +13,7 @@ from hardneg.data.lines import head_records
 from hardneg.data.metadata import expand_metadata, settled
 from hardneg.data.qrels import Qrels, qrels_of_table, read_qrels
 from hardneg.data.readers.table import read_table
-from hardneg.data.readers.texts import KNOWN, Texts, read_texts
+from hardneg.data.readers.texts import KNOWN, TextTable, read_texts
 from hardneg.data.readers.trec import is_whole_trec
 from hardneg.data.rejections import Rejections
 from hardneg.data.tables import assemble
@@ -77,7 +77,7 @@ def _qrels(path: Path, *, rejections: Rejections, layout: Layout) -> Qrels:
     return read_qrels(path, split=_split(path), rejections=rejections, layout=layout)
 
 
-def _texts(path: Path, *, rejections: Rejections) -> Texts:
+def _texts(path: Path, *, rejections: Rejections) -> TextTable:
     """Read records with `_id`; where the first has none but an id by another name, that."""
     head = next((record for record in head_records(path, limit=1) if isinstance(record, dict)), {})
     if "_id" not in head and any(plain_name(name) in KNOWN for name in head if name != "text"):
@@ -86,7 +86,7 @@ def _texts(path: Path, *, rejections: Rejections) -> Texts:
     metadata = [name for name in table.columns if name not in ("id", "title", "text")]
     parts = ["'_id'", *(["'title'"] if "title" in table.columns else []), "'text'"]
     about = f"{path.name}: {', '.join(parts)}"
-    return Texts(table, about + (f"; metadata {', '.join(map(repr, metadata))}" if metadata else ""))
+    return TextTable(table, about + (f"; metadata {', '.join(map(repr, metadata))}" if metadata else ""))
 
 
 def read_records(path: Path, *, rejections: Rejections) -> pl.DataFrame:

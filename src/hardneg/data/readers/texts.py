@@ -26,20 +26,20 @@ KNOWN = frozenset(name for tiers in (_IDS, _TEXTS, _TITLES) for tier in tiers fo
 
 
 @dataclass(frozen=True)
-class Texts:
+class TextTable:
     """Queries or documents of one or more files."""
 
     table: pl.DataFrame  # columns `id`, `text`, perhaps `title`, and metadata
     about: str  # which column became what, for people
 
 
-def read_texts(paths: Sequence[Path], *, rejections: Rejections, has_title: bool = True) -> Texts:
+def read_texts(paths: Sequence[Path], *, rejections: Rejections, has_title: bool = True) -> TextTable:
     """Read files of texts with ids: JSON Lines, Parquet, or text in columns (id, text) or (id, title, text)."""
     read = [_read(path, rejections=rejections, has_title=has_title) for path in paths]
-    return Texts(pl.concat([each.table for each in read], how="diagonal_relaxed"), read[0].about)
+    return TextTable(pl.concat([each.table for each in read], how="diagonal_relaxed"), read[0].about)
 
 
-def texts_of_table(table: Table, *, rejections: Rejections, has_title: bool = True) -> Texts:
+def texts_of_table(table: Table, *, rejections: Rejections, has_title: bool = True) -> TextTable:
     """Take ids, texts and titles of a table by the names of its columns; see `read_texts`."""
     frame, path = table.frame, table.place
     columns = Columns(frame.columns, path)
@@ -70,13 +70,13 @@ def texts_of_table(table: Table, *, rejections: Rejections, has_title: bool = Tr
         result = result.drop("title")
     parts = [f"id {key!r}", *([f"title {title!r}"] if title else []), f"text {text!r}"]
     header = " (without header)" if table.kind.endswith("without header") else ""
-    return Texts(
+    return TextTable(
         result,
         f"{path.name}{header}: {', '.join(parts)}" + (f"; metadata {', '.join(map(repr, rest))}" if rest else ""),
     )
 
 
-def _read(path: Path, *, rejections: Rejections, has_title: bool) -> Texts:
+def _read(path: Path, *, rejections: Rejections, has_title: bool) -> TextTable:
     is_text = any(each in path.suffixes for each in (".tsv", ".csv", ".txt"))
     layout = Layout(no_header=is_text and not has_header(path))
     names = default_names if has_title else _query_names

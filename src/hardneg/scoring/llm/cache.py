@@ -23,7 +23,7 @@ _TROUBLE = (
 
 
 @dataclass(frozen=True)
-class Record:
+class VerdictRecord:
     """All that is kept of one verdict; the texts themselves are not."""
 
     pair: bytes  # digest of everything that decides the verdict
@@ -49,9 +49,9 @@ class VerdictFile:
         rows = look_up(self._connection, "SELECT pair, verdict, reason FROM verdicts", pairs)
         return {pair: Verdict(verdict, reason) for pair, verdict, reason in rows}
 
-    def write(self, record: Record) -> None:
+    def write(self, record: VerdictRecord) -> None:
         """Add one verdict; after the call it outlives the process."""
-        marks = ",".join("?" * len(fields(Record)))
+        marks = ",".join("?" * len(fields(VerdictRecord)))
         self._connection.execute(f"INSERT OR IGNORE INTO verdicts VALUES ({marks})", astuple(record))
 
 

@@ -9,7 +9,7 @@ import anyio
 from anyio.from_thread import start_blocking_portal
 
 from hardneg.progress import Advance
-from hardneg.scoring.llm.cache import Record
+from hardneg.scoring.llm.cache import VerdictRecord
 from hardneg.scoring.llm.client import Client, open_client
 from hardneg.scoring.llm.judge import LLMJudge
 from hardneg.scoring.llm.key import ApiKey
@@ -54,7 +54,7 @@ class Judging:
     judge: LLMJudge
     key: ApiKey
     pairs: Iterator[tuple[bytes, Messages]]
-    keep: Callable[[Record], None]  # called with each verdict at once, in the thread of the event loop
+    keep: Callable[[VerdictRecord], None]  # called with each verdict at once, in the thread of the event loop
     advance: Advance
 
 
@@ -103,9 +103,9 @@ async def _work(
         judging.advance(1)
 
 
-async def _judge_one(client: Client, judge: LLMJudge, pair: bytes, messages: Messages) -> Record:
+async def _judge_one(client: Client, judge: LLMJudge, pair: bytes, messages: Messages) -> VerdictRecord:
     verdict, reply = await client.verdict(messages, seed=int.from_bytes(pair[:7]))
-    return Record(
+    return VerdictRecord(
         pair=pair,
         model=judge.model,
         answer=judge.answer,

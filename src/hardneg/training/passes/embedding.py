@@ -16,13 +16,13 @@ from torch import Tensor
 
 from hardneg.arrays import Rows, Scores
 from hardneg.data.dataset import Dataset
-from hardneg.models.features import Features, tokenise
+from hardneg.models.features import ModelInput, tokenise
 from hardneg.models.sentence_transformer import SentenceTransformerEncoder
 from hardneg.models.towers import Kind, input_module, is_static, limit_tokens, set_token_limits, token_limits
 from hardneg.search.exact import pair_scores
 from hardneg.training.passes.attention import fast_attention
 
-Texts = list[str] | Features
+Texts = list[str] | ModelInput
 
 # Padded tokens of one forward pass; measured on a small BERT (docs/training.md).
 _CHUNK_TOKENS = {"cpu": 1_024, "cuda": 65_536}
@@ -104,7 +104,7 @@ def embed(
     model: SentenceTransformer, texts: Texts, *, kind: Kind, prompt: str | None, chunk_tokens: int
 ) -> Float[Tensor, "texts dim"]:
     """Embed texts in chunks of similar length, which saves the padding of short texts beside long ones."""
-    features = texts if isinstance(texts, Features) else tokenise(model, texts, kind=kind, prompt=prompt)
+    features = texts if isinstance(texts, ModelInput) else tokenise(model, texts, kind=kind, prompt=prompt)
     if features is None:
         # The model's own `preprocess` first asks of every text what it is, which takes as long as to tokenise it.
         tower = input_module(model, kind)
