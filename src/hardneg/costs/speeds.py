@@ -21,7 +21,7 @@ from hardneg.recipe.stage import stages_in
 from hardneg.recipe.trust import measuring_with
 from hardneg.runs.cost import Cost, measured
 from hardneg.scoring.protocol import Priced, Scorer
-from hardneg.sources import Dense, Random, Source
+from hardneg.sources import Random, Source
 from hardneg.sources.protocol import Encodes
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.settings import TrainSettings
@@ -46,7 +46,6 @@ class Part:
 
 
 _FREE = Part(0.0, 0.0)
-Towers = Encodes | Dense
 
 
 @dataclass(frozen=True)
@@ -59,15 +58,15 @@ class Speeds:
         """Say whether the training of a recipe was tried."""
         return f"train {name} 0" in self.parts
 
-    def documents(self, encoder: Towers) -> Part:
+    def documents(self, encoder: Encodes) -> Part:
         """Encoding documents."""
         return self.parts.get(f"documents {_model(encoder)}", _FREE)
 
-    def queries(self, encoder: Towers) -> Part:
+    def queries(self, encoder: Encodes) -> Part:
         """Encoding queries."""
         return self.parts.get(f"queries {_model(encoder)}", _FREE)
 
-    def encoding(self, encoder: Towers, *, documents: int, queries: int) -> float:
+    def encoding(self, encoder: Encodes, *, documents: int, queries: int) -> float:
         """Seconds to encode both."""
         return self.documents(encoder).seconds(documents) + self.queries(encoder).seconds(queries)
 
@@ -113,7 +112,7 @@ def measure(
         for name, _, stage in stages
         for one in stage.sources
     ]
-    encoders: list[Towers] = [measuring_with(each.model, each) for each in recipes.values()]
+    encoders: list[Encodes] = [measuring_with(each.model, each) for each in recipes.values()]
     encoders += [one for one in sources if isinstance(one, Encodes)]
     parts: dict[str, Part] = {}
     for encoder in {_model(one): one for one in encoders}.values():
@@ -193,12 +192,13 @@ def count_steps(dataset: Dataset, settings: TrainSettings, *, split: str) -> int
     return len(plan_steps(data, settings))
 
 
-def _model(encoder: Towers) -> str:
-    return f"{encoder.model} {encoder.max_tokens}" if isinstance(encoder, Dense) else repr(encoder)
+def _model(encoder: Encodes) -> str:
+    """Name what decides how fast it is: the model and where texts are cut, or all of it if it does not say where."""
+    return f"{encoder.model} {encoder.max_tokens}" if hasattr(encoder, "max_tokens") else repr(encoder)
 
 
 def _encoder(
-    source: Towers, dataset: Dataset, queries: Int32[np.ndarray, " queries"], *, seconds: float
+    source: Encodes, dataset: Dataset, queries: Int32[np.ndarray, " queries"], *, seconds: float
 ) -> dict[str, Part]:
     encoder = source.encoder()
     few = _TEXTS // 2

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hardneg.costs.speeds import Speeds, Towers, refreshes
+from hardneg.costs.speeds import Speeds, refreshes
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
 from hardneg.ladders.plan import Budget, LadderPlan, Task
@@ -79,7 +79,7 @@ class Costs:
         once = self._encoding(_measuring(rung), self.counts.test, documents=0 if encoded else None)
         return self.start_s + once * (len(plan.seeds) if rung.is_trained else 1)
 
-    def _encoding(self, encoder: Towers, queries: int, *, documents: int | None = None) -> float:
+    def _encoding(self, encoder: Encodes, queries: int, *, documents: int | None = None) -> float:
         documents = self.counts.documents if documents is None else documents
         return self.speeds.encoding(encoder, documents=documents, queries=queries)
 
@@ -150,7 +150,7 @@ def _estimate(task: Task, plan: LadderPlan, costs: Costs) -> float:
     return costs.shared(task, plan)
 
 
-def _measuring(rung: Rung) -> Towers:
+def _measuring(rung: Rung) -> Encodes:
     return measuring_with(rung.recipe.model, rung.recipe)
 
 

@@ -8,6 +8,7 @@ import polars as pl
 from jaxtyping import Float32, Int32
 
 from hardneg.data.dataset import Dataset
+from hardneg.models.given import Loaded
 from hardneg.models.protocol import Encoder
 from hardneg.scoring.protocol import Fingerprinted
 
@@ -51,8 +52,8 @@ class Encodes(Source, Protocol):
     """
 
     @property
-    def model(self) -> str | Path:
-        """Name or folder of the model; where a recipe's component names none, it is given the recipe's."""
+    def model(self) -> str | Path | Loaded:
+        """Name or folder of the model, or the model itself; a recipe gives its own where a component names none."""
 
     def with_model(self, model: str) -> Self:
         """Give the same source with other weights, those of a checkpoint for instance."""
