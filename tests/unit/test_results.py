@@ -1,5 +1,7 @@
 """Results lie in tables, sum themselves up in one line, and go on to other libraries."""
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 
@@ -9,6 +11,7 @@ from hardneg.audits.intervals import wilson
 from hardneg.audits.planted import audit_planted
 from hardneg.audits.sampled import JudgedSample
 from hardneg.data.dataset import Dataset
+from hardneg.errors import RunError
 from hardneg.negatives import Selection
 from hardneg.negatives.plan import Plan
 from hardneg.sources import BM25
@@ -48,6 +51,23 @@ def test_what_was_mined_becomes_a_dataset_to_train_on(mined, toy):
     pairs = hn.export(toy, mined.negatives, split="train", form="n-tuple", n_negatives=3)
     assert [row["anchor"] for row in texts] == pairs["query"].to_list()
     assert [row["negative_3"] for row in texts] == pairs["negative_3"].to_list()
+
+
+def test_a_dataset_to_train_on_leaves_nothing_out_where_queries_have_unequally_many_negatives(mined, toy):
+    pytest.importorskip("datasets")
+    counts = mined.negatives.group_by("query").len()["len"]
+    even, uneven = (
+        replace(mined, negatives=mined.negatives.filter(pl.int_range(pl.len()).over("query") < most))
+        for most in (int(counts.min()), pl.when(pl.col("query") == mined.negatives["query"][0]).then(1).otherwise(9))
+    )
+    assert even.to_dataset().column_names[-1] == f"negative_{counts.min()}"
+    assert uneven.to_dataset().column_names == ["anchor", "positive", "negative"]
+    assert len(uneven.to_dataset()) == hn.export(toy, uneven.negatives, split="train", form="triplet").height
+    lists = uneven.to_dataset(form="labeled-list")
+    assert lists.column_names == ["query", "documents", "labels"]
+    assert len({len(row["labels"]) for row in lists}) > 1
+    with pytest.raises(RunError, match="fewer than"):
+        uneven.to_dataset(form="n-tuple")
 
 
 def test_two_evaluations_are_compared_as_their_tables_are(evaluations):

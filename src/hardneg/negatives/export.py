@@ -55,6 +55,13 @@ def export(
     return table
 
 
+def widths(dataset: Dataset, negatives: pl.DataFrame, *, split: str) -> pl.Series:
+    """Count the negatives of each query that would have a row."""
+    usable, _ = without_answers(negatives, dataset)
+    queries = pl.DataFrame({"query": dataset.pairs_of(split)[0]})
+    return usable.join(queries, on="query", how="semi").group_by("query").len()["len"]
+
+
 def _check(form: str, path: Path | str | None, n_negatives: int | None) -> None:
     if form not in FORMS:
         raise RecipeError(f"export: form is {form!r}; set it to one of: {', '.join(FORMS)}")

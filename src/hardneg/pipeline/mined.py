@@ -9,7 +9,7 @@ import polars as pl
 from hardneg.data.dataset import Dataset
 from hardneg.data.findings import Finding
 from hardneg.errors import MissingExtraError, RunError
-from hardneg.negatives.export import export
+from hardneg.negatives.export import export, widths
 from hardneg.negatives.plan import Plan
 from hardneg.notebook import Framed
 from hardneg.pipeline.judged_labels import Used
@@ -51,20 +51,23 @@ class Mined(Framed):
         """
         return self._dataset().with_ids(self.negatives)
 
-    def to_dataset(self, *, n_negatives: int | None = None) -> "datasets.Dataset":
+    def to_dataset(self, *, form: str | None = None, n_negatives: int | None = None) -> "datasets.Dataset":
         """Give the texts as a `Dataset` of Hugging Face, which sentence-transformers trains on.
 
         What was found to be an answer is a positive, as `hardneg train` takes it.
 
         Args:
-            n_negatives: Negatives in each row; queries with fewer are left out. None takes as many as each query has,
-                and insists that all have as many.
+            form: A form of `hardneg.export`. None takes n-tuples where all queries have equally many negatives or
+                `n_negatives` is given, else triplets: either trains by the same losses, and neither leaves a negative
+                out.
+            n_negatives: Negatives in each row of an n-tuple; queries with fewer are left out.
 
         Returns:
-            One row a positive: `anchor`, `positive`, `negative_1`, `negative_2`, …
+            One row a positive, `anchor`, `positive`, `negative_1`, `negative_2`, …, or one a negative: `anchor`,
+            `positive`, `negative`. The other forms have the columns of `hardneg.export`.
 
         Raises:
-            RunError: The queries have unequal numbers of negatives, or there would be no row.
+            RunError: n-tuples were asked for of unequal numbers of negatives, or there would be no row.
             MissingExtraError: `datasets` is not installed.
         """
         try:
@@ -72,8 +75,11 @@ class Mined(Framed):
         except ImportError as error:
             raise MissingExtraError("datasets", extra="hub", purpose="a Dataset of Hugging Face") from error
         split, labelled = self.plan.split, with_found(self._dataset(), self.found, split=self.plan.split)
-        texts = export(labelled, self.negatives, split=split, form="n-tuple", n_negatives=n_negatives)
-        return Table.from_polars(texts.rename({"query": "anchor"}))
+        if form is None:
+            even = n_negatives is not None or widths(labelled, self.negatives, split=split).n_unique() == 1
+            form = "n-tuple" if even else "triplet"
+        texts = export(labelled, self.negatives, split=split, form=form, n_negatives=n_negatives)
+        return Table.from_polars(texts.rename({"query": "anchor"} if "positive" in texts.columns else {}))
 
     def _dataset(self) -> Dataset:
         if self.dataset is None:
