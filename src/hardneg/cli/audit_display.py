@@ -1,11 +1,12 @@
 """What `hardneg audit` prints."""
 
 from dataclasses import asdict
-from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from hardneg.cli.options import print_json
 
 if TYPE_CHECKING:
     from hardneg.audits.frontier import Frontier
@@ -36,9 +37,10 @@ def _show(found: "Audit | Frontier | JudgedSample | Path", *, as_json: bool, plo
     from hardneg.audits.planted import Audit
 
     if isinstance(found, Path):
-        typer.echo(dumps({"kind": "sample", "path": str(found)}) if as_json else _how_to_fill_in(found))
+        shown = {"kind": "sample", "path": str(found)}
+        print_json(shown) if as_json else typer.echo(_how_to_fill_in(found))
     elif as_json:
-        typer.echo(dumps(found.as_dict() | ({} if plot is None else {"plot": str(plot)})))
+        print_json(found.as_dict() | ({} if plot is None else {"plot": str(plot)}))
     elif isinstance(found, Frontier):
         _show_frontier(found, plot)
     elif isinstance(found, Audit):

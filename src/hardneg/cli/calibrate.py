@@ -7,7 +7,7 @@ import typer
 
 from hardneg.cli.audit_display import said
 from hardneg.cli.consent import asking
-from hardneg.cli.options import Json, Quiet, ResultsIn, Yes
+from hardneg.cli.options import Json, Quiet, ResultsIn, Yes, print_json
 from hardneg.cli.recipe_options import MiningOptions, says_mining
 
 if TYPE_CHECKING:
@@ -55,9 +55,7 @@ def calibrate(
             agree=agree,
         )
     if json:
-        from json import dumps
-
-        typer.echo(dumps(result.as_dict()))
+        print_json(result.as_dict())
     else:
         _show(result)
         if out is not None:

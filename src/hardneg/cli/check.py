@@ -24,12 +24,8 @@ _COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
 def check(
     dataset: DatasetPath,
     *,
-    model: Annotated[
-        str | None, typer.Option("--model", help="Count lengths in the tokens of this model, not in words.")
-    ] = None,
-    max_tokens: Annotated[
-        int, typer.Option("--max-tokens", min=1, help="Length beyond which a text counts as long.")
-    ] = 256,
+    model: Annotated[str | None, typer.Option(help="Count lengths in the tokens of this model, not in words.")] = None,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Length beyond which a text counts as long.")] = 256,
     skip_invalid: SkipInvalid = False,
     as_json: Json = False,
     quiet: Quiet = False,

@@ -31,16 +31,10 @@ def code(
     label_clones: Annotated[
         bool, typer.Option(help="Label definitions that only their own names tell from an answer as answers too.")
     ] = True,
-    name: Annotated[str | None, typer.Option("--name", help="Name of the dataset; by default that of OUT.")] = None,
-    test_share: Annotated[
-        float, typer.Option("--test-share", min=0, max=1, help="Share of the functions kept for testing.")
-    ] = 0.3,
-    dev_share: Annotated[
-        float, typer.Option("--dev-share", min=0, max=1, help="Share of the functions kept for development.")
-    ] = 0.1,
-    max_documents: Annotated[
-        int | None, typer.Option("--max-documents", min=1, help="Stop after the file that reaches it.")
-    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the dataset; by default that of OUT.")] = None,
+    test_share: Annotated[float, typer.Option(min=0, max=1, help="Share of the functions kept for testing.")] = 0.3,
+    dev_share: Annotated[float, typer.Option(min=0, max=1, help="Share of the functions kept for development.")] = 0.1,
+    max_documents: Annotated[int | None, typer.Option(min=1, help="Stop after the file that reaches it.")] = None,
     undocumented: Annotated[
         bool, typer.Option("--undocumented", help="Keep functions without documentation as documents.")
     ] = False,

@@ -7,7 +7,7 @@ import typer
 
 from hardneg.cli.display import progress
 from hardneg.cli.joined import AllowOtherData
-from hardneg.cli.options import Json, Quiet, Seed
+from hardneg.cli.options import Json, Quiet, Seed, print_json
 
 
 def compare(
@@ -38,9 +38,7 @@ def compare(
     with progress(quiet=quiet or json):
         comparison = compare_runs(runs, out=out, measure=measure, seed=seed or 0, allow_other_data=allow_other_data)
     if json:
-        from json import dumps
-
-        typer.echo(dumps(comparison))
+        print_json(comparison)
     else:
         from hardneg.cli.ladder_display import show_ladder
 

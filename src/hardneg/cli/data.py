@@ -18,16 +18,14 @@ def sections(
     out: Out,
     document: Annotated[
         str | None,
-        typer.Option(
-            "--document", help="Metadata column that names the act or contract; each document is one without."
-        ),
+        typer.Option(help="Metadata column that names the act or contract; each document is one without."),
     ] = None,
     section: Annotated[
         str | None,
-        typer.Option("--section", help="Metadata column with the section number; headings are looked for without."),
+        typer.Option(help="Metadata column with the section number; headings are looked for without."),
     ] = None,
-    max_words: Annotated[int, typer.Option("--max-words", min=20, help="Cut longer sections.")] = 200,
-    overlap: Annotated[int, typer.Option("--overlap", min=0, help="Sentences that a piece takes over.")] = 1,
+    max_words: Annotated[int, typer.Option(min=20, help="Cut longer sections.")] = 200,
+    overlap: Annotated[int, typer.Option(min=0, help="Sentences that a piece takes over.")] = 1,
     skip_invalid: SkipInvalid = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -57,20 +55,15 @@ def conversations(
     form: Annotated[
         str | None,
         typer.Option(
-            "--form",
             help="How a query is written: last, 'last_turns(k=3)', history or rewrite; last_turns(k=3) if new.",
         ),
     ] = None,
     documents: Annotated[
-        Path | None, typer.Option("--documents", help="JSON Lines with _id and text, for labels that name ids.")
+        Path | None, typer.Option(help="JSON Lines with _id and text, for labels that name ids.")
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", help="Name of the dataset; by default that of OUT.")] = None,
-    test_share: Annotated[
-        float, typer.Option("--test-share", min=0, max=1, help="Share of the questions kept for testing.")
-    ] = 0.2,
-    dev_share: Annotated[
-        float, typer.Option("--dev-share", min=0, max=1, help="Share of the questions kept for development.")
-    ] = 0.1,
+    name: Annotated[str | None, typer.Option(help="Name of the dataset; by default that of OUT.")] = None,
+    test_share: Annotated[float, typer.Option(min=0, max=1, help="Share of the questions kept for testing.")] = 0.2,
+    dev_share: Annotated[float, typer.Option(min=0, max=1, help="Share of the questions kept for development.")] = 0.1,
     seed: Seed = None,
     skip_invalid: SkipInvalid = False,
     as_json: Json = False,

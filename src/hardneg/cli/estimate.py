@@ -7,7 +7,7 @@ import typer
 
 from hardneg.cli.display import progress
 from hardneg.cli.layout_options import Layout, reads_dataset
-from hardneg.cli.options import Json, Quiet, SkipInvalid, from_here, given
+from hardneg.cli.options import Json, Quiet, SkipInvalid, from_here, given, print_json
 
 if TYPE_CHECKING:
     from hardneg.costs import Estimate
@@ -94,10 +94,8 @@ def estimate(
             raise RecipeError("estimate: how a dataset is read is said of a dataset, or in the recipe; leave it out")
         forecast = hardneg.estimate(what, model=model and from_here(model), again=recalibrate, **work)
     if json:
-        from json import dumps
-
         more = {} if hours is None else {"hours": hours, "machines": forecast.machines(hours)}
-        typer.echo(dumps({**forecast.as_dict(), "machine": identity(), **more}))
+        print_json({**forecast.as_dict(), "machine": identity(), **more})
     else:
         _show(forecast, hours)
 

@@ -9,7 +9,7 @@ import typer
 from hardneg.cli.display import progress, show_findings, show_reading
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import DocumentPrompt, Numbers, QueryPrompt, TruncateDim, TrustRemoteCode
-from hardneg.cli.options import DatasetPath, Json, Measures, Primary, Quiet, Seed, SkipInvalid
+from hardneg.cli.options import DatasetPath, Json, Measures, Primary, Quiet, Seed, SkipInvalid, print_json
 
 if TYPE_CHECKING:
     from hardneg.evaluation.metrics import Shown
@@ -115,14 +115,12 @@ def evaluate(
 def _print(
     found: "dict[str, dict[str, MeanFigure]]", shown: "dict[str, Shown]", readings: "dict[str, Reading]"
 ) -> None:
-    from json import dumps
-
     everything: dict[str, dict[str, object]] = {name: dict(figures) for name, figures in found.items()}
     for name, one in shown.items():
         everything[name]["shown"] = asdict(one)
     for name, reading in readings.items():
         everything[name]["reading"] = reading.as_dict()
-    typer.echo(dumps(everything))
+    print_json(everything)
 
 
 def _show_readings(readings: "dict[str, Reading]") -> None:

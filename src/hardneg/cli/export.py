@@ -8,7 +8,7 @@ import typer
 from hardneg.cli.display import progress
 from hardneg.cli.joined import AllowOtherData, joined_for
 from hardneg.cli.layout_options import Layout, reads_dataset
-from hardneg.cli.options import Json, Quiet, SkipInvalid
+from hardneg.cli.options import Json, Quiet, SkipInvalid, print_json
 
 
 @reads_dataset
@@ -63,10 +63,8 @@ def export(
             found=positives,
         )
     if json:
-        from json import dumps
-
         written = {"path": str(out), "rows": table.height, "columns": table.columns}
-        typer.echo(dumps(written | {"found_positives": positives.height, "dropped_answers": joined.n_answers}))
+        print_json(written | {"found_positives": positives.height, "dropped_answers": joined.n_answers})
     else:
         if positives.height:
             typer.echo(

@@ -9,7 +9,7 @@ from hardneg.cli.display import progress
 from hardneg.cli.ladder_display import agree, announce, show_ladder
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import TrustRemoteCode
-from hardneg.cli.options import DatasetPath, Json, Measures, Primary, Quiet, SkipInvalid, from_here, said_of
+from hardneg.cli.options import DatasetPath, Json, Measures, Primary, Quiet, SkipInvalid, from_here, print_json, said_of
 
 
 @reads_dataset
@@ -117,9 +117,7 @@ def ladder(
             agree(ready, yes=yes, quiet=still)
         report = climb_ladder(ready, announce=announce(quiet=still)).found
     if json:
-        from json import dumps
-
-        typer.echo(dumps(report))
+        print_json(report)
     else:
         show_ladder(report)
     if any(one["state"] == "failed" for one in report["rungs"]):

@@ -8,7 +8,7 @@ import typer
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, show_findings, show_reading, warn_if_nothing_mined
 from hardneg.cli.model_options import TrustRemoteCode
-from hardneg.cli.options import Json, Out, Quiet, Yes, from_here, said_of
+from hardneg.cli.options import Json, Out, Quiet, Yes, from_here, print_json, said_of
 from hardneg.cli.recipe_options import MiningOptions, says_mining
 
 
@@ -44,7 +44,6 @@ def mine(
     seen = noticed(mined, out)
     if json:
         from dataclasses import asdict
-        from json import dumps
 
         more = {
             "found_positives": mined.found.height,
@@ -54,7 +53,7 @@ def mine(
         readings = {name: each["reading"] for name, each in seen.readings.items()}
         more |= {"readings": readings} if readings else {}
         more |= {} if mined.verdicts is None else {"verdicts": mined.verdicts.as_dict()}
-        typer.echo(dumps({"folder": str(out), **mined.funnel, **more}))
+        print_json({"folder": str(out), **mined.funnel, **more})
     else:
         _show(mined.funnel, str(out))
         if mined.verdicts is not None:

@@ -1,5 +1,6 @@
 """Options that every command takes, spelled once."""
 
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,6 +41,11 @@ ResultsIn = Annotated[
 def given(**options: Any) -> dict[str, Any]:  # noqa: ANN401 - options of any type pass through
     """Keep the options that were typed, so that those left out do not replace what a recipe says."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+def print_json(found: object) -> None:
+    """Print one JSON object on stdout; a path in it, and the like, as text."""
+    typer.echo(dumps(found, default=str))
 
 
 def said_of(layout: Layout, skip_invalid: bool) -> dict[str, Any]:

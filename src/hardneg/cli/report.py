@@ -8,7 +8,7 @@ import typer
 from hardneg.cli.display import progress
 from hardneg.cli.joined import AllowOtherData
 from hardneg.cli.layout_options import Layout, reads_dataset
-from hardneg.cli.options import Json, Quiet, Seed, SkipInvalid
+from hardneg.cli.options import Json, Quiet, Seed, SkipInvalid, print_json
 
 
 @reads_dataset
@@ -38,8 +38,6 @@ def report(
         place = write(run, dataset=data, out=out, seed=seed or 0, examples=examples, allow_other_data=allow_other_data)
     size = place.stat().st_size
     if json:
-        from json import dumps
-
-        typer.echo(dumps({"path": str(place), "bytes": size}))
+        print_json({"path": str(place), "bytes": size})
     else:
         typer.echo(f"The report is {place} ({size / 1e6:.1f} MB); open it in a browser, it needs no network.")

@@ -7,7 +7,7 @@ import typer
 
 from hardneg.cli.joined import AllowOtherData
 from hardneg.cli.layout_options import Layout, reads_dataset
-from hardneg.cli.options import Json, Seed, SkipInvalid, given
+from hardneg.cli.options import Json, Seed, SkipInvalid, given, print_json
 
 if TYPE_CHECKING:
     from hardneg.review.figures import Figures
@@ -83,9 +83,7 @@ def _announce(address: str, reviewer: str | None, database: Path, *, browse: boo
 
     address = f"{address}?{urlencode({'reviewer': reviewer or getuser()})}"
     if as_json:
-        from json import dumps
-
-        typer.echo(dumps({"address": address, "database": str(database)}))
+        print_json({"address": address, "database": str(database)})
     else:
         typer.echo(f"Open {address}")
         typer.echo(f"Verdicts are kept in {database}. Ctrl-C ends the review; the same command goes on with it.")
@@ -97,9 +95,7 @@ def _announce(address: str, reviewer: str | None, database: Path, *, browse: boo
 
 def _show(written: dict[str, Any], found: "Figures", *, as_json: bool) -> None:
     if as_json:
-        from json import dumps
-
-        typer.echo(dumps({**written, **found.as_dict()}))
+        print_json({**written, **found.as_dict()})
     else:
         typer.echo(f"{written['rows']:,} judged pairs written to {written['path']}")
         _show_figures(found)

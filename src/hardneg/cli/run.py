@@ -9,7 +9,7 @@ from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, warn_if_nothing_mined
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import TrustRemoteCode
-from hardneg.cli.options import Json, Preset, Quiet, Yes, from_here, given
+from hardneg.cli.options import Json, Preset, Quiet, Yes, from_here, given, print_json
 from hardneg.cli.run_display import show_run
 
 
@@ -46,9 +46,7 @@ def run(
             agree=lambda ready: consent(recipe_bills(ready.dataset, ready.recipe), yes=yes, pause=pause),
         )
     if json:
-        from json import dumps
-
-        typer.echo(dumps(result.as_dict()))
+        print_json(result.as_dict())
     else:
         show_run(result)
     if "funnel" in result.manifest:

@@ -9,7 +9,7 @@ from hardneg.cli.consent import asking
 from hardneg.cli.display import show_findings
 from hardneg.cli.joined import AllowOtherData, joined_for
 from hardneg.cli.layout_options import Layout, reads_dataset
-from hardneg.cli.options import Json, Quiet, SkipInvalid, Yes
+from hardneg.cli.options import Json, Quiet, SkipInvalid, Yes, print_json
 
 if TYPE_CHECKING:
     from hardneg.pipeline.scores import Scored
@@ -62,9 +62,8 @@ def score(
         results = score_joined(joined, teachers, candidates=candidates, out=out, agree=agree)
     if json:
         from dataclasses import asdict
-        from json import dumps
 
-        typer.echo(dumps({"teachers": [asdict(one) for one in results]}, default=str))
+        print_json({"teachers": [asdict(one) for one in results]})
     else:
         from hardneg.scoring.cross_fitted import weak_teachers
 

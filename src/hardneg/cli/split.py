@@ -18,7 +18,7 @@ def pairs(
     out: Out,
     test_share: Annotated[
         float | None,
-        typer.Option("--test-share", min=0, max=1, help="Share of the queries kept for testing."),
+        typer.Option(min=0, max=1, help="Share of the queries kept for testing."),
     ] = None,
     seed: Seed = None,
     skip_invalid: SkipInvalid = False,
@@ -45,22 +45,20 @@ def split(
     out: Out,
     test_share: Annotated[
         float | None,
-        typer.Option("--test-share", min=0, max=1, help="Share of the queries for testing; 0.2 if there is no test."),
+        typer.Option(min=0, max=1, help="Share of the queries for testing; 0.2 if there is no test."),
     ] = None,
     dev_share: Annotated[
         float | None,
-        typer.Option("--dev-share", min=0, max=1, help="Share of them for development; 0.1 if there is no dev."),
+        typer.Option(min=0, max=1, help="Share of them for development; 0.1 if there is no dev."),
     ] = None,
     by: Annotated[
         str | None,
-        typer.Option("--by", help="What is dealt: query, document, group or time; query, or what a column says."),
+        typer.Option(help="What is dealt: query, document, group or time; query, or what a column says."),
     ] = None,
     group: Annotated[
-        str | None, typer.Option("--group", metavar="COLUMN", help="Keep equal values of this metadata together.")
+        str | None, typer.Option(metavar="COLUMN", help="Keep equal values of this metadata together.")
     ] = None,
-    time: Annotated[
-        str | None, typer.Option("--time", metavar="COLUMN", help="Test on what is newest by this metadata.")
-    ] = None,
+    time: Annotated[str | None, typer.Option(metavar="COLUMN", help="Test on what is newest by this metadata.")] = None,
     shared_positives: Annotated[
         bool, typer.Option("--shared-positives", help="Let a document answer queries of several splits.")
     ] = False,

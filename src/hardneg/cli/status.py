@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hardneg.cli.options import Json
+from hardneg.cli.options import Json, print_json
 from hardneg.progress import duration
 
 if TYPE_CHECKING:
@@ -26,9 +26,7 @@ def status(
 
     state = read_status(run)
     if json:
-        from json import dumps
-
-        typer.echo(dumps(state.as_dict()))
+        print_json(state.as_dict())
     else:
         _show(state)
 

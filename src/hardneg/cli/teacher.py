@@ -8,7 +8,7 @@ import typer
 from hardneg.cli.display import progress, show_findings
 from hardneg.cli.joined import AllowOtherData, mined_for
 from hardneg.cli.layout_options import Layout, reads_dataset
-from hardneg.cli.options import DatasetPath, Json, Out, Quiet, SkipInvalid, from_here, given
+from hardneg.cli.options import DatasetPath, Json, Out, Quiet, SkipInvalid, from_here, given, print_json
 
 if TYPE_CHECKING:
     from hardneg.sources import Source
@@ -93,9 +93,7 @@ def train(
             address=from_here(dataset),
         )
     if json:
-        from json import dumps
-
-        typer.echo(dumps(result.as_dict()))
+        print_json(result.as_dict())
     else:
         _show(result, result.evaluation)
         show_findings(result.findings)

@@ -10,7 +10,7 @@ from hardneg.cli.display import own_negatives_line, progress, show_findings, sho
 from hardneg.cli.joined import AllowOtherData
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import DocumentPrompt, QueryPrompt, TrustRemoteCode
-from hardneg.cli.options import Json, Out, Quiet, Seed, SkipInvalid, from_here, given, said_of
+from hardneg.cli.options import Json, Out, Quiet, Seed, SkipInvalid, from_here, given, print_json, said_of
 
 
 @reads_dataset
@@ -71,9 +71,7 @@ def train(
     with progress(quiet=quiet or json):
         trained = lesson.train()
     if json:
-        from json import dumps
-
-        typer.echo(dumps(asdict(trained), default=str))
+        print_json(asdict(trained))
     else:
         typer.echo(
             f"{trained.n_steps:,} steps over {trained.n_pairs:,} pairs in {trained.seconds:,.0f} s, "
