@@ -39,10 +39,7 @@ class FieldMapping:
             *(f"  note: {each}" for each in self.notes),
         ]
 
-    def more(
-        self, *, fields: Iterable[tuple[str, str]] = (), ignored: Iterable[str] = (), notes: Iterable[str] = ()
-    ) -> "FieldMapping":
+    def more(self, *, fields: Iterable[tuple[str, str]] = (), notes: Iterable[str] = ()) -> "FieldMapping":
         """Add to it."""
-        return FieldMapping(
-            self.layout, (*self.fields, *fields), (*self.ignored, *ignored), tuple(dict.fromkeys((*self.notes, *notes)))
-        )
+        notes = tuple(dict.fromkeys((*self.notes, *notes)))
+        return FieldMapping(self.layout, (*self.fields, *fields), self.ignored, notes)

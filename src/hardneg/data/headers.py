@@ -116,13 +116,10 @@ class Columns:
             raise DatasetError(f"{what}; it has: {', '.join(self.names)}; name it with --{option}", path=self.place)
         return self._take(alike[0])
 
-    def common(
-        self, tiers: Sequence[Collection[str]], *, option: str, among: Collection[str] | None = None
-    ) -> str | None:
+    def common(self, tiers: Sequence[Collection[str]], *, option: str) -> str | None:
         """Take the column with a common name: the first tier of which there is one counts."""
-        usable = [name for name in self.rest if among is None or name in among]
         for tier in tiers:
-            names = [name for name in usable if plain_name(name) in tier]
+            names = [name for name in self.rest if plain_name(name) in tier]
             if len(names) > 1:
                 shown = " and ".join(map(repr, names))
                 raise DatasetError(

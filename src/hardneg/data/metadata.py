@@ -1,7 +1,7 @@
 """Metadata of a record: each key becomes a column."""
 
 import difflib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -13,7 +13,7 @@ _FIXED = ("id", "text", "title")  # of documents; not metadata
 _SHOWN = 3
 
 
-def expand_metadata(table: pl.DataFrame, *, taken: Collection[str] = ("id", "text", "title")) -> pl.DataFrame:
+def expand_metadata(table: pl.DataFrame) -> pl.DataFrame:
     """Replace the column `metadata`, objects, by a column for each of their keys.
 
     Lists and deeper objects stay what they are. A key that is already a column is named `metadata.KEY`. Where
@@ -23,7 +23,7 @@ def expand_metadata(table: pl.DataFrame, *, taken: Collection[str] = ("id", "tex
         return table
     columns = table["metadata"].struct.unnest() if table.schema["metadata"].fields else pl.DataFrame()  # type: ignore[attr-defined]
     rest = table.drop("metadata")
-    clash = {*taken, *rest.columns}
+    clash = {*_FIXED, *rest.columns}
     return rest.hstack(
         [column.alias(f"metadata.{column.name}" if column.name in clash else column.name) for column in columns]
     )

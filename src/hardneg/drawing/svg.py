@@ -77,9 +77,9 @@ def number(value: float | None, digits: int | None = None) -> str:
     return text.replace("-", _MINUS)
 
 
-def signed(value: float, digits: int = 3) -> str:
+def signed(value: float) -> str:
     """Write a difference with its sign; a true minus sign, which is as wide as a plus."""
-    return f"{value:+.{digits}f}".replace("-", _MINUS)
+    return f"{value:+.3f}".replace("-", _MINUS)
 
 
 def share(part: float, whole: float) -> str:

@@ -228,14 +228,11 @@ def audit_sample(
     return result
 
 
-def named_scorer(
-    scorer: object,
-    *,
-    place: Place = Place(Path("--scorer")),  # noqa: B008 - frozen
-    fallbacks: Mapping[str, object] | None = None,
-) -> Scorer | None:
+def named_scorer(scorer: object, *, fallbacks: Mapping[str, object] | None = None) -> Scorer | None:
     """Take a scorer as Python gives it, or as it is typed: `cross_encoder(model="…")`."""
-    teacher: Scorer | None = None if scorer is None else taken(SCORER, scorer, place, fallbacks=fallbacks)
+    if scorer is None:
+        return None
+    teacher: Scorer = taken(SCORER, scorer, Place(Path("--scorer")), fallbacks=fallbacks)
     return teacher
 
 

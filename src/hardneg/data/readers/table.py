@@ -91,12 +91,12 @@ def read_parquet(path: Path) -> pl.DataFrame:
         raise DatasetError(f"cannot be read as Parquet: {reason}", path=path) from error
 
 
-def table_of(data: object, *, place: str = "dataset") -> Table | None:
+def table_of(data: object) -> Table | None:
     """Make a table of one in memory (pandas, polars, PyArrow, Hugging Face's `Dataset`); None for anything else."""
     frame = _frame_of(data)
-    return (
-        None if frame is None else Table(frame, Path(place), f"table in memory ({type(data).__module__.split('.')[0]})")
-    )
+    if frame is None:
+        return None
+    return Table(frame, Path("dataset"), f"table in memory ({type(data).__module__.split('.')[0]})")
 
 
 def read_json_value(path: Path) -> Any:  # noqa: ANN401 - any JSON value
