@@ -1,4 +1,4 @@
-"""Locals are named after what they hold: none is a participle such as `found`, which says nothing about it."""
+"""Names say one thing: a local is no participle such as `found`, and no class is called as one of another room is."""
 
 import ast
 from collections.abc import Iterator
@@ -48,3 +48,13 @@ class Answers:
         (8, "said"),
         (8, "taught"),
     ]
+
+
+def test_a_class_name_stands_in_one_room_only() -> None:
+    homes: dict[str, list[str]] = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(str(path.relative_to(SOURCE)))
+    twice = {name: places for name, places in homes.items() if len(places) > 1}
+    assert not twice, f"name these apart: {twice}"

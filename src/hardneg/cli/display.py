@@ -22,7 +22,7 @@ Pause = Callable[[], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
-class Bars:
+class ProgressBars:
     """Draws one bar a task, those of tasks within tasks below each other."""
 
     progress: "Progress"
@@ -127,7 +127,7 @@ def _drawing() -> Iterator[Pause]:
         finally:
             drawn.start()
 
-    with drawn, showing(Both(current(), Bars(drawn))):
+    with drawn, showing(Both(current(), ProgressBars(drawn))):
         yield pause
 
 

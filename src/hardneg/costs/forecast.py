@@ -86,7 +86,7 @@ def mining_stages(work: Workload, calibration: Trials, dim: int | None) -> tuple
     trials = [(n, calibration.trial("mining", given | {"documents": n})) for n in _sizes(work, calibration, dim)]
 
     def at(stage: str, what: str) -> float:
-        return Line.of([(n, figures[stage][what]) for n, figures in trials]).at(work.documents)
+        return CostLine.of([(n, figures[stage][what]) for n, figures in trials]).at(work.documents)
 
     documents, queries, blocks = f"{work.documents:,} documents", f"{work.queries:,} queries", work.queries / n_queries
     text_gb = work.documents * calibration.texts.document_bytes / 1e9
@@ -112,13 +112,13 @@ def _sizes(work: Workload, calibration: Trials, dim: int | None) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Line:
+class CostLine:
     """How a cost grows with a size."""
 
     points: tuple[tuple[float, float], ...]
 
     @classmethod
-    def of(cls, points: Sequence[Sequence[float]]) -> "Line":
+    def of(cls, points: Sequence[Sequence[float]]) -> "CostLine":
         """Take points as JSON has them."""
         return cls(tuple((size, cost) for size, cost in points))
 

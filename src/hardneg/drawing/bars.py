@@ -49,7 +49,7 @@ class Bars:
 
 
 @dataclass(frozen=True)
-class Columns:
+class Histogram:
     """Counts side by side."""
 
     counts: Sequence[tuple[str, int, str]]  # name, count and colour of each

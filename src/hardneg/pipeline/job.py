@@ -23,7 +23,7 @@ from hardneg.runs.record import recording
 
 
 @dataclass(frozen=True)
-class Job:
+class MiningJob:
     """What will be mined, and into which folder."""
 
     plan: Plan
@@ -34,7 +34,7 @@ class Job:
     out: Path
     verdicts: pl.DataFrame | None = None
 
-    def with_verdicts(self, verdicts: pl.DataFrame) -> "Job":
+    def with_verdicts(self, verdicts: pl.DataFrame) -> "MiningJob":
         """Take verdicts for labels."""
         used, _ = use_verdicts(self.dataset, verdicts, split=self.plan.split)
         return replace(self, labelled=with_verdicts(self.dataset, used, split=self.plan.split), verdicts=verdicts)
@@ -56,14 +56,14 @@ class Noticed:
     found: Path  # where found positives are
 
 
-def prepare_mining(recipe: Recipe, address: Mapping[str, Any], *, trusts: bool, out: Path) -> Job:
+def prepare_mining(recipe: Recipe, address: Mapping[str, Any], *, trusts: bool, out: Path) -> MiningJob:
     """Read the dataset and lay out what a recipe mines; `trusts` lets models run code of their own."""
     check_folder(out)
     plan = plan_of(recipe, seed=recipe.seed)
     if trusts:
         plan = replace(plan, sources=trusting(plan.sources), filters=trusting(plan.filters))
     dataset = FromPath(**address).read()
-    return Job(plan, dataset, dataset, recipe.mine.block_size, address, out)
+    return MiningJob(plan, dataset, dataset, recipe.mine.block_size, address, out)
 
 
 def noticed(mined: Mined, folder: Path) -> Noticed:

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from hardneg.drawing.bars import Bar, Bars, Columns
+from hardneg.drawing.bars import Bar, Bars, Histogram
 from hardneg.drawing.figure import Figure
 from hardneg.drawing.lines import Hill, Hills
 from hardneg.drawing.svg import number, share
@@ -89,7 +89,7 @@ def supply(negatives: pl.LazyFrame, *, n_queries: int, wanted: int, stage: str =
             f"{number(every[0])} got none."
         )
     table = pl.DataFrame({"negatives": range(len(every)), "queries": every})
-    marks = Columns(_columns(every, wanted), "negatives of a query")
+    marks = Histogram(_columns(every, wanted), "negatives of a query")
     return Figure(_key("supply", stage), f"Negatives for each query{_of(stage)}", lead, table, marks)
 
 

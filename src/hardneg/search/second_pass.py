@@ -10,7 +10,7 @@ from hardneg.search._kernels.dense import Candidates, Tile, Towers, half_of_last
 from hardneg.search._kernels.numbers import dot
 
 
-class Best(NamedTuple):
+class BestRows(NamedTuple):
     """What was found, the best first; only where both marks are true is it what was wanted."""
 
     document: Int32[np.ndarray, "queries depth"]
@@ -28,7 +28,7 @@ class Pairs(NamedTuple):
     first: Int64[np.ndarray, " queries"]  # where the pairs of each query begin
 
 
-def best_of(towers: Towers, candidates: Candidates, tile: Tile) -> Best:
+def best_of(towers: Towers, candidates: Candidates, tile: Tile) -> BestRows:
     """Find the best of what is left by their true scores, equal ones by position.
 
     Pairs are scored in the order of the documents, since memory is read several times faster in its own order.
@@ -41,7 +41,7 @@ def best_of(towers: Towers, candidates: Candidates, tile: Tile) -> Best:
     pairs = Pairs(query, document, np.empty(len(query)), np.cumsum(n_kept) - n_kept)
     order = np.argsort(document)
     in_threads(len(order), lambda part: _score_pairs(towers, pairs, order, part))
-    best = Best(
+    best = BestRows(
         document=np.zeros((n_queries, tile.depth), np.int32),
         score=np.zeros((n_queries, tile.depth), np.float32),
         within=np.empty(n_queries, np.bool_),
@@ -67,7 +67,7 @@ def _score_pairs(towers: Towers, pairs: Pairs, order: Int64[np.ndarray, " pairs"
 
 
 @compiled
-def _order_rows(tile: Tile, candidates: Candidates, pairs: Pairs, best: Best, part: Part) -> None:
+def _order_rows(tile: Tile, candidates: Candidates, pairs: Pairs, best: BestRows, part: Part) -> None:
     """Put what is left for a part of the queries in order, and hold it against what was promised."""
     for row in range(part[0], part[1]):
         n = candidates.n_kept[row]

@@ -5,7 +5,7 @@ import sys
 import pytest
 from rich.progress import Progress
 
-from hardneg.cli.display import Bars, progress
+from hardneg.cli.display import ProgressBars, progress
 from hardneg.progress import task
 
 
@@ -48,7 +48,7 @@ def test_the_bars_of_nested_tasks_stand_below_each_other(work):
 
 
 def test_a_task_that_comes_again_with_each_block_takes_up_its_bar():
-    bars = Bars(Progress(disable=True))
+    bars = ProgressBars(Progress(disable=True))
     with bars.task("mining", total=9, unit="queries") as outer:
         for size in (6, 3):
             with bars.task("searching", total=size, unit="queries") as inner:

@@ -9,7 +9,7 @@ from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.layout import Layout
 from hardneg.data.readers.ids import as_ids
 from hardneg.data.readers.pair_columns import PairColumns, find_pair_columns
-from hardneg.data.readers.pool import Pool
+from hardneg.data.readers.pool import DocumentPool
 from hardneg.data.readers.rows import ROW, Records, common_fields, label_rows, query_rows, records_dataset
 from hardneg.data.readers.table import Table
 from hardneg.data.readers.values import check_values
@@ -24,7 +24,7 @@ def default_names(n: int) -> list[str]:
 
 
 def read_pairs(
-    table: Table, *, layout: Layout, rejections: Rejections, pool: Pool | None = None, name: str | None = None
+    table: Table, *, layout: Layout, rejections: Rejections, pool: DocumentPool | None = None, name: str | None = None
 ) -> Dataset:
     """Read pairs of a query and a text that answers it, or not.
 
@@ -111,7 +111,7 @@ def _spread(table: Table, names: Iterable[str]) -> pl.DataFrame:
     return frame.filter(lengths[0] > 0).explode(lists)
 
 
-def _mapping(columns: PairColumns, pool: Pool | None, about: str | None) -> FieldMapping:
+def _mapping(columns: PairColumns, pool: DocumentPool | None, about: str | None) -> FieldMapping:
     ids = dict(columns.doc_ids)
     fields = [("query", repr(columns.query))]
     if columns.label:

@@ -10,7 +10,7 @@ from hardneg.data.headers import Columns, looked_for, plain_name
 from hardneg.data.layout import Layout
 from hardneg.data.readers.ids import as_ids
 from hardneg.data.readers.pair_columns import QUERY, QUERY_ID, SPLIT
-from hardneg.data.readers.pool import IDS, TEXTS, TITLES, Pool
+from hardneg.data.readers.pool import IDS, TEXTS, TITLES, DocumentPool
 from hardneg.data.readers.rows import LABELS, ROW, Records, common_fields, label_rows, query_rows, records_dataset
 from hardneg.data.readers.table import Table
 from hardneg.data.readers.values import check_values
@@ -49,7 +49,7 @@ def has_passages(table: Table) -> bool:
 
 
 def read_passages(
-    table: Table, *, layout: Layout, rejections: Rejections, pool: Pool | None = None, name: str | None = None
+    table: Table, *, layout: Layout, rejections: Rejections, pool: DocumentPool | None = None, name: str | None = None
 ) -> Dataset:
     """Read records with objects for passages, each with a text, perhaps a title and an id, or with ids alone."""
     columns = Columns(table.frame.columns, table.place)

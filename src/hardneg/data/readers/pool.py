@@ -22,7 +22,7 @@ _KNOWN = frozenset(name for tiers in (IDS, TEXTS, TITLES) for tier in tiers for 
 
 
 @dataclass(frozen=True)
-class Pool:
+class DocumentPool:
     """Documents of a file."""
 
     documents: pl.DataFrame  # id, title, text, shown (what models see of it) and any metadata
@@ -30,7 +30,7 @@ class Pool:
     fields: tuple[tuple[str, str], ...]
 
 
-def read_pool(path: Path, *, rejections: Rejections) -> Pool:
+def read_pool(path: Path, *, rejections: Rejections) -> DocumentPool:
     """Read a file of documents: records with a text, perhaps an id and a title, or plain text with one a line.
 
     A TSV file without header has ids and texts, as MS MARCO's collection, or ids, titles and texts.
@@ -46,7 +46,7 @@ def read_pool(path: Path, *, rejections: Rejections) -> Pool:
     return pool_of(table, rejections=rejections)
 
 
-def pool_of(table: Table, *, rejections: Rejections) -> Pool:
+def pool_of(table: Table, *, rejections: Rejections) -> DocumentPool:
     """Make a pool of a table of documents."""
     frame, path = table.frame, table.place
     if frame.is_empty():
@@ -77,10 +77,10 @@ def pool_of(table: Table, *, rejections: Rejections) -> Pool:
     fields = [("text of documents", f"{path.name}: {text!r}")]
     fields += [("title of documents", f"{path.name}: {title!r}")] if title else []
     fields += [("id of documents", f"{path.name}: {key!r}" if key else "hash of the text")]
-    return Pool(merge_repeated(documents, path=path), path, tuple(fields))
+    return DocumentPool(merge_repeated(documents, path=path), path, tuple(fields))
 
 
-def _plain(path: Path) -> Pool:
+def _plain(path: Path) -> DocumentPool:
     texts = []
     for number, offset, line in numbered_lines(path):
         if problem := encoding_problem(line, offset):
@@ -91,4 +91,4 @@ def _plain(path: Path) -> Pool:
     shown = pl.Series("text", texts).unique(maintain_order=True)
     documents = pl.DataFrame({"id": content_ids(shown, prefix="d"), "title": "", "text": shown, "shown": shown})
     fields = (("text of documents", f"{path.name}: its lines"), ("id of documents", "hash of the text"))
-    return Pool(documents, path, fields)
+    return DocumentPool(documents, path, fields)

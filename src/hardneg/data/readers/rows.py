@@ -8,7 +8,7 @@ import polars as pl
 from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.readers.ids import as_ids, content_ids
-from hardneg.data.readers.pool import Pool
+from hardneg.data.readers.pool import DocumentPool
 from hardneg.data.readers.table import Table
 from hardneg.data.readers.values import split_values
 from hardneg.data.rejections import Rejections
@@ -48,7 +48,7 @@ def query_rows(table: Table, query: str, *, query_id: str | None, split: str | N
 
 
 def common_fields(
-    query_id: str | None, doc_ids: str, split: str | None, metadata: Sequence[str], pool: Pool | None
+    query_id: str | None, doc_ids: str, split: str | None, metadata: Sequence[str], pool: DocumentPool | None
 ) -> list[tuple[str, str]]:
     """Say for people where ids, splits and metadata come from."""
     fields = [("split", repr(split) if split else "'train' for all, no column says otherwise")]
@@ -74,7 +74,7 @@ def records_dataset(
     table: Table,
     mapping: FieldMapping,
     rejections: Rejections,
-    pool: Pool | None = None,
+    pool: DocumentPool | None = None,
     name: str | None = None,
 ) -> Dataset:
     """Build a dataset.
@@ -101,7 +101,9 @@ def records_dataset(
     )
 
 
-def _named_by_id(labels: pl.DataFrame, pool: Pool | None, *, table: Table) -> tuple[pl.DataFrame, tuple[str, ...]]:
+def _named_by_id(
+    labels: pl.DataFrame, pool: DocumentPool | None, *, table: Table
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Take texts that are ids of the pool's documents for such, if all are; some alone are refused."""
     is_bare = pl.col("doc_id").is_null() & pl.col("title").is_null() & pl.col("text").is_not_null()
     bare = labels.filter(is_bare)
@@ -140,7 +142,7 @@ def _without_blank(labels: pl.DataFrame) -> pl.DataFrame:
     return labels.filter(pl.col("text").is_not_null() | pl.col("title").is_not_null() | pl.col("doc_id").is_not_null())
 
 
-def _with_doc_ids(labels: pl.DataFrame, pool: Pool | None) -> pl.DataFrame:
+def _with_doc_ids(labels: pl.DataFrame, pool: DocumentPool | None) -> pl.DataFrame:
     """Give each label without a document's id that of a known document of its text, or a hash of the text."""
     if pool is None and _are_plain(labels):
         return labels.with_columns(doc_id=_ids_of(labels["text"], prefix="d"))
@@ -171,7 +173,9 @@ def _are_plain(labels: pl.DataFrame) -> bool:
     return labels["doc_id"].null_count() == labels["title"].null_count() == labels.height
 
 
-def _without_unknown(labels: pl.DataFrame, pool: Pool | None, *, table: Table, rejections: Rejections) -> pl.DataFrame:
+def _without_unknown(
+    labels: pl.DataFrame, pool: DocumentPool | None, *, table: Table, rejections: Rejections
+) -> pl.DataFrame:
     """Refuse labels that have an id only, which no document has."""
     only_id = pl.col("text").is_null() & pl.col("title").is_null()
     if not labels.select(only_id.any()).item():
@@ -216,7 +220,7 @@ def _queries(queries: pl.DataFrame, frame: pl.DataFrame, metadata: Sequence[str]
     return texts.hstack(values[first[ROW].to_numpy()]) if metadata else texts
 
 
-def _documents(labels: pl.DataFrame, pool: Pool | None) -> pl.DataFrame:
+def _documents(labels: pl.DataFrame, pool: DocumentPool | None) -> pl.DataFrame:
     """List the documents: those of the pool first, which have more to say, then those of the records."""
     record_documents = labels.filter(pl.col("text").is_not_null() | pl.col("title").is_not_null()).select(
         pl.col("doc_id").alias("id"), pl.col("title").fill_null(""), pl.col("text").fill_null("")

@@ -9,7 +9,7 @@ from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.headers import plain_name
 from hardneg.data.rejections import Rejections
 from hardneg.domains.recommender.columns import InteractionColumns, find_column, find_rating, matching
-from hardneg.domains.recommender.source import Source, TextForm, id_text, open_source
+from hardneg.domains.recommender.source import SourceTable, TextForm, id_text, open_source
 from hardneg.errors import DatasetError
 
 Order = Literal["time", "rows", "none"]
@@ -81,7 +81,7 @@ def _time_notes(rows: pl.DataFrame, *, path: Path) -> list[str]:
     return [f"{tied:,} of {rows.height:,} have a time of their user's others: in the order of rows"] if tied else []
 
 
-def _usable(file: Source, roles: dict[str, str], rejections: Rejections) -> pl.DataFrame:
+def _usable(file: SourceTable, roles: dict[str, str], rejections: Rejections) -> pl.DataFrame:
     table = file.table
     nothing = pl.lit(None, pl.Float64)
     if any(table.schema[column].is_nested() for column in roles.values()):
@@ -196,7 +196,7 @@ def _texts_of(
     return title, chosen
 
 
-def _gathered(file: Source) -> pl.DataFrame:
+def _gathered(file: SourceTable) -> pl.DataFrame:
     """Make one column of lists from columns of 0 and 1."""
     if file.layout is None or file.layout.flags is None:
         return file.table

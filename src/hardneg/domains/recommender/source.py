@@ -44,7 +44,7 @@ class TextForm:
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceTable:
     """A table and where it comes from."""
 
     path: Path
@@ -72,7 +72,7 @@ class Source:
 
 def open_source(
     path: Path, form: TextForm, *, given: tuple[str | None, ...], wanted: str, rejections: Rejections
-) -> Source:
+) -> SourceTable:
     """Read a file of rows by what it holds, whatever its ending."""
     if path.is_dir():
         files = ", ".join(sorted(each.name for each in path.iterdir() if each.is_file())[:_SHOWN])
@@ -95,7 +95,7 @@ def id_text(column: pl.Expr) -> pl.Expr:
     return pl.when(text != "").then(text)
 
 
-def _read_named(path: Path, form: TextForm, *, is_json: bool, rejections: Rejections) -> Source:
+def _read_named(path: Path, form: TextForm, *, is_json: bool, rejections: Rejections) -> SourceTable:
     """Read JSON or Parquet, whose fields have names."""
     if form.columns or form.no_header or form.separator:
         raise DatasetError(
@@ -111,12 +111,12 @@ def _read_named(path: Path, form: TextForm, *, is_json: bool, rejections: Reject
         table = json_lines(path, rejections)
     if table.frame.is_empty():
         raise DatasetError("no rows in it", path=path)
-    return Source(path, table.frame, table.kind, table.line_of)
+    return SourceTable(path, table.frame, table.kind, table.line_of)
 
 
 def _read_text(
     path: Path, form: TextForm, *, given: tuple[str | None, ...], wanted: str, rejections: Rejections
-) -> Source:
+) -> SourceTable:
     """Read a text file of rows with fields."""
     layout = layout_of(path.name)
     text, encoding = _decoded(path, form.encoding or (layout.encoding if layout else None))
@@ -145,7 +145,7 @@ def _read_text(
     header = "a header" if has_header else "no header"
     note = f"{path.name} is {encoding}, {named_separator(separator)} between fields, {header}"
     line_of = rows["line"].__getitem__
-    return Source(path, table, "text", line_of, has_header, layout, types, (note,))
+    return SourceTable(path, table, "text", line_of, has_header, layout, types, (note,))
 
 
 def _decoded(path: Path, encoding: str | None) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from hardneg.progress import task
 from hardneg.scoring.llm.cache import VerdictFile, verdict_file
 from hardneg.scoring.llm.cost import CostEstimate, estimate_requests
 from hardneg.scoring.llm.key import check_address, read_key
-from hardneg.scoring.llm.prompt import Pairs, load_prompt, read_pairs
+from hardneg.scoring.llm.prompt import PromptPairs, load_prompt, read_pairs
 from hardneg.scoring.llm.verdict import Answer, Verdict, failure_report, score_of
 
 
@@ -141,7 +141,7 @@ class LLMJudge:
         decisive = [self.model, self.answer, temperature, self.max_answer_tokens, prompt.rules, prompt.task, *more]
         return hashlib.blake2b(json.dumps(decisive).encode(), digest_size=16).digest()
 
-    def _pairs(self, dataset: Dataset, query: Rows, document: Rows) -> Pairs:
+    def _pairs(self, dataset: Dataset, query: Rows, document: Rows) -> PromptPairs:
         prompt = load_prompt(self.prompt, self.answer)
         cut = self.max_document_characters
         return read_pairs(dataset, query, document, prompt=prompt, cut=cut, judge=self._digest())
@@ -155,7 +155,7 @@ class LLMJudge:
                 verdicts = file.read(pairs.distinct)
         return [verdicts[pair] for pair in pairs.rows]
 
-    def _judge_missing(self, pairs: Pairs, verdicts: dict[bytes, Verdict], file: VerdictFile) -> None:
+    def _judge_missing(self, pairs: PromptPairs, verdicts: dict[bytes, Verdict], file: VerdictFile) -> None:
         if find_spec("httpx2") is None:
             raise MissingExtraError("httpx2", extra="llm", purpose=f"the judge {self.name!r}")
         from hardneg.scoring.llm.run import Judging, judge_pairs

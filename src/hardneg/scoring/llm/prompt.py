@@ -64,7 +64,7 @@ def _fenced(name: str, text: str, mark: str) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
+class PromptPairs:
     """Rows of pairs; rows of equal content are one pair."""
 
     rows: list[bytes]  # digest of each row
@@ -91,7 +91,7 @@ def read_pairs(
     prompt: Prompt,
     cut: int | None,
     judge: bytes,
-) -> Pairs:
+) -> PromptPairs:
     """Read the texts of pairs and digest them."""
     queries, documents = _texts(dataset.query_texts, query, None), _texts(dataset.document_texts, document, cut)
     first = {q: _digest(text) for q, text in queries.items()}
@@ -102,7 +102,7 @@ def read_pairs(
         pair = hashlib.blake2b(judge + first[q] + second[d], digest_size=16).digest()
         rows.append(pair)
         texts.setdefault(pair, (queries[q], documents[d]))
-    return Pairs(rows, texts, prompt)
+    return PromptPairs(rows, texts, prompt)
 
 
 def _texts(texts: pl.Series, position: Rows, cut: int | None) -> dict[int, str]:
