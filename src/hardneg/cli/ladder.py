@@ -20,7 +20,7 @@ def ladder(
         list[str] | None,
         typer.Option(
             help="A rung, a preset, a recipe of hardneg or a recipe file, from the bottom to the top. Repeat for more; "
-            "all rungs if not given."
+            "all but `relabelled` if not given."
         ),
     ] = None,
     preset: Annotated[

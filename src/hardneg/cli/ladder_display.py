@@ -184,6 +184,11 @@ def verdicts(found: Mapping[str, Any]) -> list[str]:
     """Say what follows, and what failed."""
     lines = [f"{rung['name']} failed: {rung['message']}" for rung in found["rungs"] if rung["state"] == "failed"]
     lines += [f"{name} was left out: {why}" for name, why in found["left_out"].items()]
+    lines += [
+        f"{rung['name']} trained on {rung['found_positives']:,} answers that its filter found, besides the labels."
+        for rung in found["rungs"]
+        if rung.get("found_positives")
+    ]
     best = found["best_on_dev"]
     if best is not None:
         lines.append(f"Best on the development split: {best}.")

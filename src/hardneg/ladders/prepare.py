@@ -25,7 +25,7 @@ from hardneg.ladders.plan import (
     write_plan,
     write_record,
 )
-from hardneg.ladders.rungs import Shared, build_rungs, shared_of, shipped_rungs, with_preset_rung
+from hardneg.ladders.rungs import Shared, build_rungs, default_rungs, shared_of, with_preset_rung
 from hardneg.ladders.splits import choose_splits, refuse_shared, shared_queries
 from hardneg.place import Place
 from hardneg.recipe import Recipe, plan_of
@@ -137,7 +137,7 @@ def _table(component: object, room: Room) -> dict[str, Any]:
 
 
 def _names(wanted: Wanted) -> Sequence[str]:
-    names = tuple(wanted.rungs or shipped_rungs())
+    names = tuple(wanted.rungs or default_rungs())
     if wanted.preset is None:
         return names
     read_preset(wanted.preset, Place(Path("--preset")))

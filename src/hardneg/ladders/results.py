@@ -131,6 +131,7 @@ def _entry(
     cost = _cost(plan, rung, records)
     base = next((one for one in comparisons if one["after"] == rung.name and "base" in one["against"]), None)
     gain = None if base is None else base["difference"]
+    mined = [records[each].found for each in _mining(plan, rung) if records[each].state == "done"]
     return {
         "name": rung.name,
         "about": rung.about,
@@ -147,7 +148,8 @@ def _entry(
         "tuned": climbed.found.get("tuned", {}),
         "tried": climbed.found.get("tried", []),
         "place": climbed.found.get("place", f"rungs/{rung.name}"),
-        "mined": [records[each].found["folder"] for each in _mining(plan, rung) if records[each].state == "done"],
+        "mined": [each["folder"] for each in mined],
+        "found_positives": sum(each.get("found_positives", 0) for each in mined),
         "recipe": rung.recipe.resolved() if rung.is_trained else None,
     }
 

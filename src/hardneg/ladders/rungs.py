@@ -115,6 +115,11 @@ def shipped_rungs() -> dict[str, dict[str, Any]]:
     return tomllib.loads(resources.files("hardneg.ladders").joinpath("rungs.toml").read_text(encoding="utf-8"))
 
 
+def default_rungs() -> tuple[str, ...]:
+    """Name the rungs that are climbed unless others are named."""
+    return tuple(name for name, table in shipped_rungs().items() if not table.get("on_request"))
+
+
 def build_rungs(names: Iterable[str], shared: Shared) -> list[Rung]:
     """Build rungs in the order given."""
     rungs = [_build(name, shared) for name in names]

@@ -112,7 +112,8 @@ def _mine(plan: LadderPlan, task: Task, folder: Path, dataset: Dataset) -> dict[
     asked = 0
     if "teacher_score" in candidates.collect_schema():
         asked = int(candidates.select(pl.col("teacher_score").is_not_null().sum()).collect().item())
-    return {"folder": str(place.relative_to(folder)), "funnel": mined.funnel, "teacher_calls": asked, **_peak(run)}
+    figures = {"funnel": mined.funnel, "teacher_calls": asked, "found_positives": mined.found.height}
+    return {"folder": str(place.relative_to(folder)), **figures, **_peak(run)}
 
 
 def _score(plan: LadderPlan, task: Task, folder: Path, dataset: Dataset) -> dict[str, Any]:

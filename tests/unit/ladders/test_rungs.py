@@ -4,7 +4,7 @@ import pytest
 
 from hardneg.errors import RecipeError, RunError
 from hardneg.ladders.plan import Budget, LadderPlan, check_same
-from hardneg.ladders.rungs import Shared, build_rungs, shipped_rungs
+from hardneg.ladders.rungs import Shared, build_rungs, default_rungs, shipped_rungs
 from hardneg.ladders.splits import Splits
 from hardneg.losses import LOSSES
 from hardneg.sources import BM25, Dense
@@ -39,6 +39,12 @@ def test_every_shipped_rung_is_a_recipe_with_what_all_share(shared):
         for source in rung.recipe.sources:
             assert not isinstance(source, BM25) or source.analyzer == "code"
             assert not isinstance(source, Dense) or (source.model, source.max_tokens) == ("tiny", 16)
+
+
+def test_a_rung_on_request_is_climbed_only_where_it_is_named(shared):
+    assert [name for name in shipped_rungs() if name not in default_rungs()] == ["relabelled"]
+    (rung,) = build_rungs(["relabelled"], shared)
+    assert rung.recipe.filters[-1].relabel
 
 
 def test_rungs_that_learn_from_a_teacher_say_so_and_take_the_one_given(shared):
