@@ -57,7 +57,7 @@ def surroundings(tmp_path, monkeypatch):
     monkeypatch.setenv("HARDNEG_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr("hardneg.ladders.processes.in_process", lambda command: do_task)  # noqa: ARG005
+    monkeypatch.setattr("hardneg.ladders.processes.in_process", lambda command: do_task)
 
 
 @pytest.fixture(scope="module")
