@@ -30,8 +30,7 @@ class Known:
     def candidates(self):
         return self.rows
 
-    def positives(self, score):
-        assert score is None or f"score.{score}" in self.rows.columns
+    def positives(self):
         return self.rows.filter(is_positive(self.rows, self.dataset))
 
     def find_hidden(self, learned, path):

@@ -1,11 +1,14 @@
 """What must hold of a run that renews its negatives: as if mined by hand, and the same also after a stop."""
 
+import io
 import json
 import shutil
 import time
 from contextlib import nullcontext
 from dataclasses import replace
 
+import numpy as np
+import polars as pl
 import pytest
 import torch
 from polars.testing import assert_frame_equal
@@ -17,7 +20,7 @@ from hardneg.filters import PositivePercentile
 from hardneg.negatives import Selection
 from hardneg.negatives.plan import Plan, mine_block
 from hardneg.pipeline.mining import mine_plan
-from hardneg.planting.fitting import fit_filters
+from hardneg.planting.fitting import Rehearsal, fit_filters
 from hardneg.progress import showing
 from hardneg.sources import BM25, Dense
 from hardneg.training.loop import train
@@ -255,7 +258,21 @@ def test_a_percentile_of_the_positives_is_fitted_anew_on_the_scores_of_each_roun
     before = (tmp_path / "mined" / "filters" / "positive_percentile-0.npz").read_bytes()
     for number, table, fitted in kept:
         now = Dense(model=tmp_path / f"weights-{number}", precision="fp32")
-        by_hand = fit_filters(replace(by_percentile, sources=(plan.sources[0], now)), toy, tmp_path / f"hand-{number}")
-        assert fitted == (tmp_path / f"hand-{number}" / "positive_percentile-0.npz").read_bytes() != before
         if mode == "sync":
+            by_hand = fit_filters(
+                replace(by_percentile, sources=(plan.sources[0], now)), toy, tmp_path / f"by-{number}"
+            )
             assert_frame_equal(table, mine_block(toy, toy.queries_of("train"), by_hand)[1])
+            path = tmp_path / f"by-{number}" / "positive_percentile-0.npz"
+        else:
+            rows = Rehearsal(plan, toy).positives()
+            score = now.score(toy, rows["query"].to_numpy(), rows["document"].to_numpy())
+            path = tmp_path / "scored-anew.npz"
+            by_percentile.filters[0].refit(rows.with_columns(pl.Series("score.dense", score)), path)
+        assert fitted != before
+        assert bound_in(io.BytesIO(fitted)) == pytest.approx(bound_in(path), rel=1e-6)
+
+
+def bound_in(file):
+    with np.load(file) as arrays:
+        return float(arrays["quantile"])

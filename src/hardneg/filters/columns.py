@@ -62,6 +62,12 @@ def is_positive(candidates: pl.DataFrame, dataset: Dataset) -> Bool[np.ndarray, 
     return dataset.positives.contains(candidates["query"].to_numpy(), candidates["document"].to_numpy())
 
 
+def is_found(candidates: pl.DataFrame) -> Bool[np.ndarray, " rows"]:
+    """Mark the rows that some source found; the others are there because they are labelled."""
+    ranks = [f"rank.{name}" for name in suffixes(candidates, "rank")]
+    return candidates.select(pl.any_horizontal(pl.col(ranks).is_not_null())).to_series().to_numpy()
+
+
 def is_judged_negative(candidates: pl.DataFrame, dataset: Dataset) -> Bool[np.ndarray, " rows"]:
     """Mark the rows whose document was judged not relevant to the query, and by no label relevant."""
     return dataset.judged_negatives.contains(candidates["query"].to_numpy(), candidates["document"].to_numpy())

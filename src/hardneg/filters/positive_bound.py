@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float64, Integer
 
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError, RunError
-from hardneg.filters.columns import is_positive
+from hardneg.filters.columns import is_found, is_positive
 from hardneg.filters.expectation import Expectation, fit_expectation
 
 _WHOLE = 100
@@ -44,44 +44,44 @@ def fit_positives(
     percentile: float,
     per_query: bool,
 ) -> dict[str, Any]:
-    """Place a bound by the rows of labelled positives, write it down, and tell what it rests on."""
+    """Place a bound by the labelled positives that some source found, write it down, and tell what it rests on."""
     scored = ~np.isnan(score)
-    query = positives["query"].to_numpy()[scored]
-    bound = fit_bound(query, score[scored], percentile=percentile, per_query=per_query)
+    query, counted = positives["query"].to_numpy()[scored], is_found(positives)[scored]
+    bound = fit_bound(query, score[scored], counted, percentile=percentile, per_query=per_query)
     bound.save(path)
     n = np.unique(query, return_counts=True)[1]
-    counts = {"positives": len(query), "queries": len(n), "queries_with_several": int((n > 1).sum())}
+    counts = {"positives": len(query), "counted": int(counted.sum()), "queries_with_several": int((n > 1).sum())}
     return {"percentile": percentile, "quantile": bound.quantile, **asdict(bound.expectation), **counts}
 
 
 def fit_bound(
     query: Integer[np.ndarray, " answers"],
     score: Float64[np.ndarray, " answers"],
+    counted: Bool[np.ndarray, " answers"],
     *,
     percentile: float,
     per_query: bool,
 ) -> Bound:
-    """Place a bound such that at most `percentile` % of further answers are to be expected below it.
+    """Place a bound such that at most `percentile` % of further answers like those that count are expected below it.
 
-    Each known answer deviates from what the others of its query let expect. The quantile is the k-th lowest of these n
-    deviations, k = ⌊percentile · (n + 1) / 100⌋.
-
-    Without `per_query` nothing is expected, so that deviations are the scores themselves. Too few answers for the
-    percentile, k = 0, are a RecipeError.
+    Each known answer deviates from what the others of its query let expect. The quantile is the k-th lowest deviation
+    of the n that count, k = ⌊percentile · (n + 1) / 100⌋. Without `per_query` nothing is expected, so that deviations
+    are the scores themselves. Too few answers for the percentile, k = 0, are a RecipeError.
 
     References:
         Split conformal prediction: Vovk, Gammerman and Shafer (2005), "Algorithmic learning in a random world",
         section 2.2; deviations that leave the answer itself out: Barber et al. (2021), arXiv:1905.02928.
     """
-    k = int(percentile * (len(score) + 1) / _WHOLE + _ROUNDING)
+    n = int(counted.sum())
+    k = int(percentile * (n + 1) / _WHOLE + _ROUNDING)
     if k < 1:
-        least = np.ceil(10 * _WHOLE / (len(score) + 1)) / 10
+        least = np.ceil(10 * _WHOLE / (n + 1)) / 10
         raise RecipeError(
-            f"percentile is {percentile:g}, but {percentile:g} % of {len(score):,} labelled positives with a score is "
-            + ("not one of them; " + f"set it to {least:g} or more" if least < _WHOLE else "none at all")
+            f"percentile is {percentile:g}, but {percentile:g} % of {n:,} labelled positives found and scored "
+            + (f"is not one of them; set it to {least:g} or more" if least < _WHOLE else "is none at all")
         )
     expectation = fit_expectation(query, score) if per_query else Expectation()
-    deviations = _deviations(query, score, expectation)
+    deviations = _deviations(query, score, expectation)[counted]
     return Bound(expectation, float(np.partition(deviations, k - 1)[k - 1]))
 
 

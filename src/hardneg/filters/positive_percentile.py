@@ -21,13 +21,14 @@ _WHOLE = 100
 class PositivePercentile:
     """Refuse what scores as high as the labelled positives do, but for the lowest few percent of these.
 
-    A candidate is kept if it scores below the p-th percentile of the scores of all labelled positives of the queries
-    that are mined. So at most p % of the unlabelled answers score low enough to be kept, on whatever scale the model
-    scores, as far as labels are missing at random. With `per_query` each query has a bound of its own, at the same
-    percentile of the distances between a positive and what the other positives of its query let expect.
+    A candidate is kept if it scores below the p-th percentile of the scores of labelled positives: of those that some
+    source found, for all queries that are mined. So of the unlabelled answers that are found too, at most p % score low
+    enough to be kept, on whatever scale the model scores, as far as labels are missing at random. With `per_query` each
+    query has a bound of its own, at the same percentile of the distances between a positive and what the other
+    positives of its query let expect.
 
-    Fitting is a stage before mining (`mine` and `run` do it) and takes as long as scoring the positives. A refresh with
-    newer weights fits anew, on their scores.
+    Fitting is a stage before mining (`mine` and `run` do it), which gathers the candidates of all queries. A refresh
+    with newer weights fits anew, on what these find and how they score it.
 
     Args:
         score: Name of the source whose score is compared.
@@ -65,7 +66,7 @@ class PositivePercentile:
 
     def fit(self, practice: Practice, path: Path) -> dict[str, Any]:
         """Place the bound by the labelled positives of the queries that are mined."""
-        return self.refit(practice.positives(self.score), path)
+        return self.refit(practice.positives(), path)
 
     def refit(self, positives: pl.DataFrame, path: Path) -> dict[str, Any]:
         """Place the bound by some rows of labelled positives."""

@@ -101,8 +101,8 @@ class Practice(Protocol):
     def candidates(self) -> pl.DataFrame:
         """Give the candidates of all queries of the split, judged by the filters before this one (`dropped_by`)."""
 
-    def positives(self, score: str | None) -> pl.DataFrame:
-        """Give the rows of the labelled positives of these queries, with the scores of a source, or with none."""
+    def positives(self) -> pl.DataFrame:
+        """Give the rows of all labelled positives of these queries, found by a source or not."""
 
     def find_hidden(self, learned: "Learned", path: Path) -> dict[str, Any]:
         """Hide positives, fit classifiers that tell them from other candidates, and write them to a file."""
@@ -136,7 +136,7 @@ class Refittable(Fittable, Protocol):
     """A filter fitted on the scores of labelled positives, and fitted anew where a refresh scores by newer weights."""
 
     def refit(self, positives: pl.DataFrame, path: Path) -> dict[str, Any]:
-        """Learn from the rows of labelled positives, with each source's score, and write to `path`."""
+        """Learn from the rows of labelled positives and write to `path`."""
 
 
 @runtime_checkable

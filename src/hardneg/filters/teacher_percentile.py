@@ -47,7 +47,7 @@ class TeacherPercentile:
 
     def fit(self, practice: Practice, path: Path) -> dict[str, Any]:
         """Place the bound by the labelled positives of the queries that are mined."""
-        positives = self.annotate(practice.positives(None), practice.dataset)
+        positives = self.annotate(practice.positives(), practice.dataset)
         score = numbers(positives[TEACHER_SCORE])
         return fit_positives(positives, score, path, percentile=self.percentile, per_query=self.per_query)
 

@@ -1,20 +1,19 @@
 """Fitting the learned filter: plant, describe, cross-fit, calibrate, and choose the threshold for the budget."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int32
 
 from hardneg.data.dataset import Dataset
-from hardneg.errors import RecipeError
 from hardneg.files import replacing
 from hardneg.filters import apply_filters
-from hardneg.filters.columns import numbers
+from hardneg.filters.columns import is_positive, numbers
 from hardneg.filters.learned.filter import Learned
 from hardneg.filters.learned.model import AnswerModel, unlabelled
 from hardneg.filters.protocol import Fittable, with_fitted
@@ -22,7 +21,6 @@ from hardneg.negatives import Selection, select
 from hardneg.negatives.plan import Plan
 from hardneg.planting.evidence import Example, Request, evidence_of
 from hardneg.sources import gather
-from hardneg.sources.merge import gather_positives
 
 _BLOCK = 4_096
 
@@ -63,20 +61,21 @@ class Rehearsal:
         tables = [gather(self.dataset, self.plan.sources, block, self.plan.depth) for block in blocks]
         return pl.concat(apply_filters(table, self.dataset, self.plan.filters) for table in tables)
 
-    def positives(self, score: str | None) -> pl.DataFrame:
-        """Score the positives of all queries of the split by one source; nothing else is looked for."""
-        names = [each.name for each in self.plan.sources]
-        if score is not None and score not in names:
-            raise RecipeError(f"there is no source {score!r}; name one of: {', '.join(names)}")
-        sources = [each for each in self.plan.sources if each.name == score]
-        blocks = self.plan.blocks(self.dataset, _BLOCK)
-        return pl.concat(gather_positives(self.dataset, sources, block, self.plan.depth) for block in blocks)
+    def positives(self) -> pl.DataFrame:
+        """Gather block by block, and keep the rows of labelled positives."""
+        return positives_among(self.plan, self.dataset, self.plan.blocks(self.dataset, _BLOCK))
 
     def find_hidden(self, learned: Learned, path: Path) -> dict[str, Any]:
         """Fit classifiers of hidden positives."""
         model, report = fit_learned(learned, self.plan, self.dataset)
         model.save(path)
         return asdict(report)
+
+
+def positives_among(plan: Plan, dataset: Dataset, blocks: Iterable[Int32[np.ndarray, " queries"]]) -> pl.DataFrame:
+    """Gather the candidates of blocks of queries, and keep the rows of labelled positives, found or not."""
+    tables = (gather(dataset, plan.sources, block, plan.depth) for block in blocks)
+    return pl.concat(table.filter(is_positive(table, dataset)) for table in tables)
 
 
 def fit_filters(plan: Plan, dataset: Dataset, folder: Path) -> Plan:

@@ -1,7 +1,7 @@
 """Several sources, one table of candidates: how deep each is asked, and what it found beside known answers."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -44,32 +44,7 @@ def gather(
         RecipeError: There is no source, two share a name, or one returned something else than `Source` promises.
     """
     check_names(sources)
-    return _joined(dataset, sources, block, {each.name: _candidates(each, dataset, block, depth) for each in sources})
-
-
-def gather_positives(
-    dataset: Dataset, sources: Sequence[Source], block: Int32[np.ndarray, " queries"], depth: int
-) -> pl.DataFrame:
-    """Take the rows of labelled positives alone of what `gather` gives.
-
-    A source that scores any pair is not searched: its ranks are null.
-    """
-    nothing = pl.DataFrame(schema=RETRIEVAL_SCHEMA)
-    tables = {
-        each.name: nothing if isinstance(each, Scorer) else _candidates(each, dataset, block, depth) for each in sources
-    }
-    rows = _joined(dataset, sources, block, tables)
-    query, document = (rows[name].to_numpy() for name in _PAIR)
-    return rows.filter(pl.Series(dataset.positives.contains(query, document)))
-
-
-def _joined(
-    dataset: Dataset,
-    sources: Sequence[Source],
-    block: Int32[np.ndarray, " queries"],
-    tables: Mapping[str, pl.DataFrame],
-) -> pl.DataFrame:
-    """Join what sources found with the labelled positives, and have scores filled in."""
+    tables = {source.name: _candidates(source, dataset, block, depth) for source in sources}
     query, document = dataset.positives.among(block)
     positives = pl.DataFrame({"query": query, "document": document}, schema=dict.fromkeys(_PAIR, pl.Int32))
     number = pair(dataset).alias("pair")

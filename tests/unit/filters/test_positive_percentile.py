@@ -1,3 +1,4 @@
+import json
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +20,6 @@ from hardneg.pipeline.mining import mine
 from hardneg.planting.fitting import Rehearsal, fit_filters
 from hardneg.planting.planting import plant
 from hardneg.sources import BM25, gather
-from hardneg.sources.merge import gather_positives
 from hardneg.sources.retrieval import retrieval_table
 from toy import toy_dataset
 
@@ -66,7 +66,7 @@ def levels(seed, *, n_queries=120, n_documents=300, answers=6, between=0.3):
 
 
 def verdicts(filter_, dataset, source, folder):
-    plan = fit_filters(replace(PLAN, sources=(source,), filters=(filter_,)), dataset, folder)
+    plan = fit_filters(replace(PLAN, sources=(source,), filters=(filter_,), depth=300), dataset, folder)
     rows = gather(dataset, plan.sources, dataset.queries_of("train"), 300)
     return plan.filters[0].keep(rows, dataset), rows
 
@@ -74,7 +74,7 @@ def verdicts(filter_, dataset, source, folder):
 @BOTH
 def test_the_bound_is_that_of_plain_loops(per_query):
     query, score = draw(4, n_queries=40)
-    bound = fit_bound(query, score, percentile=15, per_query=per_query)
+    bound = fit_bound(query, score, np.ones(len(score), dtype=bool), percentile=15, per_query=per_query)
     deviations = []
     for at, (each, value) in enumerate(zip(query, score, strict=True)):
         others = [s for i, (q, s) in enumerate(zip(query, score, strict=True)) if q == each and i != at]
@@ -95,7 +95,7 @@ def test_the_bound_is_that_of_plain_loops(per_query):
 
 def test_of_ninety_nine_positives_ten_percent_are_below_the_tenth_lowest(tmp_path):
     score = np.random.default_rng(0).permutation(np.arange(1.0, 100.0))
-    bound = fit_bound(np.arange(99), score, percentile=10, per_query=False)
+    bound = fit_bound(np.arange(99), score, np.ones(99, dtype=bool), percentile=10, per_query=False)
     assert bound.at(np.array([50.0]), np.array([1])) == 10.0
 
 
@@ -105,8 +105,10 @@ def test_another_scale_and_another_origin_change_no_verdict(per_query, seed, sca
     query, score = draw(seed, n_queries=30)
     rng = np.random.default_rng(seed)
     total, n, candidate = rng.normal(size=50), rng.integers(0, 5, 50), rng.normal(size=50)
-    plain = fit_bound(query, score, percentile=20, per_query=per_query).at(total, n)
-    other = fit_bound(query, scale * score + shift, percentile=20, per_query=per_query).at(scale * total + n * shift, n)
+    plain = fit_bound(query, score, np.ones(len(score), dtype=bool), percentile=20, per_query=per_query).at(total, n)
+    other = fit_bound(
+        query, scale * score + shift, np.ones(len(score), dtype=bool), percentile=20, per_query=per_query
+    ).at(scale * total + n * shift, n)
     np.testing.assert_allclose(other, scale * plain + shift, rtol=1e-6, atol=1e-6)
     clear = np.abs(candidate - plain) > 1e-4
     np.testing.assert_array_equal((candidate < plain)[clear], (scale * candidate + shift < other)[clear])
@@ -129,7 +131,7 @@ def test_about_so_many_percent_of_hidden_answers_pass(tmp_path, per_query, perce
     dataset, source = levels(2, n_queries=300)
     planted = plant(dataset, "train", seed=0)
     filter_ = PositivePercentile("levels", percentile=percentile, per_query=per_query)
-    keep, rows = verdicts(filter_, planted.dataset, source, tmp_path)
+    keep, rows = verdicts(filter_, planted.dataset, source, tmp_path)  # all documents are found
     hidden = planted.is_hidden(rows["query"].to_numpy(), rows["document"].to_numpy())
     assert hidden.sum() > 800
     assert keep[hidden].mean() * 100 == pytest.approx(percentile, abs=percentile / 2)
@@ -155,28 +157,24 @@ def test_where_queries_have_one_positive_each_the_bound_for_each_is_that_for_all
     np.testing.assert_array_equal(for_all, for_each)
 
 
-def test_fitting_looks_at_the_positives_of_the_split_and_nothing_else(tmp_path):
+def test_fitting_looks_at_the_positives_of_the_split_and_nothing_else():
     toy = toy_dataset()
-    rows = gather(toy, PLAN.sources, toy.queries_of("train"), 40)
+    rows = gather(toy, PLAN.sources, toy.queries_of("train"), PLAN.depth)
     positives = rows.filter(pl.Series(toy.positives.contains(rows["query"].to_numpy(), rows["document"].to_numpy())))
-    alone = gather_positives(toy, PLAN.sources, toy.queries_of("train"), 40)
-    assert alone.drop("rank.bm25").equals(positives.drop("rank.bm25"))
-    assert Rehearsal(PLAN, toy).positives("bm25").equals(alone)
-    assert Rehearsal(PLAN, toy).positives(None).columns == ["query", "document"]
-    with pytest.raises(RecipeError, match=r"no source 'dense'; name one of: bm25"):
-        Rehearsal(PLAN, toy).positives("dense")
+    assert Rehearsal(PLAN, toy).positives().equals(positives)
 
 
-def test_a_source_that_cannot_score_pairs_is_searched_for_the_positives():
-    class Searching:
-        name = "searching"
-
-        def retrieve(self, dataset, block, depth):
-            return BM25(analyzer="plain").retrieve(dataset, block, depth)
-
-    toy = toy_dataset()
-    found = gather_positives(toy, (Searching(),), toy.queries_of("train"), 40)
-    assert 0 < found["score.searching"].count() == found["rank.searching"].count()
+def test_answers_that_no_source_finds_do_not_lower_the_bound(tmp_path):
+    dataset, source = levels(7)
+    far = Levels(source.table - 9 * (np.arange(300) % 3 == 0))  # a third of all documents is out of reach
+    filter_ = PositivePercentile("levels", percentile=10)
+    fitted = fit_filters(replace(PLAN, sources=(far,), filters=(filter_,)), dataset, tmp_path)
+    report = json.loads((tmp_path / "positive_percentile-0.json").read_text())
+    assert report["counted"] < 0.7 * report["positives"] == 0.7 * 720
+    rows = Rehearsal(replace(PLAN, sources=(far,)), dataset).positives()
+    found = rows.filter(pl.col("rank.levels").is_not_null())["score.levels"].cast(pl.Float64)
+    assert report["quantile"] == found.sort()[int(0.1 * (len(found) + 1)) - 1] > 0
+    assert fitted.filters[0].keep(rows, dataset).mean() > 0.3  # those out of reach
 
 
 @BOTH
@@ -194,7 +192,7 @@ def test_positives_without_a_score_teach_nothing_and_candidates_without_one_are_
     report = filter_.refit(
         candidates.filter(pl.col("document").is_in([0, 1, 4]) & (pl.col("query") < 2)), tmp_path / "a"
     )
-    assert (report["positives"], report["queries"], report["queries_with_several"]) == (4, 2, 1)
+    assert (report["positives"], report["counted"], report["queries_with_several"]) == (4, 4, 1)
     known = candidates.filter(
         tiny.positives.contains(candidates["query"].to_numpy(), candidates["document"].to_numpy())
     )
@@ -227,10 +225,10 @@ def test_what_cannot_be_is_refused_when_it_is_made(text, message):
 
 def test_too_few_positives_for_a_percentile_are_an_error_that_says_how_many_it_takes():
     with pytest.raises(RecipeError, match=r"1 % of 9 labelled positives .* not one of them; set it to 10 or more"):
-        fit_bound(np.arange(9), np.arange(9.0), percentile=1, per_query=False)
-    assert fit_bound(np.arange(9), np.arange(9.0), percentile=10, per_query=False).quantile == 0
-    with pytest.raises(RecipeError, match="0 labelled positives with a score is none at all"):
-        fit_bound(np.arange(0), np.arange(0.0), percentile=50, per_query=False)
+        fit_bound(np.arange(9), np.arange(9.0), np.ones(9, dtype=bool), percentile=1, per_query=False)
+    assert fit_bound(np.arange(9), np.arange(9.0), np.ones(9, dtype=bool), percentile=10, per_query=False).quantile == 0
+    with pytest.raises(RecipeError, match=r"0 labelled positives .* is none at all"):
+        fit_bound(np.arange(0), np.arange(0.0), np.ones(0, dtype=bool), percentile=50, per_query=False)
 
 
 def test_one_that_was_not_fitted_or_whose_file_is_damaged_says_so(candidates, tiny, tmp_path):

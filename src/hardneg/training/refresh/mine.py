@@ -22,11 +22,11 @@ from hardneg.models.given import resolve_model
 from hardneg.models.sentence_transformer import forget_encoders
 from hardneg.models.store import encode, new_vectors_in
 from hardneg.negatives.plan import Plan, filter_and_select, mine_block
+from hardneg.planting.fitting import positives_among
 from hardneg.progress import task
 from hardneg.scoring.bi_encoder import vector_scores
 from hardneg.search.exact import pair_scores
 from hardneg.sources import Source, gather
-from hardneg.sources.merge import gather_positives
 from hardneg.sources.protocol import Encodes
 from hardneg.training.refresh.settings import Mode
 from hardneg.training.refresh.store import Report, Rounds
@@ -121,7 +121,7 @@ def mine_round(job: Job, *, number: int, before: int) -> Report:
     started, plan = time.perf_counter(), _with_weights(job, number)
     parts = []
     with new_vectors_in(job.rounds.vectors(number)):
-        plan = _refitted(job, plan, number, partial(gather_positives, job.dataset, plan.sources, job.query, plan.depth))
+        plan = _refitted(job, plan, number, partial(positives_among, plan, job.dataset, job.blocks()))
         for at, block in enumerate(job.blocks()):
             candidates, negatives = mine_block(job.dataset, block, plan)
             parts.append(negatives)
