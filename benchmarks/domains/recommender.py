@@ -12,6 +12,7 @@ interval over queries, the p-value of a paired randomisation test, uncorrected.
 import argparse
 import json
 import subprocess
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def main() -> None:
     options = parser.parse_args()
     runs = options.runs
     dataset = _dataset(options.data, runs)
-    chosen = _peers(dataset, runs, options.peers, options.seeds)
+    chosen = tuned_peers(dataset, runs / "peers", options.peers, options.seeds)
     found: dict[str, list[Evaluation]] = {}
     for name, n_seeds in PEERS.items():
         files = [runs / "peers" / f"{name}-seed{seed}.trec" for seed in range(min(n_seeds, options.seeds))]
@@ -90,8 +91,10 @@ def _dataset(data: Path, runs: Path) -> Dataset:
     return read_dataset(place)
 
 
-def _peers(dataset: Dataset, runs: Path, python: str, n_seeds: int) -> dict[str, Any]:
-    out = runs / "peers"
+def tuned_peers(
+    dataset: Dataset, out: Path, python: str, n_seeds: int, names: Sequence[str] = tuple(PEERS)
+) -> dict[str, Any]:
+    """Have the peers tuned on dev and fitted for the test; `chosen.json` in the folder says what dev chose."""
     if not (out / "chosen.json").exists():
         users = dataset.queries["history_of"]
         number = {user: at for at, user in enumerate(users.unique(maintain_order=True))}
@@ -114,7 +117,7 @@ def _peers(dataset: Dataset, runs: Path, python: str, n_seeds: int) -> dict[str,
         out.mkdir(parents=True, exist_ok=True)
         np.savez(out / "input.npz", **arrays)
         script = str(Path(__file__).with_name("recommender_peers.py"))
-        command = [python, script, str(out / "input.npz"), str(out), "--seeds", str(n_seeds)]
+        command = [python, script, str(out / "input.npz"), str(out), "--seeds", str(n_seeds), "--names", *names]
         (out / "chosen.json").write_text(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     chosen: dict[str, Any] = json.loads((out / "chosen.json").read_text())
     return chosen

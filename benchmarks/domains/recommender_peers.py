@@ -55,10 +55,13 @@ def scores(name: str, taken: sp.csr_matrix, setting: dict[str, Any], seed: int) 
 
 def rank(found: np.ndarray, user: np.ndarray, seen: list[np.ndarray], depth: int) -> np.ndarray:
     """Rank the unseen items of each query."""
-    own = np.asarray(found, dtype=np.float64)[user]
+    ranked = np.empty((len(user), depth), dtype=np.int64)
     for row, items in enumerate(seen):
-        own[row, items] = -np.inf
-    return np.argsort(-own, axis=1, kind="stable")[:, :depth]
+        own = np.array(found[user[row]], dtype=np.float64)
+        own[items] = -np.inf
+        best = np.sort(np.argpartition(-own, depth)[:depth])
+        ranked[row] = best[np.argsort(-own[best], kind="stable")]
+    return ranked
 
 
 def ndcg(ranked: np.ndarray, answer: np.ndarray) -> float:
@@ -72,6 +75,7 @@ def main() -> None:
     parser.add_argument("input", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--names", nargs="+", choices=GRIDS, default=list(GRIDS))
     options = parser.parse_args()
     given = np.load(options.input)
     shape = (int(given["n_users"]), int(given["n_items"]))
@@ -82,7 +86,8 @@ def main() -> None:
     )
     options.out.mkdir(parents=True, exist_ok=True)
     chosen = {}
-    for name, grid in GRIDS.items():
+    for name in options.names:
+        grid = GRIDS[name]
         tried = []
         for values in itertools.product(*grid.values()):
             setting = dict(zip(grid, values, strict=True))
