@@ -90,8 +90,13 @@ def interactions(
         float, typer.Option("--dev-share", min=0, max=1, help="With --split time, share of the positives before that.")
     ] = 0.1,
     history: Annotated[
-        int, typer.Option("--history", min=1, help="Longest history of a query: its newest items.")
-    ] = 50,
+        int | None,
+        typer.Option(
+            "--history",
+            min=1,
+            help="Longest history of a query: its newest items; 50 if not given, and the whole with --split random.",
+        ),
+    ] = None,
     queries_per_user: Annotated[
         int | None,
         typer.Option(

@@ -21,6 +21,7 @@ from hardneg.errors import DatasetError
 _HELD = ("dev", "test")
 _SEEN, _ = SET_ASIDE
 _SHOWN = 3
+_LONGEST = 50  # items of a history in order
 _LAST_OUT, _FOUND, _ANY = InteractionSplits(), InteractionColumns(), TextForm()
 _FEW = 11  # values that are listed one by one: half stars make ten
 _LIKED = 0.75  # of a scale's length, for an example of a threshold: 4 of 1 to 5
@@ -80,7 +81,7 @@ def interactions_dataset(
     name: str = "interactions",
     min_rating: float | None = None,
     splits: InteractionSplits = _LAST_OUT,
-    history: int = 50,
+    history: int | None = None,
     queries_per_user: int | None = None,
 ) -> tuple[Dataset, InteractionCounts]:
     """Build a dataset whose queries are histories of users and whose documents are items.
@@ -109,7 +110,8 @@ def interactions_dataset(
         min_rating: An interaction is positive from this rating on. None takes all where there is no rating, or all have
             the same, and 1 where they are 0 and 1; other ratings are refused then.
         splits: Which positives are held out.
-        history: Longest history of a query, the newest items, at least 1.
+        history: Longest history of a query, the newest items, at least 1; None takes 50, and the whole with a random
+            split.
         queries_per_user: Take only the newest queries of each user in each split; None takes all.
 
     Returns:
@@ -136,7 +138,8 @@ def interactions_dataset(
         _passed_over(rows, queries),
         _seen(rows, queries),
     ]
-    texts = write_histories(queries, positives, documents, is_ordered=splits.is_ordered, history=history)
+    longest = history or (_LONGEST if splits.is_ordered else positives.height)
+    texts = write_histories(queries, positives, documents, is_ordered=splits.is_ordered, history=longest)
     dataset = Dataset.from_tables(texts, documents, pl.concat(qrels, how="vertical_relaxed"), name=name)
     counts = _count(events, rows, positives, queries, documents, is_ordered=splits.is_ordered)
     order = weigh_order(positives) if splits.is_ordered else None

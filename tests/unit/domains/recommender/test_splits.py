@@ -77,6 +77,15 @@ def test_in_a_random_split_a_history_is_the_set_of_all_else_that_its_user_took_i
         assert history < trained[user] - {item}
 
 
+def test_a_set_is_whole_and_a_history_in_order_holds_fifty_unless_told_otherwise():
+    rows = taken(3, 60)
+    lengths = {
+        splits.by: interactions_dataset(rows, splits=splits)[0].query_texts.str.split(" ").list.len().max()
+        for splits in (RANDOM, InteractionSplits())
+    }
+    assert lengths == {"random": 59, "leave-last-out": 50}
+
+
 def test_in_a_random_split_what_was_not_taken_is_judged_in_training_and_seen_before_the_test():
     given = [(f"u{u}", f"i{i}", None, float(i % 2)) for u in range(30) for i in range(12)]
     dataset, counts = interactions_dataset(log(given), splits=RANDOM)
