@@ -46,11 +46,11 @@ def fit_positives(
 ) -> dict[str, Any]:
     """Place a bound by the labelled positives that some source found, write it down, and tell what it rests on."""
     scored = ~np.isnan(score)
-    query, counted = positives["query"].to_numpy()[scored], is_found(positives)[scored]
-    bound = fit_bound(query, score[scored], counted, percentile=percentile, per_query=per_query)
+    query, in_reach = positives["query"].to_numpy()[scored], is_found(positives)[scored]
+    bound = fit_bound(query, score[scored], in_reach, percentile=percentile, per_query=per_query)
     bound.save(path)
     n = np.unique(query, return_counts=True)[1]
-    counts = {"positives": len(query), "counted": int(counted.sum()), "queries_with_several": int((n > 1).sum())}
+    counts = {"positives": len(query), "found": int(in_reach.sum()), "queries_with_several": int((n > 1).sum())}
     return {"percentile": percentile, "quantile": bound.quantile, **asdict(bound.expectation), **counts}
 
 
@@ -66,12 +66,17 @@ def fit_bound(
 
     Each known answer deviates from what the others of its query let expect. The quantile is the k-th lowest deviation
     of the n that count, k = ⌊percentile · (n + 1) / 100⌋. Without `per_query` nothing is expected, so that deviations
-    are the scores themselves. Too few answers for the percentile, k = 0, are a RecipeError.
+    are the scores themselves; with it, answers that are the only one of their query do not count. Too few answers for
+    the percentile, k = 0, are a RecipeError.
 
     References:
         Split conformal prediction: Vovk, Gammerman and Shafer (2005), "Algorithmic learning in a random world",
         section 2.2; deviations that leave the answer itself out: Barber et al. (2021), arXiv:1905.02928.
     """
+    expectation = fit_expectation(query, score) if per_query else Expectation()
+    if expectation != Expectation():  # a query that is mined for has a known answer, and so must those that count here
+        _, which, times = np.unique(query, return_inverse=True, return_counts=True)
+        counted = counted & (times[which] > 1)
     n = int(counted.sum())
     k = int(percentile * (n + 1) / _WHOLE + _ROUNDING)
     if k < 1:
@@ -80,7 +85,6 @@ def fit_bound(
             f"percentile is {percentile:g}, but {percentile:g} % of {n:,} labelled positives found and scored "
             + (f"is not one of them; set it to {least:g} or more" if least < _WHOLE else "is none at all")
         )
-    expectation = fit_expectation(query, score) if per_query else Expectation()
     deviations = _deviations(query, score, expectation)[counted]
     return Bound(expectation, float(np.partition(deviations, k - 1)[k - 1]))
 
