@@ -2,19 +2,15 @@
 
 from collections.abc import Sequence
 
-from hardneg.components import Room
 from hardneg.filters import Filter, NearDuplicate, PositiveMargin
-from hardneg.losses import LOSSES, WeightedSum
-from hardneg.losses.protocol import Loss
 from hardneg.negatives.plan import FILTER, SCORER, SELECT, SOURCE
 from hardneg.sources import BM25, Dense, Source
 from hardneg.sources.protocol import Encodes, MatchesWords
-from hardneg.training.masks import MASKS, Mask
+from hardneg.training.settings import ROOMS as TRAIN
 
 __all__ = ["DEFAULT_MODEL", "FILTER", "SCORER", "SELECT", "SOURCE", "TEACHER_FALLBACKS", "TRAIN"]
 __all__ += ["default_filters", "default_sources"]
 
-TRAIN = {"loss": Room("loss", LOSSES, Loss, total=WeightedSum), "mask": Room("mask", MASKS, Mask)}
 # Distillation wants a teacher's raw outputs, where a filter's bounds are easier to name between 0 and 1.
 TEACHER_FALLBACKS = {"activation": "identity"}
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"

@@ -11,6 +11,7 @@ from hardneg.errors import MissingExtraError, RunError
 from hardneg.losses.protocol import Distilling, Loss
 from hardneg.losses.weighted_sum import needs_logits, needs_teacher, parts
 from hardneg.training.sampling.batches import check_positions, weight_of
+from hardneg.training.sampling.clusters import check_partition
 from hardneg.training.sampling.curriculum import Curriculum, graded_by
 from hardneg.training.settings import TrainSettings
 from hardneg.training.teacher_scores import TeacherScores
@@ -41,10 +42,12 @@ def check(
 
 
 def check_extras(settings: TrainSettings) -> None:
-    """Make sure that every tracker asked for is installed, and PEFT for adapters."""
+    """Make sure that every tracker asked for is installed, PEFT for adapters, and pymetis for clusters by METIS."""
     for tracker in settings.trackers:
         if importlib.util.find_spec(tracker) is None:
             raise MissingExtraError(tracker, extra=tracker, purpose=f"the tracker {tracker!r}")
+    if settings.clusters is not None:
+        check_partition(settings.clusters)
     if settings.lora is not None and importlib.util.find_spec("peft") is None:
         raise MissingExtraError("peft", extra="peft", purpose="the setting 'lora'")
 

@@ -5,6 +5,7 @@ loss.jsonl             one line a step
 replacement.jsonl      one line a look at negatives that may have become too easy (replacing.py), if they are looked at
 refresh.jsonl          one line a refresh of the negatives (rounds.py), if there were any
 findings.json          what the steps so far show, written with each checkpoint and at the end
+clusters/step-N.npz    who is near whom from a step on (refresh/neighbours.py), gone when the run is finished
 checkpoints/step-N/    the latest state, gone when the run is finished
 model/                 the trained model, there when the run is finished
 """
@@ -73,7 +74,7 @@ class TrainingFolder:
     def finish(self, inputs: dict[str, Any], result: dict[str, Any]) -> None:
         """Record that the run is done; its checkpoints and rounds of negatives are no longer needed."""
         self._write({"inputs": inputs, "result": result})
-        for name in ("checkpoints", "refresh"):
+        for name in ("checkpoints", "refresh", "clusters"):
             shutil.rmtree(self.path / name, ignore_errors=True)
 
     def checkpoint(self, step: int) -> Path:

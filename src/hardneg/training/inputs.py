@@ -17,9 +17,11 @@ from hardneg.models.given import resolve_model
 from hardneg.models.own_code import read_query_form
 from hardneg.models.sentence_transformer import check_similarity, load_model
 from hardneg.models.towers import named_prompts
+from hardneg.scoring.protocol import Fingerprinted
 from hardneg.training.lora import ready_weights
 from hardneg.training.masks import Mask
 from hardneg.training.sampling.batches import weight_of
+from hardneg.training.sampling.clusters import Clusters
 from hardneg.training.sampling.curriculum import Curriculum, graded_by
 from hardneg.training.settings import OBSERVATION_SETTINGS, TrainSettings, uncounted
 from hardneg.training.teacher_scores import TeacherScores
@@ -85,6 +87,7 @@ def describe_inputs(
     elsewhere = {*OBSERVATION_SETTINGS, *uncounted(settings), "mask", "own_negatives"}  # told by what they hash to
     described |= {name: str(value) for name, value in vars(settings).items() if name not in elsewhere}
     described |= _describe_mask(settings.mask)
+    described |= _describe_clusters(settings.clusters)
     described |= {} if teacher is None else {"scores": teacher.fingerprint}
     described |= _describe_grades(negatives, settings.curriculum)
     return described | {"precision": precision, "processes": n_processes}
@@ -93,6 +96,12 @@ def describe_inputs(
 def _describe_mask(mask: Mask | None) -> dict[str, str]:
     """Name a mask and what it depends on beside its settings."""
     return {} if mask is None else {"mask": str(mask), "mask_fingerprint": mask.fingerprint()}
+
+
+def _describe_clusters(clusters: Clusters | None) -> dict[str, str]:
+    """Name what neighbours are found by, where files or weights count beside the settings."""
+    source = None if clusters is None else clusters.source
+    return {"clusters_source": source.fingerprint()} if isinstance(source, Fingerprinted) else {}
 
 
 def _describe_grades(negatives: pl.DataFrame | None, curriculum: Curriculum | None) -> dict[str, str]:

@@ -33,15 +33,17 @@ from hardneg.training.folder import TrainingFolder
 from hardneg.training.inputs import check_query_form, describe_inputs, load_for_training
 from hardneg.training.interruption import noticing_signals
 from hardneg.training.passes.embedding import TwoTowers, cutting_texts
-from hardneg.training.plan import Step, TrainingData, check_plan, counted, plan_steps, serve
+from hardneg.training.plan import TrainingData, check_plan, counted, plan_steps, serve
 from hardneg.training.pool.sampling_bias import Streaming
 from hardneg.training.probe import Probe, choose_probe, measure_conflict, probe_steps
 from hardneg.training.refresh.mine import Job, check_refresh, describe_plan
+from hardneg.training.refresh.neighbours import Drawing
 from hardneg.training.refresh.scheduler import Supply
 from hardneg.training.refresh.store import Refreshed, Rounds
 from hardneg.training.sampling.batches import training_pairs
+from hardneg.training.sampling.neighbours import Pairs
 from hardneg.training.sampling.replacement import ReplacedNegatives
-from hardneg.training.session import Session, close_session, keep, learning_rate, open_session, record
+from hardneg.training.session import Session, begin_run, close_session, keep, learning_rate, open_session, record
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import compute_gradient
 from hardneg.training.symptoms.noticed import notice
@@ -129,8 +131,9 @@ def train(
     query, document = training_pairs(dataset, split, max_pairs=settings.max_pairs, seed=settings.seed)
     teacher = None if scores is None else TeacherScores.from_table(scores, dataset)
     check(settings, dataset, negatives, teacher, pairs=(query, document))
-    refresh = settings.refresh
-    plan = None if refresh is None else check_refresh(plan, negatives, model=model, split=split, mode=refresh.mode)
+    refresh, redraws = settings.refresh, settings.clusters is not None and negatives is None
+    mines_again = refresh is not None and not redraws
+    plan = check_refresh(plan, negatives, model=model, split=split, mode=refresh.mode) if mines_again else None
     folder = TrainingFolder(Path(out))
     accelerator = _start_accelerator(settings, folder)
     precision = choose_precision(settings.precision, accelerator.device)
@@ -156,18 +159,23 @@ def train(
         query_prompt, document_prompt = prompt_of(loaded, "query"), prompt_of(loaded, "document")
         bf16 = precision == "bf16"
         towers = TwoTowers(loaded, query_prompt=query_prompt, document_prompt=document_prompt, bf16=bf16)
-        served = serve(negatives, settings, n_queries=dataset.n_queries)
-        data = counted(TrainingData(dataset, query, document, served, teacher), settings)
-        steps = plan_steps(data, settings)
-        check_plan(steps, data, settings)
-        for each in (data.frequency, data.negatives):
-            if isinstance(each, Streaming | ReplacedNegatives):
-                accelerator.register_for_checkpointing(each)
         queries, limits = np.unique(query), token_limits(loaded)
-        job = None
-        if plan is not None and settings.refresh is not None:
-            job = Job(dataset, plan, str(model), queries, Rounds(folder.path), settings.refresh.rescores)
+        begin_run(folder, inputs, accelerator)
         with cutting_texts(loaded, settings.max_tokens):
+            drawing = None
+            if settings.clusters is not None:
+                drawing = Drawing(folder.path, settings.clusters, Pairs.of(dataset, query, document))
+            neighbours = drawing and drawing.draw(0, towers, accelerator)
+            served = serve(negatives, settings, n_queries=dataset.n_queries)
+            data = counted(TrainingData(dataset, query, document, served, teacher, neighbours=neighbours), settings)
+            steps = plan_steps(data, settings)
+            check_plan(steps, data, settings)
+            for each in (data.frequency, data.negatives):
+                if isinstance(each, Streaming | ReplacedNegatives):
+                    accelerator.register_for_checkpointing(each)
+            job = None
+            if plan is not None and refresh is not None:
+                job = Job(dataset, plan, str(model), queries, Rounds(folder.path), refresh.rescores)
             reading = reading_of(loaded, dataset, queries=queries, precision=precision, max_tokens=settings.max_tokens)
             noticed = notice(dataset, mined, steps, settings=settings, teacher=teacher, split=split)
             cut = reading.finding(str(model))
@@ -180,8 +188,8 @@ def train(
                 noticed=noticed if cut is None else (*noticed, cut),
             )
             probe = choose_probe(data, negatives, seed=settings.seed)
-            with Supply(session, data, steps, negatives, job=job, limits=limits) as supply:
-                seconds = _work(session, supply, steps, probe)
+            with Supply(session, data, steps, negatives, job=job, drawing=drawing, limits=limits) as supply:
+                seconds = _work(session, supply, probe)
         result = {
             "n_steps": len(steps),
             "n_pairs": len(query),
@@ -231,17 +239,17 @@ def _leave_group() -> None:
         distributed.destroy_process_group()
 
 
-def _work(session: Session, supply: Supply, steps: list[Step], probe: Probe | None) -> float:
+def _work(session: Session, supply: Supply, probe: Probe | None) -> float:
     """Do the steps that are left; returns the seconds of all steps, earlier sessions included."""
-    started = time.perf_counter() - session.seconds
+    started, steps = time.perf_counter() - session.seconds, supply.steps
     n_pairs = sum(step.n_pairs for step in steps)
     probed_at = probe_steps(len(steps))
     with noticing_signals() as asked_to_stop, task("training", total=n_pairs, unit="pairs") as advance:
         advance(sum(step.n_pairs for step in steps[: session.done]))
         for number in range(session.done, len(steps)):
-            step = steps[number]
             if supply.renew(number, seconds=time.perf_counter() - started) and session.queue is not None:
                 session.queue.clear()
+            step = supply.steps[number]
             rate = learning_rate(number, total=len(steps), settings=session.settings)
             for group in session.optimizer.param_groups:
                 group["lr"] = rate

@@ -18,8 +18,10 @@ from hardneg.training.sampling.batches import (
     dealt_batches,
     epoch_batches,
     even_sizes,
+    ordered_batches,
 )
 from hardneg.training.sampling.curriculum import GradedNegatives
+from hardneg.training.sampling.neighbours import Neighbours
 from hardneg.training.sampling.replacement import ReplacedNegatives
 from hardneg.training.settings import TrainSettings
 from hardneg.training.teacher_scores import TeacherScores
@@ -35,6 +37,7 @@ class TrainingData:
     negatives: Negatives
     teacher: TeacherScores | None = None
     frequency: Frequency | None = None
+    neighbours: Neighbours | None = None  # if pairs share batches by how near they are
 
     def at(self, progress: float) -> "TrainingData":
         """Give the data with the negatives as they are drawn at a moment of the run, from 0 to 1."""
@@ -111,9 +114,45 @@ def plan_steps(data: TrainingData, settings: TrainSettings) -> list[Step]:
     return [replace(step, progress=number / max(1, len(steps) - 1)) for number, step in enumerate(steps)]
 
 
+def redraw(steps: list[Step], number: int, data: TrainingData, settings: TrainSettings) -> list[Step]:
+    """Put the pairs of the steps from a number on into other batches of the same sizes, by who is near whom now.
+
+    Each epoch keeps its pairs, so that every pair is still seen as often as it would have been.
+    """
+    renewed = steps[:number]
+    for epoch, rest in itertools.groupby(steps[number:], key=lambda step: step.epoch):
+        left = list(rest)
+        batches = [rows for step in left for rows in step.batches]
+        sizes = np.array([len(rows) for rows in batches])
+        drawn = iter(_clustered(data, np.sort(np.concatenate(batches)), sizes, settings, epoch=epoch))
+        renewed += [replace(step, batches=list(itertools.islice(drawn, len(step.batches)))) for step in left]
+    return renewed
+
+
+def _clustered(
+    data: TrainingData,
+    rows: Int64[np.ndarray, " rows"],
+    sizes: Int64[np.ndarray, " batches"],
+    settings: TrainSettings,
+    *,
+    epoch: int,
+) -> list[Int64[np.ndarray, " rows"]]:
+    """Put some pairs into batches of these sizes, those that are near each other into one."""
+    if settings.clusters is None or data.neighbours is None:
+        raise ValueError("batches are clustered by neighbours alone")
+    links = data.neighbours.links
+    among = links if len(rows) == links.shape[0] else links[rows][:, rows]
+    order = settings.clusters.order(among, sizes, seed=settings.seed, epoch=epoch)
+    repeat = settings.repeat_documents
+    return ordered_batches(data.dataset, data.query, data.document, rows[order], sizes, repeat_documents=repeat)
+
+
 def _epoch(data: TrainingData, settings: TrainSettings, epoch: int) -> tuple[list[Int64[np.ndarray, " rows"]], int]:
     """Give the batches of an epoch, and the number of its pairs that are left out."""
     size, seed = settings.batch_size, settings.seed
+    if data.neighbours is not None:
+        sizes = even_sizes(len(data.query), size)
+        return _clustered(data, np.arange(len(data.query)), sizes, settings, epoch=epoch), 0
     batches = epoch_batches(
         data.dataset,
         data.query,
@@ -179,9 +218,12 @@ def batch_of(data: TrainingData, rows: Int64[np.ndarray, " rows"], *, epoch: int
     )
 
 
-def pool_of(dataset: Dataset, batch: Batch, settings: TrainSettings) -> Pool:
-    """Pool the documents of a batch, open to its rows as the settings say."""
-    return build_pool(dataset, batch, in_batch=settings.in_batch, shared_negatives=settings.shared_negatives)
+def pool_of(data: TrainingData, batch: Batch, settings: TrainSettings) -> Pool:
+    """Pool the documents of a batch, open to its rows as the settings say; what is near an answer stays closed."""
+    near = None if data.neighbours is None else data.neighbours.near
+    return build_pool(
+        data.dataset, batch, in_batch=settings.in_batch, shared_negatives=settings.shared_negatives, near=near
+    )
 
 
 def check_plan(steps: list[Step], data: TrainingData, settings: TrainSettings) -> None:
@@ -192,7 +234,7 @@ def check_plan(steps: list[Step], data: TrainingData, settings: TrainSettings) -
     for step in steps:
         for rows in step.batches:
             batch = batch_of(data.at(step.progress), rows, epoch=step.epoch, settings=settings)
-            pool = pool_of(data.dataset, batch, settings)
+            pool = pool_of(data, batch, settings)
             if pool.allowed.sum() > len(batch):
                 return
     raise RunError(

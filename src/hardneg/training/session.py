@@ -72,6 +72,13 @@ class Session:
     noticed: tuple[Finding, ...] = ()  # what was to be said before the first step
 
 
+def begin_run(folder: TrainingFolder, inputs: dict[str, Any], accelerator: Accelerator) -> None:
+    """Write down what a run was asked for, before it leaves anything else in its folder."""
+    accelerator.wait_for_everyone()  # all have looked into the folder before one writes to it
+    if accelerator.is_main_process:
+        folder.begin(inputs)
+
+
 def open_session(
     towers: TwoTowers,
     accelerator: Accelerator,
@@ -82,9 +89,6 @@ def open_session(
     noticed: tuple[Finding, ...] = (),
 ) -> Session:
     """Begin a run, or take it up where its latest checkpoint left it."""
-    accelerator.wait_for_everyone()  # all have looked into the folder before one writes to it
-    if accelerator.is_main_process:
-        folder.begin(inputs)
     set_seed(settings.seed, device_specific=True)
     queue = None if settings.queue is None else QueueState(settings.queue, towers)
     if queue is not None:

@@ -10,18 +10,24 @@ from hardneg.losses import LOSSES, WeightedSum, takes_log_q
 from hardneg.losses.info_nce import InfoNCE
 from hardneg.losses.protocol import Loss
 from hardneg.models.options import Precision
+from hardneg.negatives.plan import SOURCE
 from hardneg.place import Place
 from hardneg.training.lora import LoRA
 from hardneg.training.masks import MASKS, Mask
 from hardneg.training.pool.settings import LogQ, Queue
 from hardneg.training.refresh.settings import Refresh
+from hardneg.training.sampling.clusters import CLUSTERS, Clusters
 from hardneg.training.sampling.curriculum import Curriculum
 from hardneg.training.sampling.replacement import Replacement
 
 Schedule = Literal["linear", "cosine", "constant"]
 Tracker = Literal["tensorboard", "wandb"]
 
-_ROOMS = {"loss": Room("loss", LOSSES, Loss, total=WeightedSum), "mask": Room("mask", MASKS, Mask)}
+ROOMS = {
+    "loss": Room("loss", LOSSES, Loss, total=WeightedSum),
+    "mask": Room("mask", MASKS, Mask),
+    "clusters": Room("way to cluster batches", CLUSTERS, Clusters, inner={"source": SOURCE}),
+}
 
 # Settings that say how a run is watched and kept, not what comes out of it: they may change on resume.
 OBSERVATION_SETTINGS = ("checkpoint_every", "trackers", "log_every")
@@ -29,7 +35,7 @@ OBSERVATION_SETTINGS = ("checkpoint_every", "trackers", "log_every")
 # Settings that older folders of runs know nothing of: at their default they do not count when runs are told apart.
 LATER_SETTINGS = (
     *("lora", "own_negatives", "in_batch", "curriculum", "refresh", "replacement", "queue", "matryoshka"),
-    *("cache_tokens", "max_steps", "repeat_documents", "log_q", "trust_remote_code"),
+    *("cache_tokens", "max_steps", "repeat_documents", "log_q", "trust_remote_code", "clusters"),
 )
 
 
@@ -66,6 +72,8 @@ class TrainSettings:
         repeat_documents: Whether a document may be the positive of several rows of a batch. It is one column of the
             pool either way. Where few documents answer many queries, as in recommenders, only then are batches drawn
             as the pairs are; without it the popular ones wait for batches of their own.
+        clusters: How pairs that are near each other are brought into one batch, or its name ("greedy(size=16)"); None
+            draws batches by chance.
         own_negatives: Whether a dataset's own negatives, documents that its labels call not relevant to a query, are
             trained on where no mined ones are given; a row gets at most 8, in turn, unless `negatives_per_row` is set.
         in_batch: Whether the positives of other rows are negatives too. Without them and without `shared_negatives` a
@@ -110,6 +118,7 @@ class TrainSettings:
     trust_remote_code: bool = False
     negatives_per_row: int | None = None
     repeat_documents: bool = False
+    clusters: Clusters | None = None
     own_negatives: bool = True
     in_batch: bool = True
     shared_negatives: bool = True
@@ -132,7 +141,7 @@ class TrainSettings:
         return replace(self, curriculum=None, refresh=None, replacement=None)
 
     def __post_init__(self) -> None:
-        settle(self, Place(Path("training")), rooms=_ROOMS)
+        settle(self, Place(Path("training")), rooms=ROOMS)
         least = {"epochs": 1, "batch_size": 2, "accumulate": 1, "seed": 0, "checkpoint_every": 1, "log_every": 1}
         least |= {"max_tokens": 4, "negatives_per_row": 0, "max_pairs": 2, "cache_tokens": 1, "weight_decay": 0}
         least |= {"max_steps": 1}
@@ -149,6 +158,7 @@ class TrainSettings:
         if min(self.matryoshka, default=1) < 1 or len(set(self.matryoshka)) < len(self.matryoshka):
             raise RecipeError(f"training: matryoshka must be numbers of dimensions, each once, not {self.matryoshka}")
         self._check_choosers()
+        self._check_clusters()
         self._check_log_q()
         choices = [("schedule", self.schedule, Schedule), ("precision", self.precision, Precision)]
         for name, given, literal in [*choices, *(("trackers", tracker, Tracker) for tracker in self.trackers)]:
@@ -162,6 +172,15 @@ class TrainSettings:
                 raise RecipeError(f"training: a {name} needs negatives_per_row, how many each row gets, at least 1")
         if self.curriculum is not None and self.replacement is not None:
             raise RecipeError("training: curriculum and replacement both choose a row's negatives; leave one out")
+
+    def _check_clusters(self) -> None:
+        """Make sure that it matters which pairs share a batch, and that nothing counts on chance."""
+        if self.clusters is None:
+            return
+        if not self.in_batch:
+            raise RecipeError("training: clusters bring near positives into one batch; they need in_batch = true")
+        if self.log_q is not None:
+            raise RecipeError("training: log_q corrects for batches drawn by chance; leave it or clusters out")
 
     def _check_log_q(self) -> None:
         """Make sure that the chance of a document in the pool is known, and means something to the loss."""

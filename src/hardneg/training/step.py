@@ -63,7 +63,7 @@ def compute_gradient(
         queue.begin_step(plain)
     for at, rows in enumerate(step.batches):
         batch = batch_of(data, rows, epoch=step.epoch, settings=settings)
-        pool = pool_of(data.dataset, batch, settings)
+        pool = pool_of(data, batch, settings)
         embed = _pass(towers, accelerator, settings, sync=at == len(step.batches) - 1)
         (queries, documents), pull_back = gather_vectors(*_texts(batch.query, pool, data.dataset), embed, accelerator)
         wide, columns = pool, [documents]

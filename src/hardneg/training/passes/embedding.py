@@ -136,13 +136,20 @@ def live_scores(
         plain: TwoTowers = accelerator.unwrap_model(towers)
         distinct_queries, query_row = np.unique(query, return_inverse=True)
         distinct, row = np.unique(document, return_inverse=True)
-        with _evaluating(plain):
-            encoder = SentenceTransformerEncoder(plain.model, "fp32")
-            queries = _encoded(encoder.encode_queries, dataset.query_texts.gather(distinct_queries))
-            documents = _encoded(encoder.encode_documents, dataset.document_texts.gather(distinct))
+        texts = (dataset.query_texts.gather(distinct_queries), dataset.document_texts.gather(distinct))
+        queries, documents = live_vectors(plain, *texts)
         score = pair_scores(queries, documents, query_row.astype(np.int32), row.astype(np.int32))
     scores: torch.Tensor = broadcast(torch.from_numpy(score).to(accelerator.device))
     return scores.cpu().numpy()
+
+
+def live_vectors(
+    towers: TwoTowers, queries: pl.Series, documents: pl.Series
+) -> tuple[Float32[np.ndarray, "queries dim"], Float32[np.ndarray, "documents dim"]]:
+    """Embed texts as a step would, without dropout and gradient."""
+    with _evaluating(towers):
+        encoder = SentenceTransformerEncoder(towers.model, "fp32")
+        return _encoded(encoder.encode_queries, queries), _encoded(encoder.encode_documents, documents)
 
 
 def _encoded(

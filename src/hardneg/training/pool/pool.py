@@ -42,12 +42,26 @@ class Pool:
     weight: Float32[np.ndarray, "rows pool"] | None = None  # in [0, 1]
 
 
-def build_pool(dataset: Dataset, batch: Batch, *, in_batch: bool = True, shared_negatives: bool = True) -> Pool:
-    """Pool the positives of all rows and the mined negatives of all rows, each distinct text once."""
+def build_pool(
+    dataset: Dataset,
+    batch: Batch,
+    *,
+    in_batch: bool = True,
+    shared_negatives: bool = True,
+    near: PairSet | None = None,
+) -> Pool:
+    """Pool the positives of all rows and the mined negatives of all rows, each distinct text once.
+
+    `near` are numbers of a query's text and of a document's text that look like an answer; a judgement that says
+    otherwise knows better.
+    """
     documents = np.concatenate([batch.document, batch.negative])
     groups, first, column = np.unique(dataset.text_group[documents], return_index=True, return_inverse=True)
     target = column[: len(batch)].astype(np.int64)
     allowed = ~find_answers(dataset, batch.query, groups)
+    if near is not None:
+        likely = _members(near, dataset.query_text_group[batch.query], groups)
+        allowed &= ~likely | judged_negative(dataset, batch.query, documents[first])
     if not (in_batch and shared_negatives):
         allowed &= _open_to(batch, column, len(groups), in_batch=in_batch, shared_negatives=shared_negatives)
     weight = None if batch.weights is None else spread_weights(dataset, batch.weights, len(batch), groups)

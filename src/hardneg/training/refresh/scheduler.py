@@ -15,11 +15,13 @@ from hardneg.models.own_code import save_model
 from hardneg.models.towers import Limits, set_token_limits, token_limits
 from hardneg.runs import layout
 from hardneg.training.passes.embedding import live_scores
-from hardneg.training.plan import Step, TrainingData, counted, serve
+from hardneg.training.plan import Step, TrainingData, counted, redraw, serve
 from hardneg.training.refresh.mine import Job, keep_first_candidates, mine_round, rescore_round
+from hardneg.training.refresh.neighbours import Drawing
 from hardneg.training.refresh.settings import Work
 from hardneg.training.refresh.store import Refreshed, Report, in_force
 from hardneg.training.refresh.worker import Miner
+from hardneg.training.sampling.neighbours import Neighbours
 from hardneg.training.sampling.replacement import ReplacedNegatives
 from hardneg.training.session import Session
 
@@ -40,18 +42,22 @@ class Supply:
         negatives: pl.DataFrame | None,
         *,
         job: Job | None,
+        drawing: Drawing | None,
         limits: Limits,
     ) -> None:
-        self.data, self._steps, self._negatives = data, steps, negatives
+        self.data, self.steps, self._negatives = data, steps, negatives
         self._session, self._job, self._limits = session, job, limits
+        self._drawing = drawing if drawing is not None and drawing.follows else None
         refresh = session.settings.refresh
-        self._due = refresh.due([step.epoch for step in steps]) if refresh and job else {}
+        self._due = refresh.due([step.epoch for step in steps]) if refresh else {}
         self._miner = Miner(job) if refresh and job and refresh.mode == "async" else None
 
     def __enter__(self) -> Self:
         """Take up the negatives where the latest checkpoint left them."""
         if self._job is not None and self._negatives is not None:
             self._open_rounds(self._job, self._negatives)
+        if self._drawing is not None:
+            self._open_drawing(self._drawing)
         self._cut_replacements()
         self._enter()
         return self
@@ -62,8 +68,11 @@ class Supply:
             self._miner.stop()
 
     def renew(self, number: int, *, seconds: float) -> bool:
-        """Bring the negatives up to date before a step."""
-        renewed = self._job is not None and self._refresh(self._job, number, seconds)
+        """Bring the negatives up to date before a step, and with them who shares a batch."""
+        renewed = self._refresh(self._job, number, seconds) if self._job is not None else number in self._due
+        if renewed and self._drawing is not None:
+            towers, accelerator = self._session.towers, self._session.accelerator
+            self._redraw(number, self._drawing.draw(number, towers, accelerator))
         self._replace(number)
         return renewed
 
@@ -82,6 +91,18 @@ class Supply:
         self._session.accelerator.wait_for_everyone()
         if job.rounds.records():
             self._take(job, anew=False)
+
+    def _open_drawing(self, drawing: Drawing) -> None:
+        """Draw batches anew as often as the steps that are done did."""
+        if self._leads:
+            drawing.cut(self._session.done)
+        self._session.accelerator.wait_for_everyone()
+        for number in drawing.steps()[1:]:
+            self._redraw(number, drawing.read(number))
+
+    def _redraw(self, number: int, neighbours: Neighbours) -> None:
+        self.data = replace(self.data, neighbours=neighbours)
+        self.steps = redraw(self.steps, number, self.data, self._session.settings)
 
     def _refresh(self, job: Job, number: int, seconds: float) -> bool:
         work = self._due.get(number)
@@ -156,7 +177,7 @@ class Supply:
         settings, negatives, started = self._session.settings.replacement, self.data.negatives, time.perf_counter()
         if settings is None or number == 0 or number % settings.every or not isinstance(negatives, ReplacedNegatives):
             return
-        rows = [rows for step in self._steps[number : number + settings.every] for rows in step.batches]
+        rows = [rows for step in self.steps[number : number + settings.every] for rows in step.batches]
         looked_at, replaced = negatives.replace(np.unique(self.data.query[np.concatenate(rows)]), self._live_scores)
         if self._leads:
             seconds = round(time.perf_counter() - started, 3)

@@ -55,6 +55,29 @@ def epoch_batches(
     return [batches[at] for at in permutation(seed, _BATCHES, epoch, size=len(batches))]
 
 
+def ordered_batches(
+    dataset: Dataset,
+    query: Int32[np.ndarray, " pairs"],
+    document: Int32[np.ndarray, " pairs"],
+    order: Int64[np.ndarray, " some"],
+    sizes: Int64[np.ndarray, " batches"],
+    *,
+    repeat_documents: bool = False,
+) -> list[Int64[np.ndarray, " rows"]]:
+    """Cut some pairs, in an order that means something, into batches of just these sizes.
+
+    A pair whose query or document is in its batch goes on to the next that has room. Where none is left for it, it
+    stands beside the other all the same: what answers a query is never its negative.
+    """
+    if repeat_documents:
+        return np.split(order, np.cumsum(sizes)[:-1])
+    batch_of = _place(dataset.query_text_group[query][order], dataset.text_group[document][order], sizes=sizes)
+    beyond = batch_of >= len(sizes)
+    room = sizes - np.bincount(batch_of[~beyond], minlength=len(sizes))
+    batch_of[beyond] = np.repeat(np.arange(len(sizes)), room)
+    return np.split(order[np.argsort(batch_of, kind="stable")], np.cumsum(sizes)[:-1])
+
+
 def dealt_batches(
     dataset: Dataset,
     query: Int32[np.ndarray, " pairs"],

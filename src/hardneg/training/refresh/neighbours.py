@@ -1,0 +1,76 @@
+"""Who is near whom with the weights of the time: found by the first process, kept for a run that goes on.
+
+clusters/step-N.npz          the links between pairs from step N on; gone when the run is finished
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+
+from hardneg.data.dataset import Dataset
+from hardneg.progress import task
+from hardneg.training.passes.embedding import TwoTowers, live_vectors
+from hardneg.training.sampling.clusters import Clusters
+from hardneg.training.sampling.neighbours import Neighbours, Pairs, Ranking, by_source, by_vectors, depth_for, link
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """What neighbours are found for, and where they are kept."""
+
+    path: Path  # of the training run
+    clusters: Clusters
+    pairs: Pairs
+
+    @property
+    def follows(self) -> bool:
+        """Whether other weights make other neighbours."""
+        return self.clusters.source is None
+
+    def steps(self) -> list[int]:
+        """List the steps before which neighbours were found, ascending."""
+        return sorted(int(file.stem.removeprefix("step-")) for file in self.path.glob("clusters/step-*.npz"))
+
+    def cut(self, done: int) -> None:
+        """Forget what a run from a step on will find again."""
+        for step in self.steps():
+            if step >= max(done, 1):
+                self._file(step).unlink()
+
+    def draw(self, step: int, towers: torch.nn.Module, accelerator: Accelerator) -> Neighbours:
+        """Find neighbours, unless they are there; one process does, and all read what it wrote."""
+        if accelerator.is_main_process and not self._file(step).exists():
+            self._find(accelerator.unwrap_model(towers)).write(self._file(step))
+        accelerator.wait_for_everyone()
+        return self.read(step)
+
+    def read(self, step: int) -> Neighbours:
+        """Read the neighbours that were found before a step."""
+        return Neighbours.read(self._file(step))
+
+    def _find(self, towers: TwoTowers) -> Neighbours:
+        clusters = self.clusters
+        with task("finding neighbours", total=len(self.pairs.queries), unit="queries") as advance:
+
+            def shown(rankings: Iterator[Ranking]) -> Iterator[Ranking]:
+                for ranking in rankings:
+                    yield ranking
+                    advance(len(ranking.query))
+
+            rankings = shown(self._rank(towers, self.pairs.dataset))
+            return link(
+                self.pairs, rankings, neighbours=clusters.neighbours, skip=clusters.skip, ratio=clusters.ratio
+            )
+
+    def _rank(self, towers: TwoTowers, dataset: Dataset) -> Iterator[Ranking]:
+        depth = depth_for(self.clusters.neighbours, self.clusters.skip)
+        if self.clusters.source is not None:
+            return by_source(self.pairs, self.clusters.source, depth=depth)
+        texts = (dataset.query_texts.gather(self.pairs.queries), dataset.document_texts.gather(self.pairs.documents))
+        return by_vectors(self.pairs, *live_vectors(towers, *texts), depth=depth)
+
+    def _file(self, step: int) -> Path:
+        return self.path / "clusters" / f"step-{step:08d}.npz"

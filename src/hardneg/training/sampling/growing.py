@@ -1,0 +1,77 @@
+"""Growing clusters in a graph, compiled."""
+
+import numpy as np
+import numpy.typing as npt
+from jaxtyping import Int32, Int64
+
+from hardneg.search._kernels.compiled import compiled
+
+
+@compiled
+def grow(
+    start: Int64[np.ndarray, " pairs_and_end"],
+    other: Int32[np.ndarray, " links"],
+    weight: npt.NDArray[np.int8],
+    first: Int64[np.ndarray, " pairs"],
+    slots: Int64[np.ndarray, " clusters"],
+    turns: Int64[np.ndarray, " clusters"],
+) -> Int64[np.ndarray, " pairs"]:
+    """Fill slots with pairs, each next one by the largest weight of its links to those already in the slot.
+
+    Pairs wait in one stack for each such weight; an entry whose pair has moved on to a larger weight is passed over.
+
+    Args:
+        start: Where the links of each pair begin in the next two.
+        other: The linked pair.
+        weight: From 1.
+        first: All pairs, in the order in which one is taken where none that is linked is left.
+        slots: Pairs of each cluster; they add up to all pairs.
+        turns: The order in which slots are filled.
+
+    Returns:
+        The pairs of the first slot, then those of the second, and so on.
+    """
+    n_pairs, heaviest = len(first), 1
+    for at in range(len(weight)):
+        heaviest = max(heaviest, int(weight[at]))
+    begin = np.zeros(len(slots) + 1, np.int64)
+    begin[1:] = np.cumsum(slots)
+    filled = np.empty(n_pairs, np.int64)
+    is_placed, gain = np.zeros(n_pairs, np.bool_), np.zeros(n_pairs, np.int64)
+    head = np.full(heaviest * slots.max() + 1, -1, np.int64)  # the last entry of each stack
+    entry, below, n_entries = np.empty(1_024, np.int64), np.empty(1_024, np.int64), 0
+    turn = 0
+    for slot in turns:
+        top = 0
+        for place in range(begin[slot], begin[slot + 1]):
+            chosen = -1
+            while top > 0 and chosen < 0:
+                last = head[top]
+                if last < 0:
+                    top -= 1
+                    continue
+                head[top] = below[last]
+                if not is_placed[entry[last]] and gain[entry[last]] == top:
+                    chosen = entry[last]
+            if chosen < 0:
+                while is_placed[first[turn]]:
+                    turn += 1
+                chosen = first[turn]
+            filled[place] = chosen
+            is_placed[chosen] = True
+            for at in range(start[chosen], start[chosen + 1]):
+                pair = other[at]
+                if is_placed[pair]:
+                    continue
+                if n_entries == len(entry):
+                    entry, below = np.append(entry, np.empty_like(entry)), np.append(below, np.empty_like(below))
+                gain[pair] += weight[at]
+                entry[n_entries], below[n_entries] = pair, head[gain[pair]]
+                head[gain[pair]] = n_entries
+                n_entries += 1
+                top = max(top, gain[pair])
+        for at in range(n_entries):
+            gain[entry[at]] = 0
+        head[:] = -1
+        n_entries = 0
+    return filled
