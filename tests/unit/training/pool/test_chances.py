@@ -46,7 +46,7 @@ def towers(queries, documents):
 def log_q_of(dataset, settings):
     data = data_of(dataset, settings)
     batch = batch_of(data, np.arange(8), epoch=0, settings=settings)
-    pool = pool_of(dataset, batch, settings)
+    pool = pool_of(data, batch, settings)
     matrix = score_pool(batch.query, pool, dataset, towers)
     return data, batch, pool, with_chances(matrix, data, batch, pool, settings).log_q.numpy()
 
@@ -94,7 +94,7 @@ def test_other_positives_of_a_user_are_no_negatives_in_any_column(dataset):
     n_masked = 0
     for start in range(0, len(query) - 8, 8):
         batch = batch_of(data, np.arange(start, start + 8), epoch=0, settings=SETTINGS)
-        pool = pool_of(dataset, batch, SETTINGS)
+        pool = pool_of(data, batch, SETTINGS)
         for row, own in enumerate(dataset.queries["history_of"].gather(batch.query)):
             for column, each in enumerate(pool.document):
                 if (own, int(each)) in taken and column != pool.target[row]:
