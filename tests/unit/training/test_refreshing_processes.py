@@ -1,4 +1,4 @@
-"""Refresh and replacement in two processes that talk over gloo: one mines, both read what it found."""
+"""Refresh, replacement and clusters in two processes that talk over gloo: one mines, both read what it found."""
 
 import json
 import os
@@ -9,9 +9,14 @@ import time
 from pathlib import Path
 from tempfile import TemporaryFile
 
+import pytest
+
 from hardneg.negatives import Selection
 from hardneg.negatives.plan import Plan, mine_block
 from hardneg.sources import Dense
+from hardneg.training.loop import train
+from hardneg.training.refresh.settings import Refresh
+from hardneg.training.settings import TrainSettings
 from tiny_model import build_tiny_model
 from toy import toy_dataset
 
@@ -42,7 +47,22 @@ print(trained.loss, [(each.step, each.work, each.overlap) for each in trained.re
 """
 
 
-def run_in_two_processes(*arguments):
+CLUSTERED = """
+import sys
+from hardneg.training.loop import train
+from hardneg.training.refresh.settings import Refresh
+from hardneg.training.settings import TrainSettings
+from toy import toy_dataset
+
+settings = TrainSettings(
+    batch_size=8, epochs=2, learning_rate=5e-3, precision="fp32", clusters="greedy(neighbours=4)", refresh=Refresh(every=3)
+)
+trained = train(sys.argv[1], toy_dataset(), settings=settings, out=sys.argv[2])
+print(trained.loss)
+"""
+
+
+def run_in_two_processes(*arguments, program=PROGRAM):
     """Returns what each process printed; both must end well."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -53,7 +73,7 @@ def run_in_two_processes(*arguments):
     with TemporaryFile("w+") as errors:
         running = [
             subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, *map(str, arguments)],
+                [sys.executable, "-c", program, *map(str, arguments)],
                 env=os.environ | shared | {"RANK": rank, "LOCAL_RANK": rank},
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -84,3 +104,20 @@ def test_both_processes_train_on_what_the_first_has_mined(tmp_path):
     assert "(2, 'mine'," in first
     looks = [json.loads(line)["step"] for line in (tmp_path / "run" / "replacement.jsonl").read_text().splitlines()]
     assert looks == list(range(1, len(looks) + 1))
+
+
+def test_two_processes_cluster_as_one_does(tmp_path):
+    dataset = toy_dataset()
+    start = build_tiny_model(tmp_path, [*dataset.query_texts, *dataset.document_texts])
+    settings = TrainSettings(
+        batch_size=8,
+        epochs=2,
+        learning_rate=5e-3,
+        precision="fp32",
+        clusters="greedy(neighbours=4)",
+        refresh=Refresh(every=3),
+    )
+    alone = train(start, dataset, settings=settings, out=tmp_path / "alone")
+    first, second = run_in_two_processes(start, tmp_path / "run", program=CLUSTERED)
+    assert first == second
+    assert float(first) == pytest.approx(alone.loss, rel=1e-3)
