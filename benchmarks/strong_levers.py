@@ -13,7 +13,8 @@ The rate is chosen among three by nDCG@10 of the development queries with the fi
 others); the other seeds train with it, and only the chosen are measured on the test queries. SciFact and ObliQA have no
 development queries: a fifth of the training queries, which is not trained on.
 
-Each piece of work is a file under results/strong_levers; what is there is not done again, and an interrupted run goes on.
+Each piece of work is a file under results/strong_levers; one that is there is not done again, and an interrupted run goes
+on.
 """
 
 import argparse
@@ -257,8 +258,15 @@ def cells(name: str) -> Iterator[tuple[str, float, list[pl.DataFrame], float]]:
         for path in tests:
             by_rate.setdefault(path.stem.removeprefix(f"{name}-{arm}-").rpartition("-seed")[0], []).append(path)
         for rate, paths in by_rate.items():
-            costs = [json.loads(path.with_name(f"{path.stem.removesuffix('-test')}.json").read_text()) for path in paths]
-            yield arm, float(rate), [pl.read_parquet(path) for path in paths], sum(c["seconds"] for c in costs) / len(costs)
+            costs = [
+                json.loads(path.with_name(f"{path.stem.removesuffix('-test')}.json").read_text()) for path in paths
+            ]
+            yield (
+                arm,
+                float(rate),
+                [pl.read_parquet(path) for path in paths],
+                sum(c["seconds"] for c in costs) / len(costs),
+            )
 
 
 def table(name: str) -> None:
@@ -266,12 +274,15 @@ def table(name: str) -> None:
     rows = list(cells(name))
     means = {arm: over_seeds(frames) for arm, _, frames, _ in rows}
     bases = ("in_batch", "mined_filtered", "refresh")
-    print(f"\n{name}, {MEASURE}\n| arm | rate | mean | each seed | {' | '.join(f'against {b}' for b in bases)} | seconds |")
+    compared = " | ".join(f"against {base}" for base in bases)
+    print(f"\n{name}, {MEASURE}\n| arm | rate | mean | each seed | {compared} | seconds |")
     print("|---|---|---|---|---|---|---|---|")
     for arm, rate, frames, seconds in rows:
         seeds = " ".join(f"{frame[MEASURE].mean():.4f}" for frame in frames)
         gains = [against(means[b], means[arm], MEASURE) if b in means and b != arm else "" for b in bases]
-        print(f"| {arm} | {rate:g} | {means[arm][MEASURE].mean():.4f} | {seeds} | {' | '.join(gains)} | {seconds:.0f} |")
+        print(
+            f"| {arm} | {rate:g} | {means[arm][MEASURE].mean():.4f} | {seeds} | {' | '.join(gains)} | {seconds:.0f} |"
+        )
 
 
 def main() -> None:

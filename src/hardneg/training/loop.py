@@ -33,7 +33,7 @@ from hardneg.training.folder import TrainingFolder
 from hardneg.training.inputs import check_query_form, describe_inputs, load_for_training
 from hardneg.training.interruption import noticing_signals
 from hardneg.training.passes.embedding import TwoTowers, cutting_texts
-from hardneg.training.plan import TrainingData, check_plan, counted, plan_steps, serve
+from hardneg.training.plan import Step, TrainingData, check_plan, counted, plan_steps, serve
 from hardneg.training.pool.sampling_bias import Streaming
 from hardneg.training.probe import Probe, choose_probe, measure_conflict, probe_steps
 from hardneg.training.refresh.mine import Job, check_refresh, describe_plan
@@ -41,7 +41,6 @@ from hardneg.training.refresh.neighbours import Drawing
 from hardneg.training.refresh.scheduler import Supply
 from hardneg.training.refresh.store import Refreshed, Rounds
 from hardneg.training.sampling.batches import training_pairs
-from hardneg.training.sampling.neighbours import Pairs
 from hardneg.training.sampling.replacement import ReplacedNegatives
 from hardneg.training.session import Session, begin_run, close_session, keep, learning_rate, open_session, record
 from hardneg.training.settings import TrainSettings
@@ -131,9 +130,11 @@ def train(
     query, document = training_pairs(dataset, split, max_pairs=settings.max_pairs, seed=settings.seed)
     teacher = None if scores is None else TeacherScores.from_table(scores, dataset)
     check(settings, dataset, negatives, teacher, pairs=(query, document))
-    refresh, redraws = settings.refresh, settings.clusters is not None and negatives is None
-    mines_again = refresh is not None and not redraws
-    plan = check_refresh(plan, negatives, model=model, split=split, mode=refresh.mode) if mines_again else None
+    refresh = settings.refresh
+    if refresh is None or (negatives is None and settings.clusters is not None):  # only batches are drawn again
+        plan = None
+    else:
+        plan = check_refresh(plan, negatives, model=model, split=split, mode=refresh.mode)
     folder = TrainingFolder(Path(out))
     accelerator = _start_accelerator(settings, folder)
     precision = choose_precision(settings.precision, accelerator.device)
@@ -162,17 +163,19 @@ def train(
         queries, limits = np.unique(query), token_limits(loaded)
         begin_run(folder, inputs, accelerator)
         with cutting_texts(loaded, settings.max_tokens):
-            drawing = None
-            if settings.clusters is not None:
-                drawing = Drawing(folder.path, settings.clusters, Pairs.of(dataset, query, document))
-            neighbours = drawing and drawing.draw(0, towers, accelerator)
-            served = serve(negatives, settings, n_queries=dataset.n_queries)
-            data = counted(TrainingData(dataset, query, document, served, teacher, neighbours=neighbours), settings)
-            steps = plan_steps(data, settings)
-            check_plan(steps, data, settings)
-            for each in (data.frequency, data.negatives):
-                if isinstance(each, Streaming | ReplacedNegatives):
-                    accelerator.register_for_checkpointing(each)
+            drawing = Drawing.of(folder.path, settings.clusters, dataset, query, document)
+            data, steps = _lay_out(
+                TrainingData(
+                    dataset,
+                    query,
+                    document,
+                    serve(negatives, settings, n_queries=dataset.n_queries),
+                    teacher,
+                    neighbours=None if drawing is None else drawing.draw(0, towers, accelerator),
+                ),
+                settings,
+                accelerator,
+            )
             job = None
             if plan is not None and refresh is not None:
                 job = Job(dataset, plan, str(model), queries, Rounds(folder.path), refresh.rescores)
@@ -201,6 +204,19 @@ def train(
         close_session(session, towers, inputs=inputs, result=result, query_form=query_form)
     refreshes = tuple(Rounds(folder.path).records())
     return Trained(path=folder.model, **result, findings=folder.findings(), refreshes=refreshes)
+
+
+def _lay_out(
+    data: TrainingData, settings: TrainSettings, accelerator: Accelerator
+) -> tuple[TrainingData, list[Step]]:
+    """Lay out the steps, and have checkpoints keep what changes with them beside the weights."""
+    data = counted(data, settings)
+    steps = plan_steps(data, settings)
+    check_plan(steps, data, settings)
+    for each in (data.frequency, data.negatives):
+        if isinstance(each, Streaming | ReplacedNegatives):
+            accelerator.register_for_checkpointing(each)
+    return data, steps
 
 
 def _own(dataset: Dataset, split: str, settings: TrainSettings) -> tuple[pl.DataFrame | None, TrainSettings]:

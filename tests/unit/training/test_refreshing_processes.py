@@ -55,7 +55,12 @@ from hardneg.training.settings import TrainSettings
 from toy import toy_dataset
 
 settings = TrainSettings(
-    batch_size=8, epochs=2, learning_rate=5e-3, precision="fp32", clusters="greedy(neighbours=4)", refresh=Refresh(every=3)
+    batch_size=8,
+    epochs=2,
+    learning_rate=5e-3,
+    precision="fp32",
+    clusters="greedy(neighbours=4)",
+    refresh=Refresh(every=3),
 )
 trained = train(sys.argv[1], toy_dataset(), settings=settings, out=sys.argv[2])
 print(trained.loss)

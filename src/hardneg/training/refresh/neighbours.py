@@ -6,10 +6,12 @@ clusters/step-N.npz          the links between pairs from step N on; gone when t
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import torch
 from accelerate import Accelerator
 
+from hardneg.arrays import Rows
 from hardneg.data.dataset import Dataset
 from hardneg.progress import task
 from hardneg.training.passes.embedding import TwoTowers, live_vectors
@@ -24,6 +26,11 @@ class Drawing:
     path: Path  # of the training run
     clusters: Clusters
     pairs: Pairs
+
+    @classmethod
+    def of(cls, path: Path, clusters: Clusters | None, dataset: Dataset, query: Rows, document: Rows) -> Self | None:
+        """Make ready to find neighbours among training pairs, if batches are clustered."""
+        return None if clusters is None else cls(path, clusters, Pairs.of(dataset, query, document))
 
     @property
     def follows(self) -> bool:
@@ -61,9 +68,7 @@ class Drawing:
                     advance(len(ranking.query))
 
             rankings = shown(self._rank(towers, self.pairs.dataset))
-            return link(
-                self.pairs, rankings, neighbours=clusters.neighbours, skip=clusters.skip, ratio=clusters.ratio
-            )
+            return link(self.pairs, rankings, neighbours=clusters.neighbours, skip=clusters.skip, ratio=clusters.ratio)
 
     def _rank(self, towers: TwoTowers, dataset: Dataset) -> Iterator[Ranking]:
         depth = depth_for(self.clusters.neighbours, self.clusters.skip)

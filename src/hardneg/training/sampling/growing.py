@@ -8,7 +8,27 @@ from hardneg.search._kernels.compiled import compiled
 
 
 @compiled
-def grow(
+def _take(
+    head: Int64[np.ndarray, " weights"],
+    entry: Int64[np.ndarray, " entries"],
+    below: Int64[np.ndarray, " entries"],
+    gain: Int64[np.ndarray, " pairs"],
+    top: int,
+) -> tuple[int, int]:
+    """Take the last entry of the highest stack that still holds; -1 if none does. And how high stacks stand then."""
+    while top > 0:
+        last = head[top]
+        if last < 0:
+            top -= 1
+            continue
+        head[top] = below[last]
+        if gain[entry[last]] == top:
+            return entry[last], top
+    return -1, 0
+
+
+@compiled
+def grow(  # noqa: PLR0917 - an inner loop
     start: Int64[np.ndarray, " pairs_and_end"],
     other: Int32[np.ndarray, " links"],
     weight: npt.NDArray[np.int8],
@@ -44,21 +64,13 @@ def grow(
     for slot in turns:
         top = 0
         for place in range(begin[slot], begin[slot + 1]):
-            chosen = -1
-            while top > 0 and chosen < 0:
-                last = head[top]
-                if last < 0:
-                    top -= 1
-                    continue
-                head[top] = below[last]
-                if not is_placed[entry[last]] and gain[entry[last]] == top:
-                    chosen = entry[last]
+            chosen, top = _take(head, entry, below, gain, top)
             if chosen < 0:
                 while is_placed[first[turn]]:
                     turn += 1
                 chosen = first[turn]
             filled[place] = chosen
-            is_placed[chosen] = True
+            is_placed[chosen], gain[chosen] = True, 0
             for at in range(start[chosen], start[chosen + 1]):
                 pair = other[at]
                 if is_placed[pair]:

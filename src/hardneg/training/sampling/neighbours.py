@@ -40,9 +40,7 @@ class Pairs:
     document_row: Int64[np.ndarray, " pairs"]  # number in `documents`
 
     @classmethod
-    def of(
-        cls, dataset: Dataset, query: Int32[np.ndarray, " pairs"], document: Int32[np.ndarray, " pairs"]
-    ) -> "Pairs":
+    def of(cls, dataset: Dataset, query: Int32[np.ndarray, " pairs"], document: Int32[np.ndarray, " pairs"]) -> "Pairs":
         """Number the queries and texts of pairs."""
         queries, query_row = np.unique(query, return_inverse=True)
         _, first, document_row = np.unique(dataset.text_group[document], return_index=True, return_inverse=True)
@@ -133,9 +131,7 @@ def depth_for(neighbours: int, skip: int) -> int:
     return skip + neighbours + _SPARE
 
 
-def link(
-    pairs: Pairs, rankings: Iterator[Ranking], *, neighbours: int, skip: int, ratio: float | None
-) -> Neighbours:
+def link(pairs: Pairs, rankings: Iterator[Ranking], *, neighbours: int, skip: int, ratio: float | None) -> Neighbours:
     """Link each pair with the pairs whose documents its query ranks best, less answers and what scores like one.
 
     A document is near an answer of a query if its score reaches the bound that a ratio sets below the query's weakest

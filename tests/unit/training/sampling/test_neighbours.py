@@ -60,7 +60,7 @@ class Vectors:
 
 def textbook(dataset, query, document, scores, *, neighbours, skip, ratio):
     """Links between pairs, each with one pair of every document, and what is near an answer, by loops."""
-    weakest = {q: min(scores[q, d] for p, d in zip(query, document) if p == q) for q in set(query)}
+    weakest = {q: min(scores[q, d] for p, d in zip(query, document, strict=True) if p == q) for q in set(query)}
 
     def is_near(q, d):
         if ratio is None or dataset.is_answer(np.array([q]), np.array([d]))[0]:
