@@ -2,7 +2,7 @@
 
     python benchmarks/clusters_at_scale.py [--pairs 30000 100000 300000 1000000] [--partitions greedy metis]
 
-Pairs are drawn: documents lie around centres as texts lie around topics (384 dimensions, 200 pairs a topic), each query
+TrainingPairs are drawn: documents lie around centres as texts lie around topics (384 dimensions, 200 pairs a topic), each query
 near its document; batches of 32. What is measured does not depend on what the vectors mean, but on how many there are.
 Beyond 65,536 documents a query is compared with its cell alone; *found* is the share of the true 32 nearest clean
 documents, by search over all, that are linked, on 2,000 queries. *Inside* is the share of the weight of links that
@@ -25,13 +25,13 @@ from hardneg.data.dataset import Dataset
 from hardneg.search.exact import exact_topk
 from hardneg.training.sampling.batches import even_sizes
 from hardneg.training.sampling.clusters import Greedy, Metis
-from hardneg.training.sampling.neighbours import Pairs, by_vectors, depth_for, link
+from hardneg.training.sampling.neighbours import TrainingPairs, by_vectors, depth_for, link
 
 DIM, TOPIC, NEIGHBOURS, BATCH, ASKED = 384, 200, 32, 32, 2_000
 RESULTS = Path(__file__).parent / "results" / "clusters_at_scale.json"
 
 
-def drawn(n: int) -> tuple[Pairs, np.ndarray, np.ndarray]:
+def drawn(n: int) -> tuple[TrainingPairs, np.ndarray, np.ndarray]:
     """Draw pairs: a dataset of as many queries as documents, and their vectors."""
     rng = np.random.default_rng(7)
     centres = rng.standard_normal((max(1, n // TOPIC), DIM), dtype=np.float32)
@@ -44,7 +44,7 @@ def drawn(n: int) -> tuple[Pairs, np.ndarray, np.ndarray]:
     positions = pl.select(pl.int_range(n, dtype=pl.Int32)).to_series()
     labels = pl.DataFrame({"query": positions, "document": positions, "relevance": 1, "split": "train"})
     dataset = Dataset(pl.DataFrame({"id": ids, "text": ids}), pl.DataFrame({"id": ids, "text": ids}), labels)
-    return Pairs.of(dataset, *dataset.pairs_of("train")), queries, documents
+    return TrainingPairs.of(dataset, *dataset.pairs_of("train")), queries, documents
 
 
 def inside(links, order: np.ndarray, sizes: np.ndarray) -> float:

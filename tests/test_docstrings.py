@@ -18,7 +18,8 @@ SECTION = re.compile(r"^ *(Args|Returns|Raises|Yields):$", re.MULTILINE)
 def exported() -> set[str]:
     """Names in a package's `__all__` or a table of components, tables of a recipe, and what pages import."""
     names = set()
-    for door in [SRC / "recipe" / "reference.py", SRC / "training" / "masks.py", *SRC.rglob("__init__.py")]:
+    rooms = [SRC / "training" / "masks.py", SRC / "training" / "sampling" / "clusters.py"]
+    for door in [SRC / "recipe" / "reference.py", *rooms, *SRC.rglob("__init__.py")]:
         for node in ast.parse(door.read_text()).body:
             if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.List | ast.Dict):
                 names |= {each.value for each in ast.walk(node.value) if isinstance(each, ast.Constant)}

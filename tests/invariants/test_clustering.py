@@ -15,7 +15,7 @@ from hardneg.training.plan import TrainingData, batch_of, plan_steps, pool_of, r
 from hardneg.training.refresh.settings import Refresh
 from hardneg.training.sampling.batches import MinedNegatives, training_pairs
 from hardneg.training.sampling.clusters import Greedy, Metis
-from hardneg.training.sampling.neighbours import Pairs, by_source, depth_for, link
+from hardneg.training.sampling.neighbours import TrainingPairs, by_source, depth_for, link
 from hardneg.training.settings import TrainSettings
 from stopping import StopAfter, weights
 from tiny_model import build_tiny_model
@@ -36,7 +36,7 @@ def start(tmp_path_factory, toy):
 
 def data_of(toy, source, *, ratio=0.95):
     query, document = training_pairs(toy, "train")
-    pairs = Pairs.of(toy, query, document)
+    pairs = TrainingPairs.of(toy, query, document)
     found = link(pairs, by_source(pairs, source, depth=depth_for(4, 0)), neighbours=4, skip=0, ratio=ratio)
     return TrainingData(toy, query, document, MinedNegatives(None, n_queries=toy.n_queries), neighbours=found)
 

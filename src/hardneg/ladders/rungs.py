@@ -32,6 +32,7 @@ _OWN = frozenset(
         "refresh",
         "replacement",
         "queue",
+        "clusters",
         "mask",
         "in_batch",
         "shared_negatives",

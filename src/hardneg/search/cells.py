@@ -15,13 +15,6 @@ def balanced_cells(vectors: Float32[np.ndarray, "rows dim"], *, size: int) -> li
     Each half is cut again until it is small enough. The direction is the first principal axis of a fixed sample, and
     the cut its median, so that cells are as equal as can be, whatever the vectors.
 
-    Args:
-        vectors: One a row; may lie on disk, they are read in parts of a cell.
-        size: Rows of a cell at most, at least 1.
-
-    Returns:
-        The rows of each cell, ascending.
-
     References:
         Principal axis trees: Sproull (1991), "Refinements to nearest-neighbor searching in k-dimensional trees".
     """

@@ -206,9 +206,7 @@ def train(
     return Trained(path=folder.model, **result, findings=folder.findings(), refreshes=refreshes)
 
 
-def _lay_out(
-    data: TrainingData, settings: TrainSettings, accelerator: Accelerator
-) -> tuple[TrainingData, list[Step]]:
+def _lay_out(data: TrainingData, settings: TrainSettings, accelerator: Accelerator) -> tuple[TrainingData, list[Step]]:
     """Lay out the steps, and have checkpoints keep what changes with them beside the weights."""
     data = counted(data, settings)
     steps = plan_steps(data, settings)

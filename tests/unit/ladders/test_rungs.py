@@ -8,6 +8,8 @@ from hardneg.ladders.rungs import Shared, build_rungs, default_rungs, shipped_ru
 from hardneg.ladders.splits import Splits
 from hardneg.losses import LOSSES
 from hardneg.sources import BM25, Dense
+from hardneg.training.refresh.settings import Refresh
+from hardneg.training.sampling.clusters import Greedy
 from hardneg.training.settings import TrainSettings
 
 TEACHER = {"use": "bi_encoder", "model": "teacher"}
@@ -42,7 +44,11 @@ def test_every_shipped_rung_is_a_recipe_with_what_all_share(shared):
 
 
 def test_a_rung_on_request_is_climbed_only_where_it_is_named(shared):
-    assert [name for name in shipped_rungs() if name not in default_rungs()] == ["relabelled"]
+    asked_for = [name for name in shipped_rungs() if name not in default_rungs()]
+    assert asked_for == [
+        *("random_beside", "clustered", "clustered_refresh", "mined_many", "mined_alone", "refresh_many"),
+        "relabelled",
+    ]
     (rung,) = build_rungs(["relabelled"], shared)
     assert rung.recipe.filters[-1].relabel
 
@@ -53,6 +59,13 @@ def test_rungs_that_learn_from_a_teacher_say_so_and_take_the_one_given(shared):
     taught = build_rungs(needing, replace(shared, teachers=[TEACHER]))
     assert [rung.recipe.teachers[0].model for rung in taught] == ["teacher", "teacher"]
     assert not any(rung.needs_teacher for rung in taught)
+
+
+def test_clusters_and_more_negatives_are_rungs_by_name(shared):
+    rungs = {rung.name: rung.recipe.train for rung in build_rungs(["clustered", "refresh_many", "mined_alone"], shared)}
+    assert rungs["clustered"].clusters == Greedy()
+    assert (rungs["refresh_many"].negatives_per_row, rungs["refresh_many"].refresh) == (8, Refresh(every=1))
+    assert not rungs["mined_alone"].in_batch
 
 
 def test_an_own_recipe_keeps_what_it_says_and_takes_the_rest(shared, tmp_path):

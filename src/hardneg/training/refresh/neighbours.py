@@ -16,7 +16,15 @@ from hardneg.data.dataset import Dataset
 from hardneg.progress import task
 from hardneg.training.passes.embedding import TwoTowers, live_vectors
 from hardneg.training.sampling.clusters import Clusters
-from hardneg.training.sampling.neighbours import Neighbours, Pairs, Ranking, by_source, by_vectors, depth_for, link
+from hardneg.training.sampling.neighbours import (
+    Neighbours,
+    TrainingPairs,
+    Ranked,
+    by_source,
+    by_vectors,
+    depth_for,
+    link,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +33,12 @@ class Drawing:
 
     path: Path  # of the training run
     clusters: Clusters
-    pairs: Pairs
+    pairs: TrainingPairs
 
     @classmethod
     def of(cls, path: Path, clusters: Clusters | None, dataset: Dataset, query: Rows, document: Rows) -> Self | None:
         """Make ready to find neighbours among training pairs, if batches are clustered."""
-        return None if clusters is None else cls(path, clusters, Pairs.of(dataset, query, document))
+        return None if clusters is None else cls(path, clusters, TrainingPairs.of(dataset, query, document))
 
     @property
     def follows(self) -> bool:
@@ -62,7 +70,7 @@ class Drawing:
         clusters = self.clusters
         with task("finding neighbours", total=len(self.pairs.queries), unit="queries") as advance:
 
-            def shown(rankings: Iterator[Ranking]) -> Iterator[Ranking]:
+            def shown(rankings: Iterator[Ranked]) -> Iterator[Ranked]:
                 for ranking in rankings:
                     yield ranking
                     advance(len(ranking.query))
@@ -70,7 +78,7 @@ class Drawing:
             rankings = shown(self._rank(towers, self.pairs.dataset))
             return link(self.pairs, rankings, neighbours=clusters.neighbours, skip=clusters.skip, ratio=clusters.ratio)
 
-    def _rank(self, towers: TwoTowers, dataset: Dataset) -> Iterator[Ranking]:
+    def _rank(self, towers: TwoTowers, dataset: Dataset) -> Iterator[Ranked]:
         depth = depth_for(self.clusters.neighbours, self.clusters.skip)
         if self.clusters.source is not None:
             return by_source(self.pairs, self.clusters.source, depth=depth)

@@ -25,8 +25,8 @@ class Clusters(ABC):
     """Which pairs share a batch: those that are linked by what a query takes for near.
 
     A pair is linked with those whose document its query ranks best among the positives of all pairs. What a label
-    calls an answer is never linked, nor what scores like one (`ratio`); where such a document meets the query in a
-    batch all the same, it is no negative there. Batches are as full as without clusters.
+    calls an answer is never linked, nor, with a `ratio`, what scores like one; where such a document meets the query
+    in a batch all the same, it is no negative there. Batches are as full as without clusters.
 
     Args:
         source: Who ranks, a source as in mining: "bm25", or a dense one with the model of a teacher. None: the model
@@ -34,7 +34,7 @@ class Clusters(ABC):
         neighbours: Links of each pair, at least 1.
         skip: Best documents passed over before that, from 0: the rank window of B3.
         ratio: A document is near an answer if it scores this share of the query's weakest positive, above 0 and at
-            most 1, as in `positive_margin`; None takes nothing for near.
+            most 1, as in `positive_margin`; None takes nothing for near, which gained more where it was measured.
         size: Pairs of a cluster, at least 2; a batch is made of as many clusters as it has room for. None: of one.
 
     Raises:
@@ -48,7 +48,7 @@ class Clusters(ABC):
     source: Source | None = None
     neighbours: int = 32
     skip: int = 0
-    ratio: float | None = 0.95
+    ratio: float | None = None
     size: int | None = None
 
     extra: ClassVar[str | None] = None  # package that it needs, called like the extra that brings it
@@ -180,3 +180,5 @@ def _settled(
 
 
 CLUSTERS = {"greedy": Greedy, "metis": Metis}
+
+__all__ = ["CLUSTERS", "Clusters", "Greedy", "Metis", "check_partition"]

@@ -38,18 +38,8 @@ def grow(  # noqa: PLR0917 - an inner loop
 ) -> Int64[np.ndarray, " pairs"]:
     """Fill slots with pairs, each next one by the largest weight of its links to those already in the slot.
 
-    Pairs wait in one stack for each such weight; an entry whose pair has moved on to a larger weight is passed over.
-
-    Args:
-        start: Where the links of each pair begin in the next two.
-        other: The linked pair.
-        weight: From 1.
-        first: All pairs, in the order in which one is taken where none that is linked is left.
-        slots: Pairs of each cluster; they add up to all pairs.
-        turns: The order in which slots are filled.
-
-    Returns:
-        The pairs of the first slot, then those of the second, and so on.
+    `start` says where the links of a pair begin, `first` which pair is taken where none that is linked is left. Pairs
+    wait in one stack for each weight; an entry whose pair has moved on to a larger one is passed over.
     """
     n_pairs, heaviest = len(first), 1
     for at in range(len(weight)):

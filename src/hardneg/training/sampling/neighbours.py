@@ -28,7 +28,7 @@ _CHOICE = 17
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
+class TrainingPairs:
     """Training pairs by their distinct queries and distinct texts of documents."""
 
     dataset: Dataset
@@ -40,7 +40,9 @@ class Pairs:
     document_row: Int64[np.ndarray, " pairs"]  # number in `documents`
 
     @classmethod
-    def of(cls, dataset: Dataset, query: Int32[np.ndarray, " pairs"], document: Int32[np.ndarray, " pairs"]) -> "Pairs":
+    def of(
+        cls, dataset: Dataset, query: Int32[np.ndarray, " pairs"], document: Int32[np.ndarray, " pairs"]
+    ) -> "TrainingPairs":
         """Number the queries and texts of pairs."""
         queries, query_row = np.unique(query, return_inverse=True)
         _, first, document_row = np.unique(dataset.text_group[document], return_index=True, return_inverse=True)
@@ -48,8 +50,8 @@ class Pairs:
 
 
 @dataclass(frozen=True, eq=False)
-class Ranking:
-    """The best documents of some queries, by number in `Pairs`; -1 where a query has no more."""
+class Ranked:
+    """The best documents of some queries, by number in `TrainingPairs`; -1 where a query has no more."""
 
     query: Int64[np.ndarray, " rows"]
     document: Int64[np.ndarray, "rows depth"]
@@ -80,13 +82,13 @@ class Neighbours:
 
 
 def by_vectors(
-    pairs: Pairs,
+    pairs: TrainingPairs,
     queries: Float32[np.ndarray, "queries dim"],
     documents: Float32[np.ndarray, "documents dim"],
     *,
     depth: int,
     whole: int = WHOLE,
-) -> Iterator[Ranking]:
+) -> Iterator[Ranked]:
     """Rank the documents of the pairs for each of their queries by the dot product of vectors.
 
     Every query is compared with every document, exactly. Of more than `whole` documents, it is compared with those of
@@ -103,11 +105,11 @@ def by_vectors(
     for number, cell in enumerate(cells):
         asked = np.flatnonzero(cell_of[first] == number)
         if len(asked):
-            found, score = exact_topk(queries[asked], documents[cell], min(depth, len(cell)))
-            yield Ranking(asked, cell[found], score, weakest[asked])
+            best, score = exact_topk(queries[asked], documents[cell], min(depth, len(cell)))
+            yield Ranked(asked, cell[best], score, weakest[asked])
 
 
-def by_source(pairs: Pairs, source: Source, *, depth: int) -> Iterator[Ranking]:
+def by_source(pairs: TrainingPairs, source: Source, *, depth: int) -> Iterator[Ranked]:
     """Rank the documents of the pairs for each of their queries by what a source finds among them."""
     dataset = _only(pairs)
     weakest = np.full(len(pairs.queries), np.nan)
@@ -123,7 +125,7 @@ def by_source(pairs: Pairs, source: Source, *, depth: int) -> Iterator[Ranking]:
         document[row, place] = table["document"].to_numpy()
         scores[row, place] = table["score"].cast(pl.Float32).fill_null(np.nan).to_numpy()
         asked = np.arange(start, start + len(block))
-        yield Ranking(asked, document, scores, weakest[asked])
+        yield Ranked(asked, document, scores, weakest[asked])
 
 
 def depth_for(neighbours: int, skip: int) -> int:
@@ -131,7 +133,9 @@ def depth_for(neighbours: int, skip: int) -> int:
     return skip + neighbours + _SPARE
 
 
-def link(pairs: Pairs, rankings: Iterator[Ranking], *, neighbours: int, skip: int, ratio: float | None) -> Neighbours:
+def link(
+    pairs: TrainingPairs, rankings: Iterator[Ranked], *, neighbours: int, skip: int, ratio: float | None
+) -> Neighbours:
     """Link each pair with the pairs whose documents its query ranks best, less answers and what scores like one.
 
     A document is near an answer of a query if its score reaches the bound that a ratio sets below the query's weakest
@@ -158,7 +162,7 @@ def link(pairs: Pairs, rankings: Iterator[Ranking], *, neighbours: int, skip: in
 
 
 def _judge(
-    pairs: Pairs, ranking: Ranking, ratio: float | None
+    pairs: TrainingPairs, ranking: Ranked, ratio: float | None
 ) -> tuple[Bool[np.ndarray, "rows depth"], Bool[np.ndarray, "rows depth"]]:
     """Mark what may be linked, and what is no answer by any label but near one."""
     there = ranking.document >= 0
@@ -173,7 +177,7 @@ def _judge(
     return unlabelled & ~near, near
 
 
-def _between_pairs(pairs: Pairs, linked: Int32[np.ndarray, "queries neighbours"], near: PairSet) -> csr_matrix:
+def _between_pairs(pairs: TrainingPairs, linked: Int32[np.ndarray, "queries neighbours"], near: PairSet) -> csr_matrix:
     """Go from documents that queries are linked with to pairs; of several pairs of a document, chance takes one."""
     dataset, n_pairs = pairs.dataset, len(pairs.query)
     by_document = np.argsort(pairs.document_row, kind="stable")
@@ -198,7 +202,7 @@ def _between_pairs(pairs: Pairs, linked: Int32[np.ndarray, "queries neighbours"]
     return (links + links.T).tocsr()
 
 
-def _only(pairs: Pairs) -> Dataset:
+def _only(pairs: TrainingPairs) -> Dataset:
     """Give a dataset of all queries and of the documents of the pairs alone, in the order of their numbers."""
     whole = pairs.dataset
     return Dataset(whole.queries, whole.documents[pairs.documents], whole.qrels.clear(), whole.name)

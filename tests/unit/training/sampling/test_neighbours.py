@@ -11,7 +11,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.search.cells import balanced_cells
 from hardneg.sources.retrieval import retrieval_table
 from hardneg.training.sampling.batches import training_pairs
-from hardneg.training.sampling.neighbours import Neighbours, Pairs, by_source, by_vectors, depth_for, link
+from hardneg.training.sampling.neighbours import Neighbours, TrainingPairs, by_source, by_vectors, depth_for, link
 
 DIM = 6
 
@@ -95,7 +95,7 @@ def links_of(found):
 def test_links_are_those_of_a_loop_over_all_pairs(pairs, neighbours, skip, ratio, seed):
     dataset = dataset_of(pairs, 10, [f"document {i}" for i in range(12)])
     query, document = training_pairs(dataset, "train")
-    given_pairs = Pairs.of(dataset, query, document)
+    given_pairs = TrainingPairs.of(dataset, query, document)
     queries, documents = Vectors(seed).tables(10, 100)
     scores = queries @ documents[:12].T
     vectors = (queries[given_pairs.queries], documents[given_pairs.documents])
@@ -117,7 +117,7 @@ def test_links_are_those_of_a_loop_over_all_pairs(pairs, neighbours, skip, ratio
 
 def test_a_pair_is_never_linked_with_an_answer_of_equal_text(tmp_path):
     dataset = dataset_of([(0, 0), (1, 1), (2, 2)], 3, ["same", "Same", "other"])
-    pairs = Pairs.of(dataset, *training_pairs(dataset, "train"))
+    pairs = TrainingPairs.of(dataset, *training_pairs(dataset, "train"))
     vectors = np.ones((3, DIM), dtype=np.float32), np.ones((2, DIM), dtype=np.float32)
     one = link(pairs, by_vectors(pairs, *vectors, depth=9), neighbours=4, skip=0, ratio=None)
     assert links_of(one) == {(0, 2), (2, 0)} or links_of(one) == {(0, 2), (2, 0), (1, 2), (2, 1)}
@@ -130,7 +130,7 @@ def test_a_pair_is_never_linked_with_an_answer_of_equal_text(tmp_path):
 def test_of_many_documents_a_query_is_compared_with_the_cell_of_its_answer():
     rng = np.random.default_rng(0)
     dataset = dataset_of([(i, i) for i in range(128)], 128, [f"document {i}" for i in range(128)])
-    pairs = Pairs.of(dataset, *training_pairs(dataset, "train"))
+    pairs = TrainingPairs.of(dataset, *training_pairs(dataset, "train"))
     queries, documents = (rng.normal(size=(128, DIM)).astype(np.float32) for _ in range(2))
     one = link(pairs, by_vectors(pairs, queries, documents, depth=64, whole=16), neighbours=15, skip=0, ratio=None)
     cell_of = np.empty(128, dtype=int)
