@@ -2,9 +2,9 @@
 
     python benchmarks/clusters_at_scale.py [--pairs 30000 100000 300000 1000000] [--partitions greedy metis]
 
-TrainingPairs are drawn: documents lie around centres as texts lie around topics (384 dimensions, 200 pairs a topic), each query
-near its document; batches of 32. What is measured does not depend on what the vectors mean, but on how many there are.
-Beyond 65,536 documents a query is compared with its cell alone; *found* is the share of the true 32 nearest clean
+The pairs are drawn: documents lie around centres as texts lie around topics (384 dimensions, 200 pairs a topic), each
+query near its document; batches of 32. What is measured does not depend on what the vectors mean, but on how many there
+are. Beyond 65,536 documents a query is compared with its cell alone; *found* is the share of the true 32 nearest clean
 documents, by search over all, that are linked, on 2,000 queries. *Inside* is the share of the weight of links that
 batches keep, for a partition, and by chance. Every number of pairs has a process of its own.
 """

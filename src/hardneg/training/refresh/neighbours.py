@@ -18,8 +18,8 @@ from hardneg.training.passes.embedding import TwoTowers, live_vectors
 from hardneg.training.sampling.clusters import Clusters
 from hardneg.training.sampling.neighbours import (
     Neighbours,
-    TrainingPairs,
     Ranked,
+    TrainingPairs,
     by_source,
     by_vectors,
     depth_for,
