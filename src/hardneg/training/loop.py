@@ -41,6 +41,7 @@ from hardneg.training.refresh.neighbours import Drawing
 from hardneg.training.refresh.scheduler import Supply
 from hardneg.training.refresh.store import Refreshed, Rounds
 from hardneg.training.sampling.batches import training_pairs
+from hardneg.training.sampling.neighbours import TrainingPairs
 from hardneg.training.sampling.replacement import ReplacedNegatives
 from hardneg.training.session import Session, begin_run, close_session, keep, learning_rate, open_session, record
 from hardneg.training.settings import TrainSettings
@@ -157,25 +158,21 @@ def train(
         if settings.mask is not None:
             with accelerator.main_process_first():  # one process encodes, the others find the vectors
                 settings.mask.prepare(dataset, query)
-        query_prompt, document_prompt = prompt_of(loaded, "query"), prompt_of(loaded, "document")
-        bf16 = precision == "bf16"
-        towers = TwoTowers(loaded, query_prompt=query_prompt, document_prompt=document_prompt, bf16=bf16)
+        towers = TwoTowers(
+            loaded,
+            query_prompt=prompt_of(loaded, "query"),
+            document_prompt=prompt_of(loaded, "document"),
+            bf16=precision == "bf16",
+        )
         queries, limits = np.unique(query), token_limits(loaded)
-        begin_run(folder, inputs, accelerator)
         with cutting_texts(loaded, settings.max_tokens):
-            drawing = Drawing.of(folder.path, settings.clusters, dataset, query, document)
-            data, steps = _lay_out(
-                TrainingData(
-                    dataset,
-                    query,
-                    document,
-                    serve(negatives, settings, n_queries=dataset.n_queries),
-                    teacher,
-                    neighbours=None if drawing is None else drawing.draw(0, towers, accelerator),
-                ),
-                settings,
-                accelerator,
+            data = TrainingData(
+                dataset, query, document, serve(negatives, settings, n_queries=dataset.n_queries), teacher
             )
+            drawing = _drawing(folder, settings, data, inputs=inputs, accelerator=accelerator)
+            data = replace(data, neighbours=None if drawing is None else drawing.draw(0, towers, accelerator))
+            data, steps = _lay_out(data, settings, accelerator)
+            begin_run(folder, inputs, accelerator)
             job = None
             if plan is not None and refresh is not None:
                 job = Job(dataset, plan, str(model), queries, Rounds(folder.path), refresh.rescores)
@@ -204,6 +201,21 @@ def train(
         close_session(session, towers, inputs=inputs, result=result, query_form=query_form)
     refreshes = tuple(Rounds(folder.path).records())
     return Trained(path=folder.model, **result, findings=folder.findings(), refreshes=refreshes)
+
+
+def _drawing(
+    folder: TrainingFolder,
+    settings: TrainSettings,
+    data: TrainingData,
+    *,
+    inputs: dict[str, Any],
+    accelerator: Accelerator,
+) -> Drawing | None:
+    """Make ready to cluster batches, if the settings ask for it; what is found goes into the run's folder."""
+    if settings.clusters is None:
+        return None
+    begin_run(folder, inputs, accelerator)
+    return Drawing(folder.path, settings.clusters, TrainingPairs.of(data.dataset, data.query, data.document))
 
 
 def _lay_out(data: TrainingData, settings: TrainSettings, accelerator: Accelerator) -> tuple[TrainingData, list[Step]]:

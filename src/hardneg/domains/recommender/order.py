@@ -43,12 +43,6 @@ def weigh_order(positives: pl.DataFrame) -> OrderEvidence:
     Two items are near if more users of the train split took both than would by chance, by the standard deviations of
     that chance, so that popular items are near to nothing for being popular. The answers are those of dev (of test
     where there is no dev), which the train split does not hold: no answer is near by itself.
-
-    Args:
-        positives: Columns `user`, `item`, `number` (from 0, in the user's order) and `split`.
-
-    Returns:
-        Of at most 2,000 users, how many have the nearer half where.
     """
     split = "dev" if "dev" in positives["split"] else "test"
     places = positives.select(

@@ -6,12 +6,10 @@ clusters/step-N.npz          the links between pairs from step N on; gone when t
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import torch
 from accelerate import Accelerator
 
-from hardneg.arrays import Rows
 from hardneg.data.dataset import Dataset
 from hardneg.progress import task
 from hardneg.training.passes.embedding import TwoTowers, live_vectors
@@ -34,11 +32,6 @@ class Drawing:
     path: Path  # of the training run
     clusters: Clusters
     pairs: TrainingPairs
-
-    @classmethod
-    def of(cls, path: Path, clusters: Clusters | None, dataset: Dataset, query: Rows, document: Rows) -> Self | None:
-        """Make ready to find neighbours among training pairs, if batches are clustered."""
-        return None if clusters is None else cls(path, clusters, TrainingPairs.of(dataset, query, document))
 
     @property
     def follows(self) -> bool:
