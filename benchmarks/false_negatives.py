@@ -63,7 +63,9 @@ def variants(split: str, teacher: Scorer | None = None) -> dict[str, Plan]:
     if teacher is not None:
         rules |= {f"teacher ratio {ratio}": (TeacherThreshold(teacher, ratio=ratio),) for ratio in (0.8, 0.9, 0.95)}
         rules |= {f"teacher above {above}": (TeacherThreshold(teacher, above=above),) for above in (0.4, 0.5, 0.6)}
-    rules |= {f"learned {budget}": (Learned(budget=budget, max_queries=1_200),) for budget in BUDGETS}
+    rules |= {
+        f"learned {budget}": (Learned(budget=budget, max_queries=1_200, in_doubt="learned"),) for budget in BUDGETS
+    }
     return {name: replace(naive, filters=filters) for name, filters in rules.items()}
 
 

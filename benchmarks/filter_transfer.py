@@ -57,7 +57,7 @@ class Case:
 
     def fit(self, dataset: Dataset) -> AnswerModel:
         """Fit on the labels of a dataset: this one's own after planting, or the whole set's for use elsewhere."""
-        return fit_learned(Learned(budget=BUDGET, max_queries=1_200), self.plan, dataset)[0]
+        return fit_learned(Learned(budget=BUDGET, max_queries=1_200, in_doubt="learned"), self.plan, dataset)[0]
 
     def judged(self, model: AnswerModel) -> dict[str, float]:
         """Let a filter judge the candidates, and count what gets past it."""

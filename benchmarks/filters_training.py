@@ -41,8 +41,8 @@ ARMS: dict[str, tuple[Filter, ...]] = {
     "naive": (),
     "ratio_0.95": (PositiveMargin(ratio=0.95, score="dense"),),
     "ranks_11_20": (RankWindow("dense", low=11, high=20),),
-    "learned_0.02": (Learned(budget=0.02, max_queries=2_000),),
-    "learned_0.005": (Learned(budget=0.005, max_queries=2_000),),
+    "learned_0.02": (Learned(budget=0.02, max_queries=2_000, in_doubt="learned"),),
+    "learned_0.005": (Learned(budget=0.005, max_queries=2_000, in_doubt="learned"),),
 }
 RESULTS = Path(__file__).parent / "results" / "filters_training"
 MEASURE = "nDCG@10"

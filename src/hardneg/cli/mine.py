@@ -76,6 +76,7 @@ def _show_found(n_found: int, fits: list[dict[str, Any]], place: Path) -> None:
             f"Learned filter: tells {fit['retrieved']:,} hidden answers from the rest with an AUC of {fit['auc']:.3f}; "
             f"{fit['leakage']:.2%} of all hidden answers slip through, {fit['naive_leakage']:.2%} would without it; "
             f"{fit['coverage']:.1%} of the queries get their number."
+            + (" It cannot tell here, and a margin judges in its place." if fit.get("judge") == "margin" else "")
         )
     if n_found:
         typer.echo(

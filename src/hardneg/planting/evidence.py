@@ -26,7 +26,7 @@ from hardneg.sources.protocol import MatchesWords, TextVectors
 
 _BLOCK = 512
 _FEW_QUERIES = 600
-_ENOUGH_ANSWERS = 30
+ENOUGH_ANSWERS = 30
 _MAX_PLANTINGS = 4
 
 
@@ -92,10 +92,10 @@ def evidence_of(request: Request) -> Evidence:
     described, hidden, fold = (
         np.concatenate([getattr(example, name) for example in examples]) for name in ("described", "hidden", "fold")
     )
-    if hidden.sum() < _ENOUGH_ANSWERS:
+    if hidden.sum() < ENOUGH_ANSWERS:
         raise DatasetError(
             f"the learned filter cannot be fitted on {dataset.name}: of the positives hidden, {hidden.sum()} were "
-            f"retrieved, and it needs {_ENOUGH_ANSWERS}; mine deeper, add a source, raise the filter's max_queries "
+            f"retrieved, and it needs {ENOUGH_ANSWERS}; mine deeper, add a source, raise the filter's max_queries "
             f"(now {learned.max_queries:,}), or use positive_margin instead"
         )
     classifiers = []

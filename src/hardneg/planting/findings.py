@@ -5,10 +5,26 @@ from pathlib import Path
 from typing import Any
 
 from hardneg.data.findings import Finding
+from hardneg.planting.telling import Doubt
 
 _MANY = 0.2  # share of answers among the negatives
 _WEAK = 0.75  # area under the curve
 _FEW = 0.9  # share of the queries with their number
+_DOUBTS: dict[Doubt, str] = {
+    "one answer each": (
+        "only {several:.0%} of the queries that are mined for have more than one positive, and {beside:,} of the "
+        "{retrieved:,} hidden answers that it learned from stood beside a known one; so how an unlabelled answer "
+        "stands to the known one could not be learned for queries like most"
+    ),
+    "answers left": (
+        "{answers:.0%} of the negatives that it let through while it was fitted answer the query: positives that were "
+        "hidden, and by its own estimate others that nobody labelled"
+    ),
+}
+_JUDGES = {
+    "margin": "So a margin of 0.95 below the weakest positive judges in its place.",
+    "learned": 'It judges all the same, since in_doubt = "learned".',
+}
 
 
 def read_fits(run: Path) -> list[dict[str, Any]]:
@@ -33,7 +49,7 @@ def fit_findings(fit: dict[str, Any]) -> list[Finding]:
             "(teacher_threshold), lower the budget, or mine fewer negatives a query.",
             count=fit["queries"],
         )
-    if fit["coverage"] < _FEW:
+    if fit["coverage"] < _FEW and fit.get("judge") != "margin":  # whose coverage mining itself shows
         warn(
             "HN002",
             "too few negatives",
@@ -60,4 +76,20 @@ def fit_findings(fit: dict[str, Any]) -> list[Finding]:
             "Add filters before the learned one, a stronger model, or accept a larger budget.",
             count=fit["hidden"],
         )
+    if fit.get("doubts"):
+        warn(
+            "HN007",
+            "the learned filter cannot tell here",
+            f"{_capital('; '.join(_DOUBTS[each].format(**fit) for each in fit['doubts']))}. Hidden answers are told "
+            f"from other candidates with an AUC of {fit['auc']:.2f} [{fit['auc_low']:.2f}, {fit['auc_high']:.2f}], "
+            f"an estimated {fit['p_candidate']:.1%} of the candidates are answers, and {1 - fit['coverage']:.0%} of "
+            f"the queries would not get their number. {_JUDGES[fit['judge']]}",
+            "Label a second answer of a few hundred queries, or filter by a stronger model (teacher_threshold); "
+            'in_doubt = "learned" has the filter judge all the same.',
+            count=fit["queries"],
+        )
     return findings
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]

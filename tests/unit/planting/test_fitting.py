@@ -23,7 +23,7 @@ from hardneg.runs.parts import read_parts
 from hardneg.sources import BM25
 from hardneg.sources.retrieval import retrieval_table
 
-LEARNED = Learned(max_queries=120)
+LEARNED = Learned(max_queries=120, in_doubt="learned")
 PLAN = Plan("train", (BM25(analyzer="plain"),), (LEARNED,), Selection(per_query=2), depth=15)
 BEFORE = replace(PLAN, filters=())
 

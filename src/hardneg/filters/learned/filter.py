@@ -1,8 +1,8 @@
 """A filter fitted on the user's own labels: how likely is it that a candidate is an answer nobody labelled?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import polars as pl
@@ -12,8 +12,12 @@ from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
 from hardneg.filters.columns import with_teacher_score
 from hardneg.filters.learned.model import AnswerModel
+from hardneg.filters.positive_margin import PositiveMargin
 from hardneg.filters.protocol import Practice
 from hardneg.scoring.protocol import Fingerprinted, Scorer
+
+Judge = Literal["margin", "learned"]
+_RATIO = 0.95  # of the margin that judges in doubt, as in the default filters
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,9 @@ class Learned:
     the other candidates by how they stand to the query and to its other positives (`Features`). The threshold is
     the highest at which the share of hidden positives that end up as negatives stays within the budget. Each
     query is judged by a classifier that was fitted without it.
+
+    Where the fit does not show that the filter can tell answers here, a margin of 0.95 below the weakest positive
+    judges in its place (`in_doubt`), and a finding says so (HN007).
 
     Fitting is a stage before mining (`mine` and `run` do it); it plants by the same sources, filters and
     selection as the recipe's.
@@ -40,6 +47,8 @@ class Learned:
             must not have been trained on the very labels that are hidden, unless it is cross-fitted.
         relabel: Whether candidates of a `p_positive` above `relabel_above` are handed out as positives.
         relabel_above: From where on a candidate counts as an answer, in (0, 1].
+        in_doubt: Who judges where the fit does not show that the filter can tell: "margin", a margin of 0.95 on the
+            first source that compares vectors, else on the first source; or "learned", the filter all the same.
         seed: Decides what is hidden and which queries share a fold.
         fitted: File of the fitted classifiers; set by the fitting stage.
 
@@ -60,6 +69,7 @@ class Learned:
     relabel_above: float = 0.95
     seed: int = 0
     fitted: str | None = None
+    in_doubt: Judge = "margin"
 
     name: ClassVar[str] = "learned"
     exempts_judged: ClassVar[bool] = True
@@ -72,8 +82,15 @@ class Learned:
             raise RecipeError(f"learned: relabel_above is {self.relabel_above}; set it above 0 and at most 1")
         if self.folds < 2:
             raise RecipeError(f"learned: folds is {self.folds}; set it to 2 or more, say 5")
+        if self.in_doubt not in get_args(Judge):
+            raise RecipeError(f'learned: in_doubt is {self.in_doubt!r}; set it to "margin" or "learned"')
         if self.max_queries < 1:
             raise RecipeError(f"learned: max_queries is {self.max_queries}; set it to 1 or more, say 4000")
+
+    def __repr__(self) -> str:
+        """Show the settings; `in_doubt` where it is not the default, so that what was mined before keeps its name."""
+        shown = [each.name for each in fields(self) if each.name != "in_doubt" or self.in_doubt != "margin"]
+        return f"Learned({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
     def fit(self, practice: Practice, path: Path) -> dict[str, Any]:
         """Fit the classifiers on hidden positives, and tell what they are worth."""
@@ -88,9 +105,12 @@ class Learned:
         return candidates if self.scorer is None else with_teacher_score(candidates, dataset, self.scorer)
 
     def keep(self, candidates: pl.DataFrame, dataset: Dataset) -> Bool[np.ndarray, " rows"]:
-        """Keep what is too unlikely an answer to break the budget."""
+        """Keep what is too unlikely an answer to break the budget; in doubt, what a margin keeps."""
+        model = self._model()
+        if model.margin is not None:
+            return PositiveMargin(ratio=_RATIO, score=model.margin).keep(candidates, dataset)
         # The column has 32 bits, and so has the threshold here: what the fit refused at it is refused again.
-        return self._judged(candidates, dataset)["p_planted"].to_numpy() < np.float32(self._model().threshold)
+        return self._judged(candidates, dataset)["p_planted"].to_numpy() < np.float32(model.threshold)
 
     def found(self, candidates: pl.DataFrame, dataset: Dataset) -> Bool[np.ndarray, " rows"]:
         """Say which rows are answers beyond reasonable doubt."""

@@ -31,7 +31,7 @@ from hardneg.sources.protocol import TextVectors
 
 _FOLD = 3
 _TINY = 1e-6
-_PLAIN = ("slope", "intercept", "labelled", "threshold", "seed", "group")
+_PLAIN = ("slope", "intercept", "labelled", "threshold", "seed", "group", "margin")
 _VECTORS, _SCORER = Room("source", {}, protocol=TextVectors), Room("scorer", {}, protocol=Scorer)
 _WHOLE = ("feature_idx", "left", "right", "missing_go_to_left", "is_leaf")
 _NODE = np.dtype([("value", "<f8"), ("num_threshold", "<f8"), *((name, "<i8") for name in _WHOLE)])
@@ -58,6 +58,7 @@ class AnswerModel:
     threshold: float  # rows of at least this p_planted are refused
     seed: int  # of the folds
     group: str | None  # column of the queries whose equal values share a fold
+    margin: str | None = None  # source by whose score a margin judges, since the classifiers cannot tell
 
     def annotate(self, candidates: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
         """Add `p_planted` and `p_positive` to rows."""
@@ -107,7 +108,7 @@ def _load(path: Path, changed: int) -> AnswerModel:  # noqa: ARG001
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             if "state" not in arrays:
                 raise RunError(f"{path} holds no learned filter; delete it and mine again")
-            state = json.loads(str(arrays["state"]))
+            state = {"margin": None} | json.loads(str(arrays["state"]))
             classifiers = tuple(
                 Trees(base, arrays[f"start{i}"], arrays[f"nodes{i}"]) for i, base in enumerate(state["base"])
             )
