@@ -130,7 +130,7 @@ def _at_rank(evidence: Evidence, mined: pl.DataFrame, rank: int) -> dict[str, fl
     return {
         "fit": round(float(np.median(evidence.p_planted[at])), 5) if at.any() else float("nan"),
         "answers": round(float(evidence.hidden[at].mean()), 4) if at.any() else float("nan"),
-        "mining": round(float(rows["p_planted"].median() or np.nan), 5) if rows.height else float("nan"),
+        "mining": round(float(np.median(rows["p_planted"].to_numpy())), 5) if rows.height else float("nan"),
     }
 
 
@@ -152,8 +152,8 @@ def left(table: pl.DataFrame, dataset: Dataset, whole: Dataset, selection: Selec
         "short_queries": round(float(np.mean(counts < selection.per_query)), 4),
         "p_positive_of_candidates": _mean(table["p_positive"]) if "p_positive" in table.columns else None,
         "filled": round(1 - chosen.height / (selection.per_query * n_queries), 4),
-        "rank": round(float(chosen["rank"].mean() or np.nan), 2),
-        "score": round(float(chosen["score"].mean() or np.nan), 4),
+        "rank": round(float(np.mean(chosen["rank"].to_numpy())), 2),
+        "score": round(float(np.mean(chosen["score"].to_numpy())), 4),
         "ratio": quantiles(ratio),
         "at_or_above_positive": round(float(np.nanmean(ratio >= 1)), 4),
         "from_0.95_of_positive": round(float(np.nanmean(ratio >= 0.95)), 4),
@@ -164,8 +164,8 @@ def left(table: pl.DataFrame, dataset: Dataset, whole: Dataset, selection: Selec
 
 
 def _mean(values: pl.Series) -> float | None:
-    mean = values.drop_nulls().cast(pl.Float64).mean()
-    return None if mean is None else round(float(mean), 4)  # type: ignore[arg-type]
+    some = numbers(values.drop_nulls())
+    return round(float(some.mean()), 4) if len(some) else None
 
 
 def _verdicts(judged: Mapping[str, pl.DataFrame], whole: Dataset) -> dict[str, int]:
@@ -179,7 +179,7 @@ def _verdicts(judged: Mapping[str, pl.DataFrame], whole: Dataset) -> dict[str, i
             "rank": judged["none"]["rank.dense"],
         }
     ).filter(open_)
-    counts = {}
+    counts: dict[str, int] = {}
     for margin in (True, False):
         for learned in (True, False):
             some = rows.filter((pl.col("margin") == margin) & (pl.col("learned") == learned))

@@ -67,7 +67,7 @@ def cell(name: str, arm: str, seed: int, *, data: Path, runs: Path) -> None:
     trained = train(
         MODEL,
         dataset,
-        mined and mined.negatives,
+        None if mined is None else mined.negatives,
         plan=mined.plan if mined and settings.refresh else None,
         settings=settings,
         split=split,

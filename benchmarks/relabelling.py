@@ -318,7 +318,7 @@ class Study:
         return Oracle(str(self.truth))
 
     def _learned(self) -> Filter:
-        return Learned(budget=0.02, max_queries=2_000, relabel=True)
+        return Learned(budget=0.02, max_queries=2_000, relabel=True, in_doubt="learned")
 
     def _teacher(self) -> Filter:
         vectors, place = Vectors(self.encoder), self.runs / f"{self.label}-teacher.pt"

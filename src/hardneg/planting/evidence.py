@@ -109,8 +109,16 @@ def evidence_of(request: Request) -> Evidence:
     slope, intercept = _calibrated(raw, hidden)
     p_planted = expit(slope * raw + intercept)
     labelled = float(np.clip(p_planted[hidden].mean(), 1e-6, 1 - 1e-6))
-    fitted = {"slope": slope, "intercept": intercept, "labelled": labelled, "threshold": math.nan}
-    model = AnswerModel(features, tuple(classifiers), **fitted, seed=learned.seed, group=learned.group)
+    model = AnswerModel(
+        features,
+        tuple(classifiers),
+        slope=slope,
+        intercept=intercept,
+        labelled=labelled,
+        threshold=math.nan,
+        seed=learned.seed,
+        group=learned.group,
+    )
     return Evidence(model, examples, keeps_positive, hidden, p_planted)
 
 

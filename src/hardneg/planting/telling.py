@@ -56,8 +56,8 @@ def telling_of(evidence: Evidence, plan: Plan, dataset: Dataset) -> Telling:
         whole,
         several=_several(dataset, plan.split),
         beside=int((hidden & beside).sum()),
-        auc_beside=by_classifiers and by_classifiers.value,
-        auc_margin=by_margin and by_margin.value,
+        auc_beside=None if by_classifiers is None else by_classifiers.value,
+        auc_margin=None if by_margin is None else by_margin.value,
     )
 
 
@@ -67,6 +67,9 @@ def doubts_of(telling: Telling, *, answers: float) -> list[Doubt]:
     Args:
         telling: What was measured on hidden answers.
         answers: Share of answers among the fit's negatives: those hidden, and what is estimated of the others.
+
+    Returns:
+        The reasons.
     """
     doubts: list[Doubt] = []
     if telling.beside < ENOUGH_ANSWERS or telling.several < _FEW_SEVERAL:
