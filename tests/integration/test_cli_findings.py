@@ -79,7 +79,7 @@ def test_data_check_reports(tmp_path, capsys, code, queries, corpus, qrels):
     ("code", "data", "options"),
     [
         ("HN001", {"labelled": 2, "n_noise": 0}, ["--depth", 8, "--per-query", 4, "--filter", "learned(budget=0.6)"]),
-        ("HN002", {}, ["--depth", 12, "--per-query", 30, "--filter", "learned(budget=0.05)"]),
+        ("HN002", {}, ["--depth", 12, "--per-query", 30, "--filter", "learned(budget=0.05, in_doubt='learned')"]),
         ("HN004", {"labelled": 2}, ["--depth", 6, "--per-query", 1, "--filter", "learned(budget=0.3)"]),
         ("HN007", {"labelled": 1}, ["--depth", 12, "--per-query", 2, "--filter", "learned(budget=0.05)"]),
     ],
