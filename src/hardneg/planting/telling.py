@@ -62,15 +62,7 @@ def telling_of(evidence: Evidence, plan: Plan, dataset: Dataset) -> Telling:
 
 
 def doubts_of(telling: Telling, *, answers: float) -> list[Doubt]:
-    """List why a fit does not show that the filter can tell; empty if it does.
-
-    Args:
-        telling: What was measured on hidden answers.
-        answers: Share of answers among the fit's negatives: those hidden, and what is estimated of the others.
-
-    Returns:
-        The reasons.
-    """
+    """List why a fit does not show that the filter can tell; `answers` is their share among the fit's negatives."""
     doubts: list[Doubt] = []
     if telling.beside < ENOUGH_ANSWERS or telling.several < _FEW_SEVERAL:
         doubts.append("one answer each")
@@ -90,13 +82,7 @@ def clustered_auc(
 ) -> Auc | None:
     """Compute the area under the ROC curve and its interval where rows of one cluster depend on each other.
 
-    Args:
-        value: What the rows are ordered by.
-        positive: Which rows should come first.
-        cluster: Equal for rows that depend on each other, such as those of one query.
-
-    Returns:
-        The area, or None if one of the two kinds has no rows.
+    None if one of the two kinds has no rows.
 
     References:
         Obuchowski (1997), Nonparametric analysis of clustered ROC curve data, equations 4 to 7.
