@@ -77,24 +77,33 @@ def found_of(name: str) -> tuple[dict[str, dict[int, pl.DataFrame]], dict[str, l
     return frames, costs
 
 
+def refreshed(name: str) -> dict[int, pl.DataFrame]:
+    """Read the figures of one filtered negative a row, refreshed, by seed."""
+    places = {seed: OF_LEVERS / f"{name}-refresh-seed{seed}.parquet" for seed in (1, 2, 3)}
+    return {seed: pl.read_parquet(place) for seed, place in places.items() if place.exists()}
+
+
 def pool_of(arm: str, costs: list[dict[str, Any]]) -> int:
     """Say how many documents the largest pool of an arm held."""
     return max(cost.get("pool", int(arm.rpartition("_")[2])) for cost in costs)
 
 
 def table(name: str) -> None:
-    """Print one set's arms in groups, from few negatives to many, each against batch 32 with the same seeds."""
+    """Print one set's arms, few negatives first, each against batch 32 and `refresh` of levers.py, same seeds."""
     frames, costs = found_of(name)
-    print(f"\n{name}, {MEASURE}\n| arm | pool | {MEASURE} | seeds | against batch 32 | steps | seconds |")
-    print("|---|---|---|---|---|---|---|")
+    bases = {"batch 32": frames["batch_32"], "refresh": refreshed(name)}
+    compared = " | ".join(f"against {base}" for base in bases)
+    print(f"\n{name}, {MEASURE}\n| arm | pool | {MEASURE} | seeds | {compared} | steps | seconds |")
+    print("|---|---|---|---|---|---|---|---|")
     for arm, own in frames.items():
         mean = over_seeds(list(own.values()))
-        base = [frame for seed, frame in frames["batch_32"].items() if seed in own]
-        is_compared = arm != "batch_32" and len(base) == len(own)
-        gain = against(over_seeds(base), mean, MEASURE) if is_compared else ""
+        gains = []
+        for base in bases.values():
+            same = [frame for seed, frame in base.items() if seed in own]
+            gains.append(against(over_seeds(same), mean, MEASURE) if base is not own and len(same) == len(own) else "")
         seconds = np.median([cost["seconds"] for cost in costs[arm]])
         pool, steps = pool_of(arm, costs[arm]), costs[arm][0]["steps"]
-        cells = [arm, pool, f"{mean[MEASURE].mean():.4f}", len(own), gain, steps, f"{seconds:.0f}"]
+        cells = [arm, pool, f"{mean[MEASURE].mean():.4f}", len(own), *gains, steps, f"{seconds:.0f}"]
         print(f"| {' | '.join(str(cell) for cell in cells)} |")
 
 

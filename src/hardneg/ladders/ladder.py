@@ -168,7 +168,7 @@ def ladder(
         dataset: What to climb on.
         out: Folder of the ladder. An interrupted ladder goes on where it stopped when called again.
         rungs: Rungs, presets, recipes of hardneg or recipe files, from the bottom to the top; None climbs all rungs
-            that need no teacher, and with `teachers` all, but `relabelled`, which must be named.
+            that need no teacher, and with `teachers` all, but for those on request, which must be named.
         preset: Add a rung that mines by a preset: code, legal, conversation or recommender.
         recipe: Take model, options of sources, teachers and training settings for all rungs from a recipe.
         model: The model that every rung starts from.

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -44,9 +44,6 @@ from hardneg.runs.parts import part_files, part_path, read_parts, readable, scan
 from hardneg.runs.state import read_state
 from hardneg.sources import Source
 from hardneg.sources.merge import check_names
-
-if TYPE_CHECKING:
-    pass
 
 _OPTIONAL = ("groups", "verdicts")  # of what identifies a plan, there only where it plays a part
 

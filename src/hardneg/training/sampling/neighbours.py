@@ -18,6 +18,7 @@ from hardneg.scoring.protocol import Scorer
 from hardneg.search.cells import balanced_cells
 from hardneg.search.exact import exact_topk, pair_scores
 from hardneg.sources import Source
+from hardneg.sources.retrieval import checked_retrieval
 
 # Documents that every query is compared with; of more, only those of its own cell.
 WHOLE = 65_536
@@ -118,7 +119,9 @@ def by_source(pairs: TrainingPairs, source: Source, *, depth: int) -> Iterator[R
         np.fmin.at(weakest, pairs.query_row, score)
     for start in range(0, len(pairs.queries), _BLOCK):
         block = pairs.queries[start : start + _BLOCK]
-        table = source.retrieve(dataset, block, min(depth, dataset.n_documents))
+        most = min(depth, dataset.n_documents)
+        retrieved = source.retrieve(dataset, block, most)
+        table = checked_retrieval(retrieved, source=source.name, dataset=dataset, block=block, depth=most)
         row, place = np.searchsorted(block, table["query"].to_numpy()), table["rank"].to_numpy() - 1
         document = np.full((len(block), depth), -1, dtype=np.int64)
         scores = np.full((len(block), depth), np.nan, dtype=np.float32)
