@@ -7,7 +7,7 @@ PEERS ?= .venv-peers
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: quickstart setup test check docs bench clean
+.PHONY: quickstart setup test check types style pages docs bench clean
 
 quickstart: $(VENV)/quickstart.done
 	$(BIN)/hardneg run quickstart --out $(RUNS)/quickstart
@@ -17,13 +17,21 @@ setup: $(VENV)/dev.done
 test: $(VENV)/dev.done
 	$(BIN)/python -m pytest
 
+# mypy takes as long as all else together.
 check: $(VENV)/dev.done
+	@$(MAKE) --jobs 2 --output-sync --no-print-directory types style pages
+
+types: $(VENV)/dev.done
+	$(BIN)/mypy
+
+style: $(VENV)/dev.done
 	$(BIN)/ruff check src tests benchmarks docs
 	$(BIN)/ruff format --check src tests benchmarks docs
-	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pydoclint src
+	$(BIN)/pydoclint --quiet src
 	$(BIN)/typos src tests docs benchmarks README.md CHANGELOG.md
+
+pages: $(VENV)/dev.done
 	$(BIN)/python docs/generate.py --check
 
 docs: $(VENV)/dev.done

@@ -1,6 +1,7 @@
 """Write the generated pages of the documentation, or check that they are fresh (`--check`)."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -42,6 +43,21 @@ COMMANDS = (
 # Where protocols of the seams stand, and those that every component of a seam has.
 OPTIONAL = ("sources/protocol.py", "filters/protocol.py", "scoring/protocol.py", "losses/protocol.py")
 SEAMS = ("Source", "Filter", "Scorer", "Loss")
+# One process for all: each of its own would import everything anew.
+HELPS = """
+import json, sys
+from contextlib import redirect_stdout
+from io import StringIO
+from hardneg.cli import main
+
+def shown(command):
+    with redirect_stdout(StringIO()) as stream:
+        status = main([*command, "--help"])
+    assert status == 0, command
+    return stream.getvalue()
+
+print(json.dumps([shown(command) for command in json.loads(sys.argv[1])]))
+"""
 HEAD = """# Command line
 
 Generated from the commands' own help.
@@ -79,13 +95,13 @@ None of these settings was tuned on your data. The table at the end of each run 
 
 def cli_page() -> str:
     """Collect the help of every command."""
+    environment = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1", "PATH": ""}
+    environment["PYTHONPATH"] = str(DOCS.parent / "src")  # the pages are those of this checkout
+    run = [sys.executable, "-c", HELPS, json.dumps(COMMANDS)]
+    helps = json.loads(subprocess.run(run, capture_output=True, text=True, check=True, env=environment).stdout)
     parts = [HEAD]
-    for command in COMMANDS:
+    for command, shown in zip(COMMANDS, helps, strict=True):
         title = " ".join(("hardneg", *command))
-        run = [sys.executable, "-m", "hardneg", *command, "--help"]
-        environment = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1", "PATH": ""}
-        environment["PYTHONPATH"] = str(DOCS.parent / "src")  # the pages are those of this checkout
-        shown = subprocess.run(run, capture_output=True, text=True, check=True, env=environment).stdout
         lines = "\n".join(line.rstrip() for line in shown.strip().splitlines())
         parts.append(f"\n## `{title}`\n\n```text\n{lines}\n```\n")
     return "".join(parts)
@@ -133,6 +149,7 @@ def offers_table() -> str:
     """List the optional protocols of the seams: their members, what they mean, and the modules that ask for them."""
     source = DOCS.parent / "src" / "hardneg"
     trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(source.rglob("*.py"))}
+    asked = {path: _asked(tree) for path, tree in trees.items()}
     lines = ["| protocol | members | a component that has them | asked for by |", "|---|---|---|---|"]
     for room in OPTIONAL:
         place = source / room
@@ -141,10 +158,10 @@ def offers_table() -> str:
                 continue
             members = ", ".join(f"`{one.name}`" for one in each.body if isinstance(one, ast.FunctionDef))
             about = (ast.get_docstring(each) or "").partition("\n")[0]
-            asking = [path for path, tree in trees.items() if _asks(tree, each.name)]
-            names = ", ".join(f"`{'.'.join(path.relative_to(source).with_suffix('').parts)}`" for path in asking)
+            asking = [path for path, names in asked.items() if each.name in names]
+            rooms = ", ".join(f"`{'.'.join(path.relative_to(source).with_suffix('').parts)}`" for path in asking)
             lines.append(
-                f"| `{'.'.join(Path(room).with_suffix('').parts)}.{each.name}` | {members} | {about} | {names} |"
+                f"| `{'.'.join(Path(room).with_suffix('').parts)}.{each.name}` | {members} | {about} | {rooms} |"
             )
     return "\n".join(lines)
 
@@ -153,11 +170,12 @@ def _module(path: Path) -> str:
     return ".".join(path.with_suffix("").parts)
 
 
-def _asks(tree: ast.Module, name: str) -> bool:
-    """Say whether a module looks at what a component offers: by `isinstance`, or for each of some protocols."""
-    asked = [each.args[1] for each in ast.walk(tree) if isinstance(each, ast.Call) and _is_isinstance(each)]
-    asked += [each.iter for each in ast.walk(tree) if isinstance(each, ast.comprehension)]
-    return any(isinstance(one, ast.Name) and one.id == name for each in asked for one in ast.walk(each))
+def _asked(tree: ast.Module) -> set[str]:
+    """Name what a module looks for in a component: by `isinstance`, or for each of some protocols."""
+    nodes = list(ast.walk(tree))
+    asked = [each.args[1] for each in nodes if isinstance(each, ast.Call) and _is_isinstance(each)]
+    asked += [each.iter for each in nodes if isinstance(each, ast.comprehension)]
+    return {one.id for each in asked for one in ast.walk(each) if isinstance(one, ast.Name)}
 
 
 def _is_isinstance(call: ast.Call) -> bool:
