@@ -13,6 +13,7 @@ from hardneg.recipe.reference import updated
 DOCS = Path(__file__).parent
 COMMANDS = (
     (),
+    ("fit",),
     ("run",),
     ("mine",),
     ("audit", "planted"),

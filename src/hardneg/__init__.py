@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hardneg.data.splitting import Dealing, split_dataset
     from hardneg.evaluation.retrieval import evaluate
     from hardneg.evaluation.significance import compare
+    from hardneg.fits.fit import fit
     from hardneg.ladders.ladder import ladder
     from hardneg.negatives import Selection
     from hardneg.pipeline.mining import mine
@@ -44,6 +45,7 @@ __all__ = [
     "estimate",
     "evaluate",
     "export",
+    "fit",
     "ladder",
     "mine",
     "read_dataset",
@@ -67,6 +69,7 @@ _HOME = {
     "estimate": "hardneg.costs.recipe",
     "evaluate": "hardneg.evaluation.retrieval",
     "export": "hardneg.verbs.export",
+    "fit": "hardneg.fits.fit",
     "ladder": "hardneg.ladders.ladder",
     "mine": "hardneg.pipeline.mining",
     "read_dataset": "hardneg.data.reading",

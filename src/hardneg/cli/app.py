@@ -16,6 +16,7 @@ from hardneg.cli.data import conversations, sections
 from hardneg.cli.estimate import estimate, plan
 from hardneg.cli.evaluate import evaluate
 from hardneg.cli.export import export
+from hardneg.cli.fit import fit
 from hardneg.cli.interactions import interactions
 from hardneg.cli.ladder import ladder
 from hardneg.cli.mine import mine
@@ -57,6 +58,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(teacher_app, name="teacher")
 app.add_typer(audit_app, name="audit")
 for command in (
+    fit,
     run,
     mine,
     calibrate,

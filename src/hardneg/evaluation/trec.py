@@ -33,6 +33,20 @@ def write_qrels(qrels: pl.DataFrame, path: Path) -> None:
     _write(qrels.select(_token("query_id"), pl.lit("0").alias("0"), _token("doc_id"), "relevance"), path)
 
 
+def read_run(path: Path) -> pl.DataFrame:
+    """Read what `write_run` wrote: `query_id`, `doc_id`, `rank` and `score`, ids as they stand there."""
+    kinds = {"rank": pl.Int32, "score": pl.Float32}
+    return _read(path, ["query_id", "q0", "doc_id", "rank", "score", "tag"]).select(
+        "query_id", "doc_id", *(pl.col(name).cast(kind) for name, kind in kinds.items())
+    )
+
+
+def read_qrels(path: Path) -> pl.DataFrame:
+    """Read what `write_qrels` wrote: `query_id`, `doc_id` and `relevance`, ids as they stand there."""
+    labels = _read(path, ["query_id", "q0", "doc_id", "relevance"])
+    return labels.select("query_id", "doc_id", pl.col("relevance").cast(pl.Int64))
+
+
 def strictly_falling(
     score: Float32[np.ndarray, " rows"], rank: Int32[np.ndarray, " rows"]
 ) -> Float32[np.ndarray, " rows"]:
@@ -61,3 +75,10 @@ def _token(column: str | pl.Expr) -> pl.Expr:
 def _write(lines: pl.DataFrame, path: Path) -> None:
     with replacing(path) as temporary:
         lines.write_csv(temporary, separator=" ", include_header=False, quote_style="never")
+
+
+def _read(path: Path, columns: list[str]) -> pl.DataFrame:
+    text = path.read_bytes()
+    if not text:  # nothing was found for any query
+        return pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
+    return pl.read_csv(text, separator=" ", has_header=False, infer_schema=False, quote_char=None, new_columns=columns)

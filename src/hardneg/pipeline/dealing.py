@@ -5,12 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hardneg.data.dataset import Dataset
+import numpy as np
+
+from hardneg.data.dataset import DEVELOPMENT, Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.data.splitting import Dealing, split_dataset
-from hardneg.errors import RunError
+from hardneg.errors import DatasetError, RunError
 
 _TEST = "test"
+_DEV_QUERIES, _DEV_SHARES = 1_000, (0.02, 0.2)  # to choose on, and the shares within which that is had
 
 
 def with_test_split(
@@ -21,6 +24,10 @@ def with_test_split(
         return dataset, None
     if not (place / "split.json").exists():
         split_dataset(dataset, Dealing(split=train, dev_share=dev_share)).write(place)
+    return _kept(dataset, place)
+
+
+def _kept(dataset: Dataset, place: Path) -> tuple[Dataset, dict[str, Any]]:
     kept = read_dataset(place)
     if kept.texts_fingerprint != dataset.texts_fingerprint:
         raise RunError(f"{place} was dealt from other texts than {dataset.name} has now; name another folder with -o")
@@ -28,7 +35,33 @@ def with_test_split(
     return replace(kept, name=dataset.name, mapping=dataset.mapping, skipped=dataset.skipped), how
 
 
+def with_held_out(
+    dataset: Dataset, place: Path, *, train: str, dev: str | None, test: str
+) -> tuple[Dataset, dict[str, Any] | None]:
+    """Deal the splits for development and for testing that a dataset lacks, or take what was dealt before.
+
+    Where so many queries share an answer that they cannot be kept apart by it, splits share positives, as those of
+    datasets with one corpus for all do.
+    """
+    there = set(dataset.splits)
+    has_dev = dev is not None or bool(there & set(DEVELOPMENT))
+    deals_test = test == _TEST and test not in there
+    if train not in there or (has_dev and not deals_test):
+        return dataset, None
+    if not (place / "split.json").exists():
+        share = None if has_dev else float(np.clip(_DEV_QUERIES / len(dataset.queries_of(train)), *_DEV_SHARES))
+        how = Dealing(split=train, test_share=None if deals_test else 0.0, dev_share=share)
+        try:
+            dealt = split_dataset(dataset, how)
+        except DatasetError:
+            dealt = split_dataset(dataset, replace(how, shared_positives=True))
+        dealt.write(place)
+    return _kept(dataset, place)
+
+
 def told_dealt(name: str, how: dict[str, Any], place: Path) -> str:
     """Say in a line how a dataset was dealt."""
     queries = ", ".join(f"{split} {count:,}" for split, count in how["queries"].items())
-    return f"{name} has no split 'test': its queries were dealt ({queries}) and are kept in {place}"
+    missing = " and ".join(repr(split) for split in ("dev", _TEST) if split in how["queries"])
+    shared = "; several may share an answer" if how["shared_positives"] else ""
+    return f"{name} has no split {missing}: its queries were dealt ({queries}{shared}) and are kept in {place}"

@@ -71,6 +71,18 @@ class LadderTables:
 
 
 @dataclass(frozen=True, eq=False)
+class RaceTable:
+    """The trainings of a fit, in the order of the rounds."""
+
+    trainings: (
+        pl.DataFrame
+    )  # `round`, `strategy`, `rate`, `steps`, `value`, `low`, `high`, `p_value`, `goes_on`, `seconds`
+    measure: str
+    winner: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
 class Contents:
     """What a report is made of."""
 
@@ -84,6 +96,7 @@ class Contents:
     machine: str = ""
     audits: Sequence[Audited] = ()
     ladder: LadderTables | None = None
+    race: RaceTable | None = None
     texts: Mapping[str, pl.DataFrame] | None = None  # `id`, `text` of "queries" and "documents"; None shows ids
     notes: Sequence[str] = ()  # what could not be shown, and why
     seed: int = 0

@@ -11,7 +11,7 @@ from hardneg.drawing.lines import Line, Lines, Panel, outline
 from hardneg.drawing.points import Point, Points
 from hardneg.drawing.svg import number, share, signed
 from hardneg.evaluation.significance import Comparison, Row, compare
-from hardneg.reports.contents import LadderTables
+from hardneg.reports.contents import LadderTables, RaceTable
 
 _FEWEST = 3  # sizes of pools that differ; less is no curve
 _MOST_STEPS = 500
@@ -70,6 +70,21 @@ def compared(rows: Sequence[Row]) -> dict[str, Comparison]:
     last, measure = rows[-1].per_query, rows[-1].measure
     same = [row for row in rows[:-1] if row.per_query["query_id"].equals(last["query_id"])]
     return {row.name: compare(row.per_query, last, measure) for row in same if measure in row.per_query}
+
+
+def race(raced: RaceTable) -> Figure:
+    """Lay out the trainings of a fit, round by round."""
+    named = pl.format(
+        "{}: {}, rate {}, {} steps", "round", pl.col("strategy").str.replace_all("_", "-"), "rate", "steps"
+    )
+    table = raced.trainings.select(named.alias("name"), pl.all())
+    best = table.sort("value", descending=True).row(0, named=True)
+    lead = (
+        f"{number(table.height)} trainings on one half of the development queries; the best reached "
+        f"{best['value']:.4f} {raced.measure}. {plain(raced.winner)} is handed over: {plain(raced.reason)}. Bars are "
+        "95 % intervals; the tests that decide who goes on are paired, query by query."
+    )
+    return Figure("race", "The race", lead, table, Intervals(table, raced.measure, marked=best["name"]))
 
 
 def climbs(comparisons: pl.DataFrame, *, measure: str) -> Figure:

@@ -19,7 +19,7 @@ from hardneg.drawing.svg import NARROW, WIDE, number
 from hardneg.reports.contents import Audited, Contents
 from hardneg.reports.examples import Caps, Examples, examples, pick_queries, rows_of
 from hardneg.reports.figures_of_mining import funnel, hardness, supply
-from hardneg.reports.figures_of_quality import climbs, differences, gains, ladder, plain, pool_sizes, quality
+from hardneg.reports.figures_of_quality import climbs, differences, gains, ladder, plain, pool_sizes, quality, race
 from hardneg.reports.figures_of_training import costs, curves, refreshes, replacements
 from hardneg.reports.findings import all_findings
 from hardneg.reports.headline import headline
@@ -92,6 +92,8 @@ def _quality(contents: Contents) -> Iterator[Figure | None]:
     if contents.rows:
         yield quality(contents.rows)
         yield differences(contents.rows)
+    if contents.race is not None:
+        yield race(contents.race)
     climbed = contents.ladder
     if climbed is not None:
         yield ladder(climbed)

@@ -9,6 +9,7 @@ import polars as pl
 from hardneg.data.findings import Finding
 from hardneg.evaluation.metrics import primary_of
 from hardneg.evaluation.significance import Row
+from hardneg.evaluation.trec import read_qrels, read_run
 from hardneg.planting.findings import fit_findings, read_fits
 from hardneg.reports.contents import Audited, Mining, Training
 from hardneg.runs import layout
@@ -98,17 +99,10 @@ def read_placed(folder: Path, rows: Sequence[Row]) -> dict[str, pl.DataFrame]:
 def best_ranks(place: Path) -> pl.DataFrame:
     """Find the rank of each query's best-placed positive; queries without a positive in the run are left out."""
     with readable(place):
-        run = _read_trec(place / layout.RANKINGS, ["query_id", "q0", "doc_id", "rank", "score", "tag"])
-        qrels = _read_trec(place / layout.QRELS, ["query_id", "q0", "doc_id", "relevance"])
-        answers = qrels.filter(pl.col("relevance").cast(pl.Int64) > 0).select("query_id", "doc_id")
+        run, qrels = read_run(place / layout.RANKINGS), read_qrels(place / layout.QRELS)
+        answers = qrels.filter(pl.col("relevance") > 0).select("query_id", "doc_id")
         hits = run.join(answers, on=["query_id", "doc_id"])
         return hits.group_by("query_id").agg(pl.col("rank").cast(pl.Int64).min()).sort("query_id")
-
-
-def _read_trec(file: Path, columns: list[str]) -> pl.DataFrame:
-    return pl.read_csv(
-        file.read_bytes(), separator=" ", has_header=False, infer_schema=False, quote_char=None, new_columns=columns
-    )
 
 
 def read_trainings(folder: Path) -> Iterator[Training]:

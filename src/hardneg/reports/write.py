@@ -16,6 +16,7 @@ from hardneg.errors import DatasetError, MissingExtraError, RunError
 from hardneg.files import replacing
 from hardneg.reports.contents import Contents
 from hardneg.reports.examples import Caps
+from hardneg.reports.read_fit import read_race
 from hardneg.reports.read_ladder import (
     ladder_dataset,
     ladder_state,
@@ -109,7 +110,7 @@ def read_contents(
     """Read what a report of a folder is made of; a RunError if that is nothing, or damaged."""
     if not folder.is_dir():
         raise RunError(f"{folder} is no folder; name the folder of a run")
-    of = _of_ladder if (folder / layout.LADDER).exists() else _of_run
+    of = _of_ladder if (folder / layout.LADDER).exists() else _of_fit if (folder / layout.FIT).exists() else _of_run
     contents = of(folder, dataset, allow_other_data=allow_other_data)
     contents = replace(contents, audits=list(read_audits(folder)), seed=seed)
     if not (contents.mined or contents.rows or contents.trained or contents.audits or contents.ladder):
@@ -146,6 +147,15 @@ def _of_run(folder: Path, dataset: Dataset | None, *, allow_other_data: bool) ->
         texts=_texts(data),
         notes=[*unfinished, *why_not],
     )
+
+
+def _of_fit(folder: Path, dataset: Dataset | None, *, allow_other_data: bool) -> Contents:
+    """Read a fit: the run of the winner, in-batch training beside it, and the race before."""
+    contents = _of_run(folder / layout.FINAL_RUN, dataset, allow_other_data=allow_other_data)
+    base = read_rows(folder / layout.FINAL_BASE, []) if (folder / layout.FINAL_BASE).is_dir() else []
+    first = [row for row in contents.rows if row is not contents.rows[-1]]
+    rows = [*first, *(row for row in base if row.name == "in_batch"), *contents.rows[-1:]]
+    return replace(contents, name=folder.resolve().name, rows=rows, race=read_race(folder))
 
 
 def _of_ladder(folder: Path, dataset: Dataset | None, *, allow_other_data: bool) -> Contents:

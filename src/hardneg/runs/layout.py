@@ -13,6 +13,12 @@ RUN/
     model/                       the last row's model, first seed
 LADDER/
     plan.json  draft.json  ladder.json  shared/  rungs/
+FIT/
+    fit.json  model/  recipe.toml  report.html  negatives/
+    dataset/                     with all its splits
+    development/NAME/            BM25, the model as it is, and the finalists, on development queries
+    race/STRATEGY-RATE-STEPS/    a run folder for each training; race/shared/ has what they mined
+    finish/run/  finish/in_batch/  finish/dataset/
 """
 
 import re
@@ -25,6 +31,7 @@ READINGS = "readings.json"
 TRAINING, LOSSES, REFRESHES, REPLACEMENTS = "training.json", "loss.jsonl", "refresh.jsonl", "replacement.jsonl"
 METRICS, PER_QUERY, RANKINGS, QRELS = "metrics.json", "per_query.parquet", "run.trec", "qrels.trec"
 PLAN, DRAFT, LADDER = "plan.json", "draft.json", "ladder.json"
+FIT, FINAL_RUN, FINAL_BASE, FINAL_DATASET = "fit.json", "finish/run", "finish/in_batch", "finish/dataset"
 
 # One file for each way of auditing: an audit by planting does not replace one by a sample.
 AUDITS = {

@@ -3,7 +3,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardneg.evaluation.trec import strictly_falling, write_qrels, write_run
+from hardneg.evaluation.trec import read_qrels, read_run, strictly_falling, write_qrels, write_run
 
 scores = st.lists(st.floats(width=32, min_value=-4, max_value=4), min_size=1, max_size=20)
 
@@ -46,3 +46,21 @@ def test_ranks_may_have_gaps():
     falling = strictly_falling(np.float32([1, 1, 1, 1]), np.int32([2, 5, 3, 9]))
     assert falling[0] == falling[2] == 1
     assert (falling[[1, 3]] < 1).all()
+
+
+def test_what_was_written_is_read_back(tmp_path):
+    run = frame(query_id=["q", "q"], doc_id=["a", "b"], rank=[1, 2], score=[0.25, -0.5])
+    qrels = pl.DataFrame({"query_id": ["q"], "doc_id": ["a"], "relevance": [2]})
+    write_run(run, tmp_path / "run.trec", tag="x")
+    write_qrels(qrels, tmp_path / "qrels.trec")
+    assert read_run(tmp_path / "run.trec").equals(run)
+    assert read_qrels(tmp_path / "qrels.trec").equals(qrels)
+
+
+def test_a_run_that_found_nothing_is_read_back_empty(tmp_path):
+    write_run(
+        frame(query_id=[], doc_id=[], rank=[], score=[]).cast({"query_id": pl.String, "doc_id": pl.String}),
+        tmp_path / "run.trec",
+        tag="x",
+    )
+    assert read_run(tmp_path / "run.trec").columns == ["query_id", "doc_id", "rank", "score"]

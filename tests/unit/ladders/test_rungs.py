@@ -46,7 +46,8 @@ def test_every_shipped_rung_is_a_recipe_with_what_all_share(shared):
 def test_a_rung_on_request_is_climbed_only_where_it_is_named(shared):
     asked_for = [name for name in shipped_rungs() if name not in default_rungs()]
     assert asked_for == [
-        *("random_beside", "clustered", "clustered_refresh", "mined_many", "mined_alone", "refresh_many"),
+        *("random_beside", "clustered", "clustered_refresh", "mined_many", "clustered_many", "learned_many"),
+        *("mined_alone", "refresh_many"),
         "relabelled",
     ]
     (rung,) = build_rungs(["relabelled"], shared)

@@ -1,0 +1,135 @@
+"""The winner, trained on all labels but those of the test, and the test, looked at once."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from hardneg.data.dataset import Dataset
+from hardneg.evaluation.fusion import by_ranks, by_scores
+from hardneg.evaluation.metrics import measure
+from hardneg.evaluation.significance import Row, compare
+from hardneg.evaluation.trec import read_qrels, read_run
+from hardneg.fits.baselines import BM25, ZERO_SHOT
+from hardneg.fits.race import Entry, Track
+from hardneg.fits.request import BASE
+from hardneg.models.given import resolve_model
+from hardneg.pipeline.run import run
+from hardneg.recipe import FromPath, Recipe
+from hardneg.runs import layout
+from hardneg.runs.folder import link_tree
+from hardneg.runs.parts import read_table
+from hardneg.runs.state import read_state
+
+_MODEL = "model"
+
+
+def with_dev_trained(dataset: Dataset, *, split: str, dev: str) -> Dataset:
+    """Give the labels of the development split to the split that is trained on."""
+    return dataset.with_labels(dataset.qrels.with_columns(split=pl.col("split").replace({dev: split})))
+
+
+@dataclass(frozen=True)
+class Final:
+    """What is trained at the end."""
+
+    entry: Entry  # with its steps scaled to all labels
+    place: Path
+
+    def recipe(self, track: Track, data: Path, *, rows: tuple[str, ...]) -> Recipe:
+        """Write down what is trained, and what is measured beside it."""
+        recipe = track.rung(self.entry).recipe
+        return replace(
+            recipe,
+            name=self.entry.strategy,
+            dataset=FromPath(path=str(data.resolve())),
+            evaluate=replace(recipe.evaluate, rows=rows),  # type: ignore[arg-type]
+        )
+
+
+def train_finals(
+    folder: Path, track: Track, dataset: Dataset, winner: Entry, base: Entry, *, grown: float
+) -> dict[str, Path]:
+    """Train the winner, and in-batch training to compare with, on train and dev; measure all on the test split.
+
+    The folder of the figures is given for each row.
+    """
+    data = folder / layout.FINAL_DATASET
+    if not (data / "qrels.parquet").exists():
+        dataset.write(data)
+    finals = {BASE: Final(_grown(base, grown), folder / layout.FINAL_BASE)} if winner.strategy != BASE else {}
+    finals[winner.strategy] = Final(_grown(winner, grown), folder / layout.FINAL_RUN)
+    places: dict[str, Path] = {}
+    for name, final in finals.items():
+        is_last = final.place == folder / layout.FINAL_RUN
+        recipe = final.recipe(track, data, rows=(BM25, ZERO_SHOT) if is_last else ())
+        done = run(recipe, out=final.place)
+        measured = {row.name: row for row in done.rows}
+        places |= {row: final.place / "evaluation" / row for row in measured if row in (BM25, ZERO_SHOT)}
+        places[name] = next((final.place / "evaluation").glob(f"{done.rows[-1].name}*"))
+    return places
+
+
+def hand_over(folder: Path) -> None:
+    """Put the model, its recipe and its negatives where a user looks for them."""
+    place = folder / layout.FINAL_RUN
+    link_tree(place / _MODEL, folder / _MODEL)
+    shutil.copy(place / layout.RECIPE, folder / layout.RECIPE)
+    if (place / "negatives").exists():
+        link_tree(place / "negatives", folder / "negatives")
+
+
+def hand_over_untrained(folder: Path, model: str, *, trusts: bool) -> None:
+    """Save the model as it is."""
+    from sentence_transformers import SentenceTransformer
+
+    from hardneg.files import replacing_folder
+    from hardneg.models.own_code import save_model
+
+    with replacing_folder(folder / _MODEL) as temporary:
+        save_model(SentenceTransformer(str(resolve_model(model)), trust_remote_code=trusts), temporary)
+
+
+def facts_of_mining(folder: Path) -> dict[str, str]:
+    """Say what was mined for the winner, in a line; nothing if nothing was."""
+    place = folder / layout.FINAL_RUN
+    funnel = read_state(place / layout.MANIFEST, keys=("stages",)).get("funnel")
+    if funnel is None:
+        return {}
+    dropped = ", ".join(f"{count:,} by {name}" for name, count in funnel["dropped"].items() if count) or "none"
+    plan = read_state(place / layout.MINING, keys=())
+    return {
+        "mining": f"{funnel['selected']:,} negatives of {funnel['candidates']:,} candidates for {funnel['queries']:,} "
+        f"queries ({dropped}; {funnel['short_queries']:,} queries short), key `{plan.get('key', '')}`"
+    }
+
+
+def test_rows(places: Mapping[str, Path], *, measure_by: str, winner: str, weights: Mapping[str, float]) -> list[Row]:
+    """Lay out what the test shows, the winner last, with the model and BM25 put together above it."""
+    rows = [Row(name, [read_table(place / layout.PER_QUERY)], measure_by) for name, place in places.items()]
+    names = [column for column in rows[0].seeds[0].columns if column != "query_id"]
+    bm25 = read_run(places[BM25] / layout.RANKINGS)
+    fusions = []
+    for name, weight in weights.items():
+        other, qrels = read_run(places[name] / layout.RANKINGS), read_qrels(places[name] / layout.QRELS)
+        for how, fused in (("by rank", by_ranks(bm25, other)), ("weighted", by_scores(bm25, other, weight=weight))):
+            fusions.append(Row(f"{BM25} + {name}, {how}", [measure(qrels, fused, names=names)], measure_by))
+    first = [row for row in rows if row.name != winner]
+    return [*first, *fusions, *(row for row in rows if row.name == winner)]
+
+
+def test_table(rows: list[Row], *, winner: str) -> dict[str, Any]:
+    """Give the figures of each row, and how the winner stands to it."""
+    last = next(row for row in rows if row.name == winner)
+    others = [row for row in rows if row is not last and " + " not in row.name]
+    return {
+        "rows": {row.name: row.as_dict() for row in rows},
+        "comparisons": {row.name: asdict(compare(row.per_query, last.per_query, last.measure)) for row in others},
+    }
+
+
+def _grown(entry: Entry, grown: float) -> Entry:
+    return replace(entry, steps=max(1, round(entry.steps * grown)))

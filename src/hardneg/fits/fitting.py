@@ -1,0 +1,395 @@
+"""A fit in its folder, part by part: each is done once, and kept."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from hardneg import progress
+from hardneg.audits.planted import audit_planted
+from hardneg.costs.speeds import Speeds, count_steps
+from hardneg.data.checks import check_dataset as examine
+from hardneg.data.dataset import Dataset
+from hardneg.data.findings import Check
+from hardneg.data.readers.own import is_parquet_folder
+from hardneg.data.reading import read_dataset
+from hardneg.errors import DatasetError, RunError
+from hardneg.files import check_folder, write_json
+from hardneg.fits.advice import next_steps
+from hardneg.fits.baselines import BM25, ZERO_SHOT, System, fused, measured_on
+from hardneg.fits.card import model_card, write_card
+from hardneg.fits.choice import Choice, choose
+from hardneg.fits.finish import (
+    facts_of_mining,
+    hand_over,
+    hand_over_untrained,
+    test_rows,
+    test_table,
+    train_finals,
+    with_dev_trained,
+)
+from hardneg.fits.halves import Halves, asking, ids, only, small_corpus
+from hardneg.fits.pace import kind_of, middle_rate, speed_of, try_out
+from hardneg.fits.race import Clock, Entry, Heat, Race, Track, spread
+from hardneg.fits.request import BASE, EFFORTS, FitRequest
+from hardneg.fits.schedule import Schedule, Speed, plan_fit
+from hardneg.ladders.plan import LadderPlan
+from hardneg.ladders.prepare import draft
+from hardneg.models.own_code import CONFIG
+from hardneg.notebook import Framed
+from hardneg.pipeline.dealing import told_dealt, with_held_out
+from hardneg.recipe import plan_of
+from hardneg.recipe.trust import measuring_with
+from hardneg.reports.write import write_report
+from hardneg.runs import layout
+from hardneg.runs.cost import Cost, measured
+from hardneg.runs.folder import machine, versions
+from hardneg.runs.record import recording
+from hardneg.runs.state import read_state, write_audit
+from hardneg.sources.bm25 import bm25_of
+from hardneg.training.settings import TrainSettings
+from hardneg.verbs.audit import fitting
+
+_AUDITED, _ASKED = 50, 300  # queries with several answers that an audit needs, and that it asks at most
+_STATIC = {"batch_size": 128}  # of a model whose steps cost next to nothing
+
+
+@dataclass(frozen=True, repr=False)
+class Fitted(Framed):
+    """What a fit found, as `fit.json` in its folder has it."""
+
+    folder: Path
+    found: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def model(self) -> Path:
+        """The best model, for `SentenceTransformer(path)`."""
+        return self.folder / "model"
+
+    @property
+    def best(self) -> str:
+        """The strategy that it was trained with; `zero_shot` if no training beat the model as it was."""
+        name: str = self.found["choice"]["strategy"]
+        return name
+
+    def frame(self) -> pl.DataFrame:
+        """Lay out what the test shows: one row a system, with the measure that decides and its interval."""
+        by = self.found["measure"]
+        rows = [{"system": name, **figures[by]} for name, figures in self.found["test"]["rows"].items()]
+        return pl.DataFrame(rows).select("system", "value", "low", "high", "n")
+
+    def __repr__(self) -> str:
+        test = self.found["test"]["rows"][self.best][self.found["measure"]]
+        return (
+            f"Fitted: {self.best}, {self.found['measure']} {test['value']:.4f} [{test['low']:.4f}, {test['high']:.4f}] "
+            f"on {test['n']:,} test queries; the model is {self.model}"
+        )
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Called as a fit goes on, with what is to be shown."""
+
+    check: Callable[[Check], None] = lambda _check: None
+    note: Callable[[str], None] = lambda _text: None
+    schedule: Callable[[Schedule], None] = lambda _schedule: None
+    round: Callable[[Mapping[str, Any], str], None] = lambda _round, _measure: None
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """A fit in a folder, from what was asked for to what is handed over."""
+
+    given: Dataset
+    request: FitRequest
+    folder: Path
+    watched: Watched = field(default_factory=Watched)
+
+    def run(self) -> Fitted:
+        """Do all that is not done."""
+        check_folder(self.folder)
+        with recording(self.folder, "fit", dataset=str(self._place.resolve())):
+            self._begin()
+            self._check()
+            return Fitted(self.folder, self._finished() or self._fitted())
+
+    # What is kept
+
+    @cached_property
+    def _state(self) -> dict[str, Any]:
+        return read_state(self.folder / layout.FIT, keys=("request", "stages"))
+
+    def _save(self, **values: Any) -> None:  # noqa: ANN401 - plain values
+        self._state.update(values)
+        write_json(self.folder / layout.FIT, self._state)
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        costs = {stage: Cost(**figures) for stage, figures in self._state["stages"].items()}
+        try:
+            with measured(costs, name):
+                yield
+        finally:
+            self._save(stages={stage: cost.as_dict() for stage, cost in costs.items()})
+
+    def _spent(self, *names: str) -> float:
+        return sum(cost["wall_s"] for name, cost in self._state["stages"].items() if not names or name in names)
+
+    # The dataset
+
+    @property
+    def _place(self) -> Path:
+        return self.folder / "dataset"
+
+    @cached_property
+    def _dataset(self) -> Dataset:
+        """The dataset with all its splits, as it was when the fit began."""
+        request = self.request
+        data, how = with_held_out(self.given, self._place, train=request.split, dev=request.dev, test=request.test)
+        if how is not None:
+            self.watched.note(told_dealt(self.given.name, how, self._place))
+        elif not is_parquet_folder(self._place):
+            data.write(self._place)
+        elif read_dataset(self._place).fingerprint != data.fingerprint:
+            raise RunError(f"{self._place} holds another dataset than {data.name}; name another folder with -o")
+        return data
+
+    @cached_property
+    def _plan(self) -> LadderPlan:
+        """The strategies as rungs, and the splits."""
+        wanted = self.request.wanted()
+        settings = {**self._defaults(), **wanted.settings}
+        return draft(replace(wanted, settings=settings), self._dataset, {"path": str(self._place.resolve())})
+
+    def _defaults(self) -> dict[str, Any]:
+        """Choose where the search for settings begins, by the kind of the model."""
+        plain = draft(replace(self.request.wanted(), rungs=(BASE,)), self._dataset, {"path": str(self._place)})
+        kind = kind_of(plain.rungs[0].recipe.model)
+        return {"learning_rate": middle_rate(kind), **(_STATIC if kind == "static" else {})}
+
+    @cached_property
+    def _halves(self) -> Halves:
+        return Halves.of(self._dataset, self._dev, seed=self.request.seed)
+
+    @property
+    def _dev(self) -> str:
+        dev = self._plan.splits.dev
+        if dev is None:
+            raise DatasetError(f"{self._dataset.name} has no split for development; name one with --dev")
+        return dev
+
+    # The parts, in order
+
+    def _begin(self) -> None:
+        request, data = self.request.as_dict(), self.given.fingerprint
+        before = self._state.get("request", request), self._state.get("given", data)
+        if before != (request, data):
+            keys = [key for key in request if before[0].get(key) != request[key]] + ["dataset"] * (before[1] != data)
+            raise RunError(
+                f"{self.folder} holds a fit with another {', '.join(keys)}; name another folder with -o, or delete "
+                "this one to begin anew"
+            )
+        head = {"format": 1, "kind": "fit", "request": request, "given": data, "versions": versions()}
+        self._save(**head, machine=machine(), stages=self._state.get("stages", {}))
+
+    def _check(self) -> None:
+        with self._stage("check"):
+            checked = examine(self._dataset)
+        self.watched.check(checked)
+        if checked.has_errors:
+            errors = "; ".join(f"{one.code} {one.title}" for one in checked.findings if one.severity == "error")
+            raise DatasetError(f"{self._dataset.name} cannot be fitted as it is: {errors}; mend that first")
+        self._save(findings=[asdict(one) for one in checked.findings])
+
+    def _finished(self) -> dict[str, Any] | None:
+        return self._state if "test" in self._state and (self.folder / "model").exists() else None
+
+    def _fitted(self) -> dict[str, Any]:
+        dataset, plan = self._dataset, self._plan
+        systems = self._know()
+        looking = small_corpus(
+            dataset, self._dev, self._halves.race, [each.rankings for each in systems.values()], seed=self.request.seed
+        )
+        rungs = {rung.name: rung for rung in plan.rungs}
+        track = Track(self.folder / "race", dataset, looking, self._dev, rungs, plan.measure)
+        speed, schedule = self._schedule(track)
+        self.watched.schedule(schedule)
+        race, finalists = self._race(track, speed, schedule)
+        choice, weights = self._choose(track, finalists, systems)
+        self._finish(track, race, choice, weights)
+        return self._state
+
+    def _know(self) -> dict[str, System]:
+        """Measure BM25 and the model as it is on all development queries that will be asked."""
+        recipe = self._plan.rungs[0].recipe
+        sources = {BM25: bm25_of(recipe.sources), ZERO_SHOT: measuring_with(recipe.model, recipe)}
+        return {name: self._measured(name, source, stage="know") for name, source in sources.items()}
+
+    def _measured(self, name: str, source: Any, *, stage: str) -> System:  # noqa: ANN401 - a source
+        halves = self._halves
+        asked = pl.concat([pl.Series(half) for half in (halves.race, halves.fresh)]).to_numpy()
+        recipe = self._plan.rungs[0].recipe
+        with self._stage(stage):
+            return measured_on(
+                asking(self._dataset, self._dev, asked),
+                source,
+                split=self._dev,
+                name=name,
+                place=self.folder / "development" / name,
+                options=recipe.evaluate.options,
+            )
+
+    def _schedule(self, track: Track) -> tuple[Speed, Schedule]:
+        plan, request, dataset = self._plan, self.request, self._dataset
+        recipe = track.rungs[BASE].recipe
+        with self._stage("look"):
+            track.look(measuring_with(recipe.model, recipe), name=ZERO_SHOT)
+        with self._stage("probe"):
+            if "speeds" not in self._state:
+                speeds = try_out(track.rungs, dataset, split=request.split, folder=self.folder / "probe")
+                self._save(speeds=speeds.as_dict())
+        speed = speed_of(
+            track.rungs,
+            Speeds.from_dict(self._state["speeds"]),
+            dataset,
+            track.looking,
+            split=request.split,
+            dev=self._dev,
+            look_s=self._spent("look"),
+        )
+        if "schedule" not in self._state:
+            training: TrainSettings = plan.training
+            schedule = plan_fit(
+                [rung.name for rung in plan.rungs],
+                spread(training.learning_rate),
+                speed,
+                spent=self._spent(),
+                epoch=max(1, round(count_steps(dataset, training, split=request.split) / training.epochs)),
+                epochs=EFFORTS[request.effort].epochs,
+                grown=self._grown,
+                budget_s=request.budget_s,
+                steps=request.steps,
+            )
+            self._save(schedule=schedule.as_dict())
+        return speed, Schedule.from_dict(self._state["schedule"])
+
+    @cached_property
+    def _grown(self) -> float:
+        """Times as many pairs as train has that train and dev have."""
+        n_train, n_dev = (len(self._dataset.pairs_of(split)[0]) for split in (self.request.split, self._dev))
+        return (n_train + n_dev) / n_train
+
+    def _race(self, track: Track, speed: Speed, schedule: Schedule) -> tuple[Race, list[Heat]]:
+        clock = Clock(schedule.budget_s, schedule.stretches[0].seconds)
+        total = sum(stretch.seconds for stretch in schedule.stretches[1:5])
+        with progress.task("racing", total=max(1, round(total)), unit="s") as advance:
+            race = Race(track, schedule, speed, clock, advance=lambda seconds: advance(round(seconds)))
+            race.told = lambda one: self.watched.round(one.as_dict(), track.measure)
+            finalists = race.run()
+        self._save(
+            measure=track.measure,
+            rounds=[each.as_dict() for each in race.rounds],
+            left_out={**schedule.left_out, **race.left_out},
+        )
+        return race, finalists
+
+    def _choose(
+        self, track: Track, finalists: Sequence[Heat], systems: dict[str, System]
+    ) -> tuple[tuple[Choice, Heat | None, Heat], dict[str, float]]:
+        """Measure the finalists on all documents, and choose."""
+        by_name = {heat.entry.strategy: heat for heat in finalists}
+        for name, heat in by_name.items():
+            source = measuring_with(str(track.model(heat.entry)), track.rung(heat.entry).recipe)
+            systems[name] = self._measured(name, source, stage="choice")
+        race, fresh = (ids(self._dataset, half) for half in (self._halves.race, self._halves.fresh))
+        choice = choose(systems, list(by_name), race=race, fresh=fresh, measure=track.measure, base=BASE)
+        weights = {}
+        for name in dict.fromkeys((ZERO_SHOT, choice.name)):
+            both, weights[name] = fused(
+                self._dataset, systems[BM25], systems[name], split=self._dev, name=track.measure, tuned_on=race
+            )
+            systems |= both
+        means = {
+            name: {half: _mean(each, asked, track.measure) for half, asked in (("race", race), ("fresh", fresh))}
+            for name, each in systems.items()
+        }
+        winner = by_name.get(choice.name)
+        entry = None if winner is None else asdict(winner.entry)
+        self._save(
+            development={"queries": {"race": len(race), "fresh": len(fresh)}, "means": means, "weights": weights},
+            choice={**choice.as_dict(), "strategy": choice.name, "entry": entry},
+        )
+        return (choice, winner, by_name[BASE]), weights
+
+    def _finish(
+        self, track: Track, race: Race, chosen: tuple[Choice, Heat | None, Heat], weights: Mapping[str, float]
+    ) -> None:
+        choice, winner, base = chosen
+        dataset = with_dev_trained(self._dataset, split=self.request.split, dev=self._dev)
+        best = base.entry if winner is None else winner.entry
+        with self._stage("finish"):
+            places = train_finals(self.folder, track, dataset, best, base.entry, grown=self._grown)
+        if winner is None:
+            hand_over_untrained(self.folder, track.rungs[BASE].recipe.model, trusts=False)
+        else:
+            hand_over(self.folder)
+        rows = test_rows(places, measure_by=track.measure, winner=choice.name, weights=weights)
+        self._save(
+            model=track.rungs[BASE].recipe.model,
+            grown=self._grown,
+            test=test_table(rows, winner=choice.name),
+            counts=self._counts(dataset, track, race, best),
+            seconds={name: cost["wall_s"] for name, cost in self._state["stages"].items()}
+            | {"race": race.clock.took_s},
+        )
+        self._save(next_steps=[asdict(each) for each in next_steps(self._state, folder=str(self.folder))])
+        self._write_card(trained=winner is not None)
+        write_report(self.folder, dataset=dataset)
+
+    def _counts(self, dataset: Dataset, track: Track, race: Race, best: Entry) -> dict[str, Any]:
+        query, _ = dataset.pairs_of(self.request.split)
+        counts = {
+            "name": self.given.name,
+            "fingerprint": dataset.fingerprint,
+            "documents": dataset.n_documents,
+            "trained_pairs": len(query),
+            "mean_positives": len(query) / len(np.unique(query)),
+            "trainings": len(race.heats),
+            "about": track.rungs[best.strategy].about,
+        }
+        return counts | facts_of_mining(self.folder) | self._audited(dataset, track, best)
+
+    def _audited(self, dataset: Dataset, track: Track, best: Entry) -> dict[str, str]:
+        """Hide answers, mine as the winner did, and say what came back as negatives; nothing if none can be hidden."""
+        stage = track.rung(best).recipe.stages[0]
+        query, _ = dataset.pairs_of(self.request.split)
+        several = int((np.unique(query, return_counts=True)[1] > 1).sum())
+        if not stage.sources or several < _AUDITED:
+            return {}
+        with self._stage("audit"), fitting() as fit:
+            result = audit_planted(
+                dataset, plan_of(stage, seed=self.request.seed), seeds=(0,), fit=fit, max_queries=_ASKED
+            )
+        write_audit(result.as_dict(), self.folder / layout.FINAL_RUN)
+        one = result.figures["contamination"]
+        asked = result.outcome.queries["query"].n_unique()
+        share = f"{one.value:.1%} [{one.low:.1%}, {one.high:.1%}]"
+        return {"audit": f"at least {share} of the negatives are answers, by hiding half of those of {asked:,} queries"}
+
+    def _write_card(self, *, trained: bool) -> None:
+        config = json.loads((self.folder / "model" / CONFIG).read_text(encoding="utf-8"))
+        recipe = (self.folder / layout.RECIPE).read_text(encoding="utf-8") if trained else ""
+        text = model_card(
+            self._state, name=f"{self.given.name}-retrieval", prompts=config.get("prompts", {}), recipe=recipe
+        )
+        write_card(self.folder / "model", text)
+
+
+def _mean(system: System, asked: pl.Series, name: str) -> float:
+    return float(only(system.per_query, asked)[name].to_numpy().mean())

@@ -1,0 +1,76 @@
+"""Development queries in two halves, and a corpus small enough to look at often."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+from jaxtyping import Int32
+
+from hardneg.data.dataset import Dataset
+from hardneg.randomness import bits, permutation
+
+_HALF, _LOOKED_AT = 11, 12  # what draws are for
+MOST = 500  # queries of a half that are measured on
+_BEST = 10  # documents of each ranking that a small corpus holds for a query
+_BESIDE = 1_000  # others
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Positions of the development queries: those that a race is decided on, and those that it never sees."""
+
+    race: Int32[np.ndarray, " race"]
+    fresh: Int32[np.ndarray, " fresh"]
+
+    @classmethod
+    def of(cls, dataset: Dataset, split: str, *, seed: int) -> "Halves":
+        """Part the queries of a split; those of equal text stay together, and a half has 500 queries at most."""
+        queries = dataset.queries_of(split)
+        first = np.asarray(bits(seed, _HALF, dataset.query_text_group[queries])) % 2 == 0
+        if first.all() or not first.any():  # of one text, or of a handful
+            first = np.arange(len(queries)) % 2 == 0
+        return cls(*(_some(queries[which], seed) for which in (first, ~first)))
+
+
+def ids(dataset: Dataset, queries: Int32[np.ndarray, " queries"]) -> pl.Series:
+    """Name queries by their ids."""
+    return dataset.queries["id"].gather(queries)
+
+
+def only(table: pl.DataFrame, asked: pl.Series) -> pl.DataFrame:
+    """Keep the rows of some queries."""
+    return table.filter(pl.col("query_id").is_in(asked.implode()))
+
+
+def asking(dataset: Dataset, split: str, queries: Int32[np.ndarray, " queries"]) -> Dataset:
+    """Leave in a split the labels of some queries alone."""
+    outside = (pl.col("split") == split) & ~pl.col("query").is_in(queries)
+    return dataset.with_labels(dataset.qrels.filter(~outside))
+
+
+def small_corpus(
+    dataset: Dataset, split: str, queries: Int32[np.ndarray, " queries"], rankings: list[pl.DataFrame], *, seed: int
+) -> Dataset:
+    """Take some queries of a split with their answers, the ten best of rankings for them, and others by chance.
+
+    If most of the corpus would be taken, all of it is.
+    """
+    asked = ids(dataset, queries)
+    best = pl.concat(
+        [only(run, asked).filter(pl.col("rank") <= _BEST).select("query_id", "doc_id") for run in rankings]
+    )
+    labels = dataset.qrels.filter((pl.col("split") == split) & pl.col("query").is_in(queries))
+    beside = permutation(seed, _LOOKED_AT, size=dataset.n_documents)[:_BESIDE]
+    kept = np.unique(np.concatenate([dataset.positions(best)["document"], labels["document"], beside])).astype(np.int32)
+    if len(kept) > dataset.n_documents // 2:
+        return asking(dataset, split, queries)
+    qrels = dataset.with_ids(labels)
+    documents = dataset.documents[kept]
+    return replace(
+        Dataset.from_tables(dataset.queries[queries], documents, qrels, name=dataset.name), mapping=dataset.mapping
+    )
+
+
+def _some(queries: Int32[np.ndarray, " queries"], seed: int) -> Int32[np.ndarray, " some"]:
+    drawn = permutation(seed, _LOOKED_AT, size=len(queries))[:MOST]
+    return np.sort(queries[drawn])

@@ -1,0 +1,329 @@
+"""The race: strategies, learning rates and lengths of training, fewer of them and longer from round to round."""
+
+import math
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from hardneg.data.dataset import Dataset
+from hardneg.evaluation.retrieval import evaluate
+from hardneg.evaluation.significance import compare, mean_interval
+from hardneg.filters.protocol import Fittable
+from hardneg.fits.request import BASE
+from hardneg.fits.schedule import Schedule, Speed
+from hardneg.ladders.rungs import Rung
+from hardneg.models.store import new_vectors_in
+from hardneg.pipeline.chain import mine_stage, opened, shared_place, stage_rows, train_stages
+from hardneg.pipeline.mined import Mined
+from hardneg.recipe.trust import measuring_with
+from hardneg.reports.read_run import mining_findings
+from hardneg.runs import layout
+from hardneg.runs.parts import read_table
+from hardneg.runs.state import read_state
+from hardneg.sources import Source
+from hardneg.sources.kept import keeping_retrievals
+
+LEVEL = 0.1  # what is worse than the best of a round with a smaller p is out
+_FACTOR = 3.0  # between learning rates
+_SLACK = 0.5  # of the time that was planned, at least
+_EXTENDED = 2  # more rates at most, where the best lies at an end
+_CANNOT_TELL = ("HN005", "HN007")  # findings of a fit: its budget was not kept, it cannot tell
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one training of a race tries."""
+
+    strategy: str
+    rate: float
+    steps: int
+
+    @property
+    def name(self) -> str:
+        """Its folder."""
+        return f"{self.strategy}-{self.rate:g}-{self.steps}"
+
+
+@dataclass(frozen=True, eq=False)
+class Heat:
+    """What an entry gave on the development queries of the race."""
+
+    entry: Entry
+    per_query: pl.DataFrame
+    measure: str
+    seconds: float
+
+    @cached_property
+    def mean(self) -> float:
+        """The mean of the measure that decides."""
+        return float(self.per_query[self.measure].to_numpy().mean())
+
+
+@dataclass(frozen=True)
+class Standing:
+    """An entry in the table of its round."""
+
+    strategy: str
+    rate: float
+    steps: int
+    value: float
+    low: float
+    high: float
+    p_value: float | None  # of the difference to the best; None for the best
+    goes_on: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Round:
+    """A round and how it ended."""
+
+    name: str
+    standings: tuple[Standing, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give everything as plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Track:
+    """What all entries share, and the training of one of them."""
+
+    folder: Path
+    dataset: Dataset
+    looking: Dataset
+    split: str  # that is looked at
+    rungs: Mapping[str, Rung]
+    measure: str
+    mined: dict[Path, Mined] = field(default_factory=dict)
+
+    def run(self, entry: Entry) -> Heat:
+        """Train an entry and measure it; what is done is not done again."""
+        rung, place = self.rung(entry), self.folder / entry.name
+        recipe, seed = rung.recipe, rung.recipe.seeds[0]
+        table = place / "evaluation" / "dev" / layout.PER_QUERY
+        run = opened(recipe, place, shared=self.folder / "shared" / "mined")
+        run.pin("dataset", self.dataset.fingerprint)
+        if not table.exists():
+            with keeping_retrievals(self.folder / "shared" / "found"):
+                rows = stage_rows(recipe)
+                run.manifest["chain"] = list(rows)
+                *_, (_, model) = train_stages(rows, recipe, self.dataset, run, seed=seed, mined=self.mined)
+            with run.stage("evaluate dev"):
+                self.look(measuring_with(str(model), recipe), name=entry.name)
+        return Heat(entry, read_table(table), self.measure, self.seconds(entry))
+
+    def look(self, system: Source, *, name: str) -> None:
+        """Measure on the queries of the race against a small corpus, unless that is done."""
+        place = self.folder / name / "evaluation" / "dev"
+        if not (place / layout.METRICS).exists():
+            options = next(iter(self.rungs.values())).recipe.evaluate.options
+            with new_vectors_in(place / "vectors"):
+                evaluation = evaluate(self.looking, system, split=self.split, name=name, **options)
+            shutil.rmtree(place / "vectors", ignore_errors=True)
+            evaluation.write(place)
+
+    def rung(self, entry: Entry) -> Rung:
+        """Build what an entry trains with."""
+        rung = self.rungs[entry.strategy].with_settings({"learning_rate": entry.rate})
+        return rung.with_steps(entry.steps)
+
+    def model(self, entry: Entry) -> Path:
+        """Where the model of an entry is."""
+        return next((self.folder / entry.name / "training").glob("*/model"))
+
+    def forget(self, entry: Entry) -> None:
+        """Remove the model of an entry that is out."""
+        for model in (self.folder / entry.name / "training").glob("*/model"):
+            shutil.rmtree(model)
+
+    def doubts(self, entry: Entry) -> str:
+        """Mine for an entry whose filter is fitted, and say why it cannot tell answers here; empty if it can."""
+        recipe = self.rung(entry).recipe
+        stage = recipe.stages[0]
+        if not any(isinstance(each, Fittable) for each in stage.filters):
+            return ""
+        run = opened(recipe, self.folder / entry.name, shared=self.folder / "shared" / "mined")
+        place = shared_place(self.folder / "shared" / "mined", stage, recipe, self.dataset)
+        with keeping_retrievals(self.folder / "shared" / "found"):
+            self.mined[place] = mine_stage(stage, place, recipe, self.dataset, run)
+        return next((one.title for one in mining_findings(place) if one.code in _CANNOT_TELL), "")
+
+    def seconds(self, entry: Entry) -> float:
+        """Seconds that an entry took so far."""
+        manifest = read_state(self.folder / entry.name / layout.MANIFEST, keys=("stages",))
+        return round(sum(cost["wall_s"] for cost in manifest.get("stages", {}).values()), 3)
+
+
+def standings(heats: Sequence[Heat], *, keep: int, level: float = LEVEL) -> tuple[list[Standing], list[Heat]]:
+    """Rank the heats of a round, best first, and say who goes on: whoever the best does not beat, and so many at most.
+
+    Beaten is what is worse with a p-value of the paired test below the level. Equal ones stand as they ran.
+    """
+    ordered = sorted(heats, key=lambda heat: -heat.mean)
+    best, rows, through = ordered[0], list[Standing](), list[Heat]()
+    for heat in ordered:
+        p = None if heat is best else compare(heat.per_query, best.per_query, heat.measure).p_value
+        goes_on = (p is None or p >= level) and len(through) < keep
+        if goes_on:
+            through.append(heat)
+        low, high = mean_interval(heat.per_query[heat.measure].to_numpy(), seed=0)
+        rows.append(
+            Standing(
+                **asdict(heat.entry),
+                value=heat.mean,
+                low=low,
+                high=high,
+                p_value=p,
+                goes_on=goes_on,
+                seconds=heat.seconds,
+            )
+        )
+    return rows, through
+
+
+@dataclass
+class Clock:
+    """The time of a fit; without a limit there is always enough."""
+
+    limit_s: float | None
+    spent_s: float  # of everything so far
+    planned_s: float = 0.0  # of the trainings so far, as they were planned
+    took_s: float = 0.0  # as they were
+
+    def count(self, planned_s: float, took_s: float) -> None:
+        """Add a training."""
+        self.spent_s, self.planned_s, self.took_s = (
+            self.spent_s + took_s,
+            self.planned_s + planned_s,
+            self.took_s + took_s,
+        )
+
+    def allows(self, planned_s: float) -> bool:
+        """Say whether something can be done that was planned to take so long, at the pace that trainings had so far."""
+        pace = max(_SLACK, self.took_s / self.planned_s) if self.planned_s else 1.0
+        return self.limit_s is None or self.spent_s + planned_s * pace <= self.limit_s
+
+
+@dataclass
+class Race:
+    """A race as it goes on."""
+
+    track: Track
+    schedule: Schedule
+    speed: Speed
+    clock: Clock
+    advance: Callable[[float], None] = lambda _seconds: None
+    told: Callable[[Round], None] = lambda _round: None
+    heats: dict[Entry, Heat] = field(default_factory=dict)
+    rounds: list[Round] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def run(self) -> list[Heat]:
+        """Run all rounds for which there is time; two strategies and in-batch training are left, best first."""
+        steps = self.schedule.steps
+        base = self._rates()
+        rate, others = base.entry.rate, [each for each in self.schedule.strategies if each != BASE]
+        entries = [Entry(each, rate, max(1, steps // 2)) for each in others]
+        through = self._round("strategies", entries, keep=-(-len(others) // 2))
+        whole = [Entry(heat.entry.strategy, rate, steps) for heat in through]
+        through = self._round("survivors", whole, keep=2) or through
+        self._tune(through[0] if through else base, base)
+        return self._finalists()
+
+    def _rates(self) -> Heat:
+        """Choose a learning rate for in-batch training, and look beyond the ends where the best lies at one."""
+        heats = self._heats([Entry(BASE, rate, self.schedule.steps) for rate in self.schedule.rates])
+        for _ in range(_EXTENDED if len(heats) > 2 else 0):
+            best, rates = max(heats, key=lambda heat: heat.mean).entry.rate, [heat.entry.rate for heat in heats]
+            if min(rates) < best < max(rates):
+                break
+            beyond = best * (_FACTOR if best == max(rates) else 1 / _FACTOR)
+            further = self._heats([Entry(BASE, _rounded(beyond), self.schedule.steps)])
+            if not further:
+                break
+            heats += further
+        return self._close("rates", heats, keep=1)[0]
+
+    def _round(self, name: str, entries: Sequence[Entry], *, keep: int) -> list[Heat]:
+        heats = self._heats(entries)
+        return self._close(name, heats, keep=keep) if heats else []
+
+    def _close(self, name: str, heats: Sequence[Heat], *, keep: int, level: float = LEVEL) -> list[Heat]:
+        rows, through = standings(heats, keep=keep, level=level)
+        self.rounds.append(Round(name, tuple(rows)))
+        self.told(self.rounds[-1])
+        return through
+
+    def _tune(self, leader: Heat, base: Heat) -> None:
+        """Try the leader with other rates and for longer, and in-batch training for longer."""
+        strategy, rate, steps = leader.entry.strategy, leader.entry.rate, self.schedule.steps
+        factors = (1 / math.sqrt(_FACTOR), math.sqrt(_FACTOR))
+        heats = self._heats([Entry(strategy, _rounded(rate * factor), steps) for factor in factors])
+        best = max([leader, *heats], key=lambda heat: heat.mean) if leader.entry.steps == steps else leader
+        longer = (Entry(strategy, best.entry.rate, 2 * steps), Entry(BASE, base.entry.rate, 2 * steps))
+        heats += self._heats(list(dict.fromkeys(longer)))
+        if heats:
+            self._close("tuning", heats, keep=len(heats), level=0.0)
+
+    def _heats(self, entries: Sequence[Entry]) -> list[Heat]:
+        """Run entries while there is time; the very first is run in any case."""
+        heats = []
+        for entry in entries:
+            planned = self.speed.trial(entry.strategy, entry.steps)
+            kept_free = self.speed.finish(entry.strategy, entry.steps * self.schedule.grown)
+            if self.heats and not self.clock.allows(planned + kept_free):
+                self.left_out.setdefault(entry.strategy, f"there was no time for {entry.steps:,} steps of it")
+                continue
+            doubts = "" if entry in self.heats else self.track.doubts(entry)
+            if doubts:
+                self.left_out[entry.strategy] = doubts
+                self.clock.count(planned, self.track.seconds(entry))
+                continue
+            if entry not in self.heats:
+                self.heats[entry] = self.track.run(entry)
+                self.clock.count(planned, self.heats[entry].seconds)
+                self.advance(planned)
+                self._forget_beaten()
+            heats.append(self.heats[entry])
+        return heats
+
+    def _finalists(self) -> list[Heat]:
+        best = self._best()
+        finalists = [heat for strategy, heat in best.items() if strategy != BASE][:2]
+        return sorted([*finalists, best[BASE]], key=lambda heat: -heat.mean)
+
+    def _best(self) -> dict[str, Heat]:
+        """Give the best heat of each strategy, the best strategy first."""
+        best: dict[str, Heat] = {}
+        for heat in sorted(self.heats.values(), key=lambda heat: -heat.mean):
+            best.setdefault(heat.entry.strategy, heat)
+        return best
+
+    def _forget_beaten(self) -> None:
+        """Keep the best model of each strategy alone."""
+        kept = {heat.entry for heat in self._best().values()}
+        for entry in self.heats.keys() - kept:
+            self.track.forget(entry)
+
+
+def _rounded(rate: float) -> float:
+    """Write a rate with two digits."""
+    return float(f"{rate:.2g}")
+
+
+def spread(middle: float, *, number: int = 3) -> tuple[float, ...]:
+    """Lay rates out around a middle, each three times the one before it.
+
+    >>> spread(3e-5)
+    (1e-05, 3e-05, 9e-05)
+    """
+    exponents = np.arange(number) - (number - 1) // 2
+    return tuple(_rounded(middle * _FACTOR ** int(each)) for each in exponents)

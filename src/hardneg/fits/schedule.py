@@ -1,0 +1,160 @@
+"""What a fit will do and how long it will take, laid out before anything is trained."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hardneg.fits.request import BASE
+
+SHARES = (8, 6, 4, 3, 2, 1.5, 1, 0.75, 0.5, 0.25)  # of an epoch that the longest training may take
+TUNING = "tuning"  # the stretch that is done as far as there is time
+_LEAST = 8  # steps of the longest training
+_LONGER = 2  # times the steps of the others that the last round tries
+_SURE = 0.9  # of the time that is planned with
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds of what a fit is made of."""
+
+    step: Mapping[str, float]  # of each strategy
+    remine: Mapping[str, float]  # mining again, in one training of each strategy
+    start: float  # of each training: loading, saving
+    mine: float  # the candidates, once
+    learn: float  # fitting a learned filter
+    look: float  # measuring on the development queries of the race
+    whole: float  # measuring on all documents
+
+    def finish(self, strategy: str, steps: float) -> float:
+        """Seconds of mining anew, training a winner and in-batch training beside it, and measuring all on the test."""
+        return self.mine + self.trial(strategy, steps) + self.trial(BASE, steps) - 2 * self.look + 4 * self.whole
+
+    def trial(self, strategy: str, steps: float) -> float:
+        """Seconds of one training and a look at what it gave."""
+        return self.start + steps * self.step[strategy] + self.remine[strategy] + self.look
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """One part of a fit."""
+
+    name: str
+    about: str
+    trainings: int
+    steps: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """All of it."""
+
+    steps: int  # of a training that counts as a whole one
+    strategies: tuple[str, ...]
+    rates: tuple[float, ...]
+    left_out: Mapping[str, str]  # why, by strategy
+    stretches: tuple[Stretch, ...]
+    grown: float  # times as many steps as in the race that the last training has
+    budget_s: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all stretches that are done in any case."""
+        return sum(stretch.seconds for stretch in self.stretches if stretch.name != TUNING)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give everything as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Schedule":
+        """Take what `as_dict` gave."""
+        lists = {key: tuple(values[key]) for key in ("strategies", "rates")}
+        return cls(**{**values, **lists, "stretches": tuple(Stretch(**each) for each in values["stretches"])})
+
+
+def plan_fit(
+    strategies: Sequence[str],
+    rates: Sequence[float],
+    speed: Speed,
+    *,
+    spent: float,
+    epoch: int,
+    epochs: float,
+    grown: float,
+    budget_s: float | None,
+    steps: int | None,
+) -> Schedule:
+    """Choose how long trainings are and how many strategies race, so that all of it fits into the time.
+
+    Strategies come with in-batch training first, then what pays most often; those at the end are left out first. An
+    `epoch` is in steps, `epochs` the longest training in epochs, `grown` how many times as many pairs the last training
+    has. Seconds that are `spent` are gone already. `steps` are those of a whole training, in place of a time.
+
+    `tuning` need not fit into the time. With too little time the schedule has in-batch training and one strategy, as
+    short as can be, and says in its seconds that it will not be kept.
+    """
+    if steps is not None:
+        return _laid_out(tuple(strategies), rates, speed, steps=steps, grown=grown, spent=spent, left_out={})
+    lengths = [max(_LEAST, round(share * epoch)) for share in SHARES if share <= epochs / _LONGER] or [_LEAST]
+    room = (budget_s or 0.0) * _SURE
+    for number in range(len(strategies), 1, -1):
+        left_out = dict.fromkeys(strategies[number:], "there is no time for it")
+        for length in lengths:
+            # Better many strategies than long trainings, but not one that is over before it has begun.
+            if length < epoch // 2 and number > 3 and length != lengths[0]:
+                continue
+            plan = _laid_out(
+                tuple(strategies[:number]), rates, speed, steps=length, grown=grown, spent=spent, left_out=left_out
+            )
+            if plan.seconds <= room:
+                return _within(plan, budget_s)
+    left_out = dict.fromkeys(strategies[2:], "there is no time for it")
+    shortest = max(_LEAST, round(SHARES[-1] * epoch))
+    least = _laid_out(
+        tuple(strategies[:2]), rates[:1], speed, steps=shortest, grown=grown, spent=spent, left_out=left_out
+    )
+    return _within(least, budget_s)
+
+
+def _within(plan: Schedule, budget_s: float | None) -> Schedule:
+    return Schedule(**{**vars(plan), "budget_s": budget_s})
+
+
+def _laid_out(
+    strategies: tuple[str, ...],
+    rates: Sequence[float],
+    speed: Speed,
+    *,
+    steps: int,
+    grown: float,
+    spent: float,
+    left_out: Mapping[str, str],
+) -> Schedule:
+    stretches = tuple(_stretches(strategies, rates, speed, steps=steps, grown=grown, spent=spent))
+    return Schedule(steps, strategies, tuple(rates), left_out, stretches, grown)
+
+
+def _stretches(
+    strategies: tuple[str, ...], rates: Sequence[float], speed: Speed, *, steps: int, grown: float, spent: float
+) -> Iterator[Stretch]:
+    others = [each for each in strategies if each != BASE]
+    yield Stretch("know", "the model as it is, BM25 and both together; how fast things are here", 0, 0, spent)
+    seconds = len(rates) * speed.trial(BASE, steps)
+    yield Stretch("rates", f"in-batch training with {len(rates)} learning rates", len(rates), steps, seconds)
+    if others:
+        half, kept = max(1, steps // 2), -(-len(others) // 2)
+        learned = any("learned" in each or each == "relabelled" for each in others)
+        seconds = speed.mine + learned * speed.learn + sum(speed.trial(each, half) for each in others)
+        about = f"every other strategy, half as long: {', '.join(others)}"
+        yield Stretch("strategies", about, len(others), half, seconds)
+        dearest = sorted((speed.trial(each, steps) for each in others), reverse=True)
+        yield Stretch("survivors", "those that were not beaten, whole", kept, steps, sum(dearest[:kept]))
+    most, longer = max(strategies, key=lambda each: speed.trial(each, steps)), _LONGER * steps
+    seconds = 2 * speed.trial(most, steps) + speed.trial(most, longer) + speed.trial(BASE, longer)
+    about = "as far as there is time: the best with other rates and twice as long, in-batch twice as long"
+    yield Stretch(TUNING, about, 4, longer, seconds)
+    yield Stretch("choice", "the best two and in-batch training on all documents", 0, 0, 3 * speed.whole)
+    last = round(steps * grown)
+    about = "the winner and in-batch training on train and dev, and the test, once"
+    yield Stretch("finish", about, 2, last, speed.finish(most, last))

@@ -1,0 +1,169 @@
+"""`hardneg fit`: from pairs to a model, the same however often it is stopped."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from sentence_transformers import SentenceTransformer
+
+import hardneg as hn
+from hardneg.cli import main
+from hardneg.data.dataset import Dataset
+from hardneg.progress import showing
+from hardneg.reports.page import sections
+from hardneg.reports.write import read_contents
+from stopping import StopDuring, weights
+
+FIXED = ["--source", 'dense(precision="fp32")', "--set", "batch_size=4", "--set", "precision=fp32"]
+FIXED += ["--set", "learning_rate=1e-3", "--strategy", "mined_many", "--strategy", "clustered", "--steps", "4"]
+
+
+@pytest.fixture(scope="module")
+def data(split_toy, tmp_path_factory):
+    """The toy dataset with three splits."""
+    query = pl.col("query")
+    split = pl.when(query < 12).then(pl.lit("train")).when(query < 18).then(pl.lit("dev")).otherwise(pl.lit("test"))
+    qrels = split_toy.qrels.with_columns(split.alias("split"))
+    return Dataset(split_toy.queries, split_toy.documents, qrels, name="toy").write(tmp_path_factory.mktemp("three"))
+
+
+def fit(data, bench, out, *options):
+    return main([*map(str, ["fit", data, "--model", bench / "tiny", *FIXED, "-o", out, "--quiet", *options])])
+
+
+@pytest.fixture(scope="module")
+def fitted(data, bench, tmp_path_factory):
+    """A finished fit; read only."""
+    out = tmp_path_factory.mktemp("fitted") / "fit"
+    assert fit(data, bench, out) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def found(fitted):
+    return json.loads((fitted / "fit.json").read_text())
+
+
+def test_the_folder_holds_a_model_with_a_card_a_recipe_and_a_report(fitted, found):
+    model = SentenceTransformer(str(fitted / "model"), device="cpu")
+    assert model.encode_query(["open a file"]).shape[0] == 1
+    card = (fitted / "model" / "README.md").read_text()
+    test = found["test"]["rows"][found["choice"]["strategy"]]["nDCG@10"]
+    assert f"{test['value']:.4f} | [{test['low']:.4f}, {test['high']:.4f}]" in card
+    assert found["counts"]["fingerprint"] in card
+    assert {section.key for section in sections(read_contents(fitted))} >= {"quality", "training"}
+    assert "The race" in (fitted / "report.html").read_text()
+
+
+def test_rounds_are_compared_on_one_half_and_the_winner_judged_on_the_other(found, data):
+    assert [each["name"] for each in found["rounds"]] == ["rates", "strategies", "survivors", "tuning"]
+    queries = found["development"]["queries"]
+    assert queries["race"] + queries["fresh"] == 6
+    assert {duel["race"]["n"] for duel in found["choice"]["duels"]} == {queries["race"]}
+    assert {duel["fresh"]["n"] for duel in found["choice"]["duels"]} == {queries["fresh"]}
+
+
+def test_the_test_is_looked_at_with_all_labels_of_train_and_dev_trained(fitted, found):
+    final = hn.read_dataset(fitted / "finish" / "dataset")
+    assert sorted(final.splits) == ["test", "train"]
+    assert len(final.queries_of("train")) == 18
+    assert {row["nDCG@10"]["n"] for row in found["test"]["rows"].values()} == {6}
+    rows = set(found["test"]["rows"])
+    assert {"bm25", "zero_shot", "in_batch", found["choice"]["strategy"]} <= rows
+
+
+def test_the_recipe_repeats_the_model(fitted, found, tmp_path):
+    final = fitted / "finish" / "run"
+    assert main(["run", str(final / "recipe.toml"), "-o", str(tmp_path / "again"), "--quiet"]) == 0
+    assert weights(tmp_path / "again") == weights(final)
+    if found["choice"]["strategy"] != "zero_shot":
+        assert (fitted / "recipe.toml").read_text() == (final / "recipe.toml").read_text()
+        assert weights(fitted) == weights(final)
+
+
+@pytest.mark.parametrize(("task", "units"), [("training", 30), ("searching with bm25", 1)])
+def test_a_fit_that_was_stopped_ends_as_one_that_was_not(data, bench, fitted, found, tmp_path, task, units):
+    with showing(StopDuring(task, units)):
+        assert fit(data, bench, tmp_path / "fit") in (3, 130)
+    assert fit(data, bench, tmp_path / "fit") == 0
+    again = json.loads((tmp_path / "fit" / "fit.json").read_text())
+    for key in ("choice", "test", "left_out"):
+        assert again[key] == found[key], key
+    assert weights(tmp_path / "fit") == weights(fitted)
+
+
+def test_a_finished_fit_is_not_done_again(data, bench, fitted, capsys):
+    before = (fitted / "fit.json").stat().st_mtime_ns, weights(fitted)
+    assert fit(data, bench, fitted, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["kind"] == "fit"
+    assert weights(fitted) == before[1]
+
+
+def test_another_request_in_the_same_folder_is_refused(data, bench, fitted, capsys):
+    assert fit(data, bench, fitted, "--seed", 5) == 2
+    assert "holds a fit with another seed" in capsys.readouterr().err
+
+
+def test_pairs_without_splits_are_dealt_and_kept(bench, split_toy, tmp_path, capsys):
+    query, document = split_toy.pairs_of("train")
+    pairs = pl.DataFrame(
+        {"question": split_toy.query_texts.gather(query), "answer": split_toy.document_texts.gather(document)}
+    )
+    pairs.write_csv(tmp_path / "faq.csv")
+    asked = ["fit", tmp_path / "faq.csv", "--model", bench / "tiny", *FIXED, "-o", tmp_path / "fit"]
+    assert main([*map(str, asked)]) == 0
+    shown = capsys.readouterr()
+    assert "has no split 'dev' and 'test': its queries were dealt" in shown.err
+    assert "The plan" in shown.err
+    assert "measured once" in shown.out
+    kept = hn.read_dataset(tmp_path / "fit" / "dataset")
+    assert sorted(kept.splits) == ["dev", "test", "train"]
+
+
+def test_one_document_that_answers_many_queries_does_not_stand_in_the_way(bench, tmp_path):
+    n = 40
+    pairs = pl.DataFrame(
+        {"question": [f"question number {at}" for at in range(n)], "answer": [f"answer {at % 3}" for at in range(n)]}
+    )
+    dataset = hn.read_dataset(pairs)
+    with pytest.raises(hn.errors.DatasetError, match="hang together"):
+        hn.split_dataset(dataset, hn.Dealing(split="train"))
+    fitted = hn.fit(
+        dataset,
+        model=str(bench / "tiny"),
+        out=tmp_path / "fit",
+        steps=2,
+        strategies=["in_batch"],
+        settings={"batch_size": 4, "precision": "fp32"},
+    )
+    assert {"bm25", "zero_shot", "in_batch"} <= set(fitted.frame()["system"])
+    assert np.isfinite(fitted.frame()["value"].to_numpy()).all()
+    assert repr(fitted).startswith("Fitted: ")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--minutes", "5"], "a budget is in minutes or in steps"),
+        (["--fast", "--thorough"], "two budgets"),
+        (["--set", "epochs=3"], "it finds epochs by itself"),
+        (["--strategy", "mined_mny"], "mined_many"),
+        (["--dev", "train"], "must be different splits"),
+        (["--set", "learning_rat=1"], "learning_rat"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_any_work(data, bench, tmp_path, refusal, options, message):
+    assert message in refusal("fit", data, "--model", bench / "tiny", *FIXED, "-o", tmp_path / "fit", *options)
+    assert not (tmp_path / "fit" / "race").exists()
+
+
+def test_errors_of_the_dataset_stop_it(bench, split_toy, tmp_path, capsys):
+    query = split_toy.queries["text"].to_list()
+    leaking = pl.DataFrame(
+        {"question": query * 2, "answer": query * 2, "split": ["train"] * len(query) + ["test"] * len(query)}
+    )
+    leaking.write_csv(tmp_path / "leak.csv")
+    code = fit(tmp_path / "leak.csv", bench, tmp_path / "fit", "--split-column", "split")
+    assert code == 2
+    assert not (tmp_path / "fit" / "race").exists()

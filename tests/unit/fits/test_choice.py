@@ -1,0 +1,55 @@
+"""The winner of a race must hold on queries that the race never saw."""
+
+import numpy as np
+import polars as pl
+
+from hardneg.fits.baselines import System
+from hardneg.fits.choice import choose
+
+RACE, FRESH = (pl.Series([f"{half}{at}" for at in range(100)]) for half in ("r", "f"))
+MEASURE = "nDCG@10"
+
+
+def system(name, *, race, fresh, spread=0.05):
+    rng = np.random.default_rng(sum(map(ord, name)))
+    noise = spread * rng.standard_normal(200)
+    noise[:100] -= noise[:100].mean()
+    noise[100:] -= noise[100:].mean()
+    values = np.repeat([race, fresh], 100) + noise
+    table = pl.DataFrame({"query_id": pl.concat([RACE, FRESH]), MEASURE: values})
+    return System(name, table, pl.DataFrame())
+
+
+def chosen(**means):
+    systems = {name: system(name, race=race, fresh=fresh) for name, (race, fresh) in means.items()}
+    trained = [name for name in systems if name != "zero_shot"]
+    return choose(systems, trained, race=RACE, fresh=FRESH, measure=MEASURE, base="in_batch")
+
+
+def test_the_leader_wins_where_fresh_queries_agree():
+    choice = chosen(zero_shot=(0.40, 0.40), in_batch=(0.50, 0.50), mined_many=(0.53, 0.52))
+    assert (choice.name, choice.leader) == ("mined_many", "mined_many")
+    assert choice.duels[0].fresh.difference > 0
+    assert [duel.against for duel in choice.duels] == ["in_batch", "zero_shot"]
+
+
+def test_a_leader_that_was_lucky_loses_to_in_batch_training():
+    choice = chosen(zero_shot=(0.40, 0.40), in_batch=(0.50, 0.50), mined_many=(0.505, 0.49))
+    assert (choice.name, choice.leader) == ("in_batch", "mined_many")
+    assert "not on fresh queries" in choice.reason
+
+
+def test_a_leader_far_ahead_wins_though_fresh_queries_are_level():
+    choice = chosen(zero_shot=(0.40, 0.40), in_batch=(0.50, 0.501), mined_many=(0.60, 0.50))
+    assert choice.name == "mined_many"
+
+
+def test_in_batch_training_wins_where_it_leads():
+    choice = chosen(zero_shot=(0.40, 0.40), in_batch=(0.50, 0.50), mined_many=(0.49, 0.51))
+    assert (choice.name, choice.reason) == ("in_batch", "nothing beats in-batch training")
+
+
+def test_the_untrained_model_is_handed_over_where_no_training_beats_it():
+    choice = chosen(zero_shot=(0.60, 0.60), in_batch=(0.50, 0.50), mined_many=(0.55, 0.55))
+    assert choice.name == "zero_shot"
+    assert choice.reason == "no training beats the model as it is"

@@ -1,0 +1,148 @@
+"""Who goes on in a race, and how a race goes on with the time that is left."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+import pytest
+
+from hardneg.evaluation.significance import compare
+from hardneg.fits.race import Clock, Entry, Heat, Race, spread, standings
+from hardneg.fits.schedule import Schedule, Speed, Stretch
+
+MEASURE = "nDCG@10"
+NAMES = ("in_batch", "mined_many", "refresh_many", "clustered_many", "learned_many")
+
+
+def heat(strategy, mean, *, rate=3e-5, steps=10, noise=0.1, seconds=10.0):
+    rng = np.random.default_rng(sum(map(ord, strategy)) + steps)
+    values = mean + noise * rng.standard_normal(60)
+    values += mean - values.mean()
+    table = pl.DataFrame({"query_id": [f"q{at}" for at in range(60)], MEASURE: values})
+    return Heat(Entry(strategy, rate, steps), table, MEASURE, seconds)
+
+
+def test_whoever_the_best_does_not_beat_goes_on_up_to_the_number():
+    heats = [heat("a", 0.50), heat("b", 0.30), heat("c", 0.499), heat("d", 0.498)]
+    rows, through = standings(heats, keep=2)
+    assert [row.strategy for row in rows] == ["a", "c", "d", "b"]
+    assert [row.goes_on for row in rows] == [True, True, False, False]
+    assert [each.entry.strategy for each in through] == ["a", "c"]
+    assert rows[0].p_value is None
+    assert rows[3].p_value == compare(heats[1].per_query, heats[0].per_query, MEASURE).p_value < 0.1
+
+
+def test_only_the_best_goes_on_where_it_beats_all():
+    _, through = standings([heat("a", 0.5), heat("b", 0.4), heat("c", 0.3)], keep=3)
+    assert [each.entry.strategy for each in through] == ["a"]
+
+
+@dataclass
+class Scripted:
+    """A track on which every entry has the mean that a function gives it."""
+
+    mean: object
+    doubtful: dict = field(default_factory=dict)
+    seconds_each: float = 10.0
+    ran: list = field(default_factory=list)
+    forgotten: set = field(default_factory=set)
+
+    def run(self, entry):
+        self.ran.append(entry)
+        return heat(entry.strategy, self.mean(entry), rate=entry.rate, steps=entry.steps, seconds=self.seconds_each)
+
+    def doubts(self, entry):
+        return self.doubtful.get(entry.strategy, "")
+
+    def seconds(self, entry):
+        return 1.0
+
+    def forget(self, entry):
+        self.forgotten.add(entry)
+
+
+def race(track, *, limit_s=None, strategies=NAMES, rates=(1e-5, 3e-5, 9e-5), steps=20):
+    speed = Speed(
+        step=dict.fromkeys(strategies, 0.1),
+        remine=dict.fromkeys(strategies, 0.0),
+        start=3.0,
+        mine=1.0,
+        learn=1.0,
+        look=5.0,
+        whole=5.0,
+    )
+    stretches = (Stretch("know", "", 0, 0, 5.0),)
+    schedule = Schedule(steps, tuple(strategies), rates, {}, stretches, grown=1.0, budget_s=limit_s)
+    return Race(track, schedule, speed, Clock(limit_s, 5.0))
+
+
+def worth(**means):
+    """Rate 3e-5 is best for all; longer is better."""
+    return lambda entry: means[entry.strategy] - 0.01 * abs(np.log(entry.rate / 3e-5)) + 0.0001 * entry.steps
+
+
+EQUAL = worth(in_batch=0.50, mined_many=0.52, refresh_many=0.53, clustered_many=0.40, learned_many=0.41)
+
+
+def test_rounds_are_fewer_and_longer():
+    run = race(Scripted(EQUAL))
+    finalists = run.run()
+    assert [each.name for each in run.rounds] == ["rates", "strategies", "survivors", "tuning"]
+    assert [len(each.standings) for each in run.rounds] == [3, 4, 2, 4]
+    assert [{row.steps for row in each.standings} for each in run.rounds] == [{20}, {10}, {20}, {20, 40}]
+    assert [each.entry.strategy for each in finalists] == ["refresh_many", "mined_many", "in_batch"]
+    assert finalists[0].entry == Entry("refresh_many", 3e-5, 40)
+    assert finalists[2].entry == Entry("in_batch", 3e-5, 40)
+
+
+def test_the_rate_of_the_first_round_is_that_of_the_others():
+    track = Scripted(lambda entry: 0.5 - 0.1 * abs(np.log(entry.rate / 9e-5)))
+    race(track, rates=(3e-5, 9e-5, 2.7e-4)).run()
+    others = {entry.rate for entry in track.ran if entry.strategy != "in_batch" and entry.steps == 10}
+    assert others == {9e-5}
+
+
+@pytest.mark.parametrize(("best", "further"), [(1.0, {2.7e-4, 8.1e-4}), (1e-9, {3.3e-6, 1.1e-6})])
+def test_rates_beyond_the_ends_are_tried_where_the_best_lies_at_one(best, further):
+    track = Scripted(lambda entry: 0.5 - 0.01 * abs(np.log(entry.rate / best)))
+    race(track).run()
+    assert {entry.rate for entry in track.ran if entry.strategy == "in_batch"} - {1e-5, 3e-5, 9e-5} == further
+
+
+def test_a_filter_that_cannot_tell_does_not_race():
+    track = Scripted(EQUAL, doubtful={"learned_many": "it cannot tell"})
+    run = race(track)
+    run.run()
+    assert run.left_out == {"learned_many": "it cannot tell"}
+    assert "learned_many" not in {entry.strategy for entry in track.ran}
+
+
+def test_it_ends_when_the_time_is_up_and_keeps_what_the_finish_needs():
+    track = Scripted(EQUAL)
+    run = race(track, limit_s=100.0)
+    finalists = run.run()
+    assert run.clock.spent_s + run.speed.finish(finalists[0].entry.strategy, finalists[0].entry.steps) <= 100.0
+    assert finalists[-1].entry.strategy == "in_batch"
+    assert run.left_out
+
+
+def test_slow_trainings_count_at_the_pace_that_they_have():
+    slow, fast = Scripted(EQUAL, seconds_each=40.0), Scripted(EQUAL, seconds_each=4.0)
+    for track in (slow, fast):
+        race(track, limit_s=200.0).run()
+    assert len(slow.ran) < len(fast.ran)
+
+
+def test_even_without_time_in_batch_training_is_tried():
+    assert [each.entry.strategy for each in race(Scripted(EQUAL), limit_s=1.0).run()] == ["in_batch"]
+
+
+def test_the_models_of_the_beaten_are_removed_and_those_of_finalists_kept():
+    track = Scripted(EQUAL)
+    finalists = race(track).run()
+    assert track.forgotten.isdisjoint({each.entry for each in finalists})
+    assert {entry for entry in track.ran if entry.strategy == "in_batch"} - track.forgotten == {finalists[-1].entry}
+
+
+def test_rates_lie_threefold_apart():
+    assert spread(0.03) == (0.01, 0.03, 0.09)

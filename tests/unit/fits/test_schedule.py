@@ -1,0 +1,81 @@
+"""What a fit plans: it fits into its time, or says that it does not."""
+
+import itertools
+
+import pytest
+
+from hardneg.fits.schedule import Schedule, Speed, plan_fit
+
+NAMES = ("in_batch", "mined_many", "refresh_many", "clustered_many", "learned_many", "mined_filtered")
+
+
+def speed(step=1.0, look=5.0):
+    return Speed(
+        step={name: step * (1 if name == "in_batch" else 3) for name in NAMES},
+        remine={name: 20.0 if "refresh" in name else 0.0 for name in NAMES},
+        start=3.0,
+        mine=10.0,
+        learn=30.0,
+        look=look,
+        whole=20.0,
+    )
+
+
+def plan(minutes=None, *, steps=None, spent=30.0, epoch=40, epochs=4, **how):
+    budget_s = None if minutes is None else minutes * 60
+    return plan_fit(
+        NAMES,
+        (1e-5, 3e-5, 9e-5),
+        speed(**how),
+        spent=spent,
+        epoch=epoch,
+        epochs=epochs,
+        grown=1.2,
+        budget_s=budget_s,
+        steps=steps,
+    )
+
+
+@pytest.mark.parametrize("minutes", [20, 30, 60, 240])
+def test_a_plan_fits_into_its_time(minutes):
+    planned = plan(minutes)
+    assert planned.seconds <= minutes * 60
+    assert planned.strategies[:2] == NAMES[:2]
+
+
+def test_more_time_tries_more_or_trains_longer():
+    plans = [plan(minutes) for minutes in (12, 20, 40, 80, 160)]
+    for less, more in itertools.pairwise(plans):
+        assert (len(more.strategies), more.steps) >= (len(less.strategies), less.steps) or more.steps > less.steps
+    assert plans[-1].strategies == NAMES
+
+
+def test_no_training_is_longer_than_the_epochs_of_the_effort():
+    planned = plan(100_000, epochs=4)
+    assert max(part.steps for part in planned.stretches if part.name != "finish") == 4 * 40
+
+
+def test_steps_are_taken_as_they_are():
+    planned = plan(steps=50)
+    assert (planned.steps, planned.strategies, planned.budget_s) == (50, NAMES, None)
+
+
+def test_with_too_little_time_the_least_is_planned_and_what_is_left_out_is_named():
+    planned = plan(1)
+    assert planned.strategies == ("in_batch", "mined_many")
+    assert planned.seconds > 60
+    assert set(planned.left_out) == set(NAMES[2:])
+
+
+def test_the_seconds_of_a_stretch_are_those_of_its_trainings():
+    planned, how = plan(steps=50), speed()
+    by_name = {part.name: part for part in planned.stretches}
+    assert by_name["rates"].seconds == 3 * (3 + 50 * 1.0 + 5)
+    others = [how.trial(name, 25) for name in NAMES[1:]]
+    assert by_name["strategies"].seconds == pytest.approx(10 + 30 + sum(others))
+    assert by_name["survivors"].trainings == 3
+
+
+def test_a_plan_is_read_back_as_it_was_written():
+    planned = plan(60)
+    assert Schedule.from_dict(planned.as_dict()) == planned
