@@ -25,6 +25,22 @@ def _cache_in_tmp(tmp_path_factory, monkeypatch):
 
 
 @pytest.fixture
+def miners(monkeypatch):
+    """The second processes of training, in the order in which they were started."""
+    from hardneg.processes import Worker
+
+    started = []
+
+    class Noted(Worker):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            started.append(self)
+
+    monkeypatch.setattr("hardneg.training.refresh.worker.Worker", Noted)
+    return started
+
+
+@pytest.fixture
 def tiny() -> Dataset:
     """4 queries, 8 documents; d5 repeats d0 in other case, d7 is judged not relevant to q0."""
     queries = pl.DataFrame(

@@ -194,8 +194,8 @@ def test_another_plan_is_another_run(toy, start, plan, mined, tmp_path):
 class WaitForTheMiner:
     """A display that holds training up until a round is there, and has the miner crash at the next."""
 
-    def __init__(self, rounds, crash):
-        self.rounds, self.crash, self.steps = rounds, crash, 0
+    def __init__(self, rounds, miners, crash):
+        self.rounds, self.miners, self.crash, self.steps = rounds, miners, crash, 0
 
     def task(self, description, *, total, unit):
         return nullcontext(self.advance if description == "training" else lambda _: None)
@@ -206,8 +206,7 @@ class WaitForTheMiner:
             until(lambda: self.rounds.is_there(3))
             self.crash.touch()
         if self.steps == 7:
-            until(lambda: "crashed" in (self.rounds.path / "refresh" / "miner.log").read_text())
-            time.sleep(0.2)
+            until(lambda: self.miners[-1].ended)
 
 
 def until(condition):
@@ -217,12 +216,14 @@ def until(condition):
         time.sleep(0.05)
 
 
-def test_a_second_process_mines_while_training_goes_on_and_its_death_is_survived(toy, start, plan, mined, tmp_path):
+def test_a_second_process_mines_while_training_goes_on_and_its_death_is_survived(
+    toy, start, plan, mined, miners, tmp_path
+):
     crash = tmp_path / "crash"
     sources = (*plan.sources, Crashing(str(crash)))
     with_crash = Plan("train", sources, (), Selection(per_query=5), depth=8)
     settings = TrainSettings(**SETTINGS | {"epochs": 2}, refresh=Refresh(every=3, mode="async"))
-    display = WaitForTheMiner(Rounds(tmp_path / "run"), crash)
+    display = WaitForTheMiner(Rounds(tmp_path / "run"), miners, crash)
     with showing(display):
         trained = train(start, toy, mined, settings=settings, plan=with_crash, out=tmp_path / "run")
     good, bad = trained.refreshes[0], trained.refreshes[1]
