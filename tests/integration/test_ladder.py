@@ -50,12 +50,12 @@ def test_a_ladder_lays_out_what_its_rungs_measured_and_how_they_differ(climb, ta
     table = found.frame()
     assert table["rung"].to_list() == ["zero_shot", "in_batch"]
     assert table["test"].null_count() == 0
-    assert table["dev"].null_count() == 2  # the toy dataset has no development split
-    assert found.best is None
+    assert table["dev"].null_count() == 0  # the toy dataset has no development split; one was dealt
+    assert found.best == max(table.iter_rows(named=True), key=lambda row: row["dev"])["rung"]
     difference = table["test"][1] - table["test"][0]
     assert found.comparisons()["difference"].to_list() == pytest.approx([difference])
     assert table["gain"][1] == pytest.approx(difference)
-    assert repr(found) == f"Ladder: 2 rungs on toy, in {found.folder}"
+    assert repr(found) == f"Ladder: 2 rungs on toy, best on the development split: {found.best}, in {found.folder}"
     lines = str(found).splitlines()
     assert lines[:2] == [repr(found), "nDCG@10 of 6 test queries:"]
     assert lines[2].split()[:2] == ["zero_shot", f"{table['test'][0]:.4f}"]
@@ -65,7 +65,7 @@ def test_a_ladder_lays_out_what_its_rungs_measured_and_how_they_differ(climb, ta
 def test_another_dataset_in_the_same_folder_is_refused(climb, tasks, split_toy):
     climb()
     other = hn.Dataset(split_toy.queries, split_toy.documents.with_columns(pl.col("text") + "!"), split_toy.qrels)
-    with pytest.raises(hn.errors.RunError, match="holds another dataset"):
+    with pytest.raises(hn.errors.RunError, match="was dealt from other texts"):
         climb(other)
 
 

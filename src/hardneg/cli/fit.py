@@ -56,9 +56,6 @@ def fit(
     ] = None,
     test: Annotated[str, typer.Option(help="Split to test on, once, at the end; dealt if missing.")] = "test",
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything.")] = 0,
-    allow_shared_queries: Annotated[
-        bool, typer.Option("--allow-shared-queries", help="Go on though test shares queries with another split.")
-    ] = False,
     trust_remote_code: TrustRemoteCode = False,
     skip_invalid: SkipInvalid = False,
     json: Json = False,
@@ -96,7 +93,6 @@ def fit(
         dev=dev,
         test=test,
         seed=seed,
-        allow_shared_queries=allow_shared_queries,
     )
     still = quiet or json
     with progress(quiet=still) as pause:

@@ -38,7 +38,22 @@ def watching(pause: Pause, *, quiet: bool) -> "Watched":
         with pause():
             _show_round(one, measure)
 
-    return Watched(checked, note, schedule, round_)
+    def known(what: Mapping[str, Any], measure: str) -> None:
+        with pause():
+            for line in _known(what, measure):
+                typer.echo(f"hardneg: {line}", err=True)
+
+    return Watched(checked, note, known, schedule, round_)
+
+
+def _known(what: Mapping[str, Any], measure: str) -> list[str]:
+    from hardneg.fits.leakage import told_planted
+
+    values = ", ".join(f"{name} {value:.4f}" for name, value in what["systems"].items())
+    lines = [f"before any training, {measure} on the development queries of the race: {values}"]
+    planted = what["planted"]
+    told = "so nothing can be hidden to audit the negatives" if planted is None else told_planted(planted)
+    return [*lines, f"{what['positives_per_query']:.2f} answers a query; {told}"]
 
 
 def _show_schedule(plan: "Schedule") -> None:
@@ -103,7 +118,8 @@ def show_fit(found: Mapping[str, Any], folder: Path) -> None:
     lines += [f"{at}. {each['what']} ({each['why']})" for at, each in enumerate(found["next_steps"], start=1)]
     lines.append(
         f"The model is {folder / 'model'}, with a card; {folder / 'report.html'} shows how it was found. "
-        f"It took {duration(sum(found['seconds'].values()))}."
+        f"It took {duration(sum(found['seconds'].values()))}: "
+        f"{', '.join(f'{name} {duration(seconds)}' for name, seconds in found['seconds'].items())}."
     )
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True)

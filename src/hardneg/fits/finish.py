@@ -96,14 +96,14 @@ def hand_over_untrained(folder: Path, model: str, *, trusts: bool) -> None:
 def facts_of_mining(folder: Path) -> dict[str, str]:
     """Say what was mined for the winner, in a line; nothing if nothing was."""
     place = folder / layout.FINAL_RUN
-    funnel = read_state(place / layout.MANIFEST, keys=("stages",)).get("funnel")
+    manifest = read_state(place / layout.MANIFEST, keys=("stages",))
+    funnel = manifest.get("funnel")
     if funnel is None:
         return {}
     dropped = ", ".join(f"{count:,} by {name}" for name, count in funnel["dropped"].items() if count) or "none"
-    plan = read_state(place / layout.MINING, keys=())
     return {
         "mining": f"{funnel['selected']:,} negatives of {funnel['candidates']:,} candidates for {funnel['queries']:,} "
-        f"queries ({dropped}; {funnel['short_queries']:,} queries short), key `{plan.get('key', '')}`"
+        f"queries ({dropped}; {funnel['short_queries']:,} queries short), recipe `{manifest['recipe']}`"
     }
 
 

@@ -34,7 +34,6 @@ def fit(
     dev: str | None = None,
     test: str = "test",
     seed: int = 0,
-    allow_shared_queries: bool = False,
 ) -> Fitted:
     """Find out what trains the best model on a dataset, and train it, within a budget.
 
@@ -62,13 +61,12 @@ def fit(
         dev: Split to choose on; None takes dev, validation, valid or val, or deals one.
         test: Split to test on, once, at the end; dealt if it is "test" and missing.
         seed: Of everything.
-        allow_shared_queries: Go on though test shares queries with another split.
 
     Returns:
         What was tried, what won and what the test says; `model` in the folder is the best model.
 
     Raises:
-        DatasetError: The dataset has errors, cannot be split, or its test shares queries with another split.
+        DatasetError: The dataset has errors, or cannot be split.
         RecipeError: A strategy, a component or a setting cannot be used.
         RunError: `out` holds something else, or a fit that is going on.
         Interrupted: Ctrl-C; the same call goes on where it stopped.
@@ -93,7 +91,6 @@ def fit(
         dev=dev,
         test=test,
         seed=seed,
-        allow_shared_queries=allow_shared_queries,
     )
     return fit_in(Path(out), dataset, request)
 

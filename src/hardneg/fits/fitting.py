@@ -12,7 +12,6 @@ import numpy as np
 import polars as pl
 
 from hardneg import progress
-from hardneg.audits.planted import audit_planted
 from hardneg.costs.speeds import Speeds, count_steps
 from hardneg.data.checks import check_dataset as examine
 from hardneg.data.dataset import Dataset
@@ -34,17 +33,18 @@ from hardneg.fits.finish import (
     train_finals,
     with_dev_trained,
 )
-from hardneg.fits.halves import Halves, asking, ids, only, small_corpus
+from hardneg.fits.halves import Halves, asking, ids, only, small_corpus, with_queries_apart
+from hardneg.fits.leakage import planted, told_planted
 from hardneg.fits.pace import kind_of, middle_rate, speed_of, try_out
 from hardneg.fits.race import Clock, Entry, Heat, Race, Track, spread
 from hardneg.fits.request import BASE, EFFORTS, FitRequest
 from hardneg.fits.schedule import Schedule, Speed, plan_fit
 from hardneg.ladders.plan import LadderPlan
 from hardneg.ladders.prepare import draft
+from hardneg.ladders.splits import choose_splits
 from hardneg.models.own_code import CONFIG
 from hardneg.notebook import Framed
 from hardneg.pipeline.dealing import told_dealt, with_held_out
-from hardneg.recipe import plan_of
 from hardneg.recipe.trust import measuring_with
 from hardneg.reports.write import write_report
 from hardneg.runs import layout
@@ -54,9 +54,7 @@ from hardneg.runs.record import recording
 from hardneg.runs.state import read_state, write_audit
 from hardneg.sources.bm25 import bm25_of
 from hardneg.training.settings import TrainSettings
-from hardneg.verbs.audit import fitting
 
-_AUDITED, _ASKED = 50, 300  # queries with several answers that an audit needs, and that it asks at most
 _STATIC = {"batch_size": 128}  # of a model whose steps cost next to nothing
 
 
@@ -98,6 +96,7 @@ class Watched:
 
     check: Callable[[Check], None] = lambda _check: None
     note: Callable[[str], None] = lambda _text: None
+    known: Callable[[Mapping[str, Any], str], None] = lambda _known, _measure: None
     schedule: Callable[[Schedule], None] = lambda _schedule: None
     round: Callable[[Mapping[str, Any], str], None] = lambda _round, _measure: None
 
@@ -152,11 +151,18 @@ class Fitting:
         """The dataset with all its splits, as it was when the fit began."""
         request = self.request
         data, how = with_held_out(self.given, self._place, train=request.split, dev=request.dev, test=request.test)
+        splits = choose_splits(data, train=request.split, dev=request.dev, test=request.test)
+        data, n_aside = with_queries_apart(data, splits)
         if how is not None:
             self.watched.note(told_dealt(self.given.name, how, self._place))
-        elif not is_parquet_folder(self._place):
+        if n_aside:
+            self.watched.note(
+                f"{n_aside:,} queries of {data.name} stand in several of its splits, by id or by equal text: they are "
+                "kept for the test, or for development, and not trained on"
+            )
+        if how is None and not is_parquet_folder(self._place):
             data.write(self._place)
-        elif read_dataset(self._place).fingerprint != data.fingerprint:
+        elif how is None and read_dataset(self._place).fingerprint != data.fingerprint:
             raise RunError(f"{self._place} holds another dataset than {data.name}; name another folder with -o")
         return data
 
@@ -226,10 +232,32 @@ class Fitting:
         return self._state
 
     def _know(self) -> dict[str, System]:
-        """Measure BM25 and the model as it is on all development queries that will be asked."""
+        """Measure BM25, the model as it is, and both together, and what the labels can say, before any training."""
         recipe = self._plan.rungs[0].recipe
         sources = {BM25: bm25_of(recipe.sources), ZERO_SHOT: measuring_with(recipe.model, recipe)}
-        return {name: self._measured(name, source, stage="know") for name, source in sources.items()}
+        systems = {name: self._measured(name, source, stage="know") for name, source in sources.items()}
+        race = ids(self._dataset, self._halves.race)
+        fusions, weight = self._with_bm25(systems, ZERO_SHOT, race)
+        query, _ = self._dataset.pairs_of(self.request.split)
+        known = {
+            "systems": {name: _mean(each, race, self._measure) for name, each in (systems | fusions).items()},
+            "weight": weight,
+            "positives_per_query": len(query) / len(np.unique(query)),
+        }
+        with self._stage("planting"):
+            known["planted"] = self._state.get("known", {}).get("planted") or planted(
+                self._dataset, self._plan.rungs, split=self.request.split, seed=self.request.seed
+            )
+        self._save(known=known, measure=self._measure)
+        self.watched.known(known, self._measure)
+        return systems
+
+    def _with_bm25(self, systems: Mapping[str, System], name: str, race: pl.Series) -> tuple[dict[str, System], float]:
+        return fused(self._dataset, systems[BM25], systems[name], split=self._dev, name=self._measure, tuned_on=race)
+
+    @property
+    def _measure(self) -> str:
+        return self._plan.measure
 
     def _measured(self, name: str, source: Any, *, stage: str) -> System:  # noqa: ANN401 - a source
         halves = self._halves
@@ -293,7 +321,6 @@ class Fitting:
             race.told = lambda one: self.watched.round(one.as_dict(), track.measure)
             finalists = race.run()
         self._save(
-            measure=track.measure,
             rounds=[each.as_dict() for each in race.rounds],
             left_out={**schedule.left_out, **race.left_out},
         )
@@ -311,9 +338,7 @@ class Fitting:
         choice = choose(systems, list(by_name), race=race, fresh=fresh, measure=track.measure, base=BASE)
         weights = {}
         for name in dict.fromkeys((ZERO_SHOT, choice.name)):
-            both, weights[name] = fused(
-                self._dataset, systems[BM25], systems[name], split=self._dev, name=track.measure, tuned_on=race
-            )
+            both, weights[name] = self._with_bm25(systems, name, race)
             systems |= both
         means = {
             name: {half: _mean(each, asked, track.measure) for half, asked in (("race", race), ("fresh", fresh))}
@@ -363,24 +388,13 @@ class Fitting:
             "trainings": len(race.heats),
             "about": track.rungs[best.strategy].about,
         }
-        return counts | facts_of_mining(self.folder) | self._audited(dataset, track, best)
-
-    def _audited(self, dataset: Dataset, track: Track, best: Entry) -> dict[str, str]:
-        """Hide answers, mine as the winner did, and say what came back as negatives; nothing if none can be hidden."""
-        stage = track.rung(best).recipe.stages[0]
-        query, _ = dataset.pairs_of(self.request.split)
-        several = int((np.unique(query, return_counts=True)[1] > 1).sum())
-        if not stage.sources or several < _AUDITED:
-            return {}
-        with self._stage("audit"), fitting() as fit:
-            result = audit_planted(
-                dataset, plan_of(stage, seed=self.request.seed), seeds=(0,), fit=fit, max_queries=_ASKED
-            )
-        write_audit(result.as_dict(), self.folder / layout.FINAL_RUN)
-        one = result.figures["contamination"]
-        asked = result.outcome.queries["query"].n_unique()
-        share = f"{one.value:.1%} [{one.low:.1%}, {one.high:.1%}]"
-        return {"audit": f"at least {share} of the negatives are answers, by hiding half of those of {asked:,} queries"}
+        counts |= facts_of_mining(self.folder)
+        with self._stage("audit"):
+            audit = planted(dataset, (track.rung(best),), split=self.request.split, seed=self.request.seed)
+        if audit is not None:
+            write_audit(audit, self.folder / layout.FINAL_RUN)
+            counts["audit"] = told_planted(audit)
+        return counts
 
     def _write_card(self, *, trained: bool) -> None:
         config = json.loads((self.folder / "model" / CONFIG).read_text(encoding="utf-8"))

@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int32
 
-from hardneg.data.dataset import Dataset
+from hardneg.data.dataset import UNUSED, Dataset
+from hardneg.ladders.splits import Splits
 from hardneg.randomness import bits, permutation
 
 _HALF, _LOOKED_AT = 11, 12  # what draws are for
@@ -30,6 +31,21 @@ class Halves:
         if first.all() or not first.any():  # of one text, or of a handful
             first = np.arange(len(queries)) % 2 == 0
         return cls(*(_some(queries[which], seed) for which in (first, ~first)))
+
+
+def with_queries_apart(dataset: Dataset, splits: Splits) -> tuple[Dataset, int]:
+    """Take from train what dev or test ask too, and from dev what test asks, by id or text; and count those queries.
+
+    Their labels stay, in the split that nothing is trained or measured on.
+    """
+    taken, labels, n_aside = dataset.query_text_group[dataset.queries_of(splits.test)], dataset.qrels, 0
+    for split in filter(None, (splits.dev, splits.train)):
+        queries = dataset.queries_of(split)
+        shared = queries[np.isin(dataset.query_text_group[queries], taken)]
+        aside = (pl.col("split") == split) & pl.col("query").is_in(shared)
+        labels = labels.with_columns(split=pl.when(aside).then(pl.lit(UNUSED)).otherwise("split"))
+        taken, n_aside = np.union1d(taken, dataset.query_text_group[queries]), n_aside + len(shared)
+    return (dataset.with_labels(labels) if n_aside else dataset), n_aside
 
 
 def ids(dataset: Dataset, queries: Int32[np.ndarray, " queries"]) -> pl.Series:

@@ -51,7 +51,6 @@ class FitRequest:
     dev: str | None = None
     test: str = "test"
     seed: int = 0
-    allow_shared_queries: bool = False
 
     def __post_init__(self) -> None:
         if self.effort not in EFFORTS:
@@ -99,7 +98,6 @@ class FitRequest:
             dev=self.dev,
             test=self.test,
             seed=self.seed,
-            allow_shared_queries=self.allow_shared_queries,
         )
 
     def as_dict(self) -> dict[str, Any]:

@@ -94,45 +94,43 @@ def plan_fit(
     `tuning` need not fit into the time. With too little time the schedule has in-batch training and one strategy, as
     short as can be, and says in its seconds that it will not be kept.
     """
+    how: dict[str, Any] = {"speed": speed, "grown": grown, "spent": spent, "budget_s": budget_s}
     if steps is not None:
-        return _laid_out(tuple(strategies), rates, speed, steps=steps, grown=grown, spent=spent, left_out={})
-    lengths = [max(_LEAST, round(share * epoch)) for share in SHARES if share <= epochs / _LONGER] or [_LEAST]
-    room = (budget_s or 0.0) * _SURE
-    for number in range(len(strategies), 1, -1):
-        left_out = dict.fromkeys(strategies[number:], "there is no time for it")
-        for length in lengths:
-            # Better many strategies than long trainings, but not one that is over before it has begun.
-            if length < epoch // 2 and number > 3 and length != lengths[0]:
-                continue
-            plan = _laid_out(
-                tuple(strategies[:number]), rates, speed, steps=length, grown=grown, spent=spent, left_out=left_out
-            )
-            if plan.seconds <= room:
-                return _within(plan, budget_s)
-    left_out = dict.fromkeys(strategies[2:], "there is no time for it")
-    shortest = max(_LEAST, round(SHARES[-1] * epoch))
-    least = _laid_out(
-        tuple(strategies[:2]), rates[:1], speed, steps=shortest, grown=grown, spent=spent, left_out=left_out
-    )
-    return _within(least, budget_s)
+        return _laid_out(tuple(strategies), tuple(rates), steps=steps, left_out={}, **how)
+    shares = [share for share in SHARES if share <= epochs / _LONGER]
+    lengths = {max(_LEAST, round(share * epoch)): share for share in shares}
+    middle = (rates[len(rates) // 2],)
+    plans = [
+        (_worth(share, number, tried), _laid_out(tuple(strategies[:number]), tried, steps=length, left_out=late, **how))
+        for number in range(min(2, len(strategies)), len(strategies) + 1)
+        for late in [dict.fromkeys(strategies[number:], "there is no time for it")]
+        for length, share in lengths.items()
+        for tried in (tuple(rates), middle)
+    ]
+    fitting = [each for each in plans if each[1].seconds <= (budget_s or 0.0) * _SURE]
+    if not fitting:
+        return min(plans, key=lambda each: each[1].seconds)[1]
+    return max(fitting, key=lambda each: each[0])[1]
 
 
-def _within(plan: Schedule, budget_s: float | None) -> Schedule:
-    return Schedule(**{**vars(plan), "budget_s": budget_s})
+def _worth(share: float, strategies: int, rates: Sequence[float]) -> float:
+    """Weigh what time may go into: whole epochs first, then several rates and more strategies, then more epochs."""
+    return 2 * min(share, 1.0) + share / 8 + strategies / 8 + (0.5 if len(rates) > 1 else 0.0)
 
 
 def _laid_out(
     strategies: tuple[str, ...],
-    rates: Sequence[float],
-    speed: Speed,
+    rates: tuple[float, ...],
     *,
+    speed: Speed,
     steps: int,
     grown: float,
     spent: float,
     left_out: Mapping[str, str],
+    budget_s: float | None,
 ) -> Schedule:
     stretches = tuple(_stretches(strategies, rates, speed, steps=steps, grown=grown, spent=spent))
-    return Schedule(steps, strategies, tuple(rates), left_out, stretches, grown)
+    return Schedule(steps, strategies, rates, left_out, stretches, grown, budget_s)
 
 
 def _stretches(
@@ -141,7 +139,13 @@ def _stretches(
     others = [each for each in strategies if each != BASE]
     yield Stretch("know", "the model as it is, BM25 and both together; how fast things are here", 0, 0, spent)
     seconds = len(rates) * speed.trial(BASE, steps)
-    yield Stretch("rates", f"in-batch training with {len(rates)} learning rates", len(rates), steps, seconds)
+    yield Stretch(
+        "rates",
+        f"in-batch training with {len(rates)} learning rate{'s' if len(rates) > 1 else ''}",
+        len(rates),
+        steps,
+        seconds,
+    )
     if others:
         half, kept = max(1, steps // 2), -(-len(others) // 2)
         learned = any("learned" in each or each == "relabelled" for each in others)

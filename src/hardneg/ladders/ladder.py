@@ -26,7 +26,7 @@ from hardneg.ladders.prepare import Wanted, draft, prepare
 from hardneg.ladders.results import summarise
 from hardneg.models.options import check_installed
 from hardneg.notebook import Framed
-from hardneg.pipeline.dealing import told_dealt, with_test_split
+from hardneg.pipeline.dealing import told_dealt, with_held_out
 from hardneg.reports.write import write_report
 from hardneg.runs.record import recording
 from hardneg.scoring.llm.cost import CostEstimate
@@ -237,7 +237,7 @@ def claimed(folder: Path) -> Iterator[None]:
         with FileLock(folder / ".lock", blocking=False):
             yield
     except InputError:
-        if {path.name for path in folder.iterdir()} <= {".lock"}:
+        if {path.name for path in folder.iterdir()} <= {".lock", "dataset"}:
             shutil.rmtree(folder, ignore_errors=True)  # refused before there was anything to keep
         raise
     except Timeout:
@@ -261,7 +261,7 @@ def plan_ladder(
     """
     check_installed("a ladder, which trains models,", training=True)
     place = folder / "dataset"
-    data, how = with_test_split(dataset, place, train=wanted.split, test=wanted.test)
+    data, how = with_held_out(dataset, place, train=wanted.split, dev=wanted.dev, test=wanted.test)
     kept = {"path": str(place.resolve())}
     planned = draft(wanted, data, kept if how is not None or address is None else address)
     if how is None and address is None:

@@ -4,7 +4,8 @@ import numpy as np
 import polars as pl
 
 from hardneg.data.dataset import Dataset
-from hardneg.fits.halves import MOST, Halves, asking, ids, small_corpus
+from hardneg.fits.halves import MOST, Halves, asking, ids, small_corpus, with_queries_apart
+from hardneg.ladders.splits import Splits
 
 
 def dataset(n=40, *, documents=4_000, repeats=1):
@@ -79,3 +80,24 @@ def test_most_of_a_corpus_is_taken_whole():
     data = dataset(documents=1_500)
     run = pl.DataFrame({"query_id": ["q1"], "doc_id": ["d7"], "rank": [1]})
     assert small_corpus(data, "dev", data.queries_of("dev")[:4], [run], seed=0).n_documents == 1_500
+
+
+def test_queries_of_several_splits_are_trained_on_in_none():
+    n = 12
+    queries = pl.DataFrame({"id": [f"q{at}" for at in range(n)], "text": [f"query {at % 9}" for at in range(n)]})
+    texts = pl.DataFrame({"id": [f"d{at}" for at in range(n)], "text": [f"text {at}" for at in range(n)]})
+    split = ["train"] * 6 + ["dev"] * 3 + ["test"] * 3  # the text of q9 is that of q0, and so on
+    qrels = pl.DataFrame({"query_id": queries["id"], "doc_id": texts["id"], "relevance": [1] * n, "split": split})
+    twice = pl.DataFrame({"query_id": ["q5"], "doc_id": ["d5"], "relevance": [1], "split": ["dev"]})
+    data = Dataset.from_tables(queries, texts, pl.concat([qrels, twice]))
+    apart, n_aside = with_queries_apart(data, Splits("train", "dev", "test"))
+    assert n_aside == 4
+    assert apart.queries_of("train").tolist() == [3, 4]
+    assert apart.queries_of("dev").tolist() == [5, 6, 7, 8]
+    assert apart.queries_of("test").tolist() == [9, 10, 11]
+    assert len(apart.positives) == len(data.positives)
+
+
+def test_splits_that_share_no_query_stay_as_they_are():
+    data = dataset()
+    assert with_queries_apart(data, Splits("train", None, "dev")) == (data, 0)
