@@ -32,6 +32,7 @@ from hardneg.training.step import compute_gradient
 from hardneg.training.teacher_scores import TeacherScores
 from toy import toy_dataset, toy_negatives, toy_scores
 
+IMPORTED_IN = os.getpid()
 # Batches of five pairs and less: the last have fewer queries than a group of four has processes.
 COMMON = TrainSettings(batch_size=5, accumulate=2, max_pairs=18, max_grad_norm=0.5)
 POOLS = {
@@ -125,12 +126,8 @@ class Waiting:
             time.sleep(0.05)
 
 
-def work(rank, n_processes, port, start, out):
+def work(rank, n_processes, start, out):
     """Be one process of a group: train together into `out/run`, then write what was measured to `out/RANK.pt`."""
-    group = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": n_processes, "MASTER_PORT": port}
-    os.environ |= {name: str(value) for name, value in group.items()}
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "ACCELERATE_USE_CPU": "true"}
-    torch.set_num_threads(1)
     loss = train_whole_run(start, out / "run").loss
     followed = train_whole_run(start, out / "followed", mode="async") if n_processes == 2 else None
     # A larger group is slow: some losses, both queues, all pools, with and without the cache.

@@ -1,8 +1,6 @@
 """Training in processes that talk over gloo, against the same global batches in one process."""
 
 import json
-import multiprocessing
-import socket
 from dataclasses import astuple
 
 import numpy as np
@@ -14,30 +12,9 @@ from sentence_transformers import SentenceTransformer
 
 import process_cases
 from hardneg.training.passes.gather import deal
+from process_group import run_in_processes
 from tiny_model import build_tiny_model
 from toy import toy_dataset
-
-
-def run_in_processes(n_processes, start, out):
-    """Runs the cases in a group of processes; all must end well."""
-    context = multiprocessing.get_context("forkserver")  # which imports torch once, for all of them
-    context.set_forkserver_preload(["process_cases"])
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    running = [
-        context.Process(target=process_cases.work, args=(rank, n_processes, port, start, out))
-        for rank in range(n_processes)
-    ]
-    try:
-        for process in running:
-            process.start()
-        for process in running:
-            process.join(timeout=300)
-    finally:
-        for process in running:
-            process.kill()
-    assert [process.exitcode for process in running] == [0] * n_processes
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +33,7 @@ def in_one_process(start, tmp_path_factory):
 def test_processes_measure_and_learn_what_one_process_does_with_the_global_batch(
     start, in_one_process, tmp_path, n_processes
 ):
-    run_in_processes(n_processes, start, tmp_path)
+    run_in_processes(n_processes, process_cases.work, n_processes, start, tmp_path)
     before = weights(start)
     loss, expected, out = in_one_process
     for rank in range(n_processes):
