@@ -52,8 +52,8 @@ def _known(what: Mapping[str, Any], measure: str) -> list[str]:
     values = ", ".join(f"{name} {value:.4f}" for name, value in what["systems"].items())
     lines = [f"before any training, {measure} on the development queries of the race: {values}"]
     planted = what["planted"]
-    told = "so nothing can be hidden to audit the negatives" if planted is None else told_planted(planted)
-    return [*lines, f"{what['positives_per_query']:.2f} answers a query; {told}"]
+    audit = "so nothing can be hidden to audit the negatives" if planted is None else told_planted(planted)
+    return [*lines, f"{what['positives_per_query']:.2f} answers a query; {audit}"]
 
 
 def _show_schedule(plan: "Schedule") -> None:
