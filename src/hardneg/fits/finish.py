@@ -13,10 +13,10 @@ from hardneg.evaluation.fusion import by_ranks, by_scores
 from hardneg.evaluation.metrics import measure
 from hardneg.evaluation.significance import Row, compare
 from hardneg.evaluation.trec import read_qrels, read_run
+from hardneg.files import replacing_folder
 from hardneg.fits.baselines import BM25, ZERO_SHOT
 from hardneg.fits.race import Entry, Track
 from hardneg.fits.request import BASE
-from hardneg.models.given import resolve_model
 from hardneg.pipeline.run import run
 from hardneg.recipe import FromPath, Recipe
 from hardneg.runs import layout
@@ -82,15 +82,13 @@ def hand_over(folder: Path) -> None:
         link_tree(place / "negatives", folder / "negatives")
 
 
-def hand_over_untrained(folder: Path, model: str, *, trusts: bool) -> None:
+def hand_over_untrained(folder: Path, recipe: Recipe) -> None:
     """Save the model as it is."""
-    from sentence_transformers import SentenceTransformer
-
-    from hardneg.files import replacing_folder
     from hardneg.models.own_code import save_model
+    from hardneg.models.sentence_transformer import load_model
 
     with replacing_folder(folder / _MODEL) as temporary:
-        save_model(SentenceTransformer(str(resolve_model(model)), trust_remote_code=trusts), temporary)
+        save_model(load_model(recipe.model, device="cpu", trust_remote_code=recipe.trusts), temporary)
 
 
 def facts_of_mining(folder: Path) -> dict[str, str]:

@@ -176,7 +176,7 @@ class Fitting:
     def _defaults(self) -> dict[str, Any]:
         """Choose where the search for settings begins, by the kind of the model."""
         plain = draft(replace(self.request.wanted(), rungs=(BASE,)), self._dataset, {"path": str(self._place)})
-        kind = kind_of(plain.rungs[0].recipe.model)
+        kind = kind_of(plain.rungs[0].recipe)
         return {"learning_rate": middle_rate(kind), **(_STATIC if kind == "static" else {})}
 
     @cached_property
@@ -239,17 +239,17 @@ class Fitting:
         race = ids(self._dataset, self._halves.race)
         fusions, weight = self._with_bm25(systems, ZERO_SHOT, race)
         query, _ = self._dataset.pairs_of(self.request.split)
-        known = {
+        state: dict[str, Any] = {
             "systems": {name: _mean(each, race, self._measure) for name, each in (systems | fusions).items()},
             "weight": weight,
             "positives_per_query": len(query) / len(np.unique(query)),
         }
         with self._stage("planting"):
-            known["planted"] = self._state.get("known", {}).get("planted") or planted(
+            state["planted"] = self._state.get("known", {}).get("planted") or planted(
                 self._dataset, self._plan.rungs, split=self.request.split, seed=self.request.seed
             )
-        self._save(known=known, measure=self._measure)
-        self.watched.known(known, self._measure)
+        self._save(known=state, measure=self._measure)
+        self.watched.known(state, self._measure)
         return systems
 
     def _with_bm25(self, systems: Mapping[str, System], name: str, race: pl.Series) -> tuple[dict[str, System], float]:
@@ -361,7 +361,7 @@ class Fitting:
         with self._stage("finish"):
             places = train_finals(self.folder, track, dataset, best, base.entry, grown=self._grown)
         if winner is None:
-            hand_over_untrained(self.folder, track.rungs[BASE].recipe.model, trusts=False)
+            hand_over_untrained(self.folder, track.rungs[BASE].recipe)
         else:
             hand_over(self.folder)
         rows = test_rows(places, measure_by=track.measure, winner=choice.name, weights=weights)

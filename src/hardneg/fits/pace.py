@@ -8,8 +8,8 @@ from hardneg.data.dataset import Dataset
 from hardneg.fits.request import BASE
 from hardneg.fits.schedule import Speed
 from hardneg.ladders.rungs import Rung
-from hardneg.models.given import resolve_model
 from hardneg.models.options import check_installed
+from hardneg.recipe import Recipe
 
 _START_S, _SAVED_S_GB = 2.0, 10.0  # of a training: loading the model, and saving each gigabyte of it
 _FIT_S = 20.0  # of a learned filter, beside searching once more
@@ -52,13 +52,14 @@ def speed_of(
     )
 
 
-def kind_of(model: str) -> str:
+def kind_of(recipe: Recipe) -> str:
     """Tell a static model, which looks tokens up in a table, from one that reads texts."""
     check_installed("a fit, which trains models,", training=True)
-    from sentence_transformers import SentenceTransformer
     from torch import nn
 
-    loaded = SentenceTransformer(str(resolve_model(model)), device="cpu", trust_remote_code=False)
+    from hardneg.models.sentence_transformer import load_model
+
+    loaded = load_model(recipe.model, device="cpu", trust_remote_code=recipe.trusts)
     tables = {id(each.weight) for each in loaded.modules() if isinstance(each, nn.Embedding | nn.EmbeddingBag)}
     return "static" if all(id(each) in tables for each in loaded.parameters()) else "transformer"
 

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from hardneg.data.dataset import Dataset
+from hardneg.errors import HardnegError, Interrupted
 from hardneg.evaluation.retrieval import evaluate
 from hardneg.evaluation.significance import compare, mean_interval
 from hardneg.filters.protocol import Fittable
@@ -282,18 +283,30 @@ class Race:
             if self.heats and not self.clock.allows(planned + kept_free):
                 self.left_out.setdefault(entry.strategy, f"there was no time for {entry.steps:,} steps of it")
                 continue
-            doubts = "" if entry in self.heats else self.track.doubts(entry)
-            if doubts:
-                self.left_out[entry.strategy] = doubts
-                self.clock.count(planned, self.track.seconds(entry))
-                continue
             if entry not in self.heats:
-                self.heats[entry] = self.track.run(entry)
-                self.clock.count(planned, self.heats[entry].seconds)
+                why = self._run(entry)
+                self.clock.count(planned, self.track.seconds(entry))
                 self.advance(planned)
+                if why:
+                    self.left_out[entry.strategy] = why
+                    continue
                 self._forget_beaten()
             heats.append(self.heats[entry])
         return heats
+
+    def _run(self, entry: Entry) -> str:
+        """Run an entry, or say why it cannot be; only without in-batch training there is no race."""
+        try:
+            doubts = self.track.doubts(entry)
+            if not doubts:
+                self.heats[entry] = self.track.run(entry)
+        except Interrupted:
+            raise
+        except HardnegError as error:
+            if entry.strategy == BASE:
+                raise
+            return str(error)
+        return doubts
 
     def _finalists(self) -> list[Heat]:
         best = self._best()

