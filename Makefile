@@ -14,8 +14,9 @@ quickstart: $(VENV)/quickstart.done
 
 setup: $(VENV)/dev.done
 
+# A process for each core, and one thread of torch in each: on models of a few kilobytes threads wait for each other.
 test: $(VENV)/dev.done
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal
 
 # mypy takes as long as all else together.
 check: $(VENV)/dev.done
