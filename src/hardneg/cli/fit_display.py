@@ -80,16 +80,13 @@ def _show_round(one: Mapping[str, Any], measure: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    title = f"{one['name']}: {measure} on the development queries of the race"
-    table = Table(title=title, title_justify="left")
-    for column in ("", "rate", "steps", measure, "95 % interval", "p to the best", "seconds", "goes on"):
-        table.add_column(column, justify="right" if column else "left")
+    table = Table(title=f"Round {one['name']}", title_justify="left")
+    for column in ("", "rate", "steps", measure, "p to the best", "seconds", "on"):
+        table.add_column(column, justify="right" if column else "left", no_wrap=not column)
     for row in one["standings"]:
         p = "" if row["p_value"] is None else f"{row['p_value']:.3f}"
-        interval = f"[{row['low']:.4f}, {row['high']:.4f}]"
-        through = "yes" if row["goes_on"] else ""
-        cells = (f"{row['rate']:g}", f"{row['steps']:,}", f"{row['value']:.4f}", interval, p, f"{row['seconds']:,.0f}")
-        table.add_row(row["strategy"], *cells, through)
+        cells = (f"{row['rate']:g}", f"{row['steps']:,}", f"{row['value']:.4f}", p, f"{row['seconds']:,.0f}")
+        table.add_row(row["strategy"], *cells, "yes" if row["goes_on"] else "")
     Console(stderr=True).print(table)
 
 

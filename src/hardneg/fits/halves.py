@@ -27,8 +27,12 @@ class Halves:
     def of(cls, dataset: Dataset, split: str, *, seed: int) -> "Halves":
         """Part the queries of a split; those of equal text stay together, and a half has 500 queries at most."""
         queries = dataset.queries_of(split)
-        first = np.asarray(bits(seed, _HALF, dataset.query_text_group[queries])) % 2 == 0
-        if first.all() or not first.any():  # of one text, or of a handful
+        groups, of_query, sizes = np.unique(dataset.query_text_group[queries], return_inverse=True, return_counts=True)
+        order = np.argsort(bits(seed, _HALF, groups), kind="stable")
+        before = np.empty(len(groups), dtype=np.int64)  # queries in the groups that were drawn earlier
+        before[order] = np.cumsum(sizes[order]) - sizes[order]
+        first = before[of_query] + sizes[of_query] / 2 < len(queries) / 2
+        if first.all() or not first.any():  # all of one text
             first = np.arange(len(queries)) % 2 == 0
         return cls(*(_some(queries[which], seed) for which in (first, ~first)))
 

@@ -23,7 +23,7 @@ class Effort:
     max_tokens: int | None = None  # where texts are cut unless something else is asked for
 
 
-_USUAL = (BASE, "mined_many", "refresh_many", "clustered_many", "learned_many", "mined_filtered", "clustered")
+_USUAL = (BASE, "mined_many", "clustered_many", "refresh_many", "learned_many", "mined_filtered", "clustered")
 EFFORTS = {
     "fast": Effort(10, (BASE, "mined_many", "clustered_many"), 2, max_tokens=64),
     "normal": Effort(60, (*_USUAL, "relabelled"), 4),
