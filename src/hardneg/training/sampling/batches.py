@@ -173,6 +173,7 @@ class MinedNegatives:
         starts = np.arange(n_queries + 1)
         self._document = rows["document"].to_numpy().astype(np.int32)
         self._start = np.searchsorted(rows["query"].to_numpy(), starts)
+        self._shuffled: dict[int, Int32[np.ndarray, " rows"]] = {}  # by seed
         light = rows.filter(pl.col("weight") < 1)
         self._light_document = light["document"].to_numpy().astype(np.int32)
         self._light_weight = light["weight"].to_numpy()
@@ -184,11 +185,20 @@ class MinedNegatives:
 
     def draw(self, query: int, *, turn: int, per_row: int | None, seed: int) -> Int32[np.ndarray, " negatives"]:
         """Take a query's next negatives; in successive turns each of them has its turn equally often."""
-        negatives = self.of(query)
-        if per_row is None or per_row >= len(negatives):
-            return negatives
-        order = permutation(seed, _TURN, query, size=len(negatives))
-        return negatives[order[(turn * per_row + np.arange(per_row)) % len(negatives)]]
+        low = self._start[query]
+        n_negatives = self._start[query + 1] - low
+        if per_row is None or per_row >= n_negatives:
+            return self.of(query)
+        if seed not in self._shuffled:  # all queries at once: one by one costs more than the step of a small model
+            self._shuffled[seed] = self._shuffle(seed)
+        return self._shuffled[seed][low + (turn * per_row + np.arange(per_row)) % n_negatives]
+
+    def _shuffle(self, seed: int) -> Int32[np.ndarray, " rows"]:
+        """Put the negatives of each query into the order of their turns, a `permutation` of the seed and the query."""
+        counts = np.diff(self._start)
+        query = np.repeat(np.arange(len(counts)), counts)
+        drawn = bits(seed, _TURN, query, np.arange(len(query)) - self._start[query])
+        return self._document[np.lexsort((drawn, query))]
 
     def of(self, query: int) -> Int32[np.ndarray, " negatives"]:
         """List all negatives of a query, in the order of the table."""

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError
+from hardneg.randomness import permutation
 from hardneg.training.sampling.batches import (
     MinedNegatives,
     assemble,
@@ -159,6 +160,26 @@ def test_each_negative_has_its_turn_equally_often():
     mined = MinedNegatives(TABLE, n_queries=4)
     drawn = np.concatenate([mined.draw(1, turn=turn, per_row=2, seed=0) for turn in range(6)])
     assert np.unique_counts(drawn).counts.tolist() == [3, 3, 3, 3]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 30)), unique=True, min_size=1, max_size=60),
+    st.integers(0, 3),
+    st.integers(0, 7),
+    st.integers(0, 2**31),
+)
+def test_the_order_of_turns_is_a_permutation_of_the_query_s_own(rows, per_row, turn, seed):
+    query, document = (list(column) for column in zip(*rows, strict=True))
+    table = pl.DataFrame({"query": query, "document": document}, schema={"query": pl.Int32, "document": pl.Int32})
+    mined = MinedNegatives(table, n_queries=6)
+    for one in range(6):
+        negatives = [d for q, d in rows if q == one]
+        if len(negatives) <= per_row:
+            expected = negatives
+        else:
+            order = permutation(seed, 14, one, size=len(negatives))
+            expected = [negatives[order[(turn * per_row + at) % len(order)]] for at in range(per_row)]
+        assert mined.draw(one, turn=turn, per_row=per_row, seed=seed).tolist() == expected
 
 
 def test_rows_of_one_query_take_different_negatives_in_one_epoch():
