@@ -31,6 +31,7 @@ from hardneg.training.settings import TrainSettings
 from hardneg.training.step import compute_gradient
 from hardneg.training.teacher_scores import TeacherScores
 from toy import toy_dataset, toy_negatives, toy_scores
+from watched_toy import WATCH, watched_dataset, watched_negatives
 
 IMPORTED_IN = os.getpid()
 # Batches of five pairs and less: the last have fewer queries than a group of four has processes.
@@ -109,6 +110,13 @@ def train_whole_run(start, out, *, mode="sync"):
         return train(start, toy(), toy_negatives(), settings=settings, plan=plan, out=out)
 
 
+def train_watched(start, out):
+    """Train until the best look does not move any more, and keep its model; returns what was seen."""
+    watch = WATCH | {"every": 1, "keep": "best", "patience": 2}
+    settings = replace(COMMON, learning_rate=1e-2, precision="fp32", epochs=6, max_pairs=None, watch=watch)
+    return train(start, watched_dataset(), watched_negatives(), settings=settings, out=out).watched
+
+
 class Waiting:
     """A display that holds the leading process up after its third step until the round of the second is there."""
 
@@ -130,7 +138,8 @@ def work(rank, n_processes, start, out):
     """Be one process of a group: train together into `out/run`, then write what was measured to `out/RANK.pt`."""
     loss = train_whole_run(start, out / "run").loss
     followed = train_whole_run(start, out / "followed", mode="async") if n_processes == 2 else None
+    watched = train_watched(start, out / "watched") if n_processes == 2 else None
     # A larger group is slow: some losses, both queues, all pools, with and without the cache.
     some = slice(None) if n_processes == 2 else slice(3, None, 5)
     measured = measure_all(start, some=some)
-    torch.save((loss, measured, followed and (followed.loss, followed.refreshes)), out / f"{rank}.pt")
+    torch.save((loss, measured, followed and (followed.loss, followed.refreshes), watched), out / f"{rank}.pt")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 Advance = Callable[[int], None]
 
@@ -18,6 +18,14 @@ class Display(Protocol):
 
     def task(self, description: str, *, total: int | None, unit: str) -> AbstractContextManager[Advance]:
         """Open a task; the value of the context is called with the number of units done."""
+
+
+@runtime_checkable
+class TakesNotes(Protocol):
+    """A display that shows a few words beside a task that is open."""
+
+    def note(self, description: str, text: str) -> None:
+        """Show them, in place of those before."""
 
 
 class _Quiet:
@@ -50,6 +58,11 @@ class Both:
 
             yield advance
 
+    def note(self, description: str, text: str) -> None:
+        """Show a note on both."""
+        for display in (self.first, self.second):
+            show_note(display, description, text)
+
 
 @contextmanager
 def showing(display: Display) -> Iterator[None]:
@@ -69,6 +82,22 @@ def current() -> Display:
 def task(description: str, *, total: int | None, unit: str) -> AbstractContextManager[Advance]:
     """Open a task on the current display."""
     return _display.get().task(description, total=total, unit=unit)
+
+
+def note(description: str, text: str) -> None:
+    """Show a few words beside an open task, where the current display can."""
+    show_note(_display.get(), description, text)
+
+
+def show_note(display: Display, description: str, text: str) -> None:
+    """Show a few words beside an open task on a display, if it can."""
+    if isinstance(display, TakesNotes):
+        display.note(description, text)
+
+
+def silent() -> AbstractContextManager[None]:
+    """Show nothing of the tasks inside the block, which are parts of one that is shown."""
+    return showing(_QUIET)
 
 
 def duration(seconds: float) -> str:

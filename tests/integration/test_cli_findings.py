@@ -17,7 +17,8 @@ from tiny_model import build_tiny_model
 PAGE = Path(__file__).parents[2] / "docs" / "findings.md"
 HERE = (Path(__file__), Path(__file__).with_name("test_cli_training_as_meant.py"))
 ELSEWHERE = tuple(
-    Path(__file__).with_name(f"test_cli{name}.py") for name in ("", "_teacher", "_mining_findings", "_check", "_models")
+    Path(__file__).with_name(f"test_cli{name}.py")
+    for name in ("", "_teacher", "_mining_findings", "_check", "_models", "_watch")
 )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from hardneg.components import parse_component
 from hardneg.errors import RecipeError
 
-__all__ = ["parse_component", "parse_settings"]
+__all__ = ["parse_component", "parse_settings", "parse_watch"]
 
 _TRUTH = {"true": True, "false": False}  # as a recipe spells them
 
@@ -27,3 +27,15 @@ def parse_settings(texts: list[str]) -> dict[str, Any]:
         except (SyntaxError, ValueError):
             settings[key] = _TRUTH.get(value, value)
     return settings
+
+
+def parse_watch(text: str | None) -> dict[str, Any]:
+    """Turn a split, with options or without, into the training setting `watch`; nothing if none is given.
+
+    >>> parse_watch("dev(every=0.5)")
+    {'watch': {'split': 'dev', 'every': 0.5}}
+    """
+    if text is None:
+        return {}
+    table = parse_component(text)
+    return {"watch": {"split": table.pop("use"), **table}}

@@ -27,6 +27,7 @@ class ProgressBars:
 
     progress: "Progress"
     finished: "dict[tuple[str, bool], TaskID]" = field(default_factory=dict)
+    open: "dict[str, TaskID]" = field(default_factory=dict)
 
     @contextmanager
     def task(self, description: str, *, total: int | None, unit: str) -> Iterator[Advance]:
@@ -34,11 +35,18 @@ class ProgressBars:
         key = (description, total is None)
         bar = self.finished.pop(key, None)
         if bar is None:
-            bar = self.progress.add_task(description, total=total, unit=unit)
+            bar = self.progress.add_task(description, total=total, unit=unit, note="")
         else:
-            self.progress.reset(bar, total=total, unit=unit)
+            self.progress.reset(bar, total=total, unit=unit, note="")
+        self.open[description] = bar
         yield lambda n: self.progress.advance(bar, n)
+        del self.open[description]
         self.finished[key] = bar
+
+    def note(self, description: str, text: str) -> None:
+        """Show a few words at the end of an open bar."""
+        if description in self.open:
+            self.progress.update(self.open[description], note=text)
 
 
 def progress(*, quiet: bool) -> AbstractContextManager[Pause]:
@@ -110,7 +118,7 @@ def _drawing() -> Iterator[Pause]:
             return Text(_rate(task.finished_speed or task.speed or overall, task.fields["unit"]))
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate())
-    times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
     drawn = Progress(
         *columns,
         *times,

@@ -9,7 +9,18 @@ from hardneg.cli.display import progress
 from hardneg.cli.ladder_display import agree, announce, show_ladder
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import TrustRemoteCode
-from hardneg.cli.options import DatasetPath, Json, Measures, Primary, Quiet, SkipInvalid, from_here, print_json, said_of
+from hardneg.cli.options import (
+    DatasetPath,
+    Json,
+    Measures,
+    Primary,
+    Quiet,
+    SkipInvalid,
+    Watch,
+    from_here,
+    print_json,
+    said_of,
+)
 
 
 @reads_dataset
@@ -47,6 +58,7 @@ def ladder(
         list[str] | None,
         typer.Option(help="Values to choose among on the development split, as learning_rate=1e-5,3e-5. Repeat."),
     ] = None,
+    watch: Watch = None,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each rung.")] = 3,
     budget_steps: Annotated[int | None, typer.Option(min=1, help="Steps of each training.")] = None,
     budget_minutes: Annotated[
@@ -78,7 +90,7 @@ def ladder(
 
     What will be done, and for how long, is shown before it begins. The same command goes on where it was stopped.
     """
-    from hardneg.cli.components import parse_settings
+    from hardneg.cli.components import parse_settings, parse_watch
     from hardneg.data.reading import read_dataset
     from hardneg.ladders.ladder import claimed, climb_ladder, plan_ladder
     from hardneg.ladders.prepare import Wanted
@@ -90,7 +102,9 @@ def ladder(
         model=model,
         sources=source or [],
         teachers=teacher or [],
-        settings=parse_settings(set_ or []) | ({"trust_remote_code": True} if trust_remote_code else {}),
+        settings=parse_settings(set_ or [])
+        | parse_watch(watch)
+        | ({"trust_remote_code": True} if trust_remote_code else {}),
         tune=_choices(tune or []),
         seeds=seeds,
         budget_steps=budget_steps,

@@ -61,6 +61,14 @@ Measures = Annotated[
         help="What to measure, as ir-measures names it: RR@10, R@50. Repeat for more; the usual ones if not given.",
     ),
 ]
+Watch = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SPLIT",
+        help="Measure on this split while training, on a sample; with options if need be: dev, "
+        "'dev(every=0.5, keep=\"best\", patience=4)'.",
+    ),
+]
 Primary = Annotated[
     str | None,
     typer.Option(metavar="MEASURE", help="Measure to compare and to choose by; the first if not given."),

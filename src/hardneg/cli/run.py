@@ -9,7 +9,7 @@ from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, warn_if_nothing_mined
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import TrustRemoteCode
-from hardneg.cli.options import Json, Preset, Quiet, Yes, from_here, given, print_json
+from hardneg.cli.options import Json, Preset, Quiet, Watch, Yes, from_here, given, print_json
 from hardneg.cli.run_display import show_run
 
 
@@ -21,6 +21,7 @@ def run(
     dataset: Annotated[str | None, typer.Option(help="Use this dataset in place of the recipe's.")] = None,
     model: Annotated[str | None, typer.Option(help="Use this model in place of the recipe's.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Use this seed in place of the recipe's.")] = None,
+    watch: Watch = None,
     trust_remote_code: TrustRemoteCode = False,
     yes: Yes = False,
     json: Json = False,
@@ -31,9 +32,10 @@ def run(
     """Mine, train and measure as a recipe says; a run that was interrupted goes on where it stopped."""
     from hardneg import Recipe
     from hardneg import run as run_recipe
+    from hardneg.cli.components import parse_watch
     from hardneg.costs.bills import recipe_bills
 
-    changes: dict[str, Any] = given(seed=seed, preset=preset)
+    changes: dict[str, Any] = given(seed=seed, preset=preset, train=parse_watch(watch) or None)
     changes |= {key: from_here(name) for key, name in (("dataset", dataset), ("model", model)) if name is not None}
     if layout.said:
         changes["dataset"] = {**({"path": changes["dataset"]} if dataset is not None else {}), **layout.said}

@@ -61,6 +61,7 @@ def _task(task: "TaskState", *, is_running: bool) -> str:
     parts = [f"{task.name}: {task.done:,}{of} {task.unit}"]
     parts += [] if done is None else [f"{done:.0%}"]
     parts += [] if task.rate is None or not is_running else [f"{task.rate:,.3g} {task.unit}/s"]
+    parts += [task.note] if task.note else []
     parts += [] if left is None or not is_running else [f"about {duration(left)} left"]
     return ", ".join(parts)
 

@@ -10,7 +10,7 @@ from hardneg.cli.display import own_negatives_line, progress, show_findings, sho
 from hardneg.cli.joined import AllowOtherData
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import DocumentPrompt, QueryPrompt, TrustRemoteCode
-from hardneg.cli.options import Json, Out, Quiet, Seed, SkipInvalid, from_here, given, print_json, said_of
+from hardneg.cli.options import Json, Out, Quiet, Seed, SkipInvalid, Watch, from_here, given, print_json, said_of
 
 
 @reads_dataset
@@ -40,6 +40,7 @@ def train(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="One training setting, as epochs=2. Repeat for more.")
     ] = None,
+    watch: Watch = None,
     query_prompt: QueryPrompt = None,
     document_prompt: DocumentPrompt = None,
     trust_remote_code: TrustRemoteCode = False,
@@ -51,10 +52,11 @@ def train(
     layout: Layout,
 ) -> None:
     """Train a two-tower model; the result is a plain sentence-transformers folder."""
-    from hardneg.cli.components import parse_settings
+    from hardneg.cli.components import parse_settings, parse_watch
     from hardneg.pipeline.training import prepare_training
 
     settings = parse_settings(set_ or []) | given(seed=seed, query_prompt=query_prompt, document_prompt=document_prompt)
+    settings |= parse_watch(watch)
     settings |= {"trust_remote_code": True} if trust_remote_code else {}
     changes = {"mine": given(split=split), "train": settings, **given(model=model and from_here(model))}
     lesson = prepare_training(
@@ -77,6 +79,8 @@ def train(
             f"{trained.n_steps:,} steps over {trained.n_pairs:,} pairs in {trained.seconds:,.0f} s, "
             f"final loss {trained.loss:.4g} (mean of the last steps); the model is {trained.path}"
         )
+    if trained.watched is not None and not json:
+        typer.echo(f"hardneg: {trained.watched}", err=True)
     if trained.own_negatives and not json:
         typer.echo(
             f"hardneg: {own_negatives_line(trained.own_negatives)}; --set own_negatives=false leaves them out",

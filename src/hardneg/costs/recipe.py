@@ -1,6 +1,7 @@
 """What a recipe will cost, or work on a dataset: its stages by trials of its parts, and the bills of its judges."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,6 +13,7 @@ from hardneg.costs.estimate import Estimate, Spread, StageCost
 from hardneg.costs.forecast import TRAINING_COPIES, forecast, mining_stages
 from hardneg.costs.speeds import Speeds, count_steps, refreshes, scorers_of
 from hardneg.costs.texts import Texts
+from hardneg.costs.watching import Looks, SplitSize
 from hardneg.costs.workload import Workload
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
@@ -105,7 +107,9 @@ def _recipe(recipe: object, model: str | None) -> Recipe:
 def _of_recipe(recipe: Recipe, *, again: bool) -> Estimate:
     with TemporaryDirectory() as place:
         split, test = recipe.stages[-1].mine.split, recipe.evaluate.split
-        dataset, _ = with_test_split(recipe.dataset.read(), Path(place), train=split, test=test, dev_share=0.0)
+        watches = any(stage.train.watch is not None for stage in recipe.stages)
+        dealt = {"train": split, "test": test, "dev_share": None if watches else 0.0}
+        dataset, _ = with_test_split(recipe.dataset.read(), Path(place), **dealt)  # type: ignore[arg-type]
         calibration = _calibration(Texts.of(dataset), again=again)
         tried = calibration.trial("recipe", {"recipe": recipe.resolved(), "name": recipe.name})
         parts = _Parts(recipe, dataset, calibration, Speeds.from_dict(tried["parts"]))
@@ -200,14 +204,27 @@ class _Parts:
 
     def _training(self, stage: Stage, name: str, number: int, queries: int) -> Iterator[StageCost]:
         settings, part = stage.train, self.speeds.step("", number)
-        steps = settings.max_steps or count_steps(self.dataset, settings, split=stage.mine.split)
-        steps *= self.seeds
+        steps_once = settings.max_steps or count_steps(self.dataset, settings, split=stage.mine.split)
+        steps = steps_once * self.seeds
         disk_gb = TRAINING_COPIES * part.disk_gb * self.seeds
         seconds, memory_gb = part.seconds(steps), part.memory_gb + self.text_gb
         yield StageCost(f"train{name}", f"{steps:,} steps", seconds, memory_gb, disk_gb, "on one")
         again = refreshes(stage) * self.seeds if stage.sources else 0
         if again:
             yield self._look(f"encode while training{name}", again, queries, spread="on one")
+        yield from self._watching(stage, name, steps_once)
+
+    def _watching(self, stage: Stage, name: str, steps: int) -> Iterator[StageCost]:
+        watch = stage.train.watch
+        size = None if watch is None else SplitSize.of(self.dataset, watch.split)
+        if watch is None or size is None:
+            return
+        epoch_steps = count_steps(self.dataset, replace(stage.train, epochs=1, max_steps=None), split=stage.mine.split)
+        looks, encoder = Looks.of(watch, size, epoch_steps=epoch_steps), measuring_with(self.recipe.model, self.recipe)
+        memory_gb = self.speeds.documents(encoder).memory_gb + self.text_gb
+        seconds = self.seeds * looks.seconds(steps, self.speeds, encoder)
+        times = self.seeds * (looks.times(steps) + watch.whole)
+        yield StageCost(f"look while training{name}", f"{times:,} times", seconds, memory_gb, spread="on one")
 
     def _measuring(self, n_rows: int) -> Iterator[StageCost]:
         rows = n_rows + ("in_batch" in self.recipe.evaluate.rows)

@@ -243,6 +243,7 @@ def _step(model: str, stage: Stage, dataset: Dataset, out: Path) -> Part:
         stage.train.without_mined,
         max_steps=_STEPS,
         mask=None,
+        watch=None,
         loss=without_teacher(stage.train.loss) or InfoNCE(),
         trackers=(),
     )

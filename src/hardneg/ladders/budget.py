@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hardneg.costs.speeds import Speeds, refreshes
+from hardneg.costs.watching import Looks, SplitSize
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
 from hardneg.ladders.plan import Budget, LadderPlan, Task
@@ -24,13 +25,38 @@ class Amounts:
     pairs: int
     dev: int
     test: int
+    dev_pairs: int = 0
 
     @classmethod
     def of(cls, dataset: Dataset, splits: Splits) -> "Amounts":
         """Count a dataset."""
         dev = 0 if splits.dev is None else len(dataset.queries_of(splits.dev))
         pairs, train = len(dataset.pairs_of(splits.train)[0]), len(dataset.queries_of(splits.train))
-        return cls(dataset.n_documents, train, pairs, dev, len(dataset.queries_of(splits.test)))
+        dev_pairs = 0 if splits.dev is None else len(dataset.pairs_of(splits.dev)[0])
+        return cls(dataset.n_documents, train, pairs, dev, len(dataset.queries_of(splits.test)), dev_pairs)
+
+
+@dataclass(frozen=True)
+class Watching:
+    """What looks at a training cost."""
+
+    each_s: float = 0.0
+    every: float = 1.0  # steps
+    whole_s: float = 0.0
+
+    @property
+    def step_s(self) -> float:
+        """Seconds that looks add to a step."""
+        return self.each_s / self.every
+
+    @property
+    def once_s(self) -> float:
+        """Seconds of the looks before the first step and after the last."""
+        return 2 * self.each_s + self.whole_s
+
+    def seconds(self, steps: int) -> float:
+        """Seconds of all looks in so many steps."""
+        return steps * self.step_s + self.once_s
 
 
 @dataclass(frozen=True)
@@ -71,7 +97,18 @@ class Costs:
             return self.start_s + look
         steps = sum(stage.train.max_steps or 0 for stage in rung.recipe.stages)
         trainings = len(plan.seeds) + len(plan.variants(rung)) - 1
-        return self.start_s + trainings * (steps * self.step(rung) + self.own_mining(rung) + look)
+        watching = sum(self.watching(rung, stage).seconds(stage.train.max_steps or 0) for stage in rung.recipe.stages)
+        return self.start_s + trainings * (steps * self.step(rung) + self.own_mining(rung) + watching + look)
+
+    def watching(self, rung: Rung, stage: Stage) -> "Watching":
+        """What looks cost while a stage is trained."""
+        watch, settings = stage.train.watch, stage.train
+        if watch is None:
+            return Watching()
+        size = SplitSize(self.counts.dev, self.counts.dev_pairs, self.counts.documents)
+        epoch_steps = -(-self.counts.pairs // (settings.batch_size * settings.accumulate))
+        looks, encoder = Looks.of(watch, size, epoch_steps=epoch_steps), _measuring(rung)
+        return Watching(looks.each_s(self.speeds, encoder), looks.every, looks.whole_s(self.speeds, encoder))
 
     def test(self, rung: Rung, plan: LadderPlan) -> float:
         """Seconds for looking at the test split; documents were encoded before if there was a development split."""
@@ -132,8 +169,10 @@ def _fitting(rung: Rung, plan: LadderPlan, costs: Costs, budget: Budget) -> int:
     """Count the steps for which a budget in minutes leaves time."""
     tasks = {task.id: task for task in plan.tasks()}
     before = _sum(costs.shared(tasks[each], plan) for each in needed(tasks[f"climb-{rung.name}"], tasks))
-    before += costs.own_mining(rung)
-    steps = int(((budget.minutes or 0.0) * 60 - before) / costs.step(rung))
+    watching = [costs.watching(rung, stage) for stage in rung.recipe.stages]
+    before += costs.own_mining(rung) + _sum(each.once_s for each in watching)
+    looks_s = _sum(each.step_s for each in watching) / len(watching)
+    steps = int(((budget.minutes or 0.0) * 60 - before) / (costs.step(rung) + looks_s))
     if steps < len(rung.recipe.stages):
         raise RecipeError(
             f"ladder: rung {rung.name} needs about {before / 60:.1f} minutes before its first step of training, which "

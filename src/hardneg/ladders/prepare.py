@@ -27,6 +27,7 @@ from hardneg.ladders.plan import (
 )
 from hardneg.ladders.rungs import Shared, build_rungs, default_rungs, shared_of, with_preset_rung
 from hardneg.ladders.splits import choose_splits, refuse_shared, shared_queries
+from hardneg.ladders.watching import with_watch
 from hardneg.place import Place
 from hardneg.recipe import Recipe, plan_of
 from hardneg.recipe.files import read_preset
@@ -79,6 +80,7 @@ def draft(wanted: Wanted, dataset: Dataset, address: Mapping[str, Any]) -> Ladde
     if not climbed:
         raise RecipeError("ladder: no rung is left to climb; name a teacher with --teacher, or other rungs")
     _check_budget(wanted.budget)
+    climbed = tuple(with_watch(rung, splits, dataset) for rung in climbed)
     for stage, seed in ((stage, rung.recipe.seed) for rung in climbed for stage in rung.recipe.stages):
         plan_of(stage, seed=seed).check(dataset)
     for rung in climbed:

@@ -12,6 +12,7 @@ from hardneg.pipeline.mined import Mined
 from hardneg.pipeline.mining import mine_plan
 from hardneg.pipeline.score_stage import score_stage
 from hardneg.recipe import Recipe, Stage, plan_of
+from hardneg.recipe.watching import watch_of
 from hardneg.runs.folder import RunFolder
 from hardneg.runs.found import with_found
 from hardneg.runs.layout import Seeded, StageKey
@@ -85,7 +86,7 @@ def train_stages(
             data = with_found(data, mined[place].found, split=stage.mine.split)
             scores = score_stage(recipe, stage, data, negatives, folder, place=place)
         place, split = training_place(folder, name, seed), stage.mine.split
-        settings = _settings(stage, seed=seed if recipe.seeds else stage.train.seed)
+        settings = _settings(stage, recipe, seed=seed if recipe.seeds else stage.train.seed)
         with folder.stage(f"train {place.name}"):
             done = train(model, data, negatives, scores=scores, settings=settings, plan=plan, split=split, out=place)
         path = done.path
@@ -95,9 +96,9 @@ def train_stages(
         yield name, path
 
 
-def _settings(stage: Stage, *, seed: int) -> TrainSettings:
+def _settings(stage: Stage, recipe: Recipe, *, seed: int) -> TrainSettings:
     """Give a stage's settings; without mined negatives, less what needs them or a teacher's scores of them."""
-    settings = replace(stage.train, seed=seed)
+    settings = replace(stage.train, seed=seed, watch=watch_of(stage.train, recipe.evaluate))
     if stage.sources:
         return settings
     return replace(settings.without_mined, loss=without_teacher(settings.loss) or settings.loss)

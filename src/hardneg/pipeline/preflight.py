@@ -7,6 +7,7 @@ from hardneg.models.options import check_installed
 from hardneg.pipeline.score_stage import check_teachers
 from hardneg.recipe import Recipe, plan_of
 from hardneg.recipe.stage import stages_in, trained_in
+from hardneg.recipe.watching import check_watch, watch_of
 from hardneg.sources import identity
 from hardneg.sources.protocol import Encodes
 
@@ -51,5 +52,8 @@ def check_files(recipe: Recipe, dataset: Dataset) -> None:
     excluded_from(dataset, recipe.evaluate.exclude, split=recipe.evaluate.split)
     for stage in recipe.stages:
         dataset.queries_of(stage.mine.split)
+        watch = watch_of(stage.train, recipe.evaluate)
+        if watch is not None:
+            check_watch(watch, dataset, trained=stage.mine.split, tested=recipe.evaluate.split)
         if stage.sources:
             plan_of(stage, seed=recipe.seed).check(dataset)

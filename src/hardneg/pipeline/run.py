@@ -181,7 +181,9 @@ def _read(recipe: Recipe, folder: RunFolder) -> Dataset:
     """Read the dataset, and deal it once if there is nothing to test on."""
     dataset = recipe.dataset.read()
     place, train = folder.path / "dataset", recipe.stages[-1].mine.split
-    dealt, how = with_test_split(dataset, place, train=train, test=recipe.evaluate.split, dev_share=0.0)
+    watches = any(stage.train.watch is not None for stage in recipe.stages)
+    dev_share = None if watches else 0.0
+    dealt, how = with_test_split(dataset, place, train=train, test=recipe.evaluate.split, dev_share=dev_share)
     if how is not None:
         folder.manifest["dealt"] = how
     return dealt

@@ -16,6 +16,7 @@ from hardneg.runs.parts import part_files, scan_parts
 from hardneg.runs.record import Record, TaskState, read_record
 from hardneg.runs.state import read_audits, read_state
 from hardneg.training.folder import TrainingFolder
+from hardneg.training.watch.curve import Curve
 
 _TAIL = 10_000  # bytes, longer than any line of a loss curve
 
@@ -108,12 +109,22 @@ def _findings(folder: Path) -> dict[str, Any]:
         last = _last_line(place / layout.LOSSES)
         name = f"training {place.name}" if place.parent.name == "training" else "training"
         summary[name] = {key: last[key] for key in ("step", "loss") if key in last}
+        summary[name.replace("training", "watched", 1)] = _looked(place)
     summary |= _measured(folder) | _scored(folder)
     summary |= {f"audit, {kind}": figures for kind, figures in read_audits(folder).items()}
     noticed = [finding for place in trainings for finding in TrainingFolder(place).findings()]
     noticed += [finding for place in minings for finding in mining_findings(place)]
     shown: dict[str, Any] = {name: figures for name, figures in summary.items() if figures}
     return shown | ({"findings": [asdict(finding) for finding in noticed]} if noticed else {})
+
+
+def _looked(place: Path) -> dict[str, Any]:
+    """Read the last look at a model that is or was trained, and the best one."""
+    watched = Curve(place).watched()
+    if watched is None:
+        return {}
+    last = {"step": watched.last.step, watched.measure: watched.last.value}
+    return last | {"best": watched.best.value, "at step": watched.best.step, "of": watched.about.split}
 
 
 def _measured(folder: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Training on what was mined: as Python users call it, and as the command asks for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from hardneg.pipeline.joined import dataset_for, join
 from hardneg.pipeline.mined import Mined
 from hardneg.pipeline.scores import read_scores
 from hardneg.recipe import FromPath, Recipe
+from hardneg.recipe.watching import watch_of
 from hardneg.runs.origin import dataset_of, model_of
 from hardneg.runs.record import recording
 from hardneg.training.settings import TrainSettings
@@ -112,7 +113,7 @@ class Lesson:
                 self.dataset,
                 self.negatives,
                 scores=self.scores,
-                settings=self.recipe.train,
+                settings=replace(self.recipe.train, watch=watch_of(self.recipe.train, self.recipe.evaluate)),
                 split=self.recipe.mine.split,
                 out=self.out,
             )

@@ -19,6 +19,7 @@ from hardneg.training.refresh.settings import Refresh
 from hardneg.training.sampling.curriculum import Curriculum
 from hardneg.training.sampling.replacement import Replacement
 from hardneg.training.settings import TrainSettings
+from hardneg.training.watch.settings import Watch
 
 _TABLES: Mapping[str, tuple[type, Rooms]] = {
     "[dataset]` to read": (FromPath, {}),
@@ -31,6 +32,7 @@ _TABLES: Mapping[str, tuple[type, Rooms]] = {
     "[train.curriculum]`": (Curriculum, {}),
     "[train.refresh]`": (Refresh, {}),
     "[train.replacement]`": (Replacement, {}),
+    "[train.watch]`": (Watch, {}),
     "[train.lora]`": (LoRA, {}),
     "[evaluate]`": (EvaluateSettings, {}),
 }

@@ -8,6 +8,7 @@ import polars as pl
 
 from hardneg.data.findings import Finding
 from hardneg.evaluation.significance import Row
+from hardneg.training.watch.curve import Watched
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,7 @@ class Training:
     findings: Sequence[Finding] = ()
     refreshes: Sequence[Mapping[str, Any]] = ()
     replacements: Sequence[Mapping[str, Any]] = ()
+    watched: Watched | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """Figures of training: curves with the symptoms marked where they show, mining again, and what each stage cost."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import polars as pl
@@ -11,6 +12,7 @@ from hardneg.drawing.figure import Figure
 from hardneg.drawing.lines import Line, Lines, Panel
 from hardneg.drawing.svg import number
 from hardneg.progress import duration
+from hardneg.training.watch.curve import Watched
 
 POINTS = 160
 
@@ -122,6 +124,18 @@ def _renewals(table: pl.DataFrame) -> Lines:
         if lines[0].points:
             panels.append(Panel(title, lines, zero=name != "new_score"))
     return Lines(panels, 0.0, float(table["step"].max() or 1), height=110)  # type: ignore[arg-type]
+
+
+def watching(model: str, watched: Watched | None) -> Figure | None:
+    """Draw what was measured while a model was trained, the best look marked; None if nothing was."""
+    if watched is None:
+        return None
+    table = pl.DataFrame([asdict(look) for look in watched.looks])
+    points = [(float(look.step), look.value) for look in watched.looks]
+    best = Line([(float(watched.best.step), watched.best.value)], "positives", "best")
+    panel = Panel(f"{watched.measure} on {watched.about.split}", [Line(points, "chosen"), best], zero=False)
+    marks = Lines([panel], 0.0, max(float(watched.last.step), 1.0))
+    return Figure(f"watched-{model}", f"Looks at {model} while it was trained", f"{watched}.", table, marks)
 
 
 def costs(stages: Mapping[str, Mapping[str, float]], machine: str = "") -> Figure:

@@ -20,7 +20,7 @@ from hardneg.reports.contents import Audited, Contents
 from hardneg.reports.examples import Caps, Examples, examples, pick_queries, rows_of
 from hardneg.reports.figures_of_mining import funnel, hardness, supply
 from hardneg.reports.figures_of_quality import climbs, differences, gains, ladder, plain, pool_sizes, quality, race
-from hardneg.reports.figures_of_training import costs, curves, refreshes, replacements
+from hardneg.reports.figures_of_training import costs, curves, refreshes, replacements, watching
 from hardneg.reports.findings import all_findings
 from hardneg.reports.headline import headline
 
@@ -165,6 +165,7 @@ def _training(contents: Contents) -> Iterator[Figure | None]:
     last = contents.rows[-1].name if contents.rows else ""
     for trained in sorted(contents.trained, key=lambda each: not each.model.startswith(last))[:_TRAININGS]:
         yield curves(trained.model, trained.records, trained.findings)
+        yield watching(trained.model, trained.watched)
         yield refreshes(trained.model, trained.refreshes)
         yield replacements(trained.model, trained.replacements)
 

@@ -18,6 +18,7 @@ from hardneg.runs.mining_findings import read_mining_findings, reading_findings
 from hardneg.runs.parts import part_files, read_table, readable, scan_parts
 from hardneg.runs.state import read_lines, read_state, whole_lines
 from hardneg.training.folder import TrainingFolder
+from hardneg.training.watch.curve import Curve
 
 _FIRST = ("bm25", "zero_shot", "in_batch")  # rows, before those of the run's own stages
 _AUDITS = ("audit*.json", "frontier*.json", "calibrat*.json")
@@ -116,6 +117,7 @@ def read_trainings(folder: Path) -> Iterator[Training]:
                 findings=training.findings(),
                 refreshes=read_lines(place / layout.REFRESHES),
                 replacements=read_lines(place / layout.REPLACEMENTS),
+                watched=Curve(place).watched(),
             )
 
 

@@ -8,7 +8,7 @@ RUN/
     scores/                      what the teachers think of them, if there are teachers
     audit.json  frontier.json    and others, of audits that were told to write here
     stages/NAME[-seedN]/         the same of each stage, if the recipe has stages
-    training/ROW-seedN/          training.json  loss.jsonl  refresh.jsonl  replacement.jsonl  model/
+    training/ROW-seedN/          training.json  loss.jsonl  refresh.jsonl  replacement.jsonl  watch.jsonl  model/
     evaluation/ROW[-seedN]/      metrics.json  per_query.parquet  run.trec  qrels.trec
     model/                       the last row's model, first seed
 LADDER/
@@ -29,6 +29,8 @@ RECIPE, MANIFEST, REPORT = "recipe.toml", "manifest.json", "report.html"
 MINING, FUNNEL, FOUND = "mining.json", "funnel.json", "found_positives.parquet"
 READINGS = "readings.json"
 TRAINING, LOSSES, REFRESHES, REPLACEMENTS = "training.json", "loss.jsonl", "refresh.jsonl", "replacement.jsonl"
+# What is looked at while training, the looks, and the value of each query at each; the folder is of the model at last.
+WATCH, LOOKS, LOOK_VALUES, WATCHED = "watch.json", "watch.jsonl", "watch.parquet", "watch"
 METRICS, PER_QUERY, RANKINGS, QRELS = "metrics.json", "per_query.parquet", "run.trec", "qrels.trec"
 PLAN, DRAFT, LADDER = "plan.json", "draft.json", "ladder.json"
 FIT, FINAL_RUN, FINAL_BASE, FINAL_DATASET = "fit.json", "finish/run", "finish/in_batch", "finish/dataset"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from hardneg.errors import InputError, Interrupted
-from hardneg.progress import Advance, Display, current, showing
+from hardneg.progress import Advance, Display, current, show_note, showing
 
 _EVERY_S = 10.0
 _file: ContextVar[TextIO | None] = ContextVar("log", default=None)
@@ -84,6 +84,11 @@ class Logged:
             line("task_started")
             yield advance
             line("task_ended")
+
+    def note(self, description: str, text: str) -> None:
+        """Write a line, and hand the note on."""
+        _write(self.file, "note", {"task": description, "note": text})
+        show_note(self.inner, description, text)
 
 
 class _Lines(logging.Handler):

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from hardneg.errors import InputError, Interrupted
 from hardneg.files import replacing
-from hardneg.progress import Advance, Display, current, showing
+from hardneg.progress import Advance, Display, current, show_note, showing
 
 State = Literal["running", "finished", "interrupted", "failed"]
 
@@ -41,6 +41,7 @@ class TaskState:
     rate: float | None  # units a second over the last minute
     started: float  # seconds since 1970, as `ended` and `updated`
     ended: float | None = None  # None while it runs
+    note: str = ""  # a few words of how it goes
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ class _Task:
     started: float
     done: int = 0
     ended: float | None = None
+    note: str = ""
     seen: deque[tuple[float, int]] = field(default_factory=deque)
 
     def state(self, now: float) -> TaskState:
@@ -138,7 +140,7 @@ class _Task:
         since, before = self.seen[0] if self.seen else (self.started, 0)
         at = self.ended or now
         rate = (self.done - before) / (at - since) if at > since else None
-        return TaskState(self.name, self.unit, self.total, self.done, rate or None, self.started, self.ended)
+        return TaskState(self.name, self.unit, self.total, self.done, rate or None, self.started, self.ended, self.note)
 
 
 class _Recorder:
@@ -172,6 +174,14 @@ class _Recorder:
 
             yield advance
             mine.ended = time.time()
+
+    def note(self, description: str, text: str) -> None:
+        with self.lock:
+            for task in reversed(self.tasks):
+                if task.name == description:
+                    task.note = text
+                    break
+        show_note(self.inner, description, text)
 
     @contextmanager
     def writing(self) -> Iterator[None]:

@@ -7,6 +7,10 @@ refresh.jsonl          one line a refresh of the negatives (rounds.py), if there
 findings.json          what the steps so far show, written with each checkpoint and at the end
 clusters/step-N.npz    who is near whom from a step on (refresh/neighbours.py), gone when the run is finished
 checkpoints/step-N/    the latest state, gone when the run is finished
+watch.json             what is looked at while training (watch/curve.py), if anything is
+watch.jsonl            one line a look; watch.parquet has each query's value
+best/step-N/           weights of the best look, if they are kept, gone when the run is finished
+watch/                 the model measured on everything at the end
 model/                 the trained model, there when the run is finished
 """
 
@@ -74,7 +78,7 @@ class TrainingFolder:
     def finish(self, inputs: dict[str, Any], result: dict[str, Any]) -> None:
         """Record that the run is done; its checkpoints and rounds of negatives are no longer needed."""
         self._write({"inputs": inputs, "result": result})
-        for name in ("checkpoints", "refresh", "clusters"):
+        for name in ("checkpoints", "refresh", "clusters", "best"):
             shutil.rmtree(self.path / name, ignore_errors=True)
 
     def checkpoint(self, step: int) -> Path:

@@ -14,6 +14,7 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState, is_initialized
 from torch import distributed
 
+from hardneg.arrays import Rows
 from hardneg.data.dataset import Dataset
 from hardneg.data.findings import Finding
 from hardneg.data.given import check_dataset
@@ -27,6 +28,7 @@ from hardneg.negatives.own import own_negatives
 from hardneg.negatives.plan import Plan
 from hardneg.notebook import Framed
 from hardneg.progress import task
+from hardneg.runs import layout
 from hardneg.runs.log import event
 from hardneg.training.checks import check
 from hardneg.training.folder import TrainingFolder
@@ -48,6 +50,9 @@ from hardneg.training.settings import TrainSettings
 from hardneg.training.step import compute_gradient
 from hardneg.training.symptoms.noticed import notice
 from hardneg.training.teacher_scores import TeacherScores
+from hardneg.training.watch.curve import Curve, Watched
+from hardneg.training.watch.looking import Watcher, measure_whole, watcher_for
+from hardneg.training.watch.sample import watched_split
 
 _OWN_PER_ROW = 8  # as many as most files that bring negatives have for a query; the others have their turn
 
@@ -66,6 +71,7 @@ class Trained(Framed):
     own_negatives: int = 0  # those that the labels name and that were trained on, none being mined
     # As `Reading.as_dict` has it; empty in a folder from before this was kept.
     reading: Mapping[str, Any] = field(default_factory=dict)
+    watched: Watched | None = None  # None where nothing was measured while training
 
     def frame(self) -> pl.DataFrame:
         """Lay the figures of the training out as a table of one row."""
@@ -75,7 +81,7 @@ class Trained(Framed):
     def __repr__(self) -> str:
         return (
             f"Trained: {self.n_steps:,} steps over {self.n_pairs:,} pairs in {self.seconds:,.0f} s, final loss "
-            f"{self.loss:.4g}; the model is {self.path}"
+            f"{self.loss:.4g}; the model is {self.path}" + ("" if self.watched is None else f"\n{self.watched}")
         )
 
 
@@ -112,7 +118,8 @@ def train(
         Where the model is, and what it took.
 
     Raises:
-        DatasetError: The split does not exist or has no positive.
+        DatasetError: The split does not exist or has no positive, or the one to be watched does not, or shares queries
+            with it.
         ModelError: The model cannot be loaded, compares by a distance, has no weight to train, or was trained on
             queries of another form.
         RunError: The table of negatives or of scores does not fit the dataset, the loss and the scores do not fit each
@@ -131,11 +138,8 @@ def train(
     query, document = training_pairs(dataset, split, max_pairs=settings.max_pairs, seed=settings.seed)
     teacher = None if scores is None else TeacherScores.from_table(scores, dataset)
     check(settings, dataset, negatives, teacher, pairs=(query, document))
-    refresh = settings.refresh
-    if refresh is None or (negatives is None and settings.clusters is not None):  # only batches are drawn again
-        plan = None
-    else:
-        plan = check_refresh(plan, negatives, model=model, split=split, mode=refresh.mode)
+    watched = None if settings.watch is None else watched_split(settings.watch, dataset, trained=split)
+    plan = _refreshed_by(plan, settings, negatives, model=model, split=split)
     folder = TrainingFolder(Path(out))
     accelerator = _start_accelerator(settings, folder)
     precision = choose_precision(settings.precision, accelerator.device)
@@ -173,9 +177,7 @@ def train(
             data = replace(data, neighbours=None if drawing is None else drawing.draw(0, towers, accelerator))
             data, steps = _lay_out(data, settings, accelerator)
             begin_run(folder, inputs, accelerator)
-            job = None
-            if plan is not None and refresh is not None:
-                job = Job(dataset, plan, str(model), queries, Rounds(folder.path), refresh.rescores)
+            job = _job(plan, settings, dataset, str(model), queries=queries, path=folder.path)
             reading = reading_of(loaded, dataset, queries=queries, precision=precision, max_tokens=settings.max_tokens)
             noticed = notice(dataset, mined, steps, settings=settings, teacher=teacher, split=split)
             cut = reading.finding(str(model))
@@ -188,19 +190,58 @@ def train(
                 noticed=noticed if cut is None else (*noticed, cut),
             )
             probe = choose_probe(data, negatives, seed=settings.seed)
+            watcher = watcher_for(session, steps, dataset, split=watched, limits=limits)
             with Supply(session, data, steps, negatives, job=job, drawing=drawing, limits=limits) as supply:
-                seconds = _work(session, supply, probe)
+                seconds = _work(session, supply, probe, watcher)
         result = {
-            "n_steps": len(steps),
+            "n_steps": len(folder.records()),
             "n_pairs": len(query),
             "loss": folder.final_loss(),
             "seconds": seconds,
             "own_negatives": negatives.height if mined is None and negatives is not None else 0,
             "reading": reading.as_dict(),
         }
-        close_session(session, towers, inputs=inputs, result=result, query_form=query_form)
-    refreshes = tuple(Rounds(folder.path).records())
-    return Trained(path=folder.model, **result, findings=folder.findings(), refreshes=refreshes)
+        kept = None if watcher is None else watcher.kept_weights
+        close_session(session, towers, inputs=inputs, result=result, query_form=query_form, kept=kept)
+    _measure_kept(folder, dataset, settings, split=watched, accelerator=accelerator)
+    return Trained(
+        path=folder.model,
+        **result,
+        findings=folder.findings(),
+        refreshes=tuple(Rounds(folder.path).records()),
+        watched=Curve(folder.path).watched(),
+    )
+
+
+def _measure_kept(
+    folder: TrainingFolder, dataset: Dataset, settings: TrainSettings, *, split: str | None, accelerator: Accelerator
+) -> None:
+    """Measure the trained model on all that was looked at in part, unless that is done or nobody asks."""
+    out = folder.path / layout.WATCHED
+    if settings.watch is None or split is None or not settings.watch.whole:
+        return
+    if accelerator.is_main_process and not (out / layout.METRICS).exists():
+        measure_whole(folder.model, dataset, settings, split=split, out=out)
+    accelerator.wait_for_everyone()
+
+
+def _refreshed_by(
+    plan: Plan | None, settings: TrainSettings, negatives: pl.DataFrame | None, *, model: str | Path, split: str
+) -> Plan | None:
+    """Give the plan that refreshes mine by; None where there are none, or only batches are drawn again."""
+    refresh = settings.refresh
+    if refresh is None or (negatives is None and settings.clusters is not None):
+        return None
+    return check_refresh(plan, negatives, model=model, split=split, mode=refresh.mode)
+
+
+def _job(
+    plan: Plan | None, settings: TrainSettings, dataset: Dataset, model: str, *, queries: Rows, path: Path
+) -> Job | None:
+    """Put together what refreshes work on, if there are any."""
+    if plan is None or settings.refresh is None:
+        return None
+    return Job(dataset, plan, model, queries, Rounds(path), settings.refresh.rescores)
 
 
 def _drawing(
@@ -265,14 +306,18 @@ def _leave_group() -> None:
         distributed.destroy_process_group()
 
 
-def _work(session: Session, supply: Supply, probe: Probe | None) -> float:
+def _work(session: Session, supply: Supply, probe: Probe | None, watcher: Watcher | None) -> float:
     """Do the steps that are left; returns the seconds of all steps, earlier sessions included."""
     started, steps = time.perf_counter() - session.seconds, supply.steps
     n_pairs = sum(step.n_pairs for step in steps)
     probed_at = probe_steps(len(steps))
     with noticing_signals() as asked_to_stop, task("training", total=n_pairs, unit="pairs") as advance:
         advance(sum(step.n_pairs for step in steps[: session.done]))
+        if watcher is not None:
+            watcher.look(session.done)
         for number in range(session.done, len(steps)):
+            if watcher is not None and watcher.is_spent:
+                break
             if supply.renew(number, seconds=time.perf_counter() - started) and session.queue is not None:
                 session.queue.clear()
             step = supply.steps[number]
@@ -297,6 +342,8 @@ def _work(session: Session, supply: Supply, probe: Probe | None) -> float:
             session.optimizer.step()
             session.optimizer.zero_grad()
             advance(step.n_pairs)
+            if watcher is not None:
+                watcher.look(number + 1)
             keep(session, step=number + 1, total=len(steps), stop=asked_to_stop())
     return time.perf_counter() - started
 

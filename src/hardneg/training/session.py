@@ -2,8 +2,10 @@
 
 import json
 import math
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +24,7 @@ from hardneg.training.refresh.store import Rounds, failed_refreshes
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import Measured
 from hardneg.training.symptoms.report import symptoms
+from hardneg.training.watch.curve import Curve, fall
 
 _KEY = "give wandb a key (`wandb login`, or WANDB_API_KEY), or set WANDB_MODE=offline"
 _ROOM = "install it anew, and make sure that the run's folder can be written to"
@@ -161,13 +164,25 @@ def keep(session: Session, *, step: int, total: int, stop: bool) -> None:
 
 
 def close_session(
-    session: Session, towers: TwoTowers, *, inputs: dict[str, Any], result: dict[str, Any], query_form: str | None
+    session: Session,
+    towers: TwoTowers,
+    *,
+    inputs: dict[str, Any],
+    result: dict[str, Any],
+    query_form: str | None,
+    kept: Path | None = None,
 ) -> None:
-    """Save the trained model, and the form of the queries that it read, and mark the run as finished."""
+    """Save the trained model, and the form of the queries that it read, and mark the run as finished.
+
+    The model is the one in the folder `kept`, if there is one, else what training ended with.
+    """
     session.accelerator.wait_for_everyone()
     if session.accelerator.is_main_process:
         with replacing_folder(session.folder.model) as temporary:
-            save_model(towers.model, temporary)
+            if kept is None:
+                save_model(towers.model, temporary)
+            else:
+                shutil.copytree(kept, temporary, dirs_exist_ok=True)
             write_query_form(temporary, query_form)
         _write_findings(session)
         session.folder.finish(inputs, result)
@@ -180,7 +195,8 @@ def _write_findings(session: Session, *more: Mapping[str, float | None]) -> None
     if session.accelerator.is_main_process:
         findings = symptoms([*session.folder.records(), *more], session.settings)
         failed = failed_refreshes(Rounds(session.folder.path).records())
-        session.folder.write_findings(in_order([*session.noticed, *findings, *([] if failed is None else [failed])]))
+        more_findings = [each for each in (failed, fall(Curve(session.folder.path))) if each is not None]
+        session.folder.write_findings(in_order([*session.noticed, *findings, *more_findings]))
 
 
 def _save_checkpoint(session: Session, step: int) -> None:

@@ -19,6 +19,7 @@ from hardneg.training.refresh.settings import Refresh
 from hardneg.training.sampling.clusters import CLUSTERS, Clusters
 from hardneg.training.sampling.curriculum import Curriculum
 from hardneg.training.sampling.replacement import Replacement
+from hardneg.training.watch.settings import Watch
 
 Schedule = Literal["linear", "cosine", "constant"]
 Tracker = Literal["tensorboard", "wandb"]
@@ -35,7 +36,7 @@ OBSERVATION_SETTINGS = ("checkpoint_every", "trackers", "log_every")
 # Settings that older folders of runs know nothing of: at their default they do not count when runs are told apart.
 LATER_SETTINGS = (
     *("lora", "own_negatives", "in_batch", "curriculum", "refresh", "replacement", "queue", "matryoshka"),
-    *("cache_tokens", "max_steps", "repeat_documents", "log_q", "trust_remote_code", "clusters"),
+    *("cache_tokens", "max_steps", "repeat_documents", "log_q", "trust_remote_code", "clusters", "watch"),
 )
 
 
@@ -83,6 +84,8 @@ class TrainSettings:
         curriculum: Which mined negatives are drawn when; None gives each of them its turn.
         refresh: When negatives are mined again with the current weights; None keeps those that training began with.
         replacement: When a negative that has become too easy makes room for the query's next; None keeps all.
+        watch: How often the model is measured on a development split while it is trained, and whether the best one is
+            kept; None measures nothing.
         max_pairs: Cap on the pairs trained on, by a seeded choice of queries; None takes all.
         queue: Documents of earlier steps that serve as negatives; None keeps none.
         matryoshka: The loss is the mean over vectors cut to each of these numbers of dimensions, so that the trained
@@ -126,6 +129,7 @@ class TrainSettings:
     curriculum: Curriculum | None = None
     refresh: Refresh | None = None
     replacement: Replacement | None = None
+    watch: Watch | None = None
     max_pairs: int | None = None
     queue: Queue | None = None
     matryoshka: tuple[int, ...] = ()

@@ -37,7 +37,7 @@ def test_processes_measure_and_learn_what_one_process_does_with_the_global_batch
     before = weights(start)
     loss, expected, out = in_one_process
     for rank in range(n_processes):
-        final_loss, found, _ = torch.load(tmp_path / f"{rank}.pt", weights_only=False)
+        final_loss, found, *_ = torch.load(tmp_path / f"{rank}.pt", weights_only=False)
         assert final_loss == pytest.approx(loss, rel=1e-4)
         for name, (steps, moved_to, n_exchanges) in found.items():
             assert n_exchanges == 1, name
@@ -52,6 +52,7 @@ def test_processes_measure_and_learn_what_one_process_does_with_the_global_batch
     assert {path.name for path in (tmp_path / "run").iterdir()} == {path.name for path in out.iterdir()}
     if n_processes == 2:
         check_that_all_went_over_at_once(tmp_path)
+        check_that_all_stopped_at_one_look(tmp_path, start)
 
 
 def check_that_all_went_over_at_once(folder):
@@ -60,6 +61,18 @@ def check_that_all_went_over_at_once(folder):
     assert told[0] == told[1]
     first = told[0][1][0]
     assert (first.step, first.lag, first.problem) == (3, 1, None)
+
+
+def check_that_all_stopped_at_one_look(folder, start):
+    """One process looks, all know what it saw: they end at the same step, and the model of the best look is kept."""
+    watched = [torch.load(folder / f"{rank}.pt", weights_only=False)[3] for rank in range(2)]
+    assert watched[0] == watched[1]
+    alone = process_cases.train_watched(start, folder / "alone")
+    assert watched[0].stopped == alone.stopped is True
+    assert [(look.step, look.best) for look in watched[0].looks] == [(look.step, look.best) for look in alone.looks]
+    assert [look.value for look in watched[0].looks] == pytest.approx([look.value for look in alone.looks], rel=1e-3)
+    moves = [weights(folder / name / "model") - weights(start) for name in ("alone", "watched")]
+    assert (moves[1] - moves[0]).norm() <= 1e-2 * moves[0].norm()
 
 
 def weights(folder):
