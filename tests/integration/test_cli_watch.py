@@ -4,7 +4,9 @@ import json
 
 import polars as pl
 import pytest
+from sentence_transformers import SentenceTransformer
 
+from hardneg import Recipe
 from hardneg.cli import main
 from tiny_model import build_tiny_model
 
@@ -160,7 +162,7 @@ def test_looks_are_in_the_estimate(words, tmp_path, hardneg):
 
 def test_a_ladder_looks_at_its_development_split_by_the_measure_that_decides(words, tmp_path, hardneg):
     out = tmp_path / "ladder"
-    command = ["ladder", words / "data", "-o", out, "--model", words / "tiny", "--rung", "zero_shot"]
+    command = ["ladder", words / "data", "-o", out, "--model", words / "tiny"]
     command += ["--rung", "in_batch", "--seeds", 1, "--budget-steps", 4, "--yes", "--primary", "RR@10"]
     command += ["--watch", "dev(every=2, keep='best', queries='all', beside='all')"]
     command += [word for key in ("batch_size", "precision") for word in ("--set", f"{key}={SETTINGS[key]}")]
@@ -172,3 +174,5 @@ def test_a_ladder_looks_at_its_development_split_by_the_measure_that_decides(wor
     measured = json.loads((out / "rungs" / "in_batch" / "evaluation" / "dev-seed0" / "metrics.json").read_text())
     best = max(json.loads(line)["value"] for line in (place / "watch.jsonl").read_text().splitlines())
     assert measured["metrics"]["MRR@10"]["value"] == pytest.approx(best, abs=1e-6)
+    assert SentenceTransformer(str(out / "best" / "model"), device="cpu").encode(["ask"]).shape[0] == 1
+    assert Recipe.load(out / "best" / "recipe.toml").train.watch.keep == "best"

@@ -38,6 +38,8 @@ def show_run(result: "Result") -> None:
         typer.echo(f"hardneg: {result.dealt}", err=True)
     for row, n_own in result.manifest.get("own_negatives", {}).items():
         typer.echo(f"hardneg: {row} was {own_negatives_line(n_own)}; own_negatives = false leaves them out", err=True)
+    for name, watched in result.watched.items():
+        typer.echo(f"hardneg: {name}: {watched}", err=True)
     show_findings(result.findings)
 
 

@@ -21,6 +21,7 @@ from hardneg.data.reading import read_dataset
 from hardneg.errors import InputError, RunError
 from hardneg.files import check_folder
 from hardneg.ladders import processes
+from hardneg.ladders.best import keep_best
 from hardneg.ladders.plan import LadderPlan, Task, TaskRecord, read_record, write_record
 from hardneg.ladders.prepare import Wanted, draft, prepare
 from hardneg.ladders.results import summarise
@@ -278,6 +279,7 @@ def climb_ladder(ready: Ready, *, announce: Callable[[Turn], None] = lambda _: N
     with recording(folder, "ladder", dataset=plan.dataset, layout=plan.layout):
         records = climb(plan, folder, work=ready.work, announce=announce)
         report = summarise(plan, records, folder, ready.dataset)
+        keep_best(plan, records, folder, report["best_on_dev"])
         write_report(folder, dataset=ready.dataset)
     return Ladder(folder, report)
 

@@ -35,6 +35,7 @@ from hardneg.scoring import Scorer
 from hardneg.scoring.cross_fitted import weak_teachers
 from hardneg.sources import Source
 from hardneg.sources.bm25 import bm25_of
+from hardneg.training.watch.curve import Watched
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,15 @@ class Result:
         findings += [finding for training in read_trainings(self.folder) for finding in training.findings]
         return list({(one.code, one.title): one for one in reversed(findings)}.values())[::-1]
 
+    @property
+    def watched(self) -> dict[str, Watched]:
+        """What was measured while each model was trained, those that nobody looked at left out."""
+        trainings = read_trainings(self.folder)
+        return {training.model: training.watched for training in trainings if training.watched is not None}
+
     def as_dict(self) -> dict[str, Any]:
         """Give everything by name, for machines."""
+        watched = {name: asdict(each) for name, each in self.watched.items()}
         return {
             "folder": str(self.folder),
             "rows": {row.name: row.as_dict() for row in self.rows},
@@ -76,6 +84,7 @@ class Result:
                 for at, after in enumerate(self.rows)
                 for before in self.rows[:at]
             },
+            **({"watched": watched} if watched else {}),
             **self.manifest,
         }
 

@@ -13,6 +13,7 @@ RUN/
     model/                       the last row's model, first seed
 LADDER/
     plan.json  draft.json  ladder.json  shared/  rungs/
+    best/                        model/  recipe.toml of the rung that was best on the development split
 FIT/
     fit.json  model/  recipe.toml  report.html  negatives/
     dataset/                     with all its splits
@@ -32,7 +33,7 @@ TRAINING, LOSSES, REFRESHES, REPLACEMENTS = "training.json", "loss.jsonl", "refr
 # What is looked at while training, the looks, and the value of each query at each; the folder is of the model at last.
 WATCH, LOOKS, LOOK_VALUES, WATCHED = "watch.json", "watch.jsonl", "watch.parquet", "watch"
 METRICS, PER_QUERY, RANKINGS, QRELS = "metrics.json", "per_query.parquet", "run.trec", "qrels.trec"
-PLAN, DRAFT, LADDER = "plan.json", "draft.json", "ladder.json"
+PLAN, DRAFT, LADDER, BEST = "plan.json", "draft.json", "ladder.json", "best"
 FIT, FINAL_RUN, FINAL_BASE, FINAL_DATASET = "fit.json", "finish/run", "finish/in_batch", "finish/dataset"
 
 # One file for each way of auditing: an audit by planting does not replace one by a sample.

@@ -81,7 +81,7 @@ class Trained(Framed):
     def __repr__(self) -> str:
         return (
             f"Trained: {self.n_steps:,} steps over {self.n_pairs:,} pairs in {self.seconds:,.0f} s, final loss "
-            f"{self.loss:.4g}; the model is {self.path}" + ("" if self.watched is None else f"\n{self.watched}")
+            f"{self.loss:.4g}; the model is {self.path}" + ("" if self.watched is None else f"; {self.watched}")
         )
 
 

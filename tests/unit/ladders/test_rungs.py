@@ -3,10 +3,13 @@ from dataclasses import replace
 import pytest
 
 from hardneg.errors import RecipeError, RunError
+from hardneg.filters import Learned, NearDuplicate
 from hardneg.ladders.plan import Budget, LadderPlan, check_same
 from hardneg.ladders.rungs import Shared, build_rungs, default_rungs, shipped_rungs
 from hardneg.ladders.splits import Splits
 from hardneg.losses import LOSSES
+from hardneg.negatives import Selection
+from hardneg.recipe.rooms import default_filters, default_sources
 from hardneg.sources import BM25, Dense
 from hardneg.training.refresh.settings import Refresh
 from hardneg.training.sampling.clusters import Greedy
@@ -47,8 +50,7 @@ def test_a_rung_on_request_is_climbed_only_where_it_is_named(shared):
     asked_for = [name for name in shipped_rungs() if name not in default_rungs()]
     assert asked_for == [
         *("random_beside", "clustered", "clustered_refresh", "mined_many", "clustered_many", "learned_many"),
-        *("mined_alone", "refresh_many"),
-        "relabelled",
+        *("mined_alone", "refresh_many", "learned", "default", "relabelled"),
     ]
     (rung,) = build_rungs(["relabelled"], shared)
     assert rung.recipe.filters[-1].relabel
@@ -67,6 +69,22 @@ def test_clusters_and_more_negatives_are_rungs_by_name(shared):
     assert rungs["clustered"].clusters == Greedy()
     assert (rungs["refresh_many"].negatives_per_row, rungs["refresh_many"].refresh) == (8, Refresh(every=1))
     assert not rungs["mined_alone"].in_batch
+
+
+def test_learned_rungs_differ_from_mined_ones_in_the_filter_alone(shared):
+    names = ["mined_filtered", "mined_many", "learned", "learned_many"]
+    mined, mined_many, learned, learned_many = (rung.recipe for rung in build_rungs(names, shared))
+    for one, other in ((mined, learned), (mined_many, learned_many)):
+        assert replace(one, name="", filters=()) == replace(other, name="", filters=())
+        assert other.filters == (NearDuplicate(), Learned())
+    assert (learned.select.per_query, learned_many.select.per_query) == (4, 8)
+
+
+def test_the_default_rung_mines_as_the_command_does_by_default(shared):
+    (rung,) = build_rungs(["default"], replace(shared, sources=()))
+    sources = default_sources("tiny")
+    assert (rung.recipe.sources, rung.recipe.filters) == (sources, default_filters(sources))
+    assert replace(rung.recipe.select, shortage="short") == replace(Selection(), shortage="short")
 
 
 def test_an_own_recipe_keeps_what_it_says_and_takes_the_rest(shared, tmp_path):

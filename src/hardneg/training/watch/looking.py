@@ -156,7 +156,7 @@ def watcher_for(
 
 def measured(sample: Sample, towers: TwoTowers, measure: str) -> pl.DataFrame:
     """Measure each query of a sample with the weights of the moment: `query_id`, `value`."""
-    found = evaluate(
+    evaluation = evaluate(
         sample.dataset,
         Live(towers, sample.dataset),
         split=sample.about.split,
@@ -164,7 +164,7 @@ def measured(sample: Sample, towers: TwoTowers, measure: str) -> pl.DataFrame:
         exclude=sample.exclude,
         measures=[measure],
     )
-    return found.per_query.select("query_id", value=measure)
+    return evaluation.per_query.select("query_id", value=measure)
 
 
 def measure_whole(path: Path, dataset: Dataset, settings: TrainSettings, *, split: str, out: Path) -> Evaluation:
