@@ -84,7 +84,7 @@ def test_the_default_rung_mines_as_the_command_does_by_default(shared):
     (rung,) = build_rungs(["default"], replace(shared, sources=()))
     sources = default_sources("tiny")
     assert (rung.recipe.sources, rung.recipe.filters) == (sources, default_filters(sources))
-    assert replace(rung.recipe.select, shortage="short") == replace(Selection(), shortage="short")
+    assert rung.recipe.select == replace(Selection(), shortage="fill_random")  # as on every rung
 
 
 def test_an_own_recipe_keeps_what_it_says_and_takes_the_rest(shared, tmp_path):
