@@ -35,7 +35,7 @@ from hardneg.scoring import Scorer
 from hardneg.scoring.cross_fitted import weak_teachers
 from hardneg.sources import Source
 from hardneg.sources.bm25 import bm25_of
-from hardneg.training.watch.curve import Watched
+from hardneg.training.watch.curve import WatchedTraining
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Result:
         return list({(one.code, one.title): one for one in reversed(findings)}.values())[::-1]
 
     @property
-    def watched(self) -> dict[str, Watched]:
+    def watched(self) -> dict[str, WatchedTraining]:
         """What was measured while each model was trained, those that nobody looked at left out."""
         trainings = read_trainings(self.folder)
         return {training.model: training.watched for training in trainings if training.watched is not None}

@@ -8,7 +8,7 @@ import polars as pl
 
 from hardneg.data.findings import Finding
 from hardneg.evaluation.significance import Row
-from hardneg.training.watch.curve import Watched
+from hardneg.training.watch.curve import WatchedTraining
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Training:
     findings: Sequence[Finding] = ()
     refreshes: Sequence[Mapping[str, Any]] = ()
     replacements: Sequence[Mapping[str, Any]] = ()
-    watched: Watched | None = None
+    watched: WatchedTraining | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from hardneg.drawing.figure import Figure
 from hardneg.drawing.lines import Line, Lines, Panel
 from hardneg.drawing.svg import number
 from hardneg.progress import duration
-from hardneg.training.watch.curve import Watched
+from hardneg.training.watch.curve import WatchedTraining
 
 POINTS = 160
 
@@ -126,7 +126,7 @@ def _renewals(table: pl.DataFrame) -> Lines:
     return Lines(panels, 0.0, float(table["step"].max() or 1), height=110)  # type: ignore[arg-type]
 
 
-def watching(model: str, watched: Watched | None) -> Figure | None:
+def watching(model: str, watched: WatchedTraining | None) -> Figure | None:
     """Draw what was measured while a model was trained, the best look marked; None if nothing was."""
     if watched is None:
         return None

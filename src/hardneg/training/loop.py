@@ -50,7 +50,7 @@ from hardneg.training.settings import TrainSettings
 from hardneg.training.step import compute_gradient
 from hardneg.training.symptoms.noticed import notice
 from hardneg.training.teacher_scores import TeacherScores
-from hardneg.training.watch.curve import Curve, Watched
+from hardneg.training.watch.curve import Curve, WatchedTraining
 from hardneg.training.watch.looking import Watcher, measure_whole, watcher_for
 from hardneg.training.watch.sample import watched_split
 
@@ -71,7 +71,7 @@ class Trained(Framed):
     own_negatives: int = 0  # those that the labels name and that were trained on, none being mined
     # As `Reading.as_dict` has it; empty in a folder from before this was kept.
     reading: Mapping[str, Any] = field(default_factory=dict)
-    watched: Watched | None = None  # None where nothing was measured while training
+    watched: WatchedTraining | None = None  # None where nothing was measured while training
 
     def frame(self) -> pl.DataFrame:
         """Lay the figures of the training out as a table of one row."""

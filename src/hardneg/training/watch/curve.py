@@ -50,7 +50,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Watched:
+class WatchedTraining:
     """What was seen of a training, from before its first step to its end."""
 
     about: Sampled
@@ -141,14 +141,14 @@ class Curve:
             if folder not in kept:
                 shutil.rmtree(folder)
 
-    def watched(self) -> Watched | None:
+    def watched(self) -> WatchedTraining | None:
         """Read everything; None if nobody looked."""
         about, looks = read_state(self.path / layout.WATCH, keys=("split", "measure", "keep", "steps")), self.looks()
         if not about or not looks:
             return None
         counts = {name: about[name] for name in Sampled.__dataclass_fields__}
         stopped = looks[-1].step < about["steps"] and is_spent(looks, about["patience"])
-        return Watched(Sampled(**counts), about["measure"], about["keep"], tuple(looks), stopped, self._whole())
+        return WatchedTraining(Sampled(**counts), about["measure"], about["keep"], tuple(looks), stopped, self._whole())
 
     def _whole(self) -> float | None:
         metrics: dict[str, Any] = read_state(self.path / layout.WATCHED / layout.METRICS, keys=("metrics",))
