@@ -105,6 +105,19 @@ def test_another_request_in_the_same_folder_is_refused(data, bench, fitted, caps
     assert "holds a fit with another seed" in capsys.readouterr().err
 
 
+def test_trainings_of_a_race_are_watched_on_its_half_alone(data, bench, tmp_path):
+    watch = "dev(every=2, queries='all', beside='all', keep='best')"
+    assert fit(data, bench, tmp_path / "fit", "--watch", watch) == 0
+    found = json.loads((tmp_path / "fit" / "fit.json").read_text())
+    curves = list((tmp_path / "fit" / "race").glob("*/training/*/watch.json"))
+    assert len(curves) == len(list((tmp_path / "fit" / "race").glob("*/training/*/loss.jsonl")))
+    for file in curves:
+        about = json.loads(file.read_text())
+        assert about["split"] == "dev"
+        assert about["queries"] == found["development"]["queries"]["race"]
+    assert not list((tmp_path / "fit" / "finish").glob("*/training/*/watch.json"))
+
+
 def test_pairs_without_splits_are_dealt_and_kept(bench, split_toy, tmp_path, capsys):
     query, document = split_toy.pairs_of("train")
     pairs = pl.DataFrame(

@@ -131,19 +131,20 @@ primary = "RR@10"
     return file
 
 
-def test_a_run_looks_by_its_primary_measure_and_is_watched_or_not_by_the_recipe(words, tmp_path, hardneg):
+def test_a_run_looks_by_its_primary_measure_and_is_watched_or_not_by_the_recipe(words, tmp_path, hardneg, capsys):
     file = recipe(words, tmp_path / "r.toml", watch='watch = { every = 2, keep = "best" }')
-    hardneg("run", file, "-o", tmp_path / "run")
+    assert main(["run", str(file), "-o", str(tmp_path / "run"), "--quiet"]) == 0
     place = tmp_path / "run" / "training" / "mined-seed0"
     about = json.loads((place / "watch.json").read_text())
     assert (about["split"], about["measure"], about["keep"]) == ("dev", "MRR@10", "best")
     assert json.loads((place / "watch" / "metrics.json").read_text())["primary"] == "MRR@10"
     assert "Looks at mined-seed0" in (tmp_path / "run" / "report.html").read_text()
+    capsys.readouterr()
     assert "watched mined-seed0" in hardneg("status", tmp_path / "run")["findings"]
     plain = recipe(words, tmp_path / "plain.toml")
-    hardneg("run", plain, "-o", tmp_path / "plain")
+    assert main(["run", str(plain), "-o", str(tmp_path / "plain"), "--quiet"]) == 0
     assert not (tmp_path / "plain" / "training" / "mined-seed0" / "watch.json").exists()
-    hardneg("run", plain, "-o", tmp_path / "asked", "--watch", "dev(every=1.0)")
+    assert main(["run", str(plain), "-o", str(tmp_path / "asked"), "--quiet", "--watch", "dev(every=1.0)"]) == 0
     assert (tmp_path / "asked" / "training" / "mined-seed0" / "watch.json").exists()
 
 

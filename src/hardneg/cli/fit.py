@@ -9,7 +9,7 @@ from hardneg.cli.display import progress
 from hardneg.cli.fit_display import show_fit, watching
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import TrustRemoteCode
-from hardneg.cli.options import DatasetPath, Json, Measures, Primary, Quiet, SkipInvalid, from_here, print_json
+from hardneg.cli.options import DatasetPath, Json, Measures, Primary, Quiet, SkipInvalid, Watch, from_here, print_json
 
 
 @reads_dataset
@@ -57,6 +57,7 @@ def fit(
     test: Annotated[str, typer.Option(help="Split to test on, once, at the end; dealt if missing.")] = "test",
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything.")] = 0,
     trust_remote_code: TrustRemoteCode = False,
+    watch: Watch = None,
     skip_invalid: SkipInvalid = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -68,7 +69,7 @@ def fit(
     What will be tried, and how long it takes, is shown before the race begins. The same command goes on where it was
     stopped.
     """
-    from hardneg.cli.components import parse_settings
+    from hardneg.cli.components import parse_settings, parse_watch
     from hardneg.data.reading import read_dataset
     from hardneg.errors import RecipeError
     from hardneg.fits.fit import fit_in
@@ -85,7 +86,9 @@ def fit(
         recipe=recipe,
         model=None if model is None else from_here(model),
         sources=source or [],
-        settings=parse_settings(set_ or []) | ({"trust_remote_code": True} if trust_remote_code else {}),
+        settings=parse_settings(set_ or [])
+        | parse_watch(watch)
+        | ({"trust_remote_code": True} if trust_remote_code else {}),
         max_tokens=max_tokens,
         measures=measures,
         primary=primary,

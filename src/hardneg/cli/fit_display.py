@@ -8,6 +8,7 @@ import typer
 
 from hardneg.cli.display import Pause, show_findings
 from hardneg.progress import duration
+from hardneg.runs import layout
 
 if TYPE_CHECKING:
     from hardneg.data.findings import Check
@@ -47,12 +48,9 @@ def watching(pause: Pause, *, quiet: bool) -> "Watched":
 
 
 def _known(what: Mapping[str, Any], measure: str) -> list[str]:
-    from hardneg.fits.leakage import told_planted
-
     values = ", ".join(f"{name} {value:.4f}" for name, value in what["systems"].items())
     lines = [f"before any training, {measure} on the development queries of the race: {values}"]
-    planted = what["planted"]
-    audit = "so nothing can be hidden to audit the negatives" if planted is None else told_planted(planted)
+    audit = what["audit"] or "so nothing can be hidden to audit the negatives"
     return [*lines, f"{what['positives_per_query']:.2f} answers a query; {audit}"]
 
 
@@ -114,7 +112,7 @@ def show_fit(found: Mapping[str, Any], folder: Path) -> None:
     lines = [f"{choice['strategy']} is handed over: {choice['reason']}.", *_left_out(found), "What would help next:"]
     lines += [f"{at}. {each['what']} ({each['why']})" for at, each in enumerate(found["next_steps"], start=1)]
     lines.append(
-        f"The model is {folder / 'model'}, with a card; {folder / 'report.html'} shows how it was found. "
+        f"The model is {folder / 'model'}, with a card; {folder / layout.REPORT} shows how it was found. "
         f"It took {duration(sum(found['seconds'].values()))}: "
         f"{', '.join(f'{name} {duration(seconds)}' for name, seconds in found['seconds'].items())}."
     )

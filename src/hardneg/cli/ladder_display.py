@@ -9,7 +9,6 @@ import typer
 
 from hardneg.errors import Interrupted, RecipeError
 from hardneg.progress import duration
-from hardneg.runs import layout
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -193,8 +192,9 @@ def verdicts(found: Mapping[str, Any]) -> list[str]:
     best = found["best_on_dev"]
     if best is not None:
         lines.append(f"Best on the development split: {best}.")
-        if found["folder"] and (Path(found["folder"]) / layout.BEST).is_dir():
-            lines.append(f"Its model of the first seed and its recipe are in {Path(found['folder']) / layout.BEST}")
+        place = Path(found["folder"] or "") / "best"
+        if found["folder"] and place.is_dir():
+            lines.append(f"Its model of the first seed and its recipe are in {place}")
     lines += [
         f"{count:,} test queries are in {split!r} too: the table is no proof."
         for split, count in found["dataset"]["shared_queries"].items()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hardneg.fits.baselines import BM25, ZERO_SHOT
+from hardneg.runs import layout
 
 _SHOWN = 3
 _FEW_QUERIES = 300
@@ -72,7 +73,7 @@ def _of_the_data(found: Mapping[str, Any], folder: str) -> Iterator[Advice]:
         )
     if counts["mean_positives"] < _ONE:
         yield Advice(
-            f"have a sample of the negatives judged: hardneg audit sample {folder}/finish/run",
+            f"have a sample of the negatives judged: hardneg audit sample {folder}/{layout.FINAL_RUN}",
             f"queries have {counts['mean_positives']:.2f} answers each, so nothing can be hidden to count how "
             "many negatives are answers, and a learned filter cannot learn; label a second one of some hundred queries",
         )

@@ -44,6 +44,8 @@ class Final:
         recipe = track.rung(self.entry).recipe
         return replace(
             recipe,
+            train=replace(recipe.train, watch=None),  # the queries that it looks at are trained on now
+            stage=tuple(replace(stage, train=replace(stage.train, watch=None)) for stage in recipe.stage),
             name=self.entry.strategy,
             dataset=FromPath(path=str(data.resolve())),
             evaluate=replace(recipe.evaluate, rows=rows),  # type: ignore[arg-type]

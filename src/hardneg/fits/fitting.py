@@ -33,7 +33,7 @@ from hardneg.fits.finish import (
     train_finals,
     with_dev_trained,
 )
-from hardneg.fits.halves import Halves, asking, ids, only, small_corpus, with_queries_apart
+from hardneg.fits.halves import Halves, asking, ids, only, small_corpus, with_fresh_aside, with_queries_apart
 from hardneg.fits.leakage import planted, told_planted
 from hardneg.fits.pace import kind_of, middle_rate, speed_of, try_out
 from hardneg.fits.race import Clock, Entry, Heat, Race, Track, spread
@@ -223,7 +223,8 @@ class Fitting:
             dataset, self._dev, self._halves.race, [each.rankings for each in systems.values()], seed=self.request.seed
         )
         rungs = {rung.name: rung for rung in plan.rungs}
-        track = Track(self.folder / "race", dataset, looking, self._dev, rungs, plan.measure)
+        raced = with_fresh_aside(dataset, self._dev, self._halves)
+        track = Track(self.folder / "race", raced, looking, self._dev, rungs, plan.measure)
         speed, schedule = self._schedule(track)
         self.watched.schedule(schedule)
         race, finalists = self._race(track, speed, schedule)
@@ -248,6 +249,7 @@ class Fitting:
             state["planted"] = self._state.get("known", {}).get("planted") or planted(
                 self._dataset, self._plan.rungs, split=self.request.split, seed=self.request.seed
             )
+        state["audit"] = None if state["planted"] is None else told_planted(state["planted"])
         self._save(known=state, measure=self._measure)
         self.watched.known(state, self._measure)
         return systems

@@ -11,6 +11,7 @@ from hardneg.ladders.splits import Splits
 from hardneg.randomness import bits, permutation
 
 _HALF, _LOOKED_AT = 11, 12  # what draws are for
+FRESH = "fresh"  # split of the development queries that a race never sees
 MOST = 500  # queries of a half that are measured on
 _BEST = 10  # documents of each ranking that a small corpus holds for a query
 _BESIDE = 1_000  # others
@@ -50,6 +51,12 @@ def with_queries_apart(dataset: Dataset, splits: Splits) -> tuple[Dataset, int]:
         labels = labels.with_columns(split=pl.when(aside).then(pl.lit(UNUSED)).otherwise("split"))
         taken, n_aside = np.union1d(taken, dataset.query_text_group[queries]), n_aside + len(shared)
     return (dataset.with_labels(labels) if n_aside else dataset), n_aside
+
+
+def with_fresh_aside(dataset: Dataset, split: str, halves: Halves) -> Dataset:
+    """Give the labels that a race must not see a split of their own, so that a watch looks at the others alone."""
+    aside = (pl.col("split") == split) & ~pl.col("query").is_in(halves.race)
+    return dataset.with_labels(dataset.qrels.with_columns(split=pl.when(aside).then(pl.lit(FRESH)).otherwise("split")))
 
 
 def ids(dataset: Dataset, queries: Int32[np.ndarray, " queries"]) -> pl.Series:

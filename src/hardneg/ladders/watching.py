@@ -10,12 +10,7 @@ from hardneg.recipe.watching import check_watch, watch_of
 
 
 def with_watch(rung: Rung, splits: Splits, dataset: Dataset) -> Rung:
-    """Let a rung that is watched look at the ladder's development split, unless it names another.
-
-    Raises:
-        DatasetError: There is none, or it shares queries with what is trained on.
-        RecipeError: It is the split that is tested.
-    """
+    """Let a rung that is watched look at the ladder's development split, unless it names another."""
     recipe = rung.recipe
     if not rung.is_trained or all(stage.train.watch is None for stage in recipe.stages):
         return rung

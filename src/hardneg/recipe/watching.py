@@ -21,12 +21,7 @@ def watch_of(settings: TrainSettings, evaluate: EvaluateSettings) -> Watch | Non
 
 
 def check_watch(watch: Watch, dataset: Dataset, *, trained: str, tested: str) -> None:
-    """Make sure that there is something to look at, which is neither trained on nor what is tested at the end.
-
-    Raises:
-        DatasetError: There is no such split, or it shares queries with the trained one.
-        RecipeError: It is the split that is tested.
-    """
+    """Make sure that there is something to look at, which is neither trained on nor what is tested at the end."""
     split = watched_split(watch, dataset, trained=trained)
     if split == tested:
         raise RecipeError(

@@ -31,9 +31,11 @@ MINING, FUNNEL, FOUND = "mining.json", "funnel.json", "found_positives.parquet"
 READINGS = "readings.json"
 TRAINING, LOSSES, REFRESHES, REPLACEMENTS = "training.json", "loss.jsonl", "refresh.jsonl", "replacement.jsonl"
 # What is looked at while training, the looks, and the value of each query at each; the folder is of the model at last.
-WATCH, LOOKS, LOOK_VALUES, WATCHED = "watch.json", "watch.jsonl", "watch.parquet", "watch"
+WATCH, LOOKS, LOOK_VALUES = "watch.json", "watch.jsonl", "watch.parquet"
+WATCHED = Path("watch")
 METRICS, PER_QUERY, RANKINGS, QRELS = "metrics.json", "per_query.parquet", "run.trec", "qrels.trec"
-PLAN, DRAFT, LADDER, BEST = "plan.json", "draft.json", "ladder.json", "best"
+PLAN, DRAFT, LADDER = "plan.json", "draft.json", "ladder.json"
+BEST = Path("best")
 FIT, FINAL_RUN, FINAL_BASE, FINAL_DATASET = "fit.json", "finish/run", "finish/in_batch", "finish/dataset"
 
 # One file for each way of auditing: an audit by planting does not replace one by a sample.

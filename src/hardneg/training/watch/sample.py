@@ -49,11 +49,7 @@ class Sample:
 
 
 def watched_split(watch: Watch, dataset: Dataset, *, trained: str) -> str:
-    """Find the split that is looked at, and make sure that it can tell something.
-
-    Raises:
-        DatasetError: There is none, it has no query with an answer, or its queries are trained on.
-    """
+    """Find the split that is looked at, and make sure that it can tell something."""
     named = [name for name in DEVELOPMENT if name in dataset.splits and name != trained]
     if watch.split is None and not named:
         raise DatasetError(
