@@ -93,7 +93,7 @@ def test_a_model_that_was_better_earlier_is_a_finding(words, tmp_path, hardneg):
         ("data", "train", "split 'train' is trained on"),
         ("shared", "dev", "4 of 10 queries of 'dev' are in 'train' too"),
         ("unlabelled", "dev", "has no positive"),
-        ("data", "dev(evry=2)", "did you mean 'every'?"),
+        ("data", "dev(besides=2)", "did you mean 'beside'?"),
         ("data", "dev(every=0)", "every is 0"),
     ],
 )
