@@ -46,7 +46,7 @@ def test_shares_of_an_epoch_are_evenly_spread():
         ({"patience": 0}, "patience is 0"),
         ({"keep": "first"}, "'last' or 'best'"),
         ({"measure": "nDGG@10"}, "no measure 'nDGG@10'"),
-        ({"evry": 2}, "did you mean 'every'"),
+        ({"besides": 2}, "did you mean 'beside'"),
     ],
 )
 def test_what_makes_no_sense_is_refused(watch, message):
