@@ -1,4 +1,4 @@
-"""Most popular, item-kNN, iALS and BPR of the package `implicit`, tuned on dev; `recommender.py` runs it.
+"""Most popular, item-kNN, iALS and BPR of the package `implicit`, and EASE, tuned on dev; `recommender.py` runs it.
 
     python recommender_peers.py INPUT.npz OUT --seeds 3
 
@@ -24,6 +24,7 @@ Fit = Callable[[sp.csr_matrix, int], np.ndarray]  # positives and seed to a scor
 GRIDS: dict[str, dict[str, tuple[Any, ...]]] = {
     "popular": {},
     "item_knn": {"weighting": ("cosine", "tfidf", "bm25"), "k": (20, 50, 100, 200, 500, 1000)},
+    "ease": {"ridge": (1.0, 5.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)},
     "ials": {"factors": (32, 64, 128, 256), "regularization": (1.0, 10.0, 30.0), "alpha": (1.0, 5.0, 20.0, 40.0)},
     "bpr": {
         "factors": (64, 128),
@@ -42,6 +43,8 @@ def scores(name: str, taken: sp.csr_matrix, setting: dict[str, Any], seed: int) 
 
     if name == "popular":
         return np.tile(np.asarray(taken.sum(axis=0)), (taken.shape[0], 1))
+    if name == "ease":
+        return _ease(taken, setting["ridge"])
     if name == "item_knn":
         kinds = {"cosine": CosineRecommender, "tfidf": TFIDFRecommender, "bm25": BM25Recommender}
         neighbours = kinds[setting["weighting"]](K=setting["k"])
@@ -51,6 +54,19 @@ def scores(name: str, taken: sp.csr_matrix, setting: dict[str, Any], seed: int) 
     model = kind(**setting, random_state=seed, num_threads=1, use_gpu=False)
     model.fit(taken, show_progress=False)
     return model.user_factors @ model.item_factors.T
+
+
+def _ease(taken: sp.csr_matrix, ridge: float) -> np.ndarray:
+    """Score by the item-item matrix of EASE (Steck 2019, eq. 8), by way of a matrix of users, who are fewer.
+
+    With X the positives and A = (X Xᵀ + λ)⁻¹, the inverse P of XᵀX + λ has X P = A X, and diagonal (1 - xᵀ A x) / λ for
+    an item's column x; B = I - P / diag(P) in each column, so X B = X - A X / diag(P).
+    """
+    users = (taken @ taken.T).toarray().astype(np.float64)
+    users[np.diag_indices_from(users)] += ridge
+    through = np.linalg.solve(users, taken.toarray().astype(np.float64))
+    explained = np.asarray(taken.multiply(through).sum(axis=0))  # xᵀ A x of each item
+    return taken.toarray() - through / ((1 - explained) / ridge)
 
 
 def rank(found: np.ndarray, user: np.ndarray, seen: list[np.ndarray], depth: int) -> np.ndarray:
@@ -77,7 +93,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--names", nargs="+", choices=GRIDS, default=list(GRIDS))
     options = parser.parse_args()
-    given = np.load(options.input)
+    given = dict(np.load(options.input))  # read once: a file of arrays reads at each look
     shape = (int(given["n_users"]), int(given["n_items"]))
     seen = {s: np.split(given[f"{s}_seen"], given[f"{s}_starts"][1:]) for s in ("dev", "test")}
     train = sp.csr_matrix((np.ones(len(given["user"]), np.float32), (given["user"], given["item"])), shape=shape)
