@@ -34,12 +34,12 @@ from filters_training import MODEL, SEED, TRAINED
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.evaluation.retrieval import evaluate
-from hardneg.filters import Filter, NearDuplicate, PositiveMargin
+from hardneg.filters import Filter, Learned, NearDuplicate, PositiveMargin, PositivePercentile
 from hardneg.negatives import Selection
 from hardneg.pipeline.mined import Mined
 from hardneg.pipeline.mining import mine
 from hardneg.randomness import bits
-from hardneg.sources import Dense, Random, Source
+from hardneg.sources import BM25, Dense, Random, Source
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.loop import train
 from hardneg.training.refresh.settings import Refresh
@@ -118,6 +118,23 @@ ARMS = {
     "clusters_refresh_filtered_8": Arm(
         "filtered8", {"negatives_per_row": 8, "clusters": Greedy(ratio=0.95)}, refreshes=2
     ),
+    "near_mined": Arm("filtered4", {"negatives_per_row": 1, "clusters": Greedy()}),
+    "near_refresh": Arm("filtered4", {"negatives_per_row": 1, "clusters": Greedy()}, refreshes=2),
+    "near_filtered_8": _mined(8, clusters=Greedy()),
+    "near_refresh_filtered_8": Arm("filtered8", {"negatives_per_row": 8, "clusters": Greedy()}, refreshes=2),
+    "near_redrawn": Arm(None, {"clusters": Greedy()}, refreshes=2),
+    "near_batch_512": Arm(None, {"batch_size": 512, "cache_tokens": 8_192, "clusters": Greedy()}),
+    "near_of_32_batch_512": Arm(None, {"batch_size": 512, "cache_tokens": 8_192, "clusters": Greedy(size=32)}),
+    "near_batch_128": Arm(None, {"batch_size": 128, "cache_tokens": 8_192, "clusters": Greedy()}),
+    "refresh_filtered_16": Arm("filtered16", {"negatives_per_row": 16}, refreshes=2),
+    "learned": Arm("learned4", {"negatives_per_row": 1}),
+    "learned_8": Arm("learned8", {"negatives_per_row": 8}),
+    "learned_refresh": Arm("learned4", {"negatives_per_row": 1}, refreshes=2),
+    "learned_refresh_8": Arm("learned8", {"negatives_per_row": 8}, refreshes=2),
+    "near_learned_8": Arm("learned8", {"negatives_per_row": 8, "clusters": Greedy()}),
+    "unfiltered_8": Arm("unfiltered8", {"negatives_per_row": 8}),
+    "percentile_8": Arm("percentile8", {"negatives_per_row": 8}),
+    "turns": Arm("turns4", {"negatives_per_row": 1}),
     "batch_512": Arm(None, {"batch_size": 512, "cache_tokens": 8_192}),
     "clusters_batch_512": Arm(None, {"batch_size": 512, "cache_tokens": 8_192, "clusters": Greedy(ratio=0.95)}),
     "clusters_of_32_batch_512": Arm(
@@ -138,9 +155,14 @@ def minings(model: str) -> dict[str, tuple[tuple[Source, ...], tuple[Filter, ...
     filtered = {
         f"filtered{n}": ((dense,), clean, Selection(per_query=n, shortage="fill_random")) for n in (2, 4, 8, 16)
     }
+    learned = (NearDuplicate(), Learned(budget=0.02, max_queries=2_000))
+    filtered |= {f"learned{n}": ((dense,), learned, Selection(per_query=n, shortage="fill_random")) for n in (4, 8)}
     random = Selection(per_query=8, shortage="fill_random")
     mixed = Selection(per_query=8, quotas={"dense": 4, "random": 4}, shortage="fill_random")
     return filtered | {
+        "unfiltered8": ((dense,), (NearDuplicate(),), random),
+        "percentile8": ((dense,), (NearDuplicate(), PositivePercentile(percentile=10, score="dense")), random),
+        "turns4": ((BM25(), dense), clean, Selection(per_query=4, shortage="fill_random")),
         "random8": ((Random(),), (NearDuplicate(),), random),
         "mixed": ((dense, Random()), clean, mixed),
     }
@@ -250,6 +272,7 @@ class Study:
         """Choose a rate, train every seed with it, and measure those on the test queries."""
         rate = self.chosen_rate(arm, rates, seeds[0]) if len(rates) > 1 else rates[0]
         for seed in seeds:
+            self.measured(arm, rate, seed, "dev")
             self.measured(arm, rate, seed, "test")
             self.forget(arm, rate, seed)
         for other in rates:
