@@ -1,6 +1,7 @@
 """`hardneg fit`: from pairs to a model, the same however often it is stopped."""
 
 import json
+import shutil
 
 import numpy as np
 import polars as pl
@@ -98,6 +99,18 @@ def test_a_finished_fit_is_not_done_again(data, bench, fitted, capsys):
     assert fit(data, bench, fitted, "--json") == 0
     assert json.loads(capsys.readouterr().out)["kind"] == "fit"
     assert weights(fitted) == before[1]
+
+
+def test_a_fit_that_was_killed_before_its_card_writes_it(data, bench, fitted, tmp_path):
+    shutil.copytree(fitted, tmp_path / "fit")
+    state = json.loads((fitted / "fit.json").read_text())
+    (tmp_path / "fit" / "fit.json").write_text(json.dumps({**state, "finished": False}))
+    (tmp_path / "fit" / "model" / "README.md").unlink()
+    (tmp_path / "fit" / "report.html").unlink()
+    assert fit(data, bench, tmp_path / "fit") == 0
+    assert (tmp_path / "fit" / "report.html").exists()
+    assert (tmp_path / "fit" / "model" / "README.md").exists()
+    assert not list((tmp_path / "fit" / "race").glob("*/training/*/model"))
 
 
 def test_another_request_in_the_same_folder_is_refused(data, bench, fitted, capsys):

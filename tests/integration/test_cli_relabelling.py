@@ -12,7 +12,7 @@ from hardneg.data.reading import read_dataset
 from hardneg.ladders.work import do_task
 from local_llm_server import KEY, serving, verdict
 
-N_TRAIN = 80
+N_TRAIN, N_DEV = 80, 10
 
 RECIPE = """
 dataset = "{data}"
@@ -62,9 +62,11 @@ def surroundings(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Half of each topic's answers are labelled; the last queries are the test."""
+    """Half of each topic's answers are labelled; the last queries are the test, and the very last for development."""
     toy = answer_toy()
-    split = pl.when(pl.col("query") < N_TRAIN).then(pl.lit("train")).otherwise(pl.lit("test"))
+    query = pl.col("query")
+    held_out = pl.when(query < toy.n_queries - N_DEV).then(pl.lit("test")).otherwise(pl.lit("dev"))
+    split = pl.when(query < N_TRAIN).then(pl.lit("train")).otherwise(held_out)
     qrels = toy.qrels.with_columns(split=split)
     return Dataset(toy.queries, toy.documents, qrels, name="answers").write(tmp_path_factory.mktemp("three") / "data")
 

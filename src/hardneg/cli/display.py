@@ -38,9 +38,12 @@ class ProgressBars:
             bar = self.progress.add_task(description, total=total, unit=unit, note="")
         else:
             self.progress.reset(bar, total=total, unit=unit, note="")
+        around = self.open.get(description)  # a task of the same name that this one is part of
         self.open[description] = bar
         yield lambda n: self.progress.advance(bar, n)
         del self.open[description]
+        if around is not None:
+            self.open[description] = around
         self.finished[key] = bar
 
     def note(self, description: str, text: str) -> None:

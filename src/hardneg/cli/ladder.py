@@ -31,7 +31,7 @@ def ladder(
         list[str] | None,
         typer.Option(
             help="A rung, a preset, a recipe of hardneg or a recipe file, from the bottom to the top. Repeat for more; "
-            "all but `relabelled` if not given."
+            "all but those on request if not given."
         ),
     ] = None,
     preset: Annotated[

@@ -1,6 +1,6 @@
 """Systems on development queries: what is trained, what is not, and both together."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,12 @@ class System:
 
 
 def measured_on(
-    dataset: Dataset, source: Source, *, split: str, name: str, place: Path, options: Mapping[str, Any]
+    dataset: Dataset, source: Callable[[], Source], *, split: str, name: str, place: Path, options: Mapping[str, Any]
 ) -> System:
     """Measure a source on a split, unless it is done; figures and rankings are kept in a folder."""
     ranked = place / "rankings.parquet"
     if not (place / layout.METRICS).exists():
-        evaluation = evaluate(dataset, source, split=split, name=name, **options)
+        evaluation = evaluate(dataset, source(), split=split, name=name, **options)
         with replacing(ranked) as temporary:
             evaluation.run.write_parquet(temporary)
         evaluation.write(place)

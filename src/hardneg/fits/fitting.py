@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -214,7 +214,7 @@ class Fitting:
         self._save(findings=[asdict(one) for one in checked.findings])
 
     def _finished(self) -> dict[str, Any] | None:
-        return self._state if "test" in self._state and (self.folder / "model").exists() else None
+        return self._state if self._state.get("finished") else None
 
     def _fitted(self) -> dict[str, Any]:
         dataset, plan = self._dataset, self._plan
@@ -236,7 +236,7 @@ class Fitting:
         """Measure BM25, the model as it is, and both together, and what the labels can say, before any training."""
         recipe = self._plan.rungs[0].recipe
         sources = {BM25: bm25_of(recipe.sources), ZERO_SHOT: measuring_with(recipe.model, recipe)}
-        systems = {name: self._measured(name, source, stage="know") for name, source in sources.items()}
+        systems = {name: self._measured(name, partial(sources.get, name), stage="know") for name in sources}
         race = ids(self._dataset, self._halves.race)
         fusions, weight = self._with_bm25(systems, ZERO_SHOT, race)
         query, _ = self._dataset.pairs_of(self.request.split)
@@ -261,7 +261,7 @@ class Fitting:
     def _measure(self) -> str:
         return self._plan.measure
 
-    def _measured(self, name: str, source: Any, *, stage: str) -> System:  # noqa: ANN401 - a source
+    def _measured(self, name: str, source: Callable[[], Any], *, stage: str) -> System:
         halves = self._halves
         asked = pl.concat([pl.Series(half) for half in (halves.race, halves.fresh)]).to_numpy()
         recipe = self._plan.rungs[0].recipe
@@ -334,8 +334,7 @@ class Fitting:
         """Measure the finalists on all documents, and choose."""
         by_name = {heat.entry.strategy: heat for heat in finalists}
         for name, heat in by_name.items():
-            source = measuring_with(str(track.model(heat.entry)), track.rung(heat.entry).recipe)
-            systems[name] = self._measured(name, source, stage="choice")
+            systems[name] = self._measured(name, partial(track.system, heat.entry), stage="choice")
         race, fresh = (ids(self._dataset, half) for half in (self._halves.race, self._halves.fresh))
         choice = choose(systems, list(by_name), race=race, fresh=fresh, measure=track.measure, base=BASE)
         weights = {}
@@ -378,6 +377,9 @@ class Fitting:
         self._save(next_steps=[asdict(each) for each in next_steps(self._state, folder=str(self.folder))])
         self._write_card(trained=winner is not None)
         write_report(self.folder, dataset=dataset)
+        self._save(finished=True)
+        for entry in race.heats:  # only the choice needed their models
+            track.forget(entry)
 
     def _counts(self, dataset: Dataset, track: Track, race: Race, best: Entry) -> dict[str, Any]:
         query, _ = dataset.pairs_of(self.request.split)

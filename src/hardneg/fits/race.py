@@ -136,9 +136,10 @@ class Track:
         rung = self.rungs[entry.strategy].with_settings({"learning_rate": entry.rate})
         return rung.with_steps(entry.steps)
 
-    def model(self, entry: Entry) -> Path:
-        """Where the model of an entry is."""
-        return next((self.folder / entry.name / "training").glob("*/model"))
+    def system(self, entry: Entry) -> Source:
+        """Search with the model of an entry."""
+        model = next((self.folder / entry.name / "training").glob("*/model"))
+        return measuring_with(str(model), self.rung(entry).recipe)
 
     def forget(self, entry: Entry) -> None:
         """Remove the model of an entry that is out."""
