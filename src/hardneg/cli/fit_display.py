@@ -66,8 +66,8 @@ def _show_schedule(plan: "Schedule") -> None:
         table.add_row(part.name, part.about, *counts, duration(part.seconds))
     console = Console(stderr=True)
     console.print(table)
-    for name, why in plan.left_out.items():
-        console.print(f"Left out: {name}: {why}.", highlight=False)
+    if plan.left_out:
+        console.print(f"Left out, for want of time: {', '.join(plan.left_out)}.", highlight=False)
     within = "" if plan.budget_s is None else f", of {duration(plan.budget_s)} that it may take"
     console.print(f"In all about {duration(plan.seconds)}{within}.", highlight=False)
     if plan.budget_s is not None and plan.seconds > plan.budget_s:
@@ -121,4 +121,7 @@ def show_fit(found: Mapping[str, Any], folder: Path) -> None:
 
 
 def _left_out(found: Mapping[str, Any]) -> list[str]:
-    return [f"{name} did not race to the end: {why}." for name, why in found["left_out"].items()]
+    names: dict[str, list[str]] = {}
+    for name, why in found["left_out"].items():
+        names.setdefault(why, []).append(name)
+    return [f"Not raced to the end: {', '.join(those)}: {why}." for why, those in names.items()]

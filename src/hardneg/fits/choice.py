@@ -77,10 +77,13 @@ def choose(
     if leader != base:
         duels.append(duel(leader, base))
         if not duels[-1].is_won:
-            name, reason = base, f"{leader} led the race, but not on fresh queries, so nothing beats in-batch training"
+            name, reason = (
+                base,
+                f"{leader} led the race, but not on fresh queries; nothing that was tried beats in-batch training",
+            )
     else:
-        reason = "nothing beats in-batch training"
+        reason = "nothing that was tried beats in-batch training"
     duels.append(duel(name, ZERO_SHOT))
     if not duels[-1].is_won:
-        name, reason = ZERO_SHOT, "no training beats the model as it is"
+        name, reason = ZERO_SHOT, "no training that was tried beats the model as it is"
     return Choice(name, leader, tuple(duels), reason)

@@ -46,10 +46,10 @@ def test_a_leader_far_ahead_wins_though_fresh_queries_are_level():
 
 def test_in_batch_training_wins_where_it_leads():
     choice = chosen(zero_shot=(0.40, 0.40), in_batch=(0.50, 0.50), mined_many=(0.49, 0.51))
-    assert (choice.name, choice.reason) == ("in_batch", "nothing beats in-batch training")
+    assert (choice.name, choice.reason) == ("in_batch", "nothing that was tried beats in-batch training")
 
 
 def test_the_untrained_model_is_handed_over_where_no_training_beats_it():
     choice = chosen(zero_shot=(0.60, 0.60), in_batch=(0.50, 0.50), mined_many=(0.55, 0.55))
     assert choice.name == "zero_shot"
-    assert choice.reason == "no training beats the model as it is"
+    assert choice.reason == "no training that was tried beats the model as it is"
