@@ -52,7 +52,7 @@ from hardneg.training.symptoms.noticed import notice
 from hardneg.training.teacher_scores import TeacherScores
 from hardneg.training.watch.curve import Curve, WatchedTraining
 from hardneg.training.watch.looking import Watcher, measure_whole, watcher_for
-from hardneg.training.watch.sample import watched_split
+from hardneg.training.watch.sample import watched_split, without_trained
 
 _OWN_PER_ROW = 8  # as many as most files that bring negatives have for a query; the others have their turn
 
@@ -118,8 +118,8 @@ def train(
         Where the model is, and what it took.
 
     Raises:
-        DatasetError: The split does not exist or has no positive, or the one to be watched does not, or shares queries
-            with it.
+        DatasetError: The split does not exist or has no positive, or the one to be watched does not, or shares many
+            queries with it.
         ModelError: The model cannot be loaded, compares by a distance, has no weight to train, or was trained on
             queries of another form.
         RunError: The table of negatives or of scores does not fit the dataset, the loss and the scores do not fit each
@@ -139,6 +139,7 @@ def train(
     teacher = None if scores is None else TeacherScores.from_table(scores, dataset)
     check(settings, dataset, negatives, teacher, pairs=(query, document))
     watched = None if settings.watch is None else watched_split(settings.watch, dataset, trained=split)
+    looked_at = dataset if watched is None else without_trained(dataset, watched, trained=split)
     plan = _refreshed_by(plan, settings, negatives, model=model, split=split)
     folder = TrainingFolder(Path(out))
     accelerator = _start_accelerator(settings, folder)
@@ -190,7 +191,7 @@ def train(
                 noticed=noticed if cut is None else (*noticed, cut),
             )
             probe = choose_probe(data, negatives, seed=settings.seed)
-            watcher = watcher_for(session, steps, dataset, split=watched, limits=limits)
+            watcher = watcher_for(session, steps, looked_at, split=watched, limits=limits)
             with Supply(session, data, steps, negatives, job=job, drawing=drawing, limits=limits) as supply:
                 seconds = _work(session, supply, probe, watcher)
         result = {
@@ -203,7 +204,7 @@ def train(
         }
         kept = None if watcher is None else watcher.kept_weights
         close_session(session, towers, inputs=inputs, result=result, query_form=query_form, kept=kept)
-    _measure_kept(folder, dataset, settings, split=watched, accelerator=accelerator)
+    _measure_kept(folder, looked_at, settings, split=watched, accelerator=accelerator)
     return Trained(
         path=folder.model,
         **result,

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from hardneg.arrays import Rows
-from hardneg.data.dataset import DEVELOPMENT, MAKES_SPLITS, Dataset
+from hardneg.data.dataset import DEVELOPMENT, MAKES_SPLITS, UNUSED, Dataset
 from hardneg.errors import DatasetError
 from hardneg.evaluation.excluding import IDENTICAL, NOTHING, Excluded, excluded_from, retrieve_without
 from hardneg.planting.planting import id_keys
@@ -16,6 +16,7 @@ from hardneg.training.watch.settings import Watch
 
 _SEED, _QUERY, _DOCUMENT = 0x3A7C4, 1, 2
 _BLOCK = 4_096
+_MOST_SHARED = 0.25  # of the queries of a split that are trained on too and left out of it; with more it is refused
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,8 @@ def watched_split(watch: Watch, dataset: Dataset, *, trained: str) -> str:
     split = watch.split or named[0]
     if split == trained:
         raise DatasetError(f"watch: split {split!r} is trained on; name another by watch.split")
-    queries, texts = dataset.queries_of(split), dataset.query_text_group
-    shared = queries[np.isin(texts[queries], texts[dataset.queries_of(trained)])]
-    if len(shared):
+    queries, shared = dataset.queries_of(split), _shared(dataset, split, trained)
+    if len(shared) > _MOST_SHARED * len(queries):
         raise DatasetError(
             f"watch: {len(shared):,} of {len(queries):,} queries of {split!r} are in {trained!r} too, by id or by "
             f"equal text, say {dataset.queries['id'][int(shared[0])]!r}: what is trained on shows no harm. Keep each "
@@ -69,6 +69,18 @@ def watched_split(watch: Watch, dataset: Dataset, *, trained: str) -> str:
         )
     excluded_from(dataset, watch.exclude, split=split)
     return split
+
+
+def without_trained(dataset: Dataset, split: str, *, trained: str) -> Dataset:
+    """Leave out of a split the few queries that are trained on too, by id or by text, as short histories may be."""
+    shared = (pl.col("split") == split) & pl.col("query").is_in(_shared(dataset, split, trained))
+    aside = pl.when(shared).then(pl.lit(UNUSED)).otherwise("split")
+    return dataset.with_labels(dataset.qrels.with_columns(split=aside))
+
+
+def _shared(dataset: Dataset, split: str, trained: str) -> Rows:
+    queries, texts = dataset.queries_of(split), dataset.query_text_group
+    return queries[np.isin(texts[queries], texts[dataset.queries_of(trained)])]
 
 
 def draw_sample(watch: Watch, dataset: Dataset, *, split: str) -> Sample:

@@ -7,7 +7,7 @@ import pytest
 from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError
 from hardneg.sources import BM25
-from hardneg.training.watch.sample import draw_sample, watched_split
+from hardneg.training.watch.sample import draw_sample, watched_split, without_trained
 from hardneg.training.watch.settings import Watch
 from watched_toy import watched_dataset
 
@@ -80,5 +80,9 @@ def test_a_split_that_cannot_tell_anything_is_refused():
     with pytest.raises(DatasetError, match="split 'dev' of toy has no positive"):
         watched_split(Watch(), judged, trained="train")
     again = pl.concat([dataset.qrels, dataset.qrels.head(1).with_columns(split=pl.lit("dev"))])
-    with pytest.raises(DatasetError, match=r"1 of 11 queries of 'dev' are in 'train' too, .* say 'q0'"):
-        watched_split(Watch(), dataset.with_labels(again), trained="train")
+    twice = dataset.with_labels(again)
+    assert watched_split(Watch(), twice, trained="train") == "dev"
+    assert without_trained(twice, "dev", trained="train").queries_of("dev").tolist() == list(range(14, 24))
+    many = dataset.qrels.filter(pl.col("query") < 5).with_columns(split=pl.lit("dev"))
+    with pytest.raises(DatasetError, match=r"5 of 15 queries of 'dev' are in 'train' too, .* say 'q0'"):
+        watched_split(Watch(), dataset.with_labels(pl.concat([dataset.qrels, many])), trained="train")
