@@ -125,7 +125,7 @@ def peer(name: str, kind: str, runs: Path, *, seconds: float | None, steps: int 
             per_device_train_batch_size=BATCH,
             max_steps=n_steps,
             learning_rate=how["rate"],
-            warmup_ratio=0.1,
+            warmup_steps=0.1,
             use_cpu=True,
             bf16=True,
             save_strategy="no",
