@@ -77,11 +77,11 @@ def fit(
 
     if fast and thorough:
         raise RecipeError("fit: --fast and --thorough are two budgets; give one of them")
-    request = FitRequest(
+    request = FitRequest.of(
         effort="fast" if fast else "thorough" if thorough else "normal",
         minutes=minutes,
         steps=steps,
-        strategies=strategy,
+        rungs=strategy,
         preset=preset,
         recipe=recipe,
         model=None if model is None else from_here(model),

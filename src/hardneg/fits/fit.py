@@ -1,17 +1,52 @@
 """From a dataset to the best model: known, raced, chosen, trained on all labels, tested once, handed over."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from ir_measures import Measure
 
 from hardneg.arguments import check_places, check_whole
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
-from hardneg.fits.fitting import Fitted, Fitting, Watched
+from hardneg.fits.fitting import Fitting, Watched
 from hardneg.fits.request import FitRequest
 from hardneg.ladders.ladder import claimed
+from hardneg.notebook import Framed
+
+
+@dataclass(frozen=True, repr=False)
+class Fitted(Framed):
+    """What a fit found, as `fit.json` in its folder has it."""
+
+    folder: Path
+    found: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def model(self) -> Path:
+        """The best model, for `SentenceTransformer(path)`."""
+        return self.folder / "model"
+
+    @property
+    def best(self) -> str:
+        """The strategy that it was trained with; `zero_shot` if no training beat the model as it was."""
+        name: str = self.found["choice"]["strategy"]
+        return name
+
+    def frame(self) -> pl.DataFrame:
+        """Lay out what the test shows: one row a system, with the measure that decides and its interval."""
+        by = self.found["measure"]
+        rows = [{"system": name, **figures[by]} for name, figures in self.found["test"]["rows"].items()]
+        return pl.DataFrame(rows).select("system", "value", "low", "high", "n")
+
+    def __repr__(self) -> str:
+        test = self.found["test"]["rows"][self.best][self.found["measure"]]
+        return (
+            f"Fitted: {self.best}, {self.found['measure']} {test['value']:.4f} [{test['low']:.4f}, {test['high']:.4f}] "
+            f"on {test['n']:,} test queries; the model is {self.model}"
+        )
 
 
 def fit(
@@ -74,11 +109,11 @@ def fit(
     check_dataset(dataset, purpose="fit")
     check_places("fit", optional=False, out=out)
     check_whole("fit", least=0, seed=seed)
-    request = FitRequest(
+    request = FitRequest.of(
         effort=effort,
         minutes=minutes,
         steps=steps,
-        strategies=strategies,
+        rungs=strategies,
         preset=preset,
         recipe=recipe,
         model=model,
@@ -98,4 +133,4 @@ def fit(
 def fit_in(folder: Path, dataset: Dataset, request: FitRequest, *, watched: Watched | None = None) -> Fitted:
     """Do a fit in a folder, and tell how it goes on."""
     with claimed(folder):
-        return Fitting(dataset, request, folder, watched or Watched()).run()
+        return Fitted(folder, Fitting(dataset, request, folder, watched or Watched()).run())

@@ -1,9 +1,8 @@
 """A fit in its folder, part by part: each is done once, and kept."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from hardneg.data.findings import Check
 from hardneg.data.readers.own import is_parquet_folder
 from hardneg.data.reading import read_dataset
 from hardneg.errors import DatasetError, RunError
-from hardneg.files import check_folder, write_json
+from hardneg.files import check_folder
 from hardneg.fits.advice import next_steps
 from hardneg.fits.baselines import BM25, ZERO_SHOT, System, fused, measured_on
 from hardneg.fits.card import model_card, write_card
@@ -35,6 +34,7 @@ from hardneg.fits.finish import (
 )
 from hardneg.fits.halves import Halves, asking, ids, only, small_corpus, with_fresh_aside, with_queries_apart
 from hardneg.fits.leakage import planted, told_planted
+from hardneg.fits.ledger import Ledger
 from hardneg.fits.pace import kind_of, middle_rate, speed_of, try_out
 from hardneg.fits.race import Clock, Entry, Heat, Race, Track, spread
 from hardneg.fits.request import BASE, EFFORTS, FitRequest
@@ -43,51 +43,17 @@ from hardneg.ladders.plan import LadderPlan
 from hardneg.ladders.prepare import draft
 from hardneg.ladders.splits import choose_splits
 from hardneg.models.own_code import CONFIG
-from hardneg.notebook import Framed
 from hardneg.pipeline.dealing import told_dealt, with_held_out
 from hardneg.recipe.trust import measuring_with
 from hardneg.reports.write import write_report
 from hardneg.runs import layout
-from hardneg.runs.cost import Cost, measured
 from hardneg.runs.folder import machine, versions
 from hardneg.runs.record import recording
-from hardneg.runs.state import read_state, write_audit
+from hardneg.runs.state import write_audit
 from hardneg.sources.bm25 import bm25_of
 from hardneg.training.settings import TrainSettings
 
 _STATIC = {"batch_size": 128}  # of a model whose steps cost next to nothing
-
-
-@dataclass(frozen=True, repr=False)
-class Fitted(Framed):
-    """What a fit found, as `fit.json` in its folder has it."""
-
-    folder: Path
-    found: Mapping[str, Any] = field(repr=False)
-
-    @property
-    def model(self) -> Path:
-        """The best model, for `SentenceTransformer(path)`."""
-        return self.folder / "model"
-
-    @property
-    def best(self) -> str:
-        """The strategy that it was trained with; `zero_shot` if no training beat the model as it was."""
-        name: str = self.found["choice"]["strategy"]
-        return name
-
-    def frame(self) -> pl.DataFrame:
-        """Lay out what the test shows: one row a system, with the measure that decides and its interval."""
-        by = self.found["measure"]
-        rows = [{"system": name, **figures[by]} for name, figures in self.found["test"]["rows"].items()]
-        return pl.DataFrame(rows).select("system", "value", "low", "high", "n")
-
-    def __repr__(self) -> str:
-        test = self.found["test"]["rows"][self.best][self.found["measure"]]
-        return (
-            f"Fitted: {self.best}, {self.found['measure']} {test['value']:.4f} [{test['low']:.4f}, {test['high']:.4f}] "
-            f"on {test['n']:,} test queries; the model is {self.model}"
-        )
 
 
 @dataclass(frozen=True)
@@ -110,37 +76,17 @@ class Fitting:
     folder: Path
     watched: Watched = field(default_factory=Watched)
 
-    def run(self) -> Fitted:
-        """Do all that is not done."""
+    def run(self) -> dict[str, Any]:
+        """Do all that is not done; what was found, as `fit.json` has it."""
         check_folder(self.folder)
         with recording(self.folder, "fit", dataset=str(self._place.resolve())):
             self._begin()
             self._check()
-            return Fitted(self.folder, self._finished() or self._fitted())
-
-    # What is kept
+            return self._finished() or self._fitted()
 
     @cached_property
-    def _state(self) -> dict[str, Any]:
-        return read_state(self.folder / layout.FIT, keys=("request", "stages"))
-
-    def _save(self, **values: Any) -> None:  # noqa: ANN401 - plain values
-        self._state.update(values)
-        write_json(self.folder / layout.FIT, self._state)
-
-    @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
-        costs = {stage: Cost(**figures) for stage, figures in self._state["stages"].items()}
-        try:
-            with measured(costs, name):
-                yield
-        finally:
-            self._save(stages={stage: cost.as_dict() for stage, cost in costs.items()})
-
-    def _spent(self, *names: str) -> float:
-        return sum(cost["wall_s"] for name, cost in self._state["stages"].items() if not names or name in names)
-
-    # The dataset
+    def _ledger(self) -> Ledger:
+        return Ledger.of(self.folder)
 
     @property
     def _place(self) -> Path:
@@ -149,9 +95,9 @@ class Fitting:
     @cached_property
     def _dataset(self) -> Dataset:
         """The dataset with all its splits, as it was when the fit began."""
-        request = self.request
-        data, how = with_held_out(self.given, self._place, train=request.split, dev=request.dev, test=request.test)
-        splits = choose_splits(data, train=request.split, dev=request.dev, test=request.test)
+        wanted = self.request.wanted
+        data, how = with_held_out(self.given, self._place, train=wanted.split, dev=wanted.dev, test=wanted.test)
+        splits = choose_splits(data, train=wanted.split, dev=wanted.dev, test=wanted.test)
         data, n_aside = with_queries_apart(data, splits)
         if how is not None:
             self.watched.note(told_dealt(self.given.name, how, self._place))
@@ -169,19 +115,18 @@ class Fitting:
     @cached_property
     def _plan(self) -> LadderPlan:
         """The strategies as rungs, and the splits."""
-        wanted = self.request.wanted()
-        settings = {**self._defaults(), **wanted.settings}
-        return draft(replace(wanted, settings=settings), self._dataset, {"path": str(self._place.resolve())})
+        wanted = self.request.rungs(defaults=self._defaults())
+        return draft(wanted, self._dataset, {"path": str(self._place.resolve())})
 
     def _defaults(self) -> dict[str, Any]:
         """Choose where the search for settings begins, by the kind of the model."""
-        plain = draft(replace(self.request.wanted(), rungs=(BASE,)), self._dataset, {"path": str(self._place)})
+        plain = draft(self.request.rungs([BASE]), self._dataset, {"path": str(self._place)})
         kind = kind_of(plain.rungs[0].recipe)
         return {"learning_rate": middle_rate(kind), **(_STATIC if kind == "static" else {})}
 
     @cached_property
     def _halves(self) -> Halves:
-        return Halves.of(self._dataset, self._dev, seed=self.request.seed)
+        return Halves.of(self._dataset, self._dev, seed=self.request.wanted.seed)
 
     @property
     def _dev(self) -> str:
@@ -190,11 +135,9 @@ class Fitting:
             raise DatasetError(f"{self._dataset.name} has no split for development; name one with --dev")
         return dev
 
-    # The parts, in order
-
     def _begin(self) -> None:
         request, data = self.request.as_dict(), self.given.fingerprint
-        before = self._state.get("request", request), self._state.get("given", data)
+        before = self._ledger.state.get("request", request), self._ledger.state.get("given", data)
         if before != (request, data):
             keys = [key for key in request if before[0].get(key) != request[key]] + ["dataset"] * (before[1] != data)
             raise RunError(
@@ -202,25 +145,29 @@ class Fitting:
                 "this one to begin anew"
             )
         head = {"format": 1, "kind": "fit", "request": request, "given": data, "versions": versions()}
-        self._save(**head, machine=machine(), stages=self._state.get("stages", {}))
+        self._ledger.save(**head, machine=machine(), stages=self._ledger.state.get("stages", {}))
 
     def _check(self) -> None:
-        with self._stage("check"):
+        with self._ledger.stage("check"):
             checked = examine(self._dataset)
         self.watched.check(checked)
         if checked.has_errors:
             errors = "; ".join(f"{one.code} {one.title}" for one in checked.findings if one.severity == "error")
             raise DatasetError(f"{self._dataset.name} cannot be fitted as it is: {errors}; mend that first")
-        self._save(findings=[asdict(one) for one in checked.findings])
+        self._ledger.save(findings=[asdict(one) for one in checked.findings])
 
     def _finished(self) -> dict[str, Any] | None:
-        return self._state if self._state.get("finished") else None
+        return self._ledger.state if self._ledger.state.get("finished") else None
 
     def _fitted(self) -> dict[str, Any]:
         dataset, plan = self._dataset, self._plan
         systems = self._know()
         looking = small_corpus(
-            dataset, self._dev, self._halves.race, [each.rankings for each in systems.values()], seed=self.request.seed
+            dataset,
+            self._dev,
+            self._halves.race,
+            [each.rankings for each in systems.values()],
+            seed=self.request.wanted.seed,
         )
         rungs = {rung.name: rung for rung in plan.rungs}
         raced = with_fresh_aside(dataset, self._dev, self._halves)
@@ -230,7 +177,7 @@ class Fitting:
         race, finalists = self._race(track, speed, schedule)
         choice, weights = self._choose(track, finalists, systems)
         self._finish(track, race, choice, weights)
-        return self._state
+        return self._ledger.state
 
     def _know(self) -> dict[str, System]:
         """Measure BM25, the model as it is, and both together, and what the labels can say, before any training."""
@@ -239,18 +186,18 @@ class Fitting:
         systems = {name: self._measured(name, partial(sources.get, name), stage="know") for name in sources}
         race = ids(self._dataset, self._halves.race)
         fusions, weight = self._with_bm25(systems, ZERO_SHOT, race)
-        query, _ = self._dataset.pairs_of(self.request.split)
+        query, _ = self._dataset.pairs_of(self.request.wanted.split)
         state: dict[str, Any] = {
             "systems": {name: _mean(each, race, self._measure) for name, each in (systems | fusions).items()},
             "weight": weight,
             "positives_per_query": len(query) / len(np.unique(query)),
         }
-        with self._stage("planting"):
-            state["planted"] = self._state.get("known", {}).get("planted") or planted(
-                self._dataset, self._plan.rungs, split=self.request.split, seed=self.request.seed
+        with self._ledger.stage("planting"):
+            state["planted"] = self._ledger.state.get("known", {}).get("planted") or planted(
+                self._dataset, self._plan.rungs, split=self.request.wanted.split, seed=self.request.wanted.seed
             )
         state["audit"] = None if state["planted"] is None else told_planted(state["planted"])
-        self._save(known=state, measure=self._measure)
+        self._ledger.save(known=state, measure=self._measure)
         self.watched.known(state, self._measure)
         return systems
 
@@ -265,7 +212,7 @@ class Fitting:
         halves = self._halves
         asked = pl.concat([pl.Series(half) for half in (halves.race, halves.fresh)]).to_numpy()
         recipe = self._plan.rungs[0].recipe
-        with self._stage(stage):
+        with self._ledger.stage(stage):
             return measured_on(
                 asking(self._dataset, self._dev, asked),
                 source,
@@ -278,41 +225,41 @@ class Fitting:
     def _schedule(self, track: Track) -> tuple[Speed, Schedule]:
         plan, request, dataset = self._plan, self.request, self._dataset
         recipe = track.rungs[BASE].recipe
-        with self._stage("look"):
+        with self._ledger.stage("look"):
             track.look(measuring_with(recipe.model, recipe), name=ZERO_SHOT)
-        with self._stage("probe"):
-            if "speeds" not in self._state:
-                speeds = try_out(track.rungs, dataset, split=request.split, folder=self.folder / "probe")
-                self._save(speeds=speeds.as_dict())
+        with self._ledger.stage("probe"):
+            if "speeds" not in self._ledger.state:
+                speeds = try_out(track.rungs, dataset, split=request.wanted.split, folder=self.folder / "probe")
+                self._ledger.save(speeds=speeds.as_dict())
         speed = speed_of(
             track.rungs,
-            Speeds.from_dict(self._state["speeds"]),
+            Speeds.from_dict(self._ledger.state["speeds"]),
             dataset,
             track.looking,
-            split=request.split,
+            split=request.wanted.split,
             dev=self._dev,
-            look_s=self._spent("look"),
+            look_s=self._ledger.spent("look"),
         )
-        if "schedule" not in self._state:
+        if "schedule" not in self._ledger.state:
             training: TrainSettings = plan.training
             schedule = plan_fit(
                 [rung.name for rung in plan.rungs],
                 spread(training.learning_rate),
                 speed,
-                spent=self._spent(),
-                epoch=max(1, round(count_steps(dataset, training, split=request.split) / training.epochs)),
+                spent=self._ledger.spent(),
+                epoch=max(1, round(count_steps(dataset, training, split=request.wanted.split) / training.epochs)),
                 epochs=EFFORTS[request.effort].epochs,
                 grown=self._grown,
                 budget_s=request.budget_s,
                 steps=request.steps,
             )
-            self._save(schedule=schedule.as_dict())
-        return speed, Schedule.from_dict(self._state["schedule"])
+            self._ledger.save(schedule=schedule.as_dict())
+        return speed, Schedule.from_dict(self._ledger.state["schedule"])
 
     @cached_property
     def _grown(self) -> float:
         """Times as many pairs as train has that train and dev have."""
-        n_train, n_dev = (len(self._dataset.pairs_of(split)[0]) for split in (self.request.split, self._dev))
+        n_train, n_dev = (len(self._dataset.pairs_of(split)[0]) for split in (self.request.wanted.split, self._dev))
         return (n_train + n_dev) / n_train
 
     def _race(self, track: Track, speed: Speed, schedule: Schedule) -> tuple[Race, list[Heat]]:
@@ -322,7 +269,7 @@ class Fitting:
             race = Race(track, schedule, speed, clock, advance=lambda seconds: advance(round(seconds)))
             race.told = lambda one: self.watched.round(one.as_dict(), track.measure)
             finalists = race.run()
-        self._save(
+        self._ledger.save(
             rounds=[each.as_dict() for each in race.rounds],
             left_out={**schedule.left_out, **race.left_out},
         )
@@ -347,7 +294,7 @@ class Fitting:
         }
         winner = by_name.get(choice.name)
         entry = None if winner is None else asdict(winner.entry)
-        self._save(
+        self._ledger.save(
             development={"queries": {"race": len(race), "fresh": len(fresh)}, "means": means, "weights": weights},
             choice={**choice.as_dict(), "strategy": choice.name, "entry": entry},
         )
@@ -357,32 +304,32 @@ class Fitting:
         self, track: Track, race: Race, chosen: tuple[Choice, Heat | None, Heat], weights: Mapping[str, float]
     ) -> None:
         choice, winner, base = chosen
-        dataset = with_dev_trained(self._dataset, split=self.request.split, dev=self._dev)
+        dataset = with_dev_trained(self._dataset, split=self.request.wanted.split, dev=self._dev)
         best = base.entry if winner is None else winner.entry
-        with self._stage("finish"):
+        with self._ledger.stage("finish"):
             places = train_finals(self.folder, track, dataset, best, base.entry, grown=self._grown)
         if winner is None:
             hand_over_untrained(self.folder, track.rungs[BASE].recipe)
         else:
             hand_over(self.folder)
         rows = test_rows(places, measure_by=track.measure, winner=choice.name, weights=weights)
-        self._save(
+        self._ledger.save(
             model=track.rungs[BASE].recipe.model,
             grown=self._grown,
             test=test_table(rows, winner=choice.name),
             counts=self._counts(dataset, track, race, best),
-            seconds={name: cost["wall_s"] for name, cost in self._state["stages"].items()}
+            seconds={name: cost["wall_s"] for name, cost in self._ledger.state["stages"].items()}
             | {"race": race.clock.took_s},
         )
-        self._save(next_steps=[asdict(each) for each in next_steps(self._state, folder=str(self.folder))])
+        self._ledger.save(next_steps=[asdict(each) for each in next_steps(self._ledger.state, folder=str(self.folder))])
         self._write_card(trained=winner is not None)
         write_report(self.folder, dataset=dataset)
-        self._save(finished=True)
+        self._ledger.save(finished=True)
         for entry in race.heats:  # only the choice needed their models
             track.forget(entry)
 
     def _counts(self, dataset: Dataset, track: Track, race: Race, best: Entry) -> dict[str, Any]:
-        query, _ = dataset.pairs_of(self.request.split)
+        query, _ = dataset.pairs_of(self.request.wanted.split)
         counts = {
             "name": self.given.name,
             "fingerprint": dataset.fingerprint,
@@ -393,8 +340,10 @@ class Fitting:
             "about": track.rungs[best.strategy].about,
         }
         counts |= facts_of_mining(self.folder)
-        with self._stage("audit"):
-            audit = planted(dataset, (track.rung(best),), split=self.request.split, seed=self.request.seed)
+        with self._ledger.stage("audit"):
+            audit = planted(
+                dataset, (track.rung(best),), split=self.request.wanted.split, seed=self.request.wanted.seed
+            )
         if audit is not None:
             write_audit(audit, self.folder / layout.FINAL_RUN)
             counts["audit"] = told_planted(audit)
@@ -404,7 +353,7 @@ class Fitting:
         config = json.loads((self.folder / "model" / CONFIG).read_text(encoding="utf-8"))
         recipe = (self.folder / layout.RECIPE).read_text(encoding="utf-8") if trained else ""
         text = model_card(
-            self._state, name=f"{self.given.name}-retrieval", prompts=config.get("prompts", {}), recipe=recipe
+            self._ledger.state, name=f"{self.given.name}-retrieval", prompts=config.get("prompts", {}), recipe=recipe
         )
         write_card(self.folder / "model", text)
 

@@ -1,6 +1,6 @@
 """Development queries in two halves, and a corpus small enough to look at often."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -9,6 +9,7 @@ from jaxtyping import Int32
 from hardneg.data.dataset import UNUSED, Dataset
 from hardneg.ladders.splits import Splits
 from hardneg.randomness import bits, permutation
+from hardneg.training.watch.sample import restrict
 
 _HALF, _LOOKED_AT = 11, 12  # what draws are for
 FRESH = "fresh"  # split of the development queries that a race never sees
@@ -91,11 +92,7 @@ def small_corpus(
     kept = np.unique(np.concatenate([dataset.positions(best)["document"], labels["document"], beside])).astype(np.int32)
     if len(kept) > dataset.n_documents // 2:
         return asking(dataset, split, queries)
-    qrels = dataset.with_ids(labels)
-    documents = dataset.documents[kept]
-    return replace(
-        Dataset.from_tables(dataset.queries[queries], documents, qrels, name=dataset.name), mapping=dataset.mapping
-    )
+    return restrict(asking(dataset, split, queries), queries, kept)
 
 
 def _some(queries: Int32[np.ndarray, " queries"], seed: int) -> Int32[np.ndarray, " some"]:

@@ -1,11 +1,9 @@
 """What a fit is asked to do, and how much it may cost."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
-
-from ir_measures import Measure
 
 from hardneg.errors import RecipeError
 from hardneg.ladders.prepare import Wanted
@@ -38,19 +36,12 @@ class FitRequest:
     effort: str = "normal"
     minutes: float | None = None
     steps: int | None = None
-    strategies: Sequence[str] | None = None
-    preset: str | None = None
-    recipe: str | Path | None = None
-    model: str | None = None
-    sources: Sequence[object] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    max_tokens: int | None = None
-    measures: Sequence[str | Measure] | None = None
-    primary: str | Measure | None = None
-    split: str = "train"
-    dev: str | None = None
-    test: str = "test"
-    seed: int = 0
+    wanted: Wanted = field(default_factory=Wanted)  # its rungs are the strategies; seeds and budget are the fit's own
+
+    @classmethod
+    def of(cls, *, effort: str, minutes: float | None, steps: int | None, **wanted: Any) -> "FitRequest":  # noqa: ANN401
+        """Put a request together; all but its budget is asked for as of a ladder."""
+        return cls(effort=effort, minutes=minutes, steps=steps, wanted=Wanted(**wanted))
 
     def __post_init__(self) -> None:
         if self.effort not in EFFORTS:
@@ -62,7 +53,7 @@ class FitRequest:
         if self.steps is not None and self.steps < 1:
             raise RecipeError(f"fit: steps must be at least 1, not {self.steps}")
         for key in ("max_steps", "epochs"):
-            if key in self.settings:
+            if key in self.wanted.settings:
                 raise RecipeError(f"fit: it finds {key} by itself; leave it out, and give --minutes or --steps")
 
     @property
@@ -73,38 +64,23 @@ class FitRequest:
     @property
     def names(self) -> tuple[str, ...]:
         """The strategies that race, training against other positives of the batch always among them."""
-        names = tuple(self.strategies or EFFORTS[self.effort].strategies)
+        names, preset = tuple(self.wanted.rungs or EFFORTS[self.effort].strategies), self.wanted.preset
         names = names if BASE in names else (BASE, *names)
-        return names if self.preset is None or self.preset in names else (*names[:2], self.preset, *names[2:])
+        return names if preset is None or preset in names else (*names[:2], preset, *names[2:])
 
-    @property
-    def tokens(self) -> int | None:
-        """Where texts are cut."""
-        return self.max_tokens if self.max_tokens is not None else EFFORTS[self.effort].max_tokens
-
-    def wanted(self) -> Wanted:
-        """Ask for the strategies as for rungs of a ladder, with one seed."""
-        return Wanted(
-            rungs=self.names,
-            recipe=self.recipe,
-            model=self.model,
-            sources=self.sources,
-            settings=self.settings,
-            seeds=1,
-            max_tokens=self.tokens,
-            measures=self.measures,
-            primary=self.primary,
-            split=self.split,
-            dev=self.dev,
-            test=self.test,
-            seed=self.seed,
-        )
+    def rungs(self, names: Sequence[str] | None = None, *, defaults: Mapping[str, Any] | None = None) -> Wanted:
+        """Ask for strategies as for rungs of a ladder, with one seed; settings that were given go before defaults."""
+        cut = EFFORTS[self.effort].max_tokens if self.wanted.max_tokens is None else self.wanted.max_tokens
+        settings = {**(defaults or {}), **self.wanted.settings}
+        return replace(self.wanted, rungs=names or self.names, preset=None, settings=settings, seeds=1, max_tokens=cut)
 
     def as_dict(self) -> dict[str, Any]:
         """Give what decides the result as plain values; two requests with equal ones are the same."""
-        kept = replace(self, sources=(), measures=None, primary=None)
-        values = {name: getattr(kept, name) for name in self.__dataclass_fields__}
-        values |= {"sources": [str(each) for each in self.sources], "recipe": self.recipe and str(self.recipe)}
-        values |= {"measures": self.measures and [str(each) for each in self.measures]}
-        values |= {"primary": self.primary and str(self.primary), "settings": dict(self.settings)}
-        return values | {"strategies": list(self.names), "minutes": self.budget_s and self.budget_s / 60}
+        wanted = {each.name: getattr(self.wanted, each.name) for each in fields(Wanted)}
+        asked = {key: wanted[key] for key in ("model", "max_tokens", "split", "dev", "test", "seed", "preset")}
+        asked |= {key: wanted[key] and str(wanted[key]) for key in ("recipe", "primary")}
+        settings = json.loads(json.dumps(dict(wanted["settings"]), default=str))
+        asked |= {"sources": list(map(str, wanted["sources"])), "settings": settings}
+        asked |= {"measures": wanted["measures"] and list(map(str, wanted["measures"]))}
+        budget = {"minutes": self.budget_s and self.budget_s / 60, "steps": self.steps}
+        return {"effort": self.effort, **budget, "strategies": list(self.names), **asked}
