@@ -12,12 +12,15 @@ _SPIN_COUNT = "10000"
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
     os.environ.setdefault("GOMP_SPINCOUNT", _SPIN_COUNT)
-    # A recipe may name the user's own components, `use = "my_module:MyFilter"`, in a module beside their work.
-    sys.path.insert(0, "")
+    from hardneg.hiding import hide_in_tracebacks
+
+    hide_in_tracebacks()  # before typer, whose own way of showing errors hands ours on
     from hardneg.cli import main as run
 
     sys.exit(run())
 
 
 if __name__ == "__main__":
+    if not sys.flags.safe_path:
+        del sys.path[0]  # the working directory: a `torch.py` that somebody left there is not ours to run
     main()

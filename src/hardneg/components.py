@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import importlib
 import json
+import sys
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -14,6 +15,7 @@ from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 from hardneg.arguments import shown
 from hardneg.errors import InputError, RecipeError
+from hardneg.leave import refused_model, refused_module
 from hardneg.place import Place, nearest
 
 Field = dataclasses.Field[Any]
@@ -58,6 +60,8 @@ def build(cls: type, table: object, place: Place, *, rooms: Rooms | None = None)
             values[key] = build(inner, value, place.at(key))
         else:
             values[key] = typed(fields[key], value, place.at(key))
+    if place.foreign and values.get("trust_remote_code") and (reason := refused_model(values.get("model"))):
+        raise place.error(reason)
     lacking = [name for name, each in fields.items() if name not in values and is_required(each)]
     if lacking:
         raise place.error(f"{lacking[0]!r} must be given")
@@ -80,6 +84,8 @@ def pick(room: Room, value: object, place: Place, *, fallbacks: Mapping[str, obj
         hint = "" if room.protocol is None else "; write your own as 'module:Class'"
         raise place.error(f"unknown {room.kind} {name!r}; {nearest(name, room.members)}{hint}")
     cls = _imported(name, place) if outside else room.members[name]
+    if outside and place.foreign and not _has_methods(cls, room.protocol):  # nothing else is even built
+        raise place.error(f"{name!r} is not a {room.kind}")
     usable = {key: each for key, each in (fallbacks or {}).items() if key in settable_fields(cls)}
     given = usable | {key: each for key, each in table.items() if key != "use"}
     component = build(cls, given, place, rooms=room.rooms_of(cls))
@@ -287,8 +293,17 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:  # noqa: ANN401
         return TypeAdapter(functools.reduce(lambda one, other: one | other, plain, None))
 
 
+def _has_methods(cls: type, protocol: type | None) -> bool:
+    methods = [key for key, value in vars(protocol).items() if callable(value) and not key.startswith("_")]
+    return all(hasattr(cls, key) for key in methods)
+
+
 def _imported(name: str, place: Place) -> type:
     module_name, _, attribute = name.partition(":")
+    if place.foreign and (reason := refused_module(module_name)):
+        raise place.error(reason)
+    if "" not in sys.path:
+        sys.path.append("")  # the user's own components may lie beside their work
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:

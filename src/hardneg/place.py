@@ -14,11 +14,12 @@ class Place:
 
     file: Path
     key: str = ""
+    foreign: bool = False  # whether the file may be another's than the user's
 
     def at(self, step: str | int) -> "Place":
         """Step into a table by key, or into an array by number from 1."""
         tail = f"[{step}]" if isinstance(step, int) else f".{step}" if self.key else step
-        return Place(self.file, self.key + tail)
+        return Place(self.file, self.key + tail, self.foreign)
 
     def error(self, message: str) -> RecipeError:
         """Make an error that says where."""

@@ -12,6 +12,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from hardneg.hiding import hide_in_tracebacks
+
 _PATIENCE_S = 10
 
 
@@ -28,7 +30,7 @@ class Worker:
         paths = {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, *arguments],
+                [sys.executable, "-P", *arguments],  # modules of the working directory do not go before all others
                 env=os.environ | paths | {"PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.PIPE,
                 stdout=output,
@@ -96,6 +98,7 @@ def requests() -> Iterator[Any]:
     When nobody can ask any more, SIGTERM ends the process, at which training saves what it has: a shell that starts
     something in the background may have it ignore SIGINT.
     """
+    hide_in_tracebacks()
     lines: SimpleQueue[bytes] = SimpleQueue()
 
     def listen() -> None:

@@ -30,6 +30,7 @@ from hardneg.cli.status import status
 from hardneg.cli.teacher import teacher_app
 from hardneg.cli.train import train
 from hardneg.errors import InputError, Interrupted
+from hardneg.hiding import hide
 
 _INTERRUPTED_BY_KEYBOARD = 130
 
@@ -146,4 +147,4 @@ def _told(error: BaseException, typed: Sequence[str]) -> str | None:
 
 
 def _complain(message: str) -> None:
-    typer.echo(f"hardneg: {message}", file=sys.stderr)
+    typer.echo(hide(f"hardneg: {message}"), file=sys.stderr)

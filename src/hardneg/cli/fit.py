@@ -8,7 +8,7 @@ import typer
 from hardneg.cli.display import progress
 from hardneg.cli.fit_display import show_fit, watching
 from hardneg.cli.layout_options import Layout, reads_dataset
-from hardneg.cli.model_options import TrustRemoteCode
+from hardneg.cli.model_options import AllowCode, TrustRemoteCode
 from hardneg.cli.options import DatasetPath, Json, Measures, Primary, Quiet, SkipInvalid, Watch, from_here, print_json
 
 
@@ -57,6 +57,7 @@ def fit(
     test: Annotated[str, typer.Option(help="Split to test on, once, at the end; dealt if missing.")] = "test",
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything.")] = 0,
     trust_remote_code: TrustRemoteCode = False,
+    allow_code: AllowCode = False,  # noqa: ARG001 - its callback does it all
     watch: Watch = None,
     skip_invalid: SkipInvalid = False,
     json: Json = False,

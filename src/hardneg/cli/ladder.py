@@ -8,7 +8,7 @@ import typer
 from hardneg.cli.display import progress
 from hardneg.cli.ladder_display import agree, announce, show_ladder
 from hardneg.cli.layout_options import Layout, reads_dataset
-from hardneg.cli.model_options import TrustRemoteCode
+from hardneg.cli.model_options import AllowCode, TrustRemoteCode
 from hardneg.cli.options import (
     DatasetPath,
     Json,
@@ -79,6 +79,7 @@ def ladder(
         bool, typer.Option("--allow-shared-queries", help="Climb though test shares queries with another split.")
     ] = False,
     trust_remote_code: TrustRemoteCode = False,
+    allow_code: AllowCode = False,  # noqa: ARG001 - its callback does it all
     yes: Annotated[bool, typer.Option("--yes", help="Climb without asking first.")] = False,
     skip_invalid: SkipInvalid = False,
     json: Json = False,

@@ -4,7 +4,21 @@ from typing import Annotated
 
 import typer
 
+from hardneg.leave import allowing
 from hardneg.models.options import Precision
+
+
+def _trusting(context: typer.Context, wanted: bool) -> bool:
+    if wanted:
+        context.with_resource(allowing(models=True))
+    return wanted
+
+
+def _allowing(context: typer.Context, wanted: bool) -> bool:
+    if wanted:
+        context.with_resource(allowing(code=True))
+    return wanted
+
 
 QueryPrompt = Annotated[
     str | None,
@@ -14,7 +28,19 @@ DocumentPrompt = Annotated[
     str | None, typer.Option(help="Text before each document; the model's own if not given; '' for none.")
 ]
 TrustRemoteCode = Annotated[
-    bool, typer.Option("--trust-remote-code", help="Run the code that a model brings with it; read it first.")
+    bool,
+    typer.Option(
+        "--trust-remote-code", help="Run the code that a model brings with it; read it first.", callback=_trusting
+    ),
+]
+AllowCode = Annotated[
+    bool,
+    typer.Option(
+        "--allow-code",
+        help="Run code that a recipe in the folder of a run or a model names (module:Class); read it first. Your own "
+        "recipe needs no leave.",
+        callback=_allowing,
+    ),
 ]
 Numbers = Annotated[
     Precision,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from hardneg.cli.layout_options import Layout, reads_dataset, takes
+from hardneg.cli.model_options import AllowCode
 from hardneg.cli.options import DatasetPath, Preset, Seed, SkipInvalid, from_here, given
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _KINDS = {
         str | None, typer.Option(help="Take the queries with a positive in this split; train if not given.")
     ],
     "recipe": Annotated[str | None, typer.Option(help="Take sources, filters and selection from a recipe.")],
+    "allow_code": AllowCode,
     "preset": Preset,
     "model": Annotated[str | None, typer.Option(help="Model of dense sources that name none.")],
     "source": Annotated[
@@ -70,7 +72,7 @@ def says_mining(*, without: Sequence[str] = ()) -> Callable[[Callable[..., T]], 
 
 
 _APART = ("dataset", "layout", "skip_invalid", "recipe", "model")
-_DEFAULTS = {"dataset": inspect.Parameter.empty, "skip_invalid": False, "layout": inspect.Parameter.empty}
+_DEFAULTS = {"skip_invalid": False, "allow_code": False} | dict.fromkeys(("dataset", "layout"), inspect.Parameter.empty)
 
 
 def _mining(said: dict[str, Any]) -> MiningOptions:
@@ -79,7 +81,7 @@ def _mining(said: dict[str, Any]) -> MiningOptions:
     from hardneg.recipe import Recipe
 
     dataset, layout, skips, recipe, model = (said.pop(name) for name in _APART)
-    sources, filters, per_query = (said.pop(name, None) for name in ("source", "filter", "per_query"))
+    sources, filters, per_query, _ = (said.pop(name, None) for name in ("source", "filter", "per_query", "allow_code"))
     changes: dict[str, Any] = {"dataset": from_here(dataset), **given(seed=said.pop("seed"), preset=said.pop("preset"))}
     changes |= {"mine": given(**said)}  # split, depth and the size of blocks
     changes |= {"model": from_here(model)} if model else {}

@@ -8,7 +8,7 @@ import typer
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, warn_if_nothing_mined
 from hardneg.cli.layout_options import Layout, reads_dataset
-from hardneg.cli.model_options import TrustRemoteCode
+from hardneg.cli.model_options import AllowCode, TrustRemoteCode
 from hardneg.cli.options import Json, Preset, Quiet, Watch, Yes, from_here, given, print_json
 from hardneg.cli.run_display import show_run
 
@@ -23,6 +23,7 @@ def run(
     seed: Annotated[int | None, typer.Option(min=0, help="Use this seed in place of the recipe's.")] = None,
     watch: Watch = None,
     trust_remote_code: TrustRemoteCode = False,
+    allow_code: AllowCode = False,  # noqa: ARG001 - its callback does it all
     yes: Yes = False,
     json: Json = False,
     quiet: Quiet = False,

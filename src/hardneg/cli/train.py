@@ -9,7 +9,7 @@ import typer
 from hardneg.cli.display import own_negatives_line, progress, show_findings, show_reading
 from hardneg.cli.joined import AllowOtherData
 from hardneg.cli.layout_options import Layout, reads_dataset
-from hardneg.cli.model_options import DocumentPrompt, QueryPrompt, TrustRemoteCode
+from hardneg.cli.model_options import AllowCode, DocumentPrompt, QueryPrompt, TrustRemoteCode
 from hardneg.cli.options import Json, Out, Quiet, Seed, SkipInvalid, Watch, from_here, given, print_json, said_of
 
 
@@ -44,6 +44,7 @@ def train(
     query_prompt: QueryPrompt = None,
     document_prompt: DocumentPrompt = None,
     trust_remote_code: TrustRemoteCode = False,
+    allow_code: AllowCode = False,  # noqa: ARG001 - its callback does it all
     seed: Seed = None,
     allow_other_data: AllowOtherData = False,
     skip_invalid: SkipInvalid = False,

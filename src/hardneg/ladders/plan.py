@@ -119,23 +119,26 @@ class LadderPlan:
         return {**asdict(replace(self, rungs=(), training=TrainSettings())), "rungs": rungs, "training": training}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "LadderPlan":
-        """Build a plan from what `as_dict` gave."""
-        rungs = [
-            Rung(**{**each, "recipe": Recipe.from_table(tomllib.loads(each["recipe"]), place=f"rung {each['name']}")})
-            for each in values["rungs"]
-        ]
+    def from_dict(cls, values: Mapping[str, Any], *, foreign: bool = False) -> "LadderPlan":
+        """Build a plan from what `as_dict` gave; a `foreign` one may be another's than the user's."""
+        rungs = [Rung(**{**each, "recipe": _recipe(each, foreign=foreign)}) for each in values["rungs"]]
         return cls(
             **{
                 **values,
                 "splits": Splits(**values["splits"]),
                 "rungs": tuple(rungs),
                 "seeds": tuple(values["seeds"]),
-                "training": build(TrainSettings, values["training"], Place(Path(PLAN), "training"), rooms=TRAIN),
+                "training": build(
+                    TrainSettings, values["training"], Place(Path(PLAN), "training", foreign), rooms=TRAIN
+                ),
                 "budget": Budget(**values["budget"]),
                 "tune": {key: tuple(options) for key, options in values["tune"].items()},
             }
         )
+
+
+def _recipe(rung: Mapping[str, Any], *, foreign: bool) -> Recipe:
+    return Recipe.from_table(tomllib.loads(rung["recipe"]), place=f"rung {rung['name']}", foreign=foreign)
 
 
 PLAN, DRAFT = layout.PLAN, layout.DRAFT
@@ -149,7 +152,7 @@ def write_plan(plan: LadderPlan, folder: Path, *, name: str = PLAN) -> None:
 def read_plan(folder: Path, *, name: str = PLAN) -> LadderPlan | None:
     """Read `plan.json`, or its draft; None if there is none, a RunError if it is damaged."""
     state = read_state(folder / name, keys=("dataset", "rungs", "budget", "probe"))
-    return LadderPlan.from_dict(state) if state else None
+    return LadderPlan.from_dict(state, foreign=True) if state else None
 
 
 def read_record(folder: Path, task: str) -> TaskRecord:

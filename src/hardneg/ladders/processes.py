@@ -16,7 +16,7 @@ def in_process(command: Sequence[str]) -> Callable[[Path, str], None]:
     """Give what does a task in a process of its own."""
 
     def work(folder: Path, task: str) -> None:
-        job, log = {"folder": str(folder), "task": task}, folder / "tasks" / f"{task}.log"
+        job, log = {"folder": str(folder), "task": task, "code": True}, folder / "tasks" / f"{task}.log"
         worker = Worker(command, job, log=log, shown=sys.stderr.isatty())
         try:
             code = worker.wait()

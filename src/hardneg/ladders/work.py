@@ -25,6 +25,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.errors import HardnegError, Interrupted, RunError
 from hardneg.evaluation.retrieval import evaluate
+from hardneg.hiding import hide
 from hardneg.ladders.plan import DRAFT, PLAN, PROBE, LadderPlan, Task, TaskRecord, read_plan, read_record, write_record
 from hardneg.ladders.rungs import Rung
 from hardneg.models.store import new_vectors_in
@@ -66,7 +67,7 @@ def do_task(folder: Path, task_id: str) -> TaskRecord:
     except HardnegError as error:
         state, message = "failed", str(error)
     except Exception as error:  # whatever it was, the other rungs go on
-        state, message = "failed", f"{type(error).__name__}: {error}"
+        state, message = "failed", hide(f"{type(error).__name__}: {error}")
     except BaseException:
         state = "begun"
         raise

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from hardneg.errors import HardnegError, Interrupted
+from hardneg.leave import allowing
 from hardneg.processes import requests
 
 
@@ -14,7 +15,8 @@ def main() -> int:
     from hardneg.ladders.work import do_task
 
     try:
-        do_task(Path(job["folder"]), job["task"])
+        with allowing(code=job["code"]):  # whoever asks wrote the plan
+            do_task(Path(job["folder"]), job["task"])
     except (Interrupted, KeyboardInterrupt):
         return INTERRUPTED
     except HardnegError as error:

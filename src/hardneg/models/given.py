@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -92,11 +93,13 @@ def resolve_model(name: str | Path | Loaded) -> str:
 def _package_folder(package: str, name: str) -> Path:
     if not all(map(str.isidentifier, package.split("."))):
         raise ModelError(f"model {name!r} names no package; write package:NAME/FOLDER")
-    try:
-        spec = importlib.util.find_spec(package)
-    except ModuleNotFoundError:  # of a parent
-        spec = None
-    if spec is None or not spec.submodule_search_locations:
+    top, *inside = package.split(".")
+    spec = importlib.util.find_spec(top)  # of a package inside one it would import the outer one, and run its code
+    if spec is None or not spec.submodule_search_locations or not _inside(spec, inside).is_dir():
         hint = package.partition(".")[0].replace("_", "-")
         raise ModelError(f"model {name!r} lies in a package that is not installed: pip install {hint}")
-    return Path(spec.submodule_search_locations[0])
+    return _inside(spec, inside)
+
+
+def _inside(spec: ModuleSpec, names: list[str]) -> Path:
+    return Path((spec.submodule_search_locations or [""])[0], *names)

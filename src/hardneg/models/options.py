@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from hardneg.errors import MissingExtraError, RecipeError
+from hardneg.leave import note_model
 from hardneg.models.given import Loaded, named_model
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ class ModelOptions:
             kind=kind, max_tokens=self.max_tokens, precision=self.precision, truncate_dim=self.truncate_dim
         )
         object.__setattr__(self, "model", named_model(self.model, purpose=kind))
+        if self.trust_remote_code:
+            note_model(self.model)
 
     def fingerprint(self) -> str:
         """Hash of the model: weights, tokenizer, prompts, maximum length, precision."""

@@ -9,8 +9,15 @@ from typing import Any
 
 from hardneg.errors import RecipeError
 from hardneg.place import Place, nearest
+from hardneg.runs import layout
 
 PRESET = "preset"  # the key of a recipe that names one
+
+# Beside a recipe they tell that it was written by a run, or came with a model.
+_OF_RUNS = (layout.MANIFEST, layout.PLAN, layout.DRAFT, layout.LADDER, layout.FIT, "modules.json")
+_UP = 3  # a run has recipes in race/NAME/, rungs/NAME/ and best/ too
+_OF_HUBS = ("models--", "datasets--", "spaces--")  # how folders of a Hub's cache begin
+_CACHES = ("snapshots", "hub")
 
 
 def shipped_recipes() -> dict[str, Path]:
@@ -31,6 +38,16 @@ def find_recipe(name: str | Path) -> Path:
     if str(name) in shipped:
         return shipped[str(name)]
     raise RecipeError(f"{name}: no such recipe file, nor a recipe of hardneg; {nearest(path.stem, shipped)}")
+
+
+def is_of_others(file: Path) -> bool:
+    """Say whether a recipe may be another's than the user's: it lies in a run's folder, a model's, or a Hub's cache."""
+    place = file.resolve()
+    above = (*place.parents[:_UP], *file.absolute().parents[:_UP])
+    if any((folder / name).exists() for folder in above for name in _OF_RUNS):
+        return True
+    parts = place.parts
+    return any(part.startswith(_OF_HUBS) for part in parts) and any(part in _CACHES for part in parts)
 
 
 def read_preset(name: object, place: Place) -> dict[str, Any]:

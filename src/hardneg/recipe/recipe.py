@@ -12,11 +12,12 @@ from hardneg.components import Room, as_table, build, check_keys, pick, settable
 from hardneg.domains.code.languages import LANGUAGE_OF
 from hardneg.errors import RecipeError
 from hardneg.filters import Filter
+from hardneg.leave import allowing
 from hardneg.models.given import Loaded, named_model
 from hardneg.negatives import Selection
 from hardneg.negatives.plan import Plan
 from hardneg.place import Place
-from hardneg.recipe.files import PRESET, find_recipe, merged, read_toml, with_preset
+from hardneg.recipe.files import PRESET, find_recipe, is_of_others, merged, read_toml, with_preset
 from hardneg.recipe.rooms import (
     DEFAULT_MODEL,
     FILTER,
@@ -108,13 +109,15 @@ class Recipe:
         return any(stage.train.trust_remote_code for stage in self.stages)
 
     @classmethod
-    def load(cls, path: str | Path, *, changes: Mapping[str, Any] | None = None) -> "Recipe":
+    def load(cls, path: str | Path, *, changes: Mapping[str, Any] | None = None, allow_code: bool = False) -> "Recipe":
         """Read a recipe and check all of it, before any work is done.
 
         Args:
             path: A TOML file, or the name of a recipe that hardneg ships ("quickstart").
             changes: Top-level keys to use in place of those of the file, for instance another `dataset`. The keys of
                 a `preset` among them go before those of the file too, and after the other changes.
+            allow_code: Whether a recipe that lies in the folder of a run or of a model may name code: components as
+                `module:Class`, and models that bring their own. Your own recipe always may.
 
         Returns:
             The recipe.
@@ -129,15 +132,17 @@ class Recipe:
         if PRESET in new:
             table = {key: value for key, value in table.items() if key != PRESET}
             new = with_preset(new, Place(Path("--preset")))
-        return _parse(merged(table, new), Place(file))
+        with allowing(code=allow_code):
+            return _parse(merged(table, new), Place(file, foreign=is_of_others(file)))
 
     @classmethod
-    def from_table(cls, table: Mapping[str, Any], *, place: str = "command line") -> "Recipe":
+    def from_table(cls, table: Mapping[str, Any], *, place: str = "command line", foreign: bool = False) -> "Recipe":
         """Build a recipe from what a TOML file would hold.
 
         Args:
             table: The keys; those of a `preset` come after its own.
             place: What to name in messages as the place where they stand.
+            foreign: Whether the table may be another's than the user's, so that it may name no code of its own.
 
         Returns:
             The recipe.
@@ -147,7 +152,7 @@ class Recipe:
         """
         if not isinstance(table, Mapping):
             raise RecipeError(f"Recipe.from_table: give a table as a TOML file holds it, not {shown(table)}")
-        return _parse(table, Place(Path(place)))
+        return _parse(table, Place(Path(place), foreign=foreign))
 
     def resolved(self) -> str:
         """Write the recipe as TOML that says everything and depends on no default."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from hardneg.errors import InputError, Interrupted
+from hardneg.hiding import hide
 from hardneg.progress import Advance, Display, current, show_note, showing
 
 _EVERY_S = 10.0
@@ -114,5 +115,5 @@ def _outcome(error: BaseException) -> dict[str, object]:
 
 def _write(file: TextIO, name: str, fields: Mapping[str, object]) -> None:
     line = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": name, **fields}
-    file.write(json.dumps(line, default=str, ensure_ascii=False) + "\n")
+    file.write(hide(json.dumps(line, default=str, ensure_ascii=False)) + "\n")
     file.flush()

@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from hardneg.errors import InputError, Interrupted
 from hardneg.files import replacing
+from hardneg.hiding import hide
 from hardneg.progress import Advance, Display, current, show_note, showing
 
 State = Literal["running", "finished", "interrupted", "failed"]
@@ -215,7 +216,7 @@ class _Recorder:
             tasks = tuple(task.state(now) for task in self.tasks)
         record = Record(self.command, self.dataset, state, problem, os.getpid(), self.started, now, tasks, self.layout)
         with suppress(OSError), replacing(self.folder / _RECORD) as temporary:  # the work matters more than its record
-            temporary.write_text(json.dumps(asdict(record)), encoding="utf-8")
+            temporary.write_text(hide(json.dumps(asdict(record))), encoding="utf-8")
 
 
 def _is_held(folder: Path) -> bool:

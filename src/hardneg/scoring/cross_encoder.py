@@ -9,6 +9,7 @@ import numpy as np
 from hardneg.arrays import Rows, Scores
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
+from hardneg.leave import note_model
 from hardneg.models.options import Precision, check_model_options
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class CrossEncoder:
     name: str = "teacher"
 
     def __post_init__(self) -> None:
+        if self.trust_remote_code:
+            note_model(self.model)
         check_model_options(kind="cross_encoder", max_tokens=self.max_tokens, precision=self.precision)
         if self.activation not in get_args(Activation):
             raise RecipeError(

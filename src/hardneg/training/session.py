@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import accelerate.accelerator
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
-from accelerate.utils import set_seed
+from accelerate.utils import load, set_seed
 
 from hardneg.data.findings import Finding, in_order
 from hardneg.errors import Interrupted, RunError
@@ -26,6 +28,9 @@ from hardneg.training.step import Measured
 from hardneg.training.symptoms.report import symptoms
 from hardneg.training.watch.curve import Curve, fall
 
+_NUMBERS: list[Any] = [
+    type(np.dtype(kind)) for kind in ("f8", "f4", "i8", "i4", "?")
+]  # of arrays in earlier checkpoints
 _KEY = "give wandb a key (`wandb login`, or WANDB_API_KEY), or set WANDB_MODE=offline"
 _ROOM = "install it anew, and make sure that the run's folder can be written to"
 
@@ -101,7 +106,7 @@ def open_session(
         _start_trackers(accelerator, settings, {name: str(value) for name, value in inputs.items()})
     done = folder.latest() or 0
     if done:
-        accelerator.load_state(str(folder.checkpoint(done)))
+        load_checkpoint(accelerator, folder.checkpoint(done))
     seconds = folder.cut_losses(done) if accelerator.is_main_process else 0.0
     accelerator.wait_for_everyone()
     return Session(prepared, optimizer, accelerator, folder, settings, done, seconds, queue, noticed)
@@ -197,6 +202,27 @@ def _write_findings(session: Session, *more: Mapping[str, float | None]) -> None
         failed = failed_refreshes(Rounds(session.folder.path).records())
         more_findings = [each for each in (failed, fall(Curve(session.folder.path))) if each is not None]
         session.folder.write_findings(in_order([*session.noticed, *findings, *more_findings]))
+
+
+def load_checkpoint(accelerator: Accelerator, place: Path) -> None:
+    """Read a checkpoint, of which nothing is run: accelerate would read the queue and its like as plain pickles."""
+    reader = accelerate.accelerator.load_custom_state
+    accelerate.accelerator.load_custom_state = _load_plain
+    try:
+        accelerator.load_state(str(place))
+    except Exception as error:  # each reader of weights and states raises exceptions of its own
+        reason = " ".join(str(error).strip().partition("\n")[0].split())
+        raise RunError(
+            f"the checkpoint {place} cannot be read ({type(error).__name__}: {reason}); delete it to begin anew, or "
+            "train into another folder"
+        ) from error
+    finally:
+        accelerate.accelerator.load_custom_state = reader
+
+
+def _load_plain(state: Any, place: str | Path, index: int = 0) -> None:  # noqa: ANN401 - whatever was registered
+    with torch.serialization.safe_globals(_NUMBERS):
+        state.load_state_dict(load(f"{place}/custom_checkpoint_{index}.pkl", map_location="cpu", weights_only=True))
 
 
 def _save_checkpoint(session: Session, step: int) -> None:

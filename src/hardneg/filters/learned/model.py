@@ -114,8 +114,9 @@ def _load(path: Path, changed: int) -> AnswerModel:  # noqa: ARG001
             )
     except (OSError, EOFError, TypeError, ValueError, KeyError, BadZipFile, zlib.error) as error:
         raise RunError(f"{path} cannot be read ({type(error).__name__}); delete it and mine again") from error
-    vectors = None if state["vectors"] is None else pick(_VECTORS, state["vectors"], Place(path))
-    scorers = tuple(pick(_SCORER, table, Place(path)) for table in state["scorers"])
+    place = Place(path, foreign=True)
+    vectors = None if state["vectors"] is None else pick(_VECTORS, state["vectors"], place)
+    scorers = tuple(pick(_SCORER, table, place) for table in state["scorers"])
     return AnswerModel(
         Features(state["split"], vectors, scorers), classifiers, **{name: state[name] for name in _PLAIN}
     )

@@ -2,16 +2,14 @@
 
 import os
 import re
-from html.entities import codepoint2name
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from hardneg.errors import ModelError, RecipeError
+from hardneg.hiding import hide_value, note_secret
 
-_HIDDEN = "[key]"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SHORTEST = 8  # "none", "EMPTY" and the like are no secrets, and are words of ordinary texts
 
 
 class ApiKey:
@@ -25,23 +23,8 @@ class ApiKey:
         return {} if self._value is None else {"Authorization": f"Bearer {self._value.get_secret_value()}"}
 
     def hide(self, text: str) -> str:
-        """Take the key out of a text that came from a server, as it is and in any form that texts are escaped in.
-
-        JSON may put a backslash before a slash and write any character by its number, once or several times over;
-        pages use entities, and addresses percent signs.
-        """
-        key = "" if self._value is None else self._value.get_secret_value()
-        return re.sub("".join(map(_any_form, key)), _HIDDEN, text) if len(key) >= _SHORTEST else text
-
-
-def _any_form(character: str) -> str:
-    """Write a pattern that matches a character plain and escaped."""
-    number = ord(character)
-    backslashes = "" if character.isalnum() else r"\\*"
-    names = [codepoint2name[number]] if number in codepoint2name else []
-    entities = "|".join([f"#0*{number}", f"#[xX]0*(?i:{number:x})", *names])
-    numbered = rf"\\+(?:u(?i:{number:04x})|x(?i:{number:02x}))"
-    return f"(?:{backslashes}{re.escape(character)}|{numbered}|%(?:25)*(?i:{number:02x})|&(?:amp;)*(?:{entities});?)"
+        """Take the key out of a text that came from a server, in any form that texts are escaped in."""
+        return text if self._value is None else hide_value(text, self._value.get_secret_value())
 
 
 def read_key(variable: str) -> ApiKey:
@@ -53,6 +36,7 @@ def read_key(variable: str) -> ApiKey:
         raise ModelError(
             f"the key in ${variable} has characters that no key has; set it again, without quotes or breaks"
         )
+    note_secret(value)
     return ApiKey(SecretStr(value))
 
 

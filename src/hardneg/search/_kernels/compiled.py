@@ -20,6 +20,11 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Part = tuple[int, int]
 
+# What a folder says in `.numba_config.yaml` is not to decide where machine code, a pickle, is read from.
+for _setting in ("NUMBA_CACHE_DIR", "NUMBA_CACHE_LOCATOR_CLASSES"):
+    os.environ.setdefault(_setting, "")
+numba.config.reload_config()
+
 _LINE = 64  # bytes
 _MIN_ROWS = 8
 

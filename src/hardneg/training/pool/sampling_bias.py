@@ -94,11 +94,20 @@ class Streaming:
 
     def state_dict(self) -> dict[str, Any]:
         """Copy all that must be kept to go on later."""
-        return {"last": self._last.copy(), "gap": self._gap.copy(), "step": self._step}
+        import torch
+
+        return {
+            "last": torch.from_numpy(self._last.copy()),
+            "gap": torch.from_numpy(self._gap.copy()),
+            "step": self._step,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a copy."""
-        self._last, self._gap, self._step = state["last"].copy(), state["gap"].copy(), state["step"]
+        import torch
+
+        self._last, self._gap = (torch.as_tensor(state[name]).numpy().copy() for name in ("last", "gap"))
+        self._step = state["step"]
 
     def _position(self, table: int, group: Int32[np.ndarray, " pool"]) -> Int64[np.ndarray, " pool"]:
         return (bits(self._seed, _HASH, table, group) % np.uint64(self._buckets)).astype(np.int64)

@@ -1,0 +1,257 @@
+"""What a stranger's file can make hardneg do: nothing but fail with one line."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import booby_traps as traps
+import hardneg as hn
+from hardneg.errors import HardnegError, InputError, ModelError, RecipeError, RunError
+from hardneg.filters.learned.model import AnswerModel
+from hardneg.filters.positive_bound import _fitted
+from hardneg.leave import allowing
+from hardneg.models.given import resolve_model
+from hardneg.models.sentence_transformer import load_model
+from hardneg.recipe import Recipe
+from hardneg.scoring import CrossEncoder
+from hardneg.sources import Dense
+from hardneg.sources.vector_files import read_vectors
+from hardneg.training.session import load_checkpoint
+from tiny_cross_encoder import build_tiny_cross_encoder
+from tiny_model import build_tiny_model
+
+TEXTS = ["open a file", "sort a list"]
+
+
+@pytest.fixture
+def mark(tmp_path):
+    return tmp_path / "mark"
+
+
+@pytest.fixture
+def trap(tmp_path, mark, monkeypatch):
+    """The name of a module that leaves the mark; it can be imported, and is forgotten after the test."""
+    monkeypatch.syspath_prepend(tmp_path / "modules")
+    name = traps.trap_module(tmp_path / "modules", mark)
+    yield name
+    sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return build_tiny_model(tmp_path_factory.mktemp("model"), TEXTS)
+
+
+def recipe_in(folder, text, *, beside="manifest.json"):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / beside).write_text("{}")
+    (folder / "recipe.toml").write_text(f'dataset = "data"\n{text}')
+    return folder / "recipe.toml"
+
+
+PLACES = {
+    "source": '[[sources]]\nuse = "{name}:Sprung"\n',
+    "filter": '[[filters]]\nuse = "{name}:Sprung"\n',
+    "scorer": '[[filters]]\nuse = "teacher_threshold"\nabove = 0.5\nscorer = "{name}:Sprung"\n',
+    "teacher": '[[teachers]]\nuse = "{name}:Sprung"\n',
+    "loss": '[train]\nloss = {{ use = "{name}:Sprung" }}\n',
+    "mask": '[train]\nmask = {{ use = "{name}:Sprung" }}\n',
+    "clusters": '[train]\nclusters = {{ use = "greedy", source = "{name}:Sprung" }}\n',
+    "stage": '[[stage]]\nname = "first"\n[[stage.sources]]\nuse = "{name}:Sprung"\n',
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_recipe_of_a_run_names_no_code(tmp_path, trap, mark, place):
+    recipe = recipe_in(tmp_path / "run", PLACES[place].format(name=trap))
+    with pytest.raises(RecipeError, match=r"names code, of the module 'sprung_trap'.*--allow-code"):
+        Recipe.load(recipe)
+    assert not mark.exists()
+    with pytest.raises(RecipeError, match="names code"):
+        Recipe.load(recipe, changes={"seed": 1})
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("beside", ["plan.json", "ladder.json", "fit.json", "modules.json"])
+def test_nor_does_one_in_a_ladder_a_fit_or_a_model(tmp_path, trap, mark, beside):
+    recipe_in(tmp_path / "run", "", beside=beside)
+    inner = recipe_in(tmp_path / "run" / "best", PLACES["source"].format(name=trap), beside="x")
+    with pytest.raises(RecipeError, match="names code"):
+        Recipe.load(inner)
+    assert not mark.exists()
+
+
+def test_nor_does_one_from_a_hubs_cache(tmp_path, trap, mark):
+    place = tmp_path / "hub" / "models--them--theirs" / "snapshots" / "0a1b"
+    with pytest.raises(RecipeError, match="names code"):
+        Recipe.load(recipe_in(place, PLACES["source"].format(name=trap), beside="README.md"))
+    assert not mark.exists()
+
+
+def test_ones_own_recipe_does_and_so_does_one_that_was_read(tmp_path, trap, mark):
+    (tmp_path / "mine").mkdir()
+    own = tmp_path / "mine" / "recipe.toml"
+    own.write_text('dataset = "data"\n' + PLACES["source"].format(name=trap))
+    theirs = recipe_in(tmp_path / "run", PLACES["source"].format(name=trap))
+    assert Recipe.load(theirs, allow_code=True).sources[0].name == "trap"
+    assert mark.exists()
+    sys.modules.pop(trap)
+    assert Recipe.load(own).sources[0].name == "trap"
+    assert Recipe.load(theirs).sources[0].name == "trap"  # the module was loaded because the user named it
+
+
+def test_a_recipe_of_a_run_runs_no_code_of_models(tmp_path, model):
+    trusts = f'model = "{model}"\n[train]\ntrust_remote_code = true\n'
+    with pytest.raises(RecipeError, match=r"would run the code.*--trust-remote-code"):
+        Recipe.load(recipe_in(tmp_path / "run", trusts))
+    source = '[[sources]]\nuse = "dense"\nmodel = "them/theirs"\ntrust_remote_code = true\n'
+    with pytest.raises(RecipeError, match="the code that model 'them/theirs' brings"):
+        Recipe.load(recipe_in(tmp_path / "other", source))
+    with allowing(models=True):
+        assert Recipe.load(recipe_in(tmp_path / "run", trusts)).trusts
+    Dense(model="them/theirs", trust_remote_code=True)  # as the user's own recipe builds it when a run goes on
+    assert Recipe.load(recipe_in(tmp_path / "other", source)).sources[0].trust_remote_code
+
+
+def test_a_fitted_filter_names_no_code(tmp_path, trap, mark):
+    state = {"slope": 1.0, "intercept": 0.0, "labelled": 0.5, "threshold": 0.5, "seed": 0, "group": None}
+    state |= {"split": "train", "vectors": None, "scorers": [{"use": f"{trap}:Sprung"}], "base": []}
+    with (tmp_path / "learned.npz").open("wb") as file:
+        np.savez(file, state=np.array(json.dumps(state)))
+    with pytest.raises(RecipeError, match="names code"):
+        AnswerModel.load(tmp_path / "learned.npz")
+    assert not mark.exists()
+
+
+def test_fitted_filters_hold_no_objects(tmp_path, mark):
+    path = tmp_path / "filter.npz"
+    traps.trapped_archive(path, mark, "state", "mean")
+    for load in (AnswerModel.load, lambda place: _fitted(str(place), "x")):
+        with pytest.raises(RunError, match="cannot be read"):
+            load(path)
+    assert not mark.exists()
+
+
+def test_vectors_hold_no_objects(tmp_path, mark):
+    traps.trapped_array(tmp_path / "vectors.npy", mark)
+    with pytest.raises(ModelError, match=r"not a readable \.npy"):
+        read_vectors(tmp_path / "vectors.npy")
+    assert not mark.exists()
+
+
+def test_weights_hold_no_objects(tmp_path, model, mark):
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load_model(traps.pickled_weights(model, tmp_path / "theirs", mark))
+    assert not mark.exists()
+
+
+def test_weights_of_a_cross_encoder_hold_no_objects(tmp_path, tiny, mark):
+    cross = build_tiny_cross_encoder(tmp_path, TEXTS)
+    theirs = CrossEncoder(traps.pickled_weights(cross, tmp_path / "theirs", mark))
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        theirs.fingerprint()
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("kind", ["sprung_trap.Sprung", "os.system", "sentence_transformers.base.model.torch"])
+def test_modules_of_a_model_are_those_of_the_library(tmp_path, model, trap, mark, kind):
+    with pytest.raises(ModelError):
+        load_model(traps.foreign_module(model, tmp_path / "theirs", kind))
+    assert not mark.exists()
+
+
+def test_a_model_runs_its_own_code_only_if_told(tmp_path, model, mark):
+    with pytest.raises(ModelError, match="trust_remote_code"):
+        load_model(traps.own_code(model, tmp_path / "theirs", mark))
+    assert not mark.exists()
+
+
+def test_the_name_of_a_model_imports_no_package(tmp_path, mark, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    inner = tmp_path / "sprung_package" / "inner"
+    inner.mkdir(parents=True)
+    (inner / "config.json").write_text("{}")
+    traps.trap_module(tmp_path / "sprung_package", mark, "__init__")
+    assert resolve_model("package:sprung_package.inner") == str(inner)
+    with pytest.raises(ModelError, match="not installed"):
+        resolve_model("package:sprung_package.outer/model")
+    assert not mark.exists()
+
+
+def test_modules_that_lie_about_are_not_taken_for_those_of_packages(tmp_path, tiny, mark):
+    """A folder that somebody sent may hold a `numpy.py`, and people go there to look at it."""
+    tiny.write(tmp_path / "dataset")
+    for name in ("numpy", "polars", "json", "typer", "torch", "jinja2", "hardneg"):
+        traps.trap_module(tmp_path, mark, name)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-m", "hardneg", "data", "check", "dataset"]
+    if (tmp_path / "hardneg.py").exists():  # `-m` itself looks there; the installed command does not
+        (tmp_path / "hardneg.py").unlink()
+    # As the installed command starts, but for the packages that these tests run with.
+    script = "import sys; sys.path.remove('') if '' in sys.path else None; from hardneg.__main__ import main; main()"
+    for each in ([*command[:1], "-P", *command[1:]], [sys.executable, "-P", "-c", script, "data", "check", "dataset"]):
+        done = subprocess.run(each, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode in (0, 1), done.stderr
+        assert not mark.exists()
+
+
+def test_settings_of_numba_that_lie_about_are_not_taken(tmp_path):
+    (tmp_path / ".numba_config.yaml").write_text("cache_dir: theirs\ncache_locator_classes: theirs.Locator\n")
+    code = "import hardneg.search._kernels.compiled, numba; print([numba.config.CACHE_DIR])"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = {name: value for name, value in environment.items() if not name.startswith("NUMBA_")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "['']"
+
+
+def test_a_dataset_that_was_saved_runs_nothing(tmp_path, mark):
+    """A script beside a dataset of the Hub is not run."""
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    traps.trap_module(folder, mark, "theirs")
+    (folder / "README.md").write_text("# data\n")
+    with pytest.raises(HardnegError):
+        hn.read_dataset(f"hf:{folder}")
+    with pytest.raises(InputError):
+        hn.read_dataset(folder)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["optimizer.bin", "custom_checkpoint_0.pkl", "random_states_0.pkl", "pytorch_model.bin"]
+)
+def test_a_checkpoint_holds_no_objects(tmp_path, mark, name):
+    """What accelerate reads of it; the queue and its like it would read without looking."""
+    from accelerate import Accelerator
+
+    class Counted:
+        def state_dict(self):
+            return {"n": 3, "of": np.arange(3), "share": np.ones(2), "is": np.array([True])}
+
+        def load_state_dict(self, state):
+            self.n = state["n"]
+
+    accelerator, counted = Accelerator(), Counted()
+    accelerator.register_for_checkpointing(counted)
+    layer = torch.nn.Linear(2, 2)
+    accelerator.prepare(layer, torch.optim.AdamW(layer.parameters()))
+    place = tmp_path / "checkpoint"
+    accelerator.save_state(str(place))
+    load_checkpoint(accelerator, place)  # arrays as earlier versions kept them
+    assert counted.n == 3
+    if name == "pytorch_model.bin":
+        (place / "model.safetensors").unlink()
+    traps.trapped_torch(place / name, mark)
+    if name == "random_states_0.pkl":  # which accelerate passes over where it cannot be read
+        load_checkpoint(accelerator, place)
+    else:
+        with pytest.raises(RunError, match="cannot be read"):
+            load_checkpoint(accelerator, place)
+    assert not mark.exists()

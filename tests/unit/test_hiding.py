@@ -1,0 +1,87 @@
+"""Keys, tokens and passwords stand in nothing that is shown or written."""
+
+import html
+import json
+import subprocess
+import sys
+import urllib.parse
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hardneg.errors import ModelError
+from hardneg.hiding import hide, hide_value, note_secret
+
+TOKEN = "t0p/s\"e%c'r&t<0123>"
+FORMS = {
+    "plain": TOKEN,
+    "json": json.dumps(TOKEN)[1:-1],
+    "slashes": json.dumps(TOKEN)[1:-1].replace("/", "\\/"),
+    "page": html.escape(TOKEN),
+    "address": urllib.parse.quote(TOKEN, safe=""),
+    "address twice": urllib.parse.quote(urllib.parse.quote(TOKEN, safe=""), safe=""),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("variable", ["HF_TOKEN", "WANDB_API_KEY", "my_service_password", "GITHUB_PAT", "AWS_SECRET"])
+def test_values_of_variables_are_hidden_by_their_name(monkeypatch, variable, form):
+    monkeypatch.setenv(variable, TOKEN)
+    assert hide(f"a {FORMS[form]} b") == "a [key] b"
+    assert str(ModelError(f"a {FORMS[form]} b")) == "a [key] b"
+
+
+def test_other_variables_short_words_and_places_stay(monkeypatch, tmp_path):
+    monkeypatch.setenv("MONKEY_HOUSE", "a harmless word")
+    monkeypatch.setenv("SOME_TOKEN", "EMPTY")
+    monkeypatch.setenv("SSH_KEY", str(tmp_path))
+    text = f"a harmless word in an EMPTY {tmp_path}"
+    assert hide(text) == text
+
+
+def test_a_key_of_a_variable_of_any_name_is_hidden_once_it_was_read():
+    note_secret("abc-123-noted-456")
+    assert hide("no abc-123-noted-456!") == "no [key]!"
+
+
+def test_tokens_that_were_stored_are_hidden(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    (tmp_path / "token").write_text("stored-by-login-1\n")
+    (tmp_path / "netrc").write_text("machine api.wandb.ai\n  login user\n  password stored-by-login-2\n")
+    assert hide("stored-by-login-1 and stored-by-login-2") == "[key] and [key]"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://me:pass@host/x", "https://[key]@host/x"),
+        ("hf://a-token@host", "hf://[key]@host"),
+        ("https://host/x?a=1&access_token=abc&b=2", "https://host/x?a=1&access_token=[key]&b=2"),
+        ("https://host/x?X-Amz-Signature=abc", "https://host/x?X-Amz-Signature=[key]"),
+        ("https://host/x?api-key=abc'", "https://host/x?api-key=[key]'"),
+        ("is hf_AbCdEfGhIjKlMnOpQrStUv one", "is [key] one"),
+        ("Bearer sk-proj-0123456789abcdefghij", "Bearer [key]"),
+        ("me@example.org at http://host/a@b", "me@example.org at http://host/a@b"),
+        ("the key=value of ?tokens=5", "the key=value of ?tokens=5"),
+    ],
+)
+def test_addresses_and_what_looks_like_a_token(text, shown):
+    assert hide(text) == shown
+
+
+@given(st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"]), min_size=8), st.text(), st.text())
+def test_whatever_the_key_it_is_hidden_plain_and_escaped(key, before, after):
+    forms = (key, json.dumps(key)[1:-1], html.escape(key), urllib.parse.quote(key, safe=""))
+    for form in forms:
+        hidden = hide_value(f"{before} {form} {after}", key)
+        assert form not in hidden or form in f"{before} [key] {after}" or form in before + after
+
+
+def test_a_traceback_shows_no_key():
+    code = "from hardneg.hiding import *; hide_in_tracebacks(); raise ValueError('to https://me:my-password@host')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "Traceback" in done.stderr
+    assert "ValueError: to https://[key]@host" in done.stderr
+    assert done.stderr.count("my-password") == 0
