@@ -7,7 +7,7 @@ PEERS ?= .venv-peers
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: quickstart setup test check types style pages docs bench clean
+.PHONY: quickstart setup test check types style pages docs bench trust clean
 
 quickstart: $(VENV)/quickstart.done
 	$(BIN)/hardneg run quickstart --out $(RUNS)/quickstart
@@ -42,6 +42,10 @@ docs: $(VENV)/dev.done
 # ROW=encoding measures one row again; without it, all that were not measured for this source and machine.
 bench: $(VENV)/dev.done $(PEERS)/peers.done
 	$(BIN)/python benchmarks/speed/bench.py --data $(DATA) $(if $(ROW),--row $(ROW)) --data $(DATA) --peers $(PEERS)/bin/python
+
+# ONLY=flips does one kind of fault again.
+trust: $(VENV)/dev.done
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/trust/trust.py $(if $(ONLY),--only $(ONLY))
 
 $(PEERS)/peers.done: benchmarks/speed/peers.txt
 	$(PYTHON) -m venv $(PEERS)

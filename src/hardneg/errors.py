@@ -6,6 +6,8 @@
     │   ├── RecipeError       a recipe names something that does not exist or does not fit
     │   ├── ModelError        a model or its vectors cannot be used
     │   ├── RunError          a run folder does not fit what was asked of it
+    │   │   ├── DamagedError  a file is not what was written
+    │   │   └── LockedError   somebody else writes there
     │   └── MissingExtraError an optional dependency is not installed
     └── Interrupted           Ctrl-C in resumable work; the command line exits with 3
 
@@ -48,6 +50,22 @@ class ModelError(InputError):
 
 class RunError(InputError):
     """A run folder does not fit what was asked of it."""
+
+
+class DamagedError(RunError):
+    """A file is not what was written there."""
+
+    def __init__(self, path: Path, *, way_out: str = "") -> None:
+        remedy = way_out or "bring it back from a copy, or delete the folder to make it anew"
+        super().__init__(
+            f"{path} is damaged: it is not what hardneg wrote there (its checksum differs); {remedy}. If it was "
+            f"changed on purpose, delete {path.parent / '.checksums'}"
+        )
+        self.path = path
+
+
+class LockedError(RunError):
+    """Somebody else writes there."""
 
 
 class MissingExtraError(InputError):

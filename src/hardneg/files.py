@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hardneg.checksums import note, note_tree
 from hardneg.errors import InputError, RunError
 
 if TYPE_CHECKING:
@@ -31,12 +32,17 @@ def from_here(name: str) -> str:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`; on success it takes the place of `path` in one step."""
+def replacing(path: Path, *, sums: bool = True) -> Iterator[Path]:
+    """Give a temporary name beside `path`; on success it takes the place of `path` in one step.
+
+    Its checksum is written down beside it, unless it is no file of hardneg's own (`sums`).
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
+        if sums:
+            note(path, temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -45,21 +51,34 @@ def replacing(path: Path) -> Iterator[Path]:
 def write_json(path: Path, value: object) -> None:
     """Write a value so that people can read it too."""
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+        temporary.write_bytes(json_bytes(value))
+
+
+def json_bytes(value: object) -> bytes:
+    """Give the content of a JSON file."""
+    return (json.dumps(value, indent=2) + "\n").encode()
 
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Give a temporary folder beside `path`; on success it takes the place of `path`, contents and all."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary, before = path.with_name(f".{path.name}.tmp"), path.with_name(f".{path.name}.before.tmp")
+    if before.exists() and not path.exists():  # killed between the two steps below
+        before.rename(path)
+    for each in (temporary, before):
+        shutil.rmtree(each, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
         yield temporary
-        shutil.rmtree(path, ignore_errors=True)
+        note_tree(temporary)
+        if path.exists():
+            path.rename(before)
         temporary.rename(path)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        if before.exists() and not path.exists():
+            before.rename(path)
+        for each in (temporary, before):
+            shutil.rmtree(each, ignore_errors=True)
 
 
 @contextmanager

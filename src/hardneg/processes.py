@@ -20,10 +20,13 @@ _PATIENCE_S = 10
 class Worker:
     """A Python process that was started with a job, as its arguments say: `["-m", module]`.
 
-    What it writes goes to the log; what it writes as errors, to the terminal if they are `shown`.
+    What it writes goes to the log; what it writes as errors, to the terminal if they are `shown`. It `inherits` open
+    files, such as locks that it shall hold for as long as it lives.
     """
 
-    def __init__(self, arguments: Sequence[str], job: object, *, log: Path, shown: bool = False) -> None:
+    def __init__(
+        self, arguments: Sequence[str], job: object, *, log: Path, shown: bool = False, inherits: Sequence[int] = ()
+    ) -> None:
         self.log = log
         log.parent.mkdir(parents=True, exist_ok=True)
         # The modules that define the user's own components are found as they are here.
@@ -35,6 +38,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=None if shown else output,
+                pass_fds=inherits,
                 start_new_session=True,  # Ctrl-C of the terminal comes to us alone, and we hand it on
             )
         self.send(job)

@@ -10,12 +10,13 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from flipping import files_of
 from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError, RecipeError, RunError
 from hardneg.filters import NearDuplicate, PositiveMargin
 from hardneg.negatives import Selection, Weighted
 from hardneg.pipeline.mining import mine
-from hardneg.runs.parts import read_negatives, read_parts
+from hardneg.runs.parts import part_files, read_negatives, read_parts
 from hardneg.sources import BM25, Dense, Random
 from pausing_source import Pausing
 from tiny_model import build_tiny_model
@@ -69,7 +70,7 @@ def test_block_size_changes_no_row_and_the_disk_none_either(copied, plan, tmp_pa
         on_disk = mine(copied, **plan, block_size=block_size, out=out)
         assert_frame_equal(on_disk.negatives, in_memory.negatives)
         assert on_disk.funnel == in_memory.funnel == json.loads((out / "funnel.json").read_text())
-        assert len(list((out / "negatives").iterdir())) == -(-24 // block_size)
+        assert len(part_files(out / "negatives")) == -(-24 // block_size)
         candidates.append(read_parts(out / "candidates", copied))
     assert_frame_equal(candidates[0], candidates[1])
     assert_frame_equal(candidates[0], candidates[2])
@@ -149,7 +150,7 @@ def test_a_killed_run_goes_on_where_it_was_and_ends_with_the_same_bytes(copied, 
         assert process.stdout.readline() == b"standing still\n"
         process.kill()
     killed = tmp_path / "killed"
-    assert sorted(path.name for path in (killed / "negatives").iterdir()) == [
+    assert [path.name for path in part_files(killed / "negatives")] == [
         "part-00000.parquet",
         "part-00001.parquet",
     ]
@@ -174,7 +175,8 @@ def test_a_part_that_could_not_be_written_leaves_nothing_behind(copied, tmp_path
     monkeypatch.setattr(pl.DataFrame, "write_parquet", half)
     with pytest.raises(OSError, match="no space"):
         mine(copied, sources=[Pausing()], filters=[], out=tmp_path)
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["mining.json"]
+    assert list(files_of(tmp_path)) == ["mining.json"]
+    assert not list(tmp_path.rglob("*.tmp"))
 
 
 @pytest.mark.parametrize(
@@ -252,6 +254,7 @@ def test_a_damaged_account_of_what_was_mined_is_named_with_the_way_out(copied, t
     plan = {"sources": [Random()], "filters": []}
     mine(copied, **plan, out=tmp_path)
     (tmp_path / "mining.json").write_text(text)
+    (tmp_path / ".checksums").unlink()  # with them it is known that it was written for just this plan, and mended
     with pytest.raises(
         RunError, match=r"mining\.json (is damaged|lacks).*; name another folder with -o, or delete this"
     ):
@@ -262,13 +265,19 @@ def test_damaged_and_foreign_tables_are_named_with_the_way_out(copied, tmp_path)
     plan = {"sources": [Random()], "filters": []}
     mine(copied, **plan, out=tmp_path)
     account = json.loads((tmp_path / "mining.json").read_text())
+    (tmp_path / ".checksums").unlink()
     (tmp_path / "mining.json").write_text(json.dumps(account | {"block_size": 0}))
     with pytest.raises(RunError, match=r"mining\.json is damaged: block_size is 0"):
         mine(copied, **plan, out=tmp_path)
     (tmp_path / "mining.json").write_text(json.dumps(account))
     (tmp_path / "candidates/part-00000.parquet").write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(RunError, match=r"part-00000\.parquet is damaged"):
+        read_parts(tmp_path / "candidates", copied)
+    (tmp_path / "candidates/.checksums").unlink()
     with pytest.raises(RunError, match="cannot be read as Parquet"):
-        mine(copied, **plan, out=tmp_path)
+        read_parts(tmp_path / "candidates", copied)
+    mine(copied, **plan, out=tmp_path)
+    assert read_parts(tmp_path / "candidates", copied).height
     foreign = tmp_path / "foreign.parquet"
     for table in (pl.DataFrame({"qid": ["q0"]}), pl.DataFrame({"query_id": [0], "doc_id": ["d0"]})):
         table.write_parquet(foreign)

@@ -69,7 +69,7 @@ def _ends(row: Mapping[str, Any], name: str) -> tuple[float, float] | None:
 def plot_frontier(figure: Figure, path: Path) -> Path:
     """Write the picture as an SVG file, or as a page."""
     check_plot(path)
-    with replacing(path) as temporary:
+    with replacing(path, sums=False) as temporary:
         temporary.write_text(_KINDS[path.suffix](figure), encoding="utf-8")
     return path
 

@@ -33,7 +33,7 @@ def write_verdict_file(pairs: pl.DataFrame, dataset: Dataset, path: Path) -> Pat
     check_name(path)
     more = [name for name in pairs.columns if name not in _COLUMNS]
     rows = [_row(dataset, pair) | {name: pair[name] for name in more} for pair in pairs.iter_rows(named=True)]
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path, sums=False) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         if path.suffix == ".jsonl":
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         else:

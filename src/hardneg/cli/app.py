@@ -29,6 +29,7 @@ from hardneg.cli.split import pairs, split
 from hardneg.cli.status import status
 from hardneg.cli.teacher import teacher_app
 from hardneg.cli.train import train
+from hardneg.cli.waiting import waits
 from hardneg.errors import InputError, Interrupted
 from hardneg.hiding import hide
 
@@ -59,19 +60,19 @@ app.add_typer(data_app, name="data")
 app.add_typer(teacher_app, name="teacher")
 app.add_typer(audit_app, name="audit")
 for command in (
-    fit,
-    run,
-    mine,
+    waits(fit),
+    waits(run),
+    waits(mine),
     calibrate,
-    review,
+    waits(review),
     report,
-    ladder,
+    waits(ladder),
     compare,
     estimate,
     status,
-    score,
-    train,
-    evaluate,
+    waits(score),
+    waits(train),
+    waits(evaluate),
     export,
 ):
     app.command()(command)

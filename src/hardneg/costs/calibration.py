@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from hardneg.checksums import is_damaged
 from hardneg.costs.machine import identity
 from hardneg.costs.texts import Texts, write_dataset, write_mined
 from hardneg.errors import InputError, RunError
@@ -76,7 +77,7 @@ class Trials:
         record = {**state, "texts": self.texts.about, "machine": identity()}
         key = hashlib.blake2b(json.dumps(record, sort_keys=True).encode(), digest_size=8).hexdigest()
         path = self.folder / f"{name}-{key}.json"
-        if path.exists() and not self.again:
+        if path.exists() and not self.again and not is_damaged(path):
             return dict(json.loads(path.read_text(encoding="utf-8"))["found"])
         with task(f"trying {name}", total=None, unit="trials") as advance:
             result = _in_process(state, self.texts)

@@ -341,7 +341,7 @@ class Dataset:
             "qrels": self.with_ids(self.qrels),
         }
         for name, table in tables.items():
-            with replacing(folder / f"{name}.parquet") as temporary:
+            with replacing(folder / f"{name}.parquet", sums=False) as temporary:
                 table.write_parquet(temporary)
         return folder
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from hardneg.checksums import checked
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.files import write_json
 
@@ -90,7 +91,7 @@ def write_findings(folder: Path, findings: Sequence[Finding]) -> None:
 def read_findings(folder: Path) -> tuple[Finding, ...]:
     """Read what `write_findings` wrote into a folder; nothing if it never did."""
     path = folder / _FILE
-    return tuple(Finding.from_dict(each) for each in json.loads(path.read_text())) if path.exists() else ()
+    return tuple(Finding.from_dict(each) for each in json.loads(checked(path).read_text())) if path.exists() else ()
 
 
 def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -15,6 +15,7 @@ from hardneg.evaluation.retrieval import Evaluation, evaluate
 from hardneg.files import check_folder
 from hardneg.models.given import resolve_model
 from hardneg.models.options import check_installed
+from hardneg.runs.lock import writing
 from hardneg.runs.record import recording
 from hardneg.sources import Dense, Source
 
@@ -39,7 +40,7 @@ def evaluate_systems(
     names = [system.name for system in systems]
     _check(systems, names)
     data = read_dataset(dataset, mapping=mapping, skip_invalid=skip_invalid)
-    with recording(out, "evaluate"):
+    with recording(out, "evaluate"), writing(out):
         for system, folder in zip(systems, _folders(names), strict=True):
             evaluation = evaluate(data, system, depth=depth, measures=measures, primary=primary, **options)
             if out is not None:

@@ -48,6 +48,7 @@ from hardneg.recipe.trust import measuring_with
 from hardneg.reports.write import write_report
 from hardneg.runs import layout
 from hardneg.runs.folder import machine, versions
+from hardneg.runs.lock import writing
 from hardneg.runs.record import recording
 from hardneg.runs.state import write_audit
 from hardneg.sources.bm25 import bm25_of
@@ -79,7 +80,7 @@ class Fitting:
     def run(self) -> dict[str, Any]:
         """Do all that is not done; what was found, as `fit.json` has it."""
         check_folder(self.folder)
-        with recording(self.folder, "fit", dataset=str(self._place.resolve())):
+        with recording(self.folder, "fit", dataset=str(self._place.resolve())), writing(self.folder):
             self._begin()
             self._check()
             return self._finished() or self._fitted()

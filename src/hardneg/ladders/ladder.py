@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from filelock import FileLock, Timeout
 from ir_measures import Measure
 
 from hardneg import progress
@@ -29,6 +28,7 @@ from hardneg.models.options import check_installed
 from hardneg.notebook import Framed
 from hardneg.pipeline.dealing import told_dealt, with_held_out
 from hardneg.reports.write import write_report
+from hardneg.runs.lock import WRITER, writing
 from hardneg.runs.record import recording
 from hardneg.scoring.llm.cost import CostEstimate
 
@@ -233,18 +233,13 @@ def ladder(
 def claimed(folder: Path) -> Iterator[None]:
     """Keep others from climbing in a folder."""
     check_folder(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / ".lock", blocking=False):
+    with writing(folder):
+        try:
             yield
-    except InputError:
-        if {path.name for path in folder.iterdir()} <= {".lock", "dataset"}:
-            shutil.rmtree(folder, ignore_errors=True)  # refused before there was anything to keep
-        raise
-    except Timeout:
-        raise RunError(
-            f"another ladder is being climbed in {folder}; wait for it, or name another folder with -o"
-        ) from None
+        except InputError:
+            if {path.name for path in folder.iterdir()} <= {WRITER, "dataset"}:
+                shutil.rmtree(folder, ignore_errors=True)  # refused before there was anything to keep
+            raise
 
 
 def plan_ladder(

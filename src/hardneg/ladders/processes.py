@@ -8,6 +8,7 @@ from pathlib import Path
 from hardneg.errors import Interrupted
 from hardneg.ladders.plan import read_record, write_record
 from hardneg.processes import Worker
+from hardneg.runs.lock import lent
 
 INTERRUPTED = 3  # status of a process that was stopped and can go on
 
@@ -17,7 +18,7 @@ def in_process(command: Sequence[str]) -> Callable[[Path, str], None]:
 
     def work(folder: Path, task: str) -> None:
         job, log = {"folder": str(folder), "task": task, "code": True}, folder / "tasks" / f"{task}.log"
-        worker = Worker(command, job, log=log, shown=sys.stderr.isatty())
+        worker = Worker(command, job, log=log, shown=sys.stderr.isatty(), inherits=lent())
         try:
             code = worker.wait()
         except KeyboardInterrupt:

@@ -47,7 +47,7 @@ def export(
     if ids and found is not None and found.height:
         table = table.with_columns(_found_by(rows, found))
     if path is not None:
-        with replacing(Path(path)) as temporary:
+        with replacing(Path(path), sums=False) as temporary:
             if Path(path).suffix == ".parquet":
                 table.write_parquet(temporary)
             else:

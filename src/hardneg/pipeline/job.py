@@ -18,6 +18,7 @@ from hardneg.planting.findings import fit_findings, read_fits
 from hardneg.recipe import FromPath, Recipe, plan_of
 from hardneg.recipe.trust import trusting
 from hardneg.runs import layout
+from hardneg.runs.lock import writing
 from hardneg.runs.mining_findings import read_readings, reading_findings
 from hardneg.runs.record import recording
 
@@ -42,7 +43,7 @@ class MiningJob:
     def mine(self) -> Mined:
         """Mine, and leave a record in the folder."""
         options = {key: value for key, value in self.address.items() if key != "path"}
-        with recording(self.out, "mine", dataset=self.address["path"], layout=options):
+        with recording(self.out, "mine", dataset=self.address["path"], layout=options), writing(self.out):
             return mine_plan(self.dataset, self.plan, block_size=self.block_size, verdicts=self.verdicts, out=self.out)
 
 

@@ -12,17 +12,19 @@ import polars as pl
 from jaxtyping import Int32
 
 from hardneg.arguments import check_places, check_tables
+from hardneg.checksums import is_damaged, was_written
 from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.findings import Finding
 from hardneg.data.given import check_dataset
 from hardneg.errors import InputError, RunError
-from hardneg.files import check_folder, write_json
+from hardneg.files import check_folder, json_bytes, write_json
 from hardneg.filters import Filter
 from hardneg.filters.protocol import Fittable
 from hardneg.models.given import Loaded
 from hardneg.models.store import cache_folder
 from hardneg.negatives import Selection
+from hardneg.negatives.invariants import check_negatives
 from hardneg.negatives.plan import Plan, mine_block
 from hardneg.pipeline.how import plan_from
 from hardneg.pipeline.judged_labels import (
@@ -39,8 +41,9 @@ from hardneg.recipe import Recipe
 from hardneg.runs import layout
 from hardneg.runs.found import found_answers, read_found, write_found
 from hardneg.runs.joining import data_of
+from hardneg.runs.lock import writing
 from hardneg.runs.mining_findings import mining_findings, write_readings
-from hardneg.runs.parts import part_files, part_path, read_parts, readable, scan_parts, write_part
+from hardneg.runs.parts import is_whole, part_files, part_path, read_parts, readable, scan_parts, write_part
 from hardneg.runs.state import read_state
 from hardneg.sources import Source
 from hardneg.sources.merge import check_names
@@ -140,7 +143,8 @@ def mine_plan(
     if out is None:
         mined = _mine_in_memory(labelled, plan, block_size, used)
     else:
-        mined = _mine_to(Path(out), labelled, plan, block_size, used, source=dataset)
+        with writing(Path(out)):
+            mined = _mine_to(Path(out), labelled, plan, block_size, used, source=dataset)
     return replace(mined, verdicts=became, dataset=dataset, folder=None if out is None else Path(out))
 
 
@@ -171,11 +175,12 @@ def _mine_to(
     with _given_up_if_refused(folder):
         plan = fit_filters(plan, dataset, folder / "filters")
         for number, block in enumerate(_tracked(plan.blocks(dataset, block_size))):
-            done = part_path(folder / "negatives", number)
-            if not done.exists():
-                candidates, negatives = mine_block(dataset, block, plan)
-                write_part(candidates, dataset, part_path(folder / "candidates", number))
-                write_part(negatives, dataset, done)
+            pair = [part_path(folder / name, number) for name in ("candidates", "negatives")]
+            if not all([is_whole(part) for part in pair]):
+                tables = mine_block(dataset, block, plan)
+                check_negatives(tables[1], dataset, per_query=plan.select.per_query)
+                for table, part in zip(tables, pair, strict=True):
+                    write_part(table, dataset, part)
     write_readings(folder, dataset, plan)
     with readable(folder):
         counts = _count(scan_parts(folder / "candidates"), scan_parts(folder / "negatives"), dataset, plan)
@@ -210,6 +215,9 @@ def _count(candidates: pl.LazyFrame, negatives: pl.LazyFrame, dataset: Dataset, 
 def _claim(folder: Path, identity: dict[str, Any], block_size: int, *, data: dict[str, str]) -> int:
     """Write down what is mined into a folder, or check that it is the same as before."""
     path = folder / layout.MINING
+    claim = {**identity, "block_size": block_size, **data}
+    if is_damaged(path) and was_written(path, json_bytes(claim)):
+        write_json(path, claim)  # damaged, but it was first written for just this
     before = read_state(path, keys=(*(key for key in identity if key not in _OPTIONAL), "block_size"))
     if before:
         keys = dict.fromkeys([*identity, *(key for key in _OPTIONAL if key in before)])
@@ -224,7 +232,7 @@ def _claim(folder: Path, identity: dict[str, Any], block_size: int, *, data: dic
         block_size = before["block_size"]
         if before.items() >= data.items():
             return block_size
-    write_json(path, {**before, **identity, "block_size": block_size, **data})
+    write_json(path, before | claim | {"block_size": block_size})
     return block_size
 
 

@@ -28,6 +28,7 @@ from hardneg.runs import layout
 from hardneg.runs.folder import RunFolder, link_tree
 from hardneg.runs.joining import data_of
 from hardneg.runs.layout import Seeded, StageKey
+from hardneg.runs.lock import writing
 from hardneg.runs.mining_findings import read_mining_findings
 from hardneg.runs.parts import read_table
 from hardneg.runs.record import recording
@@ -133,7 +134,7 @@ def run(
         raise RecipeError(f"run: {shown(recipe)} is no Recipe; load one: Recipe.load(…)")
     check_places("run", optional=False, out=out)
     check_folder(Path(out))
-    with recording(Path(out), "run"):
+    with recording(Path(out), "run"), writing(Path(out)):
         prepared = prepare(trusting(recipe) if trust_remote_code else recipe, out=out)
         if agree is not None:
             agree(prepared)

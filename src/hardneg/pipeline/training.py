@@ -20,6 +20,7 @@ from hardneg.pipeline.mined import Mined
 from hardneg.pipeline.scores import read_scores
 from hardneg.recipe import FromPath, Recipe
 from hardneg.recipe.watching import watch_of
+from hardneg.runs.lock import writing
 from hardneg.runs.origin import dataset_of, model_of
 from hardneg.runs.record import recording
 from hardneg.training.settings import TrainSettings
@@ -107,7 +108,7 @@ class Lesson:
         from hardneg.training.loop import train as train_model
 
         options = {key: value for key, value in self.address.items() if key != "path"}
-        with recording(self.out, "train", dataset=self.address["path"], layout=options):
+        with recording(self.out, "train", dataset=self.address["path"], layout=options), writing(self.out):
             return train_model(
                 self.recipe.model,
                 self.dataset,

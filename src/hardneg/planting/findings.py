@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from hardneg.checksums import checked
 from hardneg.data.findings import Finding
 from hardneg.planting.telling import Doubt
 
@@ -29,7 +30,7 @@ _JUDGES = {
 
 def read_fits(run: Path) -> list[dict[str, Any]]:
     """Read what was found while the learned filters of a run were fitted, in the order of the filters."""
-    return [json.loads(path.read_text()) for path in sorted((run / "filters").glob("learned-*.json"))]
+    return [json.loads(checked(path).read_text()) for path in sorted((run / "filters").glob("learned-*.json"))]
 
 
 def fit_findings(fit: dict[str, Any]) -> list[Finding]:

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float64, Int32
 
+from hardneg.checksums import is_damaged
 from hardneg.data.dataset import Dataset
 from hardneg.files import replacing
 from hardneg.filters import apply_filters
@@ -95,7 +96,7 @@ def fit_filters(plan: Plan, dataset: Dataset, folder: Path) -> Plan:
     for number, filter_ in enumerate(filters):
         if isinstance(filter_, Fittable) and filter_.fitted is None:
             path = folder / f"{filter_.name}-{number}.npz"
-            if not path.exists():
+            if not path.exists() or is_damaged(path) or is_damaged(path.with_suffix(".json")):
                 practice = Rehearsal(replace(plan, filters=tuple(filters[:number])), dataset)
                 with replacing(path) as fitted, replacing(path.with_suffix(".json")) as report:
                     report.write_text(json.dumps(filter_.fit(practice, fitted), indent=2) + "\n")

@@ -61,7 +61,7 @@ def write_report(
     with readable(folder):
         text = page(contents, caps=caps)
     place = folder / layout.REPORT if out is None else Path(out)
-    with replacing(place) as temporary:
+    with replacing(place, sums=out is None) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return place
 

@@ -1,11 +1,13 @@
 """A table on disk as numbered Parquet parts, one a block; positions in memory, ids on disk."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
 
+from hardneg.checksums import checked, is_damaged
 from hardneg.data.corpus import unknown_ids
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
@@ -13,6 +15,10 @@ from hardneg.files import replacing
 from hardneg.negatives.own import without_answers
 from hardneg.runs import layout
 from hardneg.runs.joining import check_data
+
+_MINE_AGAIN = "the command that wrote it makes it anew, and keeps all else"
+
+_log = logging.getLogger(__name__)
 
 
 def part_path(folder: Path, number: int) -> Path:
@@ -27,7 +33,28 @@ def part_files(folder: Path) -> list[Path]:
 
 def scan_parts(folder: Path) -> pl.LazyFrame:
     """Open a table as it is on disk, with ids, without reading it."""
-    return pl.scan_parquet(part_files(folder), glob=False)
+    return pl.scan_parquet([checked(file, way_out=_MINE_AGAIN) for file in part_files(folder)], glob=False)
+
+
+def is_whole(path: Path) -> bool:
+    """Say whether a Parquet file is there as it was written; of a damaged one the log says that it is made anew.
+
+    One without a checksum, from an earlier version, is whole if its end can be read: so none is that was cut.
+    """
+    if not path.exists():
+        return False
+    if not is_damaged(path) and _has_footer(path):
+        return True
+    _log.warning("%s is damaged or cut; it is made anew, and all else is kept", path)
+    return False
+
+
+def _has_footer(path: Path) -> bool:
+    try:
+        pl.read_parquet_schema(path)
+    except (pl.exceptions.PolarsError, OSError):
+        return False
+    return True
 
 
 def write_part(table: pl.DataFrame, dataset: Dataset, path: Path) -> None:
@@ -41,6 +68,8 @@ def read_parts(path: Path, dataset: Dataset) -> pl.DataFrame:
     files = part_files(path) if path.is_dir() else [path]
     if not files or not files[0].exists():
         raise RunError(f"{path} holds no part-*.parquet; mine first, or name the folder of a finished run")
+    for file in files:
+        checked(file, way_out=_MINE_AGAIN)
     with readable(path):
         table = pl.concat([pl.read_parquet(file, glob=False) for file in files])
     for name in ("query_id", "doc_id"):
@@ -92,7 +121,7 @@ def read_mined(path: Path, dataset: Dataset) -> pl.DataFrame:
 def read_table(path: Path) -> pl.DataFrame:
     """Read one file that a stage wrote; a RunError names it if it is damaged."""
     with readable(path):
-        return pl.read_parquet(path, glob=False)
+        return pl.read_parquet(checked(path, way_out=_MINE_AGAIN), glob=False)
 
 
 @contextmanager

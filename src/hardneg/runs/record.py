@@ -22,6 +22,7 @@ from hardneg.errors import InputError, Interrupted
 from hardneg.files import replacing
 from hardneg.hiding import hide
 from hardneg.progress import Advance, Display, current, show_note, showing
+from hardneg.runs.lock import WRITER
 
 State = Literal["running", "finished", "interrupted", "failed"]
 
@@ -112,7 +113,7 @@ def recording(
         with recorder.writing(), showing(recorder):
             yield
     except InputError:
-        if made and {path.name for path in folder.iterdir()} <= {_RECORD, _LOCK}:
+        if made and {path.name for path in folder.iterdir()} <= {_RECORD, _LOCK, WRITER}:
             shutil.rmtree(folder, ignore_errors=True)  # refused before there was anything to record
             with suppress(OSError):
                 for place in made[1:]:
@@ -215,7 +216,10 @@ class _Recorder:
         with self.lock:
             tasks = tuple(task.state(now) for task in self.tasks)
         record = Record(self.command, self.dataset, state, problem, os.getpid(), self.started, now, tasks, self.layout)
-        with suppress(OSError), replacing(self.folder / _RECORD) as temporary:  # the work matters more than its record
+        with (
+            suppress(OSError),
+            replacing(self.folder / _RECORD, sums=False) as temporary,
+        ):  # the work matters more than its record
             temporary.write_text(hide(json.dumps(asdict(record))), encoding="utf-8")
 
 

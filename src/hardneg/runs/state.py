@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hardneg.checksums import checked
 from hardneg.errors import RunError
 from hardneg.files import write_json
 from hardneg.runs import layout
@@ -18,6 +19,7 @@ def read_state(path: Path, *, keys: tuple[str, ...]) -> dict[str, Any]:
     """Read a JSON object that a run wrote."""
     if not path.exists():
         return {}
+    checked(path, way_out=_WAY_OUT)
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -30,7 +32,11 @@ def read_state(path: Path, *, keys: tuple[str, ...]) -> dict[str, Any]:
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """Read a file of JSON lines; none if it is not there."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    if not path.exists():
+        return []
+    checked(path)
+    with whole_lines(path):
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from hardneg.errors import Interrupted, RunError
 from hardneg.files import write_json
 from hardneg.models.loading import choose_precision
 from hardneg.progress import task
+from hardneg.runs.lock import writing
 from hardneg.runs.record import recording
 from hardneg.scoring.cross_fitted import CrossFittedTeacher, weak_teacher
 from hardneg.scoring.folds import FoldTable, assign_folds
@@ -94,7 +95,7 @@ def train_teacher(
         Interrupted: SIGINT or SIGTERM came; finished folds were kept.
     """
     settings, out = settings or TeacherSettings(), Path(out)
-    with recording(out, "teacher train", dataset=address):
+    with recording(out, "teacher train", dataset=address), writing(out):
         result = _trained(model, dataset, negatives, settings, split=split, out=out)
         if first_stage is None:
             return result

@@ -29,6 +29,7 @@ from hardneg.negatives.plan import Plan
 from hardneg.notebook import Framed
 from hardneg.progress import task
 from hardneg.runs import layout
+from hardneg.runs.lock import writing
 from hardneg.runs.log import event
 from hardneg.training.checks import check
 from hardneg.training.folder import TrainingFolder
@@ -141,77 +142,80 @@ def train(
     watched = None if settings.watch is None else watched_split(settings.watch, dataset, trained=split)
     looked_at = dataset if watched is None else without_trained(dataset, watched, trained=split)
     plan = _refreshed_by(plan, settings, negatives, model=model, split=split)
-    folder = TrainingFolder(Path(out))
-    accelerator = _start_accelerator(settings, folder)
-    precision = choose_precision(settings.precision, accelerator.device)
-    loaded = load_for_training(model, settings, device=accelerator.device)
-    query_form = check_query_form(model, dataset)
-    inputs = describe_inputs(
-        loaded,
-        dataset,
-        negatives,
-        split=split,
-        settings=settings,
-        precision=precision,
-        n_processes=accelerator.num_processes,
-        teacher=teacher,
-    )
-    if plan is not None:
-        inputs["plan"] = describe_plan(plan, dataset)
-    result = folder.finished(inputs)
-    if result is None:
-        if settings.mask is not None:
-            with accelerator.main_process_first():  # one process encodes, the others find the vectors
-                settings.mask.prepare(dataset, query)
-        towers = TwoTowers(
+    with writing(Path(out)):
+        folder = TrainingFolder(Path(out))
+        accelerator = _start_accelerator(settings, folder)
+        precision = choose_precision(settings.precision, accelerator.device)
+        loaded = load_for_training(model, settings, device=accelerator.device)
+        query_form = check_query_form(model, dataset)
+        inputs = describe_inputs(
             loaded,
-            query_prompt=prompt_of(loaded, "query"),
-            document_prompt=prompt_of(loaded, "document"),
-            bf16=precision == "bf16",
+            dataset,
+            negatives,
+            split=split,
+            settings=settings,
+            precision=precision,
+            n_processes=accelerator.num_processes,
+            teacher=teacher,
         )
-        queries, limits = np.unique(query), token_limits(loaded)
-        with cutting_texts(loaded, settings.max_tokens):
-            data = TrainingData(
-                dataset, query, document, serve(negatives, settings, n_queries=dataset.n_queries), teacher
+        if plan is not None:
+            inputs["plan"] = describe_plan(plan, dataset)
+        result = folder.finished(inputs)
+        if result is None:
+            if settings.mask is not None:
+                with accelerator.main_process_first():  # one process encodes, the others find the vectors
+                    settings.mask.prepare(dataset, query)
+            towers = TwoTowers(
+                loaded,
+                query_prompt=prompt_of(loaded, "query"),
+                document_prompt=prompt_of(loaded, "document"),
+                bf16=precision == "bf16",
             )
-            drawing = _drawing(folder, settings, data, inputs=inputs, accelerator=accelerator)
-            data = replace(data, neighbours=None if drawing is None else drawing.draw(0, towers, accelerator))
-            data, steps = _lay_out(data, settings, accelerator)
-            begin_run(folder, inputs, accelerator)
-            job = _job(plan, settings, dataset, str(model), queries=queries, path=folder.path)
-            reading = reading_of(loaded, dataset, queries=queries, precision=precision, max_tokens=settings.max_tokens)
-            noticed = notice(dataset, mined, steps, settings=settings, teacher=teacher, split=split)
-            cut = reading.finding(str(model))
-            session = open_session(
-                towers,
-                accelerator,
-                folder,
-                settings,
-                inputs=inputs,
-                noticed=noticed if cut is None else (*noticed, cut),
-            )
-            probe = choose_probe(data, negatives, seed=settings.seed)
-            watcher = watcher_for(session, steps, looked_at, split=watched, limits=limits)
-            with Supply(session, data, steps, negatives, job=job, drawing=drawing, limits=limits) as supply:
-                seconds = _work(session, supply, probe, watcher)
-        result = {
-            "n_steps": len(folder.records()),
-            "n_pairs": len(query),
-            "loss": folder.final_loss(),
-            "seconds": seconds,
-            "own_negatives": negatives.height if mined is None and negatives is not None else 0,
-            "reading": reading.as_dict(),
-        }
-        kept = None if watcher is None else watcher.kept_weights
-        close_session(session, towers, inputs=inputs, result=result, query_form=query_form, kept=kept)
-    _measure_kept(folder, looked_at, settings, split=watched, accelerator=accelerator)
-    return Trained(
-        path=folder.model,
-        **result,
-        findings=folder.findings(),
-        refreshes=tuple(Rounds(folder.path).records()),
-        watched=Curve(folder.path).watched(),
-    )
+            queries, limits = np.unique(query), token_limits(loaded)
+            with cutting_texts(loaded, settings.max_tokens):
+                data = TrainingData(
+                    dataset, query, document, serve(negatives, settings, n_queries=dataset.n_queries), teacher
+                )
+                drawing = _drawing(folder, settings, data, inputs=inputs, accelerator=accelerator)
+                data = replace(data, neighbours=None if drawing is None else drawing.draw(0, towers, accelerator))
+                data, steps = _lay_out(data, settings, accelerator)
+                begin_run(folder, inputs, accelerator)
+                job = _job(plan, settings, dataset, str(model), queries=queries, path=folder.path)
+                reading = reading_of(
+                    loaded, dataset, queries=queries, precision=precision, max_tokens=settings.max_tokens
+                )
+                noticed = notice(dataset, mined, steps, settings=settings, teacher=teacher, split=split)
+                cut = reading.finding(str(model))
+                session = open_session(
+                    towers,
+                    accelerator,
+                    folder,
+                    settings,
+                    inputs=inputs,
+                    noticed=noticed if cut is None else (*noticed, cut),
+                )
+                probe = choose_probe(data, negatives, seed=settings.seed)
+                watcher = watcher_for(session, steps, looked_at, split=watched, limits=limits)
+                with Supply(session, data, steps, negatives, job=job, drawing=drawing, limits=limits) as supply:
+                    seconds = _work(session, supply, probe, watcher)
+            result = {
+                "n_steps": len(folder.records()),
+                "n_pairs": len(query),
+                "loss": folder.final_loss(),
+                "seconds": seconds,
+                "own_negatives": negatives.height if mined is None and negatives is not None else 0,
+                "reading": reading.as_dict(),
+            }
+            kept = None if watcher is None else watcher.kept_weights
+            close_session(session, towers, inputs=inputs, result=result, query_form=query_form, kept=kept)
+        _measure_kept(folder, looked_at, settings, split=watched, accelerator=accelerator)
+        return Trained(
+            path=folder.model,
+            **result,
+            findings=folder.findings(),
+            refreshes=tuple(Rounds(folder.path).records()),
+            watched=Curve(folder.path).watched(),
+        )
 
 
 def _measure_kept(

@@ -85,7 +85,7 @@ class AnswerModel:
             raise RunError(f"{path}: the learned filter cannot be kept, since it looks at {error}") from None
         arrays: dict[str, Any] = {f"start{i}": trees.start for i, trees in enumerate(self.classifiers)}
         arrays |= {f"nodes{i}": trees.nodes for i, trees in enumerate(self.classifiers)}
-        with replacing(path) as temporary, temporary.open("wb") as file:
+        with replacing(path, sums=False) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, state=np.array(json.dumps(state)), **arrays)
 
     @classmethod

@@ -7,6 +7,7 @@ whose weights lie in its folder, and the round to compare with.
 from typing import TYPE_CHECKING
 
 from hardneg.processes import Worker, requests
+from hardneg.runs.lock import lent
 
 if TYPE_CHECKING:  # the process listens before it imports what takes long
     from hardneg.training.refresh.mine import Job
@@ -27,7 +28,9 @@ class Miner:
             self.stop()
             folder = self._job.rounds.path / "refresh"
             job = self._job.as_table(self._job.dataset.write(folder / "dataset"))
-            self._worker = Worker(["-m", "hardneg.training.refresh.worker"], job, log=folder / "miner.log")
+            self._worker = Worker(
+                ["-m", "hardneg.training.refresh.worker"], job, log=folder / "miner.log", inherits=lent()
+            )
         self._worker.send({"number": number, "before": before})
 
     def arrived(self) -> int | None:

@@ -11,6 +11,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from crashing_source import Crashing
+from flipping import files_of
 from hardneg.domains import DuplicateCode
 from hardneg.errors import RunError
 from hardneg.filters import Learned, PositiveMargin, TeacherThreshold
@@ -70,10 +71,7 @@ def test_a_round_holds_what_mining_with_its_weights_finds_and_nothing_of_the_rou
         report = mine_round(job, number=number, before=0 if number == 5 else 5)
         assert_frame_equal(job.rounds.read(number), mine_block(toy, job.query, plan_of(model))[1])
         assert report.overlap < 1
-        assert [path.name for path in sorted(job.rounds.folder(number).iterdir())] == [
-            "negatives.parquet",
-            "report.json",
-        ]
+        assert list(files_of(job.rounds.folder(number))) == ["negatives.parquet", "report.json"]
 
 
 def test_the_users_cache_gets_no_vectors_of_a_round(toy, models, tmp_path, monkeypatch):

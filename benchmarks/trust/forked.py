@@ -1,0 +1,96 @@
+"""The command line in a process of its own that need not import anything: forked from one that has.
+
+The process that is forked must use no thread and no table of polars, whose threads would be missing in its child.
+"""
+
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+MEMORY = 3 << 30  # bytes of a command: enough for all that is done here
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int  # negative: the signal that ended it
+    output: str
+    errors: str
+    hung: bool = False
+
+    @property
+    def broke(self) -> str:
+        """Why this is no way for a command to end; empty if it is one."""
+        if self.hung:
+            return "it hung"
+        for mark in ("Traceback (most recent call last)", "panicked at"):
+            if mark in self.errors or mark in self.output:
+                return f"{mark}: {self.errors[-300:]}"
+        return "" if self.code in (0, 1, 2, 3) else f"status {self.code}: {self.errors[-300:]}"
+
+
+def load() -> None:
+    """Import all that commands use."""
+    import sentence_transformers  # noqa: F401
+    import torch
+
+    import hardneg.cli.app
+    import hardneg.ladders.work
+    import hardneg.teachers.training
+    import hardneg.training.loop
+    import hardneg.verbs.score  # noqa: F401
+
+    torch.set_num_threads(1)
+
+
+def start(arguments: Sequence[str], log: Path) -> int:
+    """Start a command and give its process id; what it says goes into two files."""
+    process = os.fork()
+    if process:
+        return process
+    code = 70
+    try:
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        for number, name in ((1, "out"), (2, "err")):
+            file = os.open(f"{log}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(file, number)
+        sys.stdout, sys.stderr = os.fdopen(1, "w", buffering=1), os.fdopen(2, "w", buffering=1)
+        from hardneg.cli.app import main
+
+        code = main(list(arguments))
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def finish(process: int, log: Path, *, seconds: float = 300) -> Ended:
+    """Wait for a command."""
+    deadline, hung = time.monotonic() + seconds, False
+    while True:
+        pid, status = os.waitpid(process, os.WNOHANG)
+        if pid:
+            break
+        if time.monotonic() > deadline:
+            hung = True
+            os.killpg(process, signal.SIGKILL)
+            deadline += 1e9
+        time.sleep(0.002)
+    texts = [Path(f"{log}.{name}").read_text(errors="replace") for name in ("out", "err")]
+    return Ended(os.waitstatus_to_exitcode(status), *texts, hung=hung)
+
+
+def command(arguments: Sequence[str], log: Path, *, seconds: float = 300) -> Ended:
+    """Run a command to its end."""
+    return finish(start(arguments, log), log, seconds=seconds)
