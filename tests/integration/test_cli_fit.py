@@ -11,6 +11,7 @@ from sentence_transformers import SentenceTransformer
 import hardneg as hn
 from hardneg.cli import main
 from hardneg.data.dataset import Dataset
+from hardneg.files import write_json
 from hardneg.progress import showing
 from hardneg.reports.page import sections
 from hardneg.reports.write import read_contents
@@ -104,7 +105,7 @@ def test_a_finished_fit_is_not_done_again(data, bench, fitted, capsys):
 def test_a_fit_that_was_killed_before_its_card_writes_it(data, bench, fitted, tmp_path):
     shutil.copytree(fitted, tmp_path / "fit")
     state = json.loads((fitted / "fit.json").read_text())
-    (tmp_path / "fit" / "fit.json").write_text(json.dumps({**state, "finished": False}))
+    write_json(tmp_path / "fit" / "fit.json", {**state, "finished": False})
     (tmp_path / "fit" / "model" / "README.md").unlink()
     (tmp_path / "fit" / "report.html").unlink()
     assert fit(data, bench, tmp_path / "fit") == 0
