@@ -1,16 +1,25 @@
 """What a stranger's file can make hardneg do: nothing but fail with one line."""
 
+import ast
+import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 import booby_traps as traps
 import hardneg as hn
+from hardneg.audits.verdict_files import read_verdict_file, write_verdict_file
+from hardneg.cli import main
 from hardneg.errors import HardnegError, InputError, ModelError, RecipeError, RunError
 from hardneg.filters.learned.model import AnswerModel
 from hardneg.filters.positive_bound import _fitted
@@ -21,6 +30,7 @@ from hardneg.recipe import Recipe
 from hardneg.scoring import CrossEncoder
 from hardneg.sources import Dense
 from hardneg.sources.vector_files import read_vectors
+from hardneg.spreadsheets import guarded, guarded_frame, unguarded
 from hardneg.training.session import load_checkpoint
 from tiny_cross_encoder import build_tiny_cross_encoder
 from tiny_model import build_tiny_model
@@ -255,3 +265,91 @@ def test_a_checkpoint_holds_no_objects(tmp_path, mark, name):
         with pytest.raises(RunError, match="cannot be read"):
             load_checkpoint(accelerator, place)
     assert not mark.exists()
+
+
+def test_an_archive_that_would_fill_memory_is_refused(tmp_path):
+    traps.bomb(tmp_path / "bomb.npz", "state", 2**29)
+    assert (tmp_path / "bomb.npz").stat().st_size < 2**20
+    for load in (AnswerModel.load, lambda place: _fitted(str(place), "x")):
+        with pytest.raises(RunError, match="would unpack to 536,"):
+            load(tmp_path / "bomb.npz")
+
+
+@pytest.fixture
+def mined(tmp_path, tiny):
+    hn.mine(tiny, sources=["bm25"], filters=[], select={"per_query": 1}, out=tmp_path / "run")
+    secret = tmp_path / "elsewhere"
+    secret.mkdir()
+    shutil.copy(tmp_path / "run" / "negatives" / "part-00000.parquet", secret)
+    return tmp_path / "run", secret
+
+
+def test_links_out_of_a_run_are_not_followed(mined, tiny, tmp_path):
+    run, elsewhere = mined
+    part = run / "negatives" / "part-00000.parquet"
+    part.unlink()
+    part.symlink_to(elsewhere / part.name)
+    before = (elsewhere / part.name).read_bytes()
+    for use in (
+        lambda: hn.report(run, dataset=tiny),
+        lambda: hn.train("model", tiny, run, out=tmp_path / "out"),
+        lambda: hn.export(tiny, run, split="train", form="triplet"),
+        lambda: hn.mine(tiny, sources=["bm25"], filters=[], select={"per_query": 1}, out=run),
+    ):
+        with pytest.raises(RunError, match=r"part-00000\.parquet is a link to .* out of"):
+            use()
+    assert main(["status", str(run)]) == 0
+    assert (elsewhere / part.name).read_bytes() == before
+
+
+def test_nor_are_folders_that_are_links(mined, tiny):
+    run, elsewhere = mined
+    shutil.rmtree(run / "candidates")
+    (run / "candidates").symlink_to(elsewhere)
+    with pytest.raises(RunError, match="candidates is a link"):
+        hn.mine(tiny, sources=["bm25"], filters=[], select={"per_query": 1}, out=run)
+    assert len(list(elsewhere.iterdir())) == 1
+
+
+def test_a_link_to_the_run_and_links_within_it_are_followed(mined, tiny, tmp_path):
+    run, _ = mined
+    (run / "negatives" / "part-00000.parquet").rename(run / "kept.parquet")
+    (run / "negatives" / "part-00000.parquet").symlink_to("../kept.parquet")
+    (run / ".venv").mkdir()
+    (run / ".venv" / "python").symlink_to(sys.executable)
+    (tmp_path / "link").symlink_to(run)
+    assert hn.report(tmp_path / "link", dataset=tiny).exists()
+
+
+FORMULAS = ["=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "'=1", "plain", "'plain", "a=b"]
+
+
+def test_texts_that_people_open_in_a_spreadsheet_are_no_formulas(tmp_path):
+    """And a file of verdicts is read back all the same."""
+    queries = pl.DataFrame({"id": FORMULAS, "text": FORMULAS})
+    documents = pl.DataFrame({"id": FORMULAS, "text": [f"{text} d" for text in FORMULAS]})
+    labels = {"query_id": FORMULAS, "doc_id": FORMULAS, "relevance": [1] * len(FORMULAS)}
+    qrels = pl.DataFrame(labels | {"split": ["train"] * len(FORMULAS)})
+    dataset = hn.Dataset.from_tables(queries, documents, qrels, name="formulas")
+    rows = pl.DataFrame({"query": range(len(FORMULAS)), "document": [*range(1, len(FORMULAS)), 0]})
+    pairs = rows.cast(pl.Int32).with_columns(answer=pl.lit("yes"), drawn=pl.lit("=yes"[1:]))
+    path = write_verdict_file(pairs, dataset, tmp_path / "verdicts.csv")
+    with path.open(newline="", encoding="utf-8") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+    back = read_verdict_file(path, dataset)
+    assert back.select("query", "document").equals(pairs.select("query", "document"))
+
+
+@given(st.text())
+def test_guarded_texts_come_back(text):
+    assert unguarded(str(guarded(text))) == text
+    assert not str(guarded(text)).startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    frame = guarded_frame(pl.DataFrame({"text": [text, None], "number": [-1, 2]}))
+    assert frame.rows() == [(guarded(text), -1), (None, 2)]
+
+
+def test_nothing_unpacks_archives_into_folders():
+    for path in Path(hn.__file__).parent.rglob("*.py"):
+        names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+        assert not names & {"extractall", "extractfile", "unpack_archive"}, path

@@ -3,7 +3,8 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,21 +15,47 @@ from hardneg.errors import InputError, RunError
 if TYPE_CHECKING:
     import sqlite3
 
+    import numpy as np
+
 _ASKED = 900  # keys of one look-up; some builds of SQLite take no more than 999
+_UNPACKED, _RATIO = 2**28, 4  # an archive may unpack to so many bytes, or to so many times its own
 _WAIT_S = 60.0  # for another process that writes
 
 
 def check_folder(path: Path | None) -> None:
-    """Refuse an output folder that is a file, or lies inside one, before anything is done."""
+    """Refuse an output folder that is a file, lies inside one, or has links out of it, before anything is done."""
     for place in () if path is None else (path, *path.parents):
         if place.is_file():
             raise InputError(f"{path}: {place} is a file, but the result is a folder; name another place")
+    if path is not None:
+        check_links(path)
 
 
 def from_here(name: str) -> str:
     """Make a name that is a path absolute: a recipe looks for its own names beside itself first."""
     path = Path(name).expanduser()
     return str(path.resolve()) if path.exists() else name
+
+
+def check_links(folder: Path) -> None:
+    """Refuse a run's folder with a link to something outside: whoever made it may mean to have that read, or changed.
+
+    Folders that no run has are not looked into: hidden ones, and Python's virtual environments.
+    """
+    root = folder.resolve()
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and not _is_venv(Path(place, name))]
+        for name in (*folders, *names):
+            path = Path(place, name)
+            if path.is_symlink() and not path.resolve().is_relative_to(root):
+                raise RunError(
+                    f"{path} is a link to {os.readlink(path)}, out of {folder}; put the file itself in its place, or "
+                    "delete the link"
+                )
+
+
+def _is_venv(folder: Path) -> bool:
+    return (folder / "pyvenv.cfg").exists()
 
 
 @contextmanager
@@ -57,6 +84,21 @@ def write_json(path: Path, value: object) -> None:
 def json_bytes(value: object) -> bytes:
     """Give the content of a JSON file."""
     return (json.dumps(value, indent=2) + "\n").encode()
+
+
+@contextmanager
+def opened_arrays(path: Path) -> "Iterator[Mapping[str, np.ndarray]]":
+    """Open an archive of arrays, without objects; a RunError if it would unpack to far more than its own size."""
+    import numpy as np
+
+    with path.open("rb") as file:
+        with zipfile.ZipFile(file) as archive:
+            unpacked = sum(each.file_size for each in archive.infolist())
+        if unpacked > max(_UNPACKED, _RATIO * path.stat().st_size):
+            raise RunError(f"{path} would unpack to {unpacked:,} bytes, so hardneg did not write it; delete it")
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as arrays:
+            yield arrays
 
 
 @contextmanager
@@ -94,6 +136,7 @@ def database(path: Path, *, trouble: str, durable: bool = False) -> "Iterator[sq
     try:
         connection = sqlite3.connect(path, isolation_level=None, timeout=_WAIT_S, check_same_thread=False)
         try:
+            connection.execute("PRAGMA trusted_schema = OFF")  # views and triggers that somebody left call nothing
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             yield connection

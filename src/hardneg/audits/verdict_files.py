@@ -15,6 +15,7 @@ from hardneg.data.delimited import named_rows
 from hardneg.data.lines import numbered_lines, parse_record, raise_encoding_error
 from hardneg.errors import DatasetError
 from hardneg.files import replacing
+from hardneg.spreadsheets import guarded, unguarded
 
 VERDICTS_SCHEMA = {"query": pl.Int32, "document": pl.Int32, "answer": pl.Boolean, "drawn": pl.Boolean}
 SUFFIXES = (".csv", ".jsonl")
@@ -39,7 +40,8 @@ def write_verdict_file(pairs: pl.DataFrame, dataset: Dataset, path: Path) -> Pat
         else:
             table = csv.DictWriter(file, [*_COLUMNS, *more])
             table.writeheader()
-            table.writerows(row | {"positives": _JOINT.join(row["positives"])} for row in rows)
+            joined = (row | {"positives": _JOINT.join(row["positives"])} for row in rows)
+            table.writerows({name: guarded(value) for name, value in row.items()} for row in joined)
     return path
 
 
@@ -104,11 +106,16 @@ def _letters(text: str) -> str:
 def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield each record with the line on which it starts; all have what is needed."""
     raise_encoding_error(path)
-    for line, record in _lines(path) if path.suffix == ".jsonl" else named_rows(path, known=_READ):
+    for line, record in _lines(path) if path.suffix == ".jsonl" else _rows(path):
         for name in _NEEDED:
             if name not in record:
                 raise DatasetError(f"{name!r} is missing; it needs {', '.join(_NEEDED)}", path=path, line=line)
         yield line, record
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    for line, record in named_rows(path, known=_READ):
+        yield line, {name: unguarded(value) if isinstance(value, str) else value for name, value in record.items()}
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float64, Integer
 
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError, RunError
+from hardneg.files import opened_arrays
 from hardneg.filters.columns import is_found, is_positive
 from hardneg.filters.expectation import Expectation, fit_expectation
 
@@ -113,7 +114,7 @@ def _fitted(path: str | None, filter_: str) -> Bound:
 
 @lru_cache(maxsize=16)
 def _load(path: Path, changed: int) -> Bound:  # noqa: ARG001 - what was written anew is read anew
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+    with opened_arrays(path) as arrays:
         values = {name: float(arrays[name]) for name in ("mean", "between", "within", "quantile")}
     return Bound(quantile=values.pop("quantile"), expectation=Expectation(**values))
 

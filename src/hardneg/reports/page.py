@@ -23,6 +23,7 @@ from hardneg.reports.figures_of_quality import climbs, differences, gains, ladde
 from hardneg.reports.figures_of_training import costs, curves, refreshes, replacements, watching
 from hardneg.reports.findings import all_findings
 from hardneg.reports.headline import headline
+from hardneg.spreadsheets import guarded_frame
 
 _SHOWN_ROWS, _CSV_BYTES, _EXTREMES, _TRAININGS, _PLACES = 40, 150_000, 8, 12, 2
 _SHARES = ("contamination", "leakage", "retrieved", "coverage")
@@ -212,6 +213,7 @@ def _cell(value: object) -> str:
 def _csv(frame: pl.DataFrame) -> dict[str, Any]:
     """Write as many rows of a frame into a link as there is room for."""
     flat = frame.with_columns(pl.col(pl.List).cast(pl.List(pl.String)).list.join(" "))
+    flat = guarded_frame(flat)
     text = flat.write_csv().encode()
     while len(text) > _CSV_BYTES and flat.height > 1:
         flat = flat.head(max(int(0.9 * flat.height * _CSV_BYTES / len(text)), 1))

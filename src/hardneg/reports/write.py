@@ -13,7 +13,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.reading import read_dataset
 from hardneg.errors import DatasetError, MissingExtraError, RunError
-from hardneg.files import replacing
+from hardneg.files import check_links, replacing
 from hardneg.reports.contents import Contents
 from hardneg.reports.examples import Caps
 from hardneg.reports.read_fit import read_race
@@ -110,6 +110,7 @@ def read_contents(
     """Read what a report of a folder is made of; a RunError if that is nothing, or damaged."""
     if not folder.is_dir():
         raise RunError(f"{folder} is no folder; name the folder of a run")
+    check_links(folder)
     of = _of_ladder if (folder / layout.LADDER).exists() else _of_fit if (folder / layout.FIT).exists() else _of_run
     contents = of(folder, dataset, allow_other_data=allow_other_data)
     contents = replace(contents, audits=list(read_audits(folder)), seed=seed)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hardneg.errors import RunError
-from hardneg.files import replacing, write_json
+from hardneg.files import check_links, replacing, write_json
 from hardneg.runs import layout
 from hardneg.runs.cost import Cost, measured
 from hardneg.runs.state import read_state
@@ -30,6 +30,7 @@ class RunFolder:
     @classmethod
     def open(cls, path: Path, *, recipe: str, resolved: str, seed: int, shared: Path | None = None) -> "RunFolder":
         """Make the folder of a run, or go on with one that was made for the same recipe."""
+        check_links(path)
         file = path / layout.MANIFEST
         manifest = read_state(file, keys=("recipe", "stages"))
         if manifest and manifest["recipe"] != recipe:

@@ -5,6 +5,7 @@ from typing import Any
 
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
+from hardneg.files import check_links
 from hardneg.runs import layout
 from hardneg.runs.state import read_state
 
@@ -62,6 +63,10 @@ def written_data(place: Path) -> tuple[Path, dict[str, Any]]:
         record = read_state(beside, keys=())
         if isinstance(record, dict) and "texts" in record:
             return place, record
+    if place.is_dir():
+        check_links(place)
+    elif place.is_symlink():
+        check_links(place.parent)
     folders = [place] if place.is_dir() else [place.parent]
     if folders[0].name in _INSIDE:
         folders.append(folders[0].parent)

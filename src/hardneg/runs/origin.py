@@ -9,6 +9,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.readers.own import is_parquet_folder
 from hardneg.data.reading import read_dataset
 from hardneg.errors import RunError
+from hardneg.files import check_links
 from hardneg.runs import layout
 from hardneg.runs.record import read_record
 from hardneg.runs.state import read_state
@@ -31,6 +32,7 @@ def dataset_of(run: Path) -> dict[str, Any]:
     """Find the dataset that a run mined, and how it was read."""
     if not run.is_dir():
         raise RunError(f"{run} is no folder; name the folder of a run")
+    check_links(run)
     settings = next(filter(None, map(dataset_settings, _places(run))), None)
     if settings is None:
         raise RunError(f"{run} does not say which dataset was mined; name it with --dataset")
@@ -53,6 +55,7 @@ def dataset_settings(run: Path) -> dict[str, Any]:
 
 def model_of(run: Path) -> str | None:
     """Find the model that a run is about: that of its recipe, or the only one that it searched with; None if none."""
+    check_links(run)
     for place in _places(run):
         recipe = place / layout.RECIPE
         if recipe.exists() and "model" in (table := tomllib.loads(recipe.read_text(encoding="utf-8"))):

@@ -21,7 +21,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.metadata import as_text
 from hardneg.data.text import digest
 from hardneg.errors import RecipeError, RunError
-from hardneg.files import replacing
+from hardneg.files import opened_arrays, replacing
 from hardneg.filters.learned.features import Features
 from hardneg.place import Place
 from hardneg.randomness import bits
@@ -105,7 +105,7 @@ def _load(path: Path, changed: int) -> AnswerModel:  # noqa: ARG001
     if path.suffix == ".joblib":
         raise RunError(f"{path} was fitted by an earlier version of hardneg, as a pickle; mine again, which fits anew")
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with opened_arrays(path) as arrays:
             if "state" not in arrays:
                 raise RunError(f"{path} holds no learned filter; delete it and mine again")
             state = {"margin": None} | json.loads(str(arrays["state"]))

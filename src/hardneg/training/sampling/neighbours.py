@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 
 from hardneg.data.dataset import Dataset
 from hardneg.data.labels import PairSet
-from hardneg.files import replacing
+from hardneg.files import opened_arrays, replacing
 from hardneg.filters.positive_margin import threshold
 from hardneg.randomness import bits
 from hardneg.scoring.protocol import Scorer
@@ -76,7 +76,7 @@ class Neighbours:
     @classmethod
     def read(cls, path: Path) -> "Neighbours":
         """Read back what `write` wrote."""
-        with np.load(path) as arrays:
+        with opened_arrays(path) as arrays:
             n_pairs = len(arrays["indptr"]) - 1
             links = csr_matrix((arrays["data"], arrays["indices"], arrays["indptr"]), shape=(n_pairs, n_pairs))
             return cls(links, PairSet(arrays["near"], int(arrays["width"])))
