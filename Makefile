@@ -7,7 +7,7 @@ PEERS ?= .venv-peers
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: quickstart setup test check types style pages docs bench trust clean
+.PHONY: quickstart setup test check types style pages secure advisories docs bench trust clean
 
 quickstart: $(VENV)/quickstart.done
 	$(BIN)/hardneg run quickstart --out $(RUNS)/quickstart
@@ -20,7 +20,7 @@ test: $(VENV)/dev.done
 
 # mypy takes as long as all else together.
 check: $(VENV)/dev.done
-	@$(MAKE) --jobs 2 --output-sync --no-print-directory types style pages
+	@$(MAKE) --jobs 2 --output-sync --no-print-directory types style pages secure
 
 types: $(VENV)/dev.done
 	$(BIN)/mypy
@@ -31,6 +31,15 @@ style: $(VENV)/dev.done
 	$(BIN)/lint-imports
 	$(BIN)/pydoclint --quiet src
 	$(BIN)/typos src tests docs benchmarks README.md CHANGELOG.md
+
+secure: $(VENV)/dev.done
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml src
+	$(BIN)/python .ci/locks.py $(VENV)/installed.json
+
+# Known holes of the packages in constraints.txt, where PyPI's advisories can be reached.
+advisories: $(VENV)/dev.done
+	$(BIN)/python -m pip install --quiet pip-audit
+	$(BIN)/pip-audit --no-deps --requirement constraints.txt
 
 pages: $(VENV)/dev.done
 	$(BIN)/python docs/generate.py --check
@@ -60,7 +69,7 @@ $(VENV)/quickstart.done: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/dev.done: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) --editable '.[dev]'
+	$(PIP) --editable '.[dev]' --report $(VENV)/installed.json
 	touch $@
 
 clean:

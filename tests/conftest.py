@@ -1,4 +1,5 @@
 import signal
+from collections import Counter
 
 from jaxtyping import install_import_hook
 
@@ -17,6 +18,16 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Count what was not tested, by its reason, where everybody who looks at the result sees it."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(str(each.longrepr[2] if isinstance(each.longrepr, tuple) else each.longrepr) for each in skipped)
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"{count} skipped: {reason.removeprefix('Skipped: ')}")
+    if not reasons:
+        terminalreporter.write_line("none skipped")
 
 
 @pytest.fixture(autouse=True)

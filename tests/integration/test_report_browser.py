@@ -1,15 +1,13 @@
 """The report in a browser, with no network."""
 
-import shutil
-
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from browsers import browser_path, needs_browser
 from hardneg.reports.write import write_report
 from run_folder import build_run, nasty_dataset
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium or google-chrome on PATH")
+pytestmark = needs_browser
 FLAGS = ["--no-sandbox", "--disable-gpu"]
 expect.set_options(timeout=60_000)  # milliseconds; a busy machine is slow, not wrong
 
@@ -17,7 +15,7 @@ expect.set_options(timeout=60_000)  # milliseconds; a busy machine is slow, not 
 @pytest.fixture(scope="module")
 def browser():
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=300_000)
+        started = playwright.chromium.launch(executable_path=browser_path(), args=FLAGS, timeout=300_000)
         yield started
         started.close()
 

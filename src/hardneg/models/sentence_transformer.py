@@ -16,7 +16,7 @@ from hardneg.models.fingerprint import fingerprint
 from hardneg.models.given import resolve_model
 from hardneg.models.loading import check_tokenizer, choose_precision, loading
 from hardneg.models.options import ModelOptions, Precision
-from hardneg.models.own_code import read_query_form
+from hardneg.models.own_code import note_code, read_query_form
 from hardneg.models.towers import Kind, input_modules, limit_tokens, prompt_of
 
 # Padded tokens of one forward pass. Larger batches spill a CPU's cache, smaller ones leave a GPU idle.
@@ -180,4 +180,5 @@ def load_model(
         check_tokenizer(getattr(tower, "tokenizer", None), str(model))
     if max_tokens is not None:
         limit_tokens(loaded, max_tokens)
+    note_code(str(model), loaded)
     return loaded

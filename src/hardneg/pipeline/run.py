@@ -21,7 +21,7 @@ from hardneg.pipeline.judged_labels import Used, labelled_for
 from hardneg.pipeline.mined import Mined
 from hardneg.pipeline.preflight import check_files, check_parts
 from hardneg.recipe import FromCode, FromPath, FromPython, Recipe, Stage
-from hardneg.recipe.trust import measuring_with, trusting
+from hardneg.recipe.trust import code_of, measuring_with, trusting
 from hardneg.reports.read_run import read_trainings
 from hardneg.reports.write import write_report
 from hardneg.runs import layout
@@ -163,6 +163,8 @@ def _dataset(recipe: Recipe, folder: RunFolder) -> Dataset:
         if stage.mine.verdicts is not None:
             name = f"file of verdicts for {stage.name!r}" if recipe.stage else "file of verdicts"
             folder.pin(name, labelled_for(stage.mine, dataset).fingerprint)
+    if code := code_of(recipe):
+        folder.manifest["code"] = code
     components = {name: _components(stage) for name, stage in stage_rows(recipe).items()}
     parts = components if recipe.stage else _components(recipe.stages[0])
     folder.manifest["components"] = parts

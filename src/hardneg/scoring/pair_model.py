@@ -21,6 +21,7 @@ from hardneg.models.fingerprint import fingerprint
 from hardneg.models.given import resolve_model
 from hardneg.models.loading import check_tokenizer, choose_precision, loading
 from hardneg.models.options import Precision
+from hardneg.models.own_code import note_code
 from hardneg.models.sentence_transformer import state_of
 from hardneg.progress import task
 from hardneg.scoring.cross_encoder import Activation
@@ -161,6 +162,7 @@ def _load(
     with loading(place, place) as offline:
         loaded = CrossEncoder(place, device=device, trust_remote_code=trust_remote_code, local_files_only=offline)
         _check_head(loaded, place)
+    note_code(place, loaded)
     check_tokenizer(loaded.tokenizer, place)
     _limit(loaded, max_tokens)
     return as_pair_model(loaded, activation=activation, precision=precision)
