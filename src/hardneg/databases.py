@@ -30,6 +30,7 @@ def database(path: Path, *, trouble: str, durable: bool = False) -> Iterator[sql
     try:
         connection = sqlite3.connect(path, isolation_level=None, timeout=_WAIT_S, check_same_thread=False)
         try:
+            connection.execute("PRAGMA trusted_schema = OFF")  # views and triggers that somebody left call nothing
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             yield connection
