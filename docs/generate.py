@@ -29,6 +29,7 @@ COMMANDS = (
     ("evaluate",),
     ("export",),
     ("report",),
+    ("verify",),
     ("ladder",),
     ("compare",),
     ("estimate",),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hardneg.verbs.check import check
     from hardneg.verbs.export import export
     from hardneg.verbs.score import score
+    from hardneg.verbs.verify import verify
 
 __version__ = "0.1.0"
 
@@ -54,6 +55,7 @@ __all__ = [
     "score",
     "split_dataset",
     "train",
+    "verify",
 ]
 
 _HOME = {
@@ -76,6 +78,7 @@ _HOME = {
     "report": "hardneg.reports.write",
     "run": "hardneg.pipeline.run",
     "score": "hardneg.verbs.score",
+    "verify": "hardneg.verbs.verify",
     "split_dataset": "hardneg.data.splitting",
     "train": "hardneg.pipeline.training",
 }

@@ -1,4 +1,4 @@
-"""SQLite files that outlive kills and damage: written in whole steps, each row with a seal, and mended from what is left."""
+"""SQLite files that outlive kills and damage: written in whole steps, with sealed rows, mended from what is left."""
 
 import hashlib
 import logging
@@ -29,14 +29,16 @@ def database(path: Path, *, trouble: str, durable: bool = False) -> Iterator[sql
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         connection = sqlite3.connect(path, isolation_level=None, timeout=_WAIT_S, check_same_thread=False)
+        connection.text_factory = _text
         try:
+            connection.execute("PRAGMA trusted_schema = OFF")  # views and triggers that somebody left call nothing
             connection.execute("PRAGMA trusted_schema = OFF")  # views and triggers that somebody left call nothing
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             yield connection
         finally:
             connection.close()
-    except (sqlite3.Error, sqlite3.Warning, UnicodeDecodeError) as error:
+    except (sqlite3.Error, sqlite3.Warning) as error:
         raise RunError(trouble.format(path=path, error=error)) from error
 
 
@@ -63,11 +65,7 @@ def seal(*values: object, after: bytes = b"") -> bytes:
 def mend(path: Path, tables: dict[str, str], is_sealed: Callable[[str, tuple[Any, ...]], bool], *, keep: bool) -> None:
     """Make a damaged file anew from the rows of it that can be read and are as they were written; once a process.
 
-    Args:
-        path: The file; nothing is done where it is missing or whole.
-        tables: The names of its tables, and the statements that make them.
-        is_sealed: Says of a table and a row whether it is as it was written.
-        keep: Whether what is damaged is kept beside it.
+    `tables` are the statements that make its tables, by name. What is damaged is removed, unless it is to be kept.
     """
     stamp = _stamp(path)
     if stamp is None or _looked_at.get(path) == stamp or _is_sound(path):
@@ -97,15 +95,13 @@ def _is_sound(path: Path) -> bool:
             return connection.execute("PRAGMA quick_check(1)").fetchall() == [("ok",)]
     except sqlite3.Error as error:
         return getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DAMAGED
-    except UnicodeDecodeError:
-        return False
 
 
 def _readable(path: Path, table: str) -> Iterable[tuple[Any, ...]]:
     """Read a table from both ends to where it is damaged."""
     rows: dict[tuple[Any, ...], None] = {}
     for direction in ("ASC", "DESC"):
-        with suppress(sqlite3.Error, UnicodeDecodeError), closing_connection(path) as connection:
+        with suppress(sqlite3.Error), closing_connection(path) as connection:
             for row in connection.execute(f"SELECT * FROM {table} ORDER BY pair {direction}"):
                 rows[row] = None
     return rows
@@ -115,10 +111,16 @@ def _readable(path: Path, table: str) -> Iterable[tuple[Any, ...]]:
 def closing_connection(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a file as it is."""
     connection = sqlite3.connect(path, isolation_level=None, timeout=_WAIT_S)
+    connection.text_factory = _text
     try:
         yield connection
     finally:
         connection.close()
+
+
+def _text(raw: bytes) -> str:
+    """Read a text, damaged or not; its seal tells."""
+    return raw.decode("utf-8", "replace")
 
 
 def _stamp(path: Path) -> tuple[int, ...] | None:

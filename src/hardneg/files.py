@@ -1,25 +1,23 @@
-"""Writing files, folders and databases so that a reader never sees half of a step."""
+"""Writing files and folders so that a reader never sees half of a step."""
 
 import json
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hardneg.checksums import note, note_tree
 from hardneg.errors import InputError, RunError
 
 if TYPE_CHECKING:
-    import sqlite3
-
     import numpy as np
 
-_ASKED = 900  # keys of one look-up; some builds of SQLite take no more than 999
 _UNPACKED, _RATIO = 2**28, 4  # an archive may unpack to so many bytes, or to so many times its own
-_WAIT_S = 60.0  # for another process that writes
+_TEMPORARY = ".hardneg.tmp"
+_BEFORE = f".before{_TEMPORARY}"  # what was at the place of a new folder
 
 
 def check_folder(path: Path | None) -> None:
@@ -65,7 +63,7 @@ def replacing(path: Path, *, sums: bool = True) -> Iterator[Path]:
     Its checksum is written down beside it, unless it is no file of hardneg's own (`sums`).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
     try:
         yield temporary
         if sums:
@@ -86,6 +84,23 @@ def json_bytes(value: object) -> bytes:
     return (json.dumps(value, indent=2) + "\n").encode()
 
 
+def temporary_folder(path: Path) -> Path:
+    """Name the folder in which something is made that will be put at `path`."""
+    return path.with_name(f".{path.name}{_TEMPORARY}")
+
+
+def forget_temporaries(folder: Path) -> None:
+    """Remove what killed processes left below a folder; only for who holds a lock by which nobody else writes there."""
+    for path in list(folder.rglob(f".*{_TEMPORARY}")):
+        whole = path.with_name(path.name.removesuffix(_BEFORE)[1:])
+        if path.name.endswith(_BEFORE) and not whole.exists():
+            path.rename(whole)
+        elif path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
 @contextmanager
 def opened_arrays(path: Path) -> "Iterator[Mapping[str, np.ndarray]]":
     """Open an archive of arrays, without objects; a RunError if it would unpack to far more than its own size."""
@@ -104,7 +119,7 @@ def opened_arrays(path: Path) -> "Iterator[Mapping[str, np.ndarray]]":
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Give a temporary folder beside `path`; on success it takes the place of `path`, contents and all."""
-    temporary, before = path.with_name(f".{path.name}.tmp"), path.with_name(f".{path.name}.before.tmp")
+    temporary, before = temporary_folder(path), path.with_name(f".{path.name}{_BEFORE}")
     if before.exists() and not path.exists():  # killed between the two steps below
         before.rename(path)
     for each in (temporary, before):
@@ -121,41 +136,3 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             before.rename(path)
         for each in (temporary, before):
             shutil.rmtree(each, ignore_errors=True)
-
-
-@contextmanager
-def database(path: Path, *, trouble: str, durable: bool = False) -> "Iterator[sqlite3.Connection]":
-    """Open an SQLite file, made if missing: safe against being killed, and shared by threads and processes.
-
-    Where it cannot be used, a RunError says `trouble`, which may name `{path}` and `{error}`. A power failure takes the
-    last steps with it, unless they are `durable`.
-    """
-    import sqlite3
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        connection = sqlite3.connect(path, isolation_level=None, timeout=_WAIT_S, check_same_thread=False)
-        try:
-            connection.execute("PRAGMA trusted_schema = OFF")  # views and triggers that somebody left call nothing
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            yield connection
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise RunError(trouble.format(path=path, error=error)) from error
-
-
-@contextmanager
-def one_step(connection: "sqlite3.Connection") -> Iterator[None]:
-    """Write into a database all of what follows, or, if it fails or is killed, none of it."""
-    with connection:
-        connection.execute("BEGIN IMMEDIATE")
-        yield
-
-
-def look_up(connection: "sqlite3.Connection", select: str, keys: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows whose `pair` is among `keys`."""
-    for start in range(0, len(keys), _ASKED):
-        part = keys[start : start + _ASKED]
-        yield from connection.execute(f"{select} WHERE pair IN ({','.join('?' * len(part))})", part)

@@ -11,8 +11,9 @@ from typing import Any, Literal, get_args
 
 import polars as pl
 
+from hardneg.audits.verdict_seals import SEALS, check_seals, seal_all, seal_vote
+from hardneg.databases import database, one_step
 from hardneg.errors import RunError
-from hardneg.files import database, one_step
 
 ORDERS = ("p_positive", "teacher", "disagreement", "score")
 Verdict = Literal["answer", "not_answer", "unsure"]
@@ -99,6 +100,7 @@ class Store:
                 self.connection.execute("INSERT INTO begun VALUES (?, ?, ?)", values)
                 if data is not None:
                     self.connection.execute("INSERT INTO data VALUES (?, ?)", (data["texts"], data["labels"]))
+                seal_all(self.connection)
 
     def pairs(self) -> pl.DataFrame:
         """All pairs: `pair` (number in the order of judging), `query_id`, `doc_id`, `suspect`, `draw`, `shared`."""
@@ -116,7 +118,9 @@ class Store:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         with one_step(self.connection):
             values = (pair, reviewer, verdict, now)
-            self.connection.execute("INSERT INTO votes (pair, reviewer, verdict, at) VALUES (?, ?, ?, ?)", values)
+            insert = "INSERT INTO votes (pair, reviewer, verdict, at) VALUES (?, ?, ?, ?)"
+            number = self.connection.execute(insert, values).lastrowid
+            seal_vote(self.connection, (number, *values))
 
     def undo(self, reviewer: str) -> int | None:
         """Take back the last verdict of a reviewer that stands; returns its pair, or None if there is none."""
@@ -145,6 +149,7 @@ def opened(path: Path) -> Iterator[Store]:
     with database(path, trouble=trouble, durable=True) as connection:  # a person's work is not lost with the power
         connection.execute("PRAGMA foreign_keys = ON")
         _prepare(connection, path)
+        check_seals(connection, path)
         yield Store(path, connection)
 
 
@@ -159,6 +164,9 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
                     connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {_VERSION}")
         connection.execute(_DATA)
+        connection.execute(SEALS)
+        if connection.execute("SELECT 1 FROM seals").fetchone() is None:  # made just now, or by an earlier version
+            seal_all(connection)
 
 
 def decided(pairs: pl.DataFrame, votes: pl.DataFrame) -> pl.DataFrame:

@@ -29,6 +29,7 @@ from hardneg.cli.split import pairs, split
 from hardneg.cli.status import status
 from hardneg.cli.teacher import teacher_app
 from hardneg.cli.train import train
+from hardneg.cli.verify import verify
 from hardneg.cli.waiting import waits
 from hardneg.errors import InputError, Interrupted
 from hardneg.hiding import hide
@@ -36,7 +37,7 @@ from hardneg.hiding import hide
 _INTERRUPTED_BY_KEYBOARD = 130
 
 EXIT_CODES = (
-    "Exit codes: 0 done, 1 findings (data check found an error, a rung of a ladder failed), 2 bad input, "
+    "Exit codes: 0 done, 1 findings (data check or verify found an error, a rung of a ladder failed), 2 bad input, "
     "3 interrupted and resumable."
 )
 
@@ -74,6 +75,7 @@ for command in (
     waits(train),
     waits(evaluate),
     export,
+    verify,
 ):
     app.command()(command)
 app.command("plan", hidden=True)(plan)

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float32, Int32
 
+from hardneg.checksums import checked
 from hardneg.files import replacing
 
 
@@ -78,7 +79,7 @@ def _write(lines: pl.DataFrame, path: Path) -> None:
 
 
 def _read(path: Path, columns: list[str]) -> pl.DataFrame:
-    text = path.read_bytes()
+    text = checked(path).read_bytes()
     if not text:  # nothing was found for any query
         return pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
     return pl.read_csv(text, separator=" ", has_header=False, infer_schema=False, quote_char=None, new_columns=columns)

@@ -14,6 +14,7 @@ from hardneg.evaluation.retrieval import evaluate
 from hardneg.files import replacing
 from hardneg.fits.halves import only
 from hardneg.runs import layout
+from hardneg.runs.done import is_done
 from hardneg.runs.parts import read_table
 from hardneg.sources import Source
 
@@ -34,7 +35,7 @@ def measured_on(
 ) -> System:
     """Measure a source on a split, unless it is done; figures and rankings are kept in a folder."""
     ranked = place / "rankings.parquet"
-    if not (place / layout.METRICS).exists():
+    if not is_done(place / layout.METRICS, place / layout.PER_QUERY, ranked):
         evaluation = evaluate(dataset, source(), split=split, name=name, **options)
         with replacing(ranked) as temporary:
             evaluation.run.write_parquet(temporary)

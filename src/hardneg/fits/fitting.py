@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from hardneg import progress
+from hardneg.checksums import checked
 from hardneg.costs.speeds import Speeds, count_steps
 from hardneg.data.checks import check_dataset as examine
 from hardneg.data.dataset import Dataset
@@ -18,7 +19,7 @@ from hardneg.data.findings import Check
 from hardneg.data.readers.own import is_parquet_folder
 from hardneg.data.reading import read_dataset
 from hardneg.errors import DatasetError, RunError
-from hardneg.files import check_folder
+from hardneg.files import check_folder, replacing_folder
 from hardneg.fits.advice import next_steps
 from hardneg.fits.baselines import BM25, ZERO_SHOT, System, fused, measured_on
 from hardneg.fits.card import model_card, write_card
@@ -108,7 +109,8 @@ class Fitting:
                 "kept for the test, or for development, and not trained on"
             )
         if how is None and not is_parquet_folder(self._place):
-            data.write(self._place)
+            with replacing_folder(self._place) as temporary:
+                data.write(temporary)
         elif how is None and read_dataset(self._place).fingerprint != data.fingerprint:
             raise RunError(f"{self._place} holds another dataset than {data.name}; name another folder with -o")
         return data
@@ -352,7 +354,7 @@ class Fitting:
 
     def _write_card(self, *, trained: bool) -> None:
         config = json.loads((self.folder / "model" / CONFIG).read_text(encoding="utf-8"))
-        recipe = (self.folder / layout.RECIPE).read_text(encoding="utf-8") if trained else ""
+        recipe = checked(self.folder / layout.RECIPE).read_text(encoding="utf-8") if trained else ""
         text = model_card(
             self._ledger.state, name=f"{self.given.name}-retrieval", prompts=config.get("prompts", {}), recipe=recipe
         )

@@ -25,6 +25,7 @@ from hardneg.pipeline.mined import Mined
 from hardneg.recipe.trust import measuring_with
 from hardneg.reports.read_run import mining_findings
 from hardneg.runs import layout
+from hardneg.runs.done import is_done
 from hardneg.runs.parts import read_table
 from hardneg.runs.state import read_state
 from hardneg.sources import Source
@@ -112,7 +113,7 @@ class Track:
         table = place / "evaluation" / "dev" / layout.PER_QUERY
         run = opened(recipe, place, shared=self.folder / "shared" / "mined")
         run.pin("dataset", self.dataset.fingerprint)
-        if not table.exists():
+        if not is_done(table, table.parent / layout.METRICS):
             with keeping_retrievals(self.folder / "shared" / "found"):
                 rows = stage_rows(recipe)
                 run.manifest["chain"] = list(rows)
@@ -124,7 +125,7 @@ class Track:
     def look(self, system: Source, *, name: str) -> None:
         """Measure on the queries of the race against a small corpus, unless that is done."""
         place = self.folder / name / "evaluation" / "dev"
-        if not (place / layout.METRICS).exists():
+        if not is_done(place / layout.METRICS, place / layout.PER_QUERY):
             options = next(iter(self.rungs.values())).recipe.evaluate.options
             with new_vectors_in(place / "vectors"):
                 evaluation = evaluate(self.looking, system, split=self.split, name=name, **options)

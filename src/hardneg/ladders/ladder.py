@@ -18,7 +18,7 @@ from hardneg.data.given import check_dataset
 from hardneg.data.readers.own import is_parquet_folder
 from hardneg.data.reading import read_dataset
 from hardneg.errors import InputError, RunError
-from hardneg.files import check_folder
+from hardneg.files import check_folder, replacing_folder
 from hardneg.ladders import processes
 from hardneg.ladders.best import keep_best
 from hardneg.ladders.plan import LadderPlan, Task, TaskRecord, read_record, write_record
@@ -28,6 +28,7 @@ from hardneg.models.options import check_installed
 from hardneg.notebook import Framed
 from hardneg.pipeline.dealing import told_dealt, with_held_out
 from hardneg.reports.write import write_report
+from hardneg.runs.done import damage_below
 from hardneg.runs.lock import WRITER, writing
 from hardneg.runs.record import recording
 from hardneg.scoring.llm.cost import CostEstimate
@@ -290,7 +291,7 @@ def climb(plan: LadderPlan, folder: Path, *, work: Work, announce: Callable[[Tur
             if lacking is not None:
                 record = TaskRecord("failed", record.seconds, record.peak_gb, _because(lacking, records[lacking]))
                 write_record(folder, task.id, record)
-            elif record.state != "done":
+            elif record.state != "done" or damage_of(folder, task, record):
                 announce(Turn(task, number, len(tasks)))
                 work(folder, task.id)
                 record = read_record(folder, task.id)
@@ -302,9 +303,18 @@ def climb(plan: LadderPlan, folder: Path, *, work: Work, announce: Callable[[Tur
 def _keep(dataset: Dataset, place: Path) -> None:
     """Write a dataset where other processes can read it."""
     if not is_parquet_folder(place):
-        dataset.write(place)
+        with replacing_folder(place) as temporary:
+            dataset.write(temporary)
     elif read_dataset(place).fingerprint != dataset.fingerprint:
         raise RunError(f"{place} holds another dataset than {dataset.name}; name another folder for the ladder")
+
+
+def damage_of(folder: Path, task: Task, record: TaskRecord) -> list[Path]:
+    """List what a task that is done left and what is damaged by now; doing it again makes just that anew."""
+    place = {"climb": folder / "rungs" / task.rung, "test": folder / "rungs" / task.rung / "evaluation"}.get(task.kind)
+    if place is None and "folder" in record.found:
+        place = folder / record.found["folder"]
+    return [] if place is None else damage_below(place)
 
 
 def _because(need: str, record: TaskRecord) -> str:

@@ -17,6 +17,7 @@ from hardneg.place import Place
 from hardneg.recipe import Recipe, Stage
 from hardneg.recipe.rooms import TRAIN
 from hardneg.runs import layout
+from hardneg.runs.done import is_done
 from hardneg.runs.state import read_state
 from hardneg.sources import Source
 from hardneg.training.settings import TrainSettings
@@ -156,7 +157,9 @@ def read_plan(folder: Path, *, name: str = PLAN) -> LadderPlan | None:
 
 
 def read_record(folder: Path, task: str) -> TaskRecord:
-    """Read what became of a task; one that nobody began has just begun."""
+    """Read what became of a task; one that nobody began has just begun, and so has one whose record is damaged."""
+    if not is_done(_path(folder, task)):
+        return TaskRecord()
     state = read_state(_path(folder, task), keys=("state", "seconds", "peak_gb"))
     return TaskRecord(**state) if state else TaskRecord()
 

@@ -11,7 +11,8 @@ import torch
 from huggingface_hub import constants, get_session
 from transformers.utils.logging import disable_progress_bar
 
-from hardneg.errors import ModelError
+from hardneg.checksums import damage_in
+from hardneg.errors import DamagedError, ModelError
 from hardneg.models.damage import why_not_loaded
 from hardneg.models.options import Precision
 
@@ -31,6 +32,8 @@ def loading(name: str, place: str, *, unread: str | None = None) -> Iterator[boo
     """
     disable_progress_bar()  # of loading and saving weights: only the command line shows progress
     local = Path(place).is_dir()
+    for path in damage_in(Path(place)) if local else ():
+        raise DamagedError(path, way_out="train it again, download it again, or bring it back from a copy")
     try:
         with _missing_weights() as missing:
             yield not local and not _hub_answers()

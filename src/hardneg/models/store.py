@@ -7,6 +7,7 @@ one that came first, and take over if it dies.
 """
 
 import hashlib
+import json
 import logging
 import os
 import shutil
@@ -21,15 +22,17 @@ import polars as pl
 from filelock import FileLock
 from jaxtyping import Float32, Int32
 
+from hardneg.checksums import checked, digest_of, is_damaged
 from hardneg.data.dataset import Dataset
 from hardneg.data.query_form import query_texts_in
 from hardneg.data.text import digest
 from hardneg.errors import RunError
-from hardneg.files import replacing
+from hardneg.files import forget_temporaries, replacing, write_json
 from hardneg.models.protocol import Encoder
 from hardneg.progress import task
 
 BLOCK = 1_024
+_BLOCKS = "blocks.json"  # digests of the blocks of the joined file, so that a damaged one is encoded anew alone
 
 _log = logging.getLogger(__name__)
 
@@ -112,8 +115,11 @@ def encode(encoder: Encoder, texts: pl.Series, *, kind: str) -> Float32[np.ndarr
         with FileLock(folder / ".lock"):
             vectors = _read(path, len(texts))
             if vectors is None:
+                forget_temporaries(folder)
                 if path.exists():
-                    _log.warning("%s is cut or damaged; its %d vectors are encoded anew", path, len(texts))
+                    n_kept = _split(path, len(texts))
+                    n_anew, n_all = len(texts) - n_kept, len(texts)
+                    _log.warning("%s is cut or damaged; %d of its %d vectors are encoded anew", path, n_anew, n_all)
                     path.unlink()
                 _encode_missing(encoder, texts, kind, folder)
                 _join(folder, path)
@@ -125,6 +131,8 @@ def encode(encoder: Encoder, texts: pl.Series, *, kind: str) -> Float32[np.ndarr
 
 def _read(path: Path, n_rows: int) -> Float32[np.ndarray, "rows dim"] | None:
     """Map a file of vectors into memory; None if it is missing, cut, or of another number of rows."""
+    if is_damaged(path):
+        return None
     try:
         vectors: Float32[np.ndarray, "rows dim"] = np.load(path, mmap_mode="r")
     except (OSError, ValueError, EOFError):
@@ -147,20 +155,45 @@ def _encode_missing(encoder: Encoder, texts: pl.Series, kind: str, folder: Path)
             advance(len(part))
 
 
+def _split(path: Path, n_rows: int) -> int:
+    """Save the blocks of a damaged file that are as they were written; returns how many vectors that are.
+
+    Where the head of the file is damaged, the vectors are those at its end.
+    """
+    try:
+        about = json.loads(checked(path.with_name(_BLOCKS)).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RunError):
+        return 0
+    dim, n_kept, start = about["dim"], 0, about["start"]
+    if n_rows != about["rows"]:
+        return 0
+    for number, digest_before in enumerate(about["blocks"]):
+        with path.open("rb") as file:
+            file.seek(start + 4 * dim * number * BLOCK)
+            raw = file.read(4 * dim * min(BLOCK, n_rows - number * BLOCK))
+        if digest_of(raw) == digest_before:
+            block = np.frombuffer(raw, dtype=np.float32).reshape(-1, dim)
+            with replacing(path.parent / f"block-{number:06d}.npy") as temporary, temporary.open("wb") as file:
+                np.save(file, block)
+            n_kept += len(block)
+    return n_kept
+
+
 def _join(folder: Path, path: Path) -> None:
-    """Copy the blocks into one file without holding more than one of them."""
+    """Copy the blocks into one file without holding more than one of them; the digest of each is written beside it."""
     blocks = sorted(folder.glob("block-*.npy"))
     shapes = [np.load(block, mmap_mode="r").shape for block in blocks]
-    with replacing(path) as temporary:
-        whole = np.lib.format.open_memmap(
-            temporary, mode="w+", dtype=np.float32, shape=(sum(rows for rows, _ in shapes), shapes[0][1])
-        )
-        start = 0
-        with task("joining vectors", total=len(whole), unit="vectors") as advance:
-            for block, (rows, _) in zip(blocks, shapes, strict=True):
-                whole[start : start + rows] = np.load(block)
-                start += rows
-                advance(rows)
-        whole.flush()
+    n_rows, dim = sum(rows for rows, _ in shapes), shapes[0][1]
+    digests = []
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (n_rows, dim)})
+        start = file.tell()
+        with task("joining vectors", total=n_rows, unit="vectors") as advance:
+            for block in blocks:
+                raw = np.ascontiguousarray(np.load(block)).tobytes()
+                file.write(raw)
+                digests.append(digest_of(raw))
+                advance(len(raw) // (4 * dim))
+    write_json(folder / _BLOCKS, {"rows": n_rows, "dim": dim, "start": start, "blocks": digests})
     for block in blocks:
         block.unlink()

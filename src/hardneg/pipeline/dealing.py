@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from hardneg.checksums import checked
 from hardneg.data.dataset import DEVELOPMENT, Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.data.splitting import Dealing, split_dataset
 from hardneg.errors import DatasetError, RunError
+from hardneg.files import replacing_folder
 
 _TEST = "test"
 _DEV_QUERIES, _DEV_SHARES = 1_000, (0.02, 0.2)  # to choose on, and the shares within which that is had
@@ -23,7 +25,8 @@ def with_test_split(
     if test != _TEST or test in dataset.splits or train not in dataset.splits:
         return dataset, None
     if not (place / "split.json").exists():
-        split_dataset(dataset, Dealing(split=train, dev_share=dev_share)).write(place)
+        with replacing_folder(place) as temporary:
+            split_dataset(dataset, Dealing(split=train, dev_share=dev_share)).write(temporary)
     return _kept(dataset, place)
 
 
@@ -31,7 +34,7 @@ def _kept(dataset: Dataset, place: Path) -> tuple[Dataset, dict[str, Any]]:
     kept = read_dataset(place)
     if kept.texts_fingerprint != dataset.texts_fingerprint:
         raise RunError(f"{place} was dealt from other texts than {dataset.name} has now; name another folder with -o")
-    how: dict[str, Any] = json.loads((place / "split.json").read_text(encoding="utf-8"))
+    how: dict[str, Any] = json.loads(checked(place / "split.json").read_text(encoding="utf-8"))
     return replace(kept, name=dataset.name, mapping=dataset.mapping, skipped=dataset.skipped), how
 
 
@@ -55,7 +58,8 @@ def with_held_out(
             dealt = split_dataset(dataset, how)
         except DatasetError:
             dealt = split_dataset(dataset, replace(how, shared_positives=True))
-        dealt.write(place)
+        with replacing_folder(place) as temporary:
+            dealt.write(temporary)
     return _kept(dataset, place)
 
 

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,10 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.findings import Finding
 from hardneg.data.given import check_dataset
-from hardneg.errors import InputError, RunError
+from hardneg.errors import InputError, RecipeError, RunError
 from hardneg.files import check_folder, json_bytes, write_json
 from hardneg.filters import Filter
-from hardneg.filters.protocol import Fittable
+from hardneg.filters.protocol import Fittable, with_fitted
 from hardneg.models.given import Loaded
 from hardneg.models.store import cache_folder
 from hardneg.negatives import Selection
@@ -198,6 +198,9 @@ def _note(folder: Path, plan: Plan, findings: tuple[Finding, ...], mapping: Fiel
     state = read_state(path, keys=()) | {"findings": [asdict(each) for each in findings]}
     state |= {"per_query": plan.select.per_query, "filter_names": [each.name for each in plan.filters]}
     state |= {"models": plan.models}
+    with suppress(RecipeError):  # objects of the user's own have no name by which they could be found again
+        filters = (with_fitted(each, None) if isinstance(each, Fittable) else each for each in plan.filters)
+        state |= {"plan": replace(plan, filters=tuple(filters)).as_table()}
     state |= {} if mapping is None else {"mapping": mapping.as_dict()}
     write_json(path, state)
 

@@ -14,7 +14,7 @@ from hardneg.data.reading import read_dataset
 from hardneg.errors import RecipeError
 from hardneg.evaluation.retrieval import evaluate
 from hardneg.evaluation.significance import Row, compare
-from hardneg.files import check_folder
+from hardneg.files import check_folder, replacing_folder
 from hardneg.pipeline.chain import in_batch_rows, opened, planned_stages, stage_rows, train_stages, training_place
 from hardneg.pipeline.dealing import told_dealt, with_test_split
 from hardneg.pipeline.judged_labels import Used, labelled_for
@@ -25,6 +25,7 @@ from hardneg.recipe.trust import code_of, measuring_with, trusting
 from hardneg.reports.read_run import read_trainings
 from hardneg.reports.write import write_report
 from hardneg.runs import layout
+from hardneg.runs.done import is_done
 from hardneg.runs.folder import RunFolder, link_tree
 from hardneg.runs.joining import data_of
 from hardneg.runs.layout import Seeded, StageKey
@@ -206,7 +207,8 @@ def _built(settings: FromPython | FromCode, folder: RunFolder) -> Dataset:
     folder.pin("way of building the dataset", repr(settings))
     place = folder.path / "dataset"
     if not (place / "qrels.parquet").exists():
-        settings.read().write(place)
+        with replacing_folder(place) as temporary:
+            settings.read().write(temporary)
     return read_dataset(place)
 
 
@@ -234,7 +236,7 @@ def _trained(rows: Mapping[str, Stage], recipe: Recipe, dataset: Dataset, folder
 
 def _measured(name: str, system: Source, recipe: Recipe, dataset: Dataset, folder: RunFolder) -> pl.DataFrame:
     place = folder.path / "evaluation" / name
-    if not (place / layout.METRICS).exists():
+    if not is_done(place / layout.METRICS, place / layout.PER_QUERY):
         with folder.stage(str(StageKey("evaluate", Seeded(name)))):
             evaluate(dataset, system, split=recipe.evaluate.split, name=name, **recipe.evaluate.options).write(place)
     return read_table(place / layout.PER_QUERY)

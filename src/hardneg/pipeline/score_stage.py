@@ -10,6 +10,7 @@ from hardneg.errors import RecipeError
 from hardneg.losses.weighted_sum import needs_logits, needs_teacher, without_teacher
 from hardneg.pipeline.scores import pairs_to_score, read_record, score_pairs, scores_file
 from hardneg.recipe import Recipe, Stage
+from hardneg.runs.done import is_done
 from hardneg.runs.folder import RunFolder
 from hardneg.runs.parts import read_parts
 from hardneg.scoring.protocol import Fingerprinted, Scorer
@@ -68,7 +69,7 @@ def score_stage(
         pairs = pairs_to_score(dataset, _trained_on(recipe, stage, dataset, negatives), split=stage.mine.split)
         for teacher, file in zip(recipe.teachers, files, strict=True):
             folder.pin(f"teacher {teacher.name!r}", _fingerprint(teacher))
-            if not file.exists():
+            if not is_done(file):
                 score_pairs(dataset, pairs, teacher, out=file)
     records = [read_record(file) for file in files]
     if recipe.stage:

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from hardneg.arguments import check_places, check_whole
+from hardneg.checksums import checked
 from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.reading import read_dataset
@@ -125,7 +126,7 @@ def read_contents(
 def _of_run(folder: Path, dataset: Dataset | None, *, allow_other_data: bool) -> Contents:
     manifest = read_state(folder / layout.MANIFEST, keys=("recipe", "stages"))
     file = folder / layout.RECIPE
-    recipe = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    recipe = tomllib.loads(checked(file).read_text(encoding="utf-8")) if file.exists() else {}
     mined, unfinished = read_minings(folder)
     rows = read_rows(folder, manifest.get("chain", []))
     settings = dataset_settings(folder) if mined or rows else None

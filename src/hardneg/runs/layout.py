@@ -33,6 +33,7 @@ TRAINING, LOSSES, REFRESHES, REPLACEMENTS = "training.json", "loss.jsonl", "refr
 # What is looked at while training, the looks, and the value of each query at each; the folder is of the model at last.
 WATCH, LOOKS, LOOK_VALUES = "watch.json", "watch.jsonl", "watch.parquet"
 WATCHED = Path("watch")
+VECTORS = "vectors.json"
 METRICS, PER_QUERY, RANKINGS, QRELS = "metrics.json", "per_query.parquet", "run.trec", "qrels.trec"
 PLAN, DRAFT, LADDER = "plan.json", "draft.json", "ladder.json"
 BEST = Path("best")

@@ -26,10 +26,13 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+from hardneg.checksums import SUMS
 from hardneg.errors import LockedError
+from hardneg.files import forget_temporaries
 from hardneg.hiding import hide
 
 WRITER = ".writer"
+STATUS = ".status.json"  # what the writer is doing
 TOKENS = "HARDNEG_WRITER"  # of the environment: processes that have the token of a lock write under it
 
 _GRACE_S = 20.0  # for the processes of a writer that died to end as well
@@ -154,6 +157,8 @@ def _acquired(path: Path, folder: Path) -> _Held:
                 me = Writer.this()
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, json.dumps(asdict(me)).encode(), 0)
+                if any((path.parent / name).exists() for name in (SUMS, STATUS)):
+                    forget_temporaries(path.parent)
                 return _Held(path, me.token, descriptor)
         except BaseException:
             os.close(descriptor)

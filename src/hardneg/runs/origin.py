@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hardneg.checksums import checked
 from hardneg.data.dataset import Dataset
 from hardneg.data.readers.own import is_parquet_folder
 from hardneg.data.reading import read_dataset
@@ -46,7 +47,7 @@ def dataset_settings(run: Path) -> dict[str, Any]:
         return {"path": str(built)}
     recipe = run / layout.RECIPE
     if recipe.exists():
-        table = tomllib.loads(recipe.read_text(encoding="utf-8")).get("dataset")
+        table = tomllib.loads(checked(recipe).read_text(encoding="utf-8")).get("dataset")
         if isinstance(table, dict) and "path" in table:
             return table
     record = read_record(run)
@@ -58,7 +59,7 @@ def model_of(run: Path) -> str | None:
     check_links(run)
     for place in _places(run):
         recipe = place / layout.RECIPE
-        if recipe.exists() and "model" in (table := tomllib.loads(recipe.read_text(encoding="utf-8"))):
+        if recipe.exists() and "model" in (table := tomllib.loads(checked(recipe).read_text(encoding="utf-8"))):
             return str(table["model"])
     models = read_state(run / layout.MINING, keys=()).get("models", [])
     if len(models) > 1:

@@ -22,11 +22,11 @@ from hardneg.errors import InputError, Interrupted
 from hardneg.files import replacing
 from hardneg.hiding import hide
 from hardneg.progress import Advance, Display, current, show_note, showing
-from hardneg.runs.lock import WRITER
+from hardneg.runs.lock import STATUS, WRITER
 
 State = Literal["running", "finished", "interrupted", "failed"]
 
-_RECORD, _LOCK = ".status.json", ".status.lock"
+_LOCK = ".status.lock"
 _EVERY_S = 1.0
 _RATE_S = 60.0  # over how long a rate is taken
 _KEPT = 50  # finished tasks
@@ -67,7 +67,7 @@ def read_record(folder: Path) -> Record | None:
     One that says `running` while nobody holds its lock was killed: it is `interrupted`.
     """
     try:
-        fields = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+        fields = json.loads((folder / STATUS).read_text(encoding="utf-8"))
         tasks = tuple(TaskState(**task) for task in fields.pop("tasks"))
         record = Record(**fields, tasks=tasks)
     except (OSError, ValueError, TypeError, KeyError):
@@ -113,7 +113,7 @@ def recording(
         with recorder.writing(), showing(recorder):
             yield
     except InputError:
-        if made and {path.name for path in folder.iterdir()} <= {_RECORD, _LOCK, WRITER}:
+        if made and {path.name for path in folder.iterdir()} <= {STATUS, _LOCK, WRITER}:
             shutil.rmtree(folder, ignore_errors=True)  # refused before there was anything to record
             with suppress(OSError):
                 for place in made[1:]:
@@ -218,7 +218,7 @@ class _Recorder:
         record = Record(self.command, self.dataset, state, problem, os.getpid(), self.started, now, tasks, self.layout)
         with (
             suppress(OSError),
-            replacing(self.folder / _RECORD, sums=False) as temporary,
+            replacing(self.folder / STATUS, sums=False) as temporary,
         ):  # the work matters more than its record
             temporary.write_text(hide(json.dumps(asdict(record))), encoding="utf-8")
 

@@ -31,12 +31,12 @@ def read_state(path: Path, *, keys: tuple[str, ...]) -> dict[str, Any]:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Read a file of JSON lines; none if it is not there."""
+    """Read a file of JSON lines, but for a last one that was written in part; none if it is not there."""
     if not path.exists():
         return []
     checked(path)
     with whole_lines(path):
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from hardneg.arrays import Rows, Scores
+from hardneg.checksums import checked
 from hardneg.data.dataset import Dataset
 from hardneg.data.findings import Finding
 from hardneg.errors import ModelError
@@ -84,7 +85,7 @@ class CrossFittedTeacher:
     def fingerprint(self) -> str:
         """Hash of all models and of who was trained on what."""
         n_folds, _ = self._read()
-        state = hashlib.blake2b((Path(self.path) / "folds.parquet").read_bytes(), digest_size=16)
+        state = hashlib.blake2b(checked(Path(self.path) / "folds.parquet").read_bytes(), digest_size=16)
         for number in range(n_folds):
             state.update(self._model(number).fingerprint().encode())
         return state.hexdigest()
@@ -101,7 +102,7 @@ class CrossFittedTeacher:
 
     def _read(self) -> tuple[int, FoldTable]:
         record = read_record(Path(self.path))
-        table = pl.read_parquet(Path(self.path) / "folds.parquet", glob=False)
+        table = pl.read_parquet(checked(Path(self.path) / "folds.parquet"), glob=False)
         return record["n_folds"], FoldTable(table, record["group"])
 
 
@@ -114,7 +115,7 @@ def read_record(path: Path) -> dict[str, Any]:
             f"teacher train DATASET --negatives runs/mined --model MODEL -o {path}"
         )
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
+        record = json.loads(checked(file).read_text(encoding="utf-8"))
         finished = len(record["folds"]) == record["n_folds"]
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{file} cannot be read ({error}); remove the folder and train the teacher again") from error
@@ -158,6 +159,6 @@ def weak_teacher(place: Path, evaluation: dict[str, Any] | None) -> Finding | No
 
 def _read(file: Path) -> Any:  # noqa: ANN401
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return json.loads(checked(file).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None

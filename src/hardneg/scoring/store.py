@@ -6,11 +6,13 @@ process loses at most the chunk that it was at.
 """
 
 import hashlib
+import logging
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,13 +20,19 @@ from jaxtyping import Float32, Int32, Int64
 
 from hardneg.arrays import Rows, Scores
 from hardneg.data.dataset import Dataset
+from hardneg.databases import database, look_up, mend, one_step, seal
 from hardneg.errors import RecipeError
-from hardneg.files import database, look_up, one_step
 from hardneg.models.store import cache_folder
 from hardneg.progress import Advance, showing, task
 from hardneg.scoring.protocol import Fingerprinted, Scaled, Scorer, SelfStoring
 
 CHUNK = 4_096
+_TABLES = {
+    "sealed": "CREATE TABLE IF NOT EXISTS sealed "
+    "(pair BLOB PRIMARY KEY, score REAL NOT NULL, seal BLOB NOT NULL) WITHOUT ROWID",
+    "scores": "CREATE TABLE IF NOT EXISTS scores (pair BLOB PRIMARY KEY, score REAL NOT NULL) WITHOUT ROWID",
+}
+_log = logging.getLogger(__name__)
 _UNIT = "pairs"
 _TROUBLE = (
     "{path}: the scores kept there cannot be used ({error}); make room, delete the file, or set HARDNEG_CACHE to "
@@ -35,27 +43,46 @@ _TROUBLE = (
 class ScoreFile:
     """An SQLite file of scores."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
+        self.path = path
 
     def read(self, keys: list[bytes]) -> dict[bytes, float]:
-        """Look scores up."""
-        return dict(look_up(self._connection, "SELECT pair, score FROM scores", keys))
+        """Look scores up; one that is not what was written is forgotten, which the log says."""
+        rows = list(look_up(self._connection, "SELECT pair, score, seal FROM sealed", keys))
+        damaged = [row[0] for row in rows if not _is_sealed("sealed", row)]
+        if damaged:
+            _log.warning("%s is damaged; %d scores of it are made anew, and all else is kept", self.path, len(damaged))
+            self._connection.executemany("DELETE FROM sealed WHERE pair = ?", [(key,) for key in damaged])
+        score = {key: value for key, value, _ in rows}
+        for key in damaged:
+            del score[key]
+        older = [key for key in keys if key not in score] if self._has_older else []
+        return score | dict(look_up(self._connection, "SELECT pair, score FROM scores", older))
 
     def write(self, rows: Iterable[tuple[bytes, float]]) -> None:
         """Add scores in one step: after it they are all there, killed before it none is."""
+        sealed = [(key, value, seal(key, value)) for key, value in rows]
         with one_step(self._connection):
-            self._connection.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?)", rows)
+            self._connection.executemany("INSERT OR IGNORE INTO sealed VALUES (?, ?, ?)", sealed)
+
+    @property
+    def _has_older(self) -> bool:
+        """Whether there are scores of a version that did not seal them."""
+        return bool(self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'scores'").fetchall())
 
 
 @contextmanager
 def score_file(path: Path) -> Iterator[ScoreFile]:
-    """Open a file of scores; it is made if missing."""
+    """Open a file of scores; it is made if missing, and mended if it is damaged."""
+    mend(path, _TABLES, _is_sealed, keep=False)
     with database(path, trouble=_TROUBLE) as connection:
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS scores (pair BLOB PRIMARY KEY, score REAL NOT NULL) WITHOUT ROWID"
-        )
-        yield ScoreFile(connection)
+        connection.execute(_TABLES["sealed"])
+        yield ScoreFile(connection, path)
+
+
+def _is_sealed(table: str, row: tuple[Any, ...]) -> bool:
+    return table == "scores" or seal(*row[:-1]) == row[-1]
 
 
 def stored_scores(scorer: Scorer, dataset: Dataset, query: Rows, document: Rows) -> Scores:

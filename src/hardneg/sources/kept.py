@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int32
 
+from hardneg.checksums import is_damaged
 from hardneg.data.dataset import Dataset
 from hardneg.files import replacing
 from hardneg.sources.protocol import Source, identity
@@ -38,7 +39,7 @@ def retrieved(source: Source, dataset: Dataset, block: Int32[np.ndarray, " queri
     state = hashlib.blake2b(f"{dataset.fingerprint} {identity(source, dataset)} {depth}".encode(), digest_size=16)
     state.update(block.tobytes())
     path = folder / f"{state.hexdigest()}.parquet"
-    if path.exists():
+    if path.exists() and not is_damaged(path):
         return pl.read_parquet(path, glob=False)
     table = source.retrieve(dataset, block, depth)
     with replacing(path) as temporary:

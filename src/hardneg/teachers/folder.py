@@ -13,8 +13,10 @@ from typing import Any
 
 from sentence_transformers import CrossEncoder
 
+from hardneg.checksums import checked
 from hardneg.errors import RunError
 from hardneg.files import replacing, replacing_folder, write_json
+from hardneg.runs.done import is_done
 from hardneg.scoring.folds import FoldTable
 from hardneg.teachers.settings import TeacherSettings
 from hardneg.teachers.start import quiet
@@ -41,7 +43,10 @@ class TeacherFolder:
     def open(self, inputs: dict[str, Any], folds: FoldTable, settings: TeacherSettings) -> dict[str, Any]:
         """Begin a teacher, or take up the one that is there."""
         if self.record_file.exists():
-            return self._resumed(inputs)
+            record = self._resumed(inputs)
+            if not is_done(self._folds):
+                self._write_folds(folds)
+            return record
         if any(not place.name.startswith(".") for place in self.path.glob("*")):
             raise RunError(f"{self.path} is not empty and holds no teacher; name another folder with -o")
         record = {
@@ -52,10 +57,17 @@ class TeacherFolder:
             "inputs": inputs,
             "folds": {},
         }
-        with replacing(self.path / "folds.parquet") as temporary:
-            folds.rows.write_parquet(temporary)
+        self._write_folds(folds)
         write_json(self.record_file, record)
         return record
+
+    @property
+    def _folds(self) -> Path:
+        return self.path / "folds.parquet"
+
+    def _write_folds(self, folds: FoldTable) -> None:
+        with replacing(self._folds) as temporary:
+            folds.rows.write_parquet(temporary)
 
     def keep(self, record: dict[str, Any], fold: int, model: CrossEncoder, entry: dict[str, Any]) -> None:
         """Save the model of a fold, then record that the fold is finished."""
@@ -66,7 +78,7 @@ class TeacherFolder:
 
     def _resumed(self, inputs: dict[str, Any]) -> dict[str, Any]:
         try:
-            record = json.loads(self.record_file.read_text(encoding="utf-8"))
+            record = json.loads(checked(self.record_file).read_text(encoding="utf-8"))
             before, _ = record["inputs"], record["folds"]
         except (ValueError, KeyError, TypeError) as error:
             raise RunError(f"{self.record_file} cannot be read ({error}); remove the folder or name another") from error

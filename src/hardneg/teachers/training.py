@@ -17,6 +17,7 @@ from hardneg.errors import Interrupted, RunError
 from hardneg.files import write_json
 from hardneg.models.loading import choose_precision
 from hardneg.progress import task
+from hardneg.runs.done import is_done
 from hardneg.runs.lock import writing
 from hardneg.runs.record import recording
 from hardneg.scoring.cross_fitted import CrossFittedTeacher, weak_teacher
@@ -129,7 +130,7 @@ def _trained(
     record = folder.open(inputs, table, settings)
     with noticing_signals() as asked_to_stop:
         for number in range(settings.folds):
-            if str(number) not in record["folds"]:
+            if str(number) not in record["folds"] or not is_done(folder.model(number)):
                 shown = pairs.where(fold[pairs.query] != number)
                 start = load_start(model, max_tokens=settings.max_tokens, seed=settings.seed)
                 entry = _fold(start, dataset, shown, settings, number=number, asked_to_stop=asked_to_stop)

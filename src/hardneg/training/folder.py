@@ -15,18 +15,25 @@ model/                 the trained model, there when the run is finished
 """
 
 import json
+import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hardneg.checksums import checked, damage_in, is_damaged, note_grown, was_written
 from hardneg.data.findings import Finding, read_findings, write_findings
 from hardneg.errors import RunError
-from hardneg.files import replacing, write_json
+from hardneg.files import json_bytes, replacing, write_json
 from hardneg.runs import layout
+from hardneg.runs.done import damage_below
 from hardneg.runs.state import read_lines
 
+# What an unfinished run goes on from, beside its lists of steps and looks.
+_STATE = ("checkpoints", "refresh", "clusters", "best")
+_LISTS = (layout.LOSSES, layout.REFRESHES, layout.REPLACEMENTS, layout.LOOKS, layout.LOOK_VALUES)
+_log = logging.getLogger(__name__)
 _LAST = 10  # steps that the reported loss is the mean of, at least
 
 
@@ -62,6 +69,11 @@ class TrainingFolder:
         Raises:
             RunError: The folder holds a run with other inputs.
         """
+        begun = json_bytes({"inputs": inputs, "result": None})
+        path = self.path / layout.TRAINING
+        if is_damaged(path) and was_written(path, begun):
+            self._anew([path])  # whether it was finished is lost, but it was begun with just this
+            self.begin(inputs)
         state = self._state()
         if state is None:
             return None
@@ -69,7 +81,33 @@ class TrainingFolder:
         if differ:
             was = ", ".join(f"{key} ({state['inputs'].get(key)!r} there, {inputs.get(key)!r} now)" for key in differ)
             raise RunError(f"{self.path} holds a training run with other inputs: {was}; train into another folder")
+        if state["result"] is None:
+            self._anew_if_damaged()
+        elif damaged := list(damage_in(self.model)):
+            self._anew(damaged)
+            self.begin(inputs)
+            return None
         return state["result"]
+
+    def _anew_if_damaged(self) -> None:
+        """Go back to the beginning if anything is damaged that an unfinished run would go on from."""
+        damaged = [path for path in (self.path / name for name in _LISTS) if is_damaged(path)]
+        damaged += [each for name in _STATE for each in damage_below(self.path / name)]
+        if damaged:
+            self._anew(damaged)
+
+    def _anew(self, damaged: Sequence[Path]) -> None:
+        _log.warning("%s is damaged; this training is done anew, and all else is kept", damaged[0])
+        for name in _STATE:
+            shutil.rmtree(self.path / name, ignore_errors=True)
+        for name in _LISTS:
+            (self.path / name).unlink(missing_ok=True)
+
+    def note_lists(self) -> None:
+        """Write down the checksums of the lists to which each step or look adds a line."""
+        for name in _LISTS:
+            if name.endswith(".jsonl"):
+                note_grown(self.path / name)
 
     def begin(self, inputs: dict[str, Any]) -> None:
         """Record what the run was asked for."""
@@ -77,8 +115,9 @@ class TrainingFolder:
 
     def finish(self, inputs: dict[str, Any], result: dict[str, Any]) -> None:
         """Record that the run is done; its checkpoints and rounds of negatives are no longer needed."""
+        self.note_lists()
         self._write({"inputs": inputs, "result": result})
-        for name in ("checkpoints", "refresh", "clusters", "best"):
+        for name in _STATE:
             shutil.rmtree(self.path / name, ignore_errors=True)
 
     def checkpoint(self, step: int) -> Path:
@@ -105,7 +144,7 @@ class TrainingFolder:
         Returns:
             Seconds that the steps before had taken.
         """
-        lines = self.losses.read_text().splitlines() if step and self.losses.exists() else []
+        lines = checked(self.losses).read_text().splitlines() if step and self.losses.exists() else []
         with replacing(self.losses) as temporary:
             temporary.write_text("".join(line + "\n" for line in lines[:step]))
         return float(json.loads(lines[step - 1])["seconds"]) if len(lines) >= step > 0 else 0.0
@@ -124,7 +163,7 @@ class TrainingFolder:
 
     def final_loss(self) -> float:
         """Average the loss over the last tenth of the steps, at least ten of them: single batches differ by a third."""
-        losses = [json.loads(line)["loss"] for line in self.losses.read_text().splitlines()]
+        losses = [float(line["loss"]) for line in read_lines(self.losses)]
         last = losses[-max(_LAST, len(losses) // 10) :]
         return sum(last) / len(last)
 
@@ -135,7 +174,7 @@ class TrainingFolder:
                 raise RunError(f"{self.path} is not empty and holds no training run; train into another folder")
             return None
         try:
-            return json.loads(path.read_text())
+            return json.loads(checked(path).read_text())
         except ValueError as error:
             raise RunError(f"{path} cannot be read: {error}; remove the folder or train into another") from error
 

@@ -29,6 +29,7 @@ from hardneg.negatives.plan import Plan
 from hardneg.notebook import Framed
 from hardneg.progress import task
 from hardneg.runs import layout
+from hardneg.runs.done import is_done
 from hardneg.runs.lock import writing
 from hardneg.runs.log import event
 from hardneg.training.checks import check
@@ -225,7 +226,7 @@ def _measure_kept(
     out = folder.path / layout.WATCHED
     if settings.watch is None or split is None or not settings.watch.whole:
         return
-    if accelerator.is_main_process and not (out / layout.METRICS).exists():
+    if accelerator.is_main_process and not is_done(out / layout.METRICS, out / layout.PER_QUERY):
         measure_whole(folder.model, dataset, settings, split=split, out=out)
     accelerator.wait_for_everyone()
 

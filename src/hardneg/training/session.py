@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,16 @@ from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.utils import load, set_seed
 
+from hardneg.checksums import note_tree
 from hardneg.data.findings import Finding, in_order
-from hardneg.errors import Interrupted, RunError
-from hardneg.files import replacing_folder
+from hardneg.errors import HardnegError, Interrupted, RunError
+from hardneg.files import replacing_folder, temporary_folder
 from hardneg.models.own_code import save_model, write_query_form
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.passes.embedding import TwoTowers
 from hardneg.training.pool.queue import QueueState
 from hardneg.training.refresh.store import Rounds, failed_refreshes
+from hardneg.training.sample_vectors import write_vectors
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import Measured
 from hardneg.training.symptoms.report import symptoms
@@ -189,6 +192,8 @@ def close_session(
             else:
                 shutil.copytree(kept, temporary, dirs_exist_ok=True)
             write_query_form(temporary, query_form)
+        with suppress(HardnegError):  # a model that cannot be loaded again is no reason to lose it
+            write_vectors(session.folder.path, session.folder.model, trusts=session.settings.trust_remote_code)
         _write_findings(session)
         session.folder.finish(inputs, result)
     if session.settings.trackers:
@@ -227,11 +232,13 @@ def _load_plain(state: Any, place: str | Path, index: int = 0) -> None:  # noqa:
 
 def _save_checkpoint(session: Session, step: int) -> None:
     final = session.folder.checkpoint(step)
-    temporary = final.with_name(f".{final.name}.tmp")
+    temporary = temporary_folder(final)
     session.accelerator.save_state(str(temporary))  # all processes write into one folder
     session.accelerator.wait_for_everyone()
     if session.accelerator.is_main_process:
         _write_findings(session)
+        session.folder.note_lists()
+        note_tree(temporary)
         temporary.rename(final)
         session.folder.forget_before(step)
     session.accelerator.wait_for_everyone()

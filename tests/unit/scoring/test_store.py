@@ -12,8 +12,9 @@ import polars as pl
 import pytest
 
 from counting_scorer import Counting
+from flipping import flip
 from hardneg.data.dataset import Dataset
-from hardneg.errors import RecipeError, RunError
+from hardneg.errors import RecipeError
 from hardneg.progress import showing
 from hardneg.scoring import stored_scores
 
@@ -169,12 +170,41 @@ def test_scores_that_are_none_are_refused_and_not_kept(dataset, pairs, answer):
     assert len(asked(scorer)) == 960
 
 
-def test_a_damaged_file_is_one_clear_error(dataset, pairs, cache):
-    stored_scores(Counting(), dataset, *pairs)
+def test_a_file_that_is_no_database_is_made_anew(dataset, pairs, cache, caplog):
+    before = stored_scores(Counting(), dataset, *pairs)
     (file,) = (cache / "scores").glob("*.sqlite")
     file.write_bytes(b"not a database" * 1000)
-    with pytest.raises(RunError, match=r"scores kept there cannot be used .* delete the file"):
-        stored_scores(Counting(), dataset, *pairs)
+    np.testing.assert_array_equal(stored_scores(Counting(), dataset, *pairs), before)
+    assert f"{file} is damaged; 0 rows of it could be read" in caplog.text
+    assert list((cache / "scores").iterdir()) == [file]
+
+
+def test_any_flipped_bit_of_the_file_changes_no_score(dataset, pairs, cache):
+    before = stored_scores(Counting(), dataset, *pairs)
+    (file,) = (cache / "scores").glob("*.sqlite")
+    whole, rng, anew = file.read_bytes(), np.random.default_rng(0), []
+    for _ in range(200):
+        flip(file, int(rng.integers(8 * len(whole))))
+        again = Counting()
+        np.testing.assert_array_equal(stored_scores(again, dataset, *pairs), before)
+        anew.append(len(asked(again)))
+        for each in (cache / "scores").iterdir():
+            each.unlink()
+        file.write_bytes(whole)
+    assert 0 < np.mean(anew) < 200  # mostly one of 960, and where pages no longer fit together more
+
+
+def test_scores_of_an_earlier_version_are_taken_as_they_are(dataset, pairs, cache):
+    before = stored_scores(Counting(), dataset, *pairs)
+    (file,) = (cache / "scores").glob("*.sqlite")
+    with sqlite3.connect(file) as connection:
+        connection.execute("CREATE TABLE scores (pair BLOB PRIMARY KEY, score REAL NOT NULL) WITHOUT ROWID")
+        connection.execute("INSERT INTO scores SELECT pair, score FROM sealed")
+        connection.execute("DELETE FROM sealed")
+    connection.close()
+    scorer = Counting()
+    np.testing.assert_array_equal(stored_scores(scorer, dataset, *pairs), before)
+    assert not scorer.calls
 
 
 def test_two_processes_can_write_at_a_time(dataset, pairs, cache):
@@ -187,7 +217,7 @@ def test_two_processes_can_write_at_a_time(dataset, pairs, cache):
     np.testing.assert_array_equal(found, Counting().score(dataset, *pairs))
     (file,) = (cache / "scores").glob("*.sqlite")
     with sqlite3.connect(file) as connection:
-        assert connection.execute("SELECT count(*) FROM scores").fetchone() == (960,)
+        assert connection.execute("SELECT count(*) FROM sealed").fetchone() == (960,)
     connection.close()
 
 

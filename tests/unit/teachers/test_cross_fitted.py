@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hardneg.data.dataset import Dataset
 from hardneg.errors import InputError, ModelError, RunError
+from hardneg.files import replacing, write_json
 from hardneg.scoring import Scorer
 from hardneg.scoring.cross_fitted import CrossFittedTeacher
 from hardneg.scoring.folds import assign_folds
@@ -81,7 +82,8 @@ def test_fingerprint_covers_every_model_and_the_folds(teacher, tmp_path, tiny_mo
     copy = replace(teacher, path=tmp_path / "copy")
     assert copy.fingerprint() == whole
     table = pl.read_parquet(tmp_path / "copy" / "folds.parquet")
-    table.with_columns(fold=1 - pl.col("fold")).write_parquet(tmp_path / "copy" / "folds.parquet")
+    with replacing(tmp_path / "copy" / "folds.parquet") as temporary:
+        table.with_columns(fold=1 - pl.col("fold")).write_parquet(temporary)
     assert copy.fingerprint() != whole
 
 
@@ -144,7 +146,7 @@ def test_no_pair_is_scored_by_a_model_that_was_trained_on_its_query(
 
     def keep(folder, record, fold, _model, entry):  # writing a model takes longer than all else here
         record["folds"][str(fold)] = entry
-        folder.record_file.write_text(json.dumps(record))
+        write_json(folder.record_file, record)
 
     class Model:
         def __init__(self, fold):

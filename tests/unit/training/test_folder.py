@@ -1,7 +1,7 @@
 import pytest
 
 from hardneg.checksums import SUMS
-from hardneg.files import replacing_folder
+from hardneg.files import replacing_folder, temporary_folder
 
 
 def names(folder):
@@ -30,8 +30,9 @@ def test_a_failure_leaves_the_old_folder_and_nothing_else(tmp_path):
 
 
 def test_what_a_killed_process_left_is_not_part_of_the_next_folder(tmp_path):
-    (tmp_path / ".model.tmp").mkdir()
-    (tmp_path / ".model.tmp" / "half").touch()
+    left = temporary_folder(tmp_path / "model")
+    left.mkdir()
+    (left / "half").touch()
     with replacing_folder(tmp_path / "model") as temporary:
         (temporary / "whole").touch()
     assert names(tmp_path) == ["model", "model/whole"]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
+from hardneg.checksums import checked
 from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.layout import NOTHING_SAID, Layout
@@ -23,7 +24,7 @@ def is_parquet_folder(folder: Path) -> bool:
 def read_parquet_folder(folder: Path, *, rejections: Rejections, layout: Layout = NOTHING_SAID) -> Dataset:
     """Read a folder of our own Parquet files."""
     paths = {kind: folder / f"{kind}.parquet" for kind in ("queries", "documents", "qrels")}
-    tables = {kind: read_parquet(path) for kind, path in paths.items()}
+    tables = {kind: read_parquet(checked(path)) for kind, path in paths.items()}
     qrels = qrels_of_table(tables["qrels"], layout=layout, path=paths["qrels"], rejections=rejections, split=None)
     texts = {kind: identified(tables[kind], path=paths[kind]) for kind in ("queries", "documents")}
     fields = [(f"id and text of {kind}", f"{paths[kind].name}: 'id', 'text'") for kind in texts]

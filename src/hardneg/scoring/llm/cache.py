@@ -1,25 +1,32 @@
 """Verdicts on disk: each is written the moment it is there, since it was paid for."""
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import Any
 
-from hardneg.files import database, look_up
+from hardneg.databases import database, look_up, mend, one_step, seal
 from hardneg.models.store import cache_folder
 from hardneg.scoring.llm.verdict import Verdict
 
-_TABLE = """
+_TABLES = {
+    "verdicts": """
 CREATE TABLE IF NOT EXISTS verdicts (
     pair BLOB PRIMARY KEY, model TEXT NOT NULL, answer TEXT NOT NULL, verdict TEXT NOT NULL, reason TEXT NOT NULL,
     raw TEXT NOT NULL, tokens_in INTEGER, tokens_out INTEGER, judged_at TEXT NOT NULL
 ) WITHOUT ROWID
-"""
+""",
+    "seals": "CREATE TABLE IF NOT EXISTS seals (pair BLOB PRIMARY KEY, seal BLOB NOT NULL) WITHOUT ROWID",
+}
 _TROUBLE = (
     "{path}: the verdicts kept there cannot be used ({error}); make room, move the file away, or set HARDNEG_CACHE to "
     "another folder"
 )
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,19 +53,37 @@ class VerdictFile:
 
     def read(self, pairs: list[bytes]) -> dict[bytes, Verdict]:
         """Look verdicts up."""
-        rows = look_up(self._connection, "SELECT pair, verdict, reason FROM verdicts", pairs)
-        return {pair: Verdict(verdict, reason) for pair, verdict, reason in rows}
+        rows = list(look_up(self._connection, "SELECT * FROM verdicts", pairs))
+        seals = dict(look_up(self._connection, "SELECT pair, seal FROM seals", pairs))
+        damaged = [row[0] for row in rows if row[0] in seals and seal(*row) != seals[row[0]]]
+        if damaged:
+            _log.warning("%s is damaged; %d verdicts of it are asked for again", self.path, len(damaged))
+            with one_step(self._connection):
+                for table in _TABLES:
+                    self._connection.executemany(f"DELETE FROM {table} WHERE pair = ?", [(pair,) for pair in damaged])
+        whole = [VerdictRecord(*row) for row in rows if row[0] not in damaged]
+        return {record.pair: Verdict(record.verdict, record.reason) for record in whole}
 
     def write(self, record: VerdictRecord) -> None:
         """Add one verdict; after the call it outlives the process."""
-        marks = ",".join("?" * len(fields(VerdictRecord)))
-        self._connection.execute(f"INSERT OR IGNORE INTO verdicts VALUES ({marks})", astuple(record))
+        marks, row = ",".join("?" * len(fields(VerdictRecord))), astuple(record)
+        with one_step(self._connection):
+            added = self._connection.execute(f"INSERT OR IGNORE INTO verdicts VALUES ({marks})", row).rowcount
+            if added:
+                self._connection.execute("INSERT OR REPLACE INTO seals VALUES (?, ?)", (record.pair, seal(*row)))
 
 
 @contextmanager
 def verdict_file() -> Iterator[VerdictFile]:
     """Open the verdicts in the cache folder; one thread may use them at a time, not always the same."""
     path = cache_folder() / "verdicts" / "verdicts.sqlite"
+    mend(path, _TABLES, _is_whole, keep=True)
     with database(path, trouble=_TROUBLE) as connection:
-        connection.execute(_TABLE)
+        for statement in _TABLES.values():
+            connection.execute(statement)
         yield VerdictFile(connection, path)
+
+
+def _is_whole(table: str, row: tuple[Any, ...]) -> bool:
+    """Say whether a row of a damaged file can be taken over; its seal is compared when it is read."""
+    return len(row) == (2 if table == "seals" else len(fields(VerdictRecord))) and None not in (row[0], row[-1])

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from hardneg.arrays import Rows, Scores
+from hardneg.checksums import checked
 from hardneg.files import replacing
 from hardneg.models.own_code import save_model
 from hardneg.models.towers import Limits, set_token_limits, token_limits
@@ -192,7 +193,7 @@ class Supply:
     def _cut_replacements(self) -> None:
         """Drop the records of replacements that a session will do again."""
         if self._leads and self._replacements.exists():
-            lines = self._replacements.read_text().splitlines()
+            lines = checked(self._replacements).read_text().splitlines()
             kept = [line for line in lines if json.loads(line)["step"] < self._session.done]
             with replacing(self._replacements) as temporary:
                 temporary.write_text("".join(f"{line}\n" for line in kept))

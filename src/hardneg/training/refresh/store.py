@@ -18,9 +18,11 @@ from pathlib import Path
 
 import polars as pl
 
+from hardneg.checksums import checked
 from hardneg.data.findings import Finding
 from hardneg.files import replacing
 from hardneg.runs import layout
+from hardneg.runs.state import read_lines
 from hardneg.training.refresh.settings import Work
 
 
@@ -83,7 +85,7 @@ class Rounds:
 
     def read(self, number: int) -> pl.DataFrame:
         """Read the negatives of a round."""
-        return pl.read_parquet(self.folder(number) / "negatives.parquet", glob=False)
+        return pl.read_parquet(checked(self.folder(number) / "negatives.parquet"), glob=False)
 
     def finish(self, number: int, negatives: pl.DataFrame, report: Report) -> None:
         """Write the negatives of a round and what they took; from now on the round is there."""
@@ -96,7 +98,7 @@ class Rounds:
 
     def report(self, number: int) -> Report:
         """Read what a round took."""
-        return Report(**json.loads((self.folder(number) / "report.json").read_text()))
+        return Report(**json.loads(checked(self.folder(number) / "report.json").read_text()))
 
     def write_candidates(self, number: int, part: int, candidates: pl.DataFrame) -> None:
         """Write one part of a round's candidates."""
@@ -122,7 +124,7 @@ class Rounds:
     def records(self) -> list[Refreshed]:
         """Read the refreshes so far, in order; nothing if there was none."""
         file = self.path / layout.REFRESHES
-        return [Refreshed(**json.loads(line)) for line in file.read_text().splitlines()] if file.exists() else []
+        return [Refreshed(**line) for line in read_lines(file)]
 
     def cut(self, step: int) -> None:
         """Drop the records of refreshes that a run from `step` on will do again."""

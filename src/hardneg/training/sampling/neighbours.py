@@ -9,6 +9,7 @@ import polars as pl
 from jaxtyping import Bool, Float32, Float64, Int32, Int64
 from scipy.sparse import csr_matrix
 
+from hardneg.checksums import checked
 from hardneg.data.dataset import Dataset
 from hardneg.data.labels import PairSet
 from hardneg.files import opened_arrays, replacing
@@ -76,7 +77,7 @@ class Neighbours:
     @classmethod
     def read(cls, path: Path) -> "Neighbours":
         """Read back what `write` wrote."""
-        with opened_arrays(path) as arrays:
+        with opened_arrays(checked(path)) as arrays:
             n_pairs = len(arrays["indptr"]) - 1
             links = csr_matrix((arrays["data"], arrays["indices"], arrays["indptr"]), shape=(n_pairs, n_pairs))
             return cls(links, PairSet(arrays["near"], int(arrays["width"])))

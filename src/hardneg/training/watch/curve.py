@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from hardneg.checksums import checked
 from hardneg.data.findings import Finding
 from hardneg.evaluation.metrics import primary_of
 from hardneg.files import replacing, write_json
@@ -111,7 +112,7 @@ class Curve:
     def values(self) -> pl.DataFrame:
         """Read the value of each query at each look."""
         file = self.path / layout.LOOK_VALUES
-        return pl.read_parquet(file, glob=False) if file.exists() else pl.DataFrame(schema=_SCHEMA)
+        return pl.read_parquet(checked(file), glob=False) if file.exists() else pl.DataFrame(schema=_SCHEMA)
 
     def add(self, look: Look, values: pl.DataFrame) -> None:
         """Write down a look; `values` has `query_id` and `value`."""

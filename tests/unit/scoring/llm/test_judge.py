@@ -333,12 +333,24 @@ def test_without_the_package_the_error_names_the_extra(judge, llm, dataset, pair
     assert not llm.asked
 
 
-def test_a_damaged_cache_is_named(judge, dataset, pairs, cache):
+def test_a_damaged_cache_is_named_and_kept_aside(judge, llm, dataset, pairs, cache, caplog):
     path = cache / "verdicts" / "verdicts.sqlite"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"no database" * 500)
-    with pytest.raises(RunError, match=r"verdicts\.sqlite: the verdicts kept there cannot be used"):
-        judge().score(dataset, *pairs)
+    judge().score(dataset, *pairs)
+    assert f"{path} is damaged; 0 rows of it could be read" in caplog.text
+    assert path.with_name("verdicts.sqlite.damaged").read_bytes() == b"no database" * 500
+
+
+def test_a_flipped_bit_costs_one_verdict(judge, llm, dataset, pairs, cache, caplog):
+    before, asked = judge().score(dataset, *pairs), len(llm.asked)
+    path = cache / "verdicts" / "verdicts.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE verdicts SET verdict = 'perhaps' WHERE pair = (SELECT min(pair) FROM verdicts)")
+    connection.close()
+    np.testing.assert_array_equal(judge().score(dataset, *pairs), before)
+    assert len(llm.asked) == asked + 1
+    assert "1 verdicts of it are asked for again" in caplog.text
 
 
 @pytest.mark.parametrize(
