@@ -105,8 +105,8 @@ def parse_component(text: str) -> dict[str, Any]:
         if not name or ")" in name:
             raise ValueError
         return {"use": name} | (_options(options) if bracket else {})
-    except (SyntaxError, TypeError, ValueError):
-        raise RecipeError(f"{text!r}: write a name, or a name with options: bm25(k1=1.2, b=0.5)") from None
+    except (SyntaxError, TypeError, ValueError, MemoryError, RecursionError):  # the last two: nested too deeply
+        raise RecipeError(f"{shown(text)}: write a name, or a name with options: bm25(k1=1.2, b=0.5)") from None
 
 
 def _options(text: str) -> dict[str, Any]:

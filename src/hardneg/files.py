@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hardneg.checksums import note, note_tree
 from hardneg.errors import InputError, RunError
@@ -29,10 +29,20 @@ def check_folder(path: Path | None) -> None:
         check_links(path)
 
 
+def named_path(name: str | Path) -> Path | None:
+    """Give the path that a name may be; None if it can be none, since the system has no such paths."""
+    try:
+        path = Path(name).expanduser()
+        path.exists()
+    except (OSError, ValueError, RuntimeError):  # too long, zeros in it, a home folder of nobody
+        return None
+    return path
+
+
 def from_here(name: str) -> str:
     """Make a name that is a path absolute: a recipe looks for its own names beside itself first."""
-    path = Path(name).expanduser()
-    return str(path.resolve()) if path.exists() else name
+    path = named_path(name)
+    return name if path is None or not path.exists() else str(path.resolve())
 
 
 def check_links(folder: Path) -> None:
@@ -79,6 +89,14 @@ def write_json(path: Path, value: object) -> None:
         temporary.write_bytes(json_bytes(value))
 
 
+def from_json(text: str | bytes) -> Any:
+    """Parse JSON; nesting without end is a ValueError like all else that may be wrong with it."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
 def json_bytes(value: object) -> bytes:
     """Give the content of a JSON file."""
     return (json.dumps(value, indent=2) + "\n").encode()
@@ -106,14 +124,17 @@ def opened_arrays(path: Path) -> "Iterator[Mapping[str, np.ndarray]]":
     """Open an archive of arrays, without objects; a RunError if it would unpack to far more than its own size."""
     import numpy as np
 
-    with path.open("rb") as file:
-        with zipfile.ZipFile(file) as archive:
-            unpacked = sum(each.file_size for each in archive.infolist())
-        if unpacked > max(_UNPACKED, _RATIO * path.stat().st_size):
-            raise RunError(f"{path} would unpack to {unpacked:,} bytes, so hardneg did not write it; delete it")
-        file.seek(0)
-        with np.load(file, allow_pickle=False) as arrays:
-            yield arrays
+    try:
+        with path.open("rb") as file:
+            with zipfile.ZipFile(file) as archive:
+                unpacked = sum(each.file_size for each in archive.infolist())
+            if unpacked > max(_UNPACKED, _RATIO * path.stat().st_size):
+                raise RunError(f"{path} would unpack to {unpacked:,} bytes, so hardneg did not write it; delete it")
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as arrays:
+                yield arrays
+    except RuntimeError as error:  # a way of packing that nobody knows, or a password
+        raise ValueError(str(error)) from error
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hardneg.errors import RecipeError
+from hardneg.files import named_path
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,16 @@ class Place:
 
     def resolve(self, path: str | Path) -> Path:
         """Make a path absolute: beside the recipe if something is there, else from the working directory."""
-        path = Path(path).expanduser()
-        beside = self.file.parent / path
+        named = named_path(path)
+        if named is None:
+            raise self.error("is no path: it is too long, or has characters that no path has")
+        path, beside = named, self.file.parent / named
         return (beside if beside.exists() else path).resolve()
 
     def found(self, name: str) -> str:
         """Make a name that may be a path absolute if something is there, and leave it as it is if not."""
+        if named_path(name) is None:
+            return name
         path = self.resolve(name)
         return str(path) if path.exists() else name
 

@@ -83,7 +83,10 @@ class Store:
     def begun(self) -> Begun | None:
         """What the review was begun with; None if it was not begun."""
         row = self.connection.execute("SELECT settings, negatives, digest FROM begun").fetchone()
-        return None if row is None else Begun(Settings(**json.loads(row[0])), *row[1:])
+        try:
+            return None if row is None else Begun(Settings(**json.loads(row[0])), *row[1:])
+        except (ValueError, TypeError) as error:
+            raise RunError(f"{self.path} is damaged ({error}): it does not say how its review was begun") from error
 
     def data(self) -> dict[str, str]:
         """What the pairs were drawn from, as `data_of` describes it; empty in a review of an earlier version."""

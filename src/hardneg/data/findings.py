@@ -1,6 +1,5 @@
 """What a check of a dataset says: counts, and findings with a code."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any, Literal
 
 from hardneg.checksums import checked
 from hardneg.data.field_mapping import FieldMapping
-from hardneg.files import write_json
+from hardneg.files import from_json, write_json
 
 Severity = Literal["error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
@@ -91,7 +90,7 @@ def write_findings(folder: Path, findings: Sequence[Finding]) -> None:
 def read_findings(folder: Path) -> tuple[Finding, ...]:
     """Read what `write_findings` wrote into a folder; nothing if it never did."""
     path = folder / _FILE
-    return tuple(Finding.from_dict(each) for each in json.loads(checked(path).read_text())) if path.exists() else ()
+    return tuple(Finding.from_dict(each) for each in from_json(checked(path).read_text())) if path.exists() else ()
 
 
 def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -82,7 +82,7 @@ def parse_record(line: bytes) -> Record | str:
         record = json.loads(line.strip(), parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         return f"broken JSON: {error.msg.removesuffix(' at')} at character {error.pos + 1}"
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return f"broken JSON: {error}"
     if not isinstance(record, dict):
         return f"broken JSON: expected an object in braces, found {type(record).__name__}"

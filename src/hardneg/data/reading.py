@@ -19,6 +19,7 @@ from hardneg.data.readers.table import SUFFIXES, is_table_file, read_table, tabl
 from hardneg.data.readers.trec import is_trec, read_trec
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError
+from hardneg.files import named_path
 
 _FOLDERS = (
     "documents.parquet, queries.parquet and qrels.parquet (hardneg)",
@@ -68,9 +69,9 @@ def read_reporting(path: str | Path | object, rejections: Rejections, *, layout:
         return _read_object(path, layout=layout, rejections=rejections)
     if str(path).startswith("hf:"):
         return read_hub(str(path), rejections=rejections, layout=layout)
-    place = Path(path).expanduser()
-    if not place.exists():
-        raise DatasetError("no such file or folder; give a dataset, or hf:NAME for the Hugging Face hub", path=place)
+    place = named_path(path)
+    if place is None or not place.exists():
+        raise DatasetError("no such file or folder; give a dataset, or hf:NAME for the Hugging Face hub", path=path)
     if place.is_dir():
         return _read_folder(place, layout=layout, rejections=rejections)
     return _read_file(place, layout=layout, rejections=rejections)

@@ -1,12 +1,15 @@
 """Runs and qrels as TREC text files, so that any other tool can check our numbers."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float32, Int32
 
 from hardneg.checksums import checked
+from hardneg.errors import RunError
 from hardneg.files import replacing
 
 
@@ -37,15 +40,12 @@ def write_qrels(qrels: pl.DataFrame, path: Path) -> None:
 def read_run(path: Path) -> pl.DataFrame:
     """Read what `write_run` wrote: `query_id`, `doc_id`, `rank` and `score`, ids as they stand there."""
     kinds = {"rank": pl.Int32, "score": pl.Float32}
-    return _read(path, ["query_id", "q0", "doc_id", "rank", "score", "tag"]).select(
-        "query_id", "doc_id", *(pl.col(name).cast(kind) for name, kind in kinds.items())
-    )
+    return _read(path, ["query_id", "q0", "doc_id", "rank", "score", "tag"], kinds)
 
 
 def read_qrels(path: Path) -> pl.DataFrame:
     """Read what `write_qrels` wrote: `query_id`, `doc_id` and `relevance`, ids as they stand there."""
-    labels = _read(path, ["query_id", "q0", "doc_id", "relevance"])
-    return labels.select("query_id", "doc_id", pl.col("relevance").cast(pl.Int64))
+    return _read(path, ["query_id", "q0", "doc_id", "relevance"], {"relevance": pl.Int64})
 
 
 def strictly_falling(
@@ -78,8 +78,13 @@ def _write(lines: pl.DataFrame, path: Path) -> None:
         lines.write_csv(temporary, separator=" ", include_header=False, quote_style="never")
 
 
-def _read(path: Path, columns: list[str]) -> pl.DataFrame:
-    text = checked(path).read_bytes()
-    if not text:  # nothing was found for any query
-        return pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
-    return pl.read_csv(text, separator=" ", has_header=False, infer_schema=False, quote_char=None, new_columns=columns)
+def _read(path: Path, columns: list[str], kinds: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
+    wanted = ("query_id", "doc_id", *(pl.col(name).cast(kind) for name, kind in kinds.items()))
+    options: dict[str, Any] = {"separator": " ", "has_header": False, "infer_schema": False, "quote_char": None}
+    try:
+        text = checked(path).read_bytes()
+        if not text:  # nothing was found for any query
+            return pl.DataFrame(schema=dict.fromkeys(columns, pl.String)).select(wanted)
+        return pl.read_csv(text, new_columns=columns, **options).select(wanted)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise RunError(f"{path} cannot be read ({str(error).partition(chr(10))[0]}); measure again") from error

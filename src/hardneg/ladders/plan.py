@@ -153,7 +153,10 @@ def write_plan(plan: LadderPlan, folder: Path, *, name: str = PLAN) -> None:
 def read_plan(folder: Path, *, name: str = PLAN) -> LadderPlan | None:
     """Read `plan.json`, or its draft; None if there is none, a RunError if it is damaged."""
     state = read_state(folder / name, keys=("dataset", "rungs", "budget", "probe"))
-    return LadderPlan.from_dict(state, foreign=True) if state else None
+    try:
+        return LadderPlan.from_dict(state, foreign=True) if state else None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise RunError(f"{folder / name} is damaged ({error}); delete it, or name another folder") from error
 
 
 def read_record(folder: Path, task: str) -> TaskRecord:

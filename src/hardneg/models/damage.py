@@ -1,10 +1,11 @@
 """Why a model cannot be loaded, in one line with the way out."""
 
 import difflib
-import json
 import struct
 import zipfile
 from pathlib import Path
+
+from hardneg.files import from_json
 
 _POINTER = b"version https://git-lfs"
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".onnx")
@@ -54,7 +55,7 @@ def _damaged(folder: Path) -> str | None:
 def _incomplete(folder: Path) -> str | None:
     """Name the first part that a model says it has, and that is not in its folder."""
     path = folder / "modules.json"
-    listed = json.loads(path.read_bytes()) if path.exists() else [{"path": ""}]
+    listed = from_json(path.read_bytes()) if path.exists() else [{"path": ""}]
     if not isinstance(listed, list) or not listed:
         return f"{path} lists no modules: it is damaged; download or save the model anew"
     for each in listed:
@@ -67,7 +68,7 @@ def _incomplete(folder: Path) -> str | None:
 
 def _without_base(folder: Path) -> str | None:
     for path in sorted(folder.rglob("adapter_config.json")):
-        base = json.loads(path.read_text(encoding="utf-8")).get("base_model_name_or_path")
+        base = from_json(path.read_text(encoding="utf-8")).get("base_model_name_or_path")
         if base and not Path(base).is_dir():
             return (
                 f"its adapters belong to the base {base}, and the base {base} is not there: bring it back, or name "
@@ -87,7 +88,7 @@ def _is_whole(path: Path) -> bool:
         if length > size:
             return False
         try:
-            header = json.loads(file.read(length))
+            header = from_json(file.read(length))
             ends = [each["data_offsets"][1] for name, each in header.items() if name != "__metadata__"]
         except (ValueError, AttributeError, KeyError, TypeError, IndexError):
             return False
@@ -101,7 +102,7 @@ def _starts(path: Path, n_bytes: int) -> bytes:
 
 def _is_json(path: Path) -> bool:
     try:
-        json.loads(path.read_bytes())
+        from_json(path.read_bytes())
     except ValueError:
         return False
     return True

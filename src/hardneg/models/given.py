@@ -6,8 +6,9 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from hardneg.arguments import shown
 from hardneg.errors import ModelError
-from hardneg.files import replacing_folder
+from hardneg.files import named_path, replacing_folder
 
 _WANTED = "give a Hub id, a folder, package:NAME/FOLDER, or a loaded SentenceTransformer"
 _PACKAGE = "package:"
@@ -76,7 +77,9 @@ def resolve_model(name: str | Path | Loaded) -> str:
     if text.startswith(_PACKAGE):
         package, _, inside = text.removeprefix(_PACKAGE).partition("/")
         text = str(_package_folder(package, text) / inside)
-    folder = Path(text).expanduser()
+    folder = named_path(text)
+    if folder is None:
+        raise ModelError(f"model {shown(text)} can be no folder and no name; {_WANTED}")
     if folder.is_dir():
         if not (folder / "modules.json").exists() and not (folder / "config.json").exists():
             raise ModelError(f"{folder} holds no model: neither modules.json nor config.json is there")

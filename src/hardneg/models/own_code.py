@@ -18,6 +18,7 @@ from torch import nn
 from transformers.dynamic_module_utils import get_relative_import_files
 
 from hardneg.errors import ModelError
+from hardneg.files import from_json
 
 _HOME = "transformers_modules."  # the package in which the library keeps such code
 CONFIG = "config_sentence_transformers.json"
@@ -62,7 +63,7 @@ def read_query_form(place: str) -> str | None:
     if path is None:
         return None
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8")).get(_KEY)
+        return from_json(Path(path).read_text(encoding="utf-8")).get(_KEY)
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(f"{path} cannot be read: {error}") from error
 

@@ -1,6 +1,5 @@
 """What a run folder says of the command that works in it, worked in it, or was stopped there."""
 
-import json
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -9,12 +8,13 @@ from typing import Any
 import polars as pl
 
 from hardneg.errors import RunError
+from hardneg.files import from_json
 from hardneg.pipeline.scores import read_record as read_record_of_scores
 from hardneg.reports.read_run import mining_findings
 from hardneg.runs import layout
 from hardneg.runs.parts import part_files, scan_parts
 from hardneg.runs.record import Record, TaskState, read_record
-from hardneg.runs.state import read_audits, read_state
+from hardneg.runs.state import read_audits, read_state, whole_lines
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.watch.curve import Curve
 
@@ -56,6 +56,11 @@ def read_status(folder: Path) -> Status:
     """Look into a run folder, without disturbing what works there."""
     if not folder.is_dir():
         raise RunError(f"{folder} is no folder; name the folder of a run")
+    with whole_lines(folder):
+        return _looked_into(folder)
+
+
+def _looked_into(folder: Path) -> Status:
     manifest = read_state(folder / layout.MANIFEST, keys=("stages",))
     record = read_record(folder)
     state = _state_of_files(folder, manifest) if record is None else record.state
@@ -170,4 +175,5 @@ def _last_line(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _TAIL))
         whole = file.read().rpartition(b"\n")[0].rpartition(b"\n")[2]
-    return json.loads(whole) if whole.startswith(b"{") else {}
+    with whole_lines(path):
+        return from_json(whole) if whole.startswith(b"{") else {}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hardneg.errors import RecipeError
+from hardneg.files import named_path
 from hardneg.place import Place, nearest
 from hardneg.runs import layout
 
@@ -32,7 +33,9 @@ def shipped_presets() -> dict[str, Path]:
 
 def find_recipe(name: str | Path) -> Path:
     """Find a recipe: a file, or the name of one that hardneg ships."""
-    path, shipped = Path(name).expanduser(), shipped_recipes()
+    path, shipped = named_path(name), shipped_recipes()
+    if path is None:
+        raise RecipeError(f"{str(name)[:80]!r}… is no path; name a recipe file, or a recipe of hardneg")
     if path.is_file():
         return path
     if str(name) in shipped:

@@ -1,6 +1,5 @@
 """What a report shows of a run's folder: what was mined, trained, measured and audited there."""
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from hardneg.data.findings import Finding
 from hardneg.evaluation.metrics import primary_of
 from hardneg.evaluation.significance import Row
 from hardneg.evaluation.trec import read_qrels, read_run
+from hardneg.files import from_json
 from hardneg.planting.findings import fit_findings, read_fits
 from hardneg.reports.contents import Audited, Mining, Training
 from hardneg.runs import layout
@@ -125,7 +125,7 @@ def read_audits(folder: Path) -> Iterator[Audited]:
     """Read what `hardneg audit --json` and `hardneg calibrate --json` printed into files of the folder."""
     for file in sorted({file for pattern in _AUDITS for file in folder.glob(pattern)}):
         with whole_lines(file):
-            audit = json.loads(file.read_text(encoding="utf-8"))
+            audit = from_json(file.read_text(encoding="utf-8"))
         rows = audit.get("variants") or audit.get("frontier") or []
         if rows or audit.get("figures"):
             yield Audited(

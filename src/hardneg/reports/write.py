@@ -1,6 +1,5 @@
 """Reading a run folder for its report, whatever of a run it holds, and writing `report.html` into it."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any
 import polars as pl
 
 from hardneg.arguments import check_places, check_whole
-from hardneg.checksums import checked
 from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.reading import read_dataset
@@ -31,7 +29,7 @@ from hardneg.runs import layout
 from hardneg.runs.joining import check_data
 from hardneg.runs.origin import dataset_settings
 from hardneg.runs.parts import readable
-from hardneg.runs.state import read_state
+from hardneg.runs.state import read_recipe, read_state
 
 _NO_TEXTS = "The dataset is not at hand, so queries and documents are shown by id: name it with --dataset."
 
@@ -125,8 +123,7 @@ def read_contents(
 
 def _of_run(folder: Path, dataset: Dataset | None, *, allow_other_data: bool) -> Contents:
     manifest = read_state(folder / layout.MANIFEST, keys=("recipe", "stages"))
-    file = folder / layout.RECIPE
-    recipe = tomllib.loads(checked(file).read_text(encoding="utf-8")) if file.exists() else {}
+    recipe = read_recipe(folder)
     mined, unfinished = read_minings(folder)
     rows = read_rows(folder, manifest.get("chain", []))
     settings = dataset_settings(folder) if mined or rows else None

@@ -1,5 +1,6 @@
 """Whether what a run wrote by ids belongs to a dataset: texts and labels are asked for apart."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,10 @@ def written_data(place: Path) -> tuple[Path, dict[str, Any]]:
     """Find what was written down about the data that something was made from."""
     beside = place.with_suffix(".json")
     if place.suffix == ".parquet" and place.is_file() and beside.is_file():
-        record = read_state(beside, keys=())
-        if isinstance(record, dict) and "texts" in record:
-            return place, record
+        with suppress(RunError):  # any file may be called so
+            record = read_state(beside, keys=())
+            if "texts" in record:
+                return place, record
     if place.is_dir():
         check_links(place)
     elif place.is_symlink():

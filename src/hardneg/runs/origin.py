@@ -1,11 +1,9 @@
 """What a run was made from, as far as its folder says."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hardneg.checksums import checked
 from hardneg.data.dataset import Dataset
 from hardneg.data.readers.own import is_parquet_folder
 from hardneg.data.reading import read_dataset
@@ -13,7 +11,7 @@ from hardneg.errors import RunError
 from hardneg.files import check_links
 from hardneg.runs import layout
 from hardneg.runs.record import read_record
-from hardneg.runs.state import read_state
+from hardneg.runs.state import read_recipe, read_state
 
 
 def read_dataset_of(
@@ -45,11 +43,9 @@ def dataset_settings(run: Path) -> dict[str, Any]:
     built = run / "dataset"
     if built.is_dir() and is_parquet_folder(built):
         return {"path": str(built)}
-    recipe = run / layout.RECIPE
-    if recipe.exists():
-        table = tomllib.loads(checked(recipe).read_text(encoding="utf-8")).get("dataset")
-        if isinstance(table, dict) and "path" in table:
-            return table
+    table = read_recipe(run).get("dataset")
+    if isinstance(table, dict) and "path" in table:
+        return table
     record = read_record(run)
     return {} if record is None or record.dataset is None else {"path": record.dataset, **record.layout}
 
@@ -58,8 +54,7 @@ def model_of(run: Path) -> str | None:
     """Find the model that a run is about: that of its recipe, or the only one that it searched with; None if none."""
     check_links(run)
     for place in _places(run):
-        recipe = place / layout.RECIPE
-        if recipe.exists() and "model" in (table := tomllib.loads(checked(recipe).read_text(encoding="utf-8"))):
+        if "model" in (table := read_recipe(place)):
             return str(table["model"])
     models = read_state(run / layout.MINING, keys=()).get("models", [])
     if len(models) > 1:

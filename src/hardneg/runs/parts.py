@@ -129,6 +129,6 @@ def readable(path: Path) -> Iterator[None]:
     """Turn what polars says of damaged Parquet into a RunError."""
     try:
         yield
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         first_line = str(error).partition("\n")[0]
         raise RunError(f"{path} cannot be read as Parquet ({first_line}); work in another folder") from error

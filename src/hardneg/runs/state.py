@@ -1,6 +1,6 @@
 """The small JSON files in which a run says what it is, and audits what they found: read back, damaged or not."""
 
-import json
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Any
 
 from hardneg.checksums import checked
 from hardneg.errors import RunError
-from hardneg.files import write_json
+from hardneg.files import from_json, write_json
 from hardneg.runs import layout
 
 _WAY_OUT = "name another folder with -o, or delete this one to begin anew"
@@ -21,10 +21,12 @@ def read_state(path: Path, *, keys: tuple[str, ...]) -> dict[str, Any]:
         return {}
     checked(path, way_out=_WAY_OUT)
     try:
-        state = json.loads(path.read_text(encoding="utf-8"))
+        state = from_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise RunError(f"{path} is damaged ({error}); {_WAY_OUT}") from error
-    lacking = [key for key in keys if key not in state] if isinstance(state, dict) else list(keys)
+    if not isinstance(state, dict):
+        raise RunError(f"{path} holds no object of JSON, so hardneg did not write it; {_WAY_OUT}")
+    lacking = [key for key in keys if key not in state]
     if lacking:
         raise RunError(f"{path} lacks {', '.join(lacking)}, so hardneg did not write it; {_WAY_OUT}")
     return state
@@ -36,7 +38,21 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         return []
     checked(path)
     with whole_lines(path):
-        return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
+        lines = [from_json(line) for line in path.read_bytes().split(b"\n")[:-1]]
+        if not all(isinstance(line, dict) for line in lines):
+            raise TypeError("a line is no object")
+        return lines
+
+
+def read_recipe(folder: Path) -> dict[str, Any]:
+    """Read the recipe that a run wrote down, as it stands there; empty if it wrote none."""
+    path = folder / layout.RECIPE
+    if not path.exists():
+        return {}
+    try:
+        return tomllib.loads(checked(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path} is damaged ({error}); {_WAY_OUT}") from error
 
 
 @contextmanager
@@ -44,7 +60,7 @@ def whole_lines(path: Path) -> Iterator[None]:
     """Turn what json says of a damaged file into a RunError."""
     try:
         yield
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RunError(f"{path} cannot be read ({error}); delete it, or make it anew") from error
 
 

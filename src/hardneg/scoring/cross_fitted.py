@@ -1,7 +1,6 @@
 """A teacher of several cross-encoders, each pair scored by one that never saw its query; is it any good?"""
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from hardneg.checksums import checked
 from hardneg.data.dataset import Dataset
 from hardneg.data.findings import Finding
 from hardneg.errors import ModelError
+from hardneg.files import from_json
 from hardneg.models.options import Precision
 from hardneg.scoring.cross_encoder import Activation, CrossEncoder
 from hardneg.scoring.folds import UNSEEN, FoldTable
@@ -115,7 +115,7 @@ def read_record(path: Path) -> dict[str, Any]:
             f"teacher train DATASET --negatives runs/mined --model MODEL -o {path}"
         )
     try:
-        record = json.loads(checked(file).read_text(encoding="utf-8"))
+        record = from_json(checked(file).read_text(encoding="utf-8"))
         finished = len(record["folds"]) == record["n_folds"]
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{file} cannot be read ({error}); remove the folder and train the teacher again") from error
@@ -159,6 +159,6 @@ def weak_teacher(place: Path, evaluation: dict[str, Any] | None) -> Finding | No
 
 def _read(file: Path) -> Any:  # noqa: ANN401
     try:
-        return json.loads(checked(file).read_text(encoding="utf-8"))
+        return from_json(checked(file).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None

@@ -25,7 +25,7 @@ from typing import Any
 from hardneg.checksums import checked, damage_in, is_damaged, note_grown, was_written
 from hardneg.data.findings import Finding, read_findings, write_findings
 from hardneg.errors import RunError
-from hardneg.files import json_bytes, replacing, write_json
+from hardneg.files import from_json, json_bytes, replacing, write_json
 from hardneg.runs import layout
 from hardneg.runs.done import damage_below
 from hardneg.runs.state import read_lines
@@ -174,8 +174,11 @@ class TrainingFolder:
                 raise RunError(f"{self.path} is not empty and holds no training run; train into another folder")
             return None
         try:
-            return json.loads(checked(path).read_text())
-        except ValueError as error:
+            state = from_json(checked(path).read_text(encoding="utf-8"))
+            if not isinstance(state["inputs"], dict):
+                raise TypeError("its inputs are no object")
+            return {"inputs": state["inputs"], "result": state["result"]}
+        except (ValueError, KeyError, TypeError) as error:
             raise RunError(f"{path} cannot be read: {error}; remove the folder or train into another") from error
 
     def _write(self, state: dict[str, Any]) -> None:

@@ -48,7 +48,7 @@ def read_value(path: Path) -> Any:  # noqa: ANN401 - any JSON value
         raise DatasetError(problem, path=path)
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise DatasetError(
             f"broken JSON: {error.msg} at character {error.colno}", path=path, line=error.lineno
         ) from None

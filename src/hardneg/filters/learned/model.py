@@ -21,7 +21,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.metadata import as_text
 from hardneg.data.text import digest
 from hardneg.errors import RecipeError, RunError
-from hardneg.files import opened_arrays, replacing
+from hardneg.files import from_json, opened_arrays, replacing
 from hardneg.filters.learned.features import Features
 from hardneg.place import Place
 from hardneg.randomness import bits
@@ -108,7 +108,7 @@ def _load(path: Path, changed: int) -> AnswerModel:  # noqa: ARG001
         with opened_arrays(path) as arrays:
             if "state" not in arrays:
                 raise RunError(f"{path} holds no learned filter; delete it and mine again")
-            state = {"margin": None} | json.loads(str(arrays["state"]))
+            state = {"margin": None} | from_json(str(arrays["state"]))
             classifiers = tuple(
                 Trees(base, arrays[f"start{i}"], arrays[f"nodes{i}"]) for i, base in enumerate(state["base"])
             )

@@ -22,7 +22,7 @@ from hardneg.checksums import checked
 from hardneg.data.findings import Finding
 from hardneg.files import replacing
 from hardneg.runs import layout
-from hardneg.runs.state import read_lines
+from hardneg.runs.state import read_lines, whole_lines
 from hardneg.training.refresh.settings import Work
 
 
@@ -124,7 +124,8 @@ class Rounds:
     def records(self) -> list[Refreshed]:
         """Read the refreshes so far, in order; nothing if there was none."""
         file = self.path / layout.REFRESHES
-        return [Refreshed(**line) for line in read_lines(file)]
+        with whole_lines(file):
+            return [Refreshed(**line) for line in read_lines(file)]
 
     def cut(self, step: int) -> None:
         """Drop the records of refreshes that a run from `step` on will do again."""
