@@ -89,7 +89,7 @@ def write_json(path: Path, value: object) -> None:
         temporary.write_bytes(json_bytes(value))
 
 
-def from_json(text: str | bytes) -> Any:
+def from_json(text: str | bytes) -> Any:  # noqa: ANN401 - whatever JSON may hold
     """Parse JSON; nesting without end is a ValueError like all else that may be wrong with it."""
     try:
         return json.loads(text)

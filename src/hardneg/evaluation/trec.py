@@ -79,7 +79,7 @@ def _write(lines: pl.DataFrame, path: Path) -> None:
 
 
 def _read(path: Path, columns: list[str], kinds: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
-    wanted = ("query_id", "doc_id", *(pl.col(name).cast(kind) for name, kind in kinds.items()))
+    wanted = [pl.col("query_id"), pl.col("doc_id"), *(pl.col(name).cast(kind) for name, kind in kinds.items())]
     options: dict[str, Any] = {"separator": " ", "has_header": False, "infer_schema": False, "quote_char": None}
     try:
         text = checked(path).read_bytes()

@@ -48,7 +48,9 @@ def read_value(path: Path) -> Any:  # noqa: ANN401 - any JSON value
         raise DatasetError(problem, path=path)
     try:
         return json.loads(text)
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise DatasetError("broken JSON: it is nested too deeply", path=path) from error
+    except json.JSONDecodeError as error:
         raise DatasetError(
             f"broken JSON: {error.msg} at character {error.colno}", path=path, line=error.lineno
         ) from None
