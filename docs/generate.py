@@ -26,6 +26,7 @@ COMMANDS = (
     ("teacher", "train"),
     ("score",),
     ("train",),
+    ("encode",),
     ("evaluate",),
     ("export",),
     ("report",),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hardneg.verbs.audit import audit
     from hardneg.verbs.calibrate import calibrate
     from hardneg.verbs.check import check
+    from hardneg.verbs.encode import encode
     from hardneg.verbs.export import export
     from hardneg.verbs.score import score
     from hardneg.verbs.verify import verify
@@ -43,6 +44,7 @@ __all__ = [
     "calibrate",
     "check",
     "compare",
+    "encode",
     "estimate",
     "evaluate",
     "export",
@@ -68,6 +70,7 @@ _HOME = {
     "calibrate": "hardneg.verbs.calibrate",
     "check": "hardneg.verbs.check",
     "compare": "hardneg.evaluation.significance",
+    "encode": "hardneg.verbs.encode",
     "estimate": "hardneg.costs.recipe",
     "evaluate": "hardneg.evaluation.retrieval",
     "export": "hardneg.verbs.export",

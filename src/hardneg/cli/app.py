@@ -13,6 +13,7 @@ from hardneg.cli.check import check
 from hardneg.cli.code import code, python
 from hardneg.cli.compare import compare
 from hardneg.cli.data import conversations, sections
+from hardneg.cli.encode import encode
 from hardneg.cli.estimate import estimate, plan
 from hardneg.cli.evaluate import evaluate
 from hardneg.cli.export import export
@@ -73,6 +74,7 @@ for command in (
     status,
     waits(score),
     waits(train),
+    waits(encode),
     waits(evaluate),
     export,
     verify,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hardneg.cli.display import progress, show_findings, show_reading
+from hardneg.cli.engine_options import scales
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import DocumentPrompt, Numbers, QueryPrompt, TruncateDim, TrustRemoteCode
 from hardneg.cli.options import DatasetPath, Json, Measures, Primary, Quiet, Seed, SkipInvalid, print_json
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from hardneg.models.reading import Reading
 
 
+@scales
 @reads_dataset
 def evaluate(
     dataset: DatasetPath,

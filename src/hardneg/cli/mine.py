@@ -7,11 +7,13 @@ import typer
 
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, show_findings, show_reading, warn_if_nothing_mined
+from hardneg.cli.engine_options import scales
 from hardneg.cli.model_options import TrustRemoteCode
 from hardneg.cli.options import Json, Out, Quiet, Yes, from_here, print_json, said_of
 from hardneg.cli.recipe_options import MiningOptions, says_mining
 
 
+@scales
 @says_mining()
 def mine(
     out: Out,

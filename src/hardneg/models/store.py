@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from hardneg.checksums import checked, digest_of, is_damaged
 from hardneg.data.dataset import Dataset
 from hardneg.data.query_form import query_texts_in
 from hardneg.data.text import digest
+from hardneg.engines import current_engine
 from hardneg.errors import RunError
 from hardneg.files import forget_temporaries, replacing, write_json
 from hardneg.models.protocol import Encoder
@@ -121,7 +123,7 @@ def encode(encoder: Encoder, texts: pl.Series, *, kind: str) -> Float32[np.ndarr
                     n_anew, n_all = len(texts) - n_kept, len(texts)
                     _log.warning("%s is cut or damaged; %d of its %d vectors are encoded anew", path, n_anew, n_all)
                     path.unlink()
-                _encode_missing(encoder, texts, kind, folder)
+                _encode_missing(Encoding(encoder, texts, kind, folder))
                 _join(folder, path)
                 vectors = _read(path, len(texts))
     if vectors is None:
@@ -141,18 +143,39 @@ def _read(path: Path, n_rows: int) -> Float32[np.ndarray, "rows dim"] | None:
     return vectors if whole else None
 
 
-def _encode_missing(encoder: Encoder, texts: pl.Series, kind: str, folder: Path) -> None:
-    run = encoder.encode_queries if kind == "query" else encoder.encode_documents
-    unit = "queries" if kind == "query" else "documents"
-    with task(f"encoding {unit}", total=len(texts), unit=unit) as advance:
-        for start in range(0, len(texts), BLOCK):
-            part = texts.slice(start, BLOCK).fill_null("")
-            path = folder / f"block-{start // BLOCK:06d}.npy"
-            if _read(path, len(part)) is None:
-                block = run(part.to_list())
-                with replacing(path) as temporary, temporary.open("wb") as file:
-                    np.save(file, block)
-            advance(len(part))
+@dataclass(frozen=True, eq=False)
+class Encoding:
+    """Texts that are encoded block by block, each into a file of its own."""
+
+    encoder: Encoder
+    texts: pl.Series
+    kind: str
+    folder: Path
+
+    def path(self, number: int) -> Path:
+        """Name the file of a block."""
+        return self.folder / f"block-{number:06d}.npy"
+
+    def size(self, number: int) -> int:
+        """Say how many texts a block has."""
+        return min(BLOCK, len(self.texts) - number * BLOCK)
+
+    def do(self, number: int) -> None:
+        """Encode a block."""
+        run = self.encoder.encode_queries if self.kind == "query" else self.encoder.encode_documents
+        block = run(self.texts.slice(number * BLOCK, BLOCK).fill_null("").to_list())
+        with replacing(self.path(number)) as temporary, temporary.open("wb") as file:
+            np.save(file, block)
+
+
+def _encode_missing(work: Encoding) -> None:
+    unit = "queries" if work.kind == "query" else "documents"
+    sizes = [work.size(number) for number in range(-(-len(work.texts) // BLOCK))]
+    missing = [number for number, size in enumerate(sizes) if _read(work.path(number), size) is None]
+    with task(f"encoding {unit}", total=len(work.texts), unit=unit) as advance:
+        advance(len(work.texts) - sum(sizes[number] for number in missing))
+        for number in current_engine().each(work, missing):
+            advance(sizes[number])
 
 
 def _split(path: Path, n_rows: int) -> int:

@@ -17,6 +17,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.findings import Finding
 from hardneg.data.given import check_dataset
+from hardneg.engines import Engine, working_on
 from hardneg.errors import InputError, RecipeError, RunError
 from hardneg.files import check_folder, json_bytes, write_json
 from hardneg.filters import Filter
@@ -24,7 +25,6 @@ from hardneg.filters.protocol import Fittable, with_fitted
 from hardneg.models.given import Loaded
 from hardneg.models.store import cache_folder
 from hardneg.negatives import Selection
-from hardneg.negatives.invariants import check_negatives
 from hardneg.negatives.plan import Plan, mine_block
 from hardneg.pipeline.how import plan_from
 from hardneg.pipeline.judged_labels import (
@@ -35,6 +35,7 @@ from hardneg.pipeline.judged_labels import (
     with_verdicts,
 )
 from hardneg.pipeline.mined import Mined, funnel
+from hardneg.pipeline.mining_blocks import MiningBlocks, mine_missing
 from hardneg.planting.fitting import fit_filters
 from hardneg.progress import task
 from hardneg.recipe import Recipe
@@ -43,7 +44,7 @@ from hardneg.runs.found import found_answers, read_found, write_found
 from hardneg.runs.joining import data_of
 from hardneg.runs.lock import writing
 from hardneg.runs.mining_findings import mining_findings, write_readings
-from hardneg.runs.parts import is_whole, part_files, part_path, read_parts, readable, scan_parts, write_part
+from hardneg.runs.parts import part_files, read_parts, readable, scan_parts
 from hardneg.runs.state import read_state
 from hardneg.sources import Source
 from hardneg.sources.merge import check_names
@@ -67,6 +68,7 @@ def mine(
     block_size: int | None = None,
     verdicts: pl.DataFrame | None = None,
     out: Path | str | None = None,
+    engine: Engine | None = None,
 ) -> Mined:
     """Mine negatives for the queries of a split.
 
@@ -92,16 +94,20 @@ def mine(
         verdicts: What people judged, as `read_judged` returns it; taken for labels (`use_verdicts`). The answers
             among them are in `found` too.
         out: Folder for `candidates/` and `negatives/`, written block by block; None keeps all in memory.
+        engine: Who does the blocks, and encodes: `Ray(address="auto")` of `hardneg.engines`; None does them here. An
+            engine needs `out`, and gives the same bytes.
 
     Returns:
         The negatives and the counts of what became of every candidate.
 
     Raises:
         DatasetError: The split does not exist or has no positive.
-        RecipeError: There is no source, a name is empty, two sources share one, or the documents lack metadata that
-            one reads.
-        RunError: `out` holds the result of another plan, or is damaged.
+        RecipeError: There is no source, a name is empty, two sources share one, the documents lack metadata that
+            one reads, or an engine has no folder to write to.
+        RunError: `out` holds the result of another plan, or is damaged; or the cluster of an engine cannot do it.
     """
+    if engine is not None and out is None:
+        raise RecipeError("mine: an engine writes what it mined into a folder; give out")
     check_dataset(dataset, purpose="mine")
     check_tables("mine", ("query", "document", "answer"), verdicts=verdicts)
     check_places("mine", out=out)
@@ -120,7 +126,8 @@ def mine(
         block_size=block_size,
     )
     judged = named_verdicts(settings, dataset) if verdicts is None else verdicts
-    return mine_plan(dataset, plan, block_size=settings.block_size, verdicts=judged, out=out)
+    with working_on(engine):
+        return mine_plan(dataset, plan, block_size=settings.block_size, verdicts=judged, out=out)
 
 
 def mine_plan(
@@ -174,13 +181,7 @@ def _mine_to(
     block_size = _claim(folder, identity, block_size, data=data_of(source))
     with _given_up_if_refused(folder):
         plan = fit_filters(plan, dataset, folder / "filters")
-        for number, block in enumerate(_tracked(plan.blocks(dataset, block_size))):
-            pair = [part_path(folder / name, number) for name in ("candidates", "negatives")]
-            if not all([is_whole(part) for part in pair]):
-                tables = mine_block(dataset, block, plan)
-                check_negatives(tables[1], dataset, per_query=plan.select.per_query)
-                for table, part in zip(tables, pair, strict=True):
-                    write_part(table, dataset, part)
+        mine_missing(MiningBlocks(dataset, plan, folder, plan.blocks(dataset, block_size)))
     write_readings(folder, dataset, plan)
     with readable(folder):
         counts = _count(scan_parts(folder / "candidates"), scan_parts(folder / "negatives"), dataset, plan)
