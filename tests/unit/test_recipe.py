@@ -112,9 +112,9 @@ def test_a_user_who_sets_nothing_gets_the_defaults(load, tmp_path):
     recipe = load('dataset = "data"')
     assert recipe.name == "mine"
     assert recipe.dataset.path == str((tmp_path / "data").resolve())
-    assert [source.name for source in recipe.sources] == ["bm25", "dense"]
+    assert [source.name for source in recipe.sources] == ["dense"]
     assert recipe.filters == (NearDuplicate(), PositiveMargin(ratio=0.95, score="dense"))
-    assert recipe.select.per_query == 4
+    assert recipe.select.per_query == 8
     assert (recipe.mine.split, recipe.evaluate.split, recipe.seed) == ("train", "test", 0)
 
 
@@ -237,7 +237,7 @@ def test_a_dense_source_of_a_later_stage_mines_with_the_model_of_the_one_before(
     assert placed.sources[0].model == "/run/model"
     assert repr(placed) == repr(second)  # a run folder can be moved
     defaults = load('dataset = "data"\n[[stage]]\n[[stage]]\n[[stage]]').stages
-    assert [stage.sources[1].model for stage in defaults[1:]] == ["stage:stage1", "stage:stage2"]
+    assert [stage.sources[0].model for stage in defaults[1:]] == ["stage:stage1", "stage:stage2"]
 
 
 def test_a_scorer_inside_a_filter_can_be_the_model_of_an_earlier_stage(load):
@@ -539,7 +539,7 @@ BAD = {
         "filters: rank_window.source: no source is called 'dense'; did you mean 'bm25'",
     ),
     "a quota of a source that is not there": (
-        "[select]\nquotas = {bm25 = 2, dens = 2}",
+        "[select]\nquotas = {dens = 2}",
         r"select.quotas: no source is called 'dens'; did you mean 'dense'\?",
     ),
     "a module that is not there": ('[[filters]]\nuse = "no_such:Filter"', r"cannot import 'no_such'"),

@@ -39,7 +39,7 @@ def estimate(
         ),
     ] = None,
     depth: Annotated[int | None, typer.Option(min=1, help="Candidates of each source; 100 if not given.")] = None,
-    per_query: Annotated[int | None, typer.Option(min=1, help="Negatives for each query; 4 if not given.")] = None,
+    per_query: Annotated[int | None, typer.Option(min=1, help="Negatives for each query; 8 if not given.")] = None,
     model: Annotated[str | None, typer.Option(help="Model that encodes, and that is trained.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=4, help="Cut texts there.")] = None,
     teacher: Annotated[str | None, typer.Option(help="Cross-encoder that scores pairs.")] = None,

@@ -34,7 +34,7 @@ _KINDS = {
         list[str] | None,
         typer.Option(help="A filter: near_duplicate, 'positive_margin(ratio=0.9)'. Repeat for more."),
     ],
-    "per_query": Annotated[int | None, typer.Option(min=1, help="Negatives for each query; 4 if not given.")],
+    "per_query": Annotated[int | None, typer.Option(min=1, help="Negatives for each query; 8 if not given.")],
     "depth": Annotated[int | None, typer.Option(min=1, help="Candidates of each source; 100 if not given.")],
     "block_size": Annotated[
         int | None, typer.Option(min=1, help="Queries at a time; bounds memory, not the result; 4096 if not given.")

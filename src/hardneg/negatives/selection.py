@@ -57,7 +57,7 @@ class Selection:
         RecipeError: A value is out of range.
     """
 
-    per_query: int = 4
+    per_query: int = 8
     strategy: Strategy = field(default_factory=Top)
     quotas: Mapping[str, int] | None = None
     shortage: Shortage = "keep_short"

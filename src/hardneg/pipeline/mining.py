@@ -81,11 +81,11 @@ def mine(
         preset: What is hard in a domain: "code", "legal", "conversation" or "recommender"; goes before the recipe.
         model: The model of dense sources that name none.
         split: The queries with a positive in this split are mined for; "train" by default.
-        sources: Where candidates come from; by default BM25 and a dense model. Here and in `filters` a component may
+        sources: Where candidates come from; by default the dense model. Here and in `filters` a component may
             be named as on the command line, `"dense(max_tokens=128)"`, or given as the table of a recipe.
         filters: Why a candidate may not be a negative; by default near duplicates of a positive and a
             margin below the weakest positive. Labelled positives are always refused.
-        select: How negatives are chosen among the rest; by default the top four.
+        select: How negatives are chosen among the rest; by default the top eight.
         per_query: Negatives for each query, in the place of what `select` says.
         depth: Candidates that each source gives a query, at least 1; 100 by default.
         seed: Seed of every random choice; 0 by default.

@@ -215,7 +215,7 @@ def _built(settings: FromPython | FromCode, folder: RunFolder) -> Dataset:
 def _baselines(recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Iterator[Row]:
     sources = [source for stage in recipe.stages for source in stage.sources]
     systems: dict[str, Source] = {
-        "bm25": bm25_of(sources),
+        "bm25": bm25_of(sources, code=isinstance(recipe.dataset, FromPython | FromCode)),
         "zero_shot": measuring_with(recipe.model, recipe),
     }
     for name, system in systems.items():

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hardneg.filters import Filter, NearDuplicate, PositiveMargin
 from hardneg.negatives.plan import FILTER, SCORER, SELECT, SOURCE
-from hardneg.sources import BM25, Dense, Source
+from hardneg.sources import Dense, Source
 from hardneg.sources.protocol import Encodes, MatchesWords
 from hardneg.training.settings import ROOMS as TRAIN
 
@@ -17,8 +17,8 @@ DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 def default_sources(model: str = DEFAULT_MODEL) -> tuple[Source, ...]:
-    """BM25 for shared words, a dense model for shared meaning."""
-    return BM25(), Dense(model=model)
+    """The model itself: what it takes for an answer wrongly is what it has to learn (docs/decisions/0016)."""
+    return (Dense(model=model),)
 
 
 def default_filters(sources: Sequence[Source]) -> tuple[Filter, ...]:

@@ -71,9 +71,10 @@ class BM25:
         return _index(dataset, self.analyzer, self.k1, self.b)
 
 
-def bm25_of(sources: Iterable[object]) -> BM25:
-    """Give the first BM25 among sources, or one with the defaults: what the row `bm25` of a table is measured with."""
-    return next((each for each in sources if isinstance(each, BM25)), BM25())
+def bm25_of(sources: Iterable[object], *, code: bool = False) -> BM25:
+    """Give the first BM25 among sources, or one for code or for text: what the row `bm25` of a table is measured with."""
+    fallback = BM25(analyzer="code") if code else BM25()
+    return next((each for each in sources if isinstance(each, BM25)), fallback)
 
 
 @of_texts(keep=4)

@@ -74,11 +74,11 @@ def test_a_named_score_is_the_one_reported_beside_its_weakest_positive(candidate
 
 
 def test_short_queries_are_kept_dropped_or_filled(candidates, ten):
-    kept = select(candidates, ten, Selection(shortage="keep_short"), seed=0)
+    kept = select(candidates, ten, Selection(per_query=4, shortage="keep_short"), seed=0)
     assert kept["query"].to_list() == [0, 0, 0, 0, 1]
-    dropped = select(candidates, ten, Selection(shortage="drop_query"), seed=0)
+    dropped = select(candidates, ten, Selection(per_query=4, shortage="drop_query"), seed=0)
     assert dropped["query"].to_list() == [0, 0, 0, 0]
-    filled = select(candidates, ten, Selection(shortage="fill_random"), seed=0)
+    filled = select(candidates, ten, Selection(per_query=4, shortage="fill_random"), seed=0)
     assert filled["query"].to_list() == [0, 0, 0, 0, 1, 1, 1, 1]
     assert filled["source"].to_list()[4:] == ["bm25", "fill", "fill", "fill"]
 
@@ -112,7 +112,7 @@ def test_an_empty_table_gives_an_empty_table(candidates, ten):
         ({"per_query": 0}, "per_query is 0"),
         ({"shortage": "repeat"}, "shortage is 'repeat'; set it to keep_short or fill_random or drop_query"),
         ({"quotas": {"bm25": 0}}, "quota of 'bm25' is 0"),
-        ({"quotas": {"bm25": 2, "dense": 3}}, "add up to 5, above per_query = 4; set per_query = 5"),
+        ({"per_query": 4, "quotas": {"bm25": 2, "dense": 3}}, "add up to 5, above per_query = 4; set per_query = 5"),
     ],
 )
 def test_a_selection_that_cannot_be_is_refused_when_it_is_made(values, message):
@@ -165,7 +165,7 @@ def test_without_weigh_all_weigh_one_and_the_choice_is_the_same(candidates, ten)
 
 def test_weigh_without_a_learned_filter_and_documents_that_fill_weigh_one(candidates, ten):
     assert set(select(candidates, ten, Selection(weigh=True), seed=0)["weight"]) == {1.0}
-    filled = select(annotated(candidates), ten, Selection(weigh=True, shortage="fill_random"), seed=0)
+    filled = select(annotated(candidates), ten, Selection(per_query=4, weigh=True, shortage="fill_random"), seed=0)
     filling = filled.filter(pl.col("source") == "fill")
     assert filling.height == 3
     assert filling["weight"].to_list() == [1.0] * 3

@@ -1,0 +1,81 @@
+"""Which strategy, taken without a look at one's data, loses least? Regret on development queries, over all sets.
+
+    python benchmarks/defaults.py [--sets scifact …] [--arms …] [--test ARM]
+
+Reads what benchmarks/strong_levers.py measured, and trains nothing. The regret of an arm on a set is what the best of
+the arms there has more, nDCG@10 on the development queries, at one rate; a default is chosen by the mean over the sets
+and by the worst. `--test` prints what an arm gains on in-batch training on the test queries of each set: for the arm
+that was chosen, once it is chosen.
+"""
+
+import argparse
+import json
+
+import polars as pl
+
+from strong_levers import ARMS, BEDS, MEASURE, RESULTS
+from tables import against, over_seeds
+
+RATE = {"weak": 0.1}
+
+
+def measured(name: str, arm: str, split: str) -> list[pl.DataFrame]:
+    """Give the figures of an arm on a split of a set, a table a seed."""
+    paths = sorted(RESULTS.glob(f"{name}-{arm}-{RATE.get(name, 3e-5):g}-seed*-{split}.parquet"))
+    return [pl.read_parquet(path) for path in paths]
+
+
+def mean(name: str, arm: str, split: str) -> float | None:
+    """Give the mean of the first seed, which every arm has."""
+    tables = measured(name, arm, split)
+    return float(tables[0][MEASURE].mean()) if tables else None  # type: ignore[arg-type]
+
+
+def seconds(name: str, arm: str) -> float:
+    """Say how long an arm trained on a set, with its refreshes, without mining."""
+    path = RESULTS / f"{name}-{arm}-{RATE.get(name, 3e-5):g}-seed1.json"
+    return float(json.loads(path.read_text())["seconds"])
+
+
+def regrets(sets: list[str], arms: list[str]) -> None:
+    """Print each arm's regret on each set, and its mean and worst over all of them."""
+    dev = {(name, arm): mean(name, arm, "dev") for name in sets for arm in arms}
+    best = {name: max(value for arm in arms if (value := dev[name, arm]) is not None) for name in sets}
+    print("| arm | " + " | ".join(sets) + " | mean | worst | seconds, in-batch = 1 |")
+    print("|---|" + "---|" * (len(sets) + 3))
+    for arm in arms:
+        lost = [None if (value := dev[name, arm]) is None else best[name] - value for name in sets]
+        row = ["" if each is None else f"{each:.4f}" for each in lost]
+        there = [each for each in lost if each is not None]
+        whole = [f"{sum(there) / len(there):.4f}", f"{max(there):.4f}"] if len(there) == len(sets) else ["", ""]
+        costs = [seconds(n, arm) / seconds(n, "in_batch") for n in sets if dev[n, arm] is not None]
+        print(f"| {arm} | " + " | ".join([*row, *whole, f"{sorted(costs)[len(costs) // 2]:.1f}"]) + " |")
+    print("\nbest on dev: " + ", ".join(f"{name} {value:.4f}" for name, value in best.items()))
+
+
+def gains(sets: list[str], arm: str) -> None:
+    """Print what an arm has on the test queries of each set beside in-batch training."""
+    print(f"\n| set | test queries | in-batch | {arm} | difference |\n|---|---|---|---|---|")
+    for name in sets:
+        before, after = measured(name, "in_batch", "test"), measured(name, arm, "test")
+        if before and after:
+            one, two = over_seeds(before), over_seeds(after)
+            means = f"{one[MEASURE].mean():.4f} | {two[MEASURE].mean():.4f}"
+            print(f"| {name} | {one.height:,} | {means} | {against(one, two, MEASURE)} |")
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", nargs="+", default=list(BEDS), choices=list(BEDS))
+    chosen = ["in_batch", "turns", "mined_filtered", "filtered_8", "near_filtered_8", "refresh", "clusters_linked_near"]
+    parser.add_argument("--arms", nargs="+", default=chosen, choices=list(ARMS))
+    parser.add_argument("--test", choices=list(ARMS))
+    arguments = parser.parse_args()
+    regrets(arguments.sets, arguments.arms)
+    if arguments.test:
+        gains(arguments.sets, arguments.test)
+
+
+if __name__ == "__main__":
+    main()
