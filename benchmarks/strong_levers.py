@@ -10,9 +10,11 @@ standard library and of installed packages, cut after 320 characters, all pairs,
 
     hardneg data python stdlib torch transformers sympy scipy numpy pandas sklearn datasets networkx -o FOLDER/weak
 
+    hardneg data python stdlib -o FOLDER/stdlib
+
 The rate is chosen among three by nDCG@10 of the development queries with the first seed, for each arm (`--rates` names
-others); the other seeds train with it, and only the chosen are measured on the test queries. SciFact and ObliQA have no
-development queries: a fifth of the training queries, which is not trained on.
+others); the other seeds train with it, and only the chosen are measured on the test queries. SciFact, ObliQA and
+banking77 have no development queries: a fifth of the training queries, which is not trained on.
 
 Each piece of work is a file under results/strong_levers; one that is there is not done again, and an interrupted run
 goes on.
@@ -32,6 +34,7 @@ import polars as pl
 
 from filters_training import MODEL, SEED, TRAINED
 from hardneg.data.dataset import Dataset
+from hardneg.data.query_form import in_form
 from hardneg.data.reading import read_dataset
 from hardneg.evaluation.retrieval import evaluate
 from hardneg.filters import Filter, Learned, NearDuplicate, PositiveMargin, PositivePercentile
@@ -61,6 +64,8 @@ class Bed:
     model: str = MODEL
     rates: tuple[float, ...] = (1.5e-5, 3e-5, 6e-5)
     characters: int | None = None  # that a document is cut after
+    folder: str | None = None  # where it has another name than the set
+    form: str = ""  # in which the turns of a conversation are written
     settings: dict[str, Any] = field(default_factory=dict)
 
 
@@ -76,8 +81,11 @@ BEDS = {
     "nl2bash": Bed("train"),
     "scifact": Bed("train", dev=None),
     "nfcorpus": Bed("train"),
-    "dstc11_track5_val": Bed("train"),
+    "dstc11": Bed("train", folder="dstc11_track5_val", form="last_turns(k=3)"),
     "obliqa": Bed("dev", dev=None),
+    "staqc": Bed("train", folder="staqc_python_annotated"),
+    "banking77": Bed("train", dev=None),
+    "stdlib": Bed("train"),
 }
 
 
@@ -135,6 +143,11 @@ ARMS = {
     "unfiltered_8": Arm("unfiltered8", {"negatives_per_row": 8}),
     "percentile_8": Arm("percentile8", {"negatives_per_row": 8}),
     "turns": Arm("turns4", {"negatives_per_row": 1}),
+    "turns_4": Arm("turns4", {"negatives_per_row": 4}),
+    "kept_8": Arm("kept8", {"negatives_per_row": 8}),
+    "dense_first_8": Arm("dense_first8", {"negatives_per_row": 8}),
+    "near_dense_first_8": Arm("dense_first8", {"negatives_per_row": 8, "clusters": Greedy()}),
+    "near_filtered_4": _mined(4, clusters=Greedy()),
     "batch_512": Arm(None, {"batch_size": 512, "cache_tokens": 8_192}),
     "clusters_batch_512": Arm(None, {"batch_size": 512, "cache_tokens": 8_192, "clusters": Greedy(ratio=0.95)}),
     "clusters_of_32_batch_512": Arm(
@@ -162,6 +175,8 @@ def minings(model: str) -> dict[str, tuple[tuple[Source, ...], tuple[Filter, ...
     return filtered | {
         "unfiltered8": ((dense,), (NearDuplicate(),), random),
         "percentile8": ((dense,), (NearDuplicate(), PositivePercentile(percentile=10, score="dense")), random),
+        "kept8": ((dense,), clean, Selection(per_query=8)),
+        "dense_first8": ((BM25(), dense), clean, Selection(per_query=8, quotas={"dense": 8})),
         "turns4": ((BM25(), dense), clean, Selection(per_query=4, shortage="fill_random")),
         "random8": ((Random(),), (NearDuplicate(),), random),
         "mixed": ((dense, Random()), clean, mixed),
@@ -322,7 +337,8 @@ def main() -> None:
     if not arguments.table:
         for name, arm in itertools.product(arguments.sets, arguments.arms):
             bed = BEDS[name]
-            dataset = prepared(read_dataset(arguments.data / name), bed)
+            read = read_dataset(arguments.data / (bed.folder or name))
+            dataset = prepared(in_form(read, bed.form) if bed.form else read, bed)
             model = weak_model(arguments.runs / "weak-model") if bed.model == "weak" else bed.model
             study = Study(name, bed, dataset, model, arguments.runs)
             study.climb(arm, tuple(arguments.rates or bed.rates), arguments.seeds)
