@@ -5,10 +5,10 @@
 Half of the positives of at most 1,000 queries with several are hidden, the 100 best documents of one model are
 gathered for each, and every rule says by the scores of that model which of them may be negatives. Percentiles are
 fitted on the known positives of all queries of the split; `of all` is one that counts those not found too. Kinds of
-models: MiniLM; static vectors, which are MiniLM's table of tokens; BM25; and MiniLM after an epoch over known positives
-(1,500 queries at most, one each, 64 tokens), at a temperature of .02 and of .2. Models are kept under --models. Three
-seeds of planting where nothing is trained, else one. One JSON file a set and kind in results/thresholds; one that is
-there is not done again.
+models: MiniLM; static vectors, which are MiniLM's table of tokens; BM25; MiniLM after an epoch over known positives
+(1,500 queries at most, one each, 64 tokens), at a temperature of .02 and of .2; and MiniLM as the teacher, asked about
+the candidates of BM25. Models are kept under --models. Three seeds of planting where nothing is trained, else one. One
+JSON file a set and kind in results/thresholds; one that is there is not done again.
 """
 
 import argparse
@@ -52,7 +52,8 @@ SPLITS = {
     "banking77": "train",
 }
 TEMPERATURES = {"trained_.02": 0.02, "trained_.2": 0.2}
-KINDS = ("minilm", "static", "bm25", *TEMPERATURES)
+TEACHER = "teacher"
+KINDS = ("minilm", "static", "bm25", *TEMPERATURES, TEACHER)
 TRUTH = {"banking77": "intent"}
 RATIOS, PERCENTILES, SHARES = (0.9, 0.95, 0.98), (2, 5, 10, 20), (0.8, 0.9, 0.95)
 N_QUERIES, N_TAUGHT, DEPTH, PER_QUERY, MAX_TOKENS, N_DRAWS = 1_000, 1_500, 100, 4, 128, 200
@@ -91,7 +92,7 @@ def rules(name: str) -> dict[str, Filter | None]:
 
 def source_of(kind: str, dataset: Dataset, name: str, seed: int, models: Path) -> Source:
     """Make the model of a kind; one that is trained sees the known positives of this planting."""
-    if kind == "bm25":
+    if kind in {"bm25", TEACHER}:
         return BM25(analyzer="code" if name == "nl2bash" else "english")
     if kind == "minilm":
         return Dense(model=MODEL, max_tokens=MAX_TOKENS)
@@ -146,7 +147,17 @@ def practices(dataset: Dataset, name: str, kind: str, models: Path) -> Iterator[
         eligible = pl.col("dropped_by").is_null() & (pl.int_range(pl.len()).over("query", "text", "dropped_by") == 0)
         plan = Plan(split, (source,), (), Selection(), depth=DEPTH)
         positives = positives_among(plan, planted.dataset, plan.blocks(planted.dataset, 1_024))
-        yield Practice(planted, rows.with_columns(eligible=eligible), positives, source.name)
+        rows = rows.with_columns(eligible=eligible)
+        if kind == TEACHER:
+            rows, positives = (judged(each, planted.dataset, source.name) for each in (rows, positives))
+        yield Practice(planted, rows, positives, source.name)
+
+
+def judged(rows: pl.DataFrame, dataset: Dataset, name: str) -> pl.DataFrame:
+    """Put the teacher's scores in the place of a source's."""
+    teacher = Dense(model=MODEL, max_tokens=MAX_TOKENS)
+    score = teacher.score(dataset, rows["query"].to_numpy(), rows["document"].to_numpy())
+    return rows.with_columns(pl.Series(f"score.{name}", score, dtype=rows.schema[f"score.{name}"]))
 
 
 def counted(practice: Practice, rule: Filter | None, *, of_all: bool) -> tuple[pl.DataFrame, dict[str, object]]:
