@@ -3,19 +3,23 @@
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 
 from hardneg.errors import Interrupted
 from hardneg.filters import PositiveMargin
+from hardneg.models.sentence_transformer import load_model
 from hardneg.negatives import Selection
 from hardneg.negatives.plan import Plan, mine_block
 from hardneg.progress import showing
 from hardneg.sources import BM25, Dense
 from hardneg.training.loop import train
+from hardneg.training.passes.embedding import TwoTowers, live_vectors
 from hardneg.training.plan import TrainingData, batch_of, plan_steps, pool_of, redraw
+from hardneg.training.refresh.neighbours import Drawing
 from hardneg.training.refresh.settings import Refresh
 from hardneg.training.sampling.batches import MinedNegatives, training_pairs
 from hardneg.training.sampling.clusters import Greedy, Metis
-from hardneg.training.sampling.neighbours import TrainingPairs, by_source, depth_for, link
+from hardneg.training.sampling.neighbours import TrainingPairs, by_source, by_vectors, depth_for, link
 from hardneg.training.settings import TrainSettings
 from stopping import StopAfter, weights
 from tiny_model import build_tiny_model
@@ -100,3 +104,15 @@ def test_a_redraw_follows_the_weights_and_changes_what_comes_after_it_alone(toy,
         losses.append([line.split('"loss": ')[1].split(",")[0] for line in text])
     assert losses[0][:6] == losses[1][:6]
     assert losses[0][6:] != losses[1][6:]
+
+
+def test_of_many_pairs_vectors_lie_in_files_while_they_are_ranked_and_link_the_same(toy, start, tmp_path, monkeypatch):
+    pairs = TrainingPairs.of(toy, *training_pairs(toy, "train"))
+    towers = TwoTowers(load_model(start, device="cpu"), query_prompt=None, document_prompt=None, bf16=False)
+    texts = (toy.query_texts.gather(pairs.queries), toy.document_texts.gather(pairs.documents))
+    rounded = (vectors.astype(np.float16).astype(np.float32) for vectors in live_vectors(towers, *texts))
+    wanted = link(pairs, by_vectors(pairs, *rounded, depth=depth_for(4, 0)), neighbours=4, skip=0, ratio=0.95)
+    monkeypatch.setattr("hardneg.training.refresh.neighbours.WHOLE", 1)
+    found = Drawing(tmp_path, Greedy(neighbours=4, ratio=0.95), pairs).draw(0, towers, Accelerator(cpu=True))
+    assert (found.links != wanted.links).nnz == 0
+    assert [file.name for file in (tmp_path / "clusters").iterdir()] == ["step-00000000.npz"]

@@ -1,7 +1,7 @@
 """Cells of near vectors: what is too much to compare with everything is compared with its cell."""
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float, Float32, Int64
 
 from hardneg.randomness import bits
 
@@ -9,7 +9,7 @@ _SAMPLE = 4_096
 _DRAW = 21
 
 
-def balanced_cells(vectors: Float32[np.ndarray, "rows dim"], *, size: int) -> list[Int64[np.ndarray, " cell"]]:
+def balanced_cells(vectors: Float[np.ndarray, "rows dim"], *, size: int) -> list[Int64[np.ndarray, " cell"]]:
     """Cut vectors into cells of at most a size, equal but for one row, by halving along the widest direction.
 
     Each half is cut again until it is small enough. The direction is the first principal axis of a fixed sample, and
@@ -34,7 +34,7 @@ def balanced_cells(vectors: Float32[np.ndarray, "rows dim"], *, size: int) -> li
     return cells
 
 
-def _widest(vectors: Float32[np.ndarray, "rows dim"], part: Int64[np.ndarray, " part"]) -> Float32[np.ndarray, " dim"]:
+def _widest(vectors: Float[np.ndarray, "rows dim"], part: Int64[np.ndarray, " part"]) -> Float32[np.ndarray, " dim"]:
     """Find the direction along which a sample of the rows is spread most."""
     sample = part[np.argsort(bits(0, _DRAW, part), kind="stable")[:_SAMPLE]] if len(part) > _SAMPLE else part
     chosen = vectors[np.sort(sample)].astype(np.float64)
@@ -44,7 +44,7 @@ def _widest(vectors: Float32[np.ndarray, "rows dim"], part: Int64[np.ndarray, " 
 
 
 def _project(
-    vectors: Float32[np.ndarray, "rows dim"], part: Int64[np.ndarray, " part"], axis: Float32[np.ndarray, " dim"]
+    vectors: Float[np.ndarray, "rows dim"], part: Int64[np.ndarray, " part"], axis: Float32[np.ndarray, " dim"]
 ) -> Float32[np.ndarray, " part"]:
     steps = range(0, len(part), _SAMPLE * 4)
     return np.concatenate([vectors[part[at : at + _SAMPLE * 4]] @ axis for at in steps])

@@ -1,8 +1,10 @@
 """From texts to vectors: with a gradient for a step, without one to look at scores in the middle of training."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import polars as pl
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float, Float16, Float32, Int64
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
@@ -149,14 +151,35 @@ def live_vectors(
     """Embed texts as a step would, without dropout and gradient."""
     with _evaluating(towers):
         encoder = SentenceTransformerEncoder(towers.model, "fp32")
-        return _encoded(encoder.encode_queries, queries), _encoded(encoder.encode_documents, documents)
+        of_queries = list(_encoded(encoder.encode_queries, queries))
+        return np.concatenate(of_queries), np.concatenate(list(_encoded(encoder.encode_documents, documents)))
+
+
+def filed_vectors(
+    towers: TwoTowers, queries: pl.Series, documents: pl.Series, files: tuple[Path, Path]
+) -> tuple[Float16[np.ndarray, "queries dim"], Float16[np.ndarray, "documents dim"]]:
+    """Embed texts likewise, of which there are too many for memory: vectors lie in files, in half precision."""
+    with _evaluating(towers):
+        encoder = SentenceTransformerEncoder(towers.model, "fp32")
+        of_queries = _filed(_encoded(encoder.encode_queries, queries), len(queries), files[0])
+        return of_queries, _filed(_encoded(encoder.encode_documents, documents), len(documents), files[1])
 
 
 def _encoded(
     encode: Callable[[list[str]], Float32[np.ndarray, "texts dim"]], texts: pl.Series
-) -> Float32[np.ndarray, "texts dim"]:
+) -> Iterator[Float32[np.ndarray, "block dim"]]:
     parts = texts.fill_null("")
-    return np.concatenate([encode(parts.slice(at, _BLOCK).to_list()) for at in range(0, len(parts), _BLOCK)])
+    return (encode(parts.slice(at, _BLOCK).to_list()) for at in range(0, len(parts), _BLOCK))
+
+
+def _filed(blocks: Iterator[Float32[np.ndarray, "block dim"]], n: int, file: Path) -> Float16[np.ndarray, "texts dim"]:
+    first = next(blocks)
+    vectors = np.lib.format.open_memmap(file, mode="w+", dtype=np.float16, shape=(n, first.shape[1]))
+    at = 0
+    for block in itertools.chain([first], blocks):
+        vectors[at : at + len(block)] = block
+        at += len(block)
+    return vectors
 
 
 @contextmanager

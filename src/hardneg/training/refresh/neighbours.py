@@ -1,20 +1,23 @@
 """Who is near whom with the weights of the time: found by the first process, kept for a run that goes on.
 
 clusters/step-N.npz          the links between pairs from step N on; gone when the run is finished
+clusters/.*.npy.tmp          vectors of the pairs while they are ranked, if there are many
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
 import torch
 from accelerate import Accelerator
 
 from hardneg.data.dataset import Dataset
 from hardneg.progress import task
-from hardneg.training.passes.embedding import TwoTowers, live_vectors
+from hardneg.training.passes.embedding import TwoTowers, filed_vectors, live_vectors
 from hardneg.training.sampling.clusters import Clusters
 from hardneg.training.sampling.neighbours import (
+    WHOLE,
     Neighbours,
     Ranked,
     TrainingPairs,
@@ -76,7 +79,20 @@ class Drawing:
         if self.clusters.source is not None:
             return by_source(self.pairs, self.clusters.source, depth=depth)
         texts = (dataset.query_texts.gather(self.pairs.queries), dataset.document_texts.gather(self.pairs.documents))
-        return by_vectors(self.pairs, *live_vectors(towers, *texts), depth=depth)
+        if max(len(each) for each in texts) <= WHOLE:
+            return by_vectors(self.pairs, *live_vectors(towers, *texts), depth=depth)
+        return self._from_files(towers, texts, depth)
+
+    def _from_files(self, towers: TwoTowers, texts: tuple[pl.Series, pl.Series], depth: int) -> Iterator[Ranked]:
+        """Rank by vectors that lie in files, which are gone when the last is ranked."""
+        folder = self.path / "clusters"
+        folder.mkdir(parents=True, exist_ok=True)
+        files = (folder / ".queries.npy.tmp", folder / ".documents.npy.tmp")
+        try:
+            yield from by_vectors(self.pairs, *filed_vectors(towers, *texts, files), depth=depth)
+        finally:
+            for file in files:
+                file.unlink(missing_ok=True)
 
     def _file(self, step: int) -> Path:
         return self.path / "clusters" / f"step-{step:08d}.npz"

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
-from jaxtyping import Bool, Float32, Float64, Int32, Int64
+from jaxtyping import Bool, Float, Float32, Float64, Int32, Int64
 from scipy.sparse import csr_matrix
 
 from hardneg.checksums import checked
@@ -20,6 +21,7 @@ from hardneg.search.cells import balanced_cells
 from hardneg.search.exact import exact_topk, pair_scores
 from hardneg.sources import Source
 from hardneg.sources.retrieval import checked_retrieval
+from hardneg.training.sampling.mirroring import mirrored
 
 # Documents that every query is compared with; of more, only those of its own cell.
 WHOLE = 65_536
@@ -85,8 +87,8 @@ class Neighbours:
 
 def by_vectors(
     pairs: TrainingPairs,
-    queries: Float32[np.ndarray, "queries dim"],
-    documents: Float32[np.ndarray, "documents dim"],
+    queries: Float[np.ndarray, "queries dim"],
+    documents: Float[np.ndarray, "documents dim"],
     *,
     depth: int,
     whole: int = WHOLE,
@@ -94,11 +96,15 @@ def by_vectors(
     """Rank the documents of the pairs for each of their queries by the dot product of vectors.
 
     Every query is compared with every document, exactly. Of more than `whole` documents, it is compared with those of
-    the cell that its first positive lies in: cells of equal size, cut by the documents' vectors.
+    the cell that its first positive lies in: cells of equal size, cut by the documents' vectors. Vectors may lie in a
+    file, of half precision too: memory holds those of one cell.
     """
     weakest = np.full(len(pairs.queries), np.inf)
-    of_pairs = pair_scores(queries, documents, pairs.query_row, pairs.document_row)
-    np.minimum.at(weakest, pairs.query_row, of_pairs.astype(np.float64))
+    for begin in range(0, len(pairs.query), _BLOCK):
+        query, document = pairs.query_row[begin : begin + _BLOCK], pairs.document_row[begin : begin + _BLOCK]
+        row = np.arange(len(query))
+        score = pair_scores(_in_memory(queries, query), _in_memory(documents, document), row, row)
+        np.minimum.at(weakest, query, score.astype(np.float64))
     cells = balanced_cells(documents, size=whole)
     cell_of = np.empty(len(documents), dtype=np.int64)
     for number, cell in enumerate(cells):
@@ -107,8 +113,15 @@ def by_vectors(
     for number, cell in enumerate(cells):
         asked = np.flatnonzero(cell_of[first] == number)
         if len(asked):
-            best, score = exact_topk(queries[asked], documents[cell], min(depth, len(cell)))
+            texts = _in_memory(documents, cell)
+            best, score = exact_topk(_in_memory(queries, asked), texts, min(depth, len(cell)))
             yield Ranked(asked, cell[best], score, weakest[asked])
+
+
+def _in_memory(
+    vectors: Float[np.ndarray, "rows dim"], rows: Int64[np.ndarray, " chosen"]
+) -> Float32[np.ndarray, "chosen dim"]:
+    return np.asarray(vectors[rows], dtype=np.float32)
 
 
 def by_source(pairs: TrainingPairs, source: Source, *, depth: int) -> Iterator[Ranked]:
@@ -162,7 +175,10 @@ def link(
         dataset.text_group[np.concatenate(near_document)],
         width=int(dataset.text_group.max()) + 1,
     )
-    return Neighbours(_between_pairs(pairs, linked, near_set), near_set)
+    one_way = _between_pairs(pairs, linked, near_set)
+    del linked
+    start, other, weight = mirrored(*one_way)
+    return Neighbours(csr_matrix((weight, other, start), shape=(len(pairs.query),) * 2), near_set)
 
 
 def _judge(
@@ -181,8 +197,13 @@ def _judge(
     return unlabelled & ~near, near
 
 
-def _between_pairs(pairs: TrainingPairs, linked: Int32[np.ndarray, "queries neighbours"], near: PairSet) -> csr_matrix:
-    """Go from documents that queries are linked with to pairs; of several pairs of a document, chance takes one."""
+def _between_pairs(
+    pairs: TrainingPairs, linked: Int32[np.ndarray, "queries neighbours"], near: PairSet
+) -> tuple[Int64[np.ndarray, " pairs_and_end"], Int32[np.ndarray, " links"], npt.NDArray[np.int8]]:
+    """Go from documents that queries are linked with to pairs; of several pairs of a document, chance takes one.
+
+    Gives where the links of a pair begin, what each leads to, and its weight.
+    """
     dataset, n_pairs = pairs.dataset, len(pairs.query)
     by_document = np.argsort(pairs.document_row, kind="stable")
     start = np.searchsorted(pairs.document_row[by_document], np.arange(len(pairs.documents) + 1))
@@ -201,9 +222,18 @@ def _between_pairs(pairs: TrainingPairs, linked: Int32[np.ndarray, "queries neig
         indices.append(other[clean].astype(np.int32))
         weights.append((_HEAVIEST - _HEAVIEST * place[clean] // linked.shape[1]).astype(np.int8))
         counts[begin + 1 : begin + 1 + len(rows)] = np.bincount(at[clean], minlength=len(rows))
-    arrays = (np.concatenate(weights), np.concatenate(indices), np.cumsum(counts))
-    links = csr_matrix(arrays, shape=(n_pairs, n_pairs))
-    return (links + links.T).tocsr()
+    return np.cumsum(counts), _joined(indices), _joined(weights)
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    """Join arrays and let go of each as soon as it is copied."""
+    whole = np.empty(sum(len(part) for part in parts), dtype=parts[0].dtype)
+    at = 0
+    for number, part in enumerate(parts):
+        whole[at : at + len(part)] = part
+        at += len(part)
+        parts[number] = part[:0]
+    return whole
 
 
 def _only(pairs: TrainingPairs) -> Dataset:

@@ -6,11 +6,13 @@ import numpy as np
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
 
 from hardneg.data.dataset import Dataset
 from hardneg.search.cells import balanced_cells
 from hardneg.sources.retrieval import retrieval_table
 from hardneg.training.sampling.batches import training_pairs
+from hardneg.training.sampling.mirroring import mirrored
 from hardneg.training.sampling.neighbours import Neighbours, TrainingPairs, by_source, by_vectors, depth_for, link
 
 DIM = 6
@@ -139,3 +141,39 @@ def test_of_many_documents_a_query_is_compared_with_the_cell_of_its_answer():
     rows, others = one.links.nonzero()
     assert len(rows) == 128 * 15
     assert (cell_of[pairs.document_row[rows]] == cell_of[pairs.document_row[others]]).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    links=st.lists(st.lists(st.integers(0, 8), max_size=6, unique=True), min_size=9, max_size=9),
+    seed=st.integers(0, 99),
+)
+def test_links_of_both_directions_are_those_of_scipy(links, seed):
+    counts = [len(others) for others in links]
+    start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    other = np.array([each for others in links for each in others], dtype=np.int32)
+    weight = np.random.default_rng(seed).integers(1, 5, size=len(other)).astype(np.int8)
+    one_way = csr_matrix((weight, other, start), shape=(9, 9))
+    wanted = (one_way + one_way.T).tocsr()
+    begin, to, weighs = mirrored(start, other, weight)
+    assert begin.tolist() == wanted.indptr.tolist()
+    if not one_way.has_canonical_format:  # then in the same order too, which decides between equal weights
+        assert to.tolist() == wanted.indices.tolist()
+    assert (csr_matrix((weighs, to, begin), shape=(9, 9)) != wanted).nnz == 0
+
+
+def test_vectors_in_files_of_half_precision_link_as_those_in_memory(tmp_path):
+    rng = np.random.default_rng(3)
+    dataset = dataset_of([(i, i) for i in range(64)], 64, [f"document {i}" for i in range(64)])
+    pairs = TrainingPairs.of(dataset, *training_pairs(dataset, "train"))
+    halves = [rng.normal(size=(64, DIM)).astype(np.float16) for _ in range(2)]
+    in_files = []
+    for number, half in enumerate(halves):
+        np.save(tmp_path / f"{number}.npy", half)
+        in_files.append(np.load(tmp_path / f"{number}.npy", mmap_mode="r"))
+    options = {"neighbours": 7, "skip": 1, "ratio": 0.95}
+    in_memory = (half.astype(np.float32) for half in halves)
+    one = link(pairs, by_vectors(pairs, *in_memory, depth=32, whole=16), **options)
+    other = link(pairs, by_vectors(pairs, *in_files, depth=32, whole=16), **options)
+    assert (one.links != other.links).nnz == 0
+    assert one.near.keys.tolist() == other.near.keys.tolist()
