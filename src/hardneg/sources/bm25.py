@@ -72,7 +72,7 @@ class BM25:
 
 
 def bm25_of(sources: Iterable[object], *, code: bool = False) -> BM25:
-    """Give the first BM25 among sources, or one for code or for text: what the row `bm25` of a table is measured with."""
+    """Give the first BM25 among sources, or one for code or for text, to measure the row `bm25` of a table with."""
     fallback = BM25(analyzer="code") if code else BM25()
     return next((each for each in sources if isinstance(each, BM25)), fallback)
 
