@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,8 +49,8 @@ def load() -> None:
     torch.set_num_threads(1)
 
 
-def start(arguments: Sequence[str], log: Path) -> int:
-    """Start a command and give its process id; what it says goes into two files."""
+def start(arguments: Sequence[str], log: Path, before: Callable[[], object] | None = None) -> int:
+    """Start a command and give its process id; what it says goes into two files. `before` is done in its process."""
     process = os.fork()
     if process:
         return process
@@ -64,6 +64,9 @@ def start(arguments: Sequence[str], log: Path) -> int:
             os.dup2(file, number)
         sys.stdout, sys.stderr = os.fdopen(1, "w", buffering=1), os.fdopen(2, "w", buffering=1)
         from hardneg.cli.app import main
+
+        if before is not None:
+            before()
 
         code = main(list(arguments))
     except BaseException:
@@ -91,6 +94,8 @@ def finish(process: int, log: Path, *, seconds: float = 300) -> Ended:
     return Ended(os.waitstatus_to_exitcode(status), *texts, hung=hung)
 
 
-def command(arguments: Sequence[str], log: Path, *, seconds: float = 300) -> Ended:
+def command(
+    arguments: Sequence[str], log: Path, *, seconds: float = 300, before: Callable[[], object] | None = None
+) -> Ended:
     """Run a command to its end."""
-    return finish(start(arguments, log), log, seconds=seconds)
+    return finish(start(arguments, log, before), log, seconds=seconds)

@@ -13,7 +13,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "tests")]
@@ -21,10 +21,10 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "tes
 import forked  # noqa: E402
 from case import Case, write_data  # noqa: E402
 
-from rows import Row, keep, table, write_readme  # noqa: E402
+from rows import Row, keep, write_readme  # noqa: E402
 
 # Name of the module, tries in full, tries in short.
-MODULES = {"flips": (10_000, 120)}
+MODULES = {"flips": (10_000, 120), "kills": (200, 18), "system": (270, 27)}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--short", action="store_true", help="try little, and keep nothing")
     parser.add_argument("--only", choices=sorted(MODULES), action="append", help="one kind of fault")
     parser.add_argument("--tries", type=int, help="tries of each kind, in place of its own number")
+    parser.add_argument("--command", action="append", default=[], help="one command, as the table names it")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--place", type=Path, help="where to work; a folder that goes afterwards if not given")
     options = parser.parse_args(argv)
@@ -45,11 +46,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             full, short = MODULES[name]
             tries = options.tries or (short if options.short else full)
             about = {"seed": options.seed, "tries": tries, "machine": f"{os.cpu_count()} cores, {platform.machine()}"}
-            made = shown(importlib.import_module(name).rows(case, tries=tries, seed=options.seed))
-            lost += sum(len(row.losses) for row in made)
-            if not options.short:
-                keep(name, made, about=about)
-    if not options.short:
+            made: list[Row] = []
+            module = importlib.import_module(name)
+            for row in shown(module.rows(case, tries=tries, seed=options.seed, commands=options.command)):
+                made.append(row)
+                lost += len(row.losses)
+                if not (options.short or options.command):
+                    keep(name, made, about=about)
+    if not (options.short or options.command):
         write_readme()
     return int(lost > 0)
 
@@ -71,16 +75,14 @@ def prepared(place: Path) -> Case:
     return case
 
 
-def shown(rows: "Sequence[Row]") -> list[Row]:
+def shown(rows: "Iterator[Row]") -> "Iterator[Row]":
     """Print rows as they come."""
-    made, started = [], time.time()
+    started = time.time()
     for row in rows:
         print(f"{time.time() - started:7.0f} s  {' | '.join(row.cells())}", flush=True)
         for loss in row.losses[:10]:
             print(f"           {loss}", flush=True)
-        made.append(row)
-    print(table(made), flush=True)
-    return made
+        yield row
 
 
 if __name__ == "__main__":

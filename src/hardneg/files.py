@@ -1,21 +1,23 @@
 """Writing files and folders so that a reader never sees half of a step."""
 
+import errno
 import json
 import os
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hardneg.checksums import note, note_tree
-from hardneg.errors import InputError, RunError
+from hardneg.errors import HardnegError, InputError, RunError
 
 if TYPE_CHECKING:
     import numpy as np
 
 _UNPACKED, _RATIO = 2**28, 4  # an archive may unpack to so many bytes, or to so many times its own
+_ROOM = 1 << 20  # bytes that are left on a disk on which something did not fit
 _TEMPORARY = ".hardneg.tmp"
 _BEFORE = f".before{_TEMPORARY}"  # what was at the place of a new folder
 
@@ -67,6 +69,30 @@ def _is_venv(folder: Path) -> bool:
 
 
 @contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Have what fails inside for want of room say which file it was about; libraries say so in words of their own."""
+    try:
+        yield
+    except HardnegError:
+        raise
+    except OSError as error:
+        if error.filename is None:  # of a write to a file that is open
+            raise type(error)(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
+        raise
+    except Exception as error:
+        if _is_full(path.parent):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < _ROOM
+    except OSError:
+        return False
+
+
+@contextmanager
 def replacing(path: Path, *, sums: bool = True) -> Iterator[Path]:
     """Give a temporary name beside `path`; on success it takes the place of `path` in one step.
 
@@ -75,12 +101,14 @@ def replacing(path: Path, *, sums: bool = True) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
     try:
-        yield temporary
-        if sums:
-            note(path, temporary)
-        temporary.replace(path)
+        with naming(path):
+            yield temporary
+            if sums:
+                note(path, temporary)
+            temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: object) -> None:
@@ -147,8 +175,9 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(each, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
-        yield temporary
-        note_tree(temporary)
+        with naming(path):
+            yield temporary
+            note_tree(temporary)
         if path.exists():
             path.rename(before)
         temporary.rename(path)

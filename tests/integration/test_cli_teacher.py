@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from hardneg.cli import main
+from hardneg.files import write_json
 from hardneg.scoring.cross_fitted import CrossFittedTeacher
 
 FAST = ["--batch-size", 16, "--max-tokens", 32, "--precision", "fp32"]
@@ -95,7 +96,7 @@ def test_a_teacher_that_is_worse_than_what_it_filters_is_a_finding_with_both_fig
     measured = json.loads((teacher / "evaluation.json").read_text())
     measured["before"]["nDCG@10"]["value"], measured["after"]["nDCG@10"]["value"] = 0.98, 0.63
     measured["gain"]["nDCG@10"] |= {"difference": -0.35, "low": -0.5, "high": -0.2}
-    (teacher / "evaluation.json").write_text(json.dumps(measured))
+    write_json(teacher / "evaluation.json", measured)
     said = "HN041: the teacher is worse than the first stage"
 
     judge = f"teacher_threshold(scorer={{'use': 'cross_fitted', 'path': '{teacher}'}}, above=0.9)"

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -17,6 +18,7 @@ from hardneg.cli.encode import encode
 from hardneg.cli.estimate import estimate, plan
 from hardneg.cli.evaluate import evaluate
 from hardneg.cli.export import export
+from hardneg.cli.faults import ending_on_signals, told_fault
 from hardneg.cli.fit import fit
 from hardneg.cli.interactions import interactions
 from hardneg.cli.ladder import ladder
@@ -123,13 +125,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     typed = sys.argv[1:] if argv is None else list(argv)
     try:
         typed = with_way(typed)
-        app(args=typed, prog_name="hardneg")
+        with ending_on_signals():
+            app(args=typed, prog_name="hardneg")
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 2
         if code == _INTERRUPTED_BY_KEYBOARD:
             _complain("interrupted; the same command goes on where it stopped")
             return 3
         return code
+    except KeyboardInterrupt:
+        _complain("interrupted; the same command goes on where it stopped")
+        return 3
     except BaseException as error:
         message = _told(error, typed)
         if message is None:
@@ -143,13 +149,14 @@ def _told(error: BaseException, typed: Sequence[str]) -> str | None:
     """Say what an error means to who typed the command; None for a fault of hardneg's own, which shows where it is."""
     if isinstance(error, InputError):
         return as_typed(str(error), typer.main.get_command(app), typed)
-    if isinstance(error, OSError) and error.filename:  # a path that is no folder, a disk that is full or read-only
-        return f"{error.filename}: {error.strerror}"
-    if isinstance(error, Interrupted | OSError):
+    if isinstance(error, Interrupted):
         return str(error)
-    # A panic of polars is no `Exception` to Python.
-    return _PANIC.format(error) if type(error).__name__ == "PanicException" else None
+    fault = told_fault(error)
+    if fault is None and type(error).__name__ == "PanicException":  # one of polars is no `Exception` to Python
+        return _PANIC.format(error)
+    return fault
 
 
 def _complain(message: str) -> None:
-    typer.echo(hide(f"hardneg: {message}"), file=sys.stderr)
+    with suppress(OSError):  # the terminal may be gone
+        typer.echo(hide(f"hardneg: {message}"), file=sys.stderr)

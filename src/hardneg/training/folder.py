@@ -24,7 +24,7 @@ from typing import Any
 
 from hardneg.checksums import checked, damage_in, is_damaged, note_grown, was_written
 from hardneg.data.findings import Finding, read_findings, write_findings
-from hardneg.errors import RunError
+from hardneg.errors import DamagedError, RunError
 from hardneg.files import from_json, json_bytes, replacing, write_json
 from hardneg.runs import layout
 from hardneg.runs.done import damage_below
@@ -33,6 +33,10 @@ from hardneg.runs.state import read_lines
 # What an unfinished run goes on from, beside its lists of steps and looks.
 _STATE = ("checkpoints", "refresh", "clusters", "best")
 _LISTS = (layout.LOSSES, layout.REFRESHES, layout.REPLACEMENTS, layout.LOOKS, layout.LOOK_VALUES)
+_TRAIN_ANEW = (
+    "the model is whole, but this was written while it was trained: bring it back from a copy, or delete the folder to "
+    "train anew"
+)
 _log = logging.getLogger(__name__)
 _LAST = 10  # steps that the reported loss is the mean of, at least
 
@@ -87,6 +91,9 @@ class TrainingFolder:
             self._anew(damaged)
             self.begin(inputs)
             return None
+        else:
+            for path in damage_in(self.path):
+                raise DamagedError(path, way_out=_TRAIN_ANEW)
         return state["result"]
 
     def _anew_if_damaged(self) -> None:

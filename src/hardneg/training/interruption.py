@@ -9,12 +9,14 @@ from types import FrameType
 
 @contextmanager
 def noticing_signals() -> Iterator[Callable[[], bool]]:
-    """Turn the first SIGINT or SIGTERM into a flag; a second one acts as always. Outside the main thread none can."""
+    """Turn the first SIGINT, SIGTERM or SIGHUP into a flag; a second acts as always. Only in the main thread."""
     came = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield came.is_set
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup asks that the end of a terminal ends nothing
+        before[signal.SIGHUP] = signal.getsignal(signal.SIGHUP)
 
     def notice(_number: int, _frame: FrameType | None) -> None:
         came.set()

@@ -19,7 +19,7 @@ from accelerate.utils import load, set_seed
 from hardneg.checksums import note_tree
 from hardneg.data.findings import Finding, in_order
 from hardneg.errors import HardnegError, Interrupted, RunError
-from hardneg.files import replacing_folder, temporary_folder
+from hardneg.files import naming, replacing_folder, temporary_folder
 from hardneg.models.own_code import save_model, write_query_form
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.passes.embedding import TwoTowers
@@ -233,7 +233,8 @@ def _load_plain(state: Any, place: str | Path, index: int = 0) -> None:  # noqa:
 def _save_checkpoint(session: Session, step: int) -> None:
     final = session.folder.checkpoint(step)
     temporary = temporary_folder(final)
-    session.accelerator.save_state(str(temporary))  # all processes write into one folder
+    with naming(final):
+        session.accelerator.save_state(str(temporary))  # all processes write into one folder
     session.accelerator.wait_for_everyone()
     if session.accelerator.is_main_process:
         _write_findings(session)

@@ -1,0 +1,85 @@
+"""What the system does to a command, said in one message: signals, full disks, missing rights, too little memory."""
+
+import errno
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+_AGAIN_S = 0.05
+_GOES_ON = "the same command goes on where it stopped"
+_WAYS_OUT = {
+    errno.ENOSPC: f"make room; {_GOES_ON}",
+    errno.EDQUOT: f"make room within your quota; {_GOES_ON}",
+    errno.EFBIG: f"the system allows no file of that size (ulimit -f); {_GOES_ON}",
+    errno.EROFS: "name a place that can be written to",
+    errno.EACCES: "name a place that you may use, or ask for the right to use this one",
+    errno.EPERM: "name a place that you may use, or ask for the right to use this one",
+    errno.EMFILE: f"raise the number of files that a process may open (ulimit -n); {_GOES_ON}",
+    errno.ENFILE: f"the system has too many open files; {_GOES_ON}",
+    errno.ENOMEM: f"give it more memory; {_GOES_ON}",
+    errno.EIO: "the disk cannot be read or written; look at the system's log",
+}
+# What other libraries say of the same in errors of their own.
+_SAID = {
+    "No space left on device": errno.ENOSPC,
+    "Disk quota exceeded": errno.EDQUOT,
+    "File too large": errno.EFBIG,
+    "Too many open files": errno.EMFILE,
+    "Cannot allocate memory": errno.ENOMEM,
+    "can't allocate memory": errno.ENOMEM,
+    "not enough memory": errno.ENOMEM,
+    "Read-only file system": errno.EROFS,
+    "Permission denied": errno.EACCES,
+}
+
+
+def told_fault(error: BaseException) -> str | None:
+    """Say what the system did and the way out; None if it was not the system."""
+    text = " ".join(str(error).split())
+    if isinstance(error, MemoryError):
+        return f"there is too little memory ({text or 'an allocation failed'}); {_WAYS_OUT[errno.ENOMEM]}"
+    number = error.errno if isinstance(error, OSError) else None
+    if number is None:
+        number = next((each for words, each in _SAID.items() if words in text), None)
+    way_out = _WAYS_OUT.get(number) if number is not None else None
+    if isinstance(error, OSError):
+        where = f"{error.filename}: {error.strerror}" if error.filename else text
+        return where if way_out is None else f"{where}; {way_out}"
+    return None if way_out is None else f"{text}; {way_out}"
+
+
+@contextmanager
+def ending_on_signals() -> Iterator[None]:
+    """Let SIGTERM and the end of the terminal, unless they are ignored, end a command as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    came, hook = [signal.SIGINT], sys.unraisablehook
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        came.append(signal.Signals(number))
+        raise KeyboardInterrupt
+
+    def again(lost: "sys.UnraisableHookArgs") -> None:
+        """Send a signal again that came while C called Python, where an exception is dropped."""
+        if issubclass(lost.exc_type, KeyboardInterrupt):
+            threading.Timer(_AGAIN_S, os.kill, (os.getpid(), came[-1])).start()
+        else:
+            hook(lost)
+
+    sys.unraisablehook = again
+    for number, handler in before.items():
+        if handler is signal.SIG_DFL:
+            signal.signal(number, end)
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook
+        with suppress(TypeError):  # a handler that was not set from Python
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -1,0 +1,100 @@
+"""What the system does to a command is said in one message, and the end of a terminal ends it as Ctrl-C does."""
+
+import errno
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from hardneg.cli.faults import told_fault
+from hardneg.files import naming, replacing
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "runs/x"), "runs/x: No space left on device; make room"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "within your quota"),
+        (OSError(errno.EROFS, "Read-only file system", "x"), "name a place that can be written to"),
+        (OSError(errno.EMFILE, "Too many open files"), "ulimit -n"),
+        (MemoryError(), "too little memory"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), "more memory"),
+        (OSError("what only a library knows"), "what only a library knows"),
+    ],
+)
+def test_a_fault_is_one_line_with_the_way_out(error, words):
+    told = told_fault(error)
+    assert words in told
+    assert "\n" not in told
+
+
+def test_what_is_no_fault_of_the_system_is_none():
+    assert told_fault(ValueError("no such thing")) is None
+
+
+def test_a_write_that_does_not_fit_says_which_file(tmp_path, monkeypatch):
+    path = tmp_path / "table"
+    with pytest.raises(OSError, match="table") as full, replacing(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert full.value.filename == str(path)
+    monkeypatch.setattr("hardneg.files.shutil.disk_usage", lambda _: type("Usage", (), {"free": 0}))
+    with pytest.raises(OSError, match="No space left"), naming(path):
+        raise RuntimeError("basic_ios::clear: iostream error")
+    monkeypatch.setattr("hardneg.files.shutil.disk_usage", lambda _: type("Usage", (), {"free": 1 << 30}))
+    with pytest.raises(RuntimeError, match="iostream"), naming(path):
+        raise RuntimeError("basic_ios::clear: iostream error")
+    assert list(tmp_path.iterdir()) == []
+
+
+WAITS = """
+import sys, time
+from hardneg.cli import app as module
+import typer
+@module.app.command()
+def wait():
+    try:
+        print("begun", flush=True)
+        time.sleep(60)
+    finally:
+        open(sys.argv[1], "w").write("tidied up")
+sys.exit(module.main(["wait"]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_a_command_as_ctrl_c_does(tmp_path, number):
+    command = [sys.executable, "-c", WAITS, str(tmp_path / "file")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert errors.count("hardneg: interrupted; the same command goes on where it stopped") == 1
+    assert (tmp_path / "file").read_text() == "tidied up"
+
+
+def test_a_signal_in_a_call_from_c_is_not_lost(tmp_path):
+    deaf = "class Deaf:\n    def __del__(self):\n        os.kill(os.getpid(), signal.SIGTERM)\n        time.sleep(0.1)"
+    code = WAITS.replace("time.sleep(60)", "deaf = Deaf(); del deaf; time.sleep(60)")
+    code = code.replace("import typer", f"import os, signal, typer\n{deaf}")
+    command = [sys.executable, "-c", code, str(tmp_path / "file")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 3
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_terminal_that_is_closed_ends_a_command_as_ctrl_c_does(tmp_path):
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execv(sys.executable, [sys.executable, "-c", WAITS, str(tmp_path / "file")])
+    with os.fdopen(terminal, "rb", buffering=0) as screen:
+        assert b"begun" in screen.readline()
+    deadline = time.monotonic() + 60
+    while (ended := os.waitpid(process, os.WNOHANG)) == (0, 0) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert os.waitstatus_to_exitcode(ended[1]) == 3
+    assert (tmp_path / "file").read_text() == "tidied up"
