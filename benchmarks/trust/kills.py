@@ -150,7 +150,7 @@ class Killed:
                 os.kill(process, number)  # the command alone: the processes that it started must notice
             ended = finish(process, self.case.logs)
             self.n_kills += 1
-            if ended.code != -signal.SIGKILL and ended.broke:
+            if ended.code not in (-signal.SIGKILL, -number) and ended.broke:  # early on it is not yet ready for others
                 return f"after {number.name}: {ended.broke}"
         return ""
 

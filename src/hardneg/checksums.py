@@ -3,13 +3,15 @@
 FOLDER/.checksums     a line for each time that a file of the folder was written: digest, size, kind, name, seal
 
 A file is as it was written if any line since it last grew has its digest: the line is written first, so a writer that
-is killed between the two leaves a line too many and never a file without one. Each line is sealed with a digest of its
-own, so a damaged line counts as none. Files without a line, as those of earlier versions, are taken as they are.
+is killed between the two leaves a line too many and never a file without one. Each line stands there twice and has a
+seal, a digest of its own, so a damaged one counts as none. Files without a line, as those of earlier versions, are
+taken as they are.
 """
 
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,10 @@ from hardneg.errors import DamagedError
 SUMS = ".checksums"
 
 _WHOLE, _GROWN = "whole", "grown"
+_LINE = re.compile(
+    r'(?P<text>(?P<digest>[0-9a-f]{32}) (?P<size>\d+) (?P<kind>whole|grown) (?P<name>"(?:[^"\\]|\\.)*")) '
+    r"(?P<seal>[0-9a-f]{8})"
+)
 _CHUNK = 1 << 20
 _SEAL = 8  # hexadecimal digits
 _CARDS = (".md",)  # for people, who may write into them
@@ -38,13 +44,13 @@ class WrittenFile:
         return f"{text} {_seal(text)}"
 
     @classmethod
-    def parse(cls, line: str) -> "WrittenFile | None":
-        """Read a line; None if it is damaged."""
-        text, _, seal = line.rpartition(" ")
-        if _seal(text) != seal:
-            return None
-        digest, size, kind, name = text.split(" ", 3)
-        return cls(json.loads(name), digest, int(size), kind)
+    def parse(cls, text: str) -> "list[WrittenFile]":
+        """Read all lines of a list that are whole, wherever they begin and end."""
+        return [
+            cls(json.loads(each["name"]), each["digest"], int(each["size"]), each["kind"])
+            for each in _LINE.finditer(text)
+            if _seal(each["text"]) == each["seal"]
+        ]
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,7 @@ def note_tree(folder: Path) -> None:
     lines = [
         WrittenFile(file.relative_to(folder).as_posix(), digest(file), file.stat().st_size, _WHOLE) for file in files
     ]
-    (folder / SUMS).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    (folder / SUMS).write_text(_twice(lines), encoding="utf-8")
 
 
 def sums_of(folder: Path) -> Sums:
@@ -153,7 +159,7 @@ def _fits(path: Path, line: WrittenFile, size: int) -> bool:
 
 
 def _add(folder: Path, lines: list[WrittenFile]) -> None:
-    path, text = folder / SUMS, "".join(f"{line}\n" for line in lines).encode()
+    path, text = folder / SUMS, _twice(lines).encode()
     stamp, before = _stamp(path), _read.pop(path, None)
     with path.open("ab") as file:
         text = text if not file.tell() or _ends_whole(path) else b"\n" + text  # a line that was cut stays alone
@@ -163,6 +169,11 @@ def _add(folder: Path, lines: list[WrittenFile]) -> None:
         _read[path] = (after, Sums(_with(before[1].lines, lines), before[1].n_damaged))
 
 
+def _twice(lines: list[WrittenFile]) -> str:
+    """Write each line twice, so that one damaged bit of the list accuses no file of being another."""
+    return "".join(f"{line}\n{line}\n" for line in lines)
+
+
 def _ends_whole(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
@@ -170,15 +181,15 @@ def _ends_whole(path: Path) -> bool:
 
 
 def _parsed(text: str) -> Sums:
-    parsed = [WrittenFile.parse(line) for line in text.split("\n") if line]
-    whole = [line for line in parsed if line is not None]
-    return Sums(_with({}, whole), len(parsed) - len(whole))
+    whole = WrittenFile.parse(text)
+    return Sums(_with({}, whole), max(0, sum(map(bool, text.split("\n"))) - len(whole)))
 
 
 def _with(before: dict[str, tuple[WrittenFile, ...]], lines: list[WrittenFile]) -> dict[str, tuple[WrittenFile, ...]]:
     """Add lines to what was known before."""
     for line in lines:
-        before[line.name] = (line,) if line.kind == _GROWN else (*before.get(line.name, ()), line)
+        earlier = before.get(line.name, ())
+        before[line.name] = (line,) if line.kind == _GROWN else (*(each for each in earlier if each != line), line)
     return before
 
 

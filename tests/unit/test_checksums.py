@@ -51,7 +51,8 @@ def test_a_damaged_line_of_the_checksums_accuses_no_file(tmp_path_factory, bit):
     paths = [written(folder, name) for name in ("one", "two")]
     flip(folder / SUMS, bit)
     assert not any(map(is_damaged, paths))
-    assert sums_of(folder).n_damaged == 1
+    assert sums_of(folder).n_damaged <= 1
+    assert sorted(sums_of(folder).lines) == ["one", "two"]
 
 
 def test_a_cut_file_is_damaged_and_one_without_a_line_is_not(tmp_path):
