@@ -2,6 +2,7 @@
 
 import ast
 import csv
+import gzip
 import json
 import os
 import shutil
@@ -18,9 +19,10 @@ from hypothesis import strategies as st
 
 import booby_traps as traps
 import hardneg as hn
+import hardneg.sources
 from hardneg.audits.verdict_files import read_verdict_file, write_verdict_file
 from hardneg.cli import main
-from hardneg.errors import HardnegError, InputError, ModelError, RecipeError, RunError
+from hardneg.errors import DatasetError, HardnegError, InputError, ModelError, RecipeError, RunError
 from hardneg.filters.learned.model import AnswerModel
 from hardneg.filters.positive_bound import _fitted
 from hardneg.leave import allowing
@@ -353,3 +355,30 @@ def test_nothing_unpacks_archives_into_folders():
     for path in Path(hn.__file__).parent.rglob("*.py"):
         names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
         assert not names & {"extractall", "extractfile", "unpack_archive"}, path
+
+
+@pytest.mark.parametrize("name", ["data.jsonl.gz", "data.csv.gz", "data.json.gz", "run.gz"])
+@pytest.mark.parametrize("unit", [b"a", b"\n", b'{"query": "open", "positive": "use open"}\n'])
+def test_a_packed_file_that_would_fill_memory_is_refused(tmp_path, name, unit, monkeypatch, tiny):
+    monkeypatch.setattr("hardneg.data.lines._UNPACKED", 2**22)
+    block = unit * (2**20 // len(unit))
+    (tmp_path / name).write_bytes(gzip.compress(block, 9) + gzip.compress(block * 9, 9))  # two members
+    source = hn.sources.RunFile(path=str(tmp_path / name))
+    reads = {"run.gz": lambda: source.retrieve(tiny, tiny.queries_of("train"), 3)}
+    with pytest.raises(DatasetError, match="100 times its size"):
+        reads.get(name, lambda: hn.read_dataset(tmp_path / name))()
+
+
+def test_a_file_of_parquet_with_more_cells_than_bytes_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("hardneg.data.readers.table._CELLS", 1_000)
+    rows = pl.DataFrame({"query": ["open a file"] * 100_000, "positive": ["use open"] * 100_000})
+    rows.write_parquet(tmp_path / "data.parquet")
+    with pytest.raises(DatasetError, match="200,000 cells in few bytes"):
+        hn.read_dataset(tmp_path / "data.parquet")
+
+
+def test_a_packed_file_of_texts_is_read_whatever_its_size(tmp_path, monkeypatch):
+    monkeypatch.setattr("hardneg.data.lines._UNPACKED", 2**10)
+    rows = [json.dumps({"query": f"q {hash(n)}", "positive": f"d {n * n}"}) for n in range(2_000)]
+    (tmp_path / "data.jsonl.gz").write_bytes(gzip.compress("\n".join(rows).encode()))
+    assert hn.read_dataset(tmp_path / "data.jsonl.gz").n_queries == 2_000

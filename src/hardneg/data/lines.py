@@ -8,6 +8,8 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, cast
@@ -16,13 +18,46 @@ from hardneg.errors import DatasetError
 
 Record = dict[str, Any]
 _MARK = b"\xef\xbb\xbf"
+_MOST, _RATIO = 1_032, 100  # times its size: the most that deflate can, and more than texts ever come to
+_UNPACKED, _CHUNK = 2**29, 2**20  # bytes; so many may be whatever they are
 LFS_POINTER = b"version https://git-lfs"
 LFS_ADVICE = "a Git LFS pointer and not the file itself; fetch it with `git lfs pull`"
 
 
 def open_bytes(path: Path) -> IO[bytes]:
     """Open a file, unpacking it if its name ends in `.gz`."""
-    return cast("IO[bytes]", gzip.open(path)) if path.suffix.lower() == ".gz" else path.open("rb")
+    return open_packed(path) if path.suffix.lower() == ".gz" else path.open("rb")
+
+
+def open_packed(path: Path) -> IO[bytes]:
+    """Open a gzipped file; one that unpacks to far more than texts do is refused before it is read."""
+    state = path.stat()
+    unpacks_to = None if state.st_size * _MOST < _UNPACKED else _unpacked(path, state.st_size, state.st_mtime_ns)
+    if unpacks_to is not None:
+        raise DatasetError(
+            f"unpacks to more than {unpacks_to:,} bytes, {_RATIO} times its size, so it would fill memory; if that is "
+            "meant, unpack it and name the file that comes of it",
+            path=path,
+        )
+    return cast("IO[bytes]", gzip.open(path))
+
+
+@lru_cache(maxsize=64)
+def _unpacked(path: Path, size: int, changed: int) -> int | None:  # noqa: ARG001 - a changed file is looked at anew
+    """Give how far a file was unpacked when it was too much; None if it is not. Nothing of it is kept."""
+    total, limit = 0, max(_UNPACKED, _RATIO * size)
+    with path.open("rb") as file, suppress(zlib.error):  # what is damaged is told by who reads it
+        unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        while packed := file.read(_CHUNK):
+            while packed:
+                total += len(unpacker.decompress(packed, _CHUNK))
+                if total > limit:
+                    return total
+                packed = unpacker.unconsumed_tail
+                if unpacker.eof:  # one more member may follow
+                    packed = unpacker.unused_data
+                    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    return None
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
@@ -49,7 +84,7 @@ def read_bytes(path: Path, limit: int = -1) -> bytes:
         with open_bytes(path) as file:
             raw = file.read(limit)
         if raw.startswith(b"\x1f\x8b"):
-            with gzip.open(path) as file:
+            with open_packed(path) as file:
                 raw = file.read(limit)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DatasetError(f"damaged gzip file ({error}); make it anew", path=path) from error

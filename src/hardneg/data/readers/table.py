@@ -18,6 +18,7 @@ from hardneg.data.metadata import settled
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError
 
+_CELLS, _CELLS_A_BYTE = 50_000_000, 20  # what a file of Parquet may hold, whatever its size or by it
 JSON_LINES = (".jsonl", ".ndjson")
 _TEXT = (*JSON_LINES, ".json", ".csv", ".tsv")
 SUFFIXES = (*(f"{each}{gz}" for each in _TEXT for gz in ("", ".gz")), ".parquet")
@@ -85,10 +86,19 @@ def read_parquet(path: Path) -> pl.DataFrame:
         if file.read(len(LFS_POINTER)) == LFS_POINTER:
             raise DatasetError(LFS_ADVICE, path=path)
     try:
-        return pl.scan_parquet(path, glob=False).collect()
+        rows = pl.scan_parquet(path, glob=False)
+        _check_size(rows, path)
+        return rows.collect()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         reason = (str(error).splitlines() or ["damaged"])[0]
         raise DatasetError(f"cannot be read as Parquet: {reason}", path=path) from error
+
+
+def _check_size(rows: pl.LazyFrame, path: Path) -> None:
+    """Refuse a file with far more cells than bytes: one text said once may stand in any number of rows."""
+    cells = rows.select(pl.len()).collect().item() * len(rows.collect_schema())
+    if cells > max(_CELLS, _CELLS_A_BYTE * path.stat().st_size):
+        raise DatasetError(f"holds {cells:,} cells in few bytes, so it would fill memory", path=path)
 
 
 def table_of(data: object) -> Table | None:
