@@ -2,9 +2,9 @@
 
     python benchmarks/trust/fuzz.py --tries 1000000 --minutes 60 [--only "folders of runs"]
 
-The files and what reads them are in tests/fuzz_targets.py, how they are changed in tests/mutations.py. Each input follows
-from its number, so that one that found something can be tried again. A process does many; one that dies or hangs is
-counted, and another goes on behind that input.
+The files and what reads them are in tests/fuzz_targets.py, how they are changed in tests/mutations.py. Each input
+follows from its number, so that one that found something can be tried again. A process does many; one that dies or
+hangs is counted, and another goes on behind that input.
 """
 
 import argparse

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
 from hardneg.checksums import note, note_tree
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _UNPACKED, _RATIO = 2**28, 4  # an archive may unpack to so many bytes, or to so many times its own
 _ROOM = 1 << 20  # bytes that are left on a disk on which something did not fit
+# A way of packing that nobody knows, a password, and what NumPy raises of headers, which it reads as Python.
+_UNREADABLE = (RuntimeError, SyntaxError, TokenError, MemoryError, IndexError, AttributeError, OverflowError)
 _TEMPORARY = ".hardneg.tmp"
 _BEFORE = f".before{_TEMPORARY}"  # what was at the place of a new folder
 
@@ -161,7 +164,7 @@ def opened_arrays(path: Path) -> "Iterator[Mapping[str, np.ndarray]]":
             file.seek(0)
             with np.load(file, allow_pickle=False) as arrays:
                 yield arrays
-    except RuntimeError as error:  # a way of packing that nobody knows, or a password
+    except _UNREADABLE as error:
         raise ValueError(str(error)) from error
 
 
