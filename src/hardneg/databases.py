@@ -32,13 +32,12 @@ def database(path: Path, *, trouble: str, durable: bool = False) -> Iterator[sql
         connection.text_factory = _text
         try:
             connection.execute("PRAGMA trusted_schema = OFF")  # views and triggers that somebody left call nothing
-            connection.execute("PRAGMA trusted_schema = OFF")  # views and triggers that somebody left call nothing
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             yield connection
         finally:
             connection.close()
-    except (sqlite3.Error, sqlite3.Warning) as error:
+    except (sqlite3.Error, sqlite3.Warning, UnicodeDecodeError) as error:
         raise RunError(trouble.format(path=path, error=error)) from error
 
 

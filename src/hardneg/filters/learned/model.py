@@ -110,8 +110,10 @@ def _load(path: Path, changed: int) -> AnswerModel:  # noqa: ARG001
                 raise RunError(f"{path} holds no learned filter; delete it and mine again")
             state = {"margin": None} | from_json(str(arrays["state"]))
             classifiers = tuple(
-                Trees(base, arrays[f"start{i}"], arrays[f"nodes{i}"]) for i, base in enumerate(state["base"])
+                Trees(float(base), arrays[f"start{i}"], arrays[f"nodes{i}"]) for i, base in enumerate(state["base"])
             )
+            for trees in classifiers:
+                _check(trees)
     except (OSError, EOFError, TypeError, ValueError, KeyError, BadZipFile, zlib.error) as error:
         raise RunError(f"{path} cannot be read ({type(error).__name__}); delete it and mine again") from error
     place = Place(path, foreign=True)
@@ -120,6 +122,24 @@ def _load(path: Path, changed: int) -> AnswerModel:  # noqa: ARG001
     return AnswerModel(
         Features(state["split"], vectors, scorers), classifiers, **{name: state[name] for name in _PLAIN}
     )
+
+
+def _check(trees: Trees) -> None:
+    """Refuse trees that could be climbed out of memory, or for ever; machine code climbs them and looks at nothing."""
+    start, nodes = trees.start, trees.nodes
+    if nodes.dtype != _NODE or nodes.ndim != 1 or start.ndim != 1 or start.dtype != np.int64 or not len(start):
+        raise ValueError("no trees")
+    ends = np.append(start[1:], len(nodes))
+    if start[0] != 0 or (start >= ends).any():
+        raise ValueError("trees out of order")
+    tree = np.searchsorted(start, np.arange(len(nodes)), side="right") - 1
+    here, size = np.arange(len(nodes)) - start[tree], (ends - start)[tree]
+    inner = nodes["is_leaf"] == 0
+    for child in ("left", "right"):  # a child stands behind its parent, so that every climb ends
+        if ((nodes[child] <= here) | (nodes[child] >= size))[inner].any():
+            raise ValueError("a child outside of its tree")
+    if (nodes["feature_idx"] < 0)[inner].any():
+        raise ValueError("a feature that there is not")
 
 
 def fit_classifier(described: np.ndarray, planted: Bool[np.ndarray, " rows"], *, seed: int) -> Trees:
@@ -158,6 +178,10 @@ def cross_fitted(
 def log_odds(classifier: Trees, described: np.ndarray) -> Float64[np.ndarray, " rows"]:
     """Give the classifier's log-odds of "was planted"."""
     rows = frozen(np.asarray(described, dtype=np.float64))
+    if classifier.nodes["feature_idx"].max() >= rows.shape[1]:
+        raise RunError(
+            f"the learned filter looks at other than the {rows.shape[1]} features that there are; mine again"
+        )
     odds = np.full(len(rows), classifier.base)
     start, nodes = frozen(classifier.start), frozen(classifier.nodes)
     in_threads(len(rows), lambda part: _climb(rows, start, nodes, odds, *part))

@@ -195,3 +195,16 @@ def test_what_lies_at_the_threshold_is_refused_also_after_rounding(model, datase
 def test_values_out_of_range_are_refused_when_the_filter_is_made(values, message):
     with pytest.raises(RecipeError, match=message):
         Learned(**values)
+
+
+@pytest.mark.parametrize(
+    "change", [("left", 0), ("right", 10_000), ("left", -1), ("feature_idx", -1), ("feature_idx", 10_000)]
+)
+def test_trees_that_lead_out_of_memory_or_round_and_round_are_refused(tmp_path, change):
+    described = np.random.default_rng(0).random((400, 6))
+    trees = fit_classifier(described, described[:, 0] > 0.6, seed=0)
+    column, value = change
+    trees.nodes[column][np.flatnonzero(trees.nodes["is_leaf"] == 0)[0]] = value
+    AnswerModel(Features("train", None, ()), (trees,), 1.0, 0.0, 0.5, 0.3, 0, None).save(tmp_path / "learned.npz")
+    with pytest.raises(RunError):
+        log_odds(AnswerModel.load(tmp_path / "learned.npz").classifiers[0], described)
