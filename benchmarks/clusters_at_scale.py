@@ -83,9 +83,12 @@ def inside(links, order: np.ndarray, sizes: np.ndarray) -> float:
     """Say which share of the weight of links lies within batches."""
     batch_of = np.empty(len(order), dtype=np.int64)
     batch_of[order] = np.repeat(np.arange(len(sizes)), sizes)
-    rows = np.repeat(np.arange(links.shape[0]), np.diff(links.indptr))
-    same = batch_of[rows] == batch_of[links.indices]
-    return float(links.data[same].sum(dtype=np.int64) / links.data.sum(dtype=np.int64))
+    kept = 0
+    for at in range(0, links.shape[0], 65_536):
+        some = links[at : at + 65_536]
+        rows = at + np.repeat(np.arange(some.shape[0]), np.diff(some.indptr))
+        kept += some.data[batch_of[rows] == batch_of[some.indices]].sum(dtype=np.int64)
+    return float(kept / links.data.sum(dtype=np.int64))
 
 
 class Peak:
