@@ -12,8 +12,10 @@ from hypothesis import settings
 
 from hardneg.data.dataset import Dataset
 
-# A shell that starts the tests in the background has them ignore Ctrl-C, which some of them press.
+# A shell that starts the tests in the background has them ignore Ctrl-C, which some of them press, and `nohup` the end
+# of the terminal.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("untimed", deadline=None)

@@ -101,7 +101,12 @@ def _gave_up(errors: str) -> bool:
     """Say whether a library's own allocator ended the process, in its own words: nothing of Python can then."""
     return any(
         words in errors
-        for words in ("std::bad_alloc", "memory allocation of", "cannot allocate memory for thread-local data")
+        for words in (
+            "std::bad_alloc",
+            "memory allocation of",
+            "cannot allocate memory for thread-local data",
+            "LLVM ERROR: out of memory",
+        )
     )
 
 
@@ -165,9 +170,9 @@ def other_cache(case: Case, work: kills.Work, folder: Path, rng: random.Random) 
 
 
 def little_memory(case: Case, work: kills.Work, folder: Path, rng: random.Random) -> Ended:
-    """Give a command less address space than it may want."""
+    """Give a command that has begun less address space than it may want."""
     before = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    limit = before + rng.randrange(1, 400) * 2**20
+    limit = before + rng.randrange(64, 400) * 2**20
 
     def bound() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

@@ -162,7 +162,7 @@ rows = ["zero_shot"]
 
 
 def test_a_run_whose_training_did_harm_reports_it(words, tmp_path, hardneg):
-    source, train = 'use = "bm25"\nanalyzer = "plain"', "learning_rate = 0.1\nmax_steps = 20"
+    source, train = 'use = "bm25"\nanalyzer = "plain"', "negatives_per_row = 4\nlearning_rate = 0.1\nmax_steps = 20"
     file = recipe(words, tmp_path / "r.toml", source=source, train=train)
     hardneg("run", file, "-o", tmp_path / "run")
     hardneg("report", tmp_path / "run")

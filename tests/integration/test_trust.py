@@ -12,8 +12,8 @@ TRUST = Path(__file__).parents[2] / "benchmarks" / "trust" / "trust.py"
 @pytest.mark.parametrize(
     ("kind", "tries", "commands"),
     [
-        ("flips", 200, ["mine"]),
-        ("kills", 12, ["mine", "train", "export"]),
+        ("flips", 60, ["mine"]),
+        ("kills", 3, ["mine", "train", "export"]),
         ("system", 9, ["mine"]),
     ],
 )

@@ -129,5 +129,5 @@ def test_a_check_takes_what_was_read_or_the_place_of_it_and_says_what_cannot_be_
 @pytest.mark.parametrize("verb", [hn.audit, hn.calibrate])
 def test_verbs_that_mine_list_every_key_of_mine(verb):
     mine, named = (inspect.signature(each).parameters for each in (hn.mine, verb))
-    assert mine.keys() - {"verdicts", "out"} <= named.keys()
+    assert mine.keys() - {"verdicts", "out", "engine"} <= named.keys()
     assert not any(each.kind is inspect.Parameter.VAR_KEYWORD for each in named.values())

@@ -1,5 +1,6 @@
 """The `hardneg` command and how its errors leave it."""
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -44,6 +45,8 @@ EXIT_CODES = (
     "3 interrupted and resumable."
 )
 
+# Written as it is: where not even a message fits into memory.
+_NOT_EVEN = b"hardneg: there is too little memory to begin with; give the command more\n"
 _PANIC = (
     "polars gave up on a table: {}; usually a file is damaged, or too large for memory: check it with "
     "`hardneg data check`, or write it anew"
@@ -137,11 +140,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complain("interrupted; the same command goes on where it stopped")
         return 3
     except BaseException as error:
-        message = _told(error, typed)
-        if message is None:
-            raise
-        _complain(message)
-        return 3 if isinstance(error, Interrupted) else 2
+        try:
+            message = _told(error, typed)
+            if message is not None:
+                _complain(message)
+                return 3 if isinstance(error, Interrupted) else 2
+        except MemoryError:
+            os.write(sys.stderr.fileno(), _NOT_EVEN)
+            return 2
+        raise
     return 0
 
 

@@ -32,6 +32,7 @@ _SAID = {
     "Cannot allocate memory": errno.ENOMEM,
     "can't allocate memory": errno.ENOMEM,
     "not enough memory": errno.ENOMEM,
+    "can't start new thread": errno.ENOMEM,
     "Read-only file system": errno.EROFS,
     "Permission denied": errno.EACCES,
 }

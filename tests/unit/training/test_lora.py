@@ -74,7 +74,7 @@ def test_a_saved_adapter_finds_the_model_below_from_any_working_directory(encode
     trained = train(os.path.relpath(encoder), TOY, toy_negatives(), settings=settings(), out=tmp_path / "run")
     monkeypatch.chdir(tmp_path)
     mined = mine(TOY, sources=[DenseSource(model=str(trained.path))], filters=(), depth=10)
-    assert mined.negatives.height == 24 * 4
+    assert mined.negatives.height == 24 * 8
     assert load_encoder(trained.path).fingerprint != load_encoder(encoder).fingerprint
 
 
