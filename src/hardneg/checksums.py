@@ -107,7 +107,7 @@ def note_tree(folder: Path) -> None:
 def sums_of(folder: Path) -> Sums:
     """Read the checksums of a folder; none if there are none."""
     path = folder / SUMS
-    stamp = _stamp(path)
+    stamp = file_stamp(path)
     if stamp is None:
         return Sums({})
     before = _read.get(path)
@@ -118,7 +118,7 @@ def sums_of(folder: Path) -> Sums:
 
 def is_damaged(path: Path) -> bool:
     """Say whether a file is there and is not what was written; looked at once a process, and again when it changes."""
-    stamp = _stamp(path)
+    stamp = file_stamp(path)
     if stamp is None or _intact.get(path) == stamp:
         return False
     lines = sums_of(path.parent).lines.get(path.name, ())
@@ -144,7 +144,7 @@ def damage_in(folder: Path) -> Iterator[Path]:
     """Yield the files that a folder lists and that are missing or are not what was written; cards are left out."""
     for name, lines in sums_of(folder).lines.items():
         path = folder / name
-        stamp = _stamp(path)
+        stamp = file_stamp(path)
         if path.suffix in _CARDS or (stamp is not None and _intact.get(path) == stamp):
             continue
         if stamp is None or not any(_fits(path, line, stamp[0]) for line in lines):
@@ -160,11 +160,11 @@ def _fits(path: Path, line: WrittenFile, size: int) -> bool:
 
 def _add(folder: Path, lines: list[WrittenFile]) -> None:
     path, text = folder / SUMS, _twice(lines).encode()
-    stamp, before = _stamp(path), _read.pop(path, None)
+    stamp, before = file_stamp(path), _read.pop(path, None)
     with path.open("ab") as file:
         text = text if not file.tell() or _ends_whole(path) else b"\n" + text  # a line that was cut stays alone
         file.write(text)
-    after = _stamp(path)
+    after = file_stamp(path)
     if before and after and stamp == before[0] and after[0] == stamp[0] + len(text):  # nobody else wrote meanwhile
         _read[path] = (after, Sums(_with(before[1].lines, lines), before[1].n_damaged))
 
@@ -197,7 +197,8 @@ def _seal(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=_SEAL // 2).hexdigest()
 
 
-def _stamp(path: Path) -> tuple[int, ...] | None:
+def file_stamp(path: Path) -> tuple[int, ...] | None:
+    """What the system says of a file, which changes when the file does; None if it is not there."""
     try:
         state = path.stat()
     except OSError:

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from hardneg.checksums import file_stamp
 from hardneg.errors import RunError
 
 _ASKED = 900  # keys of one look-up; some builds of SQLite take no more than 999
@@ -66,7 +67,7 @@ def mend(path: Path, tables: dict[str, str], is_sealed: Callable[[str, tuple[Any
 
     `tables` are the statements that make its tables, by name. What is damaged is removed, unless it is to be kept.
     """
-    stamp = _stamp(path)
+    stamp = file_stamp(path)
     if stamp is None or _looked_at.get(path) == stamp or _is_sound(path):
         _looked_at[path] = stamp or ()
         return
@@ -84,7 +85,7 @@ def mend(path: Path, tables: dict[str, str], is_sealed: Callable[[str, tuple[Any
     _log.warning("%s is damaged; %d rows of it could be read and are kept, the rest is made anew%s", path, n_rows, left)
     for suffix in ("-wal", "-shm", *(() if keep else ("",))):
         aside.with_name(f"{aside.name}{suffix}").unlink(missing_ok=True)
-    _looked_at[path] = _stamp(path) or ()
+    _looked_at[path] = file_stamp(path) or ()
 
 
 def _is_sound(path: Path) -> bool:
@@ -120,11 +121,3 @@ def closing_connection(path: Path) -> Iterator[sqlite3.Connection]:
 def _text(raw: bytes) -> str:
     """Read a text, damaged or not; its seal tells."""
     return raw.decode("utf-8", "replace")
-
-
-def _stamp(path: Path) -> tuple[int, ...] | None:
-    try:
-        state = path.stat()
-    except OSError:
-        return None
-    return state.st_size, state.st_mtime_ns, state.st_ino

@@ -1,11 +1,10 @@
-"""What an engine is, and which one is at work."""
+"""What an engine is, the one that is this process, and which one is at work."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
-
-from hardneg.engines.here import Here
 
 
 @runtime_checkable
@@ -25,6 +24,17 @@ class Engine(Protocol):
 
     def each(self, work: Work, numbers: Sequence[int]) -> Iterator[int]:
         """Do the blocks of these numbers; give each number when its block is done, in any order."""
+
+
+@dataclass(frozen=True)
+class Here:
+    """This process, with the threads that it has."""
+
+    def each(self, work: Work, numbers: Sequence[int]) -> Iterator[int]:
+        """Do the blocks in their order."""
+        for number in numbers:
+            work.do(number)
+            yield number
 
 
 _engine: ContextVar[Engine] = ContextVar("engine", default=Here())  # noqa: B039 - it is frozen

@@ -19,7 +19,7 @@ from hardneg.engines.ray import Ray
 from hardneg.errors import HardnegError, RunError
 
 # What workers take from the process that asks; a worker's processors are the threads of everything in it.
-_HANDED_ON = ("HARDNEG_CACHE", "XDG_CACHE_HOME", "HOME", "HF_HOME", "HF_HUB_OFFLINE", "TMPDIR")
+_HANDED_ON = ("HARDNEG_CACHE", "XDG_CACHE_HOME", "HF_HOME", "HF_HUB_OFFLINE")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS")
 _LOOK_S = 1.0
 _KNOCK_S = 10.0
