@@ -183,11 +183,17 @@ def minings(model: str) -> dict[str, tuple[tuple[Source, ...], tuple[Filter, ...
     }
 
 
+def cut_after(dataset: Dataset, characters: int | None) -> Dataset:
+    """Cut documents after a number of characters."""
+    if characters is None:
+        return dataset
+    texts = dataset.documents.with_columns(pl.col("text").str.slice(0, characters))
+    return replace(dataset, documents=texts, corpus=None)
+
+
 def prepared(dataset: Dataset, bed: Bed) -> Dataset:
     """Give a seeded choice of queries, with one positive each, a split to train on, and others one to choose on."""
-    if bed.characters is not None:
-        texts = dataset.documents.with_columns(pl.col("text").str.slice(0, bed.characters))
-        dataset = replace(dataset, documents=texts, corpus=None)
+    dataset = cut_after(dataset, bed.characters)
     query, document = dataset.pairs_of(bed.split)
     pairs = pl.DataFrame({"query": query, "document": document, "drawn": bits(SEED, 1, query, document)})
     pairs = pairs.sort("drawn").unique("query", keep="first", maintain_order=True)

