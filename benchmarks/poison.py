@@ -144,9 +144,9 @@ def with_truth(data: Dataset, column: str, *, n_queries: int, develop: bool = Fa
     """Label all answers of a seeded choice of training queries, train on no others, and measure on fewer."""
     queries = data.queries_of("train")
     queries = queries[np.argsort(bits(0, _TRUTH, queries), kind="stable")]
-    labels = _all_answers(data, column, queries[:n_queries], "train")
+    labels = all_answers(data, column, queries[:n_queries], "train")
     if develop:
-        rest = _all_answers(data, column, queries[n_queries : n_queries + N_TEST], "test")
+        rest = all_answers(data, column, queries[n_queries : n_queries + N_TEST], "test")
     else:
         test = data.queries_of("test")
         test = test[np.argsort(bits(0, _TRUTH, test), kind="stable")][:N_TEST]
@@ -154,7 +154,7 @@ def with_truth(data: Dataset, column: str, *, n_queries: int, develop: bool = Fa
     return Dataset(data.queries, data.documents, pl.concat([labels, rest]), data.name)
 
 
-def _all_answers(data: Dataset, column: str, queries: np.ndarray, split: str) -> pl.DataFrame:
+def all_answers(data: Dataset, column: str, queries: np.ndarray, split: str) -> pl.DataFrame:
     """Label every document with a query's value in a column, but those that repeat its text."""
     query, document = truth_of_column(data, column).answers.among(np.sort(queries))
     texts = [each.str.to_lowercase().str.strip_chars() for each in (data.query_texts, data.document_texts)]
