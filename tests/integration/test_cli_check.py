@@ -110,6 +110,17 @@ def test_dealing_anew_as_the_finding_says_mends_it(tmp_path, findings):
     assert "HN025" not in findings(tmp_path / "dealt")
 
 
+def test_dealing_by_document_as_the_finding_says_keeps_nearly_equal_answers_together(tmp_path, findings):
+    queries = {f"q{i}": f"{text(i)} {i}" for i in range(200)}
+    documents = {f"d{i}": f"{' '.join(WORDS)} {text(i // 2)} number {i // 2}" + "!" * (i % 2) for i in range(200)}
+    labels = [(f"q{i}", f"d{i}", "test" if i % 2 else "train") for i in range(200)]
+    remedy = findings(written(tmp_path / "set", queries, documents, labels))["HN025"]["remedy"]
+    options = remedy.partition("OUT ")[2].partition("`")[0].split()
+    assert options == ["--again", "--by", "document"]
+    assert main(["data", "split", str(tmp_path / "set"), "-o", str(tmp_path / "dealt"), *options]) == 0
+    assert "HN025" not in findings(tmp_path / "dealt")
+
+
 def test_a_query_in_the_corpus_is_found_by_text_below_a_title_and_by_id(tmp_path, findings):
     argument = "Cars in the city centre should be banned"
     documents = pl.DataFrame(

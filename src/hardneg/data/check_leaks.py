@@ -45,7 +45,7 @@ def nearly_repeated_between_splits(dataset: Dataset) -> Finding | None:
     held = dataset.qrels.filter(pl.col("split").is_in(HELD_OUT) & (pl.col("relevance") > 0))
     if train.is_empty() or held.is_empty():
         return None
-    shares, examples, count = [], [], 0
+    shares, examples, count, kinds = [], [], 0, []
     for kind, column, table, texts, group, likeness in (
         ("queries", "query", dataset.queries, dataset.query_texts, dataset.query_text_group, LIKE_QUERIES),
         ("answers", "document", dataset.documents, dataset.document_texts, dataset.text_group, LIKE_DOCUMENTS),
@@ -58,15 +58,17 @@ def nearly_repeated_between_splits(dataset: Dataset) -> Finding | None:
             named = [(table["id"][int(a)], table["id"][int(b)], texts[int(a)]) for a, b in first[:N_EXAMPLES]]
             examples += [f"{ours} ~ {theirs}: {_short(text)}" for ours, theirs, text in named]
             count += n
+            kinds.append(kind)
     if not count:
         return None
+    by = "" if "queries" in kinds else " --by document"
     return Finding(
         "HN025",
         "warning",
         "test texts that nearly repeat training ones",
         f"{' and '.join(shares)} are nearly equal to those of train, but for case, punctuation or a few words; exact "
         "repeats are HN003 and HN016",
-        "deal them anew: `hardneg data split DATASET -o OUT --again` keeps near repeats in one split",
+        f"deal them anew: `hardneg data split DATASET -o OUT --again{by}` keeps nearly equal {kinds[0]} in one split",
         count,
         tuple(examples),
     )

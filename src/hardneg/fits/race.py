@@ -231,25 +231,24 @@ class Race:
 
     def run(self) -> list[Heat]:
         """Run all rounds for which there is time; two strategies and in-batch training are left, best first."""
-        steps = self.schedule.steps
-        base = self._rates()
-        rate, others = base.entry.rate, [each for each in self.schedule.strategies if each != BASE]
-        entries = [Entry(each, rate, max(1, steps // 2)) for each in others]
-        through = self._round("strategies", entries, keep=-(-len(others) // 2))
-        whole = [Entry(heat.entry.strategy, rate, steps) for heat in through]
-        through = self._round("survivors", whole, keep=2) or through
-        self._tune(through[0] if through else base, base)
+        steps, half = self.schedule.steps, max(1, self.schedule.steps // 2)
+        rate = self._rates(half).entry.rate
+        others = [each for each in self.schedule.strategies if each != BASE]
+        through = self._round("strategies", [Entry(each, rate, half) for each in others], keep=-(-len(others) // 2))
+        whole = [Entry(each, rate, steps) for each in (BASE, *(heat.entry.strategy for heat in through))]
+        through = self._round("survivors", whole, keep=len(whole)) or through
+        self._tune(next((heat for heat in through if heat.entry.strategy != BASE), None), rate)
         return self._finalists()
 
-    def _rates(self) -> Heat:
+    def _rates(self, steps: int) -> Heat:
         """Choose a learning rate for in-batch training, and look beyond the ends where the best lies at one."""
-        heats = self._heats([Entry(BASE, rate, self.schedule.steps) for rate in self.schedule.rates])
+        heats = self._heats([Entry(BASE, rate, steps) for rate in self.schedule.rates])
         for _ in range(_EXTENDED if len(heats) > 2 else 0):
             best, rates = max(heats, key=lambda heat: heat.mean).entry.rate, [heat.entry.rate for heat in heats]
             if min(rates) < best < max(rates):
                 break
             beyond = best * (_FACTOR if best == max(rates) else 1 / _FACTOR)
-            further = self._heats([Entry(BASE, _rounded(beyond), self.schedule.steps)])
+            further = self._heats([Entry(BASE, _rounded(beyond), steps)])
             if not further:
                 break
             heats += further
@@ -265,13 +264,14 @@ class Race:
         self.told(self.rounds[-1])
         return through
 
-    def _tune(self, leader: Heat, base: Heat) -> None:
-        """Try the leader with other rates and for longer, and in-batch training for longer."""
-        strategy, rate, steps = leader.entry.strategy, leader.entry.rate, self.schedule.steps
-        factors = (1 / math.sqrt(_FACTOR), math.sqrt(_FACTOR))
+    def _tune(self, leader: Heat | None, rate: float) -> None:
+        """Try the leader, if in-batch training has not beaten all, with other rates and longer, and that longer too."""
+        steps, factors = self.schedule.steps, (1 / math.sqrt(_FACTOR), math.sqrt(_FACTOR))
+        strategy = BASE if leader is None else leader.entry.strategy
         heats = self._heats([Entry(strategy, _rounded(rate * factor), steps) for factor in factors])
-        best = max([leader, *heats], key=lambda heat: heat.mean) if leader.entry.steps == steps else leader
-        longer = (Entry(strategy, best.entry.rate, 2 * steps), Entry(BASE, base.entry.rate, 2 * steps))
+        tried = [heat for heat in self.heats.values() if (heat.entry.strategy, heat.entry.steps) == (strategy, steps)]
+        best = max(tried, key=lambda heat: heat.mean).entry.rate if tried else rate
+        longer = (Entry(strategy, best, 2 * steps), Entry(BASE, best if strategy == BASE else rate, 2 * steps))
         heats += self._heats(list(dict.fromkeys(longer)))
         if heats:
             self._close("tuning", heats, keep=len(heats), level=0.0)

@@ -136,27 +136,23 @@ def _laid_out(
 def _stretches(
     strategies: tuple[str, ...], rates: Sequence[float], speed: Speed, *, steps: int, grown: float, spent: float
 ) -> Iterator[Stretch]:
-    others = [each for each in strategies if each != BASE]
+    others, half = [each for each in strategies if each != BASE], max(1, steps // 2)
     yield Stretch("know", "the model as it is, BM25 and both together; how fast things are here", 0, 0, spent)
-    seconds = len(rates) * speed.trial(BASE, steps)
-    yield Stretch(
-        "rates",
-        f"in-batch training with {len(rates)} learning rate{'s' if len(rates) > 1 else ''}",
-        len(rates),
-        steps,
-        seconds,
-    )
+    several = "s" if len(rates) > 1 else ""
+    seconds = len(rates) * speed.trial(BASE, half)
+    yield Stretch("rates", f"in-batch training with {len(rates)} learning rate{several}", len(rates), half, seconds)
+    kept = -(-len(others) // 2)
     if others:
-        half, kept = max(1, steps // 2), -(-len(others) // 2)
         learned = any("learned" in each or each == "relabelled" for each in others)
         seconds = speed.mine + learned * speed.learn + sum(speed.trial(each, half) for each in others)
-        about = f"every other strategy, half as long: {', '.join(others)}"
-        yield Stretch("strategies", about, len(others), half, seconds)
-        dearest = sorted((speed.trial(each, steps) for each in others), reverse=True)
-        yield Stretch("survivors", "those that were not beaten, whole", kept, steps, sum(dearest[:kept]))
+        yield Stretch("strategies", f"every other strategy: {', '.join(others)}", len(others), half, seconds)
+    dearest = sorted((speed.trial(each, steps) for each in others), reverse=True)
+    seconds = speed.trial(BASE, steps) + sum(dearest[:kept])
+    about = "in-batch training and those that were not beaten, twice as long"
+    yield Stretch("survivors", about, 1 + kept, steps, seconds)
     most, longer = max(strategies, key=lambda each: speed.trial(each, steps)), _LONGER * steps
     seconds = 2 * speed.trial(most, steps) + speed.trial(most, longer) + speed.trial(BASE, longer)
-    about = "as far as there is time: the best with other rates and twice as long, in-batch twice as long"
+    about = "as far as there is time: the best with other rates and longer, in-batch longer"
     yield Stretch(TUNING, about, 4, longer, seconds)
     yield Stretch("choice", "the best two and in-batch training on all documents", 0, 0, 3 * speed.whole)
     last = round(steps * grown)

@@ -175,7 +175,7 @@ def _fitting(rung: Rung, plan: LadderPlan, costs: Costs, budget: Budget) -> int:
     steps = int(((budget.minutes or 0.0) * 60 - before) / (costs.step(rung) + looks_s))
     if steps < len(rung.recipe.stages):
         raise RecipeError(
-            f"ladder: rung {rung.name} needs about {before / 60:.1f} minutes before its first step of training, which "
+            f"rung {rung.name} needs about {before / 60:.1f} minutes before its first step of training, which "
             f"the budget of {budget.minutes:g} minutes does not leave; give more minutes, or leave the rung out"
         )
     return steps

@@ -79,7 +79,7 @@ def draft(wanted: Wanted, dataset: Dataset, address: Mapping[str, Any]) -> Ladde
     left_out = {rung.name: "it learns from a teacher, and none was named: --teacher" for rung in untaught}
     climbed = tuple(rung for rung in rungs if rung not in untaught)
     if not climbed:
-        raise RecipeError("ladder: no rung is left to climb; name a teacher with --teacher, or other rungs")
+        raise RecipeError("no rung is left to climb; name a teacher with --teacher, or other rungs")
     _check_budget(wanted.budget)
     climbed = tuple(with_watch(rung, splits, dataset) for rung in climbed)
     for stage, seed in ((stage, rung.recipe.seed) for rung in climbed for stage in rung.recipe.stages):
@@ -192,6 +192,6 @@ def _merged(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
 
 def _check_budget(budget: Budget) -> None:
     if budget.steps is not None and budget.minutes is not None:
-        raise RecipeError("ladder: a budget is in steps or in minutes; leave one of them out")
+        raise RecipeError("a budget is in steps or in minutes; leave one of them out")
     if (budget.steps is not None and budget.steps < 1) or (budget.minutes is not None and not budget.minutes > 0):
-        raise RecipeError("ladder: a budget must be at least 1 step, or more than 0 minutes")
+        raise RecipeError("a budget must be at least 1 step, or more than 0 minutes")

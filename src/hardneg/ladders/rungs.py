@@ -129,13 +129,13 @@ def build_rungs(names: Iterable[str], shared: Shared) -> list[Rung]:
     for rung in rungs:
         if any(stage.mine.verdicts is not None for stage in rung.recipe.stages):
             raise RecipeError(
-                f"ladder: {rung.name} mines with verdicts, but all rungs share the labels of the dataset; "
+                f"{rung.name} mines with verdicts, but all rungs share the labels of the dataset; "
                 "leave mine.verdicts out"
             )
     called = [rung.name for rung in rungs]
     for name in called:
         if called.count(name) > 1:
-            raise RecipeError(f"ladder: two rungs are called {name!r}; leave one out, or rename its file")
+            raise RecipeError(f"two rungs are called {name!r}; leave one out, or rename its file")
     return rungs
 
 
@@ -175,7 +175,7 @@ def _build(name: str, shared: Shared) -> Rung:
     except RecipeError:
         hint = nearest(name, [*shipped, *shipped_presets(), *shipped_recipes()])
         raise RecipeError(
-            f"ladder: {name}: no rung, no preset, no recipe of hardneg and no recipe file; {hint}"
+            f"{name}: no rung, no preset, no recipe of hardneg and no recipe file; {hint}"
         ) from None
     table = read_toml(file)
     imposed = _imposed(shared) | {"train": {**shared.train, **table.get("train", {})}}

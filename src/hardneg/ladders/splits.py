@@ -24,7 +24,7 @@ def choose_splits(dataset: Dataset, *, train: str, dev: str | None, test: str) -
     )
     named = [name for name in (train, development, test) if name is not None]
     if len(set(named)) < len(named):
-        raise DatasetError(f"ladder: train, dev and test are {', '.join(named)}; they must be different splits")
+        raise DatasetError(f"train, dev and test are {', '.join(named)}; they must be different splits")
     for name in named:
         dataset.queries_of(name)
     return Splits(train, development, test)

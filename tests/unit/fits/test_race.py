@@ -92,8 +92,8 @@ def test_rounds_are_fewer_and_longer():
     run = race(Scripted(EQUAL))
     finalists = run.run()
     assert [each.name for each in run.rounds] == ["rates", "strategies", "survivors", "tuning"]
-    assert [len(each.standings) for each in run.rounds] == [3, 4, 2, 4]
-    assert [{row.steps for row in each.standings} for each in run.rounds] == [{20}, {10}, {20}, {20, 40}]
+    assert [len(each.standings) for each in run.rounds] == [3, 4, 3, 4]
+    assert [{row.steps for row in each.standings} for each in run.rounds] == [{10}, {10}, {20}, {20, 40}]
     assert [each.entry.strategy for each in finalists] == ["refresh_many", "mined_many", "in_batch"]
     assert finalists[0].entry == Entry("refresh_many", 3e-5, 40)
     assert finalists[2].entry == Entry("in_batch", 3e-5, 40)
@@ -111,6 +111,22 @@ def test_rates_beyond_the_ends_are_tried_where_the_best_lies_at_one(best, furthe
     track = Scripted(lambda entry: 0.5 - 0.01 * abs(np.log(entry.rate / best)))
     race(track).run()
     assert {entry.rate for entry in track.ran if entry.strategy == "in_batch"} - {1e-5, 3e-5, 9e-5} == further
+
+
+def test_in_batch_training_is_as_long_as_what_is_compared_with_it():
+    for limit_s in range(60, 400, 10):
+        run = race(Scripted(EQUAL), limit_s=float(limit_s))
+        longest = {}
+        for entry in run.heats if run.run() else ():
+            longest[entry.strategy] = max(entry.steps, longest.get(entry.strategy, 0))
+        assert min(20, max(longest.values())) <= longest["in_batch"]
+
+
+def test_where_in_batch_training_beats_all_its_own_rates_are_tuned():
+    run = race(Scripted(worth(in_batch=0.60, mined_many=0.4, refresh_many=0.4, clustered_many=0.4, learned_many=0.4)))
+    finalists = run.run()
+    assert {row.strategy for row in run.rounds[-1].standings} == {"in_batch"}
+    assert finalists[0].entry == Entry("in_batch", 3e-5, 40)
 
 
 def test_a_filter_that_cannot_tell_does_not_race():

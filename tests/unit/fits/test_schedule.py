@@ -70,10 +70,10 @@ def test_with_too_little_time_the_least_is_planned_and_what_is_left_out_is_named
 def test_the_seconds_of_a_stretch_are_those_of_its_trainings():
     planned, how = plan(steps=50), speed()
     by_name = {part.name: part for part in planned.stretches}
-    assert by_name["rates"].seconds == 3 * (3 + 50 * 1.0 + 5)
+    assert by_name["rates"].seconds == 3 * (3 + 25 * 1.0 + 5)
     others = [how.trial(name, 25) for name in NAMES[1:]]
     assert by_name["strategies"].seconds == pytest.approx(10 + 30 + sum(others))
-    assert by_name["survivors"].trainings == 3
+    assert by_name["survivors"].trainings == 4
 
 
 def test_a_plan_is_read_back_as_it_was_written():
