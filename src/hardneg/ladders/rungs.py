@@ -174,9 +174,7 @@ def _build(name: str, shared: Shared) -> Rung:
         file = find_recipe(name)
     except RecipeError:
         hint = nearest(name, [*shipped, *shipped_presets(), *shipped_recipes()])
-        raise RecipeError(
-            f"{name}: no rung, no preset, no recipe of hardneg and no recipe file; {hint}"
-        ) from None
+        raise RecipeError(f"{name}: no rung, no preset, no recipe of hardneg and no recipe file; {hint}") from None
     table = read_toml(file)
     imposed = _imposed(shared) | {"train": {**shared.train, **table.get("train", {})}}
     recipe = Recipe.load(name, changes=imposed)
