@@ -19,16 +19,16 @@ from tables import against, over_seeds
 RATE = {"weak": 0.1}
 
 
-def measured(name: str, arm: str, split: str) -> list[pl.DataFrame]:
-    """Give the figures of an arm on a split of a set, a table a seed."""
+def measured(name: str, arm: str, split: str) -> dict[str, pl.DataFrame]:
+    """Give the figures of an arm on a split of a set, by seed."""
     paths = sorted(RESULTS.glob(f"{name}-{arm}-{RATE.get(name, 3e-5):g}-seed*-{split}.parquet"))
-    return [pl.read_parquet(path) for path in paths]
+    return {path.stem.split("-")[-2]: pl.read_parquet(path) for path in paths}
 
 
 def mean(name: str, arm: str, split: str) -> float | None:
     """Give the mean of the first seed, which every arm has."""
     tables = measured(name, arm, split)
-    return float(tables[0][MEASURE].mean()) if tables else None  # type: ignore[arg-type]
+    return float(tables["seed1"][MEASURE].mean()) if tables else None  # type: ignore[arg-type]
 
 
 def seconds(name: str, arm: str) -> float:
@@ -54,12 +54,13 @@ def regrets(sets: list[str], arms: list[str]) -> None:
 
 
 def gains(sets: list[str], arm: str) -> None:
-    """Print what an arm has on the test queries of each set beside in-batch training."""
+    """Print what an arm has on the test queries of each set beside in-batch training, over the seeds that both have."""
     print(f"\n| set | test queries | in-batch | {arm} | difference |\n|---|---|---|---|---|")
     for name in sets:
         before, after = measured(name, "in_batch", "test"), measured(name, arm, "test")
-        if before and after:
-            one, two = over_seeds(before), over_seeds(after)
+        both = sorted(before.keys() & after.keys())
+        if both:
+            one, two = over_seeds([before[seed] for seed in both]), over_seeds([after[seed] for seed in both])
             means = f"{one[MEASURE].mean():.4f} | {two[MEASURE].mean():.4f}"
             print(f"| {name} | {one.height:,} | {means} | {against(one, two, MEASURE)} |")
 
