@@ -7,7 +7,7 @@ PEERS ?= .venv-peers
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: quickstart setup test check types style pages secure advisories docs bench trust clean
+.PHONY: quickstart setup test check types style pages secure advisories docs bench trust formats clean
 
 quickstart: $(VENV)/quickstart.done
 	$(BIN)/hardneg run quickstart --out $(RUNS)/quickstart
@@ -55,6 +55,12 @@ bench: $(VENV)/dev.done $(PEERS)/peers.done
 # ONLY=flips does one kind of fault again.
 trust: $(VENV)/dev.done
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/trust/trust.py $(if $(ONLY),--only $(ONLY))
+
+# What `hardneg export` writes, read by each peer's own loader in an environment of its own. PEER=FlagEmbedding asks one.
+formats: $(VENV)/dev.done
+	$(BIN)/python benchmarks/formats/formats.py --contracts
+	$(BIN)/python benchmarks/formats/formats.py $(if $(PEER),--peer "$(PEER)")
+	$(BIN)/python docs/generate.py
 
 $(PEERS)/peers.done: benchmarks/speed/peers.txt
 	$(PYTHON) -m venv $(PEERS)

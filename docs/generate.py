@@ -11,6 +11,7 @@ from hardneg.recipe import shipped_recipes
 from hardneg.recipe.reference import updated
 
 DOCS = Path(__file__).parent
+FORMATS = DOCS.parent / "benchmarks" / "formats" / "results"
 COMMANDS = (
     (),
     ("fit",),
@@ -194,6 +195,63 @@ def architecture_page() -> str:
     return text
 
 
+def forms_table() -> str:
+    """List the forms of `hardneg export`."""
+    from hardneg.exports import FORMS
+
+    lines = ["| form | for | written as | a row for each | ids | scores |", "|---|---|---|---|---|---|"]
+    scores = {"needed": "needed", "asked": "`--scores`", "kept": "as mined", "never": "no"}
+    ids = {"always": "yes", "asked": "`--ids`", "never": "no"}
+    for name, form in FORMS.items():
+        kind = " or ".join(f"`{suffix}`" for suffix in form.suffixes) or "folder"
+        lines.append(f"| `{name}` | {form.reader} | {kind} | {form.row} | {ids[form.ids]} | {scores[form.scores]} |")
+    return "\n".join(lines)
+
+
+def losses_table() -> str:
+    """List what each form cannot carry, as its manifest says."""
+    from hardneg.exports import FORMS
+
+    lines = ["| form | what it cannot carry |", "|---|---|"]
+    for name, form in FORMS.items():
+        lines.append(f"| `{name}` | {'; '.join(f'**{what}**: {why}' for what, why in form.cannot) or 'nothing'} |")
+    return "\n".join(lines)
+
+
+def peers_table() -> str:
+    """List who read what, as `make formats` kept it."""
+    from hardneg.exports import FORMS
+
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(FORMATS.glob("*.json"))]
+    of_hardneg = {row["form"]: row for each in results if each["peer"] == "hardneg" for row in each["forms"]}
+    lines = [
+        "| form | out: the peer's installed loader | out: its documents | in: `read_dataset` |",
+        "|---|---|---|---|",
+    ]
+    for form in FORMS:
+        rows = [
+            f"{each['peer']} {row.get('version', '')}: {row['result']}"
+            + (f", scores {row['scores']}" if row.get("scores") == "read" else "")
+            for each in results
+            if each["peer"] != "hardneg"
+            for row in each["forms"]
+            if row["form"] == form
+        ]
+        own_row = of_hardneg.get(form, {})
+        cells = ("; ".join(rows) or "not tried", own_row.get("documents", "–"), own_row.get("back", "–"))
+        lines.append(f"| `{form}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def formats_page() -> str:
+    """Fill in the tables on the page on formats."""
+    text = (DOCS / "formats.md").read_text(encoding="utf-8")
+    for name, table in (("forms", forms_table()), ("lost", losses_table()), ("peers", peers_table())):
+        filled = f"<!-- {name} -->\n\n{table}\n\n<!-- /{name} -->"
+        text = re.sub(rf"<!-- {name} -->.*<!-- /{name} -->", lambda _, new=filled: new, text, flags=re.DOTALL)
+    return text
+
+
 def main() -> int:
     """Write or check; 1 if a page is stale."""
     recipes = DOCS / "recipes.md"
@@ -202,6 +260,7 @@ def main() -> int:
         DOCS / "cli.md": cli_page(),
         DOCS / "recipe_book.md": book_page(),
         DOCS / "architecture.md": architecture_page(),
+        DOCS / "formats.md": formats_page(),
         recipes: updated(recipes.read_text(encoding="utf-8")),
     }
     stale = [page for page, text in pages.items() if not page.exists() or page.read_text(encoding="utf-8") != text]

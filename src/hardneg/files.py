@@ -169,8 +169,11 @@ def opened_arrays(path: Path) -> "Iterator[Mapping[str, np.ndarray]]":
 
 
 @contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder beside `path`; on success it takes the place of `path`, contents and all."""
+def replacing_folder(path: Path, *, sums: bool = True) -> Iterator[Path]:
+    """Give a temporary folder beside `path`; on success it takes the place of `path`, contents and all.
+
+    Its files have their checksums written down, unless they are none of hardneg's own (`sums`).
+    """
     temporary, before = temporary_folder(path), path.with_name(f".{path.name}{_BEFORE}")
     if before.exists() and not path.exists():  # killed between the two steps below
         before.rename(path)
@@ -180,7 +183,8 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     try:
         with naming(path):
             yield temporary
-            note_tree(temporary)
+            if sums:
+                note_tree(temporary)
         if path.exists():
             path.rename(before)
         temporary.rename(path)

@@ -83,13 +83,10 @@ def test_export_writes_what_was_mined(bench, mined, tmp_path, hardneg):
     out = tmp_path / "rows.jsonl"
     found = hardneg("export", bench / "data", mined, "-o", out, "--form", "triplet", "--ids")
     rows = [json.loads(line) for line in out.read_text().splitlines()]
-    assert found == {
-        "path": str(out),
-        "rows": len(rows),
-        "columns": list(rows[0]),
-        "found_positives": 0,
-        "dropped_answers": 0,
-    }
+    wanted = {"path": str(out), "rows": len(rows), "columns": list(rows[0])}
+    assert {name: found[name] for name in wanted} == wanted
+    assert (found["found_positives"], found["dropped_answers"]) == (0, 0)
+    assert found["files"] == {out.name: len(rows)}
     assert {"query", "positive", "negative"} <= set(rows[0])
 
 
@@ -108,6 +105,16 @@ def with_found(bench, tmp_path, hardneg):
     assert found.height == 5
     found.write_parquet(run / "found_positives.parquet")
     return run, found
+
+
+def test_export_of_a_folder_says_what_lies_in_it_and_what_it_cannot_carry(bench, mined, tmp_path, hardneg, refusal):
+    out = tmp_path / "mteb"
+    shown = hardneg("export", bench / "data", mined, "-o", out, "--form", "mteb")
+    assert set(shown["files"]) == {f"{name}/train.parquet" for name in ("corpus", "queries", "qrels", "top_ranked")}
+    assert shown["manifest"] == json.loads((out / "manifest.json").read_text())
+    assert "scores" in shown["manifest"]["cannot_carry"]
+    said = refusal("export", bench / "data", mined, "-o", out, "--form", "mteb", "--scores")
+    assert "mteb carries no scores" in said
 
 
 @pytest.mark.parametrize(("form", "column"), [("triplet", "positive"), ("labeled-pair", "document")])

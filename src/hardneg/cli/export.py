@@ -1,4 +1,4 @@
-"""`hardneg export`: mined negatives as a file for sentence-transformers."""
+"""`hardneg export`: mined negatives as files for other trainers."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +10,13 @@ from hardneg.cli.joined import AllowOtherData, joined_for
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.options import Json, Quiet, SkipInvalid, print_json
 
+# Importing the forms themselves would load polars; a test holds the two together.
+FORMS = (
+    *("triplet", "n-tuple", "labeled-pair", "labeled-list", "flagembedding", "flagembedding-reranker", "tevatron"),
+    *("tevatron-legacy", "pylate", "pylate-kd", "ms-swift", "ms-swift-reranker", "nemo", "nemo-inline"),
+    *("lightning-ir", "docpairs", "gpl", "mteb", "beir", "trec", "parquet"),
+)
+
 
 @reads_dataset
 def export(
@@ -20,14 +27,20 @@ def export(
             help="What was mined, if the run does not say it, and the run folder, or a Parquet file of negatives.",
         ),
     ],
-    out: Annotated[Path, typer.Option("-o", "--out", help="File to write: .jsonl or .parquet.")],
-    form: Annotated[str, typer.Option(help="triplet, n-tuple, labeled-pair or labeled-list.")] = "triplet",
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="File (.jsonl or .parquet) or folder to write, as the form asks.")
+    ],
+    form: Annotated[
+        str, typer.Option(metavar="FORM", help=f"Who shall read it: {', '.join(FORMS)}.", show_default=True)
+    ] = "triplet",
     split: Annotated[
         str | None, typer.Option(help="Export the positives of this split; that which was mined if not given.")
     ] = None,
     scores: Annotated[bool, typer.Option("--scores", help="Add the scores of positives and negatives.")] = False,
     ids: Annotated[bool, typer.Option("--ids", help="Add the ids of queries and documents.")] = False,
-    n_negatives: Annotated[int | None, typer.Option(min=1, help="Negatives in each row of an n-tuple.")] = None,
+    n_negatives: Annotated[
+        int | None, typer.Option(min=1, help="Negatives of each row; queries with fewer are left out.")
+    ] = None,
     allow_other_data: AllowOtherData = False,
     skip_invalid: SkipInvalid = False,
     json: Json = False,
@@ -35,41 +48,35 @@ def export(
     *,
     layout: Layout,
 ) -> None:
-    """Write mined negatives in a form that sentence-transformers trains on.
+    """Write mined negatives for another trainer, and beside them what its format cannot carry.
 
     Positives that mining found in the run are positives here too, as `hardneg train` takes them.
     """
     from hardneg.errors import RecipeError
-    from hardneg.negatives.export import export as write
+    from hardneg.exports.write import Wish, check_place, write
     from hardneg.runs.origin import read_dataset_of
 
     if len(names) > 2:
         raise RecipeError(f"export: {len(names)} names are too many; give a dataset and a run, or the run alone")
     place, negatives = (names[0] if len(names) > 1 else None), Path(names[-1])
+    check_place(Wish(form, split or "train", scores, ids, n_negatives), out)
     with progress(quiet=quiet or json):
         data = read_dataset_of(negatives, place, mapping=layout.said, skip_invalid=skip_invalid)
         joined = joined_for(data, negatives, split=split, allow_other_data=allow_other_data, quiet=json)
-        mined = joined.negatives
-        positives = joined.found.join(mined, on="query", how="semi", maintain_order="left")
-        table = write(
-            joined.dataset,
-            mined,
-            split=joined.split,
-            form=form,
-            path=out,
-            scores=scores,
-            ids=ids,
-            n_negatives=n_negatives,
-            found=positives,
-        )
+        positives = joined.found.join(joined.negatives, on="query", how="semi", maintain_order="left")
+        wish = Wish(form, joined.split, scores, ids, n_negatives)
+        written = write(wish, joined.dataset, joined.negatives, out, found=positives, n_answers=joined.n_answers)
     if json:
-        written = {"path": str(out), "rows": table.height, "columns": table.columns}
-        print_json(written | {"found_positives": positives.height, "dropped_answers": joined.n_answers})
-    else:
-        if positives.height:
-            typer.echo(
-                f"hardneg: {positives.height:,} found positives of {negatives} are exported as positives; --ids says "
-                f"who found them, and {negatives / 'negatives'} in place of {negatives} leaves them out",
-                err=True,
-            )
-        typer.echo(f"{table.height:,} rows with columns {', '.join(table.columns)} written to {out}")
+        shown = {"path": str(out), "rows": written.n_rows, "columns": written.columns, "files": written.files}
+        counts = {"found_positives": positives.height, "dropped_answers": joined.n_answers}
+        print_json(shown | counts | {"manifest": written.manifest})
+        return
+    if positives.height:
+        typer.echo(
+            f"hardneg: {positives.height:,} found positives of {negatives} are exported as positives; --ids says "
+            f"who found them, and {negatives / 'negatives'} in place of {negatives} leaves them out",
+            err=True,
+        )
+    for reason, count in written.manifest["left_out"].items():
+        typer.echo(f"hardneg: left out: {count:,} {reason}", err=True)
+    typer.echo(f"{written.n_rows:,} rows with columns {', '.join(written.columns)} written to {out}")

@@ -37,15 +37,14 @@ def export(
     query, positive = dataset.pairs_of(split)
     negatives, _ = without_answers(negatives, dataset)
     pairs = pl.DataFrame({"query": query, "positive": positive})
-    rows = _arranged(pairs, negatives, form, scores=scores, n_negatives=n_negatives)
-    if rows.is_empty():
+    if scores:
+        check_scores(negatives.join(pairs, on="query", how="semi"))
+    table = laid_out(dataset, pairs, negatives, form, scores=scores, ids=ids, width=n_negatives, found=found)
+    if table.is_empty():
         raise RunError(
             f"no query of split {split!r} has enough negatives for a row: {negatives.height} negatives were given; "
             "mine for this split, loosen the filters, or ask for fewer negatives in a row"
         )
-    table = _with_texts(rows, dataset, ids=ids)
-    if ids and found is not None and found.height:
-        table = table.with_columns(_found_by(rows, found))
     if path is not None:
         with replacing(Path(path), sums=False) as temporary:
             if Path(path).suffix == ".parquet":
@@ -53,6 +52,23 @@ def export(
             else:
                 table.write_ndjson(temporary)
     return table
+
+
+def laid_out(
+    dataset: Dataset,
+    pairs: pl.DataFrame,
+    negatives: pl.DataFrame,
+    form: str,
+    *,
+    scores: bool,
+    ids: bool,
+    width: int | None,
+    found: pl.DataFrame | None,
+) -> pl.DataFrame:
+    """Give positives (`query`, `positive`) and negatives, by positions, the shape and the texts of a form."""
+    rows = _arranged(pairs, negatives, form, scores=scores, n_negatives=width)
+    table = _with_texts(rows, dataset, ids=ids)
+    return table.with_columns(_found_by(rows, found)) if ids and found is not None and found.height else table
 
 
 def widths(dataset: Dataset, negatives: pl.DataFrame, *, split: str) -> pl.Series:
@@ -77,8 +93,6 @@ def _arranged(
     """Lay out positives and negatives in a form."""
     usable = negatives.join(pairs, on="query", how="semi", maintain_order="left")
     pairs = pairs.join(negatives, on="query", how="semi", maintain_order="left")
-    if scores:
-        _check_scores(usable)
     if form == "triplet":
         return _triplets(pairs, usable, scores=scores)
     if form == "n-tuple":
@@ -103,11 +117,7 @@ def _tuples(pairs: pl.DataFrame, negatives: pl.DataFrame, *, scores: bool, n_neg
     width = int(lengths.to_numpy().max(initial=0)) if n_negatives is None else n_negatives
     short = lists.filter(lengths < width).height
     if short and n_negatives is None:
-        raise RunError(
-            f"{short} of {lists.height} queries have fewer than {width} negatives, but n-tuples have equally "
-            f"many: give n_negatives = {width} to leave them out or less to keep more, export as triplet or "
-            'labeled-list, or mine with shortage = "fill_random"'
-        )
+        raise RunError(uneven(short, lists.height, width))
     rows = pairs.join(lists.filter(lengths >= width), on="query", maintain_order="left")
     columns = [pl.col("document").list.get(at).alias(f"negative_{at + 1}") for at in range(width)]
     both = [pl.col("scores").list.head(width + 1)] if scores else []
@@ -127,7 +137,17 @@ def _labelled(pairs: pl.DataFrame, negatives: pl.DataFrame, *, scores: bool) -> 
     return pl.concat([rows, negatives.select(rows.columns)]).sort("query", maintain_order=True)
 
 
-def _check_scores(negatives: pl.DataFrame) -> None:
+def uneven(n_short: int, n_queries: int, width: int) -> str:
+    """Say that rows need equally many negatives, and what to do."""
+    return (
+        f"{n_short} of {n_queries} queries have fewer than {width} negatives, but n-tuples have equally "
+        f"many: give n_negatives = {width} to leave them out or less to keep more, export as triplet or "
+        'labeled-list, or mine with shortage = "fill_random"'
+    )
+
+
+def check_scores(negatives: pl.DataFrame) -> None:
+    """Make sure that negatives have scores, of one scale within a query; a RunError says what to do."""
     lacking = [name for name in ("source", "score", "positive_score") if name not in negatives.columns]
     if lacking:
         raise RunError(f"the negatives have no column {lacking[0]!r}: export without scores, or mine with hardneg")

@@ -36,6 +36,8 @@ LABEL = (
 QUERY_ID = (("queryid", "qid", "questionid", "anchorid", "topicid"),)
 DOC_ID = (("docid", "documentid", "pid", "passageid", "corpusid", "documentsid", "positiveid"),)
 SPLIT = (("split", "partition"),)
+_SCORES = ("posscores", "negscores", "positivescores", "negativescores")
+_MINED = ("score", "positivescore", "teacherscore", "ppositive", "rank", "weight")
 _NEGATIVE = re.compile(r"(hard)?neg(ative)?s?(text|doc|document|passage|ctx)?s?\d*")
 _NUMBERED = re.compile(r"\d+$")
 _LARGEST_GRADE = 10
@@ -149,11 +151,9 @@ def _ids(columns: Columns, query: str, documents: tuple[str, ...]) -> tuple[str 
 
 def _teacher_scores(columns: Columns, table: Table, negatives: list[str], label: str | None) -> list[str]:
     """Leave out scores of a teacher: beside negatives they cannot be labels; nor can lists that are scores by name."""
-    score_columns = [
-        name
-        for name in columns.rest
-        if plain_name(name) in ("posscores", "negscores", "positivescores", "negativescores")
-    ]
+    score_columns = [name for name in columns.rest if plain_name(name) in _SCORES]
+    if any(plain_name(name) == "positivescore" for name in columns.rest):  # as `hardneg export --form parquet` writes
+        score_columns += [name for name in columns.rest if plain_name(name) in _MINED]
     if negatives and label is None:
         for name in columns.rest:
             if any(plain_name(name) in tier for tier in LABEL) and not _may_be_labels(table.frame[name]):
