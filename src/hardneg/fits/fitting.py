@@ -39,7 +39,7 @@ from hardneg.fits.ledger import Ledger
 from hardneg.fits.pace import kind_of, middle_rate, speed_of, try_out
 from hardneg.fits.race import Clock, Entry, Heat, Race, Track, spread
 from hardneg.fits.request import BASE, EFFORTS, FitRequest
-from hardneg.fits.schedule import Schedule, Speed, plan_fit
+from hardneg.fits.schedule import FINISH, Schedule, Speed, plan_fit
 from hardneg.ladders.plan import LadderPlan
 from hardneg.ladders.prepare import draft
 from hardneg.ladders.splits import choose_splits
@@ -227,9 +227,6 @@ class Fitting:
 
     def _schedule(self, track: Track) -> tuple[Speed, Schedule]:
         plan, request, dataset = self._plan, self.request, self._dataset
-        recipe = track.rungs[BASE].recipe
-        with self._ledger.stage("look"):
-            track.look(measuring_with(recipe.model, recipe), name=ZERO_SHOT)
         with self._ledger.stage("probe"):
             if "speeds" not in self._ledger.state:
                 speeds = try_out(track.rungs, dataset, split=request.wanted.split, folder=self.folder / "probe")
@@ -241,7 +238,6 @@ class Fitting:
             track.looking,
             split=request.wanted.split,
             dev=self._dev,
-            look_s=self._ledger.spent("look"),
         )
         if "schedule" not in self._ledger.state:
             training: TrainSettings = plan.training
@@ -267,7 +263,7 @@ class Fitting:
 
     def _race(self, track: Track, speed: Speed, schedule: Schedule) -> tuple[Race, list[Heat]]:
         clock = Clock(schedule.budget_s, schedule.stretches[0].seconds)
-        total = sum(stretch.seconds for stretch in schedule.stretches[1:5])
+        total = sum(stretch.seconds for stretch in schedule.stretches if stretch.trainings and stretch.name != FINISH)
         with progress.task("racing", total=max(1, round(total)), unit="s") as advance:
             race = Race(track, schedule, speed, clock, advance=lambda seconds: advance(round(seconds)))
             race.told = lambda one: self.watched.round(one.as_dict(), track.measure)

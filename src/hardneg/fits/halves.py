@@ -14,7 +14,7 @@ from hardneg.training.watch.sample import restrict
 _HALF, _LOOKED_AT = 11, 12  # what draws are for
 FRESH = "fresh"  # split of the development queries that a race never sees
 MOST = 500  # queries of a half that are measured on
-_BEST = 10  # documents of each ranking that a small corpus holds for a query
+_BEST = 5  # documents of each ranking that a small corpus holds for a query
 _BESIDE = 1_000  # others
 
 
@@ -79,7 +79,7 @@ def asking(dataset: Dataset, split: str, queries: Int32[np.ndarray, " queries"])
 def small_corpus(
     dataset: Dataset, split: str, queries: Int32[np.ndarray, " queries"], rankings: list[pl.DataFrame], *, seed: int
 ) -> Dataset:
-    """Take some queries of a split with their answers, the ten best of rankings for them, and others by chance.
+    """Take some queries of a split with their answers, the five best of rankings for them, and others by chance.
 
     If most of the corpus would be taken, all of it is.
     """

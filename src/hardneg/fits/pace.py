@@ -5,11 +5,13 @@ from pathlib import Path
 
 from hardneg.costs.speeds import Speeds, measure, refreshes
 from hardneg.data.dataset import Dataset
+from hardneg.fits.halves import MOST
 from hardneg.fits.request import BASE
 from hardneg.fits.schedule import Speed
 from hardneg.ladders.rungs import Rung
 from hardneg.models.options import check_installed
 from hardneg.recipe import Recipe
+from hardneg.recipe.trust import measuring_with
 
 _START_S, _SAVED_S_GB = 2.0, 10.0  # of a training: loading the model, and saving each gigabyte of it
 _FIT_S = 20.0  # of a learned filter, beside searching once more
@@ -17,38 +19,32 @@ _RATES = {"static": 0.03, "transformer": 3e-5}  # the middle of those that are t
 
 
 def try_out(rungs: Mapping[str, Rung], dataset: Dataset, *, split: str, folder: Path) -> Speeds:
-    """Train a little with the fewest and with the most negatives, and encode a little."""
-    most = max(rungs, key=lambda name: _negatives(rungs[name]))
-    recipes = {name: rungs[name].recipe for name in dict.fromkeys((BASE, most))}
-    return measure(recipes, dataset, split=split, folder=folder)
+    """Train a little in-batch, and encode a little."""
+    return measure({BASE: rungs[BASE].recipe}, dataset, split=split, folder=folder)
 
 
 def speed_of(
-    rungs: Mapping[str, Rung],
-    speeds: Speeds,
-    dataset: Dataset,
-    looking: Dataset,
-    *,
-    split: str,
-    dev: str,
-    look_s: float,
+    rungs: Mapping[str, Rung], speeds: Speeds, dataset: Dataset, looking: Dataset, *, split: str, dev: str
 ) -> Speed:
-    """Put together how long trainings, searches and looks take, one of which was timed: encoding is most of it."""
-    most = max(rungs, key=lambda name: _negatives(rungs[name]))
-    least_s, most_s = speeds.step(BASE, 0).each_s, speeds.step(most, 0).each_s
-    of_one = (most_s - least_s) / max(1, _negatives(rungs[most]))
-    text_s = look_s / (looking.n_documents + looking.n_queries)
+    """Put together how long trainings, searches and looks take, all of which are mostly reading texts.
+
+    A step against negatives takes longer than one in-batch by what it has more to read, as far as encoding tells.
+    Documents are encoded once with the model as it is, and anew with each that was trained.
+    """
+    encoder = measuring_with(rungs[BASE].recipe.model, rungs[BASE].recipe)
+    document_s, query_s = speeds.documents(encoder).each_s, speeds.queries(encoder).each_s
+    base = speeds.step(BASE, 0)
+    of_one = base.each_s * document_s / (document_s + query_s) if document_s else base.each_s / 2
     n_train, n_dev = len(dataset.queries_of(split)), len(dataset.queries_of(dev))
-    again = text_s * (dataset.n_documents + n_train)
-    search = text_s * n_train
+    everything, search = document_s * dataset.n_documents, query_s * n_train
     return Speed(
-        step={name: least_s + of_one * _negatives(rung) for name, rung in rungs.items()},
-        remine={name: again * _refreshes(rung) for name, rung in rungs.items()},
-        start=_START_S + _SAVED_S_GB * speeds.step(BASE, 0).disk_gb,
+        step={name: base.each_s + of_one * _negatives(rung) for name, rung in rungs.items()},
+        remine={name: (everything + search) * _refreshes(rung) for name, rung in rungs.items()},
+        start=_START_S + _SAVED_S_GB * base.disk_gb,
         mine=search,
         learn=search + _FIT_S,
-        look=look_s,
-        whole=text_s * (dataset.n_documents + n_dev),
+        look=document_s * looking.n_documents + query_s * len(looking.queries_of(dev)),
+        whole=everything + query_s * min(n_dev, 2 * MOST),
     )
 
 

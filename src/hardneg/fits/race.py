@@ -232,7 +232,7 @@ class Race:
     def run(self) -> list[Heat]:
         """Run all rounds for which there is time; two strategies and in-batch training are left, best first."""
         steps, half = self.schedule.steps, max(1, self.schedule.steps // 2)
-        rate = self._rates(half).entry.rate
+        rate = self._rates(half, steps)
         others = [each for each in self.schedule.strategies if each != BASE]
         through = self._round("strategies", [Entry(each, rate, half) for each in others], keep=-(-len(others) // 2))
         whole = [Entry(each, rate, steps) for each in (BASE, *(heat.entry.strategy for heat in through))]
@@ -240,19 +240,23 @@ class Race:
         self._tune(next((heat for heat in through if heat.entry.strategy != BASE), None), rate)
         return self._finalists()
 
-    def _rates(self, steps: int) -> Heat:
+    def _rates(self, half: int, steps: int) -> float:
         """Choose a learning rate for in-batch training, and look beyond the ends where the best lies at one."""
-        heats = self._heats([Entry(BASE, rate, steps) for rate in self.schedule.rates])
+        planned = self.schedule.rates
+        if len(planned) == 1:
+            self._heats([Entry(BASE, planned[0], steps)])
+            return planned[0]
+        heats = self._heats([Entry(BASE, rate, half) for rate in planned])
         for _ in range(_EXTENDED if len(heats) > 2 else 0):
             best, rates = max(heats, key=lambda heat: heat.mean).entry.rate, [heat.entry.rate for heat in heats]
             if min(rates) < best < max(rates):
                 break
             beyond = best * (_FACTOR if best == max(rates) else 1 / _FACTOR)
-            further = self._heats([Entry(BASE, _rounded(beyond), steps)])
+            further = self._heats([Entry(BASE, _rounded(beyond), half)])
             if not further:
                 break
             heats += further
-        return self._close("rates", heats, keep=1)[0]
+        return self._close("rates", heats, keep=1)[0].entry.rate
 
     def _round(self, name: str, entries: Sequence[Entry], *, keep: int) -> list[Heat]:
         heats = self._heats(entries)
@@ -281,8 +285,7 @@ class Race:
         heats = []
         for entry in entries:
             planned = self.speed.trial(entry.strategy, entry.steps)
-            kept_free = self.speed.finish(entry.strategy, entry.steps * self.schedule.grown)
-            if self.heats and not self.clock.allows(planned + kept_free):
+            if self.heats and not self.clock.allows(planned + self._kept_free(entry)):
                 self.left_out.setdefault(entry.strategy, f"there was no time for {entry.steps:,} steps of it")
                 continue
             if entry not in self.heats:
@@ -310,10 +313,18 @@ class Race:
             return str(error)
         return doubts
 
+    def _kept_free(self, entry: Entry, *, finalists: int = 1) -> float:
+        """Give the seconds of the choice among finalists and in-batch training, and of the finish of an entry."""
+        choice = (finalists + 1) * self.speed.whole
+        return choice + self.speed.finish(entry.strategy, entry.steps * self.schedule.grown)
+
     def _finalists(self) -> list[Heat]:
+        """Take in-batch training and the best two of the others; the second if there is time to measure it too."""
         best = self._best()
-        finalists = [heat for strategy, heat in best.items() if strategy != BASE][:2]
-        return sorted([*finalists, best[BASE]], key=lambda heat: -heat.mean)
+        base, others = best.pop(BASE), list(best.values())[:2]
+        if len(others) == 2 and not self.clock.allows(max(self._kept_free(each.entry, finalists=2) for each in others)):
+            others.pop()
+        return sorted([*others, base], key=lambda heat: -heat.mean)
 
     def _best(self) -> dict[str, Heat]:
         """Give the best heat of each strategy, the best strategy first."""

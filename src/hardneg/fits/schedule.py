@@ -7,7 +7,8 @@ from typing import Any
 from hardneg.fits.request import BASE
 
 SHARES = (8, 6, 4, 3, 2, 1.5, 1, 0.75, 0.5, 0.25)  # of an epoch that the longest training may take
-TUNING = "tuning"  # the stretch that is done as far as there is time
+TUNING, FINISH = "tuning", "finish"  # the stretch that is done as far as there is time, and the last
+_RACED = 0.5  # of an epoch: where there is no time for a race so long, one strategy may be trained longer instead
 _LEAST = 8  # steps of the longest training
 _LONGER = 2  # times the steps of the others that the last round tries
 _SURE = 0.9  # of the time that is planned with
@@ -26,8 +27,10 @@ class Speed:
     whole: float  # measuring on all documents
 
     def finish(self, strategy: str, steps: float) -> float:
-        """Seconds of mining anew, training a winner and in-batch training beside it, and measuring all on the test."""
-        return self.mine + self.trial(strategy, steps) + self.trial(BASE, steps) - 2 * self.look + 4 * self.whole
+        """Seconds of training a winner and in-batch training beside it, after mining anew, and of the test of both."""
+        trained = {BASE} | {strategy}
+        seconds = sum(self.trial(each, steps) - self.look + self.whole for each in trained)
+        return seconds + (self.mine if strategy != BASE else 0.0)
 
     def trial(self, strategy: str, steps: float) -> float:
         """Seconds of one training and a look at what it gave."""
@@ -91,8 +94,9 @@ def plan_fit(
     `epoch` is in steps, `epochs` the longest training in epochs, `grown` how many times as many pairs the last training
     has. Seconds that are `spent` are gone already. `steps` are those of a whole training, in place of a time.
 
-    `tuning` need not fit into the time. With too little time the schedule has in-batch training and one strategy, as
-    short as can be, and says in its seconds that it will not be kept.
+    `tuning` need not fit into the time. Where a race would be of trainings shorter than half an epoch, in-batch
+    training alone may be planned, for longer; and with too little time for anything, the least is planned, and the
+    schedule says in its seconds that it will not be kept.
     """
     how: dict[str, Any] = {"speed": speed, "grown": grown, "spent": spent, "budget_s": budget_s}
     if steps is not None:
@@ -102,15 +106,16 @@ def plan_fit(
     middle = (rates[len(rates) // 2],)
     plans = [
         (_worth(share, number, tried), _laid_out(tuple(strategies[:number]), tried, steps=length, left_out=late, **how))
-        for number in range(min(2, len(strategies)), len(strategies) + 1)
+        for number in range(1, len(strategies) + 1)
         for late in [dict.fromkeys(strategies[number:], "there is no time for it")]
         for length, share in lengths.items()
         for tried in (tuple(rates), middle)
     ]
     fitting = [each for each in plans if each[1].seconds <= (budget_s or 0.0) * _SURE]
-    if not fitting:
-        return min(plans, key=lambda each: each[1].seconds)[1]
-    return max(fitting, key=lambda each: each[0])[1]
+    races = [each for each in fitting if len(each[1].strategies) > 1 and each[1].steps >= _RACED * epoch]
+    if races or fitting:
+        return max(races or fitting, key=lambda each: each[0])[1]
+    return min(plans, key=lambda each: each[1].seconds)[1]
 
 
 def _worth(share: float, strategies: int, rates: Sequence[float]) -> float:
@@ -138,9 +143,9 @@ def _stretches(
 ) -> Iterator[Stretch]:
     others, half = [each for each in strategies if each != BASE], max(1, steps // 2)
     yield Stretch("know", "the model as it is, BM25 and both together; how fast things are here", 0, 0, spent)
-    several = "s" if len(rates) > 1 else ""
-    seconds = len(rates) * speed.trial(BASE, half)
-    yield Stretch("rates", f"in-batch training with {len(rates)} learning rate{several}", len(rates), half, seconds)
+    if len(rates) > 1:
+        seconds = len(rates) * speed.trial(BASE, half)
+        yield Stretch("rates", f"in-batch training with {len(rates)} learning rates", len(rates), half, seconds)
     kept = -(-len(others) // 2)
     if others:
         learned = any("learned" in each or each == "relabelled" for each in others)
@@ -148,13 +153,15 @@ def _stretches(
         yield Stretch("strategies", f"every other strategy: {', '.join(others)}", len(others), half, seconds)
     dearest = sorted((speed.trial(each, steps) for each in others), reverse=True)
     seconds = speed.trial(BASE, steps) + sum(dearest[:kept])
-    about = "in-batch training and those that were not beaten, twice as long"
+    about = "in-batch training and those that were not beaten, twice as long" if others else "in-batch training"
     yield Stretch("survivors", about, 1 + kept, steps, seconds)
     most, longer = max(strategies, key=lambda each: speed.trial(each, steps)), _LONGER * steps
     seconds = 2 * speed.trial(most, steps) + speed.trial(most, longer) + speed.trial(BASE, longer)
     about = "as far as there is time: the best with other rates and longer, in-batch longer"
     yield Stretch(TUNING, about, 4, longer, seconds)
-    yield Stretch("choice", "the best two and in-batch training on all documents", 0, 0, 3 * speed.whole)
+    about = "the best and in-batch training on all documents"
+    yield Stretch("choice", about, 0, 0, len(strategies[:2]) * speed.whole)
     last = round(steps * grown)
-    about = "the winner and in-batch training on train and dev, and the test, once"
-    yield Stretch("finish", about, 2, last, speed.finish(most, last))
+    winner = "the winner and in-batch training" if others else "in-batch training"
+    about = f"{winner} on train and dev, and the test, once"
+    yield Stretch(FINISH, about, len(strategies[:2]), last, speed.finish(most, last))

@@ -62,9 +62,18 @@ def test_steps_are_taken_as_they_are():
 
 def test_with_too_little_time_the_least_is_planned_and_what_is_left_out_is_named():
     planned = plan(1)
-    assert planned.strategies == ("in_batch", "mined_many")
+    assert planned.strategies == ("in_batch",)
     assert planned.seconds > 60
-    assert set(planned.left_out) == set(NAMES[2:])
+    assert set(planned.left_out) == set(NAMES[1:])
+
+
+def test_without_time_for_a_race_one_strategy_is_trained_for_longer():
+    short, raced = plan(5, step=1.5), plan(12, step=1.5)
+    assert (short.strategies, len(short.rates)) == (("in_batch",), 1)
+    assert short.seconds <= 5 * 60
+    assert [part.name for part in short.stretches] == ["know", "survivors", "tuning", "choice", "finish"]
+    assert raced.strategies[:2] == NAMES[:2]
+    assert min(short.steps, raced.steps) >= 0.5 * 40
 
 
 def test_the_seconds_of_a_stretch_are_those_of_its_trainings():
