@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import os
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -382,7 +383,7 @@ def _run_folders(place: Path, small: Dataset) -> Target:
             lambda: model_of(folder),
             lambda: split_of(folder),
             lambda: read_scores(folder, small),
-            lambda: read_status(folder),
+            lambda: read_status(folder).as_dict(),
             lambda: TrainingFolder(folder).finished({"model": "x"}),
             lambda: TrainingFolder(folder).records(),
             lambda: read_plan(folder),
@@ -394,6 +395,165 @@ def _run_folders(place: Path, small: Dataset) -> Target:
                 continue
 
     return Target("folders of runs", (contents(run),), read, cost=25)
+
+
+def _saved(place: Path) -> Target:
+    """What Hugging Face's library saves: Arrow, read where it lies."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    pairs = {"query": QUERIES, "positive": DOCUMENTS[:4], "tags": [["a"], [], ["b", "c"], None]}
+    datasets.Dataset.from_dict(pairs).save_to_disk(str(place / "one"))
+    datasets.DatasetDict({"test": datasets.Dataset.from_dict(pairs)}).save_to_disk(str(place / "several"))
+    sound = tuple(contents(place / name) for name in ("one", "several"))
+    return Target("datasets of Hugging Face", sound, lambda folder: hn.read_dataset(folder).fingerprint, cost=20)
+
+
+def _checksums() -> Target:
+    """Lists of what was written, which whoever sends a folder can write too."""
+    from hardneg.checksums import checked, damage_in, note_tree, sums_of
+
+    files = {"a.json": b"{}", 'b "quoted".jsonl': b"{}\n{}\n", "inner/c.bin": bytes(200)}
+
+    def sound(place: Path) -> Files:
+        write(place, files)
+        note_tree(place)
+        return {**files, ".checksums": (place / ".checksums").read_bytes()}
+
+    def read(folder: Path) -> None:
+        sums_of(folder)
+        list(damage_in(folder))
+        for name in files:
+            try:
+                checked(folder / name)
+            except HardnegError:
+                continue
+
+    with tempfile.TemporaryDirectory() as place:
+        return Target("lists of checksums", (sound(Path(place)),), read)
+
+
+def _parquets(place: Path) -> Target:
+    """Files of Parquet, in all ways of writing them, of which much lies plain before whoever damages it."""
+    from hardneg.runs.parts import read_table
+
+    flat = pl.DataFrame(
+        {
+            "query_id": [f"q{i // 7}" for i in range(40)],
+            "rank": pl.Series([*range(39), None], dtype=pl.Int32),
+            "score": np.linspace(0, 1, 40, dtype=np.float32),
+            "chosen": [i % 3 == 0 for i in range(40)],
+            "at": pl.datetime_range(pl.datetime(2020, 1, 1), pl.datetime(2020, 1, 1, 0, 39), "1m", eager=True),
+            "none": pl.Series([None] * 40, dtype=pl.String),
+        }
+    )
+    nested = pl.DataFrame({"texts": [["a", "bc"], [], None, ["d"]] * 5, "pair": [{"x": 1, "y": ["u"]}, None] * 10})
+    nested = nested.with_columns(array=pl.Series([[1.0, 2.0]] * 20, dtype=pl.Array(pl.Float32, 2)))
+    ways = ({"compression": "uncompressed"}, {"compression": "zstd"}, {"compression": "snappy", "row_group_size": 9})
+    files = []
+    for table in (flat, nested, flat.clear()):
+        for way in ways:
+            file = io.BytesIO()
+            table.write_parquet(file, data_page_size=64, **way)  # type: ignore[arg-type]
+            files.append(file.getvalue())
+    files += arrow_files(flat)
+
+    def read(folder: Path) -> None:
+        table = read_table(folder / "table.parquet")
+        table.equals(table.clone().reverse())
+        for name, kind in table.schema.items():
+            if kind == pl.String:
+                table[name].str.to_uppercase().n_unique()
+
+    return Target("Parquet files", tuple({"table.parquet": file} for file in files), read, cost=3)
+
+
+def arrow_files(flat: pl.DataFrame) -> list[bytes]:
+    """What another library writes: other encodings, pages and codecs. It is there where tests are run."""
+    from pyarrow import parquet
+
+    ways = (
+        {"use_dictionary": False, "column_encoding": {"rank": "DELTA_BINARY_PACKED", "query_id": "DELTA_BYTE_ARRAY"}},
+        {
+            "use_dictionary": False,
+            "column_encoding": {"query_id": "DELTA_LENGTH_BYTE_ARRAY"},
+            "data_page_version": "2.0",
+        },
+        {"use_dictionary": False, "column_encoding": {"score": "BYTE_STREAM_SPLIT"}, "compression": "none"},
+        {"compression": "gzip", "data_page_version": "2.0", "write_page_index": True},
+        {"compression": "lz4", "row_group_size": 11},
+    )
+    files = []
+    for way in ways:
+        file = io.BytesIO()
+        parquet.write_table(flat.to_arrow(), file, **{"compression": "none", **way})
+        files.append(file.getvalue())
+    return files
+
+
+def _ladders(place: Path, small: Dataset) -> Target:
+    """What is read of a ladder: its state, its plan, and the queries of its rungs when two are compared."""
+    from hardneg.ladders.plan import read_plan
+    from hardneg.ladders.runs import compare_runs
+    from hardneg.pipeline.status import read_status
+    from hardneg.reports.read_ladder import ladder_state, read_ladder, read_ladder_placed
+    from run_folder import evaluate
+
+    test = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 6, "seeds": [0.5], "sd": None}
+    rungs = [
+        {"name": name, "state": "done", "trained": False, "cost": {"seconds": 60.0, "peak_gb": 1.0}, "n_pool": 3}
+        | {"test": {"nDCG@10": test}, "dev": {"nDCG@10": test}, "steps": {"0": 12}}
+        for name in ("bm25", "zero_shot")
+    ]
+    pair = {"after": "zero_shot", "before": "bm25", "difference": 0.1, "low": 0.05, "high": 0.2, "p_value": 0.01}
+    state = {"measure": "nDCG@10", "rungs": rungs, "comparisons": [pair], "best_on_dev": "bm25", "seeds": [0]}
+    state |= {"dataset": {"name": "small", "documents": 6, "splits": {"test": "test"}}, "model": "tiny"}
+    ladder = place / "ladder"
+    ladder.mkdir()
+    (ladder / "ladder.json").write_text(json.dumps(state))
+    plan = {"dataset": "x", "rungs": [], "budget": {"steps": 1, "minutes": None}, "probe": {}, "tune": {}}
+    (ladder / "plan.json").write_text(json.dumps(plan))
+    for name, strength in (("bm25", 0.3), ("zero_shot", 0.5)):
+        evaluate(ladder / "rungs" / name / "evaluation" / "test", small, name, strength, split="test")
+
+    def read(folder: Path) -> None:
+        for each in (
+            lambda: read_ladder(folder, ladder_state(folder)),
+            lambda: read_ladder_placed(folder, ladder_state(folder)),
+            lambda: read_plan(folder),
+            lambda: read_status(folder).as_dict(),
+            lambda: compare_runs([folder / "rungs" / name / "evaluation" / "test" for name in ("bm25", "zero_shot")]),
+        ):
+            try:
+                each()
+            except HardnegError:
+                continue
+
+    return Target("folders of ladders", (contents(ladder),), read, cost=15)
+
+
+def _teachers(place: Path, small: Dataset) -> Target:
+    """What a teacher's folder says of its folds."""
+    from hardneg.scoring.cross_fitted import CrossFittedTeacher
+    from hardneg.scoring.folds import FoldTable, assign_folds
+
+    teacher = place / "teacher"
+    teacher.mkdir()
+    queries = np.arange(small.n_queries, dtype=np.int32)
+    folds = FoldTable.record(small, queries, assign_folds(small, 2, seed=0))
+    folds.rows.write_parquet(teacher / "folds.parquet")
+    record = {"inputs": {"model": "x"}, "n_folds": 2, "group": None, "folds": {"0": {"steps": 1}, "1": {"steps": 1}}}
+    (teacher / "teacher.json").write_text(json.dumps(record))
+    figures = {"measure": "nDCG@10", "teacher": 0.5, "first_stage": 0.4}
+    (teacher / "evaluation.json").write_text(json.dumps(figures))
+
+    def read(folder: Path) -> None:
+        scorer = CrossFittedTeacher(path=folder)
+        n_folds, table = scorer._read()
+        table.of(small, queries)
+        range(n_folds)
+
+    return Target("teachers", (contents(teacher),), read, cost=3)
 
 
 def _reports(place: Path, small: Dataset) -> Target:
@@ -421,14 +581,19 @@ _MAKERS: dict[str, Callable[[Path], Target]] = {
     "replies of language models": lambda _: _texts("replies of language models"),
     "components on the command line": lambda _: _texts("components on the command line"),
     "names of models": lambda _: _texts("names of models"),
+    "lists of checksums": lambda _: _checksums(),
     "recipes": lambda _: _recipes(),
     "datasets in folders": lambda place: _datasets(place, dataset()),
+    "datasets of Hugging Face": _saved,
     "datasets in one file": lambda _: _tables(),
+    "Parquet files": _parquets,
     "files of runs and labels": lambda _: _runs_of_others(dataset()),
     "files of vectors": lambda _: _vectors(dataset()),
     "verdicts of people": lambda place: _verdicts(place, dataset()),
     "fitted filters": _filters,
     "folders of runs": lambda place: _run_folders(place, dataset()),
+    "folders of ladders": lambda place: _ladders(place, dataset()),
+    "teachers": lambda place: _teachers(place, dataset()),
     "reports of runs": lambda place: _reports(place, dataset()),
     "folders of models": models,
 }

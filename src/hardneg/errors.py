@@ -16,14 +16,14 @@ Each message says what is wrong, where, and the way out.
 
 from pathlib import Path
 
-from hardneg.hiding import hide
+from hardneg.hiding import hide_in_message
 
 
 class HardnegError(Exception):
     """Anything hardneg raises on purpose; no key, token or password stands in its message."""
 
     def __init__(self, *parts: object) -> None:
-        super().__init__(*(hide(part) if isinstance(part, str) else part for part in parts))
+        super().__init__(*(hide_in_message(part) if isinstance(part, str) else part for part in parts))
 
 
 class InputError(HardnegError):

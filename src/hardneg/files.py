@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import tomllib
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 _UNPACKED, _RATIO = 2**28, 4  # an archive may unpack to so many bytes, or to so many times its own
+_LONGEST_TOML = 2**17  # bytes
 _ROOM = 1 << 20  # bytes that are left on a disk on which something did not fit
 # A way of packing that nobody knows, a password, and what NumPy raises of headers, which it reads as Python.
 _UNREADABLE = (RuntimeError, SyntaxError, TokenError, MemoryError, IndexError, AttributeError, OverflowError)
@@ -126,6 +128,13 @@ def from_json(text: str | bytes) -> Any:  # noqa: ANN401 - whatever JSON may hol
         return json.loads(text)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+
+
+def from_toml(content: bytes | str) -> dict[str, Any]:
+    """Parse TOML; what is longer than any recipe is a ValueError, since the time for it may grow as its square."""
+    if len(content) > _LONGEST_TOML:
+        raise ValueError(f"it has {len(content):,} bytes, and no recipe has more than {_LONGEST_TOML:,}")
+    return tomllib.loads(content if isinstance(content, str) else content.decode("utf-8"))
 
 
 def json_bytes(value: object) -> bytes:

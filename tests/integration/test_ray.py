@@ -259,6 +259,8 @@ def test_the_command_mines_and_encodes_on_a_cluster(cluster, toy, tmp_path):
     hardneg("mine", tmp_path / "data", *mining, "-o", tmp_path / "cluster", *on)
     hardneg("mine", tmp_path / "data", *mining, "-o", tmp_path / "here", "--quiet")
     assert parts(tmp_path / "cluster") == parts(tmp_path / "here")
+    token = os.environ["RAY_AUTH_TOKEN"].encode()
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and token in path.read_bytes()] == []
 
 
 @pytest.mark.parametrize(

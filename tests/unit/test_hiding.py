@@ -4,6 +4,7 @@ import html
 import json
 import subprocess
 import sys
+import time
 import urllib.parse
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardneg.errors import ModelError
-from hardneg.hiding import hide, hide_value, note_secret
+from hardneg.hiding import hide, hide_in_message, hide_value, note_secret
 
 TOKEN = "t0p/s\"e%c'r&t<0123>"
 FORMS = {
@@ -51,6 +52,36 @@ def test_tokens_that_were_stored_are_hidden(monkeypatch, tmp_path):
     (tmp_path / "token").write_text("stored-by-login-1\n")
     (tmp_path / "netrc").write_text("machine api.wandb.ai\n  login user\n  password stored-by-login-2\n")
     assert hide("stored-by-login-1 and stored-by-login-2") == "[key] and [key]"
+
+
+def test_nor_is_a_token_of_ray_that_lies_in_its_file(tmp_path, monkeypatch):
+    (tmp_path / "token").write_text("planted-for-the-cluster\n")
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
+    assert hide("refused planted-for-the-cluster") == "refused [key]"
+
+
+def test_a_run_of_backslashes_takes_no_time():
+    started = time.monotonic()
+    hide_value("\\" * 300_000, "sk-a/b", "/ab/cd/ef")
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("before", ["", "\\", "\\\\\\", "\\n", "%5C"])
+@pytest.mark.parametrize("key", ["sk-0123456", "/0123456789", '"0123456789', "\\0123456789"])
+def test_what_stands_before_a_key_shows_none_of_it(before, key):
+    for form in (key, json.dumps(key)[1:-1], "".join(f"\\u{ord(each):04x}" for each in key)):
+        assert "234" not in hide_value(f"{before}{form} x", key)
+
+
+def test_of_a_long_message_the_middle_is_left_out_and_no_part_of_a_key_shown(monkeypatch):
+    monkeypatch.setenv("SOME_TOKEN", "abcdefghijklmnop")
+    for length in (47_990, 47_995, 48_000, 48_005):
+        shown = hide_in_message("x" * length + "abcdefghijklmnop" * 9_000 + "the way out")
+        assert shown.endswith("the way out")
+        assert "[…]" in shown
+        assert len(shown) < 8_000
+        assert "abc" not in shown
+        assert "nop" not in shown
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from typing import Any, TextIO
 
 import polars as pl
 
-from hardneg.data.headers import counted_fields, header_names, plain_name, without_nameless
+from hardneg.bounds import MOST_COLUMNS
+from hardneg.data.headers import check_width, counted_fields, header_names, plain_name, without_nameless
 from hardneg.data.layout import NOTHING_SAID, Layout
 from hardneg.data.lines import encoding_problem, numbered_lines, open_bytes, raise_encoding_error
 from hardneg.data.rejections import Rejections
@@ -62,10 +63,20 @@ def read_delimited(
         return Delimited(path, pl.DataFrame(), ",", has_header=not layout.no_header)
     begin, _, excel_separator = first
     separator = layout.separator or excel_separator or _separator(path, first, known=known)
+    if first[1].count(separator) >= MOST_COLUMNS:
+        check_width(len(fields_of(first[1], separator, quotes=_has_quotes(separator))), path=path, line=begin)
     names = _names_in_place_of_a_header(path, first, separator, layout, default_names) if layout.no_header else None
     has_names = layout.no_header or not layout.columns
     table, lines = None, None
-    if has_names and begin == 1 and excel_separator is None and len(separator.encode()) == 1 and separator != BLANKS:
+    is_one_line = first[1].count('"') % 2 == 0 or not _has_quotes(separator)
+    if (
+        has_names
+        and is_one_line
+        and begin == 1
+        and excel_separator is None
+        and len(separator.encode()) == 1
+        and separator != BLANKS
+    ):
         table = _read_fast(path, separator, names=names)
     if table is None:
         table, lines = _read_carefully(path, separator, names=names, layout=layout, begin=begin, rejections=rejections)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from hardneg.bounds import MOST_COLUMNS
 from hardneg.data.layout import Layout
 from hardneg.errors import DatasetError
 
@@ -23,6 +24,13 @@ def plain_name(name: str) -> str:
 def counted_fields(n: int) -> str:
     """Write a number of fields for people."""
     return "1 field" if n == 1 else f"{n} fields"
+
+
+def check_width(n_columns: int, *, path: Path, line: int | None = None) -> None:
+    """Refuse a table with more columns than any has, each of which would take time and memory."""
+    if n_columns > MOST_COLUMNS:
+        message = f"{n_columns:,} columns, where a table of texts has at most {MOST_COLUMNS:,}"
+        raise DatasetError(message, path=path, line=line)
 
 
 def without_nameless(table: pl.DataFrame, lines: Sequence[int], *, path: Path) -> pl.DataFrame:
@@ -49,6 +57,7 @@ def _are_row_numbers(values: pl.Series) -> bool:
 
 def header_names(fields: list[str], layout: Layout, *, path: Path, line: int) -> list[str]:
     """Take the names of a header, or those that the user gives in their place."""
+    check_width(len(fields), path=path, line=line)
     if layout.columns:
         refuse_replaced(fields, layout.columns, path=path, line=line)
         if len(layout.columns) != len(fields):

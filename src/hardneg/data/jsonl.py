@@ -5,14 +5,26 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import polars as pl
 
-from hardneg.data.lines import Record, begins_with_mark, encoding_problem, head_records, numbered_lines, parse_record
+from hardneg.bounds import most_cells
+from hardneg.data.headers import check_width
+from hardneg.data.keys import check_keys
+from hardneg.data.lines import (
+    Record,
+    begins_with_mark,
+    encoding_problem,
+    head_records,
+    numbered_lines,
+    open_bytes,
+    parse_record,
+)
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError
 
+_NARROW, _CHUNK = 60, 2**20  # keys for which a record of three bytes has cells enough; bytes
 Schema = dict[str, pl.DataType | type[pl.DataType]]
 
 
@@ -37,7 +49,7 @@ def read_jsonl(path: Path, *, texts: Collection[str], required: Collection[str],
     looks_sound &= not begins_with_mark(path)
     if looks_sound:
         try:
-            table = _scan(path, texts, others=has_others)
+            table = _scan(path, texts, path=path, others=has_others)
         except (pl.exceptions.PolarsError, OSError, EOFError):
             looks_sound = False
         else:
@@ -50,17 +62,49 @@ def read_jsonl(path: Path, *, texts: Collection[str], required: Collection[str],
 def scan_records(source: io.BytesIO, texts: Collection[str], *, path: Path) -> pl.DataFrame:
     """Read sound JSON Lines from memory; keys whose values are of unlike types become JSON text."""
     try:
-        return _scan(source, texts, others=True)
+        return _scan(source, texts, path=path, others=True)
     except pl.exceptions.PolarsError:
         return _read_mixed(source.getvalue(), texts, path=path)
 
 
-def _scan(source: Path | io.BytesIO, texts: Collection[str], *, others: bool) -> pl.DataFrame:
+def _scan(source: Path | io.BytesIO, texts: Collection[str], *, path: Path, others: bool) -> pl.DataFrame:
     schema: Schema = dict.fromkeys(texts, pl.String)
     if others:
+        with _opened(source) as file:
+            check_keys(file, _length(file, source), path=path)
         inferred = pl.scan_ndjson(source, infer_schema_length=None).collect_schema()
+        _check_cells(inferred, source, path=path)
         schema |= {key: kind for key, kind in inferred.items() if key not in texts}
     return pl.scan_ndjson(source, schema=schema).collect()
+
+
+def _check_cells(schema: pl.Schema, source: Path | io.BytesIO, *, path: Path) -> None:
+    """Refuse keys without end: each record would have a cell for every key of any other."""
+    n_columns = sum(map(_columns_of, schema.values()))
+    check_width(n_columns, path=path)
+    if n_columns <= _NARROW:
+        return
+    with _opened(source) as file:
+        n_lines = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(_CHUNK), b""))
+    size = source.stat().st_size if isinstance(source, Path) else source.getbuffer().nbytes
+    if n_columns * n_lines > most_cells(size):
+        raise DatasetError(f"{n_columns:,} keys in {n_lines:,} records, nearly all of them empty", path=path)
+
+
+def _opened(source: Path | io.BytesIO) -> IO[bytes]:
+    return open_bytes(source) if isinstance(source, Path) else io.BytesIO(source.getvalue())
+
+
+def _length(file: IO[bytes], source: Path | io.BytesIO) -> int:
+    """Count the bytes of a file, unpacked."""
+    if isinstance(source, Path) and source.suffix.lower() != ".gz":
+        return source.stat().st_size
+    return sum(map(len, iter(lambda: file.read(_CHUNK), b"")))
+
+
+def _columns_of(kind: pl.DataType) -> int:
+    inner = [field.dtype for field in getattr(kind, "fields", ())] or [getattr(kind, "inner", None)]
+    return sum(1 if each is None else _columns_of(each) for each in inner)
 
 
 def _is_missing(column: pl.Series, key: str) -> bool:
@@ -94,13 +138,13 @@ def _read_mixed(source: bytes, texts: Collection[str], *, path: Path) -> pl.Data
         table = pl.scan_ndjson(io.BytesIO(source), schema=dict.fromkeys(texts, pl.String)).collect()
     except pl.exceptions.PolarsError as error:
         raise DatasetError(f"cannot be read as JSON Lines: {error}", path=path) from error
-    return table.with_columns(_column(key, [record.get(key) for record in records]) for key in others)
+    return table.with_columns(_column(key, [record.get(key) for record in records], path=path) for key in others)
 
 
-def _column(key: str, values: list[Any]) -> pl.Series:
+def _column(key: str, values: list[Any], *, path: Path) -> pl.Series:
     alone = "".join(json.dumps({key: value}) + "\n" for value in values).encode()
     try:
-        return _scan(io.BytesIO(alone), (), others=True)[key]
+        return _scan(io.BytesIO(alone), (), path=path, others=True)[key]
     except pl.exceptions.PolarsError:
         return pl.Series(key, [None if value is None else json.dumps(value) for value in values], pl.String)
 

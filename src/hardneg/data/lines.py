@@ -14,12 +14,13 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, cast
 
+from hardneg.bounds import RATIO, most_bytes
 from hardneg.errors import DatasetError
 
 Record = dict[str, Any]
 _MARK = b"\xef\xbb\xbf"
-_MOST, _RATIO = 1_032, 100  # times its size: the most that deflate can, and more than texts ever come to
-_UNPACKED, _CHUNK = 2**29, 2**20  # bytes; so many may be whatever they are
+_MOST, _CHUNK = 1_032, 2**20  # times its size, which is the most that deflate can; bytes
+_HEAD = 2**26  # bytes of lines that are looked at as the first ones
 LFS_POINTER = b"version https://git-lfs"
 LFS_ADVICE = "a Git LFS pointer and not the file itself; fetch it with `git lfs pull`"
 
@@ -32,10 +33,12 @@ def open_bytes(path: Path) -> IO[bytes]:
 def open_packed(path: Path) -> IO[bytes]:
     """Open a gzipped file; one that unpacks to far more than texts do is refused before it is read."""
     state = path.stat()
-    unpacks_to = None if state.st_size * _MOST < _UNPACKED else _unpacked(path, state.st_size, state.st_mtime_ns)
+    unpacks_to = (
+        None if state.st_size * _MOST < most_bytes(state.st_size) else _unpacked(path, state.st_size, state.st_mtime_ns)
+    )
     if unpacks_to is not None:
         raise DatasetError(
-            f"unpacks to more than {unpacks_to:,} bytes, {_RATIO} times its size, so it would fill memory; if that is "
+            f"unpacks to more than {unpacks_to:,} bytes, {RATIO} times its size, so it would fill memory; if that is "
             "meant, unpack it and name the file that comes of it",
             path=path,
         )
@@ -45,7 +48,7 @@ def open_packed(path: Path) -> IO[bytes]:
 @lru_cache(maxsize=64)
 def _unpacked(path: Path, size: int, changed: int) -> int | None:  # noqa: ARG001 - a changed file is looked at anew
     """Give how far a file was unpacked when it was too much; None if it is not. Nothing of it is kept."""
-    total, limit = 0, max(_UNPACKED, _RATIO * size)
+    total, limit = 0, most_bytes(size)
     with path.open("rb") as file, suppress(zlib.error):  # what is damaged is told by who reads it
         unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
         while packed := file.read(_CHUNK):
@@ -125,9 +128,14 @@ def parse_record(line: bytes) -> Record | str:
 
 
 def head_records(path: Path, limit: int = 1_000) -> list[Record | str]:
-    """Parse the first lines of a JSON Lines file; for a broken one, say what is wrong with it."""
-    head = islice(numbered_lines(path), limit)
-    return [encoding_problem(line, offset) or parse_record(line) for _, offset, line in head]
+    """Parse the first lines of a JSON Lines file, fewer where they are long; for a broken one, say what is wrong."""
+    head, n_bytes = [], 0
+    for _, offset, line in islice(numbered_lines(path), limit):
+        head.append(encoding_problem(line, offset) or parse_record(line))
+        n_bytes += len(line)
+        if n_bytes > _HEAD:
+            break
+    return head
 
 
 def lines_of_id(path: Path, record_id: str) -> list[int]:

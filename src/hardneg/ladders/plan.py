@@ -1,7 +1,6 @@
 """What a ladder will do, written down before it begins: rungs, steps of work, and what each will take."""
 
 import hashlib
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any, Literal
 
 from hardneg.components import as_table, build
 from hardneg.errors import RunError
-from hardneg.files import write_json
+from hardneg.files import from_toml, write_json
 from hardneg.ladders.rungs import Rung
 from hardneg.ladders.splits import Splits
 from hardneg.losses.weighted_sum import needs_teacher
@@ -139,7 +138,7 @@ class LadderPlan:
 
 
 def _recipe(rung: Mapping[str, Any], *, foreign: bool) -> Recipe:
-    return Recipe.from_table(tomllib.loads(rung["recipe"]), place=f"rung {rung['name']}", foreign=foreign)
+    return Recipe.from_table(from_toml(rung["recipe"]), place=f"rung {rung['name']}", foreign=foreign)
 
 
 PLAN, DRAFT = layout.PLAN, layout.DRAFT

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hardneg.errors import RecipeError
-from hardneg.files import named_path
+from hardneg.files import from_toml, named_path
 from hardneg.place import Place, nearest
 from hardneg.runs import layout
 
@@ -80,7 +80,7 @@ def merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file."""
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
+        return from_toml(path.read_bytes())
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise RecipeError(f"{path}:{line}: not UTF-8; save the recipe as UTF-8") from error
@@ -89,6 +89,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         if where is None:
             raise RecipeError(f"{path}: not TOML: {error}") from error
         raise RecipeError(f"{path}:{where[2]}: not TOML: {where[1]} (column {where[3]})") from error
+    except (ValueError, RecursionError) as error:
+        raise RecipeError(f"{path}: not a recipe: {error}") from error
 
 
 def _shipped(kind: str) -> dict[str, Path]:

@@ -1,12 +1,13 @@
 """A table on disk as numbered Parquet parts, one a block; positions in memory, ids on disk."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import polars as pl
 
+from hardneg import parquet
 from hardneg.checksums import checked, is_damaged
 from hardneg.data.corpus import unknown_ids
 from hardneg.data.dataset import Dataset
@@ -33,28 +34,24 @@ def part_files(folder: Path) -> list[Path]:
 
 def scan_parts(folder: Path) -> pl.LazyFrame:
     """Open a table as it is on disk, with ids, without reading it."""
-    return pl.scan_parquet([checked(file, way_out=_MINE_AGAIN) for file in part_files(folder)], glob=False)
+    files = [checked(file, way_out=_MINE_AGAIN) for file in part_files(folder)]
+    with readable(folder):
+        return parquet.scan_parquet(files)
 
 
 def is_whole(path: Path) -> bool:
     """Say whether a Parquet file is there as it was written; of a damaged one the log says that it is made anew.
 
-    One without a checksum, from an earlier version, is whole if its end can be read: so none is that was cut.
+    One without a checksum, from an earlier version, is whole if what it says of itself fits: so none is that was cut.
     """
     if not path.exists():
         return False
-    if not is_damaged(path) and _has_footer(path):
-        return True
+    if not is_damaged(path):
+        with suppress(parquet.ParquetProblem):
+            parquet.look_over(path)
+            return True
     _log.warning("%s is damaged or cut; it is made anew, and all else is kept", path)
     return False
-
-
-def _has_footer(path: Path) -> bool:
-    try:
-        pl.read_parquet_schema(path)
-    except (pl.exceptions.PolarsError, OSError):
-        return False
-    return True
 
 
 def write_part(table: pl.DataFrame, dataset: Dataset, path: Path) -> None:
@@ -71,7 +68,7 @@ def read_parts(path: Path, dataset: Dataset) -> pl.DataFrame:
     for file in files:
         checked(file, way_out=_MINE_AGAIN)
     with readable(path):
-        table = pl.concat([pl.read_parquet(file, glob=False) for file in files])
+        table = pl.concat([parquet.read_parquet(file) for file in files])
     for name in ("query_id", "doc_id"):
         if table.schema.get(name) != pl.String:
             raise RunError(
@@ -118,10 +115,10 @@ def read_mined(path: Path, dataset: Dataset) -> pl.DataFrame:
     return read_parts(inside if inside.is_dir() else path, dataset)
 
 
-def read_table(path: Path) -> pl.DataFrame:
-    """Read one file that a stage wrote; a RunError names it if it is damaged."""
+def read_table(path: Path, *, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """Read one file that a stage wrote, or some columns of it; a RunError names it if it is damaged."""
     with readable(path):
-        return pl.read_parquet(checked(path, way_out=_MINE_AGAIN), glob=False)
+        return parquet.read_parquet(checked(path, way_out=_MINE_AGAIN), columns=columns)
 
 
 @contextmanager
@@ -129,6 +126,6 @@ def readable(path: Path) -> Iterator[None]:
     """Turn what polars says of damaged Parquet into a RunError."""
     try:
         yield
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, parquet.ParquetProblem) as error:
         first_line = str(error).partition("\n")[0]
         raise RunError(f"{path} cannot be read as Parquet ({first_line}); work in another folder") from error

@@ -1,6 +1,5 @@
 """The small JSON files in which a run says what it is, and audits what they found: read back, damaged or not."""
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from hardneg.checksums import checked
 from hardneg.errors import RunError
-from hardneg.files import from_json, write_json
+from hardneg.files import from_json, from_toml, write_json
 from hardneg.runs import layout
 
 _WAY_OUT = "name another folder with -o, or delete this one to begin anew"
@@ -50,7 +49,7 @@ def read_recipe(folder: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        return tomllib.loads(checked(path).read_text(encoding="utf-8"))
+        return from_toml(checked(path).read_bytes())
     except (ValueError, RecursionError) as error:
         raise RunError(f"{path} is damaged ({error}); {_WAY_OUT}") from error
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from hardneg.arrays import Rows, Scores
 from hardneg.checksums import checked
@@ -16,6 +15,7 @@ from hardneg.data.findings import Finding
 from hardneg.errors import ModelError
 from hardneg.files import from_json
 from hardneg.models.options import Precision
+from hardneg.parquet import ParquetProblem, read_parquet
 from hardneg.scoring.cross_encoder import Activation, CrossEncoder
 from hardneg.scoring.folds import UNSEEN, FoldTable
 from hardneg.scoring.protocol import Evaluated
@@ -102,8 +102,13 @@ class CrossFittedTeacher:
 
     def _read(self) -> tuple[int, FoldTable]:
         record = read_record(Path(self.path))
-        table = pl.read_parquet(checked(Path(self.path) / "folds.parquet"), glob=False)
-        return record["n_folds"], FoldTable(table, record["group"])
+        file = checked(Path(self.path) / "folds.parquet")
+        try:
+            return record["n_folds"], FoldTable.of_rows(read_parquet(file), record["group"])
+        except (ParquetProblem, ValueError) as error:
+            raise ModelError(
+                f"{file} cannot be read ({error}); remove the folder and train the teacher again"
+            ) from error
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -116,7 +121,9 @@ def read_record(path: Path) -> dict[str, Any]:
         )
     try:
         record = from_json(checked(file).read_text(encoding="utf-8"))
-        finished = len(record["folds"]) == record["n_folds"]
+        finished = len(record["folds"]) == range(record["n_folds"]).stop
+        if not isinstance(record["group"], str | None):
+            raise TypeError("its group is no name of a column")
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{file} cannot be read ({error}); remove the folder and train the teacher again") from error
     if not finished:

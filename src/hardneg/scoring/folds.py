@@ -54,6 +54,14 @@ class FoldTable:
     group: str | None = None
 
     @classmethod
+    def of_rows(cls, rows: pl.DataFrame, group: str | None) -> "FoldTable":
+        """Take rows that were read from a file; a ValueError says why they are none of folds."""
+        kinds = {"text": pl.Int64, "group": pl.String, "fold": pl.Int32}
+        if {name: rows.schema.get(name) for name in kinds} != kinds or (rows["fold"].fill_null(-1) < 0).any():
+            raise ValueError(f"it has no folds of texts, but the columns {', '.join(rows.columns)}")
+        return cls(rows, group)
+
+    @classmethod
     def record(
         cls,
         dataset: Dataset,

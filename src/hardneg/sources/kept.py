@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from jaxtyping import Int32
 from hardneg.checksums import is_damaged
 from hardneg.data.dataset import Dataset
 from hardneg.files import replacing
+from hardneg.parquet import ParquetProblem, read_parquet
 from hardneg.sources.protocol import Source, identity
 
 _kept: ContextVar[Path | None] = ContextVar("kept", default=None)
@@ -40,7 +41,8 @@ def retrieved(source: Source, dataset: Dataset, block: Int32[np.ndarray, " queri
     state.update(block.tobytes())
     path = folder / f"{state.hexdigest()}.parquet"
     if path.exists() and not is_damaged(path):
-        return pl.read_parquet(path, glob=False)
+        with suppress(ParquetProblem):
+            return read_parquet(path)
     table = source.retrieve(dataset, block, depth)
     with replacing(path) as temporary:
         table.write_parquet(temporary)

@@ -48,7 +48,7 @@ def read_hub(address: str, *, rejections: Rejections, layout: Layout = NOTHING_S
 def read_saved(folder: Path, *, rejections: Rejections, layout: Layout = NOTHING_SAID) -> Dataset:
     """Read a table from a folder that `save_to_disk` wrote; each split of it is a split."""
     datasets = _library()
-    loaded = _loading(str(folder), lambda: datasets.load_from_disk(str(folder)))
+    loaded = _loading(str(folder), lambda: _validated(datasets.load_from_disk(str(folder))))
     return read_splits(_frames(loaded), address=str(folder), layout=layout, rejections=rejections)
 
 
@@ -65,6 +65,13 @@ def read_splits(
 def _frames(loaded: Any) -> dict[str, pl.DataFrame]:  # noqa: ANN401 - the library has no types
     splits = loaded if isinstance(loaded, dict) else {str(loaded.split or "train"): loaded}
     return {name: hub_frame(split) for name, split in splits.items()}
+
+
+def _validated(loaded: Any) -> Any:  # noqa: ANN401
+    """Have Arrow hold offsets and lengths against the bytes that are there; it believes its own files else."""
+    for split in loaded.values() if isinstance(loaded, dict) else [loaded]:
+        split.data.table.validate(full=True)
+    return loaded
 
 
 def _library() -> Any:  # noqa: ANN401 - the library has no types

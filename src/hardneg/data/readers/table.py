@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from hardneg import parquet
 from hardneg.data.delimited import named_separator, read_delimited
 from hardneg.data.jsonl import read_jsonl, scan_records
 from hardneg.data.layout import NOTHING_SAID, Layout
@@ -18,7 +19,6 @@ from hardneg.data.metadata import settled
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError
 
-_CELLS, _CELLS_A_BYTE = 50_000_000, 20  # what a file of Parquet may hold, whatever its size or by it
 JSON_LINES = (".jsonl", ".ndjson")
 _TEXT = (*JSON_LINES, ".json", ".csv", ".tsv")
 SUFFIXES = (*(f"{each}{gz}" for each in _TEXT for gz in ("", ".gz")), ".parquet")
@@ -86,19 +86,9 @@ def read_parquet(path: Path) -> pl.DataFrame:
         if file.read(len(LFS_POINTER)) == LFS_POINTER:
             raise DatasetError(LFS_ADVICE, path=path)
     try:
-        rows = pl.scan_parquet(path, glob=False)
-        _check_size(rows, path)
-        return rows.collect()
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        reason = (str(error).splitlines() or ["damaged"])[0]
-        raise DatasetError(f"cannot be read as Parquet: {reason}", path=path) from error
-
-
-def _check_size(rows: pl.LazyFrame, path: Path) -> None:
-    """Refuse a file with far more cells than bytes: one text said once may stand in any number of rows."""
-    cells = rows.select(pl.len()).collect().item() * len(rows.collect_schema())
-    if cells > max(_CELLS, _CELLS_A_BYTE * path.stat().st_size):
-        raise DatasetError(f"holds {cells:,} cells in few bytes, so it would fill memory", path=path)
+        return parquet.read_parquet(path)
+    except parquet.ParquetProblem as error:
+        raise DatasetError(f"cannot be read as Parquet: {error}", path=path) from error
 
 
 def table_of(data: object) -> Table | None:
@@ -120,8 +110,9 @@ def read_json_value(path: Path) -> Any:  # noqa: ANN401 - any JSON value
         raise DatasetError(
             f"broken JSON: {error.msg} at character {error.colno}", path=path, line=error.lineno
         ) from None
-    except RecursionError:
-        raise DatasetError("broken JSON: nested too deeply", path=path) from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits; nesting without end
+        reason = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise DatasetError(f"broken JSON: {reason}", path=path) from None
 
 
 def json_lines(path: Path, rejections: Rejections) -> Table:

@@ -33,6 +33,8 @@ from hardneg.scoring.llm.verdict import (
 
 LONGEST_S = 60.0  # of waits that nobody asked for
 _LONGEST_ASKED_S = 600.0  # a server that asks for more has run out of a day's quota
+_LONGEST_ANSWER = 2**22  # bytes, unpacked
+_PACKED = ("content-encoding", "content-length", "transfer-encoding")  # headers that hold before an answer is unpacked
 _MALFORMED_RETRIES = 2  # each of them is paid for
 _BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 _WAYS_OUT = {
@@ -142,11 +144,22 @@ class Client:
         body = {"model": judge.model, "messages": messages} | self._options(left_out)
         try:
             with anyio.fail_after(judge.timeout_s):
-                return await self._http.post(self._url, json=body, headers=self._key.header())
+                return await self._received(body)
         except TimeoutError:
             raise NoVerdict("server", f"no answer within {judge.timeout_s:g} s", retry=True) from None
         except (httpx2.TransportError, httpx2.DecodingError) as error:
             raise NoVerdict("server", f"{type(error).__name__}: {error}", retry=True) from None
+
+    async def _received(self, body: Mapping[str, Any]) -> httpx2.Response:
+        """Send a request and read the answer, but no more of it than an answer can have."""
+        content = bytearray()
+        async with self._http.stream("POST", self._url, json=body, headers=self._key.header()) as response:
+            async for chunk in response.aiter_bytes():
+                content += chunk
+                if len(content) > _LONGEST_ANSWER:
+                    raise NoVerdict("server", f"an answer of more than {_LONGEST_ANSWER:,} bytes", retry=True)
+        plain = {name: value for name, value in response.headers.items() if name.lower() not in _PACKED}
+        return httpx2.Response(response.status_code, headers=plain, content=bytes(content))
 
     def _check(self, response: httpx2.Response) -> None:
         """Sort out what is no answer: hopeless for all pairs, for this one, or for the moment."""

@@ -23,6 +23,7 @@ _SCORES = {
     "yes_no": {"no": 0.0, "yes": 1.0},
     "graded": {str(grade): grade / 3 for grade in range(4)},
 }
+_LONGEST, _MOST_BRACES = 200_000, 200  # characters of an answer, and braces in it at which an object may begin
 _THOUGHTS = re.compile(r"^.*</think>", re.DOTALL)
 
 
@@ -138,9 +139,14 @@ def shortened(text: str) -> str:
 
 def _objects(text: str) -> Iterator[object]:
     """Give every JSON object in a text, but none that lies within another."""
+    if len(text) > _LONGEST:
+        raise NoVerdict("malformed", f"{len(text):,} characters, beginning {shortened(text)!r}", retry=True)
     decoder = json.JSONDecoder()
-    at = text.find("{")
+    at, tries = text.find("{"), 0
     while at >= 0:
+        tries += 1
+        if tries > _MOST_BRACES:
+            raise NoVerdict("malformed", f"braces without end in {shortened(text)!r}", retry=True)
         try:
             value, end = decoder.raw_decode(text, at)
             yield value

@@ -24,6 +24,7 @@ from hardneg.models.store import encode, new_vectors_in
 from hardneg.negatives.plan import Plan, filter_and_select, mine_block
 from hardneg.planting.fitting import positives_among
 from hardneg.progress import task
+from hardneg.runs.parts import read_table
 from hardneg.scoring.bi_encoder import vector_scores
 from hardneg.search.exact import pair_scores
 from hardneg.sources import Source, gather
@@ -57,7 +58,7 @@ class Job:
     def from_table(cls, table: dict[str, Any]) -> "Job":
         """Read a job back, and its dataset, just as it was: nothing is left out."""
         files = [Path(table["dataset"]) / f"{name}.parquet" for name in ("queries", "documents", "qrels")]
-        dataset = Dataset.from_tables(*(pl.read_parquet(file, glob=False) for file in files), name=table["name"])
+        dataset = Dataset.from_tables(*(read_table(file) for file in files), name=table["name"])
         query, rounds = np.array(table["query"], dtype=np.int32), Rounds(Path(table["rounds"]))
         return cls(dataset, Plan.from_table(table["plan"]), table["model"], query, rounds, table["keeps_candidates"])
 
@@ -136,13 +137,13 @@ def rescore_round(job: Job, *, number: int, before: int, mined: int) -> Report:
     """Score a round's candidates again with the weights of another, and choose among them anew."""
     started, plan, files = time.perf_counter(), _with_weights(job, number), job.rounds.candidates(mined)
     pairs = [job.rounds.read(before).select("query", "document")]
-    pairs += [pl.read_parquet(file, columns=["query", "document"], glob=False) for file in files]
+    pairs += [read_table(file, columns=["query", "document"]) for file in files]
     distinct = pl.concat([pair.cast({"query": pl.Int32, "document": pl.Int32}) for pair in pairs])
     with new_vectors_in(job.rounds.vectors(number)):
         scores = {source.name: _scores(source, job.dataset, distinct) for source in _followers(job, plan)}
 
         def read(file: Path, *, positives: bool = False) -> pl.DataFrame:
-            table = pl.read_parquet(file, glob=False)
+            table = read_table(file)
             table = table.filter(is_positive(table, job.dataset)) if positives else table
             for name, score in scores.items():
                 table = rescored(table, name, score(table["query"].to_numpy(), table["document"].to_numpy()))

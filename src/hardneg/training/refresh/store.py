@@ -22,6 +22,7 @@ from hardneg.checksums import checked
 from hardneg.data.findings import Finding
 from hardneg.files import replacing
 from hardneg.runs import layout
+from hardneg.runs.parts import read_table
 from hardneg.runs.state import read_lines, whole_lines
 from hardneg.training.refresh.settings import Work
 
@@ -85,7 +86,7 @@ class Rounds:
 
     def read(self, number: int) -> pl.DataFrame:
         """Read the negatives of a round."""
-        return pl.read_parquet(checked(self.folder(number) / "negatives.parquet"), glob=False)
+        return read_table(checked(self.folder(number) / "negatives.parquet"))
 
     def finish(self, number: int, negatives: pl.DataFrame, report: Report) -> None:
         """Write the negatives of a round and what they took; from now on the round is there."""

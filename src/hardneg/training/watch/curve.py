@@ -24,6 +24,7 @@ from hardneg.data.findings import Finding
 from hardneg.evaluation.metrics import primary_of
 from hardneg.files import replacing, write_json
 from hardneg.runs import layout
+from hardneg.runs.parts import read_table
 from hardneg.runs.state import read_lines, read_state
 from hardneg.training.watch.sample import Sampled
 from hardneg.training.watch.settings import Watch
@@ -112,7 +113,7 @@ class Curve:
     def values(self) -> pl.DataFrame:
         """Read the value of each query at each look."""
         file = self.path / layout.LOOK_VALUES
-        return pl.read_parquet(checked(file), glob=False) if file.exists() else pl.DataFrame(schema=_SCHEMA)
+        return read_table(checked(file)) if file.exists() else pl.DataFrame(schema=_SCHEMA)
 
     def add(self, look: Look, values: pl.DataFrame) -> None:
         """Write down a look; `values` has `query_id` and `value`."""
