@@ -91,7 +91,7 @@ def restructured(content: bytes, rng: random.Random, *, name: str) -> bytes | No
     at = rng.randrange(max(1, len(lines)))
     try:
         value = json.loads(lines[at])
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, RecursionError):
         return None
     lines[at] = json.dumps(_changed(value, rng)).encode()
     return b"\n".join(lines) + b"\n" * (".jsonl" in name)

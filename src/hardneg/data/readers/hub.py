@@ -48,14 +48,16 @@ def read_hub(address: str, *, rejections: Rejections, layout: Layout = NOTHING_S
 def read_saved(folder: Path, *, rejections: Rejections, layout: Layout = NOTHING_SAID) -> Dataset:
     """Read a table from a folder that `save_to_disk` wrote; each split of it is a split."""
     datasets = _library()
-    loaded = _loading(str(folder), lambda: _validated(datasets.load_from_disk(str(folder))))
-    return read_splits(_frames(loaded), address=str(folder), layout=layout, rejections=rejections)
+    frames = _loading(str(folder), lambda: _frames(_validated(datasets.load_from_disk(str(folder)))))
+    return read_splits(frames, address=str(folder), layout=layout, rejections=rejections)
 
 
 def read_splits(
     splits: dict[str, pl.DataFrame], *, address: str, layout: Layout, rejections: Rejections, kind: str = "Hugging Face"
 ) -> Dataset:
     """Read tables of which each is a split, unless a column of theirs names it."""
+    if not splits:
+        raise DatasetError("it has no split", path=address)
     has_own = layout.split_column is not None or any("split" in frame.columns for frame in splits.values())
     tables = [frame if has_own else frame.with_columns(split=pl.lit(name)) for name, frame in splits.items()]
     table = Table(pl.concat(tables, how="diagonal_relaxed"), Path(address), f"a dataset of {kind}")
