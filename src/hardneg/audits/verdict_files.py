@@ -72,7 +72,7 @@ def _id(value: object, name: str, path: Path, line: int) -> str:
         text.encode()
     except UnicodeEncodeError:
         raise DatasetError(
-            f"{name} {ascii(text)} has half of a character, which no id has", path=path, line=line
+            f"{name} {text!a} has half of a character, which no id has", path=path, line=line
         ) from None
     return text
 

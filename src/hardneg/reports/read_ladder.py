@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from hardneg.errors import RunError
 from hardneg.evaluation.significance import Row
 from hardneg.reports.contents import LadderTables, Mining, Training
 from hardneg.reports.read_run import best_ranks, is_mined, read_mining, read_trainings
@@ -31,6 +32,8 @@ def read_ladder(folder: Path, state: Mapping[str, Any]) -> LadderTables:
             | {key: one.get(key) for key in ("low", "high", "p_value", "p_corrected", "wins", "ties", "losses")}
             for one in state["comparisons"]
         ]
+    if not rungs:
+        raise RunError(f"{folder / layout.LADDER} names no rung, so hardneg did not write it; climb again")
     kinds: dict[str, Any] = dict.fromkeys(("value", "low", "high", "n_pool", "dev"), pl.Float64)
     kinds["trained"] = pl.Boolean
     tables = [pl.DataFrame(rows, schema_overrides=kinds, infer_schema_length=None) for rows in (rungs, pairs)]
