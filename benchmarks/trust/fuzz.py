@@ -27,7 +27,7 @@ ROOT = HERE.parents[1]
 TESTS, RESULTS, README = ROOT / "tests", HERE / "results" / "fuzz.json", HERE / "README.md"
 MARKS = ("<!-- fuzz -->", "<!-- /fuzz -->")
 SILENT_S = 60.0  # a process that has written nothing for so long hangs
-PIECE_S = 45.0  # what a reader gets before the next one
+PIECE_S = 80.0  # what a reader gets before the next one
 FIRST = 200_000_000
 # How much of all tries a reader gets: those of a second for hundreds get few.
 SHARES = {
@@ -203,7 +203,7 @@ def go_on(kept: dict[str, Kept], chosen: Mapping[str, int], place: Path, *, trie
         if left <= 0:
             return
         first = FIRST + kept[name].tries
-        folder = place / f"{name.replace(' ', '-')}-{first}"
+        folder = place / f"{name.replace(' ', '-')}-{time.monotonic_ns()}"
         tally = fuzz(name, folder, first=first, last=first + left, until=min(until, time.monotonic() + PIECE_S))
         kept[name].add(tally, code=code)
         save(kept)

@@ -7,7 +7,7 @@ import typer
 
 from hardneg.cli.display import progress
 from hardneg.cli.layout_options import Layout, reads_dataset
-from hardneg.cli.options import Json, Quiet, print_json
+from hardneg.cli.options import AllowCode, Json, Quiet, print_json
 
 
 @reads_dataset
@@ -18,6 +18,7 @@ def verify(
         bool, typer.Option("--full", help="Ask the filters for all candidates, not for those of a hundred queries.")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the choice of these queries.")] = 0,
+    allow_code: AllowCode = False,  # noqa: ARG001 - its callback does it all
     json: Json = False,
     quiet: Quiet = False,
     *,

@@ -61,10 +61,11 @@ class Plan:
         return table | {"select": as_table(self.select, rooms=SELECT, nulls=True)}
 
     @classmethod
-    def from_table(cls, table: dict[str, Any]) -> "Plan":
-        """Read a plan back."""
-        parts = {key: tuple(pick(room, each, _PLACE.at(key)) for each in table[key]) for key, room in _PARTS.items()}
-        return cls(**table | parts | {"select": build(Selection, table["select"], _PLACE.at("select"), rooms=SELECT)})
+    def from_table(cls, table: dict[str, Any], *, foreign: bool = False) -> "Plan":
+        """Read a plan back; a `foreign` one may be another's than the user's, and names no code."""
+        place = replace(_PLACE, foreign=foreign)
+        parts = {key: tuple(pick(room, each, place.at(key)) for each in table[key]) for key, room in _PARTS.items()}
+        return cls(**table | parts | {"select": build(Selection, table["select"], place.at("select"), rooms=SELECT)})
 
     def identity(self, dataset: Dataset) -> dict[str, Any]:
         """Describe the plan on a dataset such that equal descriptions mine equal negatives.

@@ -87,7 +87,7 @@ def _verdicts(
         queries = np.random.default_rng(seed).permutation(queries)[:_SAMPLE]
     rows = candidates.filter(pl.col("query").is_in(queries))
     try:
-        plan = _fitted(Plan.from_table(mined["plan"]), place)
+        plan = _fitted(Plan.from_table(mined["plan"], foreign=True), place)
         again = apply_filters(rows.drop(_VERDICTS, strict=False), dataset, plan.filters)
     except InputError as error:
         return Checked(what, where, "not checked", str(error))
