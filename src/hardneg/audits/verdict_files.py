@@ -71,9 +71,7 @@ def _id(value: object, name: str, path: Path, line: int) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise DatasetError(
-            f"{name} {text!a} has half of a character, which no id has", path=path, line=line
-        ) from None
+        raise DatasetError(f"{name} {text!a} has half of a character, which no id has", path=path, line=line) from None
     return text
 
 

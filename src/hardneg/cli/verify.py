@@ -7,7 +7,8 @@ import typer
 
 from hardneg.cli.display import progress
 from hardneg.cli.layout_options import Layout, reads_dataset
-from hardneg.cli.options import AllowCode, Json, Quiet, print_json
+from hardneg.cli.model_options import AllowCode
+from hardneg.cli.options import Json, Quiet, print_json
 
 
 @reads_dataset
