@@ -388,6 +388,7 @@ def _run_folders(place: Path, small: Dataset) -> Target:
             lambda: TrainingFolder(folder).records(),
             lambda: read_plan(folder),
             lambda: hn.export(small, folder, split="train", form="triplet"),
+            lambda: hn.verify(folder, dataset=small),
         ):
             try:
                 each()
