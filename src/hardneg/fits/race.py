@@ -270,13 +270,14 @@ class Race:
 
     def _tune(self, leader: Heat | None, rate: float) -> None:
         """Try the leader, if in-batch training has not beaten all, with other rates and longer, and that longer too."""
-        steps, factors = self.schedule.steps, (1 / math.sqrt(_FACTOR), math.sqrt(_FACTOR))
+        steps, factors = self.schedule.steps, (math.sqrt(_FACTOR), 1 / math.sqrt(_FACTOR))
         strategy = BASE if leader is None else leader.entry.strategy
-        heats = self._heats([Entry(strategy, _rounded(rate * factor), steps) for factor in factors])
+        heats = self._heats([Entry(BASE, rate, 2 * steps)]) if leader is None else []
+        heats += self._heats([Entry(strategy, _rounded(rate * factor), steps) for factor in factors])
         tried = [heat for heat in self.heats.values() if (heat.entry.strategy, heat.entry.steps) == (strategy, steps)]
         best = max(tried, key=lambda heat: heat.mean).entry.rate if tried else rate
-        longer = (Entry(strategy, best, 2 * steps), Entry(BASE, best if strategy == BASE else rate, 2 * steps))
-        heats += self._heats(list(dict.fromkeys(longer)))
+        longer = [Entry(strategy, best, 2 * steps), Entry(BASE, best if leader is None else rate, 2 * steps)]
+        heats += self._heats([each for each in dict.fromkeys(longer) if each not in {heat.entry for heat in heats}])
         if heats:
             self._close("tuning", heats, keep=len(heats), level=0.0)
 
