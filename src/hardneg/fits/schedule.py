@@ -9,6 +9,7 @@ from hardneg.fits.request import BASE
 SHARES = (8, 6, 4, 3, 2, 1.5, 1, 0.75, 0.5, 0.25)  # of an epoch that the longest training may take
 TUNING, FINISH = "tuning", "finish"  # the stretch that is done as far as there is time, and the last
 _RACED = 0.5  # of an epoch: where there is no time for a race so long, one strategy may be trained longer instead
+_CHEAP, _SPARED = 2.0, 0.5  # times the seconds of a step in-batch; what it costs in worth to race no others
 _LEAST = 8  # steps of the longest training
 _LONGER = 2  # times the steps of the others that the last round tries
 _SURE = 0.9  # of the time that is planned with
@@ -90,7 +91,8 @@ def plan_fit(
 ) -> Schedule:
     """Choose how long trainings are and how many strategies race, so that all of it fits into the time.
 
-    Strategies come with in-batch training first, then what pays most often; those at the end are left out first. An
+    Strategies come with in-batch training first, then what pays most often; those at the end are left out first, or
+    those whose steps cost much more than in-batch training's, if that lets the others be trained for longer. An
     `epoch` is in steps, `epochs` the longest training in epochs, `grown` how many times as many pairs the last training
     has. Seconds that are `spent` are gone already. `steps` are those of a whole training, in place of a time.
 
@@ -104,18 +106,21 @@ def plan_fit(
     shares = [share for share in SHARES if share <= epochs / _LONGER]
     lengths = {max(_LEAST, round(share * epoch)): share for share in shares}
     middle = (rates[len(rates) // 2],)
+    cheap = [each for each in strategies if speed.step[each] <= _CHEAP * speed.step[BASE]]
+    orders = [(strategies, 0.0), (cheap, _SPARED)] if len(cheap) < len(strategies) else [(strategies, 0.0)]
     plans = [
-        (_worth(share, number, tried), _laid_out(tuple(strategies[:number]), tried, steps=length, left_out=late, **how))
-        for number in range(1, len(strategies) + 1)
-        for late in [dict.fromkeys(strategies[number:], "there is no time for it")]
+        (share, _worth(share, len(raced), tried) - less, _laid_out(raced, tried, steps=length, left_out=late, **how))
+        for order, less in orders
+        for raced in (tuple(order[:number]) for number in range(1, len(order) + 1))
+        for late in [{each: "there is no time for it" for each in strategies if each not in raced}]
         for length, share in lengths.items()
         for tried in (tuple(rates), middle)
     ]
-    fitting = [each for each in plans if each[1].seconds <= (budget_s or 0.0) * _SURE]
-    races = [each for each in fitting if len(each[1].strategies) > 1 and each[1].steps >= _RACED * epoch]
+    fitting = [each for each in plans if each[2].seconds <= (budget_s or 0.0) * _SURE]
+    races = [each for each in fitting if len(each[2].strategies) > 1 and each[0] >= _RACED]
     if races or fitting:
-        return max(races or fitting, key=lambda each: each[0])[1]
-    return min(plans, key=lambda each: each[1].seconds)[1]
+        return max(races or fitting, key=lambda each: each[1])[2]
+    return min(plans, key=lambda each: each[2].seconds)[2]
 
 
 def _worth(share: float, strategies: int, rates: Sequence[float]) -> float:

@@ -1,6 +1,7 @@
 """What a fit plans: it fits into its time, or says that it does not."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -83,6 +84,18 @@ def test_the_seconds_of_a_stretch_are_those_of_its_trainings():
     others = [how.trial(name, 25) for name in NAMES[1:]]
     assert by_name["strategies"].seconds == pytest.approx(10 + 30 + sum(others))
     assert by_name["survivors"].trainings == 4
+
+
+def test_what_is_dear_is_left_out_where_cheap_strategies_can_then_be_trained_whole():
+    dear = {"mined_many", "refresh_many", "clustered_many", "learned_many"}
+    steps = {name: 6.0 if name in dear else 1.5 if name == "mined_filtered" else 1.0 for name in NAMES}
+    how = replace(speed(), step=steps)
+    more = {"epoch": 40, "epochs": 4, "grown": 1.2, "steps": None, "spent": 30.0}
+    short, long = (plan_fit(NAMES, (1e-5, 3e-5, 9e-5), how, budget_s=60.0 * each, **more) for each in (9, 60))
+    assert short.strategies == ("in_batch", "mined_filtered")
+    assert short.steps >= 40
+    assert set(short.left_out) == dear
+    assert long.strategies == NAMES
 
 
 def test_a_plan_is_read_back_as_it_was_written():
