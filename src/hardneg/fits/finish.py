@@ -15,8 +15,8 @@ from hardneg.evaluation.significance import Row, compare
 from hardneg.evaluation.trec import read_qrels, read_run
 from hardneg.files import replacing_folder
 from hardneg.fits.baselines import BM25, ZERO_SHOT
-from hardneg.fits.race import Entry, Track
 from hardneg.fits.request import BASE
+from hardneg.fits.track import Entry, Track
 from hardneg.pipeline.run import run
 from hardneg.recipe import FromPath, Recipe
 from hardneg.runs import layout

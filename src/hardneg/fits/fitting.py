@@ -37,9 +37,10 @@ from hardneg.fits.halves import Halves, asking, ids, only, small_corpus, with_fr
 from hardneg.fits.leakage import planted, told_planted
 from hardneg.fits.ledger import Ledger
 from hardneg.fits.pace import kind_of, middle_rate, speed_of, try_out
-from hardneg.fits.race import Clock, Entry, Heat, Race, Track, spread
+from hardneg.fits.race import Clock, Race, spread
 from hardneg.fits.request import BASE, EFFORTS, FitRequest
 from hardneg.fits.schedule import FINISH, Schedule, Speed, plan_fit
+from hardneg.fits.track import Entry, Heat, Track
 from hardneg.ladders.plan import LadderPlan
 from hardneg.ladders.prepare import draft
 from hardneg.ladders.splits import choose_splits

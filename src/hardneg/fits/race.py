@@ -1,70 +1,22 @@
 """The race: strategies, learning rates and lengths of training, fewer of them and longer from round to round."""
 
 import math
-import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
-from hardneg.data.dataset import Dataset
 from hardneg.errors import HardnegError, Interrupted
-from hardneg.evaluation.retrieval import evaluate
 from hardneg.evaluation.significance import compare, mean_interval
-from hardneg.filters.protocol import Fittable
 from hardneg.fits.request import BASE
 from hardneg.fits.schedule import Schedule, Speed
-from hardneg.ladders.rungs import Rung
-from hardneg.models.store import new_vectors_in
-from hardneg.pipeline.chain import mine_stage, opened, shared_place, stage_rows, train_stages
-from hardneg.pipeline.mined import Mined
-from hardneg.recipe.trust import measuring_with
-from hardneg.reports.read_run import mining_findings
-from hardneg.runs import layout
-from hardneg.runs.done import is_done
-from hardneg.runs.parts import read_table
-from hardneg.runs.state import read_state
-from hardneg.sources import Source
-from hardneg.sources.kept import keeping_retrievals
+from hardneg.fits.track import Entry, Heat, Track
 
 LEVEL = 0.1  # what is worse than the best of a round with a smaller p is out
 _FACTOR = 3.0  # between learning rates
 _SLACK = 0.5  # of the time that was planned, at least
 _EXTENDED = 2  # more rates at most, where the best lies at an end
-_CANNOT_TELL = ("HN005", "HN007")  # findings of a fit: its budget was not kept, it cannot tell
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What one training of a race tries."""
-
-    strategy: str
-    rate: float
-    steps: int
-
-    @property
-    def name(self) -> str:
-        """Its folder."""
-        return f"{self.strategy}-{self.rate:g}-{self.steps}"
-
-
-@dataclass(frozen=True, eq=False)
-class Heat:
-    """What an entry gave on the development queries of the race."""
-
-    entry: Entry
-    per_query: pl.DataFrame
-    measure: str
-    seconds: float
-
-    @cached_property
-    def mean(self) -> float:
-        """The mean of the measure that decides."""
-        return float(self.per_query[self.measure].to_numpy().mean())
 
 
 @dataclass(frozen=True)
@@ -92,77 +44,6 @@ class Round:
     def as_dict(self) -> dict[str, Any]:
         """Give everything as plain values."""
         return asdict(self)
-
-
-@dataclass(frozen=True)
-class Track:
-    """What all entries share, and the training of one of them."""
-
-    folder: Path
-    dataset: Dataset
-    looking: Dataset
-    split: str  # that is looked at
-    rungs: Mapping[str, Rung]
-    measure: str
-    mined: dict[Path, Mined] = field(default_factory=dict)
-
-    def run(self, entry: Entry) -> Heat:
-        """Train an entry and measure it; what is done is not done again."""
-        rung, place = self.rung(entry), self.folder / entry.name
-        recipe, seed = rung.recipe, rung.recipe.seeds[0]
-        table = place / "evaluation" / "dev" / layout.PER_QUERY
-        run = opened(recipe, place, shared=self.folder / "shared" / "mined")
-        run.pin("dataset", self.dataset.fingerprint)
-        if not is_done(table, table.parent / layout.METRICS):
-            with keeping_retrievals(self.folder / "shared" / "found"):
-                rows = stage_rows(recipe)
-                run.manifest["chain"] = list(rows)
-                *_, (_, model) = train_stages(rows, recipe, self.dataset, run, seed=seed, mined=self.mined)
-            with run.stage("evaluate dev"):
-                self.look(measuring_with(str(model), recipe), name=entry.name)
-        return Heat(entry, read_table(table), self.measure, self.seconds(entry))
-
-    def look(self, system: Source, *, name: str) -> None:
-        """Measure on the queries of the race against a small corpus, unless that is done."""
-        place = self.folder / name / "evaluation" / "dev"
-        if not is_done(place / layout.METRICS, place / layout.PER_QUERY):
-            options = next(iter(self.rungs.values())).recipe.evaluate.options
-            with new_vectors_in(place / "vectors"):
-                evaluation = evaluate(self.looking, system, split=self.split, name=name, **options)
-            shutil.rmtree(place / "vectors", ignore_errors=True)
-            evaluation.write(place)
-
-    def rung(self, entry: Entry) -> Rung:
-        """Build what an entry trains with."""
-        rung = self.rungs[entry.strategy].with_settings({"learning_rate": entry.rate})
-        return rung.with_steps(entry.steps)
-
-    def system(self, entry: Entry) -> Source:
-        """Search with the model of an entry."""
-        model = next((self.folder / entry.name / "training").glob("*/model"))
-        return measuring_with(str(model), self.rung(entry).recipe)
-
-    def forget(self, entry: Entry) -> None:
-        """Remove the model of an entry that is out."""
-        for model in (self.folder / entry.name / "training").glob("*/model"):
-            shutil.rmtree(model)
-
-    def doubts(self, entry: Entry) -> str:
-        """Mine for an entry whose filter is fitted, and say why it cannot tell answers here; empty if it can."""
-        recipe = self.rung(entry).recipe
-        stage = recipe.stages[0]
-        if not any(isinstance(each, Fittable) for each in stage.filters):
-            return ""
-        run = opened(recipe, self.folder / entry.name, shared=self.folder / "shared" / "mined")
-        place = shared_place(self.folder / "shared" / "mined", stage, recipe, self.dataset)
-        with keeping_retrievals(self.folder / "shared" / "found"):
-            self.mined[place] = mine_stage(stage, place, recipe, self.dataset, run)
-        return next((one.title for one in mining_findings(place) if one.code in _CANNOT_TELL), "")
-
-    def seconds(self, entry: Entry) -> float:
-        """Seconds that an entry took so far."""
-        manifest = read_state(self.folder / entry.name / layout.MANIFEST, keys=("stages",))
-        return round(sum(cost["wall_s"] for cost in manifest.get("stages", {}).values()), 3)
 
 
 def standings(heats: Sequence[Heat], *, keep: int, level: float = LEVEL) -> tuple[list[Standing], list[Heat]]:

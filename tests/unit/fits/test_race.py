@@ -8,8 +8,9 @@ import pytest
 
 from hardneg.errors import DatasetError
 from hardneg.evaluation.significance import compare
-from hardneg.fits.race import Clock, Entry, Heat, Race, spread, standings
+from hardneg.fits.race import Clock, Race, spread, standings
 from hardneg.fits.schedule import Schedule, Speed, Stretch
+from hardneg.fits.track import Entry, Heat
 
 MEASURE = "nDCG@10"
 NAMES = ("in_batch", "mined_many", "refresh_many", "clustered_many", "learned_many")
