@@ -8,8 +8,7 @@ from hardneg.fits.request import BASE
 
 SHARES = (8, 6, 4, 3, 2, 1.5, 1, 0.75, 0.5, 0.25)  # of an epoch that the longest training may take
 TUNING, FINISH = "tuning", "finish"  # the stretch that is done as far as there is time, and the last
-_RACED = 0.5  # of an epoch: where there is no time for a race so long, one strategy may be trained longer instead
-_CHEAP, _SPARED = 2.0, 0.5  # times the seconds of a step in-batch; what it costs in worth to race no others
+_CHEAP, _SPARED = 2.0, 0.4  # times the seconds of a step in-batch; what it costs in worth to race no others
 _LEAST = 8  # steps of the longest training
 _LONGER = 2  # times the steps of the others that the last round tries
 _SURE = 0.9  # of the time that is planned with
@@ -96,9 +95,9 @@ def plan_fit(
     `epoch` is in steps, `epochs` the longest training in epochs, `grown` how many times as many pairs the last training
     has. Seconds that are `spent` are gone already. `steps` are those of a whole training, in place of a time.
 
-    `tuning` need not fit into the time. Where a race would be of trainings shorter than half an epoch, in-batch
-    training alone may be planned, for longer; and with too little time for anything, the least is planned, and the
-    schedule says in its seconds that it will not be kept.
+    `tuning` need not fit into the time. Where there is no time for a race of trainings that are long enough, in-batch
+    training alone is planned; and with too little time for anything, the least, and the schedule says in its seconds
+    that it will not be kept.
     """
     how: dict[str, Any] = {"speed": speed, "grown": grown, "spent": spent, "budget_s": budget_s}
     if steps is not None:
@@ -109,23 +108,23 @@ def plan_fit(
     cheap = [each for each in strategies if speed.step[each] <= _CHEAP * speed.step[BASE]]
     orders = [(strategies, 0.0), (cheap, _SPARED)] if len(cheap) < len(strategies) else [(strategies, 0.0)]
     plans = [
-        (share, _worth(share, len(raced), tried) - less, _laid_out(raced, tried, steps=length, left_out=late, **how))
+        (_worth(share, len(raced), tried) - less, _laid_out(raced, tried, steps=length, left_out=late, **how))
         for order, less in orders
         for raced in (tuple(order[:number]) for number in range(1, len(order) + 1))
         for late in [{each: "there is no time for it" for each in strategies if each not in raced}]
         for length, share in lengths.items()
         for tried in (tuple(rates), middle)
     ]
-    fitting = [each for each in plans if each[2].seconds <= (budget_s or 0.0) * _SURE]
-    races = [each for each in fitting if len(each[2].strategies) > 1 and each[0] >= _RACED]
-    if races or fitting:
-        return max(races or fitting, key=lambda each: each[1])[2]
-    return min(plans, key=lambda each: each[2].seconds)[2]
+    fitting = [each for each in plans if each[1].seconds <= (budget_s or 0.0) * _SURE]
+    if not fitting:
+        return min(plans, key=lambda each: each[1].seconds)[1]
+    return max(fitting, key=lambda each: each[0])[1]
 
 
 def _worth(share: float, strategies: int, rates: Sequence[float]) -> float:
-    """Weigh what time may go into: whole epochs first, then several rates and more strategies, then more epochs."""
-    return 2 * min(share, 1.0) + share / 8 + strategies / 8 + (0.5 if len(rates) > 1 else 0.0)
+    """Weigh what time may go into: a whole epoch first, then several rates, a race at all, more strategies, epochs."""
+    race = strategies / 8 + (0.5 if strategies > 1 else 0.0)
+    return 2 * min(share, 1.0) + share / 8 + race + (0.75 if len(rates) > 1 else 0.0)
 
 
 def _laid_out(

@@ -69,12 +69,12 @@ def test_with_too_little_time_the_least_is_planned_and_what_is_left_out_is_named
 
 
 def test_without_time_for_a_race_one_strategy_is_trained_for_longer():
-    short, raced = plan(5, step=1.5), plan(12, step=1.5)
+    short, longer, raced = (plan(minutes, step=1.5) for minutes in (5, 10, 30))
     assert (short.strategies, len(short.rates)) == (("in_batch",), 1)
-    assert short.seconds <= 5 * 60
     assert [part.name for part in short.stretches] == ["know", "survivors", "tuning", "choice", "finish"]
+    assert (longer.strategies, len(longer.rates)) == (("in_batch",), 3)
     assert raced.strategies[:2] == NAMES[:2]
-    assert min(short.steps, raced.steps) >= 0.5 * 40
+    assert min(short.steps, longer.steps, raced.steps) >= 40
 
 
 def test_the_seconds_of_a_stretch_are_those_of_its_trainings():
@@ -91,7 +91,7 @@ def test_what_is_dear_is_left_out_where_cheap_strategies_can_then_be_trained_who
     steps = {name: 6.0 if name in dear else 1.5 if name == "mined_filtered" else 1.0 for name in NAMES}
     how = replace(speed(), step=steps)
     more = {"epoch": 40, "epochs": 4, "grown": 1.2, "steps": None, "spent": 30.0}
-    short, long = (plan_fit(NAMES, (1e-5, 3e-5, 9e-5), how, budget_s=60.0 * each, **more) for each in (9, 60))
+    short, long = (plan_fit(NAMES, (1e-5, 3e-5, 9e-5), how, budget_s=60.0 * each, **more) for each in (12, 60))
     assert short.strategies == ("in_batch", "mined_filtered")
     assert short.steps >= 40
     assert set(short.left_out) == dear
