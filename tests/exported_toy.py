@@ -64,7 +64,7 @@ def scores_meant(dataset: Dataset, negatives: pl.DataFrame, *, by: str = "text")
 READ_BACK: dict[str, dict[str, str]] = {
     **{name: {} for name in ("triplet", "n-tuple", "labeled-pair", "labeled-list", "flagembedding", "pylate")},
     **{name: {} for name in ("flagembedding-reranker", "tevatron-legacy", "ms-swift", "ms-swift-reranker")},
-    **{name: {} for name in ("nemo-inline", "mteb", "beir", "parquet")},
+    **{name: {} for name in ("nemo-inline", "mteb", "beir", "parquet", "pylate-kd")},
     "tevatron": {"documents": "corpus.jsonl"},
 }
 

@@ -77,6 +77,12 @@ def source(request, corpus, tmp_path, monkeypatch) -> Source:
         names = {"query_id": "q" + pl.col("query").cast(str), "doc_id": "d" + pl.col("document").cast(str)}
         write_run(found.with_columns(**names, score=1.0 / pl.col("rank")), tmp_path / "run.trec", tag="test")
         return kind(tmp_path / "run.trec")
+    if request.param == "given":
+        rows = SOURCE.members["random"](seed=5).retrieve(corpus, BLOCK[:7], 30)
+        corpus.with_ids(rows.with_columns(score=1.0 / pl.col("rank"))).write_parquet(tmp_path / "given.parquet")
+        return kind(tmp_path / "given.parquet")
+    if request.param == "fused":
+        return kind(SOURCE.members["bm25"](analyzer="plain"), SOURCE.members["random"](seed=5), pool=20)
     if request.param == "related":
         return kind(column="group")
     return kind()

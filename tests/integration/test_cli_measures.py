@@ -106,3 +106,8 @@ def test_a_ladder_chooses_on_the_development_split_by_the_primary_measure(bench,
     assert found["best_on_dev"] == max(dev, key=dev.get)
     assert all(list(rung["test"]) == ["R@5", "RR@10"] for rung in found["rungs"])
     assert {one["metric"] for one in found["comparisons"]} == {"RR@10"}
+
+
+def test_fusing_one_system_alone_is_refused(bench, refusal):
+    command = ["evaluate", bench / "data", "--bm25", "plain", "--fuse", "ranks"]
+    assert "--fuse needs two systems" in refusal(*command)

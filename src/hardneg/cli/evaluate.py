@@ -27,6 +27,16 @@ def evaluate(
         typer.Option(help="A model: Hub id, folder or package:NAME/FOLDER. Repeat for more."),
     ] = None,
     bm25: Annotated[str | None, typer.Option(metavar="ANALYZER", help="Also BM25 with this analyzer.")] = None,
+    fuse: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ranks|scores",
+            help="Also the first two systems together, as hybrid search serves them: by reciprocal rank, or by scores.",
+        ),
+    ] = None,
+    fuse_weight: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the second system in what is fused.")
+    ] = 0.5,
     split: Annotated[str, typer.Option(help="Search for the queries with a positive in this split.")] = "test",
     depth: Annotated[int, typer.Option(min=1, help="Documents retrieved for each query.")] = 100,
     measures: Measures = None,
@@ -68,8 +78,9 @@ def evaluate(
     A model encodes in bf16 where the processor has it, which moves scores by up to .006; --precision fp32 gives what
     sentence-transformers gives.
     """
+    from hardneg.errors import RecipeError
     from hardneg.evaluation.systems import evaluate_systems
-    from hardneg.sources import BM25, Dense, Source
+    from hardneg.sources import BM25, Dense, Fused, Source
 
     systems: list[Source] = [] if bm25 is None else [BM25(analyzer=bm25)]
     for each in model or ():
@@ -85,6 +96,11 @@ def evaluate(
                 name=each,
             )
         )
+    if fuse is not None:
+        if len(systems) < 2:
+            raise RecipeError("evaluate: --fuse needs two systems; name --bm25 and a --model, or two models")
+        pool = max(200, depth)
+        systems.append(Fused(systems[0], systems[1], by=fuse, weight=fuse_weight, pool=pool))  # type: ignore[arg-type]
     results, shown, readings, excluded = {}, {}, {}, None
     with progress(quiet=quiet or json):
         for one in evaluate_systems(

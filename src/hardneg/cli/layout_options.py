@@ -37,6 +37,7 @@ _OPTIONS = (
     _option("split_column", str | None, "Column that names the split of each row."),
     _option("separator", str | None, "What stands between the fields of a text file: ';', tab, '::'."),
     _option("no_header", bool, "The first line of a text file is data."),
+    _option("candidates", bool, "What the data list beside answers are candidates, with their scores, not judgements."),
     _option("columns", str | None, "Names of the columns of a text file, in order: query,positive."),
 )
 

@@ -86,6 +86,8 @@ def _mining(said: dict[str, Any]) -> MiningOptions:
     changes |= {"mine": given(**said)}  # split, depth and the size of blocks
     changes |= {"model": from_here(model)} if model else {}
     changes |= {"sources": [parse_component(text) for text in sources]} if sources else {}
+    if layout.candidates and not sources:  # what the data bring is judged by filters, and audited
+        changes |= {"sources": [{"use": "given", "path": from_here(dataset)}]}
     changes |= {"filters": [parse_component(text) for text in filters]} if filters else {}
     changes |= {"select": {"per_query": per_query}} if per_query else {}
     loaded = Recipe.load(recipe, changes=changes) if recipe else Recipe.from_table(changes)

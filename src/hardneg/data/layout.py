@@ -46,6 +46,7 @@ class Layout:
     separator: str | None = None
     no_header: bool = False
     columns: tuple[str, ...] = ()
+    candidates: bool = False
 
     def __post_init__(self) -> None:
         _ = self.grades
@@ -119,8 +120,8 @@ def _fitting(name: str, value: Any) -> Any:  # noqa: ANN401 - a field of any typ
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise DatasetError(f"min_relevance is {value!r}; give a number")
         return float(value)
-    if name == "no_header" and not isinstance(value, bool):
-        raise DatasetError(f"no_header is {value!r}; give True or False")
+    if name in ("no_header", "candidates") and not isinstance(value, bool):
+        raise DatasetError(f"{name} is {value!r}; give True or False")
     if name in _TEXTS and not isinstance(value, str):
         raise DatasetError(f"{name} is {value!r}; give a text")
     return value

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from hardneg.data.dataset import Dataset
 from hardneg.data.layout import NOTHING_SAID, Layout
 from hardneg.data.readers.autorag import is_autorag, read_autorag
@@ -15,6 +17,7 @@ from hardneg.data.readers.own import is_parquet_folder, read_parquet_folder
 from hardneg.data.readers.pair_columns import NAMES
 from hardneg.data.readers.pairs import default_names
 from hardneg.data.readers.records import read_records_table
+from hardneg.data.readers.scored_tables import is_scored_tables, read_scored_tables
 from hardneg.data.readers.table import SUFFIXES, is_table_file, read_table, table_of
 from hardneg.data.readers.trec import is_trec, read_trec
 from hardneg.data.rejections import Rejections
@@ -28,8 +31,10 @@ _FOLDERS = (
     "corpus/, queries/ and qrels/ with Parquet files (MTEB)",
     "qa.parquet and corpus.parquet (AutoRAG)",
     "what `save_to_disk` writes (Hugging Face)",
+    "queries, documents and train or scores with `document_ids` and `scores` (PyLate, teraflop)",
 )
 _READERS: tuple[tuple[Callable[[Path], bool], Callable[..., Dataset]], ...] = (
+    (is_scored_tables, read_scored_tables),
     (is_parquet_folder, read_parquet_folder),
     (is_beir, read_beir),
     (is_saved, read_saved),
@@ -63,6 +68,16 @@ def read_dataset(
 
 def read_reporting(path: str | Path | object, rejections: Rejections, *, layout: Layout = NOTHING_SAID) -> Dataset:
     """Read a dataset and leave in `rejections` what was skipped, with examples."""
+    dataset = _read(path, rejections, layout=layout)
+    return without_negatives(dataset) if layout.candidates else dataset
+
+
+def without_negatives(dataset: Dataset) -> Dataset:
+    """Keep the labels that call a document relevant: what else the data list are candidates (`sources.Given`)."""
+    return dataset.with_labels(dataset.qrels.filter(pl.col("relevance") > 0))
+
+
+def _read(path: str | Path | object, rejections: Rejections, *, layout: Layout) -> Dataset:
     if isinstance(path, Dataset):
         return path
     if not isinstance(path, str | Path):

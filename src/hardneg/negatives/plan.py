@@ -24,7 +24,8 @@ from hardneg.scoring import SCORERS, Scorer
 from hardneg.sources import SOURCES, Source, gather, identity
 from hardneg.sources.protocol import Checks, Encodes, ReadsLabels, ReadsMetadata
 
-SOURCE = Room("source", SOURCES | domains.SOURCES, Source)
+_INSIDE = Room("source", SOURCES | domains.SOURCES, Source)
+SOURCE = Room("source", SOURCES | domains.SOURCES, Source, inner={"first": _INSIDE, "second": _INSIDE})
 SCORER = Room("scorer", SCORERS, Scorer)
 FILTER = Room("filter", FILTERS | domains.FILTERS, Filter, inner={"scorer": SCORER})
 SELECT = {"strategy": Room("strategy", STRATEGIES)}

@@ -37,6 +37,7 @@ class FromPath(Layout):
         separator: What stands between the fields of a text file; found from its first line if not given.
         no_header: Whether the first line of a text file is data already.
         columns: Names of the columns in order, for files without a header, or in place of the header's.
+        candidates: Whether what the data list beside answers are candidates (the source `given`), not judgements.
     """
 
     path: str

@@ -2,6 +2,8 @@
 
 from hardneg.sources.bm25 import BM25
 from hardneg.sources.dense import Dense
+from hardneg.sources.fused import Fused
+from hardneg.sources.given import Given
 from hardneg.sources.judged import Judged
 from hardneg.sources.merge import gather
 from hardneg.sources.protocol import Source, identity
@@ -18,12 +20,16 @@ SOURCES = {
     "judged": Judged,
     "related": Related,
     "run": RunFile,
+    "given": Given,
+    "fused": Fused,
 }
 
 __all__ = [
     "BM25",
     "SOURCES",
     "Dense",
+    "Fused",
+    "Given",
     "Judged",
     "Random",
     "Related",

@@ -1,5 +1,6 @@
 """Datasets of Hugging Face `datasets`, from the hub or saved to disk. Needs the extra `hub`."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.layout import NOTHING_SAID, Layout
 from hardneg.data.readers.mteb import find_parts, is_mteb_folder, parts_dataset, read_mteb_folder
 from hardneg.data.readers.records import read_records_table
+from hardneg.data.readers.scored_tables import NAMES, scored_dataset
 from hardneg.data.readers.table import Table, hub_frame
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError, MissingExtraError
@@ -41,8 +43,32 @@ def read_hub(address: str, *, rejections: Rejections, layout: Layout = NOTHING_S
         return parts_dataset(
             tables, parts, path=Path(address), name=_short(address), layout=layout, rejections=rejections
         )
+    scored = scored_configs(configs, config)
+    if scored:
+        frames = {part: hub_table(name, each, address=address) for part, each in scored.items()}
+        return scored_dataset(frames, path=Path(address), name=_short(address), rejections=rejections)
     splits = _frames(_loading(address, lambda: datasets.load_dataset(name, config or None)))
     return read_splits(splits, address=address, layout=layout, rejections=rejections)
+
+
+def scored_configs(configs: Collection[str], config: str = "") -> dict[str, str]:
+    """Find the configurations of queries, documents and scores; none if one of them is missing."""
+    parts = {part: next((each for each in names if each in configs), "") for part, names in NAMES.items()}
+    if config and config in configs:
+        parts["scores"] = config
+    return parts if all(parts.values()) and len(set(parts.values())) == len(parts) else {}
+
+
+def hub_configs(name: str, *, address: str) -> list[str]:
+    """List the configurations of a dataset."""
+    names: list[str] = _loading(address, lambda: _library().get_dataset_config_names(name))
+    return names
+
+
+def hub_table(name: str, config: str, *, address: str) -> pl.DataFrame:
+    """Load one configuration, its splits together."""
+    loaded = _loading(address, lambda: _library().load_dataset(name, config))
+    return pl.concat(list(_frames(loaded).values()), how="diagonal_relaxed")
 
 
 def read_saved(folder: Path, *, rejections: Rejections, layout: Layout = NOTHING_SAID) -> Dataset:
