@@ -27,7 +27,7 @@ ROOT = HERE.parents[1]
 TESTS, RESULTS, README = ROOT / "tests", HERE / "results" / "fuzz.json", HERE / "README.md"
 MARKS = ("<!-- fuzz -->", "<!-- /fuzz -->")
 SILENT_S = 60.0  # a process that has written nothing for so long hangs
-PIECE_S = 80.0  # what a reader gets before the next one
+PIECE_S, LEAST = 80.0, 60  # seconds, and inputs, that a reader gets before the next one
 FIRST = 200_000_000
 # How much of all tries a reader gets: those of a second for hundreds get few.
 SHARES = {
@@ -107,7 +107,8 @@ def watched(process: "subprocess.Popen[bytes]", log: Path, *, until: float) -> t
         size = log.stat().st_size if log.exists() else 0
         if size != seen:
             seen, since = size, time.monotonic()
-        hangs, late = time.monotonic() - since > SILENT_S * (1 if size else 3), time.monotonic() > until
+        hangs = time.monotonic() - since > SILENT_S * (1 if size else 6)
+        late = time.monotonic() > until and _begun(log) > LEAST  # what took long to begin is to be worth it
         if hangs or late:
             process.kill()
             process.wait()
