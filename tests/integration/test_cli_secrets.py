@@ -146,6 +146,13 @@ def test_addresses_with_a_password_or_a_token(run, surroundings, tmp_path, addre
         ("run", recipe, "-o", tmp_path / "d", "--dataset", surroundings),
         ("evaluate", surroundings, "--model", address, "-o", tmp_path / "e"),
         ("train", surroundings, "--model", address, "-o", tmp_path / "f"),
+        ("encode", surroundings, "--model", address, "-o", tmp_path / "g"),
+        ("encode", address, "--model", "tiny", "-o", tmp_path / "h"),
+        ("fit", address, "-o", tmp_path / "i", "--steps", "2"),
+        ("data", "check", address),
+        ("export", address, "-o", tmp_path / "j.jsonl"),
+        ("verify", address),
+        ("compare", address, tmp_path),
     ]
     outputs = []
     for command in commands:

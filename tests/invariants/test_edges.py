@@ -2,13 +2,15 @@
 
 # ruff: noqa: RUF001 - letters that look alike are what is tested
 
+import json
+
 import numpy as np
 import polars as pl
 import pytest
 
 import hardneg as hn
 from hardneg.data.dataset import Dataset
-from hardneg.errors import HardnegError, ModelError
+from hardneg.errors import DatasetError, HardnegError, ModelError
 from hardneg.sources import BM25, Vectors
 
 ODD = {
@@ -118,3 +120,36 @@ def test_odd_letters_are_kept_and_mined(tmp_path, analyzer):
     assert again.query_texts.to_list() == dataset.query_texts.to_list()
     mined = mine(again, BM25(analyzer=analyzer), depth=5)
     assert mined.negatives.equals(mine(again, BM25(analyzer=analyzer), depth=5, block_size=2).negatives)
+
+
+FORMS = {
+    "lone surrogate": "\\ud800 open",
+    "surrogates in order": "\\ud83d\\udca9 open",
+    "zero": "a\\u0000b",
+    "line separators": "a\\u2028b\\u2029c\\u0085d",
+    "mark in the middle": "a\\ufeffb",
+    "composed": "\\u00e9",
+    "decomposed": "e\\u0301",
+    "joined to nothing": "\\u200d\\u200b\\u2060",
+    "overriding": "\\u202eabc",
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_what_json_may_escape_is_read_as_it_is_or_refused_with_its_line(tmp_path, name):
+    line = f'{{"query": "find {FORMS[name]}", "positive": "found {FORMS[name]}"}}\n'
+    other = '{"query": "sort a list", "positive": "sorted"}\n'
+    (tmp_path / "data.jsonl").write_bytes(b"\xef\xbb\xbf" + (other + line).encode())
+    if name == "lone surrogate":
+        with pytest.raises(DatasetError, match="data"):
+            hn.read_dataset(tmp_path / "data.jsonl")
+        return
+    dataset = hn.read_dataset(tmp_path / "data.jsonl")
+    assert dataset.n_queries == 2
+    assert f"find {json.loads(chr(34) + FORMS[name] + chr(34))}" in dataset.query_texts.to_list()
+
+
+def test_forms_of_one_letter_are_two_texts(tmp_path):
+    """Composed or not is told apart by ids and answers; only near duplicates look beyond it."""
+    dataset = dataset_of(["é", "e\u0301"], ["é", "e\u0301"])
+    assert dataset.query_texts.n_unique() == 2

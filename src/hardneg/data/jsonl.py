@@ -2,6 +2,7 @@
 
 import io
 import json
+import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from hardneg.data.lines import (
     begins_with_mark,
     encoding_problem,
     head_records,
+    may_have_half_characters,
     numbered_lines,
     open_bytes,
     parse_record,
@@ -46,11 +48,11 @@ def read_jsonl(path: Path, *, texts: Collection[str], required: Collection[str],
     records = [record for record in head if isinstance(record, dict)]
     has_others = any(key not in texts for record in records for key in record)
     looks_sound = len(records) == len(head) and not any(_record_problem(each, texts, required) for each in records)
-    looks_sound &= not begins_with_mark(path)
+    looks_sound &= not (begins_with_mark(path) or may_have_half_characters(path))
     if looks_sound:
         try:
             table = _scan(path, texts, path=path, others=has_others)
-        except (pl.exceptions.PolarsError, OSError, EOFError):
+        except (pl.exceptions.PolarsError, OSError, EOFError, zlib.error):
             looks_sound = False
         else:
             looks_sound = not any(_is_missing(table[key], key) for key in required)

@@ -6,6 +6,7 @@ and over the head of a file to see what it holds.
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,6 +19,9 @@ from hardneg.bounds import RATIO, most_bytes
 from hardneg.errors import DatasetError
 
 Record = dict[str, Any]
+# The first half of a character beyond the plane that is not followed by the second one.
+_HALF = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?=.{6})(?!\\u[dD][c-fC-F])", re.DOTALL)
+_PAIR = 12  # bytes of both halves
 _MARK = b"\xef\xbb\xbf"
 _MOST, _CHUNK = 1_032, 2**20  # times its size, which is the most that deflate can; bytes
 _HEAD = 2**26  # bytes of lines that are looked at as the first ones
@@ -114,6 +118,37 @@ def encoding_problem(line: bytes, offset: int) -> str | None:
     return None
 
 
+def may_have_half_characters(path: Path) -> bool:
+    r"""Tell whether JSON may write half of a character, as `\ud800` alone; fast readers make a zero of it.
+
+    So it is of a damaged file: who goes through it line by line says where.
+    """
+    before = b""
+    with suppress(gzip.BadGzipFile, EOFError, zlib.error), open_bytes(path) as file:
+        while chunk := file.read(_CHUNK):
+            seen = before + chunk
+            if _has_halves(seen) and _HALF.search(seen):
+                return True
+            before = seen[-_PAIR:]
+        return _HALF.search(before + bytes(_PAIR)) is not None
+    return True
+
+
+def _has_halves(content: bytes) -> bool:
+    return b"\\ud" in content or b"\\uD" in content
+
+
+def half_character(content: bytes, value: object) -> str | None:
+    """Say that a value, read from this JSON, has half of a character in it; None if it has not."""
+    if _has_halves(content):
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            half = ascii(error.object[error.start])[1:-1]
+            return f"broken JSON: half of a character, {half} without its other half"
+    return None
+
+
 def parse_record(line: bytes) -> Record | str:
     """Parse one JSON object; where that fails, say what is wrong instead."""
     try:
@@ -124,7 +159,7 @@ def parse_record(line: bytes) -> Record | str:
         return f"broken JSON: {error}"
     if not isinstance(record, dict):
         return f"broken JSON: expected an object in braces, found {type(record).__name__}"
-    return record
+    return half_character(line, record) or record
 
 
 def head_records(path: Path, limit: int = 1_000) -> list[Record | str]:

@@ -56,7 +56,7 @@ def _incomplete(folder: Path) -> str | None:
     """Name the first part that a model says it has, and that is not in its folder."""
     path = folder / "modules.json"
     listed = from_json(path.read_bytes()) if path.exists() else [{"path": ""}]
-    if not isinstance(listed, list) or not listed:
+    if not isinstance(listed, list) or not listed or not all(isinstance(each, dict) for each in listed):
         return f"{path} lists no modules: it is damaged; download or save the model anew"
     for each in listed:
         place = folder / str(each.get("path", ""))
@@ -68,7 +68,8 @@ def _incomplete(folder: Path) -> str | None:
 
 def _without_base(folder: Path) -> str | None:
     for path in sorted(folder.rglob("adapter_config.json")):
-        base = from_json(path.read_text(encoding="utf-8")).get("base_model_name_or_path")
+        adapter = from_json(path.read_text(encoding="utf-8"))
+        base = adapter.get("base_model_name_or_path") if isinstance(adapter, dict) else None
         if base and not Path(base).is_dir():
             return (
                 f"its adapters belong to the base {base}, and the base {base} is not there: bring it back, or name "

@@ -62,7 +62,14 @@ class SentenceTransformerEncoder:
     def _encode(self, texts: list[str], kind: Kind) -> Float32[np.ndarray, "texts dim"]:
         features = tokenise(self.model, texts, kind=kind, prompt=self._prompt(kind))
         with torch.inference_mode():
-            vectors = self._plain(texts, kind) if features is None else self._forward(features, kind)
+            try:
+                vectors = self._plain(texts, kind) if features is None else self._forward(features, kind)
+            except (KeyError, TypeError, AttributeError, IndexError) as error:
+                reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+                raise ModelError(
+                    f"the model's parts do not fit each other ({reason}); its configuration is damaged: download or "
+                    "save the model anew"
+                ) from error
         if self.model.similarity_fn_name == "cosine":
             # In float32: bfloat16 arithmetic leaves lengths up to 0.4 % off one, which moves cosine scores.
             vectors = torch.nn.functional.normalize(vectors, dim=1)

@@ -46,7 +46,10 @@ def scan_parquet(paths: Iterable[Path]) -> pl.LazyFrame:
     paths = list(paths)
     for path in paths:
         look_over(path)
-    return pl.scan_parquet(paths, glob=False)
+    with parquet_problems():
+        rows = pl.scan_parquet(paths, glob=False)
+        rows.collect_schema()
+    return rows
 
 
 @contextmanager

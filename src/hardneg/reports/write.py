@@ -29,7 +29,7 @@ from hardneg.runs import layout
 from hardneg.runs.joining import check_data
 from hardneg.runs.origin import dataset_settings
 from hardneg.runs.parts import readable
-from hardneg.runs.state import read_recipe, read_state
+from hardneg.runs.state import read_recipe, read_state, whole_lines
 
 _NO_TEXTS = "The dataset is not at hand, so queries and documents are shown by id: name it with --dataset."
 
@@ -56,8 +56,8 @@ def write_report(
     from hardneg.reports.page import page
 
     folder = Path(folder)
-    contents = read_contents(folder, dataset=dataset, seed=seed, allow_other_data=allow_other_data)
-    with readable(folder):
+    with readable(folder), whole_lines(folder):  # figures are made of what may be another's numbers
+        contents = read_contents(folder, dataset=dataset, seed=seed, allow_other_data=allow_other_data)
         text = page(contents, caps=caps)
     place = folder / layout.REPORT if out is None else Path(out)
     with replacing(place, sums=out is None) as temporary:

@@ -15,6 +15,8 @@ from hardneg.notebook import Framed
 from hardneg.progress import task
 from hardneg.runs import layout
 from hardneg.runs.origin import read_dataset_of
+from hardneg.runs.parts import readable
+from hardneg.runs.state import whole_lines
 from hardneg.verbs.verifying.checks import Checked
 from hardneg.verbs.verifying.files import check_files
 from hardneg.verbs.verifying.measured import check_measured
@@ -118,7 +120,8 @@ def _checked(
         "measured": lambda: check_measured(folder, where=where),
     }
     try:
-        yield from checks[kind]()
+        with readable(folder), whole_lines(folder):
+            yield from checks[kind]()
     except InputError as error:
         yield Checked("files", where, "wrong", str(error))
 

@@ -14,7 +14,15 @@ from hardneg import parquet
 from hardneg.data.delimited import named_separator, read_delimited
 from hardneg.data.jsonl import read_jsonl, scan_records
 from hardneg.data.layout import NOTHING_SAID, Layout
-from hardneg.data.lines import LFS_ADVICE, LFS_POINTER, encoding_problem, numbered_lines, parse_record, read_bytes
+from hardneg.data.lines import (
+    LFS_ADVICE,
+    LFS_POINTER,
+    encoding_problem,
+    half_character,
+    numbered_lines,
+    parse_record,
+    read_bytes,
+)
 from hardneg.data.metadata import settled
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError
@@ -105,7 +113,7 @@ def read_json_value(path: Path) -> Any:  # noqa: ANN401 - any JSON value
     if problem := encoding_problem(content, 0):
         raise DatasetError(problem, path=path)
     try:
-        return json.loads(content.decode("utf-8-sig"))
+        value = json.loads(content.decode("utf-8-sig"))
     except json.JSONDecodeError as error:
         raise DatasetError(
             f"broken JSON: {error.msg} at character {error.colno}", path=path, line=error.lineno
@@ -113,6 +121,9 @@ def read_json_value(path: Path) -> Any:  # noqa: ANN401 - any JSON value
     except (ValueError, RecursionError) as error:  # a number of thousands of digits; nesting without end
         reason = "nested too deeply" if isinstance(error, RecursionError) else error
         raise DatasetError(f"broken JSON: {reason}", path=path) from None
+    if problem := half_character(content, value):
+        raise DatasetError(problem, path=path)
+    return value
 
 
 def json_lines(path: Path, rejections: Rejections) -> Table:
