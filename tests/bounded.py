@@ -193,7 +193,8 @@ def main() -> None:
             result = {"outcome": "defect", "said": f"ended with {status}", "mib": 0.0}
         else:
             result = json.loads((place / "result").read_text())
-        results[name] = result | {"seconds": used.ru_utime + used.ru_stime}
+        result |= {"seconds": round(used.ru_utime + used.ru_stime, 2), "mib": round(result["mib"])}
+        results[name] = result | {"said": result["said"].replace(f"{place}/", "")}
         (place / name).unlink()
     sys.stdout.write(json.dumps(results) + "\n")
 

@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 TESTS, RESULTS, README = ROOT / "tests", HERE / "results" / "fuzz.json", HERE / "README.md"
 MARKS = ("<!-- fuzz -->", "<!-- /fuzz -->")
-SILENT_S = 60.0  # a process that has written nothing for so long hangs
+SILENT_S = 150.0  # a process that has written nothing for so long hangs
 PIECE_S, LEAST = 80.0, 60  # seconds, and inputs, that a reader gets before the next one
 FIRST = 200_000_000
 # How much of all tries a reader gets: those of a second for hundreds get few.

@@ -18,7 +18,7 @@ MIB, SECONDS = 512, 15
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", "TQDM_DISABLE": "1"}
-    environment["BOUNDED_N"] = "200000"
+    environment["BOUNDED_N"] = "100000"
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     command = [sys.executable, str(TESTS / "bounded.py"), str(tmp_path_factory.mktemp("bounded"))]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)

@@ -33,7 +33,7 @@ KINDS = [pl.Int8, pl.Int64, pl.UInt32, pl.Float32, pl.Boolean, pl.String, pl.Bin
 KINDS += [pl.List(pl.String), pl.Struct({"x": pl.Int32, "y": pl.List(pl.Float64)})]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     dataframes(max_cols=4, max_size=9, allowed_dtypes=KINDS, allow_infinity=True),
     st.sampled_from(["zstd", "snappy", "gzip", "lz4", "uncompressed"]),
@@ -61,7 +61,7 @@ def test_the_counts_of_pages_are_not_believed(file):
         parquet.read_parquet(file)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.data())
 def test_a_cut_or_changed_file_is_read_or_refused(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("cut") / "table.parquet"

@@ -51,7 +51,7 @@ def read_verdict_file(path: Path, dataset: Dataset) -> pl.DataFrame:
     seen: dict[tuple[int, int], int] = {}
     rows = []
     records = list(_records(path))
-    ids = [(*(_id(row[name], name, path, line) for name in ("query_id", "doc_id")), line) for line, row in records]
+    ids = [(str(row["query_id"]), str(row["doc_id"]), line) for line, row in records]
     positions = dataset.positions(pl.DataFrame(ids, schema=_IDS, orient="row"))
     for name, unknown in unknown_ids(positions):
         raise DatasetError(f"{name} {unknown[name]!r} is not in {dataset.name}", path=path, line=unknown["line"])
@@ -64,15 +64,6 @@ def read_verdict_file(path: Path, dataset: Dataset) -> pl.DataFrame:
         drawn = _truth(row.get("drawn", "yes"), "drawn", path, line)
         rows.append((*pair, _truth(row["answer"], "answer", path, line), drawn is not False))
     return pl.DataFrame(rows, schema=VERDICTS_SCHEMA, orient="row")
-
-
-def _id(value: object, name: str, path: Path, line: int) -> str:
-    text = str(value)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise DatasetError(f"{name} {text!a} has half of a character, which no id has", path=path, line=line) from None
-    return text
 
 
 def check_name(path: Path) -> None:

@@ -98,9 +98,9 @@ def read_ids(path: Path) -> pl.Series:
             ids = _of_array(load_array(path, kind="ids"), path)
         else:
             ids = _of_lines(path.read_text(encoding="utf-8-sig"), path)
+        series = pl.Series("id", ids, dtype=pl.String)
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: not a readable file of ids ({error})") from error
-    series = pl.Series("id", ids, dtype=pl.String)
     repeated = series.filter(series.is_duplicated())
     if len(repeated):
         rows = [row for row, each in enumerate(ids) if each == repeated[0]]
