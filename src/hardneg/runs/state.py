@@ -60,7 +60,8 @@ def whole_lines(path: Path) -> Iterator[None]:
     try:
         yield
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise RunError(f"{path} cannot be read ({error}); delete it, or make it anew") from error
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise RunError(f"{path} cannot be read ({reason}); delete it, or make it anew") from error
 
 
 def write_audit(audit: Mapping[str, Any], folder: Path) -> Path:
