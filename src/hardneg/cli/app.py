@@ -15,6 +15,7 @@ from hardneg.cli.check import check
 from hardneg.cli.code import code, python
 from hardneg.cli.compare import compare
 from hardneg.cli.data import conversations, sections
+from hardneg.cli.doctor import cache_app, doctor
 from hardneg.cli.encode import encode
 from hardneg.cli.estimate import estimate, plan
 from hardneg.cli.evaluate import evaluate
@@ -66,6 +67,7 @@ for builder in (check, sections, pairs, conversations, python, code, interaction
 app.add_typer(data_app, name="data")
 app.add_typer(teacher_app, name="teacher")
 app.add_typer(audit_app, name="audit")
+app.add_typer(cache_app, name="cache")
 for command in (
     waits(fit),
     waits(run),
@@ -83,6 +85,7 @@ for command in (
     waits(evaluate),
     export,
     verify,
+    doctor,
 ):
     app.command()(command)
 app.command("plan", hidden=True)(plan)
