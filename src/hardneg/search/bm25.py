@@ -1,7 +1,8 @@
 """BM25 over an inverted index in NumPy arrays: exact, and a pair has the same score in and out of a search."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -16,16 +17,29 @@ from hardneg.search.words import Terms, number_terms, shown
 _SHARING = 256  # queries that pass over the postings together
 
 
-def build_postings(slices: Iterable[Terms], vocabulary: dict[str, int], *, k1: float, b: float) -> Postings:
-    """Turn the terms of documents into postings."""
+class Whole(NamedTuple):
+    """Statistics of all documents, where an index has some of them."""
+
+    n_documents: int
+    n_tokens: int
+    df: Callable[[dict[str, int]], Int64[np.ndarray, " terms"]]  # of the terms of a vocabulary, in its order
+
+
+def build_postings(
+    slices: Iterable[Terms], vocabulary: dict[str, int], *, k1: float, b: float, whole: Whole | None = None
+) -> Postings:
+    """Turn the terms of documents into postings, which count as `whole` says; None takes the documents for all."""
     counted = [count(terms.term, terms.text, terms.n_texts, len(vocabulary)) for terms in slices]
     df = np.zeros(len(vocabulary), np.int64)
     for counts in counted:
         df += np.bincount(counts.term, minlength=len(vocabulary))
     first = np.concatenate([np.zeros(1, np.int64), np.cumsum(df)])
     length = np.concatenate([np.empty(0, np.int64), *(counts.length for counts in counted)])
-    held_back = _held_back(length, k1, b)
-    idf = np.log1p((len(length) - df + 0.5) / (df + 0.5))
+    if whole is None:
+        whole = Whole(len(length), int(length.sum()), lambda _: df)
+    held_back = _held_back(length, whole.n_tokens / max(whole.n_documents, 1), k1, b)
+    df_of_all = whole.df(vocabulary)
+    idf = np.log1p((whole.n_documents - df_of_all + 0.5) / (df_of_all + 0.5))
     postings = Postings(first, np.empty(first[-1], np.int32), np.empty(first[-1], np.float32), len(length))
     free = first[:-1].copy()
     counted.reverse()
@@ -37,10 +51,11 @@ def build_postings(slices: Iterable[Terms], vocabulary: dict[str, int], *, k1: f
     return Postings(frozen(first), frozen(postings.document), frozen(postings.impact), len(length))
 
 
-def _held_back(length: Int64[np.ndarray, " documents"], k1: float, b: float) -> Float64[np.ndarray, " documents"]:
+def _held_back(
+    length: Int64[np.ndarray, " documents"], average: float, k1: float, b: float
+) -> Float64[np.ndarray, " documents"]:
     """Compute `k1 * (1 - b + b * length / average length)` of each document."""
-    average = max(float(length.mean()), 1.0) if len(length) else 1.0
-    return k1 * (1 - b + b * length / average)
+    return k1 * (1 - b + b * length / max(average, 1.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,14 +76,16 @@ class BM25Index:
     postings: Postings = field(repr=False)
 
     @classmethod
-    def build(cls, texts: pl.Series, analyzer: Analyzer, *, k1: float = 1.5, b: float = 0.75) -> "BM25Index":
-        """Index documents; at `k1 = 0` one occurrence counts as much as many."""
+    def build(
+        cls, texts: pl.Series, analyzer: Analyzer, *, k1: float = 1.5, b: float = 0.75, whole: Whole | None = None
+    ) -> "BM25Index":
+        """Index documents; at `k1 = 0` one occurrence counts as much as many. `whole` counts others with them."""
         if not (k1 >= 0 and 0 <= b <= 1):
             raise ValueError(f"k1 must be at least 0 and b within [0, 1], not {k1} and {b}")
         vocabulary: dict[str, int] = {}
         with task("indexing documents", total=len(texts), unit="documents") as advance:
             slices = shown(number_terms(texts, analyzer, vocabulary, grow=True), advance)
-            return cls(analyzer, vocabulary, build_postings(slices, vocabulary, k1=k1, b=b))
+            return cls(analyzer, vocabulary, build_postings(slices, vocabulary, k1=k1, b=b, whole=whole))
 
     def search(
         self, texts: list[str], depth: int
@@ -77,6 +94,13 @@ class BM25Index:
 
         Documents that share no term with the query are not returned: places left over hold -1 and score 0.
         """
+        positions, score = self.best(texts, depth)
+        return positions, score.astype(np.float32)
+
+    def best(
+        self, texts: list[str], depth: int
+    ) -> tuple[Int32[np.ndarray, "queries depth"], Float64[np.ndarray, "queries depth"]]:
+        """Find the best documents as `search` does, with scores that are not rounded yet."""
         if depth < 1:
             raise ValueError(f"depth must be at least 1, not {depth}")
         queries = self._query_terms(texts)
@@ -94,7 +118,7 @@ class BM25Index:
         padding = ((0, 0), (0, depth - places))
         return (
             np.pad(np.take_along_axis(positions, order, axis=1), padding, constant_values=-1),
-            np.pad(np.take_along_axis(score, order, axis=1).astype(np.float32), padding),
+            np.pad(np.take_along_axis(score, order, axis=1), padding),
         )
 
     def pair_scores(

@@ -36,11 +36,10 @@ def exact_topk(
     documents. The result depends neither on the blocks nor on the format: documents
     are ordered by the float64 score, equal ones by position, and scores are then rounded to float32.
     """
-    if document_block is None:
-        document_block = max(1, _SLAB // (TILE_DOCUMENTS * max(queries.shape[1], 1))) * TILE_DOCUMENTS
+    document_block = slab(queries.shape[1]) if document_block is None else document_block
     if min(depth, query_block, document_block) < 1:
         raise ValueError(f"depth and blocks must be at least 1, not {depth}, {query_block}, {document_block}")
-    _check_dimensions(queries, documents)
+    check_dimensions(queries, documents)
     depth = min(depth, len(documents))
     positions = np.empty((len(queries), depth), np.int32)
     score = np.empty((len(queries), depth), np.float32)
@@ -57,6 +56,11 @@ def exact_topk(
     return positions, score
 
 
+def slab(dim: int) -> int:
+    """Choose how many documents are rounded at a time."""
+    return max(1, _SLAB // (TILE_DOCUMENTS * max(dim, 1))) * TILE_DOCUMENTS
+
+
 def pair_scores(
     query_vectors: Float32[np.ndarray, "queries dim"],
     document_vectors: Float32[np.ndarray, "documents dim"],
@@ -64,7 +68,7 @@ def pair_scores(
     document: Integer[np.ndarray, " rows"],
 ) -> Float32[np.ndarray, " rows"]:
     """Score pairs of a query and a document, to the bit as `exact_topk` scores them."""
-    _check_dimensions(query_vectors, document_vectors)
+    check_dimensions(query_vectors, document_vectors)
     score = np.empty(len(query), np.float32)
     towers = Towers(frozen(query_vectors), frozen(document_vectors))
     query, document = frozen(query.astype(np.int64)), frozen(document.astype(np.int64))
@@ -75,9 +79,10 @@ def pair_scores(
     return score
 
 
-def _check_dimensions(
+def check_dimensions(
     queries: Float32[np.ndarray, "queries dim_q"], documents: Float32[np.ndarray, "documents dim_d"]
 ) -> None:
+    """Make sure that vectors of both sides have as many dimensions."""
     if queries.shape[1] != documents.shape[1]:
         raise ModelError(
             f"vectors of queries have {queries.shape[1]} dimensions, of documents {documents.shape[1]}; "

@@ -7,13 +7,14 @@ scores are known.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int32, Int64, Integer
+from jaxtyping import Float64, Int32, Int64, Integer
 
 from hardneg.errors import ModelError
 from hardneg.progress import Advance
@@ -21,7 +22,7 @@ from hardneg.search._kernels.compiled import Part, compiled, frozen, in_threads,
 from hardneg.search._kernels.dense import CHUNK, Candidates, Tile, Towers, half_of_last_bit, in_order, open_rows, scan
 from hardneg.search._kernels.numbers import select
 from hardneg.search.products import Float32Format, Side
-from hardneg.search.second_pass import best_of
+from hardneg.search.second_pass import BestRows, best_of
 
 SHARE = 32  # one document in so many is in the sample
 _GROUPS = 16  # of the sample for each document that is wanted from it, so that the best seldom meet in a group
@@ -98,6 +99,7 @@ class _Search:
     candidates: Candidates
     depth: int
     document_block: int
+    start: int = 0  # position of the first document
 
 
 def search_block(
@@ -109,13 +111,78 @@ def search_block(
     advance: Advance,
     first: int,
     guess: bool = True,
-) -> tuple[Int32[np.ndarray, "queries depth"], Float32[np.ndarray, "queries depth"]]:
+) -> tuple[Int32[np.ndarray, "queries depth"], Float64[np.ndarray, "queries depth"]]:
     """Find the best documents of some queries.
 
     The bound on the rounding rests on sums in float32. Each true score is held against it, and should a machine
     round otherwise, float32 products take the place of its own. They also search again, from nothing, for queries
     whose guessed level was too high.
     """
+    with _searching(towers, format_, depth, document_block=document_block, first=first) as search:
+        if guess and n_groups(depth) * SHARE <= len(towers.documents):
+            _guess_floors(search)
+        best = _best(search, advance)
+    again = np.flatnonzero(~best.enough) if best.within.all() else np.arange(len(towers.queries))
+    if len(again):
+        some = Towers(frozen(towers.queries[again]), towers.documents)
+        best.document[again], best.score[again] = search_block(
+            some, Float32Format(), depth, document_block=document_block, advance=_unseen, first=first, guess=False
+        )
+    return best.document, best.score
+
+
+def search_shard(
+    towers: Towers,
+    format_: Float32Format,
+    floor: Float64[np.ndarray, " queries"],
+    depth: int,
+    *,
+    document_block: int,
+    first: int,
+    start: int,
+) -> BestRows:
+    """Find the best documents of a shard, which begins at a position, among those that reach a floor.
+
+    Those found below it are some of the others.
+    """
+    with _searching(towers, format_, depth, document_block=document_block, first=first, start=start) as search:
+        search.candidates.floor[: len(floor)] = floor
+        best = _best(search, _unseen)
+    if not best.within.all():
+        return search_shard(
+            towers, Float32Format(), floor, depth, document_block=document_block, first=first, start=start
+        )
+    return best
+
+
+def sampled_levels(
+    towers: Towers, format_: Float32Format, depth: int, *, document_block: int, first: int, start: int
+) -> Float64[np.ndarray, "queries rank"]:
+    """Give scores that documents of a shard's sample surely reach, the highest of as many groups as are wanted.
+
+    Of a shard too small for a sample they say nothing: they are below any score.
+    """
+    rank = rank_in_sample(depth)
+    if n_groups(depth) * SHARE > len(towers.documents):
+        return np.full((len(towers.queries), rank), -np.inf)
+    with _searching(towers, format_, depth, document_block=document_block, first=first, start=start) as search:
+        peaks, error = _peaks(search)
+    bits = np.partition(peaks.astype(np.int32), len(peaks) - rank, axis=0)[-rank:] << format_.shift
+    score = in_order_all(bits).view(np.float32).astype(np.float64)
+    lost = np.abs(score) * (2.0**-8 if format_.shift else 0.0) + error
+    return np.ascontiguousarray((score - lost).T[: len(towers.queries)])
+
+
+def in_order_all(bits: Int32[np.ndarray, "*shape"]) -> Int32[np.ndarray, "*shape"]:
+    """Turn integers with the order of float32 numbers into the bits of these, as `in_order` does one."""
+    return bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF))
+
+
+@contextmanager
+def _searching(
+    towers: Towers, format_: Float32Format, depth: int, *, document_block: int, first: int, start: int = 0
+) -> Iterator[_Search]:
+    """Prepare the search of a block of queries, of which nothing is known yet."""
     n_queries, capacity = len(towers.queries), 4 * depth + 64
     places = -(-n_queries // CHUNK) * CHUNK  # what is left over finds nothing
     queries = format_.side(np.pad(towers.queries, ((0, places - n_queries), (0, 0))))
@@ -129,22 +196,25 @@ def search_block(
         error=np.zeros(places),
     )
     with format_.threads(n_cores()) as pool:
-        search = _Search(pool, format_, towers, queries, candidates, depth, document_block)
-        if guess and n_groups(depth) * SHARE <= len(towers.documents):
-            _guess_floors(search)
-        _scan_all(search, advance)
-    best = best_of(towers, candidates, Tile(0, 0, depth, format_.shift))
-    again = np.flatnonzero(~best.enough) if best.within.all() else np.arange(n_queries)
-    if len(again):
-        some = Towers(frozen(towers.queries[again]), towers.documents)
-        best.document[again], best.score[again] = search_block(
-            some, Float32Format(), depth, document_block=document_block, advance=_unseen, first=first, guess=False
-        )
-    return best.document, best.score
+        yield _Search(pool, format_, towers, queries, candidates, depth, document_block, start)
+
+
+def _best(search: _Search, advance: Advance) -> BestRows:
+    _scan_all(search, advance)
+    return best_of(search.towers, search.candidates, Tile(0, 0, search.depth, search.format.shift))
 
 
 def _guess_floors(search: _Search) -> None:
     """Give each query a floor that its best documents are likely to reach."""
+    peaks, error = _peaks(search)
+    wanted = Tile(0, 0, rank_in_sample(search.depth), search.format.shift)
+    in_threads(len(search.towers.queries), lambda part: guess_rows(peaks, error, wanted, search.candidates, part))
+
+
+def _peaks(
+    search: _Search,
+) -> tuple[Integer[np.ndarray, "groups queries"], Float64[np.ndarray, " queries"]]:
+    """Give the highest scores of each group of the sample, as integers in order, and a bound on their rounding."""
     rows, n_queries = sample(len(search.towers.documents)), len(search.queries.length)
     lowest = np.iinfo(search.format.scores).min
     peaks = np.full((n_groups(search.depth), n_queries), lowest, search.format.scores)
@@ -152,11 +222,10 @@ def _guess_floors(search: _Search) -> None:
     for start in range(0, len(rows), search.document_block):
         numbers = rows[start : start + search.document_block]
         documents = search.format.side(search.towers.documents[numbers])
-        _check_documents(search.queries, documents, numbers)
+        _check_documents(search.queries, documents, numbers + search.start)
         error = np.maximum(error, _error(search.queries, documents))
         _in_tiles(search, documents, start, lambda scores, tile: raise_peaks(scores, tile, peaks))
-    wanted = Tile(0, 0, rank_in_sample(search.depth), search.format.shift)
-    in_threads(len(search.towers.queries), lambda part: guess_rows(peaks, error, wanted, search.candidates, part))
+    return peaks, error
 
 
 def _scan_all(search: _Search, advance: Advance) -> None:
@@ -165,7 +234,7 @@ def _scan_all(search: _Search, advance: Advance) -> None:
     n_queries, n_documents = len(towers.queries), len(towers.documents)
     for start, stop in pairwise([*range(0, n_documents, search.document_block), n_documents]):
         documents = search.format.side(towers.documents[start:stop])
-        _check_documents(search.queries, documents, range(start, stop))
+        _check_documents(search.queries, documents, range(search.start + start, search.start + stop))
         error = _error(search.queries, documents)
         in_threads(n_queries, lambda part, error=error: open_rows(candidates, error, shift, part))  # type: ignore[misc]
         _in_tiles(search, documents, start, lambda scores, tile: scan(scores, tile, towers, candidates))

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32, Int64
+from jaxtyping import Bool, Float64, Int32, Int64
 
 from hardneg.search._kernels.compiled import Part, compiled, in_threads
 from hardneg.search._kernels.dense import Candidates, Tile, Towers, half_of_last_bit, tighten
@@ -14,7 +14,8 @@ class BestRows(NamedTuple):
     """What was found, the best first; only where both marks are true is it what was wanted."""
 
     document: Int32[np.ndarray, "queries depth"]
-    score: Float32[np.ndarray, "queries depth"]
+    score: Float64[np.ndarray, "queries depth"]
+    n_found: Int64[np.ndarray, " queries"]  # fewer than wanted only where a floor was given
     within: Bool[np.ndarray, " queries"]  # whether all rounded scores were as near to the true ones as promised
     enough: Bool[np.ndarray, " queries"]  # whether as many documents as wanted reach the floor: it was not too high
 
@@ -43,7 +44,8 @@ def best_of(towers: Towers, candidates: Candidates, tile: Tile) -> BestRows:
     in_threads(len(order), lambda part: _score_pairs(towers, pairs, order, part))
     best = BestRows(
         document=np.zeros((n_queries, tile.depth), np.int32),
-        score=np.zeros((n_queries, tile.depth), np.float32),
+        score=np.zeros((n_queries, tile.depth)),
+        n_found=np.minimum(n_kept, tile.depth),
         within=np.empty(n_queries, np.bool_),
         enough=np.empty(n_queries, np.bool_),
     )

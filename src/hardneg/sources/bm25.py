@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ from hardneg.sources.retrieval import checked_name, retrieval_table
 
 if TYPE_CHECKING:
     from hardneg.search.bm25 import BM25Index
+    from hardneg.search.bm25_shards import BM25Search
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,36 @@ class BM25:
         texts = query_texts_in(dataset, self.query_form).gather(distinct).to_list()
         return self._index(dataset).pair_scores(texts, which, document)
 
+    def sharded(
+        self, dataset: Dataset, queries: Int32[np.ndarray, " queries"], *, limit: int, folder: Path
+    ) -> "tuple[BM25Search, BM25Pairs] | None":
+        """Search indexes of parts of the documents, of at most so many bytes of text; None if there are no more."""
+        from hardneg.search.bm25_shards import bm25_in_shards
+
+        texts = query_texts_in(dataset, self.query_form).gather(queries)
+        search = bm25_in_shards(
+            dataset.document_texts, texts, self.analyzer, k1=self.k1, b=self.b, limit=limit, folder=folder
+        )
+        return None if search is None else (search, BM25Pairs(self.name, self.query_form, search))
+
     def _index(self, dataset: Dataset) -> "BM25Index":
         return _index(dataset, self.analyzer, self.k1, self.b)
+
+
+@dataclass(frozen=True)
+class BM25Pairs:
+    """The scorer of BM25 in shards: it indexes the documents that it is asked about, and no others."""
+
+    name: str
+    query_form: str | None
+    search: "BM25Search"
+
+    def score(self, dataset: Dataset, query: Rows, document: Rows) -> Scores:
+        """Score pairs; 0 where no term is shared."""
+        distinct, which = np.unique(query, return_inverse=True)
+        texts = query_texts_in(dataset, self.query_form).gather(distinct).to_list()
+        documents, place = np.unique(document, return_inverse=True)
+        return self.search.pair_scores(texts, which, dataset.document_texts.gather(documents), place)
 
 
 def bm25_of(sources: Iterable[object], *, code: bool = False) -> BM25:

@@ -66,17 +66,24 @@ def _candidates(source: Source, dataset: Dataset, block: Int32[np.ndarray, " que
     of queries of the same text. Answers that rank before the last candidate stay in the table, and ranks stay as the
     source gave them.
     """
-    n_answers = _answer_counts(dataset)[block]
-    spare = np.full(len(block), _SPARE)
-    while (few := spare < n_answers).any():
-        spare[few] *= _STEP
     parts = [pl.DataFrame(schema=RETRIEVAL_SCHEMA)]
-    for each in np.unique(spare).tolist():
-        queries, deep = block[spare == each], min(depth + each, max(depth, dataset.n_documents))
+    for queries, deep in depths(dataset, block, depth):
         table = retrieved(source, dataset, queries, deep)
         table = checked_retrieval(table, source=source.name, dataset=dataset, block=queries, depth=deep)
         parts.append(_cut(table.sort("query", "rank", maintain_order=True), dataset, depth))
     return pl.concat(parts)
+
+
+def depths(
+    dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int
+) -> list[tuple[Int32[np.ndarray, " queries"], int]]:
+    """Say how deep to look for which queries, so that each has `depth` documents besides those known to answer it."""
+    n_answers = _answer_counts(dataset)[block]
+    spare = np.full(len(block), _SPARE)
+    while (few := spare < n_answers).any():
+        spare[few] *= _STEP
+    wanted = np.unique(spare).tolist()
+    return [(block[spare == each], min(depth + each, max(depth, dataset.n_documents))) for each in wanted]
 
 
 @lru_cache(maxsize=4)

@@ -10,10 +10,11 @@ from jaxtyping import Float32, Int32
 from hardneg.data.dataset import Dataset
 from hardneg.models.given import Loaded
 from hardneg.models.protocol import Encoder
-from hardneg.scoring.protocol import Fingerprinted
+from hardneg.scoring.protocol import Fingerprinted, Scorer
 
 if TYPE_CHECKING:  # importing it would load torch
     from hardneg.models.reading import Reading
+    from hardneg.search.sharded import Search
 
 
 @runtime_checkable
@@ -73,6 +74,20 @@ class TextVectors(Protocol):
         self, dataset: Dataset, queries: Int32[np.ndarray, " queries"]
     ) -> Float32[np.ndarray, "queries dim"]:
         """Vectors of some queries, in the order given."""
+
+
+@runtime_checkable
+class Shardable(Source, Scorer, Protocol):
+    """A source that can search a corpus in shards, of which a worker holds one."""
+
+    def sharded(
+        self, dataset: Dataset, queries: Int32[np.ndarray, " queries"], *, limit: int, folder: Path
+    ) -> "tuple[Search, Scorer] | None":
+        """Cut what it searches into shards of at most so many bytes; None if all of it fits into one.
+
+        The scorer scores pairs as the source does, without what one worker could not hold. `queries` are those that
+        will be asked for, in their order; what the search reads may be written to the folder.
+        """
 
 
 @runtime_checkable
