@@ -22,31 +22,34 @@ _FOLDS = 5
 _ENOUGH = 30  # hidden answers among the candidates
 
 
+_ROWS = ("query", "document", "selected", "hidden")
+
+
+def seen(candidates: pl.DataFrame, negatives: pl.DataFrame, planted: Planted, features: Features) -> pl.DataFrame:
+    """Describe what of a block no filter refused: `query`, `document`, `selected`, `hidden`, and each feature."""
+    eligible = candidates["dropped_by"].is_null().to_numpy()
+    part = candidates.filter(pl.Series(eligible | is_positive(candidates, planted.dataset)))
+    is_eligible = pl.Series(part["dropped_by"].is_null().to_numpy())
+    described = features.describe(part, planted.dataset).filter(is_eligible)
+    rows = part.filter(is_eligible).select("query", "document")
+    chosen = negatives.select("query", "document", selected=pl.lit(value=True))
+    rows = rows.join(chosen, on=["query", "document"], how="left", maintain_order="left")
+    hidden = planted.is_hidden(rows["query"].to_numpy(), rows["document"].to_numpy())
+    rows = rows.with_columns(pl.col("selected").fill_null(value=False), hidden=pl.Series(hidden))
+    return rows.hstack(described.rename(lambda name: f"feature.{name}"))
+
+
 @dataclass
 class Detector:
     """Collects what mining found, block by block, and estimates how many answers nobody labelled are in it."""
 
     dataset: Dataset
-    features: Features
     group: str | None = None  # metadata whose values share a fold and are drawn together
-    _described: list[np.ndarray] = field(default_factory=list)
-    _rows: list[pl.DataFrame] = field(default_factory=list)
-
-    def look(self, candidates: pl.DataFrame, negatives: pl.DataFrame, planted: Planted) -> None:
-        """Take in a block: the candidates that no filter refused, and which of them were chosen."""
-        eligible = candidates["dropped_by"].is_null().to_numpy()
-        part = candidates.filter(pl.Series(eligible | is_positive(candidates, planted.dataset)))
-        is_eligible = part["dropped_by"].is_null().to_numpy()
-        self._described.append(self.features.describe(part, planted.dataset).to_numpy()[is_eligible])
-        rows = part.filter(pl.Series(is_eligible)).select("query", "document")
-        chosen = negatives.select("query", "document", selected=pl.lit(value=True))
-        rows = rows.join(chosen, on=["query", "document"], how="left", maintain_order="left")
-        hidden = planted.is_hidden(rows["query"].to_numpy(), rows["document"].to_numpy())
-        self._rows.append(rows.with_columns(pl.col("selected").fill_null(value=False), hidden=pl.Series(hidden)))
+    blocks: list[pl.DataFrame] = field(default_factory=list)  # as `seen` describes them
 
     def estimate(self) -> Unlabelled:
         """Estimate the contamination of all that was seen, unlabelled answers included."""
-        rows = pl.concat(self._rows)
+        rows = pl.concat(self.blocks)
         hidden = rows["hidden"].to_numpy()
         if hidden.sum() < _ENOUGH:
             raise DatasetError(
@@ -54,7 +57,8 @@ class Detector:
                 f"refused, and {_ENOUGH} are needed; audit with a looser filter, more seeds or without --estimate"
             )
         cluster, _ = clusters(self.dataset, rows["query"].to_numpy(), self.group)
-        g = out_of_fold(np.concatenate(self._described), hidden, cluster, seed=_SEED)
+        described = rows.select(pl.exclude(_ROWS)).to_numpy()
+        g = out_of_fold(described, hidden, cluster, seed=_SEED)
         selected = rows["selected"].to_numpy()
         return estimated(g, hidden=hidden, selected=selected, cluster=cluster, seed=_SEED)
 

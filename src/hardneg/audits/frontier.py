@@ -1,6 +1,6 @@
 """Contamination against hardness: what each setting of a filter costs and buys."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,21 +9,19 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from hardneg.audits.blocks import counted
 from hardneg.audits.intervals import NOTHING, Interval
 from hardneg.audits.measures import figures_of
-from hardneg.audits.outcome import Outcome, outcome, together
+from hardneg.audits.outcome import Outcome, together
 from hardneg.audits.planted import Audit, Fit, hardness_score, labelled
 from hardneg.audits.plot import frontier_figure, plot_frontier
 from hardneg.data.dataset import Dataset
 from hardneg.drawing.figure import Figure
 from hardneg.errors import RecipeError
-from hardneg.filters import apply_filters
-from hardneg.negatives import select
 from hardneg.negatives.plan import Plan
 from hardneg.notebook import Framed
-from hardneg.planting.planting import Planted, plant_each
+from hardneg.planting.planting import plant_each
 from hardneg.progress import task
-from hardneg.sources import gather
 
 _SHOWN = ("contamination", "leakage", "rank", "score", "relative", "coverage")
 _EQUAL = ("contamination", "leakage", "rank", "score", "relative")
@@ -144,7 +142,7 @@ def frontier(
     with task("auditing", total=sum(len(planted.queries) for planted in plantings), unit="queries") as advance:
         for seed, planted in zip(seeds, plantings, strict=True):
             fitted = {each: plan if fit is None else fit(plan, planted.dataset) for each, plan in variants.items()}
-            outcomes = _outcomes(planted, fitted, score=name, block_size=block_size, advance=advance)
+            outcomes, _ = counted(planted, fitted, score=name, block_size=block_size, advance=advance)
             for variant, each in outcomes.items():
                 parts[variant].append(labelled(each, dataset, group=group, seed=seed))
     return Frontier({variant: Audit("planted", together(each), name) for variant, each in parts.items()}, floor)
@@ -159,22 +157,3 @@ def _common(variants: Mapping[str, Plan]) -> Plan:
         if (plan.split, plan.sources, plan.depth) != (first.split, first.sources, first.depth):
             raise RecipeError(f"frontier: {name!r} has another split, source or depth; vary filters and selection only")
     return first
-
-
-def _outcomes(
-    planted: Planted, variants: Mapping[str, Plan], *, score: str, block_size: int, advance: Callable[[int], None]
-) -> dict[str, Outcome]:
-    parts: dict[str, list[Outcome]] = {name: [] for name in variants}
-    first = next(iter(variants.values()))
-    for start in range(0, len(planted.queries), block_size):
-        block = planted.queries[start : start + block_size]
-        gathered = gather(planted.dataset, first.sources, block, first.depth)
-        with task("trying settings", total=len(variants), unit="settings") as tried:
-            for name, plan in variants.items():
-                candidates = apply_filters(gathered, planted.dataset, plan.filters)
-                negatives = select(candidates, planted.dataset, plan.select, seed=plan.seed)
-                per_query = plan.select.per_query
-                parts[name].append(outcome(candidates, negatives, planted, block, per_query=per_query, score=score))
-                tried(1)
-        advance(len(block))
-    return {name: together(each) for name, each in parts.items()}

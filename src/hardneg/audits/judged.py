@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int32
 
+from hardneg.audits.blocks import counted
 from hardneg.audits.outcome import together
-from hardneg.audits.planted import Audit, Fit, hardness_score, labelled, mined_outcome
+from hardneg.audits.planted import Audit, Fit, hardness_score, labelled
 from hardneg.data.corpus import unknown_ids
 from hardneg.data.dataset import Dataset
 from hardneg.data.labels import PairSet
@@ -86,9 +87,9 @@ def audit_judged(
     unseen = unseen_answers(dataset, plan.split, truth)
     fitted = plan if fit is None else fit(plan, dataset)
     with task("auditing", total=len(unseen.queries), unit="queries") as advance:
-        counts = mined_outcome(unseen, fitted, score=name, block_size=block_size, advance=advance)
+        outcomes, _ = counted(unseen, {"": fitted}, score=name, block_size=block_size, advance=advance)
     kind: Literal["truth", "judged"] = "truth" if truth.complete else "judged"
-    return Audit(kind, together([labelled(counts, dataset, group=group, seed=0)]), name)
+    return Audit(kind, together([labelled(outcomes[""], dataset, group=group, seed=0)]), name)
 
 
 def unseen_answers(dataset: Dataset, split: str, truth: Truth) -> Planted:

@@ -7,21 +7,21 @@ from typing import Any, Literal
 
 import polars as pl
 
+from hardneg.audits.blocks import counted
 from hardneg.audits.detection import Detector
 from hardneg.audits.intervals import Interval
 from hardneg.audits.measures import MEANING, by_group, clusters, figures_of
-from hardneg.audits.outcome import Outcome, outcome, together
+from hardneg.audits.outcome import Outcome, together
 from hardneg.audits.unlabelled import Unlabelled
 from hardneg.data.dataset import Dataset
-from hardneg.negatives.plan import Plan, mine_block
+from hardneg.negatives.plan import Plan
 from hardneg.notebook import Framed
 from hardneg.planting.evidence import features_of
-from hardneg.planting.planting import Planted, plant_each
+from hardneg.planting.planting import plant_each
 from hardneg.progress import task
 from hardneg.sources.protocol import Encodes
 
 Fit = Callable[[Plan, Dataset], Plan]
-Look = Callable[[pl.DataFrame, pl.DataFrame, Planted], None]
 
 CAVEATS = {
     "planted": (
@@ -124,36 +124,19 @@ def audit_planted(
     plan.check(dataset)
     name = hardness_score(plan, score)
     plantings = list(plant_each(dataset, plan.split, seeds=seeds, share=share, max_queries=max_queries))
-    detector = Detector(dataset, features_of(plan), group) if estimate else None
-    look = None if detector is None else detector.look
+    detector = Detector(dataset, group) if estimate else None
+    features = features_of(plan) if estimate else None
     parts = []
     with task("auditing", total=sum(len(planted.queries) for planted in plantings), unit="queries") as advance:
         for seed, planted in zip(seeds, plantings, strict=True):
             fitted = plan if fit is None else fit(plan, planted.dataset)
-            outcome = mined_outcome(planted, fitted, score=name, block_size=block_size, advance=advance, look=look)
-            parts.append(labelled(outcome, dataset, group=group, seed=seed))
+            outcomes, blocks = counted(
+                planted, {"": fitted}, score=name, block_size=block_size, advance=advance, features=features
+            )
+            parts.append(labelled(outcomes[""], dataset, group=group, seed=seed))
+            if detector is not None:
+                detector.blocks += blocks
     return Audit("planted", together(parts), name, unlabelled=None if detector is None else detector.estimate())
-
-
-def mined_outcome(
-    planted: Planted,
-    plan: Plan,
-    *,
-    score: str,
-    block_size: int,
-    advance: Callable[[int], None],
-    look: Look | None = None,
-) -> Outcome:
-    """Mine the queries of a planting block by block and count; `look` is shown every block."""
-    parts = []
-    for start in range(0, len(planted.queries), block_size):
-        block = planted.queries[start : start + block_size]
-        candidates, negatives = mine_block(planted.dataset, block, plan)
-        parts.append(outcome(candidates, negatives, planted, block, per_query=plan.select.per_query, score=score))
-        if look is not None:
-            look(candidates, negatives, planted)
-        advance(len(block))
-    return together(parts)
 
 
 def labelled(outcome: Outcome, dataset: Dataset, *, group: str | None, seed: int) -> Outcome:

@@ -8,6 +8,7 @@ import typer
 
 from hardneg.cli.audit_display import show
 from hardneg.cli.consent import asking
+from hardneg.cli.engine_options import scales
 from hardneg.cli.joined import AllowOtherData, run_for
 from hardneg.cli.options import Json, Quiet, ResultsIn, Yes
 from hardneg.cli.recipe_options import MiningOptions, says_mining
@@ -44,6 +45,7 @@ audit_app = typer.Typer(
 
 
 @audit_app.command()
+@scales()
 @says_mining()
 def planted(
     share: Share = 0.5,
@@ -82,6 +84,7 @@ def planted(
 
 
 @audit_app.command()
+@scales()
 @says_mining()
 def judged(
     judged: Annotated[
@@ -119,6 +122,7 @@ def judged(
 
 
 @audit_app.command()
+@scales()
 @says_mining()
 def frontier(
     share: Share = 0.5,

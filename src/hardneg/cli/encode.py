@@ -12,7 +12,7 @@ from hardneg.cli.model_options import DocumentPrompt, Numbers, QueryPrompt, Trun
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, SkipInvalid, print_json
 
 
-@scales
+@scales()
 @reads_dataset
 def encode(
     dataset: DatasetPath,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hardneg.models.reading import Reading
 
 
-@scales
+@scales()
 @reads_dataset
 def evaluate(
     dataset: DatasetPath,

@@ -13,7 +13,7 @@ from hardneg.cli.options import Json, Out, Quiet, Yes, from_here, print_json, sa
 from hardneg.cli.recipe_options import MiningOptions, says_mining
 
 
-@scales
+@scales()
 @says_mining()
 def mine(
     out: Out,

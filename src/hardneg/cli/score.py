@@ -7,6 +7,7 @@ import typer
 
 from hardneg.cli.consent import asking
 from hardneg.cli.display import show_findings
+from hardneg.cli.engine_options import scales
 from hardneg.cli.joined import AllowOtherData, joined_for
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.options import Json, Quiet, SkipInvalid, Yes, print_json
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from hardneg.pipeline.scores import Scored
 
 
+@scales()
 @reads_dataset
 def score(
     dataset: Annotated[

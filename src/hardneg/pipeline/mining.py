@@ -17,7 +17,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.findings import Finding
 from hardneg.data.given import check_dataset
-from hardneg.engines import Engine, working_on
+from hardneg.engines import Engine, keeping_workers, working_on
 from hardneg.errors import InputError, RecipeError, RunError
 from hardneg.files import check_folder, json_bytes, write_json
 from hardneg.filters import Filter
@@ -150,7 +150,7 @@ def mine_plan(
     if out is None:
         mined = _mine_in_memory(labelled, plan, block_size, used)
     else:
-        with writing(Path(out)):
+        with writing(Path(out)), keeping_workers():
             mined = _mine_to(Path(out), labelled, plan, block_size, used, source=dataset)
     return replace(mined, verdicts=became, dataset=dataset, folder=None if out is None else Path(out))
 

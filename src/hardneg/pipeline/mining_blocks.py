@@ -1,18 +1,19 @@
 """Blocks of queries, mined by whichever engine is at work, each into parts of its own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int32
 
 from hardneg.data.dataset import Dataset
-from hardneg.engines import Here, current_engine
+from hardneg.engines import current_engine
+from hardneg.negatives.ahead import prepared, scorers_of
 from hardneg.negatives.invariants import check_negatives
 from hardneg.negatives.plan import Plan, mine_block
 from hardneg.progress import task
 from hardneg.runs.parts import is_whole, part_path, write_part
-from hardneg.sources.protocol import TextVectors
+from hardneg.scoring import Scorer
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +24,11 @@ class MiningBlocks:
     plan: Plan  # fitted
     folder: Path
     blocks: list[Int32[np.ndarray, " queries"]]
+
+    @property
+    def scorers(self) -> tuple[Scorer, ...]:
+        """Whom the filters ask."""
+        return scorers_of(self.plan)
 
     def parts(self, number: int) -> list[Path]:
         """Name the parts of a block."""
@@ -39,17 +45,9 @@ class MiningBlocks:
 def mine_missing(work: MiningBlocks) -> None:
     """Mine what is not there, by the engine of the time."""
     missing = [n for n in range(len(work.blocks)) if not all([is_whole(part) for part in work.parts(n)])]
-    if missing and not isinstance(current_engine(), Here):
-        _encode_first(work)
+    queries = np.concatenate([work.blocks[number] for number in missing] or [np.empty(0, np.int32)])
     with task("mining", total=sum(map(len, work.blocks)), unit="queries") as advance:
-        advance(sum(map(len, work.blocks)) - sum(len(work.blocks[number]) for number in missing))
-        for number in current_engine().each(work, missing):
-            advance(len(work.blocks[number]))
-
-
-def _encode_first(work: MiningBlocks) -> None:
-    """Encode all texts by all workers, before each worker would ask for all vectors at once."""
-    for source in work.plan.sources:
-        if isinstance(source, TextVectors):
-            source.vectors_of_documents(work.dataset)
-            source.vectors_of_queries(work.dataset, np.concatenate(work.blocks))
+        advance(sum(map(len, work.blocks)) - len(queries))
+        with prepared(work.plan, work.dataset, queries) as plan:
+            for number in current_engine().each(replace(work, plan=plan), missing):
+                advance(len(work.blocks[number]))

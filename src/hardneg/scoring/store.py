@@ -21,6 +21,7 @@ from jaxtyping import Float32, Int32, Int64
 from hardneg.arrays import Rows, Scores
 from hardneg.data.dataset import Dataset
 from hardneg.databases import database, look_up, mend, one_step, seal
+from hardneg.engines import current_engine, is_here, shared
 from hardneg.errors import RecipeError
 from hardneg.models.store import cache_folder
 from hardneg.progress import Advance, showing, task
@@ -110,34 +111,66 @@ def stored_scores(scorer: Scorer, dataset: Dataset, query: Rows, document: Rows)
     keys = _keys(dataset, query, document)
     row = {key: number for number, key in enumerate(keys)}
     name = hashlib.blake2b(scorer.fingerprint().encode(), digest_size=16).hexdigest()
-    with score_file(cache_folder() / "scores" / f"{name}.sqlite") as file:
+    path = cache_folder() / "scores" / f"{name}.sqlite"
+    with shared(score_file, path) as file:
         score = file.read(list(row))
         missing = np.array([number for key, number in row.items() if key not in score], dtype=np.int64)
         missing = missing[np.argsort(-_lengths(dataset, query[missing], document[missing]), kind="stable")]
-        pairs = _Pairs([keys[number] for number in missing], query[missing], document[missing])
-        score |= _score_missing(scorer, dataset, pairs, file)
+        asked = ([keys[number] for number in missing], query[missing], document[missing])
+        work = PairScoring(scorer, dataset, *asked, path, CHUNK)
+        score |= _score_missing(work, file)
     return np.array([score[key] for key in keys], dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
-class _Pairs:
+class PairScoring:
+    """Pairs that are scored chunk by chunk, each written into the file of scores in one step."""
+
+    scorer: Scorer
+    dataset: Dataset
     keys: list[bytes]
     query: Int32[np.ndarray, " pairs"]
     document: Int32[np.ndarray, " pairs"]
+    path: Path
+    size: int  # of a chunk
+
+    @property
+    def scorers(self) -> tuple[Scorer]:
+        """Who scores."""
+        return (self.scorer,)
+
+    def chunk(self, number: int) -> slice:
+        """Say which pairs belong to a chunk."""
+        return slice(number * self.size, (number + 1) * self.size)
+
+    def scores(self, number: int) -> dict[bytes, float]:
+        """Score a chunk."""
+        part = self.chunk(number)
+        scores = _checked(self.scorer, self.dataset, self.query[part], self.document[part])
+        return dict(zip(self.keys[part], scores.tolist(), strict=True))
+
+    def do(self, number: int) -> None:
+        """Score a chunk and keep its scores."""
+        scores = self.scores(number)
+        with shared(score_file, self.path) as file:
+            file.write(list(scores.items()))
 
 
-def _score_missing(scorer: Scorer, dataset: Dataset, pairs: _Pairs, file: ScoreFile) -> dict[bytes, float]:
+def _score_missing(work: PairScoring, file: ScoreFile) -> dict[bytes, float]:
     score: dict[bytes, float] = {}
-    if not pairs.keys:
+    if not work.keys:
         return score
-    with task("scoring pairs", total=len(pairs.keys), unit=_UNIT) as advance:
-        for start in range(0, len(pairs.keys), CHUNK):
-            part = slice(start, start + CHUNK)
+    numbers = range(-(-len(work.keys) // work.size))
+    with task("scoring pairs", total=len(work.keys), unit=_UNIT) as advance:
+        if not is_here():
+            for number in current_engine().each(work, numbers):
+                advance(len(work.keys[work.chunk(number)]))
+            return file.read(work.keys)
+        for number in numbers:
             inner = _Within(advance)
             with showing(inner):
-                scores = _checked(scorer, dataset, pairs.query[part], pairs.document[part])
-            chunk = dict(zip(pairs.keys[part], scores.tolist(), strict=True))
-            file.write(chunk.items())
+                chunk = work.scores(number)
+            file.write(list(chunk.items()))
             score |= chunk
             advance(len(chunk) - inner.done)
     return score

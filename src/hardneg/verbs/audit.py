@@ -21,7 +21,9 @@ from hardneg.components import taken
 from hardneg.costs.bills import audit_bills, estimate_cost, mining_bills
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
+from hardneg.engines import Engine, is_here, working_on
 from hardneg.errors import RecipeError
+from hardneg.models.store import cache_folder
 from hardneg.pipeline.how import How, plan_from, spells_out
 from hardneg.pipeline.mined import Mined
 from hardneg.pipeline.mining import mine_plan
@@ -51,6 +53,7 @@ def audit(
     score: str | None = None,
     out: Path | str | None = None,
     agree: Agree | None = None,
+    engine: Engine | None = None,
     **mining: Unpack[How],
 ) -> Audit:
     """Say how many answers a way of mining hands out as negatives, before any training.
@@ -72,6 +75,8 @@ def audit(
             first dense source, else the first source.
         out: Folder to write the result into too, where `hardneg.report` shows it.
         agree: Called with what LLM judges will cost before any is asked; raise in it to stop. None asks nobody.
+        engine: Who mines and counts the blocks, and encodes: `Ray(address="auto")` of `hardneg.engines`; None does it
+            here.
         **mining: How it would be mined, as for `hardneg.mine`: `sources`, `filters`, `depth`, …
 
     Returns:
@@ -90,7 +95,7 @@ def audit(
         raise RecipeError("audit: --judged and --truth-column are different ways to audit; give one of them")
     plan, settings = plan_from("audit", **mining)
     options: dict[str, Any] = {"group": group, "score": score, "block_size": settings.block_size}
-    with recording(_path(out), "audit"), fitting() as fit:
+    with recording(_path(out), "audit"), working_on(engine), fitting() as fit:
         if judged is not None or truth_column is not None:
             truth = fuller_labels(dataset, judged) if judged else truth_of_column(dataset, str(truth_column))
             if agree is not None:
@@ -121,6 +126,7 @@ def audit_filters(
     plot: Path | str | None = None,
     out: Path | str | None = None,
     agree: Agree | None = None,
+    engine: Engine | None = None,
     **mining: Unpack[How],
 ) -> Frontier:
     """Audit common settings of all filters on the same plantings: what each costs and buys.
@@ -137,6 +143,7 @@ def audit_filters(
         plot: An `.svg` or `.html` file to draw the frontier in.
         out: Folder to write the result into too.
         agree: Called with what LLM judges will cost before any is asked.
+        engine: Who mines and counts the blocks, as for `audit`.
         **mining: How to mine: `sources`, `filters`, `depth`, …
 
     Returns:
@@ -152,7 +159,7 @@ def audit_filters(
     plan, settings = plan_from("audit", **mining)
     planting: dict[str, Any] = {"share": share, "max_queries": max_queries}
     planting["seeds"] = range(plan.seed, plan.seed + seeds)
-    with recording(_path(out), "audit"), fitting() as fit:
+    with recording(_path(out), "audit"), working_on(engine), fitting() as fit:
         variants = sweep(plan, score=score, further=() if judge is None else teacher_thresholds(judge))
         if agree is not None:
             agree(audit_bills(dataset, variants.values(), plant_each(dataset, plan.split, **planting)))
@@ -238,8 +245,14 @@ def named_scorer(scorer: object, *, fallbacks: Mapping[str, object] | None = Non
 
 @contextmanager
 def fitting() -> Iterator[Fit]:
-    """Give a function that fits learned filters, each time anew, and forgets them in the end."""
-    with TemporaryDirectory(prefix="hardneg-audit-") as folder:
+    """Give a function that fits learned filters, each time anew, and forgets them in the end.
+
+    The workers of an engine read what was fitted too, so it lies where they see it.
+    """
+    place = None if is_here() else cache_folder() / "audits"
+    if place is not None:
+        place.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="hardneg-audit-", dir=place) as folder:
         numbers = count()
         yield lambda plan, planted: fit_filters(plan, planted, Path(folder) / str(next(numbers)))
 

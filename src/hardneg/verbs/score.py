@@ -7,6 +7,7 @@ from typing import Any
 from hardneg.arguments import check_places
 from hardneg.costs.bills import estimate_cost
 from hardneg.data.dataset import Dataset
+from hardneg.engines import Engine, working_on
 from hardneg.errors import RecipeError
 from hardneg.pipeline.joined import Joined, Negatives, join
 from hardneg.pipeline.scores import Scored, check_names, pairs_to_score, score_pairs, scores_file
@@ -28,6 +29,7 @@ def score(
     out: Path | str | None = None,
     allow_other_data: bool = False,
     agree: Agree | None = None,
+    engine: Engine | None = None,
 ) -> tuple[Scored, ...]:
     """Score positives and mined negatives with teachers, for training that learns from their scores.
 
@@ -43,6 +45,8 @@ def score(
         out: Parquet file to write; None writes `scores/NAME.parquet` of the run.
         allow_other_data: Whether labels may differ from those that were mined with.
         agree: Called with what LLM judges will cost before any is asked; raise in it to stop. None asks nobody.
+        engine: Who scores: `Ray(address="auto")` of `hardneg.engines`, 4,096 pairs at a time by each worker, all
+            into one store; an LLM judge is asked as many things at a time as without one. None scores here.
 
     Returns:
         Of each teacher, where its scores are and what they are like; `hardneg.train` takes them by `read_scores`.
@@ -56,7 +60,8 @@ def score(
     run = Path(negatives) if isinstance(negatives, Path | str) else getattr(negatives, "folder", None)
     scorers = read_teachers(scorer, run=run, out=out)
     joined = join("score", dataset, negatives, split=split, allow_other_data=allow_other_data)
-    return score_joined(joined, scorers, candidates=candidates, out=out, agree=agree)
+    with working_on(engine):
+        return score_joined(joined, scorers, candidates=candidates, out=out, agree=agree)
 
 
 def score_joined(

@@ -73,10 +73,14 @@ class VerdictFile:
                 self._connection.execute("INSERT OR REPLACE INTO seals VALUES (?, ?)", (record.pair, seal(*row)))
 
 
+def verdicts_path() -> Path:
+    """Where verdicts are kept in the cache folder."""
+    return cache_folder() / "verdicts" / "verdicts.sqlite"
+
+
 @contextmanager
-def verdict_file() -> Iterator[VerdictFile]:
-    """Open the verdicts in the cache folder; one thread may use them at a time, not always the same."""
-    path = cache_folder() / "verdicts" / "verdicts.sqlite"
+def verdict_file(path: Path) -> Iterator[VerdictFile]:
+    """Open a file of verdicts, made if missing; one thread may use it at a time, not always the same."""
     mend(path, _TABLES, _is_whole, keep=True)
     with database(path, trouble=_TROUBLE) as connection:
         for statement in _TABLES.values():

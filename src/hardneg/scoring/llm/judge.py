@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar, get_args
@@ -12,13 +13,16 @@ import polars as pl
 
 from hardneg.arrays import Rows, Scores
 from hardneg.data.dataset import Dataset
+from hardneg.engines import current_engine, is_here, share_of, shared
 from hardneg.errors import MissingExtraError, RecipeError
-from hardneg.progress import task
-from hardneg.scoring.llm.cache import VerdictFile, verdict_file
+from hardneg.progress import Advance, task
+from hardneg.scoring.llm.cache import VerdictFile, verdict_file, verdicts_path
 from hardneg.scoring.llm.cost import CostEstimate, estimate_requests
 from hardneg.scoring.llm.key import check_address, read_key
-from hardneg.scoring.llm.prompt import PromptPairs, load_prompt, read_pairs
+from hardneg.scoring.llm.prompt import Messages, PromptPairs, load_prompt, read_pairs
 from hardneg.scoring.llm.verdict import Answer, Verdict, failure_report, score_of
+
+_BLOCK = 256  # pairs that a worker of an engine asks about before the next
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,7 @@ class LLMJudge:
     def estimate(self, dataset: Dataset, query: Rows, document: Rows) -> CostEstimate:
         """Say what judging these pairs will take, in tokens and, if prices are known, in money; nothing is sent."""
         pairs = self._pairs(dataset, query, document)
-        with verdict_file() as file:
+        with shared(verdict_file, verdicts_path()) as file:
             verdicts = file.read(pairs.distinct)
         lengths = [sum(len(part["content"]) for part in messages) for _, messages in pairs.without(verdicts)]
         return estimate_requests(
@@ -148,7 +152,7 @@ class LLMJudge:
 
     def _verdicts(self, dataset: Dataset, query: Rows, document: Rows) -> list[Verdict]:
         pairs = self._pairs(dataset, query, document)
-        with verdict_file() as file:
+        with shared(verdict_file, verdicts_path()) as file:
             verdicts = file.read(pairs.distinct)
             if len(verdicts) < len(pairs.distinct):
                 self._judge_missing(pairs, verdicts, file)
@@ -156,19 +160,62 @@ class LLMJudge:
         return [verdicts[pair] for pair in pairs.rows]
 
     def _judge_missing(self, pairs: PromptPairs, verdicts: dict[bytes, Verdict], file: VerdictFile) -> None:
+        missing = pairs.without(verdicts)
+        with task("judging pairs", total=len(pairs.distinct), unit="pairs") as advance:
+            advance(len(verdicts))
+            if is_here():
+                self.ask(missing, file, advance, n_pairs=len(pairs.distinct), n_known=len(verdicts))
+                return
+            work = Judgements(self, list(missing))
+            for number in current_engine().each(work, range(-(-len(work.pairs) // _BLOCK))):
+                advance(len(work.block(number)))
+
+    def ask(
+        self,
+        pairs: Iterator[tuple[bytes, Messages]],
+        file: VerdictFile,
+        advance: Advance,
+        *,
+        n_pairs: int,
+        n_known: int,
+    ) -> None:
+        """Ask about pairs, as many at a time as this process may; a RunError says of which there is no verdict."""
         if find_spec("httpx2") is None:
             raise MissingExtraError("httpx2", extra="llm", purpose=f"the judge {self.name!r}")
         from hardneg.scoring.llm.run import Judging, judge_pairs
 
-        with task("judging pairs", total=len(pairs.distinct), unit="pairs") as advance:
-            advance(len(verdicts))
-            key = read_key(self.api_key_env)
-            tally = judge_pairs(Judging(self, key, pairs.without(verdicts), file.write, advance))
+        judge = replace(self, concurrency=share_of(self.concurrency))
+        tally = judge_pairs(Judging(judge, read_key(self.api_key_env), pairs, file.write, advance))
         if tally.failures:
             raise failure_report(
                 tally.failures,
                 name=self.name,
-                n_pairs=len(pairs.distinct),
-                n_asked=len(verdicts) + tally.n_judged + len(tally.failures),
-                path=file.path,
+                n_pairs=n_pairs,
+                n_asked=n_known + tally.n_judged + len(tally.failures),
+                path=verdicts_path(),
             )
+
+
+@dataclass(frozen=True, eq=False)
+class Judgements:
+    """Pairs that a judge is asked about, block by block; each verdict is kept at once."""
+
+    judge: LLMJudge
+    pairs: list[tuple[bytes, Messages]]
+
+    @property
+    def scorers(self) -> tuple[LLMJudge]:
+        """Who judges."""
+        return (self.judge,)
+
+    def block(self, number: int) -> list[tuple[bytes, Messages]]:
+        """Give the pairs of a block."""
+        return self.pairs[number * _BLOCK : (number + 1) * _BLOCK]
+
+    def do(self, number: int) -> None:
+        """Ask about a block, but for the pairs that a worker who was lost had asked about."""
+        block = self.block(number)
+        with shared(verdict_file, verdicts_path()) as file:
+            verdicts = file.read([pair for pair, _ in block])
+            missing = (each for each in block if each[0] not in verdicts)
+            self.judge.ask(missing, file, lambda _: None, n_pairs=len(block), n_known=len(verdicts))
