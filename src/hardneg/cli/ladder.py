@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from hardneg.cli.display import progress
+from hardneg.cli.engine_options import scales
 from hardneg.cli.ladder_display import agree, announce, show_ladder
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import AllowCode, TrustRemoteCode
@@ -23,6 +24,7 @@ from hardneg.cli.options import (
 )
 
 
+@scales(keep=False)
 @reads_dataset
 def ladder(
     dataset: DatasetPath,

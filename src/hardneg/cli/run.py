@@ -7,12 +7,14 @@ import typer
 
 from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, warn_if_nothing_mined
+from hardneg.cli.engine_options import scales
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import AllowCode, TrustRemoteCode
 from hardneg.cli.options import Json, Preset, Quiet, Watch, Yes, from_here, given, print_json
 from hardneg.cli.run_display import show_run
 
 
+@scales(keep=False)
 @reads_dataset
 def run(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A TOML file, or a recipe that hardneg ships.")],

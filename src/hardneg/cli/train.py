@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 
 from hardneg.cli.display import own_negatives_line, progress, show_findings, show_reading
+from hardneg.cli.engine_options import scales
 from hardneg.cli.joined import AllowOtherData
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import AllowCode, DocumentPrompt, QueryPrompt, TrustRemoteCode
 from hardneg.cli.options import Json, Out, Quiet, Seed, SkipInvalid, Watch, from_here, given, print_json, said_of
 
 
+@scales(keep=False)
 @reads_dataset
 def train(
     *,

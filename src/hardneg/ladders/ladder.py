@@ -17,12 +17,14 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
 from hardneg.data.readers.own import is_parquet_folder
 from hardneg.data.reading import read_dataset
+from hardneg.engines import Engine, current_engine, is_here, working_on
 from hardneg.errors import InputError, RunError
 from hardneg.files import check_folder, replacing_folder
 from hardneg.ladders import processes
 from hardneg.ladders.best import keep_best
 from hardneg.ladders.plan import LadderPlan, Task, TaskRecord, read_record, write_record
 from hardneg.ladders.prepare import Wanted, draft, prepare
+from hardneg.ladders.processes import Tasks
 from hardneg.ladders.results import summarise
 from hardneg.models.options import check_installed
 from hardneg.notebook import Framed
@@ -160,6 +162,7 @@ def ladder(
     test: str = "test",
     seed: int = 0,
     allow_shared_queries: bool = False,
+    engine: Engine | None = None,
 ) -> Ladder:
     """Climb from BM25 to distillation, rung by rung, and find what each gained and cost on this dataset.
 
@@ -190,6 +193,8 @@ def ladder(
         test: Split to test on, once, at the end.
         seed: Seed of mining, and the first of the trainings.
         allow_shared_queries: Climb though test shares queries with another split.
+        engine: Who climbs: `Ray(address="auto", cpus=4)` of `hardneg.engines` does rungs that need nothing of each
+            other at a time, each by a worker; None climbs one after the other, here.
 
     Returns:
         The rungs with what they measured and cost, and how they compare; `report.html` in the folder shows it.
@@ -226,7 +231,7 @@ def ladder(
         seed=seed,
         allow_shared_queries=allow_shared_queries,
     )
-    with claimed(Path(out)):
+    with claimed(Path(out)), working_on(engine, keep=False):
         return climb_ladder(plan_ladder(dataset, wanted, Path(out)))
 
 
@@ -281,23 +286,36 @@ def climb_ladder(ready: Ready, *, announce: Callable[[Turn], None] = lambda _: N
 
 
 def climb(plan: LadderPlan, folder: Path, *, work: Work, announce: Callable[[Turn], None]) -> dict[str, TaskRecord]:
-    """Do all tasks of a plan that are not done; one that fails stops only those that need it."""
+    """Do all tasks of a plan that are not done; one that fails stops only those that need it.
+
+    An engine does at a time what needs nothing that is not done yet; here, one task comes after the other.
+    """
     tasks = plan.tasks()
     records: dict[str, TaskRecord] = {}
     with progress.task("climbing", total=len(tasks), unit="tasks") as advance:
-        for number, task in enumerate(tasks, start=1):
-            record = read_record(folder, task.id)
-            lacking = next((need for need in task.needs if records[need].state != "done"), None)
-            if lacking is not None:
-                record = TaskRecord("failed", record.seconds, record.peak_gb, _because(lacking, records[lacking]))
-                write_record(folder, task.id, record)
-            elif record.state != "done" or damage_of(folder, task, record):
-                announce(Turn(task, number, len(tasks)))
-                work(folder, task.id)
-                record = read_record(folder, task.id)
-            records[task.id] = record
-            advance(1)
+        while len(records) < len(tasks):
+            ready = [each for each in tasks if each.id not in records and all(need in records for need in each.needs)]
+            wave = ready[:1] if is_here() else ready
+            todo = [each for each in wave if _is_open(each, folder, records)]
+            for each in todo:
+                announce(Turn(each, tasks.index(each) + 1, len(tasks)))
+            together = Tasks(folder.absolute(), tuple(each.id for each in todo), work)
+            for _ in current_engine().each(together, range(len(todo))):
+                pass  # each writes down what became of it
+            records |= {each.id: read_record(folder, each.id) for each in wave}
+            advance(len(wave))
     return records
+
+
+def _is_open(task: Task, folder: Path, records: Mapping[str, TaskRecord]) -> bool:
+    """Say whether a task is to be done; one that lacks what it needs is written down as failed."""
+    record = read_record(folder, task.id)
+    lacking = next((need for need in task.needs if records[need].state != "done"), None)
+    if lacking is None:
+        return record.state != "done" or bool(damage_of(folder, task, record))
+    because = _because(lacking, records[lacking])
+    write_record(folder, task.id, TaskRecord("failed", record.seconds, record.peak_gb, because))
+    return False
 
 
 def _keep(dataset: Dataset, place: Path) -> None:

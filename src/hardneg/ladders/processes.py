@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 from hardneg.errors import Interrupted
 from hardneg.ladders.plan import read_record, write_record
@@ -13,12 +14,16 @@ from hardneg.runs.lock import lent
 INTERRUPTED = 3  # status of a process that was stopped and can go on
 
 
-def in_process(command: Sequence[str]) -> Callable[[Path, str], None]:
-    """Give what does a task in a process of its own."""
+@dataclass(frozen=True)
+class InProcess:
+    """What does a task in a process of its own, started by a command."""
 
-    def work(folder: Path, task: str) -> None:
+    command: tuple[str, ...]
+
+    def __call__(self, folder: Path, task: str) -> None:
+        """Do a task, and write down how its process ended if the task could not."""
         job, log = {"folder": str(folder), "task": task, "code": True}, folder / "tasks" / f"{task}.log"
-        worker = Worker(command, job, log=log, shown=sys.stderr.isatty(), inherits=lent())
+        worker = Worker(self.command, job, log=log, shown=sys.stderr.isatty(), inherits=lent())
         try:
             code = worker.wait()
         except KeyboardInterrupt:
@@ -29,4 +34,22 @@ def in_process(command: Sequence[str]) -> Callable[[Path, str], None]:
         if record.state == "begun":
             write_record(folder, task, replace(record, state="failed", message=f"its process {worker.ending()}"))
 
-    return work
+
+def in_process(command: Sequence[str]) -> Callable[[Path, str], None]:
+    """Give what does a task in a process of its own."""
+    return InProcess(tuple(command))
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """Tasks of a ladder that need nothing of each other."""
+
+    folder: Path
+    names: tuple[str, ...]
+    work: Callable[[Path, str], None]
+
+    once: ClassVar[bool] = True  # two would write in one folder
+
+    def do(self, number: int) -> None:
+        """Do a task, and write down what became of it."""
+        self.work(self.folder, self.names[number])

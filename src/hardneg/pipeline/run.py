@@ -11,6 +11,7 @@ from hardneg.arguments import check_places, shown
 from hardneg.data.dataset import Dataset
 from hardneg.data.findings import Finding
 from hardneg.data.reading import read_dataset
+from hardneg.engines import Engine, keeping_workers, working_on
 from hardneg.errors import RecipeError
 from hardneg.evaluation.retrieval import evaluate
 from hardneg.evaluation.significance import Row, compare
@@ -114,7 +115,12 @@ class Prepared:
 
 
 def run(
-    recipe: Recipe, *, out: Path | str, trust_remote_code: bool = False, agree: Callable[[Prepared], None] | None = None
+    recipe: Recipe,
+    *,
+    out: Path | str,
+    trust_remote_code: bool = False,
+    agree: Callable[[Prepared], None] | None = None,
+    engine: Engine | None = None,
 ) -> Result:
     """Do every stage of a recipe; a stage that is done is not done again.
 
@@ -123,6 +129,8 @@ def run(
         out: Folder of the run. An interrupted run goes on where it stopped when called again.
         trust_remote_code: Whether every model of the recipe may run code of its own.
         agree: Called when the data is there, before anything is mined, trained or paid for; raise in it to stop.
+        engine: Who encodes, mines, scores, and makes refreshes: `Ray(address="auto")` of `hardneg.engines`. Training
+            itself is done here, and so is everything for None.
 
     Returns:
         The table and the costs; `report.html` in the folder shows all of it.
@@ -135,7 +143,7 @@ def run(
         raise RecipeError(f"run: {shown(recipe)} is no Recipe; load one: Recipe.load(…)")
     check_places("run", optional=False, out=out)
     check_folder(Path(out))
-    with recording(Path(out), "run"), writing(Path(out)):
+    with recording(Path(out), "run"), writing(Path(out)), working_on(engine, keep=False):
         prepared = prepare(trusting(recipe) if trust_remote_code else recipe, out=out)
         if agree is not None:
             agree(prepared)
@@ -238,7 +246,9 @@ def _measured(name: str, system: Source, recipe: Recipe, dataset: Dataset, folde
     place = folder.path / "evaluation" / name
     if not is_done(place / layout.METRICS, place / layout.PER_QUERY):
         with folder.stage(str(StageKey("evaluate", Seeded(name)))):
-            evaluate(dataset, system, split=recipe.evaluate.split, name=name, **recipe.evaluate.options).write(place)
+            with keeping_workers():
+                measured = evaluate(dataset, system, split=recipe.evaluate.split, name=name, **recipe.evaluate.options)
+            measured.write(place)
     return read_table(place / layout.PER_QUERY)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import polars as pl
 from hardneg.arguments import check_places, check_tables, check_texts, shown
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
+from hardneg.engines import Engine, Trains, current_engine, working_on
 from hardneg.errors import DatasetError, RecipeError
 from hardneg.files import check_folder
 from hardneg.models.given import Loaded
@@ -40,6 +42,7 @@ def train(
     split: str | None = None,
     allow_other_data: bool = False,
     out: Path | str,
+    engine: Engine | None = None,
 ) -> "Trained":
     """Train a two-tower model on the positive pairs of a split, as `hardneg train` does.
 
@@ -59,6 +62,8 @@ def train(
         allow_other_data: Take a folder that was mined with other labels, from the same texts; negatives that are
             answers by now are left out.
         out: Folder of this run; `model` in it is the trained model.
+        engine: Who trains: `Ray(address="auto", workers=2)` of `hardneg.engines` starts a group of processes, which
+            train as those of torchrun do. None trains here.
 
     Returns:
         Where the model is, and what it took.
@@ -84,11 +89,23 @@ def train(
     if isinstance(negatives, Mined | Path | str):
         joined = join("train", dataset, negatives, split=split, allow_other_data=allow_other_data)
         dataset, negatives, split = joined.dataset, joined.negatives, joined.split
+    with working_on(engine, keep=False):
+        return train_together(
+            model, dataset, negatives, out=out, scores=scores, settings=settings, plan=plan, split=split or "train"
+        )
+
+
+def train_together(*arguments: Any, out: Path | str, **options: Any) -> "Trained":  # noqa: ANN401 - what the loop takes
+    """Train by a group of the engine's processes, if it has such, else here."""
+    from hardneg.training.loop import read_trained
     from hardneg.training.loop import train as train_model
 
-    return train_model(
-        model, dataset, negatives, scores=scores, settings=settings, plan=plan, split=split or "train", out=out
-    )
+    engine, place = current_engine(), Path(out)
+    if not isinstance(engine, Trains):
+        return train_model(*arguments, out=out, **options)
+    with writing(place):
+        engine.together(partial(train_model, *arguments, out=place.absolute(), **options), place)
+    return read_trained(place)
 
 
 @dataclass(frozen=True)
@@ -105,11 +122,9 @@ class Lesson:
 
     def train(self) -> "Trained":
         """Train."""
-        from hardneg.training.loop import train as train_model
-
         options = {key: value for key, value in self.address.items() if key != "path"}
         with recording(self.out, "train", dataset=self.address["path"], layout=options), writing(self.out):
-            return train_model(
+            return train_together(
                 self.recipe.model,
                 self.dataset,
                 self.negatives,

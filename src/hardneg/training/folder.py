@@ -96,6 +96,12 @@ class TrainingFolder:
                 raise DamagedError(path, way_out=_TRAIN_ANEW)
         return state["result"]
 
+    def result(self) -> dict[str, Any] | None:
+        """Look up the result, whatever the inputs were; None if there is none."""
+        state = self._state()
+        result: dict[str, Any] | None = None if state is None else state["result"]
+        return result
+
     def _anew_if_damaged(self) -> None:
         """Go back to the beginning if anything is damaged that an unfinished run would go on from."""
         damaged = [path for path in (self.path / name for name in _LISTS) if is_damaged(path)]

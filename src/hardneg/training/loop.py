@@ -210,13 +210,26 @@ def train(
             kept = None if watcher is None else watcher.kept_weights
             close_session(session, towers, inputs=inputs, result=result, query_form=query_form, kept=kept)
         _measure_kept(folder, looked_at, settings, split=watched, accelerator=accelerator)
-        return Trained(
-            path=folder.model,
-            **result,
-            findings=folder.findings(),
-            refreshes=tuple(Rounds(folder.path).records()),
-            watched=Curve(folder.path).watched(),
-        )
+        return _trained(folder, result)
+
+
+def read_trained(path: Path) -> Trained:
+    """Read what a training of other processes, which has ended, has left in its folder."""
+    folder = TrainingFolder(path)
+    result = folder.result()
+    if result is None:
+        raise RunError(f"{path} holds no training that is finished; the same command goes on with it")
+    return _trained(folder, result)
+
+
+def _trained(folder: TrainingFolder, result: dict[str, Any]) -> Trained:
+    return Trained(
+        path=folder.model,
+        **result,
+        findings=folder.findings(),
+        refreshes=tuple(Rounds(folder.path).records()),
+        watched=Curve(folder.path).watched(),
+    )
 
 
 def _measure_kept(

@@ -14,6 +14,7 @@ from jaxtyping import Int32
 from hardneg.arrays import Rows, ScorePairs, Scores
 from hardneg.data.dataset import Dataset
 from hardneg.data.query_form import query_texts_in
+from hardneg.engines import current_engine, is_here, keeping_workers
 from hardneg.errors import RecipeError, RunError
 from hardneg.files import replacing
 from hardneg.filters.columns import is_positive
@@ -21,10 +22,12 @@ from hardneg.filters.protocol import Fittable, Refittable, with_fitted
 from hardneg.models.given import resolve_model
 from hardneg.models.sentence_transformer import forget_encoders
 from hardneg.models.store import encode, new_vectors_in
+from hardneg.negatives.ahead import prepared, scorers_of
 from hardneg.negatives.plan import Plan, filter_and_select, mine_block
 from hardneg.planting.fitting import positives_among
 from hardneg.progress import task
 from hardneg.runs.parts import read_table
+from hardneg.scoring import Scorer
 from hardneg.scoring.bi_encoder import vector_scores
 from hardneg.search.exact import pair_scores
 from hardneg.sources import Source, gather
@@ -62,13 +65,63 @@ class Job:
         query, rounds = np.array(table["query"], dtype=np.int32), Rounds(Path(table["rounds"]))
         return cls(dataset, Plan.from_table(table["plan"]), table["model"], query, rounds, table["keeps_candidates"])
 
+    @property
+    def n_blocks(self) -> int:
+        """How many blocks the queries are cut into."""
+        return -(-len(self.query) // _BLOCK)
+
+    def block(self, number: int) -> Int32[np.ndarray, " queries"]:
+        """Give the queries of a block."""
+        return self.query[number * _BLOCK : (number + 1) * _BLOCK]
+
     def blocks(self) -> Iterator[Int32[np.ndarray, " queries"]]:
         """Cut the queries into blocks, with progress."""
         with task("mining again", total=len(self.query), unit="queries") as advance:
-            for start in range(0, len(self.query), _BLOCK):
-                block = self.query[start : start + _BLOCK]
-                yield block
-                advance(len(block))
+            for number in range(self.n_blocks):
+                yield self.block(number)
+                advance(len(self.block(number)))
+
+
+@dataclass(frozen=True, eq=False)
+class RoundBlocks:
+    """The blocks of a round, mined with its weights."""
+
+    job: Job
+    plan: Plan  # with the weights of the round
+    number: int  # of the round
+
+    @property
+    def scorers(self) -> tuple[Scorer, ...]:
+        """Whom the filters ask."""
+        return scorers_of(self.plan)
+
+    def mine(self, at: int) -> pl.DataFrame:
+        """Mine a block; its candidates are kept if they will be scored again."""
+        candidates, negatives = mine_block(self.job.dataset, self.job.block(at), self.plan)
+        if self.job.keeps_candidates:
+            self.job.rounds.write_candidates(self.number, at, candidates)
+        return negatives
+
+    def do(self, at: int) -> None:
+        """Mine a block, with the vectors that are there, and write its negatives."""
+        with new_vectors_in(self.job.rounds.vectors(self.number), keep=True):
+            self.job.rounds.write_part(self.number, at, self.mine(at))
+
+
+def _mined(job: Job, plan: Plan, number: int) -> pl.DataFrame:
+    """Mine the blocks of a round, by the engine of the time."""
+    work = RoundBlocks(job, plan, number)
+    with task("mining again", total=len(job.query), unit="queries") as advance:
+        if is_here():
+            parts = []
+            for at in range(job.n_blocks):
+                parts.append(work.mine(at))
+                advance(len(job.block(at)))
+            return pl.concat(parts)
+        with prepared(plan, job.dataset, job.query) as ready:
+            for at in current_engine().each(replace(work, plan=ready), range(job.n_blocks)):
+                advance(len(job.block(at)))
+    return job.rounds.take_parts(number)
 
 
 def check_refresh(
@@ -120,17 +173,12 @@ def keep_first_candidates(job: Job) -> None:
 def mine_round(job: Job, *, number: int, before: int) -> Report:
     """Mine in full with the weights of a round."""
     started, plan = time.perf_counter(), _with_weights(job, number)
-    parts = []
-    with new_vectors_in(job.rounds.vectors(number)):
+    with new_vectors_in(job.rounds.vectors(number)), keeping_workers():
         plan = _refitted(job, plan, number, partial(positives_among, plan, job.dataset, job.blocks()))
-        for at, block in enumerate(job.blocks()):
-            candidates, negatives = mine_block(job.dataset, block, plan)
-            parts.append(negatives)
-            if job.keeps_candidates:
-                job.rounds.write_candidates(number, at, candidates)
+        negatives = _mined(job, plan, number)
         encoder = _followers(job, plan)[0].encoder()
         scores = partial(vector_scores, encoder, job.dataset)
-        return _finish(job, number, before, pl.concat(parts), scores, started=started)
+        return _finish(job, number, before, negatives, scores, started=started)
 
 
 def rescore_round(job: Job, *, number: int, before: int, mined: int) -> Report:

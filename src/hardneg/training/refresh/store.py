@@ -5,6 +5,7 @@ refresh/step-N/              a round: made with the weights after N steps; N = 0
     model/                   these weights, until the round is made
     candidates/              only if candidates are scored again later
     vectors/                 of these weights, until the round is made
+    parts/                   negatives of blocks, while an engine makes the round
     filters/                 those that were fitted anew with these weights
     report.json
     negatives.parquet        written last: a round is there when its negatives are
@@ -105,6 +106,18 @@ class Rounds:
         """Write one part of a round's candidates."""
         with replacing(self.folder(number) / "candidates" / f"part-{part:05d}.parquet") as temporary:
             candidates.write_parquet(temporary)
+
+    def write_part(self, number: int, part: int, negatives: pl.DataFrame) -> None:
+        """Write the negatives of one part of a round that is made by several."""
+        with replacing(self.folder(number) / "parts" / f"part-{part:05d}.parquet") as temporary:
+            negatives.write_parquet(temporary)
+
+    def take_parts(self, number: int) -> pl.DataFrame:
+        """Read the negatives of all parts of a round, which go."""
+        folder = self.folder(number) / "parts"
+        table = pl.concat([read_table(part) for part in sorted(folder.glob("part-*.parquet"))])
+        shutil.rmtree(folder)
+        return table
 
     def candidates(self, number: int) -> list[Path]:
         """List the parts of a round's candidates."""

@@ -4,8 +4,10 @@ The process is `python -m hardneg.training.refresh.worker`. It is asked for one 
 whose weights lie in its folder, and the round to compare with.
 """
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
+from hardneg.engines import Ray, current_engine, working_on
 from hardneg.processes import Worker, requests
 from hardneg.runs.lock import lent
 
@@ -27,7 +29,7 @@ class Miner:
         if self._worker is None or self._worker.ended:
             self.stop()
             folder = self._job.rounds.path / "refresh"
-            job = self._job.as_table(self._job.dataset.write(folder / "dataset"))
+            job = self._job.as_table(self._job.dataset.write(folder / "dataset")) | {"engine": _told()}
             self._worker = Worker(
                 ["-m", "hardneg.training.refresh.worker"], job, log=folder / "miner.log", inherits=lent()
             )
@@ -62,9 +64,16 @@ def main() -> None:
     table = next(asked)
     from hardneg.training.refresh.mine import Job, mine_round
 
-    job = Job.from_table(table)
-    for each in asked:
-        mine_round(job, number=each["number"], before=each["before"])
+    job, engine = Job.from_table(table), table["engine"]
+    with working_on(engine and Ray(**engine), keep=False):
+        for each in asked:
+            mine_round(job, number=each["number"], before=each["before"])
+
+
+def _told() -> dict[str, Any] | None:
+    """Describe the engine of the time to another process, if it is one that others can join."""
+    engine = current_engine()
+    return asdict(engine) if isinstance(engine, Ray) and engine.address else None
 
 
 if __name__ == "__main__":
