@@ -8,6 +8,7 @@ from typing import Any, Literal
 import polars as pl
 
 from hardneg.costs.machine import free_gb, memory_gb
+from hardneg.engines.ray import SHARD_GB
 from hardneg.models.store import cache_folder
 from hardneg.progress import duration
 from hardneg.scoring.llm.cost import CostEstimate
@@ -45,12 +46,14 @@ class Estimate:
         bills: What judges that cost money will be asked.
         about: What was tried, for people.
         work: What will be done, by name.
+        vectors_gb: Vectors of documents that are searched.
     """
 
     stages: tuple[StageCost, ...]
     bills: tuple[CostEstimate, ...] = ()
     about: str = ""
     work: Mapping[str, Any] = field(default_factory=dict)
+    vectors_gb: float = 0.0
 
     def __str__(self) -> str:
         rows = self.cells()
@@ -108,6 +111,7 @@ class Estimate:
         """Say what was tried, what judges will be asked, how many machines it takes, and what this one lacks."""
         lines = [f"From short trials on this machine, with {self.about}.", *map(str, self.bills)]
         lines += [] if hours is None else [self._machines(hours)]
+        lines += [] if hours is None or not self.vectors_gb else [self._search()]
         if self.memory_gb > memory_gb():
             lines.append(f"This machine has {gigabytes(memory_gb())} of memory, less than that.")
         if self.disk_gb > (free := free_gb(cache_folder())):
@@ -122,6 +126,16 @@ class Estimate:
             return f"No number of machines takes {duration(hours * 3600)}: {names} take {taken}, and cannot be shared."
         count = "1 machine takes" if machines == 1 else f"{machines:,} machines take"
         return f"{count} {duration(self.seconds(machines))}; they share all but: {names}."
+
+    def _search(self) -> str:
+        """Say how vectors are searched on several machines."""
+        shards = math.ceil(self.vectors_gb / SHARD_GB)
+        if shards == 1:
+            return f"With --engine ray, each worker maps all {gigabytes(self.vectors_gb)} of vectors."
+        return (
+            f"With --engine ray, the {gigabytes(self.vectors_gb)} of vectors are searched in {shards:,} shards, each "
+            f"by a worker that holds no others; --shard-gb says up to which size a worker maps them all ({SHARD_GB:g})."
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Give the stages and the sums by name."""

@@ -30,11 +30,12 @@ def forecast(work: Workload, calibration: Trials) -> Estimate:
         InputError: Something cannot be tried, say because a model does not exist.
     """
     text_gb = work.documents * calibration.texts.document_bytes / 1e9
-    starts: list[float] = []
+    starts, vectors_gb = list[float](), 0.0
     stages: list[StageCost] = []
     if work.sources:
         encoder = _encoder(work, calibration)
         start_s, stages = mining_stages(work, calibration, encoder["dim"] if encoder else work.dim)
+        vectors_gb = work.documents * 4e-9 * (encoder["dim"] if encoder else work.dim or 0)
         starts.append(max(start_s, encoder["start_s"]) if encoder else start_s)
         stages[1:1] = _encoding(work, encoder, text_gb) if encoder else []
     if work.teacher is not None:
@@ -47,7 +48,7 @@ def forecast(work: Workload, calibration: Trials) -> Estimate:
         starts.append(tried["start_s"])
         stages.append(_training(work, tried, text_gb))
     start = StageCost("start", "", sum(starts), 0.0, spread="on each")
-    return Estimate((start, *stages), about=calibration.texts.about, work=asdict(work))
+    return Estimate((start, *stages), about=calibration.texts.about, work=asdict(work), vectors_gb=vectors_gb)
 
 
 def _encoder(work: Workload, calibration: Trials) -> Found | None:

@@ -115,7 +115,8 @@ def _of_recipe(recipe: Recipe, *, again: bool) -> Estimate:
         parts = _Parts(recipe, dataset, calibration, Speeds.from_dict(tried["parts"]))
         stages = (StageCost("start", "", tried["start_s"], 0.0, spread="on each"), *parts.stages())
         bills = recipe_bills(dataset, recipe)
-    return Estimate(stages, tuple(bills), calibration.texts.about, {"recipe": recipe.name})
+        vectors_gb = parts.vectors_gb
+    return Estimate(stages, tuple(bills), calibration.texts.about, {"recipe": recipe.name}, vectors_gb)
 
 
 class _Parts:
@@ -125,6 +126,7 @@ class _Parts:
         self.recipe, self.dataset, self.calibration, self.speeds = recipe, dataset, calibration, speeds
         self.seeds = len(recipe.seeds or (recipe.train.seed,))
         self.text_gb = dataset.n_documents * calibration.texts.document_bytes / 1e9
+        self.vectors_gb = 0.0  # of the largest source
         self._mined: dict[str, StageCost] = {}
         self._encoded: set[str] = set()
 
@@ -150,6 +152,7 @@ class _Parts:
     def _mining(self, stage: Stage, name: str, queries: int, *, times: int) -> Iterator[StageCost]:
         dense = [one for one in stage.sources if isinstance(one, Encodes)]
         dims = [round(self.speeds.documents(self._tried(one)).disk_gb * 1e9 / 4) for one in dense]
+        self.vectors_gb = max(self.vectors_gb, self.dataset.n_documents * 4e-9 * max(dims, default=0))
         mined = self._base(stage, queries, max(dims, default=None))
         if not self._mined:
             yield mined["read the dataset"]

@@ -16,6 +16,7 @@ from hardneg.data.readers.mteb import is_mteb_folder, read_mteb_folder
 from hardneg.data.readers.own import is_parquet_folder, read_parquet_folder
 from hardneg.data.readers.pair_columns import NAMES
 from hardneg.data.readers.pairs import default_names
+from hardneg.data.readers.parts import is_parts, read_parts
 from hardneg.data.readers.records import read_records_table
 from hardneg.data.readers.scored_tables import is_scored_tables, read_scored_tables
 from hardneg.data.readers.table import SUFFIXES, is_table_file, read_table, table_of
@@ -32,6 +33,7 @@ _FOLDERS = (
     "qa.parquet and corpus.parquet (AutoRAG)",
     "what `save_to_disk` writes (Hugging Face)",
     "queries, documents and train or scores with `document_ids` and `scores` (PyLate, teraflop)",
+    "Parquet files of one table (Spark)",
 )
 _READERS: tuple[tuple[Callable[[Path], bool], Callable[..., Dataset]], ...] = (
     (is_scored_tables, read_scored_tables),
@@ -41,6 +43,7 @@ _READERS: tuple[tuple[Callable[[Path], bool], Callable[..., Dataset]], ...] = (
     (is_autorag, read_autorag),
     (is_mteb_folder, read_mteb_folder),
     (is_trec, read_trec),
+    (is_parts, read_parts),
 )
 
 
@@ -107,7 +110,7 @@ def _read_file(path: Path, *, layout: Layout, rejections: Rejections) -> Dataset
 
 def _read_folder(folder: Path, *, layout: Layout, rejections: Rejections) -> Dataset:
     options = [name for name in ("query", "positive", "negative", "label", "documents") if getattr(layout, name)]
-    if options and not is_saved(folder):
+    if options and not is_saved(folder) and not is_parts(folder):
         raise DatasetError(
             f"this is a folder with files of its own for queries, documents and labels, where --{options[0]} says "
             "nothing; leave it out, or name a file of pairs",

@@ -106,6 +106,21 @@ READ = {
         {},
         pairs_of(("1", "1", 1), ("2", "2", 1)),
     ),
+    "parts that Spark wrote": (
+        {
+            "part-00000-a.snappy.parquet": pl.DataFrame({"query": [BANK, TEA], "positive": [EIGHT, CUP]}),
+            "part-00001-a.snappy.parquet": pl.DataFrame({"query": [SNOW], "positive": [MAY]}),
+            "_SUCCESS": "",
+            ".part-00000-a.snappy.parquet.crc": "crc",
+        },
+        {},
+        THREE,
+    ),
+    "parts with columns that the user names": (
+        {"part-0.parquet": pl.DataFrame({"Frage": [BANK], "Antwort": [EIGHT]})},
+        {"query": "Frage", "positive": "Antwort"},
+        pairs_of(("1", "1", 1)),
+    ),
     "plain files of MS MARCO": (
         {
             "collection.tsv": "1\tThe bank opens at eight\n2\tA cup of tea\n3\tSnow fell in May\n",
@@ -335,6 +350,14 @@ READ = {
 }
 
 REFUSED = {
+    "parts that are no one table": (
+        {
+            "part-0.parquet": pl.DataFrame({"query": [BANK], "positive": [EIGHT]}),
+            "part-1.parquet": pl.DataFrame({"query": [TEA], "answer": [CUP]}),
+        },
+        {},
+        "its Parquet files are no one table, since their columns differ",
+    ),
     "a header with unknown names": (
         beir("frage\tdokument\twert\n1\t1\t1\n"),
         {},
