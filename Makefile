@@ -7,7 +7,7 @@ PEERS ?= .venv-peers
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: quickstart setup test check types style pages secure advisories docs bench trust formats clean
+.PHONY: quickstart setup test check types style pages secure advisories docs bench bench-ray trust formats clean
 
 quickstart: $(VENV)/quickstart.done
 	$(BIN)/hardneg run quickstart --out $(RUNS)/quickstart
@@ -51,6 +51,10 @@ docs: $(VENV)/dev.done
 # ROW=encoding measures one row again; without it, all that were not measured for this source and machine.
 bench: $(VENV)/dev.done $(PEERS)/peers.done
 	$(BIN)/python benchmarks/speed/bench.py --data $(DATA) $(if $(ROW),--row $(ROW)) --data $(DATA) --peers $(PEERS)/bin/python
+
+# Needs two cores that nobody else is at; BENCH="--queries 2000 --documents 50000 --times 1" is a small one.
+bench-ray: $(VENV)/dev.done
+	$(BIN)/python benchmarks/ray/bench.py --data $(DATA)/ray $(BENCH)
 
 # ONLY=flips does one kind of fault again.
 trust: $(VENV)/dev.done
