@@ -7,17 +7,27 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import hardneg as hn
+from counting_scorer import Counting
 from hardneg.cli.app import app
-from hardneg.engines import Ray
+from hardneg.engines import Ray, working_on
 from hardneg.errors import RecipeError, RunError
+from hardneg.ladders.work import do_task
 from hardneg.models import store
+from hardneg.ray import mine_dataset, read_negatives
+from hardneg.scoring import store as scores
 from hardneg.sources import BM25, Dense
+from process_group import run_in_processes
 from ray_sources import Troubled
+from refreshing_cases import CLUSTERED, clustered
+from stopping import weights
 from tiny_model import build_tiny_model
 from toy import toy_dataset
 
@@ -37,10 +47,14 @@ class Cluster:
         self.address = f"127.0.0.1:{free_port()}"
         self._nodes = []
         port = self.address.partition(":")[2]
-        self._start("--head", f"--port={port}", "--num-cpus=0", "--include-dashboard=false", "--disable-usage-stats")
+        less = ("--include-dashboard=false", "--disable-usage-stats", "--no-monitor")
+        self._start("--head", f"--port={port}", "--num-cpus=0", *less)
 
     def _start(self, *arguments):
-        command = [RAY, "start", *arguments, "--object-store-memory=100000000", "--block"]
+        less = ("--object-store-memory=100000000", "--include-log-monitor=false")
+        return self._run([RAY, "start", *arguments, *less, "--block"])
+
+    def _run(self, command):
         node = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         self._nodes.append(node)
         return node
@@ -51,8 +65,11 @@ class Cluster:
     def join(self, cpus):
         import ray
 
-        end = time.monotonic() + 120
+        end = time.monotonic() + 300
         while time.monotonic() < end:
+            for node in [each for each in self._nodes if each.poll() is not None]:
+                self._nodes.remove(node)  # Ray gives a node half a minute, which is little on a busy machine
+                self._run(node.args)
             try:
                 if not ray.is_initialized():
                     ray.init(address=self.address, log_to_driver=False, logging_level="ERROR")
@@ -64,18 +81,32 @@ class Cluster:
         raise TimeoutError(f"the cluster has {ray.cluster_resources()}")
 
     def kill(self, node):
-        os.killpg(node.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it ended by itself
+            os.killpg(node.pid, signal.SIGKILL)
         node.wait()
+        self._nodes.remove(node)
 
     def stop(self):
         import ray
 
         ray.shutdown()
-        for node in reversed(self._nodes):
-            if node.poll() is None:
-                os.killpg(node.pid, signal.SIGTERM)
-        for node in self._nodes:
-            node.wait(60)
+        for node in self._nodes[::-1]:
+            self.kill(node)
+        end = time.monotonic() + 10
+        while (left := self._processes()) and time.monotonic() < end:
+            time.sleep(0.05)
+        assert not left
+
+    def _processes(self):
+        """The command lines of processes that belong to the cluster, by its address or its port."""
+        port = self.address.partition(":")[2]
+        lines = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                lines.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+            except OSError:
+                continue
+        return [line for line in lines if self.address in line or f"gcs_server_port={port}" in line]
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +115,8 @@ def cluster():
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_AUTH_MODE", "token")
         patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        patch.setenv("RAY_gcs_rpc_server_connect_timeout_s", "60")  # on a machine that is busy with other tests
+        patch.setenv("RAY_prestart_worker_first_driver", "0")  # processes that none of these tests would use
         yield from started()
 
 
@@ -97,6 +130,29 @@ def started():
         yield one
     finally:
         one.stop()
+
+
+@pytest.fixture(scope="module")
+def crew(cluster):
+    """Workers that stay for the rest of the tests; what needs the whole cluster comes before."""
+    engine = Ray(address="auto", workers=2)
+    with working_on(engine):
+        yield engine
+
+
+@dataclass(frozen=True)
+class Through:
+    """An engine with settings of its own and the workers of another; told of each block, by number, that is done."""
+
+    engine: Ray
+    shard_gb: float = 8
+    told: object = None
+
+    def each(self, work, numbers):
+        for number in self.engine.each(work, numbers):
+            if self.told is not None:
+                self.told(number)
+            yield number
 
 
 @pytest.fixture(scope="module")
@@ -129,31 +185,34 @@ def same(toy, sources, tmp_path, engine, **how):
     assert len(parts(tmp_path / "here")) > 8
 
 
-def test_parts_have_the_bytes_of_one_process(cluster, toy, tmp_path, monkeypatch):
-    model = build_tiny_model(tmp_path / "model", [*toy.query_texts, *toy.document_texts])
-    sources = [BM25(), Dense(model=model, precision="fp32")]
-    monkeypatch.setenv("HARDNEG_CACHE", str(tmp_path / "cache-cluster"))
-    mined(toy, sources, tmp_path / "cluster", Ray(address="auto"))
-    monkeypatch.setenv("HARDNEG_CACHE", str(tmp_path / "cache-here"))
-    for kept in (store.document_vectors, store._split_vectors):
-        kept.cache_clear()
-    mined(toy, sources, tmp_path / "here")
-    assert parts(tmp_path / "cluster") == parts(tmp_path / "here")
-    vectors = [
-        sorted((path.parent.name, path.read_bytes()) for path in (tmp_path / cache).rglob("vectors.npy"))
-        for cache in ("cache-cluster", "cache-here")
-    ]
-    assert vectors[0] == vectors[1]
-    assert len(vectors[0]) == 2
+def test_an_engine_needs_a_folder(toy):
+    with pytest.raises(RecipeError, match="give out"):
+        hn.mine(toy, sources=[BM25()], engine=Ray())
 
 
-def test_a_filter_that_is_fitted_judges_the_same(cluster, toy, tmp_path):
-    same(toy, [BM25()], tmp_path, Ray(), filters=["positive_percentile(score='bm25', percentile=50)"])
+def test_a_cluster_that_is_not_there_is_said_at_once(tmp_path):
+    with pytest.raises(RunError, match=r"ray: no cluster at 127.0.0.1:1: \[Errno 111\] Connection refused. Start one"):
+        list(Ray(address="127.0.0.1:1").each(None, [1]))
 
 
-def test_a_block_whose_worker_was_killed_is_done_by_another(cluster, toy, tmp_path, marks):
-    same(toy, [Troubled(marks, query=9, trouble="kill")], tmp_path, Ray())
-    assert os.listdir(marks) == ["9"]
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--workers", "2"], "--address, --workers, --grows and --shard-gb belong to an engine"),
+        (["--engine", "spark"], "--engine spark: there is only ray; leave it out"),
+        (["--engine", "ray", "--grows"], "a cluster that grows has room for any number of workers; say how many"),
+        (["--engine", "ray", "--shard-gb", "0"], "shard_gb is 0.0; set it above 0"),
+    ],
+)
+def test_options_of_engines_that_do_not_fit_are_refused(toy, tmp_path, options, message):
+    toy.write(tmp_path / "data")
+    with pytest.raises(RecipeError, match=message):
+        hardneg("mine", tmp_path / "data", "--source", "bm25", "-o", tmp_path / "out", *options)
+
+
+def test_more_than_the_cluster_has_is_said_with_what_it_has(cluster, toy, tmp_path):
+    with pytest.raises(RunError, match="no room for a worker of 9 CPU"):
+        mined(toy, [BM25()], tmp_path / "out", Ray(cpus=9))
 
 
 def test_a_block_that_loses_every_worker_is_named_and_the_rest_is_kept(cluster, toy, tmp_path, marks):
@@ -161,44 +220,13 @@ def test_a_block_that_loses_every_worker_is_named_and_the_rest_is_kept(cluster, 
         mined(toy, [Troubled(marks, query=9, trouble="kill")], tmp_path / "out", Ray(workers=1, tries=0))
     kept = parts(tmp_path / "out")
     assert kept
-    mined(toy, [Troubled(marks, query=9, trouble="kill")], tmp_path / "out", Ray(workers=1, tries=0))
+    mined(toy, [Troubled(marks, query=9, trouble="kill")], tmp_path / "out")
     assert parts(tmp_path / "out").items() >= kept.items()
-
-
-def test_what_a_source_objects_to_is_said_as_in_one_process(cluster, toy, tmp_path, marks):
-    with pytest.raises(RecipeError, match="told to fail"):
-        mined(toy, [Troubled(marks, query=9, trouble="fail")], tmp_path / "out", Ray())
-
-
-def test_an_idle_worker_takes_the_block_of_a_slow_one(cluster, toy, tmp_path, marks):
-    started = time.monotonic()
-    same(toy, [Troubled(marks, query=9, trouble="120")], tmp_path, Ray())
-    assert time.monotonic() - started < 100
-
-
-def test_a_machine_that_is_lost_takes_nothing_with_it(cluster, toy, tmp_path, marks):
-    third = cluster.node()
-    cluster.join(3)
-    source = [Troubled(marks, each=0.3)]
-    killed = []
-
-    class Killing(Ray):
-        def each(self, work, numbers):
-            for number in super().each(work, numbers):
-                if not killed:
-                    killed.append(cluster.kill(third))
-                yield number
-
-    mined(toy, source, tmp_path / "cluster", Killing())
-    mined(toy, source, tmp_path / "here")
-    assert killed
-    assert parts(tmp_path / "cluster") == parts(tmp_path / "here")
 
 
 DRIVER = """
 import sys
 import hardneg as hn
-from hardneg.cli.app import app
 from hardneg.engines import Ray
 from ray_sources import Troubled
 from toy import toy_dataset
@@ -221,32 +249,103 @@ def test_the_end_of_the_process_that_asks_loses_no_block(cluster, toy, tmp_path,
     time.sleep(1)
     kept = {path: path.stat().st_mtime_ns for path in out.rglob("negatives/part-*.parquet")}
     assert kept
-    mined(toy, [Troubled(marks, each=0.5)], out, Ray())
+    mined(toy, [Troubled(marks, each=0.5)], out)
     assert kept.items() <= {path: path.stat().st_mtime_ns for path in out.rglob("negatives/part-*.parquet")}.items()
-    mined(toy, [Troubled(marks, each=0.5)], tmp_path / "here")
+    mined(toy, [Troubled(marks)], tmp_path / "here")
     assert parts(out) == parts(tmp_path / "here")
     assert not list(out.rglob("*.tmp"))
 
 
-def test_more_than_the_cluster_has_is_said_with_what_it_has(cluster, toy, tmp_path):
-    with pytest.raises(RunError, match="no room for a worker of 9 CPU"):
-        mined(toy, [BM25()], tmp_path / "out", Ray(cpus=9))
+def test_a_machine_that_is_lost_takes_nothing_with_it(cluster, toy, tmp_path, marks):
+    third = cluster.node()
+    cluster.join(3)
+    killed = []
+
+    def kill(_number):
+        if not killed:
+            killed.append(cluster.kill(third))
+
+    mined(toy, [Troubled(marks, each=0.3)], tmp_path / "cluster", Through(Ray(), told=kill))
+    mined(toy, [Troubled(marks)], tmp_path / "here")
+    assert killed
+    assert parts(tmp_path / "cluster") == parts(tmp_path / "here")
 
 
-def test_an_engine_needs_a_folder(toy):
-    with pytest.raises(RecipeError, match="give out"):
-        hn.mine(toy, sources=[BM25()], engine=Ray())
+@pytest.mark.filterwarnings("ignore")  # of Ray about itself
+def test_two_workers_train_what_two_processes_of_torch_do(cluster, toy, tmp_path):
+    start = build_tiny_model(tmp_path / "model", [*toy.query_texts, *toy.document_texts])
+    hn.train(start, toy, settings=CLUSTERED, out=tmp_path / "cluster", engine=Ray(workers=2))
+    run_in_processes(2, clustered, start, tmp_path)
+    assert weights(tmp_path / "cluster") == weights(tmp_path / "run")
+    assert not (tmp_path / "cluster" / ".ray").exists()
 
 
-def test_a_cluster_that_is_not_there_is_said_at_once(tmp_path):
-    code = "from hardneg.engines import Ray; list(Ray(address='127.0.0.1:1').each(None, [1]))"
-    paths = {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
-    command = [sys.executable, "-c", code]
-    ended = subprocess.run(command, env=os.environ | paths, capture_output=True, text=True, check=False)
-    assert "RunError: ray: no cluster at 127.0.0.1:1: [Errno 111] Connection refused. Start one" in ended.stderr
+@pytest.mark.filterwarnings("ignore")  # of Ray about itself
+def test_a_dataset_of_ray_is_mined_into_another(cluster, toy, tmp_path):
+    import ray.data
+
+    query, document = toy.pairs_of("train")
+    pairs = {"query": toy.query_texts.gather(query), "positive": toy.document_texts.gather(document)}
+    table = pl.DataFrame(pairs)
+    how = {"sources": [BM25()], "per_query": 3, "depth": 8, "filters": []}
+    negatives = mine_dataset(ray.data.from_arrow(table.to_arrow()), out=tmp_path / "cluster", engine=Ray(), **how)
+    here = hn.mine(hn.read_dataset(table), out=tmp_path / "here", **how)
+    assert parts(tmp_path / "cluster" / "negatives") == parts(tmp_path / "here" / "negatives")
+    assert negatives.count() == here.negatives.height
+    with pytest.raises(RunError, match="holds no part-"):
+        read_negatives(tmp_path)
 
 
-def test_the_command_mines_and_encodes_on_a_cluster(cluster, toy, tmp_path):
+def test_parts_have_the_bytes_of_one_process_whole_and_in_shards(crew, toy, tmp_path, monkeypatch):
+    model = build_tiny_model(tmp_path / "model", [*toy.query_texts, *toy.document_texts])
+    sources = [BM25(), Dense(model=model, precision="fp32")]
+    for name, engine in {"whole": crew, "shards": Through(crew, shard_gb=1e-6), "here": None}.items():
+        monkeypatch.setenv("HARDNEG_CACHE", str(tmp_path / f"cache-{name}"))
+        for kept in (store.document_vectors, store._split_vectors):
+            kept.cache_clear()
+        mined(toy, sources, tmp_path / name, engine)
+    assert parts(tmp_path / "whole") == parts(tmp_path / "shards") == parts(tmp_path / "here")
+    vectors = [
+        sorted((path.parent.name, path.read_bytes()) for path in (tmp_path / f"cache-{name}").rglob("vectors.npy"))
+        for name in ("whole", "shards", "here")
+    ]
+    assert vectors[0] == vectors[1] == vectors[2]
+    assert len(vectors[0]) == 2
+
+
+def test_a_filter_that_is_fitted_judges_the_same(crew, toy, tmp_path):
+    same(toy, [BM25()], tmp_path, crew, filters=["positive_percentile(score='bm25', percentile=50)"])
+
+
+def test_an_audit_counts_the_same(crew, toy):
+    how = {"sources": [BM25()], "per_query": 3, "depth": 8, "block_size": 2, "seeds": 1}
+    assert hn.audit(toy, engine=crew, **how).as_dict() == hn.audit(toy, **how).as_dict()
+
+
+def test_teachers_write_into_one_store(crew, toy, tmp_path, monkeypatch):
+    monkeypatch.setattr(scores, "CHUNK", 10)
+    negatives = mined(toy, [BM25()], tmp_path / "run")
+    for name, engine in (("cluster", crew), ("here", None)):
+        monkeypatch.setenv("HARDNEG_CACHE", str(tmp_path / f"cache-{name}"))
+        hn.score(toy, negatives, Counting(), out=tmp_path / f"{name}.parquet", engine=engine)
+    assert (tmp_path / "cluster.parquet").read_bytes() == (tmp_path / "here.parquet").read_bytes()
+
+
+def test_tasks_of_a_ladder_that_need_nothing_of_each_other_are_done_at_a_time(
+    crew, bench, split_toy, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("hardneg.ladders.processes.in_process", lambda _: do_task)
+    how = {"model": str(bench / "tiny"), "rungs": ["zero_shot", "in_batch"], "seeds": 1, "budget_steps": 2}
+    how["settings"] = {"batch_size": 4, "precision": "fp32", "learning_rate": 1e-3}
+    tables = [
+        hn.ladder(split_toy, out=tmp_path / name, engine=engine, **how).frame()
+        for name, engine in (("cluster", crew), ("here", None))
+    ]
+    columns = ["rung", "state", "dev", "test"]
+    assert tables[0].select(columns).equals(tables[1].select(columns))
+
+
+def test_the_command_mines_and_encodes_on_a_cluster(crew, toy, tmp_path):
     toy.write(tmp_path / "data")
     tiny = build_tiny_model(tmp_path / "model", [*toy.query_texts, *toy.document_texts])
     on = ["--engine", "ray", "--address", "auto", "--workers", "2", "--quiet"]
@@ -263,14 +362,17 @@ def test_the_command_mines_and_encodes_on_a_cluster(cluster, toy, tmp_path):
     assert [path for path in tmp_path.rglob("*") if path.is_file() and token in path.read_bytes()] == []
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--workers", "2"], "--address and --workers belong to an engine: add --engine ray"),
-        (["--engine", "spark"], "--engine spark: there is only ray; leave it out"),
-    ],
-)
-def test_options_of_engines_that_do_not_fit_are_refused(toy, tmp_path, options, message):
-    toy.write(tmp_path / "data")
-    with pytest.raises(RecipeError, match=message):
-        hardneg("mine", tmp_path / "data", "--source", "bm25", "-o", tmp_path / "out", *options)
+def test_a_block_whose_worker_was_killed_is_done_by_another(crew, toy, tmp_path, marks):
+    same(toy, [Troubled(marks, query=9, trouble="kill")], tmp_path, crew)
+    assert os.listdir(marks) == ["9"]
+
+
+def test_what_a_source_objects_to_is_said_as_in_one_process(crew, toy, tmp_path, marks):
+    with pytest.raises(RecipeError, match="told to fail"):
+        mined(toy, [Troubled(marks, query=9, trouble="fail")], tmp_path / "out", crew)
+
+
+def test_an_idle_worker_takes_the_block_of_a_slow_one(crew, toy, tmp_path, marks):
+    started = time.monotonic()
+    same(toy, [Troubled(marks, query=9, trouble="120")], tmp_path, crew)
+    assert time.monotonic() - started < 100
