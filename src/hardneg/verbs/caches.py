@@ -15,6 +15,8 @@ KINDS = {
     "models": "models that were given loaded; saved again",
     "filters": "fitted filters; fitted again",
     "calibration": "how fast this machine is; measured again",
+    "searches": "what shards found in searches that were stopped; searched again",
+    "audits": "counts of audits by an engine that were stopped; counted again",
     "scores": "scores of teachers; computed again",
     "verdicts": "verdicts of LLM judges; asked again, which costs money",
 }
