@@ -19,7 +19,7 @@ _DAMAGED = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
 
 # What computes when it is read, and may do so forever.
 _FOREIGN = """
-    SELECT 1 FROM sqlite_master AS each WHERE each.type NOT IN ('table', 'index')
+    SELECT 1 FROM sqlite_master AS each WHERE each.type NOT IN ('table', 'index') AND each.sql IS NOT ?
     OR EXISTS (SELECT 1 FROM pragma_table_xinfo(each.name) AS field WHERE field.hidden)
 """
 
@@ -28,15 +28,17 @@ _looked_at: dict[Path, tuple[int, ...]] = {}
 
 
 @contextmanager
-def database(path: Path, *, trouble: str, durable: bool = False) -> Iterator[sqlite3.Connection]:
+def database(
+    path: Path, *, trouble: str, durable: bool = False, view: str | None = None
+) -> Iterator[sqlite3.Connection]:
     """Open an SQLite file, made if missing: safe against being killed, and shared by threads and processes.
 
     Where it cannot be used, a RunError says `trouble`, which may name `{path}` and `{error}`. A power failure takes the
-    last steps with it, unless they are `durable`.
+    last steps with it, unless they are `durable`. `view` is the statement of the one view that may be in it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with closing_connection(path, check_same_thread=False) as connection:
+        with closing_connection(path, check_same_thread=False, view=view) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             yield connection
@@ -110,15 +112,17 @@ def _readable(path: Path, table: str) -> Iterable[tuple[Any, ...]]:
 
 
 @contextmanager
-def closing_connection(path: Path, *, check_same_thread: bool = True) -> Iterator[sqlite3.Connection]:
+def closing_connection(
+    path: Path, *, check_same_thread: bool = True, view: str | None = None
+) -> Iterator[sqlite3.Connection]:
     """Open a file as it is; nothing that somebody left in it is run."""
     connection = sqlite3.connect(path, isolation_level=None, timeout=_WAIT_S, check_same_thread=check_same_thread)
     try:
         connection.text_factory = _text
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
         connection.execute("PRAGMA trusted_schema = OFF")
-        if connection.execute(_FOREIGN).fetchone():
-            raise sqlite3.DatabaseError("it has views, triggers or computed columns, which hardneg never makes")
+        if connection.execute(_FOREIGN, (view,)).fetchone():
+            raise sqlite3.DatabaseError("it has views, triggers or computed columns that hardneg does not make")
         yield connection
     finally:
         connection.close()

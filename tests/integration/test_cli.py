@@ -273,7 +273,7 @@ def test_without_torch_bm25_works_and_all_else_says_what_to_install(bench, tmp_p
     assert lines[4::2] == ["2"] * 5
     for line in lines[3::2]:
         assert line.endswith(" needs torch: pip install 'hardneg[train]'")
-    assert {path.name for path in tmp_path.iterdir()} == {"bm25", "rows.jsonl"}
+    assert {path.name for path in tmp_path.iterdir()} == {"bm25", "rows.jsonl", "rows.jsonl.manifest"}
 
 
 def test_a_budget_that_no_threshold_keeps_is_a_finding_wherever_the_run_is_looked_at(tmp_path, hardneg, capsys):

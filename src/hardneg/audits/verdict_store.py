@@ -24,7 +24,10 @@ SUFFIX = ".sqlite"
 
 _VERSION = 1
 _DATA = "CREATE TABLE IF NOT EXISTS data (texts TEXT NOT NULL, labels TEXT NOT NULL)"  # later than the first reviews
-_TABLES = """
+_STANDING = """CREATE VIEW standing AS
+    SELECT vote, pair, reviewer, verdict FROM votes
+    WHERE vote IN (SELECT MAX(vote) FROM votes GROUP BY pair, reviewer) AND verdict IS NOT NULL"""
+_TABLES = f"""
 CREATE TABLE begun (settings TEXT NOT NULL, negatives INTEGER NOT NULL, digest TEXT NOT NULL);
 CREATE TABLE pairs (
     pair INTEGER PRIMARY KEY, query_id TEXT NOT NULL, doc_id TEXT NOT NULL,
@@ -36,9 +39,7 @@ CREATE TABLE votes (
     verdict TEXT CHECK (verdict IN ('answer', 'not_answer', 'unsure')), at TEXT NOT NULL
 );
 CREATE INDEX votes_of_pair ON votes (pair, reviewer);
-CREATE VIEW standing AS
-    SELECT vote, pair, reviewer, verdict FROM votes
-    WHERE vote IN (SELECT MAX(vote) FROM votes GROUP BY pair, reviewer) AND verdict IS NOT NULL;
+{_STANDING};
 """
 
 
@@ -149,7 +150,9 @@ class Store:
 def opened(path: Path) -> Iterator[Store]:
     """Open the database of a review; made if missing."""
     trouble = "{path} cannot be used as a database of verdicts: {error}"
-    with database(path, trouble=trouble, durable=True) as connection:  # a person's work is not lost with the power
+    with database(
+        path, trouble=trouble, durable=True, view=_STANDING
+    ) as connection:  # a person's work is not lost with the power
         connection.execute("PRAGMA foreign_keys = ON")
         _prepare(connection, path)
         check_seals(connection, path)
