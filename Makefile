@@ -7,7 +7,7 @@ PEERS ?= .venv-peers
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: quickstart setup test check types style pages secure advisories docs bench bench-ray trust formats clean
+.PHONY: quickstart setup test check types style pages secure advisories docs bench bench-ray trust formats fuzz clean
 
 quickstart: $(VENV)/quickstart.done
 	$(BIN)/hardneg run quickstart --out $(RUNS)/quickstart
@@ -65,6 +65,10 @@ formats: $(VENV)/dev.done
 	$(BIN)/python benchmarks/formats/formats.py --contracts
 	$(BIN)/python benchmarks/formats/formats.py $(if $(PEER),--peer "$(PEER)")
 	$(BIN)/python docs/generate.py
+
+# Damaged files for every reader; goes on where it stopped.
+fuzz: $(VENV)/dev.done
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/trust/fuzz.py --minutes $(or $(MINUTES),10)
 
 $(PEERS)/peers.done: benchmarks/speed/peers.txt
 	$(PYTHON) -m venv $(PEERS)

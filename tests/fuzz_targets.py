@@ -498,7 +498,12 @@ def _ladders(place: Path, small: Dataset) -> Target:
     from hardneg.ladders.runs import compare_runs
     from hardneg.pipeline.status import read_status
     from hardneg.reports.read_ladder import ladder_state, read_ladder, read_ladder_placed
+    from hardneg.runs.state import whole_lines
     from run_folder import evaluate
+
+    def reported(folder: Path, part: Callable[[Path, Mapping[str, object]], object]) -> None:
+        with whole_lines(folder):  # as the report does
+            part(folder, ladder_state(folder))
 
     test = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 6, "seeds": [0.5], "sd": None}
     rungs = [
@@ -519,8 +524,8 @@ def _ladders(place: Path, small: Dataset) -> Target:
 
     def read(folder: Path) -> None:
         for each in (
-            lambda: read_ladder(folder, ladder_state(folder)),
-            lambda: read_ladder_placed(folder, ladder_state(folder)),
+            lambda: reported(folder, read_ladder),
+            lambda: reported(folder, read_ladder_placed),
             lambda: read_plan(folder),
             lambda: read_status(folder).as_dict(),
             lambda: compare_runs([folder / "rungs" / name / "evaluation" / "test" for name in ("bm25", "zero_shot")]),

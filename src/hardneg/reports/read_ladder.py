@@ -89,7 +89,8 @@ def read_ladder_minings(folder: Path, state: Mapping[str, Any], *, first: str | 
         for number, place in enumerate(rung.get("mined", ())):
             names.setdefault(place, rung["name"] if number == 0 else f"{rung['name']}-{number + 1}")
     places = sorted(names.items(), key=lambda item: item[0] not in of_first)
-    return [read_mining(folder / place, stage=name) for place, name in places if is_mined(folder / place)]
+    within = [(_inside(folder, place), name) for place, name in places]
+    return [read_mining(place, stage=name) for place, name in within if is_mined(place)]
 
 
 def read_ladder_trainings(folder: Path, state: Mapping[str, Any]) -> Iterator[Training]:
@@ -107,7 +108,15 @@ def read_ladder_trainings(folder: Path, state: Mapping[str, Any]) -> Iterator[Tr
 
 
 def _places(folder: Path, state: Mapping[str, Any]) -> list[tuple[str, Path]]:
-    return [(rung["name"], folder / rung.get("place", f"rungs/{rung['name']}")) for rung in state["rungs"]]
+    return [(rung["name"], _inside(folder, rung.get("place", f"rungs/{rung['name']}"))) for rung in state["rungs"]]
+
+
+def _inside(folder: Path, place: str) -> Path:
+    """Name a place below the folder, and none elsewhere that a ladder of somebody else names."""
+    path = folder / place
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise RunError(f"{folder / layout.LADDER} names {place}, which lies outside of the folder; climb again")
+    return path
 
 
 def ladder_dataset(folder: Path) -> dict[str, Any]:

@@ -35,6 +35,8 @@ def after(*answers):
         Answer(body='{"object": "chat.completion"}'),
         Answer(body='{"choices": [{"index": 0}]}'),
         Answer(body="[]"),
+        says("x" * 300_000),
+        Answer(body="x" * 5_000_000),
     ],
 )
 def test_what_may_pass_is_asked_again(judge, llm, dataset, first, answer):
