@@ -382,3 +382,13 @@ def test_a_packed_file_of_texts_is_read_whatever_its_size(tmp_path, monkeypatch)
     rows = [json.dumps({"query": f"q {hash(n)}", "positive": f"d {n * n}"}) for n in range(2_000)]
     (tmp_path / "data.jsonl.gz").write_bytes(gzip.compress("\n".join(rows).encode()))
     assert hn.read_dataset(tmp_path / "data.jsonl.gz").n_queries == 2_000
+
+
+@pytest.mark.parametrize("place", ["../elsewhere", "/etc", "rungs/../../elsewhere"])
+def test_a_ladder_names_no_place_outside_of_its_folder(tmp_path, place):
+    (tmp_path / "elsewhere" / "evaluation" / "test").mkdir(parents=True)
+    (tmp_path / "ladder").mkdir()
+    state = {"measure": "nDCG@10", "rungs": [{"name": "mix", "place": place, "mined": [place]}], "comparisons": []}
+    (tmp_path / "ladder" / "ladder.json").write_text(json.dumps(state))
+    with pytest.raises(RunError, match="lies outside of the folder"):
+        hn.report(tmp_path / "ladder")
