@@ -98,9 +98,10 @@ class Cluster:
         self.address, self._nodes = f"127.0.0.1:{port}", []
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         self._start("--head", f"--port={port}", "--num-cpus=0", "--include-dashboard=false")
-        for _ in range(n_nodes):
+        self._wait(0)
+        for cpus in range(1, n_nodes + 1):
             self._start(f"--address={self.address}", "--num-cpus=1")
-        self._wait(n_nodes)
+            self._wait(cpus)
 
     def _start(self, *arguments: str) -> None:
         command = [_RAY, "start", *arguments, "--object-store-memory=500000000", "--block"]
@@ -111,6 +112,8 @@ class Cluster:
         import ray
 
         while True:
+            if any(node.poll() is not None for node in self._nodes):
+                raise RuntimeError("a node of the cluster did not start; is the machine busy?")
             try:
                 if not ray.is_initialized():
                     ray.init(address=self.address, log_to_driver=False, logging_level="ERROR")
