@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,10 +37,17 @@ class Case:
         ended = command([str(each) for each in arguments], self.logs)
         assert ended.code == 0, f"{arguments}: {ended.errors}"
 
+    def made(self, name: str, arguments: Callable[[Path], list[str]]) -> Path:
+        """Make a folder by a command, once."""
+        out = self.place / name
+        if not out.exists():
+            self.run(*arguments(out))
+        return out
+
     def mine(self, out: Path) -> list[str]:
         """Mine into a folder, in several parts."""
         dense = f"dense(model='{self.model}')"
-        sizes = ["--block-size", "8", "--depth", "12", "--quiet"]
+        sizes = ["--filter", "near_duplicate", "--block-size", "8", "--depth", "12", "--quiet"]
         return ["mine", str(self.data), "-o", str(out), "--source", "bm25", "--source", dense, *sizes]
 
 
@@ -56,7 +63,7 @@ def write_data(folder: Path, *, queries: int = 40, documents: int = 120) -> None
     share = {"train": range(queries // 2), "dev": range(queries // 2, 3 * queries // 4)}
     share["test"] = range(3 * queries // 4, queries)
     for split, numbers in share.items():
-        lines = "".join(f"q{i}\td{i}\t1\n" for i in numbers)
+        lines = "".join(f"q{i}\td{i}\t1\n" + f"q{i}\td{i + 60}\t1\n" * (split == "train") for i in numbers)
         (folder / "qrels" / f"{split}.tsv").write_text(f"query-id\tcorpus-id\tscore\n{lines}")
 
 

@@ -3,6 +3,7 @@
 The process that is forked must use no thread and no table of polars, whose threads would be missing in its child.
 """
 
+import json
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 MEMORY = 3 << 30  # bytes of a command: enough for all that is done here
 
@@ -41,9 +43,13 @@ def load() -> None:
     import torch
 
     import hardneg.cli.app
+    import hardneg.fits.fit
     import hardneg.ladders.work
+    import hardneg.reports.examples
+    import hardneg.review.session
     import hardneg.teachers.training
     import hardneg.training.loop
+    import hardneg.verbs.calibrate
     import hardneg.verbs.score  # noqa: F401
 
     torch.set_num_threads(1)
@@ -51,6 +57,28 @@ def load() -> None:
 
 def start(arguments: Sequence[str], log: Path, before: Callable[[], object] | None = None) -> int:
     """Start a command and give its process id; what it says goes into two files. `before` is done in its process."""
+    from hardneg.cli.app import main
+
+    return _forked(lambda: main(list(arguments)), log, before)
+
+
+def in_child(work: Callable[[], Any], log: Path) -> Any:
+    """Do something that uses threads in a process of its own; gives what it gives."""
+    answer = Path(f"{log}.json")
+    answer.unlink(missing_ok=True)
+
+    def kept() -> int:
+        answer.write_text(json.dumps(work()))
+        return 0
+
+    ended = finish(_forked(kept, log, None), log, seconds=3_600)
+    assert ended.code == 0, ended.errors
+    return json.loads(answer.read_text())
+
+
+def _forked(work: Callable[[], int], log: Path, before: Callable[[], object] | None) -> int:
+    for name in ("out", "err"):
+        Path(f"{log}.{name}").unlink(missing_ok=True)
     process = os.fork()
     if process:
         return process
@@ -63,12 +91,9 @@ def start(arguments: Sequence[str], log: Path, before: Callable[[], object] | No
             file = os.open(f"{log}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(file, number)
         sys.stdout, sys.stderr = os.fdopen(1, "w", buffering=1), os.fdopen(2, "w", buffering=1)
-        from hardneg.cli.app import main
-
         if before is not None:
             before()
-
-        code = main(list(arguments))
+        code = work()
     except BaseException:
         traceback.print_exc()
         code = 1
@@ -90,7 +115,8 @@ def finish(process: int, log: Path, *, seconds: float = 300) -> Ended:
             os.killpg(process, signal.SIGKILL)
             deadline += 1e9
         time.sleep(0.002)
-    texts = [Path(f"{log}.{name}").read_text(errors="replace") for name in ("out", "err")]
+    files = [Path(f"{log}.{name}") for name in ("out", "err")]
+    texts = [file.read_text(errors="replace") if file.exists() else "" for file in files]
     return Ended(os.waitstatus_to_exitcode(status), *texts, hung=hung)
 
 

@@ -1,128 +1,81 @@
 """A command is killed at a moment drawn at random, and called again: what it leaves must be what it would have left."""
 
+import json
 import os
 import random
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import Request, urlopen
 
-from case import Case, contents
-from forked import command, finish, start
+import works
+from case import Case
+from forked import Ended, command, finish, start
+from works import Work
 
 from rows import Row
 
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_TIMES = ("manifest.json", "training.json", "loss.jsonl", "refresh.jsonl", "report.html", "ladder.json", "plan.json")
-_TIMES += (
-    "fit.json",
-    "draft.json",
-    "report.json",
-    "comparison.json",
-    "miner.log",
-    "README.md",
-    "watch.jsonl",
-    "s.json",
-)
-_LEFT_OUT = ("tasks", "cache", "refresh", "speeds")
+_REVIEW = "review"
+# Of a hundred kills; a few commands write caches alone (`encode`), or start processes of their own (async, ladder).
+_SHARES = {
+    "mine": 14,
+    "train": 12,
+    "run, refreshed": 9,
+    "run, refreshed async": 6,
+    "score": 8,
+    "teacher train": 6,
+    "encode": 7,
+    "evaluate": 5,
+    "audit": 4,
+    "ladder": 7,
+    "fit": 7,
+    "export": 5,
+    "data split": 3,
+    _REVIEW: 7,
+}
 
 
-@dataclass(frozen=True)
-class Work:
-    """A command, and the folder that it writes into."""
-
-    name: str
-    arguments: Callable[[Path], list[str]]
-    share: float  # of all kills
-    is_same: bool = True  # whether it ends with the same bytes whenever it is stopped
-
-
-def works(case: Case) -> Iterator[Work]:
-    """List the commands."""
-    mined = case.place / "mined"
-    case.run(*case.mine(mined))
-    sizes = ["--set", "batch_size=4", "--set", "epochs=4", "--set", "checkpoint_every=2", "--set", "precision=fp32"]
-    trained = ["train", "--negatives", str(mined), "--model", str(case.model), "--quiet", *sizes]
-    recipes = {mode: write_recipe(case, mode) for mode in ("sync", "async")}
-    scorer = f"bi_encoder(model='{case.model}')"
-    yield Work("mine", case.mine, 0.24)
-    yield Work("train", lambda out: [*trained, "-o", str(out)], 0.2)
-    yield Work("run, refreshed", lambda out: ["run", str(recipes["sync"]), "-o", str(out), "--quiet"], 0.1)
-    yield Work(
-        "run, refreshed async", lambda out: ["run", str(recipes["async"]), "-o", str(out), "--quiet"], 0.03, False
-    )
-    yield Work(
-        "score", lambda out: ["score", str(mined), "--scorer", scorer, "-o", f"{out}/s.parquet", "--quiet"], 0.16
-    )
-    yield Work("export", lambda out: ["export", str(mined), "-o", f"{out}/e.jsonl", "--quiet"], 0.13)
-    yield Work("review", lambda out: _review(mined, out), 0.1)
-    yield Work("ladder", lambda out: _ladder(case, out), 0.01)
-    yield Work("fit", lambda out: _fit(case, out), 0.01, False)
-
-
-def write_recipe(case: Case, mode: str) -> Path:
-    """Write a recipe whose negatives are mined again while it trains."""
-    path = case.place / f"{mode}.toml"
-    path.write_text(
-        f'dataset = "{case.data}"\nmodel = "{case.model}"\n[[sources]]\nuse = "dense"\nprecision = "fp32"\n'
-        "[mine]\ndepth = 8\nblock_size = 8\n[select]\nper_query = 2\n"
-        '[train]\nbatch_size = 4\nepochs = 4\nprecision = "fp32"\ncheckpoint_every = 2\n'
-        f'[train.refresh]\nevery = 1\nmode = "{mode}"\n[evaluate]\nrows = ["zero_shot"]\ndepth = 10\n'
-    )
-    return path
-
-
-def _ladder(case: Case, out: Path) -> list[str]:
-    sizes = ["--seeds", "1", "--budget-steps", "4", "--yes", "--quiet", "--rung", "zero_shot", "--rung", "in_batch"]
-    return ["ladder", str(case.data), "-o", str(out), "--model", str(case.model), *sizes]
-
-
-def _fit(case: Case, out: Path) -> list[str]:
-    sizes = ["--steps", "4", "--strategy", "in_batch", "--strategy", "mined_many", "--quiet"]
-    return ["fit", str(case.data), "-o", str(out), "--model", str(case.model), *sizes]
-
-
-def _review(mined: Path, out: Path) -> list[str]:
-    return ["review", str(mined), "--database", f"{out}/v.sqlite", "--export", f"{out}/v.csv", "--json"]
-
-
-def result(folder: Path) -> dict[str, bytes]:
-    """What a folder holds but for times and what is on its way."""
-    return {
-        name: content
-        for name, content in contents(folder).items()
-        if Path(name).name not in _TIMES
-        and not any(part.startswith(".") or part in _LEFT_OUT for part in Path(name).parts)
-        and ".sqlite" not in name
-    }
-
-
-def rows(case: Case, *, tries: int, seed: int, commands: Sequence[str] = ()) -> Iterator[Row]:
+def rows(
+    case: Case, *, tries: int, seed: int, commands: Sequence[str], done: Sequence[Row], short: bool
+) -> Iterator[Row]:
     """Kill each command so many times, and call it again, now and then killing it again."""
-    for work in works(case):
-        if commands and work.name not in commands:
+    every = works.works(case)
+    chosen = commands or (("mine", "train", "export") if short else tuple(_SHARES))
+    for name in chosen:
+        if ("a kill", name) in {(row.fault, row.command) for row in done}:
             continue
-        row, rng, began = Row("a kill", work.name), random.Random(f"{seed} {work.name}"), time.time()
-        whole, whole_s = _whole(case, work)
-        while row.tries < max(1, tries * work.share):
-            killed = Killed(case, work, case.place / "killed" / str(row.tries))
-            problem = killed.by(rng, within=whole_s) or killed.problem(result(whole))
-            row.tries += killed.n_kills
-            row.untouched += 0 if problem else killed.n_kills
-            row.losses += [f"{work.name}: {problem}"] if problem else []
-            shutil.rmtree(case.place / "killed", ignore_errors=True)
+        row, rng, began = Row("a kill", name), random.Random(f"{seed} {name}"), time.time()
+        n_kills = 1 if short else -(-tries * _SHARES[name] // 100)
+        if name == _REVIEW:
+            _kill_pages(case, row, rng, n_kills)
+        else:
+            _kill(case, every[name], row, rng, n_kills)
         row.seconds = round(time.time() - began, 1)
         yield row
+
+
+def _kill(case: Case, work: Work, row: Row, rng: random.Random, n_kills: int) -> None:
+    whole, whole_s = _whole(case, work)
+    while row.tries < n_kills:
+        killed = Killed(case, work, case.place / "killed" / str(row.tries))
+        problem = killed.by(rng, within=whole_s) or killed.problem(works.result(whole))
+        row.tries += killed.n_kills
+        row.untouched += 0 if problem else killed.n_kills
+        row.losses += [f"{work.name}: {problem}"] if problem else []
+        shutil.rmtree(case.place / "killed", ignore_errors=True)
 
 
 def _whole(case: Case, work: Work) -> tuple[Path, float]:
     """Run a command undisturbed, with a cache of its own; what it gives, and how long it takes."""
     folder = case.place / "whole" / work.name.replace(" ", "-")
     folder.mkdir(parents=True)
-    with cache_in(folder):
+    with works.cache_in(folder):
         started = time.time()
         ended = command(work.arguments(folder), case.logs)
     assert ended.code == 0, f"{work.name}: {ended.errors}"
@@ -142,7 +95,7 @@ class Killed:
         """Kill the command once to three times; says how it ended if not as it may."""
         self.folder.mkdir(parents=True)
         for _ in range(rng.choice((1, 1, 2, 3))):
-            with cache_in(self.folder):
+            with works.cache_in(self.folder):
                 process = start(self.work.arguments(self.folder), self.case.logs)
             time.sleep(rng.uniform(0.0, within))
             number = rng.choice(SIGNALS)
@@ -156,36 +109,98 @@ class Killed:
 
     def problem(self, whole: dict[str, bytes]) -> str:
         """Let the command end, and compare what it leaves with what an undisturbed one leaves."""
-        with cache_in(self.folder):
+        with works.cache_in(self.folder):
             ended = command(self.work.arguments(self.folder), self.case.logs)
-        left, made = [str(path) for path in self.folder.rglob("*.tmp")], result(self.folder)
+        left, made = [str(path) for path in self.folder.rglob("*.tmp")], works.result(self.folder)
         orphans = processes_of(self.folder)
-        if ended.code != 0:
+        if _is_there_already(self.work, ended):  # it was whole when it was killed
+            made = works.result(self.folder)
+        elif ended.code != 0:
             return f"it does not go on: status {ended.code}: {ended.errors[-400:]}"
         if left or orphans:
             return f"left behind: {left[:3]} {orphans[:3]}"
         if self.work.is_same:
-            return f"other {differing[:5]}" if (differing := _differing(whole, made)) else ""
+            return f"other {other[:5]}" if (other := works.differing(whole, made)) else ""
         lacking = sorted(whole.keys() - made.keys())
         return f"lacks {lacking[:5]}" if lacking else ""
 
 
-def _differing(one: dict[str, bytes], other: dict[str, bytes]) -> list[str]:
-    return [name for name in sorted(one | other) if one.get(name) != other.get(name)]
+def _is_there_already(work: Work, ended: Ended) -> bool:
+    """Say whether a command that writes a dataset once refuses to write it again."""
+    return work.name.startswith("data ") and ended.code == 2 and "already holds a dataset" in ended.errors
+
+
+def _kill_pages(case: Case, row: Row, rng: random.Random, n_kills: int) -> None:
+    """Kill a review while somebody judges: every verdict that was answered is there afterwards, in its order."""
+    mined = case.place / "mined"
+    while row.tries < n_kills:
+        folder, given = case.place / "killed" / "review", list[tuple[int, str]]()
+        folder.mkdir(parents=True)
+        typed = ["review", str(mined), "--database", f"{folder}/v.sqlite", "--reviewer", "anna", "--json"]
+        problem = ""
+        for _ in range(rng.choice((1, 2, 3))):
+            process = start(typed, case.logs)
+            said_of_it = _judge_until_killed(case, process, given, rng)
+            problem = problem or said_of_it
+            row.tries += 1
+        ended = command(works.review(mined, folder), case.logs)
+        problem = problem or _lost(folder, given, ended)
+        row.losses += [f"review: {problem}"] if problem else []
+        shutil.rmtree(case.place / "killed", ignore_errors=True)
+    row.untouched = row.tries - len(row.losses)
+
+
+def _judge_until_killed(case: Case, process: int, given: list[tuple[int, str]], rng: random.Random) -> str:
+    """Give verdicts as fast as they are taken, kill the page at a moment, and note down what it answered."""
+    out, deadline = Path(f"{case.logs}.out"), time.time() + 60
+    while "\n" not in (text := out.read_text() if out.exists() else "") and time.time() < deadline:
+        time.sleep(0.01)
+    address = json.loads(text)["address"].partition("?")[0]
+    until, number = time.time() + rng.uniform(0.0, 0.5), rng.choice(SIGNALS)
+    pair = _ask(address, "next", {})
+    while time.time() < until and pair is not None:
+        verdict = rng.choice(("answer", "not_answer", "unsure"))
+        shown = _ask(address, "verdict", {"pair": pair, "verdict": verdict})
+        given.append((pair, verdict))
+        pair = shown
+    os.kill(process, number)
+    ended = finish(process, case.logs)
+    return f"after {number.name}: {ended.broke}" if ended.code not in (-9, -number) and ended.broke else ""
+
+
+def _ask(address: str, path: str, body: dict[str, object]) -> int | None:
+    request = Request(
+        address + path, json.dumps({"reviewer": "anna", **body}).encode(), {"Content-Type": "application/json"}
+    )
+    with suppress(URLError), urlopen(request, timeout=60) as answer:
+        pair = json.loads(answer.read())["pair"]
+        return None if pair is None else int(pair["pair"])
+    return None
+
+
+def _lost(folder: Path, given: list[tuple[int, str]], ended: Ended) -> str:
+    if ended.code != 0:
+        return f"it does not go on: {ended.errors[-400:]}"
+    rows = [json.loads(line) for line in (folder / "v.jsonl").read_text().splitlines()]
+    said = {"answer": "yes", "not_answer": "no", "unsure": ""}
+    if len(rows) != len(given) or [row["answer"] for row in rows] != [said[each] for _, each in sorted(given)]:
+        return f"{len(given)} verdicts were answered, and {len(rows)} are there"
+    left = [str(path) for path in folder.rglob("*.tmp")]
+    return f"left behind: {left[:3]}" if left else ""
 
 
 def processes_of(folder: Path) -> list[str]:
-    """List the processes that name a folder, a second after the command has ended."""
+    """List the processes that name a folder, some seconds after the command has ended."""
     lines: list[str] = []
     for _ in range(20):
         lines = []
         for place in Path("/proc").glob("[0-9]*"):
             try:
-                text = (place / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                name = (place / "comm").read_text().strip()
             except OSError:
                 continue
-            if "hardneg." in text and _works_in(place, folder):
-                lines.append(text[:80])
+            if _works_in(place, folder):
+                lines.append(f"{name} {place.name}")
         if not lines:
             break
         time.sleep(0.2)
@@ -197,17 +212,3 @@ def _works_in(process: Path, folder: Path) -> bool:
         return any(str(folder) in os.readlink(each) for each in (process / "fd").iterdir())
     except OSError:
         return False
-
-
-class cache_in:  # noqa: N801 - a context
-    """Keep the cache in a folder, so that it is what the command left there."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __enter__(self) -> None:
-        self.before = os.environ["HARDNEG_CACHE"]
-        os.environ["HARDNEG_CACHE"] = str(self.folder / "cache")
-
-    def __exit__(self, *_: object) -> None:
-        os.environ["HARDNEG_CACHE"] = self.before

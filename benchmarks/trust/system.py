@@ -1,7 +1,7 @@
 """Full disks, missing rights, too little memory, too few files, a clock that jumps: the command ends with one message.
 
 Called again when the fault is gone, it gives the undisturbed result, and nothing that was there before is lost. File
-systems are made by `mount`, so this needs root.
+systems are made by `mount`, and limits of memory by a control group, so this needs root.
 """
 
 import os
@@ -13,94 +13,103 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-import kills
+import works
 from case import Case
 from forked import Ended, command
+from works import Work
 
 from rows import Row
 
 _NOBODY = 65_534
+_FAST, _SLOW = ("mine", "train", "run, refreshed", "score", "encode", "export", "teacher train"), ("ladder", "fit")
+_GROUPS = Path("/sys/fs/cgroup/memory")
 
 
-def rows(case: Case, *, tries: int, seed: int, commands: Sequence[str] = ()) -> Iterator[Row]:
-    """Try every fault under mining, training and a run; of the full disk and of the limits several sizes."""
-    works = [work for work in kills.works(case) if work.name in (commands or ("mine", "train", "run, refreshed"))]
-    faults = {
-        "a full disk": full_disk,
-        "a full disk for the cache": full_cache,
-        "a read-only disk": read_only,
-        "a folder of somebody else": no_right,
-        "a cache that cannot be made": no_cache,
-        "a cache on another disk": other_cache,
-        "too little memory (ulimit -v)": little_memory,
-        "too few files (ulimit -n)": few_files,
-        "a clock that jumps by years": jumping_clock,
-    }
-    for work in works:
-        whole = kills.result(_plain(case, work))
-        for name, fault in faults.items():
-            row, rng, started = Row(name, work.name), random.Random(f"{seed} {name} {work.name}"), time.time()
-            for number in range(max(1, tries // (len(faults) * len(works)))):
-                folder = case.place / "faulty" / str(number)
-                _try(case, work, folder, whole, fault, row, rng)
+def rows(
+    case: Case, *, tries: int, seed: int, commands: Sequence[str], done: Sequence[Row], short: bool
+) -> Iterator[Row]:
+    """Try every fault under every command that writes a folder; of the slow ones once, of the others twice and more."""
+    every, known = works.works(case), {(row.fault, row.command) for row in done}
+    chosen = commands or (("mine",) if short else (*_FAST, *_SLOW))
+    each = max(1, round(tries / (len(_FAULTS) * (len(_FAST) + len(_SLOW) / 2))))
+    for name in chosen:
+        work, whole = every[name], dict[str, bytes]()
+        for fault, disturb in _FAULTS.items():
+            if (fault, name) in known or (disturb is small_group and not _GROUPS.is_dir()):
+                continue
+            whole = whole or works.result(_plain(case, work))
+            row, rng, started = Row(fault, name), random.Random(f"{seed} {fault} {name}"), time.time()
+            for number in range(1 if short else max(1, each // 2) if name in _SLOW else each):
+                _try(Disturbed(case, work, case.place / "faulty" / str(number), rng), disturb, whole, row)
             row.seconds = round(time.time() - started, 1)
             yield row
 
 
-def _plain(case: Case, work: kills.Work) -> Path:
+@dataclass(frozen=True)
+class Disturbed:
+    """A command in a folder of its own, under a fault whose size is drawn."""
+
+    case: Case
+    work: Work
+    folder: Path
+    rng: random.Random
+
+    def call(self, before: Callable[[], object] | None = None) -> Ended:
+        """Run the command."""
+        return command(self.work.arguments(self.folder), self.case.logs, before=before)
+
+
+def _plain(case: Case, work: Work) -> Path:
     folder = case.place / "plain" / work.name.replace(" ", "-")
-    folder.mkdir(parents=True)
-    with kills.cache_in(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    with works.cache_in(folder):
         ended = command(work.arguments(folder), case.logs)
     assert ended.code == 0, ended.errors
     return folder
 
 
-def _try(  # noqa: PLR0917 - what a try is made of
-    case: Case,
-    work: kills.Work,
-    folder: Path,
-    whole: dict[str, bytes],
-    fault: "Callable[..., object]",
-    row: Row,
-    rng: random.Random,
-) -> None:
+def _try(disturbed: Disturbed, disturb: Callable[[Disturbed], Ended], whole: dict[str, bytes], row: Row) -> None:
+    folder, name = disturbed.folder, disturbed.work.name
     folder.mkdir(parents=True)
     try:
-        with kills.cache_in(folder):
-            ended = fault(case, work, folder, rng)
-            row.tries += 1
-            said = [line for line in ended.errors.splitlines() if line.startswith("hardneg: ")]
-            if ended.code in (-signal.SIGABRT, 127) and _gave_up(ended.errors):
-                row.told += 1
-            elif ended.broke:
-                row.losses.append(f"{work.name}: {ended.broke}")
-            elif ended.code == 0:
-                row.untouched += 1
-            elif ended.code in (2, 3) and len(said) == 1:
-                row.told += 1
-            else:
-                row.losses.append(f"{work.name}: status {ended.code}: {ended.errors[-400:]}")
-            again = command(work.arguments(folder), case.logs)
-        made = kills.result(folder)
+        with works.cache_in(folder):
+            ended = disturb(disturbed)
+            again = disturbed.call()
+        made = works.result(folder)
+        outcome, problem = _outcome(ended, name)
         if again.code != 0:
-            row.losses.append(f"{work.name}: it does not go on: {again.errors[-400:]}")
-        elif differing := [name for name in sorted(whole | made) if whole.get(name) != made.get(name)]:
-            row.losses.append(f"{work.name}: other {differing[:5]}")
+            problem = problem or f"{name}: it does not go on: {again.errors[-400:]}"
+        elif other := works.differing(whole, made) if disturbed.work.is_same else sorted(whole.keys() - made.keys()):
+            problem = problem or f"{name}: other {other[:5]}"
         elif left := [str(path) for path in folder.rglob("*.tmp")]:
-            row.losses.append(f"{work.name}: left behind {left[:5]}")
+            problem = problem or f"{name}: left behind {left[:5]}"
+        row.count(outcome, problem)
     finally:
         with suppress(OSError):
             subprocess.run(["umount", "-l", str(folder)], check=False, stderr=subprocess.DEVNULL)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _gave_up(errors: str) -> bool:
-    """Say whether a library's own allocator ended the process, in its own words: nothing of Python can then."""
-    return any(
-        words in errors
+def _outcome(ended: Ended, name: str) -> tuple[str, str]:
+    """Say how a disturbed command ended, and what is wrong with that."""
+    messages = [line for line in ended.errors.splitlines() if line.startswith("hardneg: ")]
+    if ended.code in (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGKILL, 127) and _gave_up(ended):
+        return "told", ""
+    if ended.broke:
+        return "told", f"{name}: {ended.broke}"
+    if ended.code == 0:
+        return "untouched", ""
+    is_told = ended.code in (2, 3) and len(messages) == 1
+    return "told", "" if is_told else f"{name}: status {ended.code}: {ended.errors[-400:]}"
+
+
+def _gave_up(ended: Ended) -> bool:
+    """Say whether the system, or a library's own allocator, ended the process: nothing of Python can then speak."""
+    return ended.code == -signal.SIGKILL or any(
+        words in ended.errors
         for words in (
             "std::bad_alloc",
             "memory allocation of",
@@ -110,104 +119,129 @@ def _gave_up(errors: str) -> bool:
     )
 
 
-def full_disk(case: Case, work: kills.Work, folder: Path, rng: random.Random) -> Ended:
+def full_disk(disturbed: Disturbed) -> Ended:
     """Write to a disk of a few kilobytes, which is then made larger."""
-    mount(folder, rng.randrange(8, 700))
-    ended = command(work.arguments(folder), case.logs)
-    mount(folder, 200_000, again=True)
+    mount(disturbed.folder, disturbed.rng.randrange(8, 700))
+    ended = disturbed.call()
+    mount(disturbed.folder, 200_000, again=True)
     return ended
 
 
-def full_cache(case: Case, work: kills.Work, folder: Path, rng: random.Random) -> Ended:
+def full_cache(disturbed: Disturbed) -> Ended:
     """Have a cache on a disk of a few kilobytes."""
-    place = case.place / "small"
+    place = disturbed.case.place / "small"
     place.mkdir(exist_ok=True)
-    mount(place, rng.randrange(4, 64))
-    os.environ["HARDNEG_CACHE"] = str(place / "cache")
-    ended = command(work.arguments(folder), case.logs)
-    os.environ["HARDNEG_CACHE"] = str(folder / "cache")
-    subprocess.run(["umount", "-l", str(place)], check=True)
+    mount(place, disturbed.rng.randrange(4, 64))
+    try:
+        with works.cache_in(place):
+            return disturbed.call()
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def few_files_left(disturbed: Disturbed) -> Ended:
+    """Write to a disk that holds a few files only, as a quota of them does."""
+    mount(disturbed.folder, 200_000, options=f",nr_inodes={disturbed.rng.randrange(3, 40)}")
+    ended = disturbed.call()
+    mount(disturbed.folder, 200_000, again=True, options=",nr_inodes=100000")
     return ended
 
 
-def read_only(case: Case, work: kills.Work, folder: Path, rng: random.Random) -> Ended:  # noqa: ARG001
+def read_only(disturbed: Disturbed) -> Ended:
     """Write to a disk that cannot be written to."""
-    mount(folder, 100_000)
-    subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
-    ended = command(work.arguments(folder), case.logs)
-    subprocess.run(["mount", "-o", "remount,rw", str(folder)], check=True)
+    mount(disturbed.folder, 100_000)
+    subprocess.run(["mount", "-o", "remount,ro", str(disturbed.folder)], check=True)
+    ended = disturbed.call()
+    subprocess.run(["mount", "-o", "remount,rw", str(disturbed.folder)], check=True)
     return ended
 
 
-def no_right(case: Case, work: kills.Work, folder: Path, rng: random.Random) -> Ended:  # noqa: ARG001
+def no_right(disturbed: Disturbed) -> Ended:
     """Write into a folder of root as nobody."""
-    os.chmod(folder, 0o755)
+    os.chmod(disturbed.folder, 0o755)
 
     def become() -> None:
         os.setgid(_NOBODY)
         os.setuid(_NOBODY)
 
-    return command(work.arguments(folder), case.logs, before=become)
+    return disturbed.call(become)
 
 
-def no_cache(case: Case, work: kills.Work, folder: Path, rng: random.Random) -> Ended:  # noqa: ARG001
+def no_cache(disturbed: Disturbed) -> Ended:
     """Have a cache folder that would lie in a file."""
-    file = case.place / "file"
+    file = disturbed.case.place / "file"
     file.touch()
-    os.environ["HARDNEG_CACHE"] = str(file / "cache")
-    ended = command(work.arguments(folder), case.logs)
-    os.environ["HARDNEG_CACHE"] = str(folder / "cache")
-    return ended
+    with works.cache_in(file):
+        return disturbed.call()
 
 
-def other_cache(case: Case, work: kills.Work, folder: Path, rng: random.Random) -> Ended:  # noqa: ARG001
+def other_cache(disturbed: Disturbed) -> Ended:
     """Have a cache on another file system than the folder."""
-    with tempfile_on("/dev/shm") as place:
-        os.environ["HARDNEG_CACHE"] = str(place)
-        ended = command(work.arguments(folder), case.logs)
-        os.environ["HARDNEG_CACHE"] = str(folder / "cache")
-    return ended
+    with _folder_on("/dev/shm") as place, works.cache_in(place):
+        return disturbed.call()
 
 
-def little_memory(case: Case, work: kills.Work, folder: Path, rng: random.Random) -> Ended:
+def little_memory(disturbed: Disturbed) -> Ended:
     """Give a command that has begun less address space than it may want."""
     before = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    limit = before + rng.randrange(64, 400) * 2**20
-
-    def bound() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-
-    return command(work.arguments(folder), case.logs, before=bound)
+    limit = before + disturbed.rng.randrange(64, 400) * 2**20
+    return disturbed.call(lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
 
 
-def few_files(case: Case, work: kills.Work, folder: Path, rng: random.Random) -> Ended:
+def small_group(disturbed: Disturbed) -> Ended:
+    """Put a command into a control group with less memory than it may want; the system kills what takes more."""
+    group = _GROUPS / f"hardneg-trust-{os.getpid()}"
+    group.mkdir(exist_ok=True)
+    (group / "memory.limit_in_bytes").write_text(str(disturbed.rng.randrange(10, 150) * 2**20))
+    try:
+        return disturbed.call(lambda: (group / "cgroup.procs").write_text(str(os.getpid())))
+    finally:
+        for _ in range(100):  # until its last process is gone
+            with suppress(OSError):
+                group.rmdir()
+                break
+            time.sleep(0.1)
+
+
+def few_files(disturbed: Disturbed) -> Ended:
     """Let a command open a few files only."""
-    limit = rng.randrange(8, 40)
-
-    def bound() -> None:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
-
-    return command(work.arguments(folder), case.logs, before=bound)
+    limit = disturbed.rng.randrange(8, 40)
+    return disturbed.call(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
 
 
-def jumping_clock(case: Case, work: kills.Work, folder: Path, rng: random.Random) -> Ended:
+def jumping_clock(disturbed: Disturbed) -> Ended:
     """Set the clock that a command reads back and forth by years."""
-    real, jumps = time.time, random.Random(rng.random())
+    real, jumps = time.time, random.Random(disturbed.rng.random())
 
     def jump() -> None:
         time.time = lambda: real() + jumps.uniform(-1e8, 1e8)
 
-    return command(work.arguments(folder), case.logs, before=jump)
+    return disturbed.call(jump)
 
 
-def mount(folder: Path, kilobytes: int, *, again: bool = False) -> None:
+_FAULTS: dict[str, Callable[[Disturbed], Ended]] = {
+    "a full disk": full_disk,
+    "a full disk for the cache": full_cache,
+    "a disk full of files": few_files_left,
+    "a read-only disk": read_only,
+    "a folder of somebody else": no_right,
+    "a cache that cannot be made": no_cache,
+    "a cache on another disk": other_cache,
+    "too little memory (ulimit -v)": little_memory,
+    "too little memory (cgroup)": small_group,
+    "too few files (ulimit -n)": few_files,
+    "a clock that jumps by years": jumping_clock,
+}
+
+
+def mount(folder: Path, kilobytes: int, *, again: bool = False, options: str = "") -> None:
     """Put a file system in memory at a folder, or change its size."""
-    options = f"{'remount,' if again else ''}size={kilobytes}k"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True)
+    size = f"{'remount,' if again else ''}size={kilobytes}k{options}"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(folder)], check=True)
 
 
 @contextmanager
-def tempfile_on(place: str) -> Iterator[Path]:
+def _folder_on(place: str) -> Iterator[Path]:
     """Give a folder on another file system."""
     folder = Path(place) / f"hardneg-trust-{os.getpid()}"
     shutil.rmtree(folder, ignore_errors=True)

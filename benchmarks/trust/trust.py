@@ -2,14 +2,18 @@
 
     python benchmarks/trust/trust.py [--short] [--only flips] [--seed 0] [--place FOLDER]
 
-Each module of this folder with a `rows` is one kind of fault; its rows are kept in `results/`, and the table of all of
-them is in `README.md`. `--short` tries little and keeps nothing, for CI.
+Each module of this folder with a `rows` is one kind of fault; its rows are kept in `results/` as they come, so that the
+same command goes on where it was stopped, and the table of all of them is in `README.md`. `--short` tries little and
+keeps nothing, for CI.
 """
 
 import argparse
+import hashlib
 import importlib
 import os
 import platform
+import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -19,12 +23,14 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "tests")]
 
 import forked  # noqa: E402
+import zygote  # noqa: E402
 from case import Case, write_data  # noqa: E402
 
-from rows import Row, keep, write_readme  # noqa: E402
+from rows import Row, keep, kept, write_readme  # noqa: E402
 
 # Name of the module, tries in full, tries in short.
-MODULES = {"flips": (10_000, 120), "kills": (200, 18), "system": (270, 27)}
+MODULES = {"flips": (10_000, 160), "kills": (210, 3), "system": (160, 9)}
+_CODE = ("src/hardneg/**/*.py", "benchmarks/trust/*.py")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,29 +45,48 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     os.environ["HARDNEG_CACHE"] = ""
     forked.load()
-    lost = 0
-    for name in options.only or MODULES:
-        with tempfile.TemporaryDirectory(dir=options.place) as folder:
-            case = prepared(Path(folder).resolve())
-            full, short = MODULES[name]
-            tries = options.tries or (short if options.short else full)
-            about = {"seed": options.seed, "tries": tries, "machine": f"{os.cpu_count()} cores, {platform.machine()}"}
-            made: list[Row] = []
-            module = importlib.import_module(name)
-            for row in shown(module.rows(case, tries=tries, seed=options.seed, commands=options.command)):
+    keeps, lost = not (options.short or options.command), 0
+    with tempfile.TemporaryDirectory(dir=options.place) as folder:
+        server = zygote.serve(Path(folder) / "server")
+        zygote.use(Path(folder) / "server")
+        first = prepared(Path(folder).resolve() / "first")
+        for name in options.only or MODULES:
+            tries = options.tries or MODULES[name][options.short]
+            about = {"seed": options.seed, "tries": tries, "machine": machine(), "code": code()}
+            made = kept(name, about=about) if keeps else []
+            case = Case(first.place.with_name(name))
+            shutil.copytree(first.place, case.place)
+            os.environ["HARDNEG_CACHE"] = str(case.place / "cache")
+            wanted = {"tries": tries, "seed": options.seed, "commands": options.command, "short": options.short}
+            for row in shown(importlib.import_module(name).rows(case, done=tuple(made), **wanted)):
                 made.append(row)
-                lost += len(row.losses)
-                if not (options.short or options.command):
+                if keeps:
                     keep(name, made, about=about)
-    if not (options.short or options.command):
+            lost += sum(len(row.losses) for row in made)
+        os.kill(server, signal.SIGKILL)
+        os.waitpid(server, 0)
+    if keeps:
         write_readme()
     return int(lost > 0)
+
+
+def code() -> str:
+    """Hash what is tried and how: rows of other code are made anew."""
+    root, state = Path(__file__).parents[2], hashlib.blake2b(digest_size=8)
+    for path in sorted(path for pattern in _CODE for path in root.glob(pattern)):
+        state.update(path.read_bytes())
+    return state.hexdigest()
+
+
+def machine() -> str:
+    """Say in a few words what this machine is."""
+    return f"{os.cpu_count()} cores, {platform.machine()}"
 
 
 def prepared(place: Path) -> Case:
     """Make the data and the model, in a process of its own: this one must not begin to work."""
     case = Case(place)
-    os.environ["HARDNEG_CACHE"] = str(place / "cache")
+    place.mkdir()
     write_data(case.data)
     process = os.fork()
     if not process:

@@ -135,11 +135,6 @@ def checked(path: Path, *, way_out: str = "") -> Path:
     return path
 
 
-def was_written(path: Path, content: bytes) -> bool:
-    """Say whether a file was once written with this content."""
-    return any(line.digest == digest_of(content) for line in sums_of(path.parent).lines.get(path.name, ()))
-
-
 def damage_in(folder: Path) -> Iterator[Path]:
     """Yield the files that a folder lists and that are missing or are not what was written; cards are left out."""
     for name, lines in sums_of(folder).lines.items():

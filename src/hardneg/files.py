@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import tomllib
 import zipfile
@@ -157,6 +158,13 @@ def forget_temporaries(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def forget_temporaries_of(folder: Path, stem: str) -> None:
+    """Remove what killed processes left of files of one name and any suffix; only for who holds the lock of it."""
+    name = re.compile(rf"\.{re.escape(stem)}\.\w+\.\d+{re.escape(_TEMPORARY)}")
+    for path in filter(lambda each: name.fullmatch(each.name), list(folder.iterdir())):
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -9,12 +9,15 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 import hardneg as hn
+from doctoring import change_json, change_weight, copy_of, kinds, wrong
+from flipping import flip
 from hardneg.cli import main
 from hardneg.data.dataset import Dataset
 from hardneg.files import write_json
 from hardneg.progress import showing
 from hardneg.reports.page import sections
 from hardneg.reports.write import read_contents
+from hardneg.verbs.verifying.summed import check_fit
 from stopping import StopDuring, weights
 
 FIXED = ["--source", 'dense(precision="fp32")', "--set", "batch_size=4", "--set", "precision=fp32"]
@@ -194,3 +197,47 @@ def test_errors_of_the_dataset_stop_it(bench, split_toy, tmp_path, capsys):
     code = fit(tmp_path / "leak.csv", bench, tmp_path / "fit", "--split-column", "split")
     assert code == 2
     assert not (tmp_path / "fit" / "race").exists()
+
+
+def test_verify_finds_a_fit_fine_and_each_figure_of_it_that_was_changed(fitted, found, tmp_path):
+    assert not {what for what, state in kinds(fitted) if state == "wrong"}
+    assert ("figures", "fine") in kinds(fitted)
+    doctored = copy_of(fitted, tmp_path / "fit")
+    winner, by = found["choice"]["strategy"], found["measure"]
+
+    def raise_it(path):
+        def change(state):
+            for key in path[:-1]:
+                state = state[key]
+            state[path[-1]] += 0.001
+
+        return change
+
+    figures = (
+        ("test", "rows", winner, by, "value"),
+        ("test", "rows", next(name for name in found["test"]["rows"] if name.endswith("by rank")), by, "low"),
+        ("rounds", 0, "standings", 0, "value"),
+        ("development", "means", "bm25", "fresh"),
+        ("choice", "duels", 0, "both", "difference"),
+    )
+    before = (doctored / "fit.json").read_text()
+    for path in figures:
+        change_json(doctored / "fit.json", raise_it(path))
+        assert [each.state for each in check_fit(doctored, where=".")].count("wrong") == 1, path
+        for place in (doctored / "fit.json", doctored / ".fit.json.copy"):
+            place.write_text(before)
+    change_weight(doctored / "model")
+    assert wrong(doctored) == [("model", "model")]
+
+
+def test_a_fit_that_was_moved_or_damaged_goes_on_with_all_that_is_whole(data, bench, fitted, tmp_path, caplog):
+    moved = shutil.copytree(fitted, tmp_path / "elsewhere")
+    before = weights(moved)
+    flip(moved / "fit.json", 333)
+    flip(moved / "recipe.toml" if (moved / "recipe.toml").exists() else moved / "report.html", 77)
+    flip(next((moved / "model").rglob("model.safetensors")), 4_321)
+    assert fit(data, bench, moved) == 0
+    assert "fit.json is damaged; it is made anew from .fit.json.copy" in caplog.text
+    assert "model.safetensors is damaged" in caplog.text
+    assert weights(moved) == before
+    assert wrong(moved) == []

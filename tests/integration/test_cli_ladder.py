@@ -2,11 +2,14 @@
 
 import itertools
 import json
+import shutil
 from statistics import fmean
 
 import polars as pl
 import pytest
 
+from doctoring import change_json, change_weight, copy_of, kinds, wrong
+from flipping import flip
 from hardneg.cli import main
 from hardneg.data.dataset import Dataset
 from hardneg.evaluation.significance import compare, holm
@@ -14,6 +17,7 @@ from hardneg.ladders.work import do_task
 from hardneg.progress import showing
 from hardneg.reports.page import sections
 from hardneg.reports.write import read_contents
+from hardneg.verbs.verifying.summed import check_ladder
 from stopping import StopDuring, weights
 
 RUNGS = ["zero_shot", "in_batch", "mined_filtered", "refresh", "mix"]
@@ -237,3 +241,30 @@ def test_settings_are_chosen_on_the_development_split(ladder, tmp_path, capsys):
 def test_another_ladder_in_the_same_folder_is_refused(ladder, climbed, capsys):
     assert ladder(climbed, "--budget-steps", 5, seeds=2) == 2
     assert "holds a ladder with another budget" in capsys.readouterr().err
+
+
+def test_verify_finds_a_ladder_fine_and_what_was_changed_in_it(climbed, tmp_path):
+    checks = kinds(climbed)
+    assert not {what for what, state in checks if state == "wrong"}
+    fine = {what for what, state in checks if state == "fine"}
+    assert fine >= {"checksums", "funnel", "labels", "filters", "scores", "training", "model", "metrics", "figures"}
+    doctored = copy_of(climbed, tmp_path / "ladder")
+    change_json(doctored / "ladder.json", lambda state: state["comparisons"][0].update(p_corrected=0.001))
+    assert [each.state for each in check_ladder(doctored, where=".")] == ["wrong"]
+    change_json(doctored / "ladder.json", lambda state: state["rungs"][1]["test"][state["measure"]].update(value=0.99))
+    change_weight(doctored / "best" / "model")
+    scores = next(doctored.rglob("scores/*.parquet"))
+    pl.read_parquet(scores).with_columns(score=pl.col("score") + 0.5).write_parquet(scores)
+    place = str(scores.relative_to(doctored))
+    assert wrong(doctored) == [("model", "best/model"), ("scores", place), ("figures", ".")]
+
+
+def test_a_ladder_that_was_moved_or_whose_plan_is_damaged_goes_on(ladder, done, tmp_path, caplog):
+    assert ladder(tmp_path / "here", "--budget-steps", 2, "--yes", "--quiet") == 0
+    moved = shutil.move(tmp_path / "here", tmp_path / "there")
+    flip(moved / "plan.json", 99)
+    flip(moved / "ladder.json", 99)
+    assert ladder(moved, "--budget-steps", 2, "--yes", "--quiet") == 0
+    assert "plan.json is damaged; it is made anew from .plan.json.copy" in caplog.text
+    assert done == []
+    assert wrong(moved) == []

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 import polars as pl
 import pytest
 
+from doctoring import copy_of, kinds, wrong
 from hardneg.cli import main
 from hardneg.progress import showing
 from tiny_cross_encoder import build_tiny_cross_encoder
@@ -123,3 +124,22 @@ def test_refusals_say_what_to_do(bench, mined, scorer, teacher, tmp_path, refusa
     assert "learns from none; leave them out" in refusal(*train, "--scores", tmp_path / "s.parquet")
     assert "holds no teacher scores; make them: hardneg score" in refusal(*train, "--scores", tmp_path / "no")
     assert not (tmp_path / "run").exists()
+
+
+def test_verify_reads_scores_beside_a_run_and_in_a_file_of_their_own(bench, mined, scorer, tmp_path, hardneg):
+    run = copy_of(mined, tmp_path / "run")
+    hardneg("score", run, "--scorer", scorer)
+    hardneg("score", run, "--scorer", scorer, "-o", tmp_path / "own" / "t.parquet")
+    assert ("scores", "fine") in kinds(run)
+    assert kinds(tmp_path / "own" / "t.parquet") == {("scores", "fine")}
+    file = run / "scores" / "teacher.parquet"
+    (run / "scores" / ".checksums").unlink()
+    table = pl.read_parquet(file)
+    one = pl.int_range(pl.len()) == 0
+    for change in (
+        pl.when(one).then(pl.lit(9.0, pl.Float32)).otherwise("score").alias("score"),
+        pl.when(one).then(pl.lit(None, pl.Float32)).otherwise("score").alias("score"),
+        pl.col("doc_id").first().over("query_id").alias("doc_id"),
+    ):
+        table.with_columns(change).write_parquet(file)
+        assert wrong(run) == [("scores", "scores/teacher.parquet")]

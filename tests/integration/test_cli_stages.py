@@ -6,6 +6,7 @@ import shutil
 import pytest
 from sentence_transformers import SentenceTransformer
 
+from doctoring import wrong
 from hardneg.cli import main
 from hardneg.models.sentence_transformer import load_encoder
 from hardneg.progress import showing
@@ -189,3 +190,21 @@ def test_a_wrong_second_stage_is_refused_before_the_first_begins(staged, tmp_pat
     assert complaint in refusal("run", tmp_path / "wrong.toml", "-o", tmp_path / "run")
     for name in ("stages", "training", "evaluation"):
         assert not (tmp_path / "run" / name).exists()
+
+
+def test_a_run_of_stages_that_was_moved_is_fine_and_goes_on(staged, whole, tmp_path, capsys):
+    """What it mined with a model of its own names that by a path that is gone."""
+    moved = shutil.copytree(whole, tmp_path / "elsewhere")
+    away = whole.rename(whole.with_name("away"))
+    try:
+        assert wrong(moved) == []
+        before = results(moved)
+        (moved / "evaluation" / "mined-seed1" / "metrics.json").unlink()
+        capsys.readouterr()
+        assert main(["run", str(staged), "-o", str(moved), "--quiet"]) == 0
+        assert capsys.readouterr().err == ""
+        after = results(moved)
+        assert {name.rpartition("/")[2] for name in before if before[name] != after[name]} <= {"mining.json"}
+        assert wrong(moved) == []
+    finally:
+        away.rename(whole)

@@ -7,6 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from doctoring import change_json, change_weight, copy_of, kinds, wrong
+from flipping import flip
 from hardneg.cli import main
 from hardneg.files import write_json
 from hardneg.scoring.cross_fitted import CrossFittedTeacher
@@ -23,7 +25,7 @@ def mined(bench, tmp_path_factory):
     return out
 
 
-def test_teacher_is_trained_measured_and_ready_to_score(bench, mined, tmp_path, hardneg, split_toy, capsys):
+def test_teacher_is_trained_measured_and_ready_to_score(bench, mined, tmp_path, hardneg, split_toy, capsys, caplog):
     command = ["teacher", "train", bench / "data", "--negatives", mined, "--model", bench / "tiny", *FAST]
     command += ["--folds", 2, "-o", tmp_path / "teacher", "--evaluate", 10, "--depth", 20]
     found = hardneg(*command, "--first-stage", "bm25(analyzer='plain')")
@@ -43,12 +45,23 @@ def test_teacher_is_trained_measured_and_ready_to_score(bench, mined, tmp_path, 
     score = CrossFittedTeacher(tmp_path / "teacher").score(split_toy, query, query)
     assert np.isfinite(score).all()
 
+    place = tmp_path / "teacher"
+    assert kinds(place) == {(what, "fine") for what in ("checksums", "folds", "model", "metrics")}
+    doctored = copy_of(place, tmp_path / "doctored")
+    change_weight(doctored / "fold-0")
+    folds = pl.read_parquet(doctored / "folds.parquet")
+    folds.with_columns(fold=1 - pl.col("fold")).write_parquet(doctored / "folds.parquet")
+    change_json(doctored / "evaluation.json", lambda state: state["gain"]["nDCG@10"].update(difference=0.5))
+    assert wrong(doctored) == [("folds", "."), ("model", "./fold-0"), ("metrics", ".")]
+    flip(place / "teacher.json", 1_234)  # its copy takes its place
+
     capsys.readouterr()
     assert main([*map(str, command), "--first-stage", "bm25(analyzer='plain')", "--quiet"]) == 0  # finished: at once
     shown = capsys.readouterr()
     assert f"the teacher is {tmp_path / 'teacher'}" in shown.out
     assert "re-ranking 10 held-out queries, bm25 to depth 20" in shown.out
     assert shown.err == ""
+    assert "teacher.json is damaged; it is made anew from .teacher.json.copy" in caplog.text
 
 
 def test_without_evaluation_nothing_is_searched(bench, mined, tmp_path, hardneg):

@@ -6,9 +6,10 @@ import shutil
 import polars as pl
 import pytest
 
+from doctoring import change_json, change_weight, copy_of, wrong
 from flipping import flip
-from hardneg.checksums import SUMS
 from hardneg.cli import main
+from hardneg.data.reading import read_dataset
 from hardneg.runs.parts import part_files
 from hardneg.verbs.verify import verify
 
@@ -26,14 +27,10 @@ def run(whole, tmp_path):
     return shutil.copytree(whole, tmp_path / "run")
 
 
-def forget_sums(folder):
-    """Take the checksums away, as if whoever changed a file had known of them."""
-    for path in folder.rglob(SUMS):
-        path.unlink()
-
-
-def wrong(folder):
-    return [(each.what, each.where) for each in verify(folder, full=True).wrong]
+@pytest.fixture
+def doctored(whole, tmp_path):
+    """A copy of the run without checksums."""
+    return copy_of(whole, tmp_path / "run")
 
 
 def test_a_whole_run_is_fine_in_every_respect(whole, capsys):
@@ -62,12 +59,11 @@ def test_a_damaged_file_is_named_and_the_command_says_so(run, capsys):
     assert f"negatives/{part.name}" in found["checks"][0]["detail"]
 
 
-def test_a_labelled_answer_among_the_negatives_is_found_without_checksums(run):
-    forget_sums(run)
-    part = part_files(run / "negatives")[0]
+def test_a_labelled_answer_among_the_negatives_is_found_without_checksums(doctored):
+    part = part_files(doctored / "negatives")[0]
     table = pl.read_parquet(part)
     answer = (
-        pl.read_parquet(part_files(run / "candidates")[0])
+        pl.read_parquet(part_files(doctored / "candidates")[0])
         .filter(pl.col("dropped_by") == "known_positives")
         .row(0, named=True)
     )
@@ -75,20 +71,57 @@ def test_a_labelled_answer_among_the_negatives_is_found_without_checksums(run):
     table.with_row_index().with_columns(
         pl.when(pl.col("index") == 0).then(pl.lit(value)).otherwise(name).alias(name) for name, value in ids.items()
     ).drop("index").write_parquet(part)
-    assert ("labels", ".") in wrong(run)
+    assert ("labels", ".") in wrong(doctored)
 
 
-def test_verdicts_and_counts_that_do_not_follow_are_found(run):
-    forget_sums(run)
-    part = part_files(run / "candidates")[0]
+def test_a_negative_with_the_text_of_an_answer_is_found_by_the_text_alone(doctored, bench, tmp_path):
+    part = part_files(doctored / "negatives")[0]
+    negative = pl.read_parquet(part).row(0, named=True)
+    data = shutil.copytree(bench / "data", tmp_path / "data")
+    qrels, documents = pl.read_parquet(data / "qrels.parquet"), pl.read_parquet(data / "documents.parquet")
+    answer = qrels.filter(query_id=negative["query_id"])["doc_id"][0]
+    text = documents.filter(id=answer)["text"][0]
+    same = pl.when(pl.col("id") == negative["doc_id"]).then(pl.lit(text)).otherwise("text")
+    documents.with_columns(text=same).write_parquet(data / "documents.parquet")
+    changed = read_dataset(data)
+    for name in ("mining.json", "manifest.json"):
+        change_json(doctored / name, lambda state: _of_data(state, changed))
+    assert ("labels", ".") in wrong(doctored, dataset=changed)
+    assert ("files", ".") in wrong(doctored, dataset=bench / "data")  # the run itself was made from other texts
+
+
+def _of_data(state, dataset):
+    """Have a state say that it is of a dataset."""
+    where = state.get("fingerprints", state)
+    where |= {"dataset": dataset.fingerprint, "texts": dataset.texts_fingerprint, "labels": dataset.labels_fingerprint}
+
+
+def test_verdicts_and_counts_that_do_not_follow_are_found(doctored):
+    part = part_files(doctored / "candidates")[0]
     table = pl.read_parquet(part)
     named = pl.col("dropped_by").fill_null("near_duplicate")
     table.with_columns(dropped_by=named).write_parquet(part)
-    assert wrong(run)[:3] == [("funnel", "."), ("labels", "."), ("filters", ".")]
+    assert wrong(doctored)[:3] == [("funnel", "."), ("labels", "."), ("filters", ".")]
 
 
-def test_figures_that_are_no_means_and_a_model_that_is_another_are_found(run):
-    forget_sums(run)
+def test_one_count_that_was_changed_is_found_wherever_it_stands(doctored):
+    def one_more(state):
+        state["funnel" if "funnel" in state else "dropped"] |= {"selected": 1} if "funnel" in state else {"x": 1}
+
+    change_json(doctored / "manifest.json", one_more)
+    assert wrong(doctored) == [("funnel", ".")]
+    change_json(doctored / "funnel.json", one_more)
+    assert wrong(doctored) == [("funnel", ".")]
+
+
+def test_one_weight_that_no_text_touches_is_found(doctored):
+    change_weight(doctored / "training" / "mined-seed0" / "model")
+    change_weight(doctored / "model", by=0.25)
+    assert wrong(doctored) == [("model", "model"), ("model", "training/mined-seed0")]
+
+
+def test_figures_that_are_no_means_and_a_model_that_is_another_are_found(doctored):
+    run = doctored
     metrics = run / "evaluation" / "mined-seed0" / "metrics.json"
     state = json.loads(metrics.read_text())
     state["metrics"]["nDCG@10"]["value"] += 0.001
@@ -98,6 +131,7 @@ def test_figures_that_are_no_means_and_a_model_that_is_another_are_found(run):
     lines = (run / "training" / "in_batch-seed0" / "loss.jsonl").read_text().splitlines()
     (run / "training" / "in_batch-seed0" / "loss.jsonl").write_text("\n".join(lines[:-1]) + "\n")
     assert wrong(run) == [
+        ("model", "model"),
         ("training", "training/in_batch-seed0"),
         ("model", "training/mined-seed0"),
         ("metrics", "evaluation/mined-seed0"),
@@ -106,4 +140,16 @@ def test_figures_that_are_no_means_and_a_model_that_is_another_are_found(run):
 
 def test_what_is_no_run_is_refused(tmp_path, capsys):
     assert main(["verify", str(tmp_path)]) == 2
-    assert "holds nothing that was mined, trained or measured" in capsys.readouterr().err
+    assert "holds nothing that was mined, trained, measured, scored or encoded" in capsys.readouterr().err
+
+
+def test_a_run_that_was_moved_is_fine_and_goes_on(whole, bench, tmp_path, capsys):
+    moved = shutil.copytree(whole, tmp_path / "elsewhere" / "run")
+    before = {path: path.read_bytes() for path in moved.rglob("*.parquet")}
+    assert not verify(moved, full=True).wrong
+    (moved / "evaluation" / "mined-seed0" / "metrics.json").unlink()
+    capsys.readouterr()
+    assert main(["run", str(bench / "small.toml"), "-o", str(moved), "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+    assert {path: path.read_bytes() for path in moved.rglob("*.parquet")} == before
+    assert not verify(moved).wrong

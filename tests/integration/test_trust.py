@@ -4,22 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 TRUST = Path(__file__).parents[2] / "benchmarks" / "trust" / "trust.py"
 
 
-@pytest.mark.parametrize(
-    ("kind", "tries", "commands"),
-    [
-        ("flips", 60, ["mine"]),
-        ("kills", 3, ["mine", "train", "export"]),
-        ("system", 9, ["mine"]),
-    ],
-)
-def test_nothing_is_lost(tmp_path, kind, tries, commands):
-    chosen = [part for name in commands for part in ("--command", name)]
-    arguments = ["--short", "--only", kind, "--tries", str(tries), "--place", str(tmp_path), *chosen]
+def test_nothing_is_lost(tmp_path):
+    arguments = ["--short", "--place", str(tmp_path)]
     ended = subprocess.run([sys.executable, str(TRUST), *arguments], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert ended.stdout.count(" | ") >= 2 * len(commands)
+    rows = [line.split("  ", 2)[-1].split(" | ") for line in ended.stdout.splitlines() if " | " in line]
+    assert {row[0].strip() for row in rows} >= {"a flipped bit", "a flipped bit, by checksum", "a kill", "a full disk"}
+    assert all(row[2] != "0" and row[-1] == "0" for row in rows), ended.stdout

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hardneg.checksums import SUMS, checked, damage_in, digest_of, is_damaged, note_grown, sums_of, was_written
+from hardneg.checksums import SUMS, checked, damage_in, digest_of, is_damaged, note_grown, sums_of
 from hardneg.errors import DamagedError
-from hardneg.files import replacing, replacing_folder, write_json
+from hardneg.files import replacing, replacing_folder
 
 
 def flip(path, bit):
@@ -112,11 +112,3 @@ def test_a_folder_is_written_down_as_a_whole(tmp_path):
     (tmp_path / "model" / "weights").unlink()
     names = {path.relative_to(tmp_path / "model").as_posix() for path in damage_in(tmp_path / "model")}
     assert names == {"inner/config", "weights"}
-
-
-def test_it_is_known_what_a_file_once_held(tmp_path):
-    path = tmp_path / "state.json"
-    write_json(path, {"a": 1})
-    write_json(path, {"a": 2})
-    assert was_written(path, b'{\n  "a": 1\n}\n')
-    assert not was_written(path, b'{\n  "a": 3\n}\n')

@@ -35,7 +35,7 @@ from hardneg.cli.status import status
 from hardneg.cli.teacher import teacher_app
 from hardneg.cli.train import train
 from hardneg.cli.verify import verify
-from hardneg.cli.waiting import waits
+from hardneg.cli.waiting import builds, waits
 from hardneg.errors import InputError, Interrupted
 from hardneg.hiding import hide
 
@@ -62,8 +62,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 data_app = typer.Typer(help="Build and check datasets.", no_args_is_help=True)
-for builder in (check, sections, pairs, conversations, python, code, interactions, split):
-    data_app.command()(builder)
+data_app.command()(check)
+for builder in (sections, pairs, conversations, python, code, interactions, split):
+    data_app.command()(builds(builder))
 app.add_typer(data_app, name="data")
 app.add_typer(teacher_app, name="teacher")
 app.add_typer(audit_app, name="audit")
@@ -72,18 +73,18 @@ for command in (
     waits(fit),
     waits(run),
     waits(mine),
-    calibrate,
+    waits(calibrate),
     waits(review),
-    report,
+    waits(report),
     waits(ladder),
-    compare,
+    waits(compare),
     estimate,
     status,
     waits(score),
     waits(train),
     waits(encode),
     waits(evaluate),
-    export,
+    waits(export),
     verify,
     doctor,
 ):

@@ -12,6 +12,7 @@ from hardneg.cli.engine_options import scales
 from hardneg.cli.joined import AllowOtherData, run_for
 from hardneg.cli.options import Json, Quiet, ResultsIn, Yes
 from hardneg.cli.recipe_options import MiningOptions, says_mining
+from hardneg.cli.waiting import waits
 from hardneg.errors import RecipeError
 
 _WAY_OF = {
@@ -45,6 +46,7 @@ audit_app = typer.Typer(
 
 
 @audit_app.command()
+@waits
 @scales()
 @says_mining()
 def planted(
@@ -84,6 +86,7 @@ def planted(
 
 
 @audit_app.command()
+@waits
 @scales()
 @says_mining()
 def judged(
@@ -122,6 +125,7 @@ def judged(
 
 
 @audit_app.command()
+@waits
 @scales()
 @says_mining()
 def frontier(
@@ -165,6 +169,7 @@ def frontier(
 
 
 @audit_app.command()
+@waits
 @says_mining()
 def sample(
     sample: Annotated[int | None, typer.Option(min=1, help="Draw so many negatives to be judged.")] = None,

@@ -56,13 +56,14 @@ def export(
     """
     from hardneg.errors import RecipeError
     from hardneg.exports.write import Wish, check_place, write
+    from hardneg.runs.lock import writing_file
     from hardneg.runs.origin import read_dataset_of
 
     if len(names) > 2:
         raise RecipeError(f"export: {len(names)} names are too many; give a dataset and a run, or the run alone")
     place, negatives = (names[0] if len(names) > 1 else None), Path(names[-1])
     check_place(Wish(form, split or "train", scores, ids, n_negatives), out)
-    with progress(quiet=quiet or json):
+    with progress(quiet=quiet or json), writing_file(out):
         data = read_dataset_of(negatives, place, mapping=layout.said, skip_invalid=skip_invalid)
         joined = joined_for(data, negatives, split=split, allow_other_data=allow_other_data, quiet=json)
         positives = joined.found.join(joined.negatives, on="query", how="semi", maintain_order="left")

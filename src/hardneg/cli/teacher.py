@@ -9,6 +9,7 @@ from hardneg.cli.display import progress, show_findings
 from hardneg.cli.joined import AllowOtherData, mined_for
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, SkipInvalid, from_here, given, print_json
+from hardneg.cli.waiting import waits
 
 if TYPE_CHECKING:
     from hardneg.sources import Source
@@ -18,6 +19,7 @@ teacher_app = typer.Typer(help="Train a cross-encoder that judges what was mined
 
 
 @teacher_app.command("train")
+@waits
 @reads_dataset
 def train(
     dataset: DatasetPath,

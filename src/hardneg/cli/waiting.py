@@ -1,4 +1,4 @@
-"""`--wait`, the same on every command that writes into a folder."""
+"""`--wait`, the same on every command that writes, and the folder of a dataset for whoever builds it."""
 
 import functools
 import inspect
@@ -11,12 +11,12 @@ import typer
 T = TypeVar("T")
 
 _WAIT = Annotated[
-    bool, typer.Option("--wait", help="Wait where another command writes in the folder, in place of an error.")
+    bool, typer.Option("--wait", help="Wait where another command writes in the same place, in place of an error.")
 ]
 
 
 def waits(command: Callable[..., T]) -> Callable[..., T]:
-    """Give a command the option to wait for the folder that it writes into."""
+    """Give a command the option to wait for the place that it writes to."""
 
     @functools.wraps(command)
     def described(*args: Any, wait: bool = False, **values: Any) -> T:  # noqa: ANN401 - whatever the command takes
@@ -32,3 +32,18 @@ def waits(command: Callable[..., T]) -> Callable[..., T]:
     described.__annotations__ = hints
     del described.__wrapped__
     return described
+
+
+def builds(command: Callable[..., T]) -> Callable[..., T]:
+    """Have a command that builds a dataset be the only writer of the folder that it writes to, and let others wait."""
+
+    @functools.wraps(command)
+    def alone(*args: Any, **values: Any) -> T:  # noqa: ANN401 - whatever the command takes
+        from hardneg.cli.built import refuse_taken
+        from hardneg.runs.lock import writing
+
+        refuse_taken(values["out"])
+        with writing(values["out"]):
+            return command(*args, **values)
+
+    return waits(alone)

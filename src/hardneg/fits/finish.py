@@ -8,18 +8,20 @@ from typing import Any
 
 import polars as pl
 
+from hardneg.checksums import checked
 from hardneg.data.dataset import Dataset
 from hardneg.evaluation.fusion import by_ranks, by_scores
 from hardneg.evaluation.metrics import measure
 from hardneg.evaluation.significance import Row, compare
 from hardneg.evaluation.trec import read_qrels, read_run
-from hardneg.files import replacing_folder
+from hardneg.files import replacing, replacing_folder
 from hardneg.fits.baselines import BM25, ZERO_SHOT
 from hardneg.fits.request import BASE
 from hardneg.fits.track import Entry, Track
 from hardneg.pipeline.run import run
 from hardneg.recipe import FromPath, Recipe
 from hardneg.runs import layout
+from hardneg.runs.done import is_done
 from hardneg.runs.folder import link_tree
 from hardneg.runs.parts import read_table
 from hardneg.runs.state import read_state
@@ -60,8 +62,9 @@ def train_finals(
     The folder of the figures is given for each row.
     """
     data = folder / layout.FINAL_DATASET
-    if not (data / "qrels.parquet").exists():
-        dataset.write(data)
+    if not is_done(data, data / "qrels.parquet"):
+        with replacing_folder(data) as temporary:
+            dataset.write(temporary)
     finals = {BASE: Final(_grown(base, grown), folder / layout.FINAL_BASE)} if winner.strategy != BASE else {}
     finals[winner.strategy] = Final(_grown(winner, grown), folder / layout.FINAL_RUN)
     places: dict[str, Path] = {}
@@ -79,7 +82,8 @@ def hand_over(folder: Path) -> None:
     """Put the model, its recipe and its negatives where a user looks for them."""
     place = folder / layout.FINAL_RUN
     link_tree(place / _MODEL, folder / _MODEL)
-    shutil.copy(place / layout.RECIPE, folder / layout.RECIPE)
+    with replacing(folder / layout.RECIPE) as temporary:
+        shutil.copyfile(checked(place / layout.RECIPE), temporary)
     if (place / "negatives").exists():
         link_tree(place / "negatives", folder / "negatives")
 
@@ -88,9 +92,11 @@ def hand_over_untrained(folder: Path, recipe: Recipe) -> None:
     """Save the model as it is."""
     from hardneg.models.own_code import save_model
     from hardneg.models.sentence_transformer import load_model
+    from hardneg.training.sample_vectors import write_vectors
 
     with replacing_folder(folder / _MODEL) as temporary:
         save_model(load_model(recipe.model, device="cpu", trust_remote_code=recipe.trusts), temporary)
+    write_vectors(folder, folder / _MODEL, trusts=recipe.trusts)
 
 
 def facts_of_mining(folder: Path) -> dict[str, str]:

@@ -49,6 +49,7 @@ from hardneg.pipeline.dealing import told_dealt, with_held_out
 from hardneg.recipe.trust import measuring_with
 from hardneg.reports.write import write_report
 from hardneg.runs import layout
+from hardneg.runs.done import is_done
 from hardneg.runs.folder import machine, versions
 from hardneg.runs.lock import writing
 from hardneg.runs.record import recording
@@ -109,7 +110,7 @@ class Fitting:
                 f"{n_aside:,} queries of {data.name} stand in several of its splits, by id or by equal text: they are "
                 "kept for the test, or for development, and not trained on"
             )
-        if how is None and not is_parquet_folder(self._place):
+        if how is None and not (is_parquet_folder(self._place) and is_done(self._place)):
             with replacing_folder(self._place) as temporary:
                 data.write(temporary)
         elif how is None and read_dataset(self._place).fingerprint != data.fingerprint:
@@ -161,7 +162,9 @@ class Fitting:
         self._ledger.save(findings=[asdict(one) for one in checked.findings])
 
     def _finished(self) -> dict[str, Any] | None:
-        return self._ledger.state if self._ledger.state.get("finished") else None
+        """What was found, if all is done and what is handed over is whole."""
+        is_finished = self._ledger.state.get("finished") and is_done(self.folder, self.folder / "model")
+        return self._ledger.state if is_finished else None
 
     def _fitted(self) -> dict[str, Any]:
         dataset, plan = self._dataset, self._plan

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hardneg.files import write_json
 from hardneg.runs import layout
 from hardneg.runs.cost import Cost, measured
-from hardneg.runs.state import read_state
+from hardneg.runs.state import mend_state, read_state, write_state
 
 
 @dataclass(frozen=True)
@@ -23,12 +22,13 @@ class Ledger:
     def of(cls, folder: Path) -> "Ledger":
         """Read that of a folder; empty if nothing was begun."""
         path = folder / layout.FIT
+        mend_state(path)
         return cls(path, read_state(path, keys=("request", "stages")))
 
     def save(self, **values: Any) -> None:  # noqa: ANN401 - plain values
         """Add values."""
         self.state.update(values)
-        write_json(self.path, self.state)
+        write_state(self.path, self.state)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -100,8 +100,12 @@ class Track:
         return rung.with_steps(entry.steps)
 
     def system(self, entry: Entry) -> Source:
-        """Search with the model of an entry."""
-        model = next((self.folder / entry.name / "training").glob("*/model"))
+        """Search with the model of an entry, trained again if it was not needed any more, and now is."""
+        place = self.folder / entry.name
+        if not any(place.glob("training/*/model")):
+            shutil.rmtree(place / "evaluation", ignore_errors=True)
+            self.run(entry)
+        model = next(place.glob("training/*/model"))
         return measuring_with(str(model), self.rung(entry).recipe)
 
     def forget(self, entry: Entry) -> None:

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from hardneg.checksums import checked
 from hardneg.files import replacing_folder
 from hardneg.ladders.plan import LadderPlan, TaskRecord
 from hardneg.runs import layout
@@ -22,5 +23,5 @@ def keep_best(plan: LadderPlan, records: Mapping[str, TaskRecord], folder: Path,
         return None
     with replacing_folder(target) as temporary:
         link_tree(folder / figures["models"][str(plan.seeds[0])], temporary / "model")
-        shutil.copyfile(folder / figures["place"] / layout.RECIPE, temporary / layout.RECIPE)
+        shutil.copyfile(checked(folder / figures["place"] / layout.RECIPE), temporary / layout.RECIPE)
     return target

@@ -30,7 +30,7 @@ from hardneg.models.options import check_installed
 from hardneg.notebook import Framed
 from hardneg.pipeline.dealing import told_dealt, with_held_out
 from hardneg.reports.write import write_report
-from hardneg.runs.done import damage_below
+from hardneg.runs.done import damage_below, is_done
 from hardneg.runs.lock import WRITER, writing
 from hardneg.runs.record import recording
 from hardneg.scoring.llm.cost import CostEstimate
@@ -320,7 +320,7 @@ def _is_open(task: Task, folder: Path, records: Mapping[str, TaskRecord]) -> boo
 
 def _keep(dataset: Dataset, place: Path) -> None:
     """Write a dataset where other processes can read it."""
-    if not is_parquet_folder(place):
+    if not (is_parquet_folder(place) and is_done(place)):
         with replacing_folder(place) as temporary:
             dataset.write(temporary)
     elif read_dataset(place).fingerprint != dataset.fingerprint:

@@ -17,7 +17,7 @@ from hardneg.recipe import Recipe, Stage
 from hardneg.recipe.rooms import TRAIN
 from hardneg.runs import layout
 from hardneg.runs.done import is_done
-from hardneg.runs.state import read_state
+from hardneg.runs.state import read_state, write_state
 from hardneg.sources import Source
 from hardneg.training.settings import TrainSettings
 
@@ -146,7 +146,7 @@ PLAN, DRAFT = layout.PLAN, layout.DRAFT
 
 def write_plan(plan: LadderPlan, folder: Path, *, name: str = PLAN) -> None:
     """Write `plan.json`, or a draft of it."""
-    write_json(folder / name, plan.as_dict())
+    write_state(folder / name, plan.as_dict())
 
 
 def read_plan(folder: Path, *, name: str = PLAN) -> LadderPlan | None:

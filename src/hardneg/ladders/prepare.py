@@ -15,6 +15,7 @@ from hardneg.files import from_here
 from hardneg.ladders.budget import Amounts, Costs, with_steps
 from hardneg.ladders.plan import (
     DRAFT,
+    PLAN,
     PROBE,
     Budget,
     LadderPlan,
@@ -33,6 +34,7 @@ from hardneg.place import Place
 from hardneg.recipe import Recipe, plan_of
 from hardneg.recipe.files import read_preset
 from hardneg.recipe.rooms import SCORER, SOURCE, TRAIN
+from hardneg.runs.state import mend_state
 from hardneg.training.settings import TrainSettings
 
 
@@ -149,6 +151,7 @@ def _names(wanted: Wanted) -> Sequence[str]:
 
 def prepare(plan: LadderPlan, dataset: Dataset, folder: Path, *, work: Callable[[Path, str], None]) -> LadderPlan:
     """Find out how fast things go here, unless that is known, and give every rung its steps."""
+    mend_state(folder / PLAN)
     with allowing(models=True):  # it is compared, and none of its models runs
         before = read_plan(folder)
     if before is not None:

@@ -10,7 +10,7 @@ import polars as pl
 
 from hardneg.data.dataset import Dataset
 from hardneg.evaluation.significance import Row, compare, holm
-from hardneg.files import replacing, write_json
+from hardneg.files import replacing
 from hardneg.ladders.budget import needed
 from hardneg.ladders.plan import LadderPlan, TaskRecord
 from hardneg.ladders.rungs import Rung
@@ -19,6 +19,7 @@ from hardneg.progress import task
 from hardneg.runs import layout
 from hardneg.runs.folder import machine, versions
 from hardneg.runs.parts import read_table
+from hardneg.runs.state import write_state
 from hardneg.training.folder import TrainingFolder
 
 LEVEL = 0.05
@@ -80,7 +81,7 @@ def summarise(plan: LadderPlan, records: Mapping[str, TaskRecord], folder: Path,
     }
     measured = [(str(split), row) for split, some in splits for row in some.values() if row is not None]
     write_per_query(folder, [(split, row, _seeds(plan, plan.rung(row.name))) for split, row in measured])
-    write_json(folder / layout.LADDER, report)
+    write_state(folder / layout.LADDER, report)
     return report
 
 

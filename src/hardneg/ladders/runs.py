@@ -12,6 +12,7 @@ from hardneg.files import write_json
 from hardneg.ladders.results import LEVEL, RungCost, compared, write_per_query
 from hardneg.runs import layout
 from hardneg.runs.layout import Seeded, StageKey
+from hardneg.runs.lock import writing
 from hardneg.runs.parts import read_table
 from hardneg.runs.state import read_state
 
@@ -90,8 +91,9 @@ def compare_runs(
         "best_on_dev": None,
     }
     if out is not None:
-        write_per_query(out, [(run.settings[0], run.row, _numbers(run.row)) for run in runs])
-        write_json(out / "comparison.json", report)
+        with writing(out):
+            write_per_query(out, [(run.settings[0], run.row, _numbers(run.row)) for run in runs])
+            write_json(out / "comparison.json", report)
     return report
 
 

@@ -13,8 +13,9 @@ from hardneg.data.reading import read_dataset
 from hardneg.data.splitting import Dealing, split_dataset
 from hardneg.errors import DatasetError, RunError
 from hardneg.files import replacing_folder
+from hardneg.runs.done import is_done
 
-_TEST = "test"
+_TEST, _SPLIT = "test", "split.json"
 _DEV_QUERIES, _DEV_SHARES = 1_000, (0.02, 0.2)  # to choose on, and the shares within which that is had
 
 
@@ -24,7 +25,7 @@ def with_test_split(
     """Deal a dataset that has no test split, as `hardneg data split` does, or take what was dealt before."""
     if test != _TEST or test in dataset.splits or train not in dataset.splits:
         return dataset, None
-    if not (place / "split.json").exists():
+    if not is_done(place, place / _SPLIT):
         with replacing_folder(place) as temporary:
             split_dataset(dataset, Dealing(split=train, dev_share=dev_share)).write(temporary)
     return _kept(dataset, place)
@@ -34,7 +35,7 @@ def _kept(dataset: Dataset, place: Path) -> tuple[Dataset, dict[str, Any]]:
     kept = read_dataset(place)
     if kept.texts_fingerprint != dataset.texts_fingerprint:
         raise RunError(f"{place} was dealt from other texts than {dataset.name} has now; name another folder with -o")
-    how: dict[str, Any] = json.loads(checked(place / "split.json").read_text(encoding="utf-8"))
+    how: dict[str, Any] = json.loads(checked(place / _SPLIT).read_text(encoding="utf-8"))
     return replace(kept, name=dataset.name, mapping=dataset.mapping, skipped=dataset.skipped), how
 
 
@@ -51,7 +52,7 @@ def with_held_out(
     deals_test = test == _TEST and test not in there
     if train not in there or (has_dev and not deals_test):
         return dataset, None
-    if not (place / "split.json").exists():
+    if not is_done(place, place / _SPLIT):
         share = None if has_dev else float(np.clip(_DEV_QUERIES / len(dataset.queries_of(train)), *_DEV_SHARES))
         how = Dealing(split=train, test_share=None if deals_test else 0.0, dev_share=share)
         try:

@@ -12,14 +12,13 @@ import polars as pl
 from jaxtyping import Int32
 
 from hardneg.arguments import check_places, check_tables
-from hardneg.checksums import is_damaged, was_written
 from hardneg.data.dataset import Dataset
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.data.findings import Finding
 from hardneg.data.given import check_dataset
 from hardneg.engines import Engine, keeping_workers, working_on
 from hardneg.errors import InputError, RecipeError, RunError
-from hardneg.files import check_folder, json_bytes, write_json
+from hardneg.files import check_folder, write_json
 from hardneg.filters import Filter
 from hardneg.filters.protocol import Fittable, with_fitted
 from hardneg.models.given import Loaded
@@ -45,7 +44,7 @@ from hardneg.runs.joining import data_of
 from hardneg.runs.lock import writing
 from hardneg.runs.mining_findings import mining_findings, write_readings
 from hardneg.runs.parts import part_files, read_parts, readable, scan_parts
-from hardneg.runs.state import read_state
+from hardneg.runs.state import mend_state, read_state, write_state
 from hardneg.sources import Source
 from hardneg.sources.merge import check_names
 
@@ -203,7 +202,7 @@ def _note(folder: Path, plan: Plan, findings: tuple[Finding, ...], mapping: Fiel
         filters = (with_fitted(each, None) if isinstance(each, Fittable) else each for each in plan.filters)
         state |= {"plan": replace(plan, filters=tuple(filters)).as_table()}
     state |= {} if mapping is None else {"mapping": mapping.as_dict()}
-    write_json(path, state)
+    write_state(path, state)
 
 
 def _count(candidates: pl.LazyFrame, negatives: pl.LazyFrame, dataset: Dataset, plan: Plan) -> dict[str, Any]:
@@ -220,8 +219,7 @@ def _claim(folder: Path, identity: dict[str, Any], block_size: int, *, data: dic
     """Write down what is mined into a folder, or check that it is the same as before."""
     path = folder / layout.MINING
     claim = {**identity, "block_size": block_size, **data}
-    if is_damaged(path) and was_written(path, json_bytes(claim)):
-        write_json(path, claim)  # damaged, but it was first written for just this
+    mend_state(path)
     before = read_state(path, keys=(*(key for key in identity if key not in _OPTIONAL), "block_size"))
     if before:
         keys = dict.fromkeys([*identity, *(key for key in _OPTIONAL if key in before)])
@@ -236,7 +234,7 @@ def _claim(folder: Path, identity: dict[str, Any], block_size: int, *, data: dic
         block_size = before["block_size"]
         if before.items() >= data.items():
             return block_size
-    write_json(path, before | claim | {"block_size": block_size})
+    write_state(path, before | claim | {"block_size": block_size})
     return block_size
 
 

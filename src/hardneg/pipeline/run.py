@@ -214,7 +214,7 @@ def _built(settings: FromPython | FromCode, folder: RunFolder) -> Dataset:
     """Build the dataset once; a run that goes on later must see the same one though the source may have changed."""
     folder.pin("way of building the dataset", repr(settings))
     place = folder.path / "dataset"
-    if not (place / "qrels.parquet").exists():
+    if not is_done(place, place / "qrels.parquet"):
         with replacing_folder(place) as temporary:
             settings.read().write(temporary)
     return read_dataset(place)

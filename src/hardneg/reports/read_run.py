@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
+from hardneg.checksums import checked
 from hardneg.data.findings import Finding
 from hardneg.evaluation.metrics import primary_of
 from hardneg.evaluation.significance import Row
@@ -125,7 +126,7 @@ def read_audits(folder: Path) -> Iterator[Audited]:
     """Read what `hardneg audit --json` and `hardneg calibrate --json` printed into files of the folder."""
     for file in sorted({file for pattern in _AUDITS for file in folder.glob(pattern)}):
         with whole_lines(file):
-            audit = from_json(file.read_text(encoding="utf-8"))
+            audit = from_json(checked(file).read_text(encoding="utf-8"))
         rows = audit.get("variants") or audit.get("frontier") or []
         if rows or audit.get("figures"):
             yield Audited(

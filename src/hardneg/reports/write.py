@@ -27,6 +27,7 @@ from hardneg.reports.read_ladder import (
 from hardneg.reports.read_run import read_audits, read_minings, read_placed, read_rows, read_trainings
 from hardneg.runs import layout
 from hardneg.runs.joining import check_data
+from hardneg.runs.lock import writing_file
 from hardneg.runs.origin import dataset_settings
 from hardneg.runs.parts import readable
 from hardneg.runs.state import read_recipe, read_state, whole_lines
@@ -100,7 +101,9 @@ def report(
 
     hardest = -(-examples // 4)
     caps = Caps(sampled=examples - hardest, hardest=hardest)
-    return write_report(run, dataset=dataset, out=out, seed=seed, caps=caps, allow_other_data=allow_other_data)
+    file = Path(out) if out is not None else Path(run) / layout.REPORT
+    with writing_file(file if Path(run).is_dir() else None):
+        return write_report(run, dataset=dataset, out=out, seed=seed, caps=caps, allow_other_data=allow_other_data)
 
 
 def read_contents(

@@ -22,6 +22,7 @@ from hardneg.review.marking import marked, query_terms
 from hardneg.review.schedule import read_reviewable, schedule
 from hardneg.review.serving import check_installed
 from hardneg.runs.joining import check_data, check_written, data_of
+from hardneg.runs.lock import writing_file
 from hardneg.runs.origin import read_dataset_of, split_of
 from hardneg.runs.parts import with_positions
 
@@ -151,5 +152,7 @@ def reviewing(
     if verdicts is not None:
         split = split_of(run)
         data = with_verdicts(data, use_verdicts(data, read_judged(verdicts, data), split=split)[0], split=split)
-    with opened_review(run, data, database or database_of(run), wanted=wanted) as session:
+    place = database or database_of(run)
+    # An export reads, and may do so while a page is served; two pages would hand out the same pairs.
+    with writing_file(place if export is None else export), opened_review(run, data, place, wanted=wanted) as session:
         yield replace(session, note=note)

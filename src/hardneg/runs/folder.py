@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from hardneg.errors import RunError
-from hardneg.files import check_links, replacing, write_json
+from hardneg.files import check_links, replacing
 from hardneg.runs import layout
 from hardneg.runs.cost import Cost, measured
-from hardneg.runs.state import read_state
+from hardneg.runs.state import mend_state, read_state, write_state
 
 _PACKAGES = ("hardneg", "numpy", "numba", "polars", "torch", "transformers", "sentence-transformers", "accelerate")
 
@@ -32,6 +32,7 @@ class RunFolder:
         """Make the folder of a run, or go on with one that was made for the same recipe."""
         check_links(path)
         file = path / layout.MANIFEST
+        mend_state(file)
         manifest = read_state(file, keys=("recipe", "stages"))
         if manifest and manifest["recipe"] != recipe:
             if not _has_results(path):
@@ -43,6 +44,8 @@ class RunFolder:
                 f"{path} holds a run of another recipe (its own is {path / layout.RECIPE}); "
                 "name another folder with -o, or delete this one"
             )
+        if not manifest and _has_results(path):
+            _check_recipe(path / layout.RECIPE, resolved)
         folder = cls(path, manifest, shared)
         manifest |= {"recipe": recipe, "seed": seed, "versions": versions(), "machine": machine()}
         manifest.setdefault("stages", {})
@@ -53,7 +56,7 @@ class RunFolder:
 
     def save(self) -> None:
         """Write the manifest."""
-        write_json(self.path / layout.MANIFEST, self.manifest)
+        write_state(self.path / layout.MANIFEST, self.manifest)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -83,6 +86,15 @@ def _has_results(path: Path) -> bool:
     """Say whether a run has found anything yet that belongs to its recipe."""
     begun = (path / "training", path / "stages", path / layout.MINING, *path.glob(f"evaluation/*/{layout.METRICS}"))
     return any(each.exists() for each in begun)
+
+
+def _check_recipe(path: Path, resolved: str) -> None:
+    """Make sure that a run without its manifest goes on with the recipe that it was begun with."""
+    if path.exists() and path.read_text(encoding="utf-8", errors="replace") != resolved:
+        raise RunError(
+            f"{path.parent} lacks its {layout.MANIFEST} and holds results of another recipe, {path}; go on with that "
+            "one, or name another folder with -o"
+        )
 
 
 def link_tree(source: Path, target: Path) -> None:

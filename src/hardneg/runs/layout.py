@@ -37,6 +37,7 @@ VECTORS = "vectors.json"
 METRICS, PER_QUERY, RANKINGS, QRELS = "metrics.json", "per_query.parquet", "run.trec", "qrels.trec"
 PLAN, DRAFT, LADDER = "plan.json", "draft.json", "ladder.json"
 BEST = Path("best")
+ENCODING = "encoding.json"
 FIT, FINAL_RUN, FINAL_BASE, FINAL_DATASET = "fit.json", "finish/run", "finish/in_batch", "finish/dataset"
 
 # One file for each way of auditing: an audit by planting does not replace one by a sample.

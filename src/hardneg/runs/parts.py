@@ -128,4 +128,4 @@ def readable(path: Path) -> Iterator[None]:
         yield
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, parquet.ParquetProblem) as error:
         first_line = str(error).partition("\n")[0]
-        raise RunError(f"{path} cannot be read as Parquet ({first_line}); work in another folder") from error
+        raise RunError(f"{path} cannot be read as Parquet ({first_line}); delete it, {_MINE_AGAIN}") from error

@@ -17,10 +17,11 @@ from hardneg.files import from_json
 from hardneg.models.options import Precision
 from hardneg.parquet import ParquetProblem, read_parquet
 from hardneg.scoring.cross_encoder import Activation, CrossEncoder
-from hardneg.scoring.folds import UNSEEN, FoldTable
+from hardneg.scoring.folds import FOLDS, RECORD, UNSEEN, FoldTable
 from hardneg.scoring.protocol import Evaluated
 
 _MEASURE = "nDCG@10"
+_AGAIN = "the command that trained the teacher, called again, puts it right"
 # A loss that is no chance, or one that is large whatever chance says.
 _LARGE_LOSS = 0.05
 
@@ -85,7 +86,7 @@ class CrossFittedTeacher:
     def fingerprint(self) -> str:
         """Hash of all models and of who was trained on what."""
         n_folds, _ = self._read()
-        state = hashlib.blake2b(checked(Path(self.path) / "folds.parquet").read_bytes(), digest_size=16)
+        state = hashlib.blake2b(checked(Path(self.path) / FOLDS, way_out=_AGAIN).read_bytes(), digest_size=16)
         for number in range(n_folds):
             state.update(self._model(number).fingerprint().encode())
         return state.hexdigest()
@@ -102,7 +103,7 @@ class CrossFittedTeacher:
 
     def _read(self) -> tuple[int, FoldTable]:
         record = read_record(Path(self.path))
-        file = checked(Path(self.path) / "folds.parquet")
+        file = checked(Path(self.path) / FOLDS, way_out=_AGAIN)
         try:
             return record["n_folds"], FoldTable.of_rows(read_parquet(file), record["group"])
         except (ParquetProblem, ValueError) as error:
@@ -113,14 +114,14 @@ class CrossFittedTeacher:
 
 def read_record(path: Path) -> dict[str, Any]:
     """Read `teacher.json` of a finished teacher."""
-    file = path / "teacher.json"
+    file = path / RECORD
     if not file.exists():
         raise ModelError(
             f"{path} holds no teacher (no teacher.json); train one: hardneg mine DATASET -o runs/mined, then hardneg "
             f"teacher train DATASET --negatives runs/mined --model MODEL -o {path}"
         )
     try:
-        record = from_json(checked(file).read_text(encoding="utf-8"))
+        record = from_json(checked(file, way_out=_AGAIN).read_text(encoding="utf-8"))
         finished = len(record["folds"]) == range(record["n_folds"]).stop
         if not isinstance(record["group"], str | None):
             raise TypeError("its group is no name of a column")

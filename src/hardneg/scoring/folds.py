@@ -20,6 +20,7 @@ from hardneg.errors import DatasetError, RunError
 from hardneg.randomness import uniform
 
 UNSEEN = -1
+RECORD, FOLDS = "teacher.json", "folds.parquet"  # of a teacher's folder
 _FOLD = 51  # sets these draws apart from others of the same seed
 
 

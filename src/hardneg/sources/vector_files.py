@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float32
 
+from hardneg.checksums import checked
 from hardneg.errors import ModelError
 
 # What NumPy raises when a header is cut or damaged: it reads the header as Python.
@@ -24,6 +25,7 @@ _UNREADABLE = (
     *(TypeError, KeyError, IndexError, AttributeError, OverflowError),
 )
 _NUMBER = re.compile(r"0|[1-9]\d*")
+_AGAIN = "write it anew: `hardneg encode`, if that made it"
 _SETTLE = "write a JSON list of ids instead, in the order of the rows"
 
 
@@ -31,7 +33,7 @@ def load_array(path: Path, *, kind: str, mmap_mode: Literal["r"] | None = None) 
     """Open a `.npy` file."""
     try:
         with warnings.catch_warnings(action="ignore"):
-            return np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
+            return np.load(checked(path, way_out=_AGAIN), mmap_mode=mmap_mode, allow_pickle=False)
     except _UNREADABLE as error:
         raise ModelError(f"{path}: not a readable .npy file of {kind} ({error}); write it with np.save") from error
 
@@ -92,6 +94,7 @@ def read_ids(path: Path) -> pl.Series:
     `{"0": "17", "1": "4"}` names an id for each row.
     """
     try:
+        checked(path, way_out=_AGAIN)
         if path.suffix == ".json":
             ids = _of_json(json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_Pairs), path)
         elif path.suffix == ".npy":

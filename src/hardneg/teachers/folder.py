@@ -6,21 +6,21 @@ fold-0, fold-1, …  a plain sentence-transformers CrossEncoder each, trained wi
 evaluation.json    how well they re-rank held-out queries, if that was measured
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sentence_transformers import CrossEncoder
 
-from hardneg.checksums import checked
 from hardneg.errors import RunError
-from hardneg.files import replacing, replacing_folder, write_json
+from hardneg.files import replacing, replacing_folder
 from hardneg.runs.done import is_done
-from hardneg.scoring.folds import FoldTable
+from hardneg.runs.state import mend_state, read_state, write_state
+from hardneg.scoring.folds import FOLDS, RECORD, FoldTable
 from hardneg.teachers.settings import TeacherSettings
 from hardneg.teachers.start import quiet
 
+_TRAIN_ANEW = "delete the folder to train anew; nothing else says what its models were trained on"
 _RULE = "floor(n_folds * u), u from the seed and a 64-bit BLAKE2b hash of the query's normalised text"
 _GROUP_RULE = "; queries that share a text or a group take the smallest hash among them"
 
@@ -34,7 +34,7 @@ class TeacherFolder:
     @property
     def record_file(self) -> Path:
         """Where the record is."""
-        return self.path / "teacher.json"
+        return self.path / RECORD
 
     def model(self, fold: int) -> Path:
         """Name the folder of the model that was trained without a fold."""
@@ -58,12 +58,12 @@ class TeacherFolder:
             "folds": {},
         }
         self._write_folds(folds)
-        write_json(self.record_file, record)
+        write_state(self.record_file, record)
         return record
 
     @property
     def _folds(self) -> Path:
-        return self.path / "folds.parquet"
+        return self.path / FOLDS
 
     def _write_folds(self, folds: FoldTable) -> None:
         with replacing(self._folds) as temporary:
@@ -74,14 +74,16 @@ class TeacherFolder:
         with replacing_folder(self.model(fold)) as temporary, quiet():
             model.save_pretrained(str(temporary), create_model_card=False)
         record["folds"][str(fold)] = entry
-        write_json(self.record_file, record)
+        write_state(self.record_file, record)
 
     def _resumed(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        try:
-            record = json.loads(checked(self.record_file).read_text(encoding="utf-8"))
-            before, _ = record["inputs"], record["folds"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise RunError(f"{self.record_file} cannot be read ({error}); remove the folder or name another") from error
+        mend_state(self.record_file)
+        record = read_state(self.record_file, keys=("inputs", "folds"), way_out=_TRAIN_ANEW)
+        before = record["inputs"]
+        if not isinstance(before, dict):
+            raise RunError(
+                f"{self.record_file} cannot be read: its inputs are no object; remove the folder or name another"
+            )
         keys = sorted(key for key in inputs | before if inputs.get(key) != before.get(key))
         if keys:
             unlike = ", ".join(f"{key} ({before.get(key)!r} there, {inputs.get(key)!r} now)" for key in keys)

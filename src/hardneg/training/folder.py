@@ -22,13 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hardneg.checksums import checked, damage_in, is_damaged, note_grown, was_written
+from hardneg.checksums import checked, damage_in, is_damaged, note_grown
 from hardneg.data.findings import Finding, read_findings, write_findings
 from hardneg.errors import DamagedError, RunError
-from hardneg.files import from_json, json_bytes, replacing, write_json
+from hardneg.files import replacing
 from hardneg.runs import layout
 from hardneg.runs.done import damage_below
-from hardneg.runs.state import read_lines
+from hardneg.runs.state import mend_state, read_lines, read_state, write_state
 
 # What an unfinished run goes on from, beside its lists of steps and looks.
 _STATE = ("checkpoints", "refresh", "clusters", "best")
@@ -73,11 +73,7 @@ class TrainingFolder:
         Raises:
             RunError: The folder holds a run with other inputs.
         """
-        begun = json_bytes({"inputs": inputs, "result": None})
-        path = self.path / layout.TRAINING
-        if is_damaged(path) and was_written(path, begun):
-            self._anew([path])  # whether it was finished is lost, but it was begun with just this
-            self.begin(inputs)
+        mend_state(self.path / layout.TRAINING)
         state = self._state()
         if state is None:
             return None
@@ -87,7 +83,7 @@ class TrainingFolder:
             raise RunError(f"{self.path} holds a training run with other inputs: {was}; train into another folder")
         if state["result"] is None:
             self._anew_if_damaged()
-        elif damaged := list(damage_in(self.model)):
+        elif damaged := list(damage_in(self.model)) or [self.model] * (not self.model.is_dir()):
             self._anew(damaged)
             self.begin(inputs)
             return None
@@ -110,7 +106,7 @@ class TrainingFolder:
             self._anew(damaged)
 
     def _anew(self, damaged: Sequence[Path]) -> None:
-        _log.warning("%s is damaged; this training is done anew, and all else is kept", damaged[0])
+        _log.warning("%s is damaged or gone; this training is done anew, and all else is kept", damaged[0])
         for name in _STATE:
             shutil.rmtree(self.path / name, ignore_errors=True)
         for name in _LISTS:
@@ -186,13 +182,10 @@ class TrainingFolder:
             if any(not entry.name.startswith(".") for entry in self.path.glob("*")):
                 raise RunError(f"{self.path} is not empty and holds no training run; train into another folder")
             return None
-        try:
-            state = from_json(checked(path).read_text(encoding="utf-8"))
-            if not isinstance(state["inputs"], dict):
-                raise TypeError("its inputs are no object")
-            return {"inputs": state["inputs"], "result": state["result"]}
-        except (ValueError, KeyError, TypeError) as error:
-            raise RunError(f"{path} cannot be read: {error}; remove the folder or train into another") from error
+        state = read_state(path, keys=("inputs", "result"))
+        if not isinstance(state["inputs"], dict):
+            raise RunError(f"{path} cannot be read: its inputs are no object; remove the folder or train into another")
+        return {"inputs": state["inputs"], "result": state["result"]}
 
     def _write(self, state: dict[str, Any]) -> None:
-        write_json(self.path / layout.TRAINING, state)
+        write_state(self.path / layout.TRAINING, state)

@@ -31,6 +31,7 @@ from hardneg.place import Place
 from hardneg.planting.fitting import fit_filters
 from hardneg.planting.planting import plant_each
 from hardneg.recipe.rooms import SCORER
+from hardneg.runs.lock import writing
 from hardneg.runs.record import recording
 from hardneg.runs.state import write_audit
 from hardneg.scoring import Scorer
@@ -95,7 +96,7 @@ def audit(
         raise RecipeError("audit: --judged and --truth-column are different ways to audit; give one of them")
     plan, settings = plan_from("audit", **mining)
     options: dict[str, Any] = {"group": group, "score": score, "block_size": settings.block_size}
-    with recording(_path(out), "audit"), working_on(engine), fitting() as fit:
+    with recording(_path(out), "audit"), writing(_path(out)), working_on(engine), fitting() as fit:
         if judged is not None or truth_column is not None:
             truth = fuller_labels(dataset, judged) if judged else truth_of_column(dataset, str(truth_column))
             if agree is not None:
@@ -159,7 +160,7 @@ def audit_filters(
     plan, settings = plan_from("audit", **mining)
     planting: dict[str, Any] = {"share": share, "max_queries": max_queries}
     planting["seeds"] = range(plan.seed, plan.seed + seeds)
-    with recording(_path(out), "audit"), working_on(engine), fitting() as fit:
+    with recording(_path(out), "audit"), writing(_path(out)), working_on(engine), fitting() as fit:
         variants = sweep(plan, score=score, further=() if judge is None else teacher_thresholds(judge))
         if agree is not None:
             agree(audit_bills(dataset, variants.values(), plant_each(dataset, plan.split, **planting)))
@@ -214,7 +215,7 @@ def audit_sample(
     _check_sample(size, read=read, write=write, negatives=negatives, scorer=scorer, threshold=threshold, out=out)
     teacher = named_scorer(scorer)
     plan, settings = plan_from("audit", **mining)
-    with recording(_path(out), "audit"):
+    with recording(_path(out), "audit"), writing(_path(out)):
         if size is None:
             result = read_sample(Path(str(read)), dataset)
         else:

@@ -24,6 +24,7 @@ from hardneg.planting.fitting import fit_filters
 from hardneg.planting.planting import plant_each
 from hardneg.recipe.rooms import FILTER
 from hardneg.recipe.toml import toml_text
+from hardneg.runs.lock import writing
 from hardneg.runs.record import recording
 from hardneg.runs.state import write_audit
 from hardneg.scoring.protocol import Priced, Scorer
@@ -135,7 +136,8 @@ def calibrate(
     plan, settings = plan_from("calibrate", **mining)
     plans = plans_to_try(plan, budget=budget, teacher=teacher)
     folder = cache_folder() / "filters"
-    with recording(None if out is None else Path(out), "calibrate"):
+    place = None if out is None else Path(out)
+    with recording(place, "calibrate"), writing(place):
         most = at_most_half(dataset, plan, max_queries)
         planting: dict[str, Any] = {"seeds": range(plan.seed, plan.seed + seeds), "max_queries": most}
         if agree is not None:
@@ -150,8 +152,8 @@ def calibrate(
         )
         result = Calibration(tried, plans, budget)
         tried.frame()
-        if out is not None:
-            write_audit(result.as_dict(), Path(out))
+        if place is not None:
+            write_audit(result.as_dict(), place)
     if plot is not None:
         tried.plot(plot)
     return result

@@ -13,6 +13,7 @@ from hardneg.data.given import check_dataset
 from hardneg.engines import Engine, working_on
 from hardneg.files import check_folder, replacing, write_json
 from hardneg.progress import task
+from hardneg.runs import layout
 from hardneg.runs.lock import writing
 from hardneg.sources import Dense
 
@@ -63,7 +64,7 @@ def encode(dataset: Dataset, source: Dense, *, out: Path | str, engine: Engine |
             with replacing(folder / f"{kind}.ids.json") as temporary:
                 temporary.write_text(json.dumps(ids.to_list()), encoding="utf-8")
         shape = {"documents": len(documents), "queries": len(queries), "dimension": int(documents.shape[1])}
-        write_json(folder / "encoding.json", {"model": str(source.model), "dataset": dataset.fingerprint, **shape})
+        write_json(folder / layout.ENCODING, {"model": str(source.model), "dataset": dataset.fingerprint, **shape})
     return Encoded(folder, len(documents), len(queries), shape["dimension"])
 
 

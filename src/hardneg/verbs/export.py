@@ -9,6 +9,7 @@ from hardneg.arguments import check_places
 from hardneg.data.dataset import Dataset
 from hardneg.exports.write import Wish, check_place, table_of, write
 from hardneg.pipeline.joined import Negatives, join
+from hardneg.runs.lock import writing_file
 
 
 def export(
@@ -71,7 +72,8 @@ def export(
     wish = replace(wish, split=joined.split)
     if path is not None:
         n_answers = joined.n_answers
-        written = write(wish, joined.dataset, joined.negatives, path, found=positives, n_answers=n_answers)
+        with writing_file(Path(path)):
+            written = write(wish, joined.dataset, joined.negatives, path, found=positives, n_answers=n_answers)
         if wish.layout.is_folder:
             return pl.DataFrame({"file": list(written.files), "rows": list(written.files.values())})
     return table_of(wish, joined.dataset, joined.negatives, found=positives)

@@ -12,7 +12,7 @@ from hardneg.errors import RecipeError
 from hardneg.pipeline.joined import Joined, Negatives, join
 from hardneg.pipeline.scores import Scored, check_names, pairs_to_score, score_pairs, scores_file
 from hardneg.recipe.rooms import TEACHER_FALLBACKS
-from hardneg.runs.lock import writing
+from hardneg.runs.lock import writing, writing_file
 from hardneg.runs.parts import read_parts
 from hardneg.runs.record import recording
 from hardneg.scoring import Scorer
@@ -82,8 +82,8 @@ def score_joined(
     pairs = pairs_to_score(dataset, mined, split=joined.split)
     if agree is not None:
         agree([bill for each in scorers for bill in estimate_cost(each, dataset, pairs)])
-    place = run if out is None else None
-    with recording(place, "score"), writing(place):
+    place, file = (run, None) if out is None else (None, Path(out))
+    with recording(place, "score"), writing(place), writing_file(file):
         return tuple(score_pairs(dataset, pairs, each, out=file) for each, file in zip(scorers, files, strict=True))
 
 

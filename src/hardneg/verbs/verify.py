@@ -1,6 +1,6 @@
 """Checking a run from its files alone: that they are whole, and that each follows from the others."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,17 @@ from hardneg.runs import layout
 from hardneg.runs.origin import read_dataset_of
 from hardneg.runs.parts import readable
 from hardneg.runs.state import whole_lines
+from hardneg.scoring.folds import FOLDS, RECORD
 from hardneg.verbs.verifying.checks import Checked
+from hardneg.verbs.verifying.data import datasets_of
+from hardneg.verbs.verifying.encoded import check_encoded
 from hardneg.verbs.verifying.files import check_files
+from hardneg.verbs.verifying.handed import check_handed
 from hardneg.verbs.verifying.measured import check_measured
 from hardneg.verbs.verifying.mined import check_mined
+from hardneg.verbs.verifying.scored import check_scored, is_scored
+from hardneg.verbs.verifying.summed import check_fit, check_ladder
+from hardneg.verbs.verifying.teachers import check_teacher
 from hardneg.verbs.verifying.trained import check_trained
 
 
@@ -66,7 +73,7 @@ def verify(
     """Check a run from its files alone, as `hardneg verify` does; nothing is changed.
 
     Args:
-        run: Folder of a run, of `mine`, `train` or `evaluate`, or of a ladder or a fit.
+        run: Folder of a run, of a ladder or a fit, of a teacher, or of what one command wrote; or a file of scores.
         dataset: What was mined, or where it is; None takes what the run says.
         full: Ask the filters for all candidates, not for those of a hundred queries.
         seed: Seed of the choice of those queries.
@@ -79,60 +86,81 @@ def verify(
     """
     check_places("verify", optional=False, run=run)
     place = Path(run)
-    if not place.is_dir():
-        raise RunError(f"{place} is no folder; name the folder of a run")
-    places = {"mined": mined_places(place), "trained": trained_places(place), "measured": measured_places(place)}
+    if not (place.is_dir() or is_scored(place)):
+        raise RunError(f"{place} is no folder; name the folder of a run, or a file of scores")
+    root = place if place.is_dir() else place.parent
+    places = {kind: find(place) for kind, find in _PLACES.items()} if place.is_dir() else {"scored": [place]}
     if not any(places.values()):
-        raise RunError(f"{place} holds nothing that was mined, trained or measured; name the folder of a run")
-    checks = list(check_files(place))
-    data = _dataset(place, dataset) if places["mined"] else None
+        raise RunError(
+            f"{place} holds nothing that was mined, trained, measured, scored or encoded; name the folder of a run"
+        )
+    checks = [*check_files(place), *check_handed(place)] if place.is_dir() else []
+    data = _datasets(root, dataset) if any(places.get(kind) for kind in ("mined", "scored", "taught")) else []
     with task("verifying", total=sum(map(len, places.values())), unit="folders") as advance:
         for kind, folders in places.items():
             for folder in folders:
-                checks += _checked(kind, folder, place, data, full=full, seed=seed)
+                checks += _checked(kind, folder, root, data, full=full, seed=seed)
                 advance(1)
     return Verified(place, tuple(checks))
 
 
-def mined_places(run: Path) -> list[Path]:
-    """List the folders below a run that were mined into."""
-    return sorted(file.parent for file in run.rglob(layout.MINING))
+def _below(name: str) -> Callable[[Path], list[Path]]:
+    """Find the folders below a run that hold a file of some name."""
+    return lambda run: sorted(file.parent for file in run.rglob(name))
 
 
-def trained_places(run: Path) -> list[Path]:
-    """List the folders below a run in which a model was trained."""
-    return sorted(file.parent for file in run.rglob(layout.TRAINING))
+def _measured_places(run: Path) -> list[Path]:
+    return [place for place in _below(layout.METRICS)(run) if (place / layout.PER_QUERY).exists()]
 
 
-def measured_places(run: Path) -> list[Path]:
-    """List the folders below a run with an evaluation."""
-    return sorted(file.parent for file in run.rglob(layout.METRICS) if (file.parent / layout.PER_QUERY).exists())
+def _teacher_places(run: Path) -> list[Path]:
+    return [place for place in _below(RECORD)(run) if (place / FOLDS).exists()]
+
+
+def _scored_files(run: Path) -> list[Path]:
+    return [file for file in sorted(run.rglob("*.parquet")) if is_scored(file)]
+
+
+_PLACES: dict[str, Callable[[Path], list[Path]]] = {
+    "mined": _below(layout.MINING),
+    "scored": _scored_files,
+    "taught": _teacher_places,
+    "trained": _below(layout.TRAINING),
+    "measured": _measured_places,
+    "climbed": _below(layout.LADDER),
+    "fitted": _below(layout.FIT),
+    "encoded": _below(layout.ENCODING),
+}
 
 
 def _checked(
-    kind: str, folder: Path, run: Path, dataset: Dataset | None, *, full: bool, seed: int
+    kind: str, folder: Path, run: Path, datasets: list[Dataset], *, full: bool, seed: int
 ) -> Iterator[Checked]:
     """Check one folder; what cannot even be read is wrong, and the others are checked all the same."""
     where = str(folder.relative_to(run))
-    checks = {
-        "mined": lambda: check_mined(folder, dataset, where=where, full=full, seed=seed),
+    first = next(iter(datasets), None)
+    checks: dict[str, Callable[[], Iterator[Checked]]] = {
+        "mined": lambda: check_mined(folder, datasets, where=where, full=full, seed=seed),
+        "scored": lambda: check_scored(folder, first, where=where),
+        "taught": lambda: check_teacher(folder, first, where=where),
         "trained": lambda: check_trained(folder, where=where),
         "measured": lambda: check_measured(folder, where=where),
+        "climbed": lambda: check_ladder(folder, where=where),
+        "fitted": lambda: check_fit(folder, where=where),
+        "encoded": lambda: check_encoded(folder, where=where),
     }
     try:
         with readable(folder), whole_lines(folder):
             yield from checks[kind]()
     except InputError as error:
         yield Checked("files", where, "wrong", str(error))
+    except (KeyError, TypeError, ValueError, IndexError, OSError, pl.exceptions.PolarsError) as error:
+        detail = f"they do not fit each other ({type(error).__name__}: {error})"
+        yield Checked("files", where, "wrong", detail)
 
 
-def _dataset(run: Path, dataset: Dataset | Path | str | None) -> Dataset | None:
+def _datasets(run: Path, dataset: Dataset | Path | str | None) -> list[Dataset]:
     if isinstance(dataset, Dataset):
         check_dataset(dataset, purpose="verify")
-        return dataset
-    if dataset is not None:
-        return read_dataset_of(run, dataset)
-    try:
-        return read_dataset_of(run)
-    except InputError:
-        return None
+        return [dataset]
+    return datasets_of(run) if dataset is None else [read_dataset_of(run, dataset)]

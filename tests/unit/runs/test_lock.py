@@ -13,7 +13,7 @@ import pytest
 
 from hardneg.errors import LockedError
 from hardneg.processes import Worker
-from hardneg.runs.lock import TOKENS, WRITER, Writer, lent, waiting, writer_of, writing
+from hardneg.runs.lock import TOKENS, WRITER, Writer, lent, waiting, writer_of, writing, writing_file
 
 HOLD = """
 import sys, time
@@ -148,3 +148,85 @@ def test_a_worker_is_lent_what_it_must_hold(tmp_path):
         (descriptor,) = lent()
         worker = Worker(["-c", f"import os; os.fstat({descriptor})"], {}, log=tmp_path / "log", inherits=lent())
         assert worker.wait() == 0
+
+
+def test_a_file_has_one_writer_and_others_in_its_folder_are_not_kept_out(tmp_path):
+    left = tmp_path / ".scores.parquet.4711.hardneg.tmp"
+    left.write_text("of a writer that was killed")
+    beside = tmp_path / ".scores2.parquet.4711.hardneg.tmp"
+    beside.write_text("of another file")
+    with writing_file(tmp_path / "scores.parquet"), writing_file(tmp_path / "other.parquet"), writing(tmp_path):
+        assert not left.exists()
+        assert beside.exists()
+        child = subprocess.run(
+            [sys.executable, "-c", HOLD.replace("writing", "writing_file"), str(tmp_path / "scores.parquet"), "0"],
+            env={name: value for name, value in os.environ.items() if name != TOKENS},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "scores.parquet is being written by" in child.stderr
+    assert not list(tmp_path.glob(f"*{WRITER}"))
+    with writing_file(None):
+        pass
+
+
+APART = ["unshare", "--uts", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c"]
+# Another name, another boot, and process numbers of its own: a container, or a machine whose file system shares locks.
+AS_ANOTHER = "hostname elsewhere && {boot} exec {python} -c '{code}' {folder} 60"
+ANOTHER_BOOT = "mount --bind {file} /proc/sys/kernel/random/boot_id && "
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """Start a writer that believes to be on a machine, or in a container, of its own."""
+    if subprocess.run([*APART, "hostname x"], capture_output=True, check=False).returncode:
+        pytest.skip("this user may not make namespaces, so no second machine can be played")
+    started = []
+
+    def start(folder, *, boot=None):
+        words = ""
+        if boot is not None:
+            (tmp_path / "boot").write_text(boot)
+            words = ANOTHER_BOOT.format(file=tmp_path / "boot")
+        script = AS_ANOTHER.format(boot=words, python=sys.executable, code=HOLD, folder=folder)
+        process = subprocess.Popen([*APART, script], stdout=subprocess.PIPE, text=True)
+        assert process.stdout.readline() == "in\n"
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_a_writer_in_another_container_of_this_machine_is_told_and_followed_when_it_is_dead(elsewhere, tmp_path):
+    folder = tmp_path / "run"
+    first = elsewhere(folder)
+    began = time.monotonic()
+    with pytest.raises(LockedError, match=r"process \d+ on elsewhere, since .*--wait"), writing(folder):
+        pass
+    assert time.monotonic() - began < 5  # its number means nothing here, and is not looked up
+    first.kill()
+    first.wait()
+    with waiting(), writing(folder):
+        assert writer_of(folder).host == os.uname().nodename
+
+
+def test_a_dead_writer_on_another_machine_is_told_with_the_way_out(elsewhere, tmp_path):
+    folder = tmp_path / "run"
+    first = elsewhere(folder, boot="f00d")
+    with pytest.raises(LockedError, match="is being written by") as living, writing(folder):
+        pass
+    assert "delete" not in str(living.value)  # its lock is seen from here, so it lives
+    first.kill()
+    first.wait()
+    time.sleep(0.5)
+    way_out = rf"cannot be seen from this machine.*delete {folder / WRITER}"
+    with pytest.raises(LockedError, match=way_out), writing(folder):
+        pass
+    (folder / WRITER).unlink()
+    with writing(folder):
+        pass

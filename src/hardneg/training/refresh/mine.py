@@ -23,6 +23,7 @@ from hardneg.models.given import resolve_model
 from hardneg.models.sentence_transformer import forget_encoders
 from hardneg.models.store import encode, new_vectors_in
 from hardneg.negatives.ahead import prepared, scorers_of
+from hardneg.negatives.invariants import check_negatives
 from hardneg.negatives.plan import Plan, filter_and_select, mine_block
 from hardneg.planting.fitting import positives_among
 from hardneg.progress import task
@@ -243,6 +244,7 @@ def _mean(table: pl.DataFrame, scores: ScorePairs) -> float | None:
 def _finish(
     job: Job, number: int, before: int, negatives: pl.DataFrame, scores: ScorePairs, *, started: float
 ) -> Report:
+    check_negatives(negatives, job.dataset, per_query=job.plan.select.per_query)
     overlap, old_score, new_score = compare(job.rounds.read(before), negatives, scores)
     report = Report(time.perf_counter() - started, overlap, old_score, new_score)
     job.rounds.finish(number, negatives, report)

@@ -121,7 +121,7 @@ class Rounds:
 
     def candidates(self, number: int) -> list[Path]:
         """List the parts of a round's candidates."""
-        return sorted((self.folder(number) / "candidates").glob("part-*.parquet"))
+        return [checked(part) for part in sorted((self.folder(number) / "candidates").glob("part-*.parquet"))]
 
     def forget(self, *, but: Collection[int]) -> None:
         """Remove all rounds but some."""

@@ -16,19 +16,23 @@ from hardneg.negatives.invariants import problems
 from hardneg.negatives.plan import Plan
 from hardneg.pipeline.mined import funnel
 from hardneg.runs import layout
+from hardneg.runs.found import found_answers
 from hardneg.runs.joining import check_data
-from hardneg.runs.parts import read_parts, scan_parts
+from hardneg.runs.parts import read_parts, read_table, scan_parts
 from hardneg.runs.state import read_state
 from hardneg.verbs.verifying.checks import Checked
+from hardneg.verbs.verifying.data import fitting
 
 _SAMPLE = 100  # queries whose candidates are judged again
 _VERDICTS = ("dropped_by", "found_by", *ANNOTATIONS)
 
 
-def check_mined(place: Path, dataset: Dataset | None, *, where: str, full: bool, seed: int) -> Iterator[Checked]:
-    """Check one folder that was mined into."""
+def check_mined(place: Path, datasets: list[Dataset], *, where: str, full: bool, seed: int) -> Iterator[Checked]:
+    """Check one folder that was mined into, from one of several datasets."""
     mined = read_state(place / layout.MINING, keys=("split", "per_query"))
+    dataset = fitting(datasets, mined.get("dataset"))
     yield _counts(place, mined, where)
+    yield from _found(place, mined, where)
     if dataset is None:
         yield Checked("labels", where, "not checked", "the dataset is not known; name it with --dataset")
         return
@@ -48,7 +52,34 @@ def _counts(place: Path, mined: dict[str, Any], where: str) -> Checked:
     differing = [name for name in counts if counts[name] != written.get(name)]
     if differing:
         return Checked("funnel", where, "wrong", f"{', '.join(differing)} do not follow from the parts")
+    if _shown(place) not in (None, written):
+        return Checked("funnel", where, "wrong", f"{layout.MANIFEST} shows other counts than {layout.FUNNEL}")
     return Checked("funnel", where, "fine", f"{counts['candidates']:,} candidates and {counts['selected']:,} negatives")
+
+
+def _shown(place: Path) -> dict[str, Any] | None:
+    """Read the counts that the manifest of the run shows; None if there is none that does."""
+    if place.parent.name == "stages":
+        manifest = read_state(place.parents[1] / layout.MANIFEST, keys=())
+        shown: dict[str, Any] | None = manifest.get("mined", {}).get(place.name, {}).get("funnel")
+        return shown
+    return read_state(place / layout.MANIFEST, keys=()).get("funnel")
+
+
+def _found(place: Path, mined: dict[str, Any], where: str) -> Iterator[Checked]:
+    """Compare the answers that were found with the candidates that say so; people's verdicts come on top."""
+    if not (place / layout.FOUND).exists():
+        return
+    keys = ["query_id", "doc_id"]
+    kept, candidates = read_table(place / layout.FOUND), scan_parts(place / "candidates")
+    has_finders = "found_by" in candidates.collect_schema()
+    again = found_answers(candidates, keys=("query_id", "doc_id")).collect() if has_finders else kept.clear()
+    lacking = again.join(kept, on=keys, how="anti", nulls_equal=True).height
+    n_strays = 0 if "verdicts" in mined else kept.join(again, on=keys, how="anti", nulls_equal=True).height
+    if lacking or n_strays:
+        yield Checked("found answers", where, "wrong", f"{lacking + n_strays:,} do not follow from the candidates")
+    else:
+        yield Checked("found answers", where, "fine", f"{kept.height:,} follow from the candidates")
 
 
 def _labels(

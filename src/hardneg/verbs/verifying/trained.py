@@ -9,6 +9,8 @@ from hardneg.runs.state import read_state
 from hardneg.training.folder import TrainingFolder
 from hardneg.verbs.verifying.checks import Checked
 
+_MOST = 1e-3  # that rounding on another processor may take a vector away
+
 
 def check_trained(place: Path, *, where: str) -> Iterator[Checked]:
     """Check one training."""
@@ -24,21 +26,25 @@ def check_trained(place: Path, *, where: str) -> Iterator[Checked]:
         )
     else:
         yield Checked("training", where, "fine", f"{n_lines:,} steps, all in its log")
-    yield _model(folder, where)
+    yield check_model(folder.path, folder.model, where=where)
 
 
-def _model(folder: TrainingFolder, where: str) -> Checked:
+def check_model(kept: Path, model: Path, *, where: str) -> Checked:
+    """Check a model by what was written down in a folder when it was saved."""
     what = "model"
-    if not folder.model.is_dir():
+    if not model.is_dir():
         return Checked(what, where, "not checked", "it was not kept")
-    from hardneg.training.sample_vectors import distance
+    from hardneg.training.sample_vectors import compared
 
     try:
-        off = distance(folder.path, folder.model)
+        again = compared(kept, model)
     except InputError as error:
         return Checked(what, where, "wrong", str(error))
-    if off is None:
+    if again is None:
         return Checked(what, where, "not checked", "its vectors were not written down when it was saved; it loads")
-    if off > 1e-3:
-        return Checked(what, where, "wrong", f"its vectors are off by up to {off:.2g} from those when it was saved")
-    return Checked(what, where, "fine", f"it loads, and its vectors are off by {off:.1g} at most")
+    if again.off > _MOST:
+        detail = f"its vectors are off by up to {again.off:.2g} from those when it was saved"
+        return Checked(what, where, "wrong", detail)
+    if not again.has_same_weights:
+        return Checked(what, where, "wrong", "its weights are not those that were saved")
+    return Checked(what, where, "fine", f"it loads, and its vectors are off by {again.off:.1g} at most")
