@@ -339,7 +339,7 @@ def test_a_damaged_manifest_is_named_with_the_way_out(quick, tmp_path, refusal, 
     (tmp_path / "run" / "manifest.json").write_text(text)
     complaint = refusal("run", quick(), "-o", tmp_path / "run")
     assert f"{tmp_path / 'run' / 'manifest.json'} " in complaint
-    assert "name another folder with -o, or delete this one" in complaint
+    assert "delete it alone to go on: what stages took is forgotten, and all else is kept" in complaint
 
 
 def test_a_run_without_a_single_negative_says_so_on_stderr(quick, tmp_path, capsys):

@@ -11,6 +11,6 @@ def test_nothing_is_lost(tmp_path):
     arguments = ["--short", "--place", str(tmp_path)]
     ended = subprocess.run([sys.executable, str(TRUST), *arguments], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    rows = [line.split("  ", 2)[-1].split(" | ") for line in ended.stdout.splitlines() if " | " in line]
+    rows = [line.partition(" s  ")[2].split(" | ") for line in ended.stdout.splitlines() if " | " in line]
     assert {row[0].strip() for row in rows} >= {"a flipped bit", "a flipped bit, by checksum", "a kill", "a full disk"}
     assert all(row[2] != "0" and row[-1] == "0" for row in rows), ended.stdout

@@ -257,7 +257,7 @@ def test_a_damaged_account_of_what_was_mined_is_named_with_the_way_out(copied, t
     (tmp_path / ".checksums").unlink()  # with them it is known that it was written for just this plan, and mended
     with pytest.raises(
         RunError,
-        match=r"mining\.json (is damaged|lacks|holds no).*; name another folder with -o, or delete this",
+        match=r"mining\.json (is damaged|lacks|holds no).*; delete the folder to mine anew",
     ):
         mine(copied, **plan, out=tmp_path)
 
