@@ -70,10 +70,6 @@ class BM25Shard:
     index: BM25Index
     start: int
 
-    def levels(self, rows: slice, depth: int) -> Float64[np.ndarray, "queries levels"]:
-        """Give none: a search is as fast."""
-        raise NotImplementedError
-
     def best(self, rows: slice, depth: int, floor: Float64[np.ndarray, " queries"]) -> Hits:  # noqa: ARG002
         """Find the best that share a term with the query."""
         texts = self.queries[rows].to_list()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64
@@ -30,11 +30,16 @@ class Hits(NamedTuple):
 class Shard(Protocol):
     """Documents that follow each other, as one worker holds them."""
 
-    def levels(self, rows: slice, depth: int) -> Float64[np.ndarray, "queries levels"]:
-        """Give scores that as many documents of its own surely reach, for each query, without a search."""
-
     def best(self, rows: slice, depth: int, floor: Float64[np.ndarray, " queries"]) -> Hits:
         """Find its best documents; those that do not reach the floor need not be among them."""
+
+
+@runtime_checkable
+class GivesLevels(Shard, Protocol):
+    """A shard that can say without a search what scores its documents surely reach."""
+
+    def levels(self, rows: slice, depth: int) -> Float64[np.ndarray, "queries levels"]:
+        """Give scores that as many documents of its own surely reach, for each query."""
 
 
 class Search(Protocol):
@@ -89,7 +94,7 @@ class ShardSearch:
         """Search for a block in a shard."""
         at = number % len(self.blocks)
         (rows, depth), shard = self.blocks[at], _opened(self.search, self.place(number))
-        if self.levels:
+        if self.levels and isinstance(shard, GivesLevels):
             levels = shard.levels(rows, depth)
             with replacing(self._path(number), sums=False) as temporary, temporary.open("wb") as file:
                 np.save(file, levels.astype(np.float32))

@@ -1,7 +1,6 @@
 """Documents whose vectors are close to the query's."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -13,10 +12,10 @@ from hardneg.data.dataset import Dataset
 from hardneg.models.options import ModelOptions
 from hardneg.scoring.bi_encoder import vector_scores, vectors
 from hardneg.sources.retrieval import checked_name, retrieval_table
+from hardneg.sources.vector_shards import vectors_in_shards
 
 if TYPE_CHECKING:
     from hardneg.models.reading import Reading
-    from hardneg.search.dense_shards import DenseSearch
 
 
 @dataclass(frozen=True)
@@ -66,15 +65,7 @@ class Dense(ModelOptions):
 
         return query_vectors(self.encoder(), dataset, queries)
 
-    def sharded(
-        self, dataset: Dataset, queries: Int32[np.ndarray, " queries"], *, limit: int, folder: Path
-    ) -> "tuple[DenseSearch, Self] | None":
-        """Search parts of the file of vectors, of at most so many bytes each; None if it has no more."""
-        from hardneg.search.dense_shards import dense_in_shards
-
-        vectors = self.vectors_of_queries(dataset, queries), self.vectors_of_documents(dataset)
-        search = dense_in_shards(*vectors, limit=limit, folder=folder)
-        return None if search is None else (search, self)
+    sharded = vectors_in_shards
 
     def with_model(self, model: str) -> Self:
         """Search with other weights."""

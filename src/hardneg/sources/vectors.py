@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import polars as pl
@@ -13,9 +12,7 @@ from hardneg.arrays import Rows, Scores
 from hardneg.data.dataset import Dataset
 from hardneg.sources.retrieval import checked_name, retrieval_table
 from hardneg.sources.vector_files import aligned, read_ids, read_vectors, stamp
-
-if TYPE_CHECKING:
-    from hardneg.search.dense_shards import DenseSearch
+from hardneg.sources.vector_shards import vectors_in_shards
 
 
 @dataclass(frozen=True)
@@ -75,15 +72,7 @@ class Vectors:
         """Vectors of some queries, in the order given."""
         return self._aligned(dataset)[0][queries]
 
-    def sharded(
-        self, dataset: Dataset, queries: Int32[np.ndarray, " queries"], *, limit: int, folder: Path
-    ) -> "tuple[DenseSearch, Self] | None":
-        """Search parts of the file of vectors, of at most so many bytes each; None if it has no more."""
-        from hardneg.search.dense_shards import dense_in_shards
-
-        vectors = self.vectors_of_queries(dataset, queries), self.vectors_of_documents(dataset)
-        search = dense_in_shards(*vectors, limit=limit, folder=folder)
-        return None if search is None else (search, self)
+    sharded = vectors_in_shards
 
     def fingerprint(self) -> str:
         """Sizes and times of the files: hashing millions of vectors would take longer than searching them."""
