@@ -25,6 +25,7 @@ from rows import Row
 
 _NOBODY = 65_534
 _FAST, _SLOW = ("mine", "train", "run, refreshed", "score", "encode", "export", "teacher train"), ("ladder", "fit")
+_WARNED = "of address space (ulimit -v); if it ends without a word"
 _GROUPS = Path("/sys/fs/cgroup/memory")
 
 
@@ -95,7 +96,7 @@ def _try(disturbed: Disturbed, disturb: Callable[[Disturbed], Ended], whole: dic
 
 def _outcome(ended: Ended, name: str) -> tuple[str, str]:
     """Say how a disturbed command ended, and what is wrong with that."""
-    messages = [line for line in ended.errors.splitlines() if line.startswith("hardneg: ")]
+    messages = [line for line in ended.errors.splitlines() if line.startswith("hardneg: ") and _WARNED not in line]
     if ended.code in (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGKILL, 127) and _gave_up(ended):
         return "told", ""
     if ended.broke:
@@ -108,13 +109,17 @@ def _outcome(ended: Ended, name: str) -> tuple[str, str]:
 
 def _gave_up(ended: Ended) -> bool:
     """Say whether the system, or a library's own allocator, ended the process: nothing of Python can then speak."""
-    return ended.code == -signal.SIGKILL or any(
-        words in ended.errors
-        for words in (
-            "std::bad_alloc",
-            "memory allocation of",
-            "cannot allocate memory for thread-local data",
-            "LLVM ERROR: out of memory",
+    return (
+        ended.code == -signal.SIGKILL
+        or _WARNED in ended.errors
+        or any(
+            words in ended.errors
+            for words in (
+                "std::bad_alloc",
+                "memory allocation of",
+                "cannot allocate memory for thread-local data",
+                "LLVM ERROR: out of memory",
+            )
         )
     )
 

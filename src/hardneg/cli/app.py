@@ -20,7 +20,7 @@ from hardneg.cli.encode import encode
 from hardneg.cli.estimate import estimate, plan
 from hardneg.cli.evaluate import evaluate
 from hardneg.cli.export import export
-from hardneg.cli.faults import ending_on_signals, told_fault
+from hardneg.cli.faults import ending_on_signals, told_fault, told_limit
 from hardneg.cli.fit import fit
 from hardneg.cli.interactions import interactions
 from hardneg.cli.ladder import ladder
@@ -132,6 +132,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     typed = sys.argv[1:] if argv is None else list(argv)
     try:
         typed = with_way(typed)
+        if (limit := told_limit()) is not None:
+            _complain(limit)
         with ending_on_signals():
             app(args=typed, prog_name="hardneg")
     except SystemExit as stop:

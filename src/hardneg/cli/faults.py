@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import signal
 import sys
 import threading
@@ -32,6 +33,11 @@ _SAID = {
     "Cannot allocate memory": errno.ENOMEM,
     "can't allocate memory": errno.ENOMEM,
     "not enough memory": errno.ENOMEM,
+    "could not create a primitive": errno.ENOMEM,  # oneDNN, whose buffers were refused
+    "could not create a memory": errno.ENOMEM,
+    "bad allocation": errno.ENOMEM,
+    "bad_alloc": errno.ENOMEM,
+    "returned NULL without setting an exception": errno.ENOMEM,  # C that had no room for one
     "can't start new thread": errno.ENOMEM,
     "Read-only file system": errno.EROFS,
     "Permission denied": errno.EACCES,
@@ -51,6 +57,17 @@ def told_fault(error: BaseException) -> str | None:
         where = f"{error.filename}: {error.strerror}" if error.filename else text
         return where if way_out is None else f"{where}; {way_out}"
     return None if way_out is None else f"{text}; {way_out}"
+
+
+def told_limit() -> str | None:
+    """Say that this process may take less memory than there is, which some libraries do not survive in words."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY or limit > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+        return None
+    return (
+        f"this command may take {limit / 1e9:.1f} GB of address space (ulimit -v); if it ends without a word, that was "
+        f"too little for a library: {_WAYS_OUT[errno.ENOMEM]}"
+    )
 
 
 @contextmanager

@@ -47,7 +47,16 @@ from hardneg.training.refresh.store import Refreshed, Rounds
 from hardneg.training.sampling.batches import training_pairs
 from hardneg.training.sampling.neighbours import TrainingPairs
 from hardneg.training.sampling.replacement import ReplacedNegatives
-from hardneg.training.session import Session, begin_run, close_session, keep, learning_rate, open_session, record
+from hardneg.training.session import (
+    Session,
+    begin_run,
+    close_session,
+    keep,
+    keep_vectors,
+    learning_rate,
+    open_session,
+    record,
+)
 from hardneg.training.settings import TrainSettings
 from hardneg.training.step import compute_gradient
 from hardneg.training.symptoms.noticed import notice
@@ -209,6 +218,7 @@ def train(
             }
             kept = None if watcher is None else watcher.kept_weights
             close_session(session, towers, inputs=inputs, result=result, query_form=query_form, kept=kept)
+        keep_vectors(folder, accelerator, trusts=settings.trust_remote_code)
         _measure_kept(folder, looked_at, settings, split=watched, accelerator=accelerator)
         return _trained(folder, result)
 

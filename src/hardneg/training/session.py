@@ -1,10 +1,10 @@
 """One session of a training run: where it begins, how weights move, what it leaves when it ends or is stopped."""
 
 import json
+import logging
 import math
 import shutil
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from hardneg.data.findings import Finding, in_order
 from hardneg.errors import HardnegError, Interrupted, RunError
 from hardneg.files import naming, replacing_folder, temporary_folder
 from hardneg.models.own_code import save_model, write_query_form
+from hardneg.runs import layout
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.passes.embedding import TwoTowers
 from hardneg.training.pool.queue import QueueState
@@ -34,6 +35,7 @@ from hardneg.training.watch.curve import Curve, fall
 _NUMBERS: list[Any] = [
     type(np.dtype(kind)) for kind in ("f8", "f4", "i8", "i4", "?")
 ]  # of arrays in earlier checkpoints
+_log = logging.getLogger(__name__)
 _KEY = "give wandb a key (`wandb login`, or WANDB_API_KEY), or set WANDB_MODE=offline"
 _ROOM = "install it anew, and make sure that the run's folder can be written to"
 
@@ -192,13 +194,22 @@ def close_session(
             else:
                 shutil.copytree(kept, temporary, dirs_exist_ok=True)
             write_query_form(temporary, query_form)
-        with suppress(HardnegError):  # a model that cannot be loaded again is no reason to lose it
-            write_vectors(session.folder.path, session.folder.model, trusts=session.settings.trust_remote_code)
+        keep_vectors(session.folder, session.accelerator, trusts=session.settings.trust_remote_code)
         _write_findings(session)
         session.folder.finish(inputs, result)
     if session.settings.trackers:
         session.accelerator.end_training()
     session.accelerator.wait_for_everyone()
+
+
+def keep_vectors(folder: TrainingFolder, accelerator: Accelerator, *, trusts: bool) -> None:
+    """Write down some vectors of the trained model, unless they are there: where that failed, the next call does it."""
+    if not accelerator.is_main_process or (folder.path / layout.VECTORS).exists():
+        return
+    try:
+        write_vectors(folder.path, folder.model, trusts=trusts)
+    except HardnegError as error:  # a model that cannot be loaded again is no reason to lose it
+        _log.warning("%s is saved, and could not be loaded again to look at its vectors: %s", folder.model, error)
 
 
 def _write_findings(session: Session, *more: Mapping[str, float | None]) -> None:

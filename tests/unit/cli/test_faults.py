@@ -23,6 +23,8 @@ from hardneg.files import naming, replacing
         (OSError(errno.EMFILE, "Too many open files"), "ulimit -n"),
         (MemoryError(), "too little memory"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), "more memory"),
+        (RuntimeError("could not create a primitive"), "more memory"),
+        (SystemError("<function load> returned NULL without setting an exception"), "more memory"),
         (OSError("what only a library knows"), "what only a library knows"),
     ],
 )
@@ -34,6 +36,17 @@ def test_a_fault_is_one_line_with_the_way_out(error, words):
 
 def test_what_is_no_fault_of_the_system_is_none():
     assert told_fault(ValueError("no such thing")) is None
+
+
+def test_a_limit_of_memory_is_told_before_a_library_ends_without_a_word():
+    command = [sys.executable, "-m", "hardneg", "--version"]
+    roomy = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert roomy.stderr == ""
+    limited = subprocess.run(
+        ["sh", "-c", 'ulimit -v 4000000; exec "$@"', "sh", *command], capture_output=True, text=True, check=False
+    )
+    assert limited.returncode == 0
+    assert limited.stderr.startswith("hardneg: this command may take 4.1 GB of address space (ulimit -v)")
 
 
 def test_a_write_that_does_not_fit_says_which_file(tmp_path, monkeypatch):
