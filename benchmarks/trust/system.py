@@ -214,6 +214,12 @@ def few_files(disturbed: Disturbed) -> Ended:
     return disturbed.call(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
 
 
+def small_files(disturbed: Disturbed) -> Ended:
+    """Let a command write files of a few kilobytes only."""
+    limit = disturbed.rng.randrange(8, 300) * 2**10
+    return disturbed.call(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+
+
 def jumping_clock(disturbed: Disturbed) -> Ended:
     """Set the clock that a command reads back and forth by years."""
     real, jumps = time.time, random.Random(disturbed.rng.random())
@@ -235,6 +241,7 @@ _FAULTS: dict[str, Callable[[Disturbed], Ended]] = {
     "too little memory (ulimit -v)": little_memory,
     "too little memory (cgroup)": small_group,
     "too few files (ulimit -n)": few_files,
+    "files that may not grow (ulimit -f)": small_files,
     "a clock that jumps by years": jumping_clock,
 }
 

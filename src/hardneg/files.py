@@ -4,7 +4,9 @@ import errno
 import json
 import os
 import re
+import resource
 import shutil
+import tempfile
 import tomllib
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 _UNPACKED, _RATIO = 2**28, 4  # an archive may unpack to so many bytes, or to so many times its own
 _LONGEST_TOML = 2**17  # bytes
-_ROOM = 1 << 20  # bytes that are left on a disk on which something did not fit
+_ROOM, _PAGE = 1 << 20, bytes(1 << 14)  # bytes that are left on a disk on which something did not fit; written at once
 # A way of packing that nobody knows, a password, and what NumPy raises of headers, which it reads as Python.
 _UNREADABLE = (RuntimeError, SyntaxError, TokenError, MemoryError, IndexError, AttributeError, OverflowError)
 _TEMPORARY = ".hardneg.tmp"
@@ -86,16 +88,28 @@ def naming(path: Path) -> Iterator[None]:
             raise type(error)(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
         raise
     except Exception as error:
-        if _is_full(path.parent):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        if refusal := _refusal(path):
+            raise OSError(refusal, os.strerror(refusal), str(path)) from error
         raise
 
 
-def _is_full(folder: Path) -> bool:
+def _refusal(path: Path) -> int:
+    """Ask the system why something could not be written, by writing a little more beside it; 0 if it lets us."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    begun = [each for each in path.parent.iterdir() if each.name.startswith(f".{path.name}.")]
+    files = (file for each in begun for file in (each, *each.rglob("*")) if file.is_file())
+    if limit != resource.RLIM_INFINITY and any(file.stat().st_size >= limit for file in files):
+        return errno.EFBIG
     try:
-        return shutil.disk_usage(folder).free < _ROOM
-    except OSError:
-        return False
+        with tempfile.TemporaryFile(dir=path.parent, buffering=0) as more:
+            for _ in range(_ROOM // len(_PAGE)):
+                if 0 <= limit < more.tell() + len(_PAGE):
+                    break
+                more.write(_PAGE)
+            os.fsync(more.fileno())
+    except OSError as error:
+        return error.errno or errno.EIO
+    return 0
 
 
 @contextmanager

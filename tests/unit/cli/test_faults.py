@@ -54,12 +54,33 @@ def test_a_write_that_does_not_fit_says_which_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="table") as full, replacing(path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert full.value.filename == str(path)
-    monkeypatch.setattr("hardneg.files.shutil.disk_usage", lambda _: type("Usage", (), {"free": 0}))
-    with pytest.raises(OSError, match="No space left"), naming(path):
-        raise RuntimeError("basic_ios::clear: iostream error")
-    monkeypatch.setattr("hardneg.files.shutil.disk_usage", lambda _: type("Usage", (), {"free": 1 << 30}))
+    full = OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+    with monkeypatch.context() as patch:
+        patch.setattr("hardneg.files.os.fsync", lambda _: (_ for _ in ()).throw(full))
+        with pytest.raises(OSError, match="quota exceeded"), naming(path):
+            raise RuntimeError("basic_ios::clear: iostream error")
     with pytest.raises(RuntimeError, match="iostream"), naming(path):
         raise RuntimeError("basic_ios::clear: iostream error")
+    assert list(tmp_path.iterdir()) == []
+
+
+GROWS = """
+import resource, sys, torch
+from hardneg.files import replacing_folder
+from pathlib import Path
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    with replacing_folder(Path(sys.argv[1])) as folder:
+        torch.save(torch.zeros(100_000), folder / "weights")
+except OSError as error:
+    print(error)
+"""
+
+
+def test_a_file_that_may_not_grow_says_so_where_a_library_does_not(tmp_path):
+    command = [sys.executable, "-c", GROWS, str(tmp_path / "model")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ended.stdout == f"[Errno {errno.EFBIG}] File too large: '{tmp_path / 'model'}'\n"
     assert list(tmp_path.iterdir()) == []
 
 
