@@ -23,6 +23,7 @@ from rows import Row
 
 _THROUGH, _ROWS = 0.05, 0.15  # shares of the flips that go through a whole command, and through a database
 _UNREAD = ("race/", "development/", "finish/")  # of a finished fit: only `hardneg verify` looks at them again
+_FILLING = ("score, by its cache", "score by an LLM")  # commands that leave databases in the cache
 _OWN = (".status", ".lock", ".writer", "-wal", "-shm", ".log")  # of running commands, or for people alone
 
 
@@ -99,9 +100,13 @@ def rows(
         for each in made:
             jobs.append(("a flipped bit", each.command, partial(_through, case, each, n_through, seed)))
         known = {(row.fault, row.command) for row in done}
-        for fault, name, job in jobs:
-            if (fault, name) not in known:
-                yield job()
+        jobs = [job for job in jobs if job[:2] not in known]
+        if any(name in _DATABASES for _, name, _ in jobs):
+            for each in made:
+                if each.command in _FILLING:
+                    _again(case, each)
+        for _, _, job in jobs:
+            yield job()
 
 
 def _mined_alone(case: Case) -> Target:

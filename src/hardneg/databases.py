@@ -14,7 +14,8 @@ from hardneg.errors import RunError
 _ASKED = 900  # keys of one look-up; some builds of SQLite take no more than 999
 _LONGEST = 2**26  # bytes of a value
 _WAIT_S = 60.0  # for another process that writes
-# Of a file that is whole none of these comes: wrong SQL cannot be, and a full or locked disk has other ones.
+_ERRORS = (sqlite3.Error, sqlite3.Warning, UnicodeDecodeError)  # the last, where a message names what is damaged
+# Of a file that is whole none of these codes comes: wrong SQL cannot be, and a full or locked disk has other ones.
 _DAMAGED = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
 
 # What computes when it is read, and may do so forever.
@@ -42,7 +43,7 @@ def database(
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             yield connection
-    except (sqlite3.Error, sqlite3.Warning, UnicodeDecodeError) as error:
+    except _ERRORS as error:
         raise RunError(trouble.format(path=path, error=error)) from error
 
 
@@ -97,15 +98,16 @@ def _is_sound(path: Path) -> bool:
     try:
         with closing_connection(path) as connection:
             return connection.execute("PRAGMA quick_check(1)").fetchall() == [("ok",)]
-    except sqlite3.Error as error:
-        return getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DAMAGED
+    except _ERRORS as error:
+        is_message_damaged = isinstance(error, UnicodeDecodeError)
+        return not is_message_damaged and getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DAMAGED
 
 
 def _readable(path: Path, table: str) -> Iterable[tuple[Any, ...]]:
     """Read a table from both ends to where it is damaged."""
     rows: dict[tuple[Any, ...], None] = {}
     for direction in ("ASC", "DESC"):
-        with suppress(sqlite3.Error), closing_connection(path) as connection:
+        with suppress(*_ERRORS), closing_connection(path) as connection:
             for row in connection.execute(f"SELECT * FROM {table} ORDER BY pair {direction}"):
                 rows[row] = None
     return rows

@@ -194,6 +194,16 @@ def test_any_flipped_bit_of_the_file_changes_no_score(dataset, pairs, cache):
     assert 0 < np.mean(anew) < 200  # mostly one of 960, and where pages no longer fit together more
 
 
+def test_a_table_whose_name_is_no_text_any_more_is_made_anew(dataset, pairs, cache, caplog):
+    before = stored_scores(Counting(), dataset, *pairs)
+    (file,) = (cache / "scores").glob("*.sqlite")
+    content = file.read_bytes()
+    file.write_bytes(content.replace(b"tablesealedsealed", b"tablese\xc5ledse\xc5led"))  # which SQLite's message names
+    assert file.read_bytes() != content
+    np.testing.assert_array_equal(stored_scores(Counting(), dataset, *pairs), before)
+    assert "is damaged" in caplog.text
+
+
 def test_scores_of_an_earlier_version_are_taken_as_they_are(dataset, pairs, cache):
     before = stored_scores(Counting(), dataset, *pairs)
     (file,) = (cache / "scores").glob("*.sqlite")
