@@ -78,6 +78,12 @@ Generated from the commands' own help.
 | 2 | bad input: an option, a recipe, a dataset, a model or a folder cannot be used. One message on stderr says which and what to do |
 | 3 | interrupted, by Ctrl-C, by SIGTERM or by an answer of no; what was done is kept, and the same command goes on from there |
 
+## At the prompt
+
+`hardneg --install-completion` has the shell complete commands and options (bash, zsh, fish, PowerShell), from the next one that
+is opened; `--show-completion` prints the script in place of installing it. Where `NO_COLOR` is set, nothing is coloured. Each
+command's help ends with lines to be typed as they are, with a dataset in `data/mine`.
+
 Messages call an option as it is typed, `--skip-invalid`; in a recipe and in Python the same is `skip_invalid`.
 """  # noqa: E501 - rows of a table
 BOOK_HEAD = """# Recipe book

@@ -19,6 +19,7 @@ from hardneg.cli.doctor import cache_app, doctor
 from hardneg.cli.encode import encode
 from hardneg.cli.estimate import estimate, plan
 from hardneg.cli.evaluate import evaluate
+from hardneg.cli.examples import with_examples
 from hardneg.cli.export import export
 from hardneg.cli.faults import ending_on_signals, told_fault, told_limit
 from hardneg.cli.fit import fit
@@ -58,7 +59,6 @@ app = typer.Typer(
     help="Mine hard negatives, keep false negatives out, train a two-tower model with them, and measure it.",
     no_args_is_help=True,
     epilog=EXIT_CODES,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 data_app = typer.Typer(help="Build and check datasets.", no_args_is_help=True)
@@ -90,6 +90,7 @@ for command in (
 ):
     app.command()(command)
 app.command("plan", hidden=True)(plan)
+with_examples(app)
 
 
 def _version(wanted: bool) -> None:

@@ -15,10 +15,7 @@ cache_app = typer.Typer(help="Look at what hardneg keeps, and let go of what is 
 
 
 def doctor(json: Json = False) -> None:
-    """Say what this machine and this installation can do, and what is in the way.
-
-    Example: `hardneg doctor --json > machine.json`
-    """
+    """Say what this machine and this installation can do, and what is in the way."""
     from hardneg.verbs.doctor import look_around
 
     looks = look_around()
@@ -33,10 +30,7 @@ def doctor(json: Json = False) -> None:
 
 @cache_app.command("ls")
 def list_entries(json: Json = False) -> None:
-    """List what is kept: its kind, size, and the days since it was used.
-
-    Example: `hardneg cache ls`
-    """
+    """List what is kept: its kind, size, and the days since it was used."""
     from hardneg.verbs.caches import list_cache
 
     entries = list_cache()
@@ -56,10 +50,7 @@ def prune(
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     json: Json = False,
 ) -> None:
-    """Delete what was not used for long; whatever needs it later makes it again.
-
-    Example: `hardneg cache prune --older-than 90 --kind vectors`
-    """
+    """Delete what was not used for long; whatever needs it later makes it again."""
     from hardneg.verbs.caches import old_entries, remove
 
     entries = old_entries(days=older_than, kinds=kind or ())

@@ -51,8 +51,6 @@ def export(
     """Write mined negatives for another trainer, and beside them what its format cannot carry.
 
     Positives that mining found in the run are positives here too, as `hardneg train` takes them.
-
-    Example: `hardneg export runs/mine --form flagembedding --scores -o train.jsonl`
     """
     from hardneg.errors import RecipeError
     from hardneg.exports.write import Wish, check_place, write

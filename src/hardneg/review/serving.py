@@ -1,5 +1,6 @@
 """Serving a review on this machine alone."""
 
+import os
 import secrets
 import socket
 from collections.abc import Callable
@@ -30,7 +31,13 @@ def serve(session: "ReviewSession", *, port: int, announce: Callable[[str], None
     from hardneg.review.application import application
 
     token = secrets.token_urlsafe(_TOKEN_BYTES)
-    config = uvicorn.Config(application(session, token), log_level="warning", access_log=False, server_header=False)
+    config = uvicorn.Config(
+        application(session, token),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        use_colors=False if os.environ.get("NO_COLOR") else None,  # None looks whether there is a terminal
+    )
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
