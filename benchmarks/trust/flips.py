@@ -202,7 +202,7 @@ def _verdicts(case: Case) -> tuple[Path, Callable[[], dict[Any, Any]]]:
     keys = _keys(path, "verdicts")
 
     def read() -> dict[Any, Any]:
-        with verdict_file() as file:
+        with verdict_file(path) as file:
             return file.read(keys)
 
     return path, read

@@ -114,6 +114,12 @@ def test_one_count_that_was_changed_is_found_wherever_it_stands(doctored):
     assert wrong(doctored) == [("funnel", ".")]
 
 
+@pytest.mark.parametrize("value", [-5, 2**70, 0.5, "3", None, [1]])
+def test_a_count_that_is_none_is_wrong_and_no_traceback(doctored, value):
+    change_json(doctored / "mining.json", lambda state: state.update(per_query=value))
+    assert "." in [each.where for each in verify(doctored).wrong]
+
+
 def test_one_weight_that_no_text_touches_is_found(doctored):
     change_weight(doctored / "training" / "mined-seed0" / "model")
     change_weight(doctored / "model", by=0.25)

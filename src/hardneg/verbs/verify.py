@@ -30,6 +30,9 @@ from hardneg.verbs.verifying.summed import check_fit, check_ladder
 from hardneg.verbs.verifying.teachers import check_teacher
 from hardneg.verbs.verifying.trained import check_trained
 
+# What comes of files that are whole, each by itself, and are not of one run.
+_MISFITS = (KeyError, TypeError, ValueError, IndexError, ArithmeticError, AttributeError, OSError)
+
 
 @dataclass(frozen=True, repr=False)
 class Verified(Framed):
@@ -154,7 +157,7 @@ def _checked(
             yield from checks[kind]()
     except InputError as error:
         yield Checked("files", where, "wrong", str(error))
-    except (KeyError, TypeError, ValueError, IndexError, OSError, pl.exceptions.PolarsError) as error:
+    except (*_MISFITS, pl.exceptions.PolarsError) as error:
         detail = f"they do not fit each other ({type(error).__name__}: {error})"
         yield Checked("files", where, "wrong", detail)
 

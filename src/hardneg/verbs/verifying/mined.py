@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from hardneg.data.dataset import Dataset
-from hardneg.errors import InputError
+from hardneg.errors import InputError, RunError
 from hardneg.filters import apply_filters
 from hardneg.filters.apply import ANNOTATIONS
 from hardneg.filters.protocol import Fittable, with_fitted
@@ -30,6 +30,8 @@ _VERDICTS = ("dropped_by", "found_by", *ANNOTATIONS)
 def check_mined(place: Path, datasets: list[Dataset], *, where: str, full: bool, seed: int) -> Iterator[Checked]:
     """Check one folder that was mined into, from one of several datasets."""
     mined = read_state(place / layout.MINING, keys=("split", "per_query"))
+    if not isinstance(mined["per_query"], int) or mined["per_query"] < 1:
+        raise RunError(f"{place / layout.MINING}: per_query is {mined['per_query']!r}, not a number of negatives")
     dataset = fitting(datasets, mined.get("dataset"))
     yield _counts(place, mined, where)
     yield from _found(place, mined, where)
