@@ -1,5 +1,6 @@
 """Mining on a real Ray cluster of several nodes, against mining in one process."""
 
+import json
 import os
 import secrets
 import signal
@@ -343,6 +344,19 @@ def test_tasks_of_a_ladder_that_need_nothing_of_each_other_are_done_at_a_time(
     ]
     columns = ["rung", "state", "dev", "test"]
     assert tables[0].select(columns).equals(tables[1].select(columns))
+
+
+def test_trainings_of_a_fit_are_done_at_a_time(crew, split_toy, bench, tmp_path):
+    how = {"model": str(bench / "tiny"), "strategies": ["in_batch", "mined_many"], "steps": 2}
+    how["settings"] = {"batch_size": 4, "precision": "fp32", "learning_rate": 1e-3}
+    done = []
+    for name, engine in (("cluster", Through(crew, told=done.append)), ("here", None)):
+        fitted = hn.fit(split_toy, out=tmp_path / name, engine=engine, **how)
+        assert fitted.best
+    assert done
+    tables = [json.loads((tmp_path / name / "fit.json").read_text()) for name in ("cluster", "here")]
+    assert len({json.dumps([table["choice"], table["test"]["rows"]]) for table in tables}) == 1
+    assert weights(tmp_path / "cluster") == weights(tmp_path / "here")
 
 
 def test_the_command_mines_and_encodes_on_a_cluster(crew, toy, tmp_path):

@@ -6,12 +6,14 @@ from typing import Annotated
 import typer
 
 from hardneg.cli.display import progress
+from hardneg.cli.engine_options import scales
 from hardneg.cli.fit_display import show_fit, watching
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import AllowCode, TrustRemoteCode
 from hardneg.cli.options import DatasetPath, Json, Measures, Primary, Quiet, SkipInvalid, Watch, from_here, print_json
 
 
+@scales(keep=False)
 @reads_dataset
 def fit(
     dataset: DatasetPath,

@@ -11,6 +11,7 @@ from ir_measures import Measure
 from hardneg.arguments import check_places, check_whole
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
+from hardneg.engines import Engine, working_on
 from hardneg.fits.fitting import Fitting, Watched
 from hardneg.fits.request import FitRequest
 from hardneg.ladders.ladder import claimed
@@ -69,6 +70,7 @@ def fit(
     dev: str | None = None,
     test: str = "test",
     seed: int = 0,
+    engine: Engine | None = None,
 ) -> Fitted:
     """Find out what trains the best model on a dataset, and train it, within a budget.
 
@@ -96,6 +98,8 @@ def fit(
         dev: Split to choose on; None takes dev, validation, valid or val, or deals one.
         test: Split to test on, once, at the end; dealt if it is "test" and missing.
         seed: Of everything.
+        engine: Who works: `Ray(address="auto", cpus=4)` of `hardneg.engines` encodes and mines block by block, and does
+            trainings of a round at a time, one a worker. What is planned is for one worker, so more of them end sooner.
 
     Returns:
         What was tried, what won and what the test says; `model` in the folder is the best model.
@@ -127,7 +131,8 @@ def fit(
         test=test,
         seed=seed,
     )
-    return fit_in(Path(out), dataset, request)
+    with working_on(engine, keep=False):
+        return fit_in(Path(out), dataset, request)
 
 
 def fit_in(folder: Path, dataset: Dataset, request: FitRequest, *, watched: Watched | None = None) -> Fitted:

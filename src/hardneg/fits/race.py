@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from hardneg.engines import is_here
 from hardneg.errors import HardnegError, Interrupted
 from hardneg.evaluation.significance import compare, mean_interval
+from hardneg.fits.ahead import train_ahead
 from hardneg.fits.request import BASE
 from hardneg.fits.schedule import Schedule, Speed
 from hardneg.fits.track import Entry, Heat, Track
@@ -164,7 +166,9 @@ class Race:
 
     def _heats(self, entries: Sequence[Entry]) -> list[Heat]:
         """Run entries while there is time; the very first is run in any case."""
-        heats = []
+        heats: list[Heat] = []
+        if not is_here():
+            train_ahead(self.track, self._in_time(entries))
         for entry in entries:
             planned = self.speed.trial(entry.strategy, entry.steps)
             if self.heats and not self.clock.allows(planned + self._kept_free(entry)):
@@ -180,6 +184,15 @@ class Race:
                 self._forget_beaten()
             heats.append(self.heats[entry])
         return heats
+
+    def _in_time(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Name the entries for which there would be time one after the other."""
+        chosen, planned = list[Entry](), 0.0
+        for entry in entries:
+            planned += 0.0 if entry in self.heats else self.speed.trial(entry.strategy, entry.steps)
+            if entry not in self.heats and self.clock.allows(planned + self._kept_free(entry)):
+                chosen.append(entry)
+        return chosen
 
     def _run(self, entry: Entry) -> str:
         """Run an entry, or say why it cannot be; only without in-batch training there is no race."""

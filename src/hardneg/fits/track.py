@@ -72,27 +72,34 @@ class Track:
         """Train an entry and measure it; what is done is not done again."""
         rung, place = self.rung(entry), self.folder / entry.name
         recipe, seed = rung.recipe, rung.recipe.seeds[0]
-        table = place / "evaluation" / "dev" / layout.PER_QUERY
         run = opened(recipe, place, shared=self.folder / "shared" / "mined")
         run.pin("dataset", self.dataset.fingerprint)
-        if not is_done(table, table.parent / layout.METRICS):
+        if not self.is_done(entry):
             with keeping_retrievals(self.folder / "shared" / "found"):
                 rows = stage_rows(recipe)
                 run.manifest["chain"] = list(rows)
                 *_, (_, model) = train_stages(rows, recipe, self.dataset, run, seed=seed, mined=self.mined)
             with run.stage("evaluate dev"):
                 self.look(measuring_with(str(model), recipe), name=entry.name)
-        return Heat(entry, read_table(table), self.measure, self.seconds(entry))
+        return Heat(entry, read_table(self._looked(entry.name) / layout.PER_QUERY), self.measure, self.seconds(entry))
+
+    def is_done(self, entry: Entry) -> bool:
+        """Say whether an entry is trained and measured."""
+        place = self._looked(entry.name)
+        return is_done(place / layout.METRICS, place / layout.PER_QUERY)
 
     def look(self, system: Source, *, name: str) -> None:
         """Measure on the queries of the race against a small corpus, unless that is done."""
-        place = self.folder / name / "evaluation" / "dev"
+        place = self._looked(name)
         if not is_done(place / layout.METRICS, place / layout.PER_QUERY):
             options = next(iter(self.rungs.values())).recipe.evaluate.options
             with new_vectors_in(place / "vectors"):
                 evaluation = evaluate(self.looking, system, split=self.split, name=name, **options)
             shutil.rmtree(place / "vectors", ignore_errors=True)
             evaluation.write(place)
+
+    def _looked(self, name: str) -> Path:
+        return self.folder / name / "evaluation" / "dev"
 
     def rung(self, entry: Entry) -> Rung:
         """Build what an entry trains with."""
@@ -113,17 +120,26 @@ class Track:
         for model in (self.folder / entry.name / "training").glob("*/model"):
             shutil.rmtree(model)
 
-    def doubts(self, entry: Entry) -> str:
-        """Mine for an entry whose filter is fitted, and say why it cannot tell answers here; empty if it can."""
+    def mine(self, entry: Entry) -> Path | None:
+        """Mine what an entry trains with from the start; None if that is nothing."""
         recipe = self.rung(entry).recipe
         stage = recipe.stages[0]
-        if not any(isinstance(each, Fittable) for each in stage.filters):
-            return ""
+        if not stage.sources:
+            return None
         run = opened(recipe, self.folder / entry.name, shared=self.folder / "shared" / "mined")
         place = shared_place(self.folder / "shared" / "mined", stage, recipe, self.dataset)
-        with keeping_retrievals(self.folder / "shared" / "found"):
-            self.mined[place] = mine_stage(stage, place, recipe, self.dataset, run)
-        return next((one.title for one in mining_findings(place) if one.code in _CANNOT_TELL), "")
+        if place not in self.mined:
+            with keeping_retrievals(self.folder / "shared" / "found"):
+                self.mined[place] = mine_stage(stage, place, recipe, self.dataset, run)
+        return place
+
+    def doubts(self, entry: Entry) -> str:
+        """Mine for an entry whose filter is fitted, and say why it cannot tell answers here; empty if it can."""
+        if not any(isinstance(each, Fittable) for each in self.rung(entry).recipe.stages[0].filters):
+            return ""
+        place = self.mine(entry)
+        findings = () if place is None else mining_findings(place)
+        return next((one.title for one in findings if one.code in _CANNOT_TELL), "")
 
     def seconds(self, entry: Entry) -> float:
         """Seconds that an entry took so far."""
