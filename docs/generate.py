@@ -15,6 +15,7 @@ FORMATS = DOCS.parent / "benchmarks" / "formats" / "results"
 COMMANDS = (
     (),
     ("fit",),
+    ("init",),
     ("run",),
     ("mine",),
     ("audit", "planted"),

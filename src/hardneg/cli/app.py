@@ -23,6 +23,7 @@ from hardneg.cli.examples import with_examples
 from hardneg.cli.export import export
 from hardneg.cli.faults import ending_on_signals, told_fault, told_limit
 from hardneg.cli.fit import fit
+from hardneg.cli.init import init
 from hardneg.cli.interactions import interactions
 from hardneg.cli.ladder import ladder
 from hardneg.cli.mine import mine
@@ -71,6 +72,7 @@ app.add_typer(audit_app, name="audit")
 app.add_typer(cache_app, name="cache")
 for command in (
     waits(fit),
+    init,
     waits(run),
     waits(mine),
     waits(calibrate),

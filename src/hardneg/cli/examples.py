@@ -6,6 +6,7 @@ import typer
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "fit": ("hardneg fit data/mine -o fits/mine", "hardneg fit data/mine --minutes 30 -o fits/mine"),
+    "init": ("hardneg init data/mine -o mine.toml", "hardneg init pairs.csv --query question --positive answer"),
     "run": ("hardneg run mine.toml -o runs/mine", "hardneg run nv_retriever --dataset data/mine -o runs/nv_retriever"),
     "mine": (
         "hardneg mine data/mine -o runs/mine",
