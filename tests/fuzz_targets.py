@@ -498,11 +498,12 @@ def _ladders(place: Path, small: Dataset) -> Target:
     from hardneg.ladders.runs import compare_runs
     from hardneg.pipeline.status import read_status
     from hardneg.reports.read_ladder import ladder_state, read_ladder, read_ladder_placed
+    from hardneg.runs.parts import readable
     from hardneg.runs.state import whole_lines
     from run_folder import evaluate
 
     def reported(folder: Path, part: Callable[[Path, Mapping[str, object]], object]) -> None:
-        with whole_lines(folder):  # as the report does
+        with readable(folder), whole_lines(folder):  # as the report does
             part(folder, ladder_state(folder))
 
     test = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 6, "seeds": [0.5], "sd": None}

@@ -107,9 +107,9 @@ def write_recipe(case: Case, mode: str) -> Path:
 
 
 def result(folder: Path) -> dict[str, bytes]:
-    """What a folder holds but for times and what is on its way."""
+    """What a folder holds but for times, where it is, and what is on its way."""
     return {
-        name: content
+        name: content.replace(str(folder).encode(), b"FOLDER")
         for name, content in contents(folder).items()
         if Path(name).name not in _TIMES
         and not any(part.startswith(".") or part in _LEFT_OUT for part in Path(name).parts)

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from hardneg.errors import RunError
 from hardneg.evaluation.metrics import primary_of
 from hardneg.evaluation.significance import Row, compare
@@ -13,8 +15,8 @@ from hardneg.ladders.results import LEVEL, RungCost, compared, write_per_query
 from hardneg.runs import layout
 from hardneg.runs.layout import Seeded, StageKey
 from hardneg.runs.lock import writing
-from hardneg.runs.parts import read_table
-from hardneg.runs.state import read_state
+from hardneg.runs.parts import read_table, readable
+from hardneg.runs.state import read_state, whole_lines
 
 _MADE = ("mine", "score", "train")
 _DATA = ("texts", "labels")
@@ -34,6 +36,11 @@ class Run:
 
 def read_run(path: Path, *, name: str) -> Run:
     """Read what the last model of a run measured."""
+    with readable(path), whole_lines(path):
+        return _run(path, name=name)
+
+
+def _run(path: Path, *, name: str) -> Run:
     manifest = read_state(path / layout.MANIFEST, keys=("stages",))
     chain = manifest.get("chain", [])
     folders = _evaluations(path, chain)
@@ -43,15 +50,31 @@ def read_run(path: Path, *, name: str) -> Run:
             "or of `hardneg evaluate --out`"
         )
     measured = [read_state(folder / layout.METRICS, keys=("split", "depth")) for folder in folders]
-    pinned = manifest.get("fingerprints", {})
+    pinned, by = manifest.get("fingerprints", {}), primary_of(measured[0])
     return Run(
         path=path,
-        row=Row(name, [read_table(folder / layout.PER_QUERY) for folder in folders], primary_of(measured[0])),
+        row=Row(name, [_per_query(folder, by) for folder in folders], by),
         cost=_cost(manifest.get("stages", {}), chain, n_seeds=len(folders)),
         fingerprint=pinned.get("dataset"),
         data={name: pinned[name] for name in _DATA if name in pinned} or measured[0].get("data", {}),
         settings=(measured[0]["split"], measured[0]["depth"], measured[0].get("excluded", {}).get("rule", "none")),
     )
+
+
+def _per_query(folder: Path, measure: str) -> pl.DataFrame:
+    """Read each query's measures."""
+    table = read_table(folder / layout.PER_QUERY)
+    kinds = dict(table.schema)
+    if (
+        kinds.pop("query_id", None) != pl.String
+        or measure not in kinds
+        or not all(kind.is_numeric() for kind in kinds.values())
+    ):
+        raise RunError(
+            f"{folder / layout.PER_QUERY} does not hold query_id and {measure} of each query, so hardneg did not write "
+            "it; measure again"
+        )
+    return table
 
 
 def compare_runs(

@@ -60,11 +60,11 @@ class SentenceTransformerEncoder:
         return prompt_of(self.model, kind) if given is None else given or None
 
     def _encode(self, texts: list[str], kind: Kind) -> Float32[np.ndarray, "texts dim"]:
-        features = tokenise(self.model, texts, kind=kind, prompt=self._prompt(kind))
         with torch.inference_mode():
             try:
+                features = tokenise(self.model, texts, kind=kind, prompt=self._prompt(kind))
                 vectors = self._plain(texts, kind) if features is None else self._forward(features, kind)
-            except (KeyError, TypeError, AttributeError, IndexError) as error:
+            except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
                 reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
                 raise ModelError(
                     f"the model's parts do not fit each other ({reason}); its configuration is damaged: download or "

@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 import polars as pl
-from jinja2 import Environment, FunctionLoader, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined, UndefinedError
 from markupsafe import Markup
 
 from hardneg.audits.plot import frontier_figure
@@ -48,6 +48,13 @@ def page(contents: Contents, *, caps: Caps | None = None) -> str:
         autoescape=True, loader=FunctionLoader(_read), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"table": _table, "csv": _csv, "plain": plain}
+    try:
+        return _rendered(environment, contents, shown)
+    except UndefinedError as error:  # a value is not of the kind that a figure is made of
+        raise TypeError(str(error)) from error
+
+
+def _rendered(environment: Environment, contents: Contents, shown: Examples | None) -> str:
     script = _as_it_is(_read("browser.js"))
     return environment.get_template("page.html").render(
         contents=contents,

@@ -5,6 +5,7 @@ What cannot be made anew from the rest has a copy beside it, which takes its pla
 manifest.json  .manifest.json.copy
 """
 
+import errno
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -94,14 +95,22 @@ def _copy_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.copy")
 
 
+# What comes of files that are whole, each by itself, and hold something else than they should.
+MISFITS = (ValueError, KeyError, TypeError, AttributeError, IndexError, ArithmeticError)
+
+
 @contextmanager
 def whole_lines(path: Path) -> Iterator[None]:
-    """Turn what json says of a damaged file into a RunError."""
+    """Turn what comes of damaged JSON, and of what is no figure in it, into a RunError."""
     try:
         yield
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (*MISFITS, RecursionError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise RunError(f"{path} cannot be read ({reason}); delete it, or make it anew") from error
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise RunError(f"{path} names a file by a name that none can have; delete it, or make it anew") from error
 
 
 def write_audit(audit: Mapping[str, Any], folder: Path) -> Path:

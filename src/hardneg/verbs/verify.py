@@ -16,7 +16,7 @@ from hardneg.progress import task
 from hardneg.runs import layout
 from hardneg.runs.origin import read_dataset_of
 from hardneg.runs.parts import readable
-from hardneg.runs.state import whole_lines
+from hardneg.runs.state import MISFITS, whole_lines
 from hardneg.scoring.folds import FOLDS, RECORD
 from hardneg.verbs.verifying.checks import Checked
 from hardneg.verbs.verifying.data import datasets_of
@@ -29,9 +29,6 @@ from hardneg.verbs.verifying.scored import check_scored, is_scored
 from hardneg.verbs.verifying.summed import check_fit, check_ladder
 from hardneg.verbs.verifying.teachers import check_teacher
 from hardneg.verbs.verifying.trained import check_trained
-
-# What comes of files that are whole, each by itself, and are not of one run.
-_MISFITS = (KeyError, TypeError, ValueError, IndexError, ArithmeticError, AttributeError, OSError)
 
 
 @dataclass(frozen=True, repr=False)
@@ -157,7 +154,7 @@ def _checked(
             yield from checks[kind]()
     except InputError as error:
         yield Checked("files", where, "wrong", str(error))
-    except (*_MISFITS, pl.exceptions.PolarsError) as error:
+    except (*MISFITS, OSError, pl.exceptions.PolarsError) as error:
         detail = f"they do not fit each other ({type(error).__name__}: {error})"
         yield Checked("files", where, "wrong", detail)
 

@@ -64,6 +64,26 @@ def test_the_seed_draws_intervals_and_tests_and_changes_nothing_else(tmp_path):
     assert found[0]["rungs"][1]["test"]["nDCG@10"]["low"] != found[2]["rungs"][1]["test"]["nDCG@10"]["low"]
 
 
+@pytest.mark.parametrize(
+    ("column", "values"), [("qugry_id", ["q0", "q1"]), ("query_id", [0, 1]), ("nDCG@10", ["a", "b"])]
+)
+def test_a_table_of_measures_that_is_none_is_named(tmp_path, column, values):
+    paths = [evaluation(tmp_path / name, [0.0, 0.5]) for name in "ab"]
+    table = pl.read_parquet(paths[1] / "per_query.parquet")
+    odd = table.with_columns(pl.Series(column, values))
+    odd.drop("query_id" if column == "qugry_id" else []).write_parquet(paths[1] / "per_query.parquet")
+    with pytest.raises(RunError, match=r"b/per_query\.parquet does not hold query_id and nDCG@10"):
+        compare_runs(paths)
+
+
+@pytest.mark.parametrize("metrics", [7, 0.5, ["a"], {}])
+def test_figures_of_another_kind_are_named(tmp_path, metrics):
+    paths = [evaluation(tmp_path / name, [0.0, 0.5]) for name in "ab"]
+    (paths[0] / "metrics.json").write_text(json.dumps({"split": "test", "depth": 9, "metrics": metrics, "primary": 0}))
+    with pytest.raises(RunError, match="a"):
+        compare_runs(paths)
+
+
 def test_comparisons_are_shown_one_by_one(tmp_path):
     paths = [evaluation(tmp_path / name, [0.0, 0.5]) for name in "abc"]
     with showing(display := Watching()):

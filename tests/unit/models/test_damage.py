@@ -198,3 +198,12 @@ def test_a_hub_that_cannot_be_reached_is_not_asked_again_and_again(monkeypatch):
     assert "cannot be reached" in _refused("someone/no-such-model")
     assert len(asked) == 1
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("pooling", [{"pooling_mode_mean_tokens": False, "pooling_mode": []}, {"pooling_mode": ""}])
+def test_parts_that_do_not_fit_each_other_are_one_error(copy, pooling):
+    path = copy / "1_Pooling" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | pooling))
+    with pytest.raises(ModelError) as refused:
+        load_encoder(copy, device="cpu").encode_queries(["a"])
+    assert "\n" not in str(refused.value)

@@ -275,6 +275,30 @@ def test_a_damaged_record_is_named(made, tmp_path, name):
         read_contents(folder)
 
 
+@pytest.mark.parametrize("value", [[], "x", {}])
+def test_a_figure_that_is_none_is_refused_in_one_message(made, tmp_path, value):
+    folder = without(made, tmp_path)
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["stages"] = {name: {key: value for key in cost} for name, cost in manifest["stages"].items()}
+    path.write_text(json.dumps(manifest))
+    (folder / ".checksums").unlink(missing_ok=True)
+    with pytest.raises(RunError, match=str(folder)):
+        write_report(folder)
+
+
+def test_a_curve_without_end_is_refused_in_one_message(made, tmp_path):
+    folder = without(made, tmp_path)
+    for path in folder.rglob("loss.jsonl"):
+        lines = [
+            json.loads(line) | {"loss": float("inf"), "step": float("inf")} for line in path.read_text().splitlines()
+        ]
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        (path.parent / ".checksums").unlink(missing_ok=True)
+    with pytest.raises(RunError, match=str(folder)):
+        write_report(folder)
+
+
 def test_damaged_candidates_are_named_and_the_old_report_stays(made, tmp_path):
     folder = without(made, tmp_path)
     place = write_report(folder)
