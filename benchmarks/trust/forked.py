@@ -86,6 +86,8 @@ def _forked(work: Callable[[], int], log: Path, before: Callable[[], object] | N
     code = 70
     try:
         os.setsid()
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever started this may have it ignored
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         for number, name in ((1, "out"), (2, "err")):
