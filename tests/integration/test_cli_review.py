@@ -59,6 +59,18 @@ def test_no_verdict_is_lost_to_kill_9_and_the_same_command_goes_on(run, bench, t
         assert negatives.filter(query_id=rows[0]["query_id"], doc_id=rows[0]["doc_id"]).is_empty()
 
 
+def test_the_end_of_the_terminal_ends_a_review_without_a_word(run):
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a process that ignores it hands that on
+    try:
+        with reviewing(run, "--reviewer", "anna") as (address, process):
+            ask(address, "verdict", pair=ask(address, "next")["pair"]["pair"], verdict="unsure")
+            process.send_signal(signal.SIGHUP)
+            assert process.wait(60) == 0
+            assert process.stderr.read() == ""
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_a_review_without_a_page_exports_and_says_what_it_knows(run, tmp_path, capsys):
     capsys.readouterr()
     assert main(["review", str(run), "--export", str(tmp_path / "v.csv"), "--suspects", "5", "--sample", "5"]) == 0

@@ -2,13 +2,18 @@
 
 import os
 import secrets
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from hardneg.errors import MissingExtraError, RunError
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from hardneg.review.session import ReviewSession
 
 _LOOPBACK = "127.0.0.1"
@@ -35,6 +40,7 @@ def serve(session: "ReviewSession", *, port: int, announce: Callable[[str], None
         application(session, token),
         log_level="warning",
         access_log=False,
+        lifespan="off",
         server_header=False,
         use_colors=False if os.environ.get("NO_COLOR") else None,  # None looks whether there is a terminal
     )
@@ -46,7 +52,19 @@ def serve(session: "ReviewSession", *, port: int, announce: Callable[[str], None
             raise RunError(f"port {port} cannot be listened on ({error}); name another with --port") from error
         listening.listen()
         announce(f"http://{_LOOPBACK}:{listening.getsockname()[1]}/{token}/")
-        try:
-            uvicorn.Server(config).run(sockets=[listening])
-        except KeyboardInterrupt:  # the usual end of a review; every verdict is on disk
-            return
+        server = uvicorn.Server(config)
+        with suppress(KeyboardInterrupt), _ended_by_hangup(server):  # the usual ends; every verdict is on disk
+            server.run(sockets=[listening])
+
+
+@contextmanager
+def _ended_by_hangup(server: "uvicorn.Server") -> Iterator[None]:
+    """Let the end of the terminal, unless it is ignored, end a server as Ctrl-C does; it has that and SIGTERM alone."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, server.handle_exit)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
