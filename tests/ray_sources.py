@@ -1,6 +1,7 @@
 """Sources that die, wait and fail where they are told to, for tests of clusters."""
 
 import os
+import resource
 import signal
 import time
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ from hardneg.sources.retrieval import retrieval_table
 class Troubled:
     """The first documents for every query; the first to ask for a block with a query gets into trouble.
 
-    `marks` is a folder where the first leaves a file, `trouble` what happens to it: "kill", "fail", "memory" or a
-    number of seconds to wait. Every block waits `each` seconds.
+    `marks` is a folder where the first leaves a file, `trouble` what happens to it: "kill", "fail", "memory" (which it
+    then lacks) or a number of seconds to wait. Every block waits `each` seconds.
     """
 
     marks: str
@@ -47,5 +48,9 @@ class Troubled:
             os.kill(os.getpid(), signal.SIGKILL)
         elif self.trouble == "fail":
             raise RecipeError("troubled: told to fail")
+        elif self.trouble == "memory":
+            taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+            resource.setrlimit(resource.RLIMIT_AS, (taken + 2**26, taken + 2**26))
+            np.ones(2**28)
         else:
             time.sleep(float(self.trouble))

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -379,6 +380,19 @@ def test_the_command_mines_and_encodes_on_a_cluster(crew, toy, tmp_path):
 def test_a_block_whose_worker_was_killed_is_done_by_another(crew, toy, tmp_path, marks):
     same(toy, [Troubled(marks, query=9, trouble="kill")], tmp_path, crew)
     assert os.listdir(marks) == ["9"]
+
+
+def test_a_worker_without_memory_is_replaced_by_another(crew, toy, tmp_path, marks):
+    same(toy, [Troubled(marks, query=9, trouble="memory")], tmp_path, crew)
+    assert os.listdir(marks) == ["9"]
+
+
+def test_a_full_object_store_changes_nothing(crew, toy, tmp_path):
+    import ray
+
+    held = [ray.put(np.full(2**21, number, dtype=np.float64)) for number in range(8)]  # 134 MB where there are 100
+    same(toy, [BM25()], tmp_path, crew)
+    assert [float(ray.get(each)[0]) for each in held] == list(range(8))
 
 
 def test_what_a_source_objects_to_is_said_as_in_one_process(crew, toy, tmp_path, marks):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import ObjectStoreFullError, OutOfDiskError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 import ray
@@ -103,7 +103,7 @@ class Crew:
         self.idle += [self._hire() for _ in range(n_workers - len(self.idle))]
         if isinstance(work, Asking) and work.scorers:
             self.desk = self.desk or _desk()
-        assignment = Assignment([ray.put(work)], settings(), DeskSeat(n_workers, self.desk))
+        assignment = Assignment([_put(work)], settings(), DeskSeat(n_workers, self.desk))
         place = work.place if isinstance(work, Placed) else None
         once = limit is not None or (isinstance(work, Once) and work.once)
         now = _Round(assignment, deque(numbers), once=once, place=place)
@@ -141,26 +141,34 @@ class Crew:
         try:
             ray.get(reference)
         except RayTaskError as error:
+            if isinstance(error.cause, MemoryError):  # a fresh process on another machine may have room
+                ray.kill(task.worker)
+                self._lose(now, task, error.cause)
+                return None
             self.idle.append(task.worker)
             if isinstance(error.cause, HardnegError):
                 raise error.cause from None
             raise
         except RayError as error:
-            self.idle.append(self._hire())
-            if task.number in now.done:
-                return None
-            now.lost[task.number] += 1
-            if now.lost[task.number] > self.engine.tries:
-                raise RunError(
-                    f"ray: block {task.number} lost its worker {now.lost[task.number]} times, the last time by "
-                    f"{type(error).__name__}; give each worker more memory (fewer workers a machine) or make blocks "
-                    "smaller. What is done is kept: the same command goes on"
-                ) from error
-            now.waiting.appendleft(task.number)
+            self._lose(now, task, error)
             return None
         self.idle.append(task.worker)
         now.took.append(time.monotonic() - task.since)
         return None if task.number in now.done else task.number
+
+    def _lose(self, now: _Round, task: _Task, error: Exception) -> None:
+        """Have another worker do the block of one that was lost, unless that came too often."""
+        self.idle.append(self._hire())
+        if task.number in now.done:
+            return
+        now.lost[task.number] += 1
+        if now.lost[task.number] > self.engine.tries:
+            raise RunError(
+                f"ray: block {task.number} lost its worker {now.lost[task.number]} times, the last time by "
+                f"{type(error).__name__}; give each worker more memory (fewer workers a machine) or make blocks "
+                "smaller. What is done is kept: the same command goes on"
+            ) from error
+        now.waiting.appendleft(task.number)
 
     def _hire(self) -> Any:  # noqa: ANN401 - a handle that Ray makes
         given = {name: os.environ[name] for name in _HANDED_ON if name in os.environ}
@@ -189,6 +197,17 @@ def settings() -> dict[str, str | None]:
 def threads(engine: Ray) -> dict[str, str]:
     """Give a worker as many threads as it has processors, since the last bits of a vector depend on them."""
     return dict.fromkeys(_THREADS, str(max(1, int(engine.cpus))))
+
+
+def _put(work: Work) -> Any:  # noqa: ANN401 - a handle that Ray makes
+    """Put a work where all workers can take it from."""
+    try:
+        return ray.put(work)
+    except (ObjectStoreFullError, OutOfDiskError) as error:
+        raise RunError(
+            f"ray: its object store on this machine has no room for the dataset ({type(error).__name__}); start Ray "
+            "with more (`ray start --object-store-memory BYTES`), or make room on the disk that it spills to"
+        ) from error
 
 
 def _limit(work: Work) -> int | None:
