@@ -32,6 +32,8 @@ COMMANDS = (
     ("evaluate",),
     ("export",),
     ("report",),
+    ("push",),
+    ("pull",),
     ("verify",),
     ("doctor",),
     ("cache", "ls"),

@@ -23,6 +23,7 @@ from hardneg.cli.examples import with_examples
 from hardneg.cli.export import export
 from hardneg.cli.faults import ending_on_signals, told_fault, told_limit
 from hardneg.cli.fit import fit
+from hardneg.cli.hub import pull, push
 from hardneg.cli.init import init
 from hardneg.cli.interactions import interactions
 from hardneg.cli.ladder import ladder
@@ -87,6 +88,8 @@ for command in (
     waits(encode),
     waits(evaluate),
     waits(export),
+    push,
+    pull,
     verify,
     doctor,
 ):

@@ -29,6 +29,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "hardneg evaluate data/mine --model models/mine --bm25 english --split dev",
     ),
     "export": ("hardneg export runs/mine --form flagembedding --scores -o train.jsonl",),
+    "push": (
+        "hardneg push runs/mine me/mine-negatives --license cc-by-4.0 --dry-run",
+        "hardneg push fits/mine me/mine-retrieval --license apache-2.0",
+    ),
+    "pull": ("hardneg pull me/mine-negatives -o pulled/mine",),
     "verify": ("hardneg verify runs/mine",),
     "doctor": ("hardneg doctor", "hardneg doctor --json > machine.json"),
     "cache ls": ("hardneg cache ls",),

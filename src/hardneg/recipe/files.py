@@ -15,7 +15,7 @@ from hardneg.runs import layout
 PRESET = "preset"  # the key of a recipe that names one
 
 # Beside a recipe they tell that it was written by a run, or came with a model.
-_OF_RUNS = (layout.MANIFEST, layout.PLAN, layout.DRAFT, layout.LADDER, layout.FIT, "modules.json")
+_OF_RUNS = (layout.MANIFEST, layout.PLAN, layout.DRAFT, layout.LADDER, layout.FIT, layout.PULLED, "modules.json")
 _UP = 3  # a run has recipes in race/NAME/, rungs/NAME/ and best/ too
 _OF_HUBS = ("models--", "datasets--", "spaces--")  # how folders of a Hub's cache begin
 _CACHES = ("snapshots", "hub")

@@ -20,6 +20,8 @@ FIT/
     development/NAME/            BM25, the model as it is, and the finalists, on development queries
     race/STRATEGY-RATE-STEPS/    a run folder for each training; race/shared/ has what they mined
     finish/run/  finish/in_batch/  finish/dataset/
+PULLED/
+    pulled.json                  of which repository and commit a folder of a Hub is
 """
 
 import re
@@ -38,6 +40,7 @@ METRICS, PER_QUERY, RANKINGS, QRELS = "metrics.json", "per_query.parquet", "run.
 PLAN, DRAFT, LADDER = "plan.json", "draft.json", "ladder.json"
 BEST = Path("best")
 ENCODING = "encoding.json"
+PULLED = "pulled.json"
 FIT, FINAL_RUN, FINAL_BASE, FINAL_DATASET = "fit.json", "finish/run", "finish/in_batch", "finish/dataset"
 
 # One file for each way of auditing: an audit by planting does not replace one by a sample.
