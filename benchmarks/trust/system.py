@@ -99,11 +99,11 @@ def _outcome(ended: Ended, name: str) -> tuple[str, str]:
     messages = [line for line in ended.errors.splitlines() if line.startswith("hardneg: ") and _WARNED not in line]
     if ended.code in (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGKILL, 127) and _gave_up(ended):
         return "told", ""
-    if ended.broke:
+    is_told = ended.code in (2, 3) and len(messages) == 1
+    if ended.broke and (not is_told or "Traceback" in ended.errors):  # polars prints its own panic before our message
         return "told", f"{name}: {ended.broke}"
     if ended.code == 0:
         return "untouched", ""
-    is_told = ended.code in (2, 3) and len(messages) == 1
     return "told", "" if is_told else f"{name}: status {ended.code}: {ended.errors[-400:]}"
 
 

@@ -14,16 +14,23 @@
 Each message says what is wrong, where, and the way out.
 """
 
+import re
 from pathlib import Path
 
 from hardneg.hiding import hide_in_message
 
+_EMPTY = re.compile(r"\n\s*\n")  # of a name that somebody typed: a message is one paragraph
+
+
+def _shown(part: str) -> str:
+    return _EMPTY.sub("\n", hide_in_message(part))
+
 
 class HardnegError(Exception):
-    """Anything hardneg raises on purpose; no key, token or password stands in its message."""
+    """Anything hardneg raises on purpose; no key, token or password stands in its message, and no empty line."""
 
     def __init__(self, *parts: object) -> None:
-        super().__init__(*(hide_in_message(part) if isinstance(part, str) else part for part in parts))
+        super().__init__(*(_shown(part) if isinstance(part, str) else part for part in parts))
 
 
 class InputError(HardnegError):

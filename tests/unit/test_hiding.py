@@ -116,3 +116,7 @@ def test_a_traceback_shows_no_key():
     assert "Traceback" in done.stderr
     assert "ValueError: to https://[key]@host" in done.stderr
     assert done.stderr.count("my-password") == 0
+
+
+def test_a_name_with_empty_lines_leaves_a_message_of_one_paragraph():
+    assert str(ModelError("model folder ./f\n\n \n does not exist")) == "model folder ./f\n does not exist"
