@@ -19,6 +19,7 @@ class _Leave:
     code: bool = False  # whatever any file names
     models: bool = False  # whatever any model brings
     model: set[str] = field(default_factory=set)  # models whose code the user said to run
+    files: set[str] = field(default_factory=set)  # that the user named, and libraries read that trust what they read
 
 
 _LEAVE = _Leave()
@@ -38,6 +39,21 @@ def allowing(*, code: bool = False, models: bool = False) -> Iterator[None]:
 def note_model(model: object) -> None:
     """Keep in mind that the user said to run the code of a model."""
     _LEAVE.model.add(str(model))
+
+
+def note_file(path: object) -> None:
+    """Keep in mind that the user named a file which a library reads that trusts what it reads."""
+    _LEAVE.files.add(str(path))
+
+
+def refused_file(path: object) -> str | None:
+    """Say why a file may not be read that a file of a run names, by a library that trusts it; None if it may."""
+    if _LEAVE.code or str(path) in _LEAVE.files:
+        return None
+    return (
+        f"names {str(path)!r}, which a library would read that trusts its files, but lies in a folder that a run wrote "
+        "or that was downloaded, perhaps by somebody else; if you trust that file, say --allow-code (allow_code=True)"
+    )
 
 
 def refused_module(name: str) -> str | None:

@@ -83,6 +83,8 @@ def source(request, corpus, tmp_path, monkeypatch) -> Source:
         return kind(tmp_path / "given.parquet")
     if request.param == "fused":
         return kind(SOURCE.members["bm25"](analyzer="plain"), SOURCE.members["random"](seed=5), pool=20)
+    if request.param == "approximate":
+        return kind(of=SOURCE.members["dense"](model="any"))
     if request.param == "related":
         return kind(column="group")
     return kind()

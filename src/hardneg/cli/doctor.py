@@ -45,7 +45,9 @@ def prune(
     older_than: Annotated[float, typer.Option(min=0, metavar="DAYS", help="Not used for so many days.")] = 30.0,
     kind: Annotated[
         list[str] | None,
-        typer.Option(help="vectors, models, filters, calibration, scores or verdicts; all but verdicts if not given."),
+        typer.Option(
+            help="vectors, indexes, models, filters, calibration, scores or verdicts; all but verdicts if not given."
+        ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     json: Json = False,

@@ -25,7 +25,7 @@ from hardneg.sources import SOURCES, Source, gather, identity
 from hardneg.sources.protocol import Checks, Encodes, ReadsLabels, ReadsMetadata
 
 _INSIDE = Room("source", SOURCES | domains.SOURCES, Source)
-SOURCE = Room("source", SOURCES | domains.SOURCES, Source, inner={"first": _INSIDE, "second": _INSIDE})
+SOURCE = Room("source", SOURCES | domains.SOURCES, Source, inner=dict.fromkeys(("first", "second", "of"), _INSIDE))
 SCORER = Room("scorer", SCORERS, Scorer)
 FILTER = Room("filter", FILTERS | domains.FILTERS, Filter, inner={"scorer": SCORER})
 SELECT = {"strategy": Room("strategy", STRATEGIES)}

@@ -1,5 +1,6 @@
 """Sources: where candidates come from."""
 
+from hardneg.sources.approximate import Approximate
 from hardneg.sources.bm25 import BM25
 from hardneg.sources.dense import Dense
 from hardneg.sources.fused import Fused
@@ -22,11 +23,13 @@ SOURCES = {
     "run": RunFile,
     "given": Given,
     "fused": Fused,
+    "approximate": Approximate,
 }
 
 __all__ = [
     "BM25",
     "SOURCES",
+    "Approximate",
     "Dense",
     "Fused",
     "Given",

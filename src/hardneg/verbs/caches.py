@@ -12,6 +12,7 @@ from hardneg.models.store import cache_folder
 # What each folder of the cache holds, and what it takes to make it again.
 KINDS = {
     "vectors": "vectors of texts, by model and texts; encoded again",
+    "indexes": "indexes of vectors, by FAISS; built again",
     "models": "models that were given loaded; saved again",
     "filters": "fitted filters; fitted again",
     "calibration": "how fast this machine is; measured again",

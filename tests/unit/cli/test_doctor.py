@@ -71,4 +71,4 @@ def test_nothing_goes_without_a_yes_and_an_unknown_kind_is_refused(cache, capsys
     assert (cache / "vectors" / "old").exists()
     assert "2 entries" in capsys.readouterr().out
     assert main(["cache", "prune", "--kind", "pictures"]) == 2
-    assert "no kind 'pictures'; name one of: vectors, models" in capsys.readouterr().err
+    assert "no kind 'pictures'; name one of: vectors, indexes, models" in capsys.readouterr().err
