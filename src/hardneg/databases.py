@@ -56,10 +56,12 @@ def one_step(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def look_up(connection: sqlite3.Connection, select: str, keys: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows whose `pair` is among `keys`."""
+    """Yield the rows whose `pair`, the first column, is among `keys`; of a damaged file SQLite may give others too."""
+    asked = set(keys)
     for start in range(0, len(keys), _ASKED):
         part = keys[start : start + _ASKED]
-        yield from connection.execute(f"{select} WHERE pair IN ({','.join('?' * len(part))})", part)
+        rows = connection.execute(f"{select} WHERE pair IN ({','.join('?' * len(part))})", part)
+        yield from (row for row in rows if row[0] in asked)
 
 
 def seal(*values: object, after: bytes = b"") -> bytes:
