@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from hardneg.addresses import address_of
 from hardneg.errors import RecipeError
 
 _LONGEST = 60
@@ -43,6 +44,11 @@ def check_places(purpose: str, *, optional: bool = True, **values: Any) -> None:
             not (isinstance(value, str) or hasattr(value, "__fspath__")) or not str(value)
         ):
             raise RecipeError(f"{purpose}: {name} must be a path, not {shown(value)}")
+        if address_of(value) is not None:
+            raise RecipeError(
+                f"{purpose}: {name} is an address, {value}; to read, give hardneg.storage.bring({str(value)!r}); to "
+                f"write, `with hardneg.runs.publishing.published({str(value)!r}) as folder`, and give that folder"
+            )
 
 
 def check_tables(purpose: str, columns: tuple[str, ...], *, optional: bool = True, **values: Any) -> None:  # noqa: ANN401 - as above

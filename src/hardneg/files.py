@@ -15,6 +15,7 @@ from pathlib import Path
 from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
+from hardneg.addresses import refuse_address
 from hardneg.checksums import note, note_tree
 from hardneg.errors import HardnegError, InputError, RunError
 
@@ -30,8 +31,18 @@ _TEMPORARY = ".hardneg.tmp"
 _BEFORE = f".before{_TEMPORARY}"  # what was at the place of a new folder
 
 
+def cache_folder() -> Path:
+    """Where what can be made or brought again is kept: `$HARDNEG_CACHE`, or `hardneg` in the user's cache folder."""
+    given = os.environ.get("HARDNEG_CACHE")
+    if given:
+        refuse_address(given, purpose="HARDNEG_CACHE")
+        return Path(given)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hardneg"
+
+
 def check_folder(path: Path | None) -> None:
     """Refuse an output folder that is a file, lies inside one, or has links out of it, before anything is done."""
+    refuse_address(path, purpose="-o")
     for place in () if path is None else (path, *path.parents):
         if place.is_file():
             raise InputError(f"{path}: {place} is a file, but the result is a folder; name another place")

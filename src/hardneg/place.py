@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from hardneg.addresses import address_of, refuse_address
 from hardneg.errors import RecipeError
 from hardneg.files import named_path
 
@@ -28,6 +29,10 @@ class Place:
 
     def resolve(self, path: str | Path) -> Path:
         """Make a path absolute: beside the recipe if something is there, else from the working directory."""
+        try:
+            refuse_address(path, purpose="a path")
+        except RecipeError as error:
+            raise self.error(str(error)) from error
         named = named_path(path)
         if named is None:
             raise self.error("is no path: it is too long, or has characters that no path has")
@@ -36,7 +41,7 @@ class Place:
 
     def found(self, name: str) -> str:
         """Make a name that may be a path absolute if something is there, and leave it as it is if not."""
-        if named_path(name) is None:
+        if named_path(name) is None or address_of(name) is not None:
             return name
         path = self.resolve(name)
         return str(path) if path.exists() else name

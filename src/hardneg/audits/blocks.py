@@ -14,10 +14,9 @@ from jaxtyping import Int32
 from hardneg.audits.detection import seen
 from hardneg.audits.outcome import Outcome, outcome, together
 from hardneg.engines import current_engine, is_here
-from hardneg.files import replacing
+from hardneg.files import cache_folder, replacing
 from hardneg.filters.learned.features import Features
 from hardneg.filters.protocol import Fittable, with_fitted
-from hardneg.models.store import cache_folder
 from hardneg.negatives.ahead import prepared, scorers_of
 from hardneg.negatives.plan import Plan, filter_and_select
 from hardneg.planting.planting import Planted

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from hardneg import __version__
+from hardneg.cli.addresses import at_addresses
 from hardneg.cli.audit import audit_app, with_way
 from hardneg.cli.calibrate import calibrate
 from hardneg.cli.check import check
@@ -140,8 +141,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         typed = with_way(typed)
         if (limit := told_limit()) is not None:
             _complain(limit)
-        with ending_on_signals():
-            app(args=typed, prog_name="hardneg")
+        with ending_on_signals(), at_addresses(typed, app) as words:
+            app(args=words, prog_name="hardneg")
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 2
         if code == _INTERRUPTED_BY_KEYBOARD:

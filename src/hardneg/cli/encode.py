@@ -1,6 +1,5 @@
 """`hardneg encode`: a dataset's texts as vectors in files."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +8,7 @@ from hardneg.cli.display import progress
 from hardneg.cli.engine_options import scales
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import DocumentPrompt, Numbers, QueryPrompt, TruncateDim, TrustRemoteCode
-from hardneg.cli.options import DatasetPath, Json, Out, Quiet, SkipInvalid, print_json
+from hardneg.cli.options import DatasetPath, Json, Out, Quiet, SkipInvalid, print_json, shown_place
 
 
 @scales()
@@ -48,15 +47,16 @@ def encode(
     )
     with progress(quiet=quiet or json):
         made = encode_dataset(read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid), source, out=out)
+    place = shown_place(out)
     if json:
-        print_json(_shape(out, made.n_documents, made.n_queries, made.dimension))
+        print_json(_shape(place, made.n_documents, made.n_queries, made.dimension))
     else:
         typer.echo(
-            f"{made.n_documents:,} documents and {made.n_queries:,} queries, {made.dimension} dimensions, in {out}. "
-            f"Mine from them: --source \"vectors(document_vectors='{out}/documents.npy', "
-            f"query_vectors='{out}/queries.npy')\""
+            f"{made.n_documents:,} documents and {made.n_queries:,} queries, {made.dimension} dimensions, in {place}. "
+            f"Mine from them: --source \"vectors(document_vectors='{place}/documents.npy', "
+            f"query_vectors='{place}/queries.npy')\""
         )
 
 
-def _shape(out: Path, documents: int, queries: int, dimension: int) -> dict[str, object]:
-    return {"folder": str(out), "documents": documents, "queries": queries, "dimension": dimension}
+def _shape(place: str, documents: int, queries: int, dimension: int) -> dict[str, object]:
+    return {"folder": place, "documents": documents, "queries": queries, "dimension": dimension}

@@ -8,7 +8,7 @@ import typer
 from hardneg.cli.display import progress
 from hardneg.cli.joined import AllowOtherData, joined_for
 from hardneg.cli.layout_options import Layout, reads_dataset
-from hardneg.cli.options import Json, Quiet, SkipInvalid, print_json
+from hardneg.cli.options import Json, Quiet, SkipInvalid, print_json, shown_place
 
 # Importing the forms themselves would load polars; a test holds the two together.
 FORMS = (
@@ -68,7 +68,7 @@ def export(
         wish = Wish(form, joined.split, scores, ids, n_negatives)
         written = write(wish, joined.dataset, joined.negatives, out, found=positives, n_answers=joined.n_answers)
     if json:
-        shown = {"path": str(out), "rows": written.n_rows, "columns": written.columns, "files": written.files}
+        shown = {"path": shown_place(out), "rows": written.n_rows, "columns": written.columns, "files": written.files}
         counts = {"found_positives": positives.height, "dropped_answers": joined.n_answers}
         print_json(shown | counts | {"manifest": written.manifest})
         return
@@ -80,4 +80,4 @@ def export(
         )
     for reason, count in written.manifest["left_out"].items():
         typer.echo(f"hardneg: left out: {count:,} {reason}", err=True)
-    typer.echo(f"{written.n_rows:,} rows with columns {', '.join(written.columns)} written to {out}")
+    typer.echo(f"{written.n_rows:,} rows with columns {', '.join(written.columns)} written to {shown_place(out)}")

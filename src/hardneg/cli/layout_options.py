@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from hardneg.addresses import refuse_address
 from hardneg.data.layout import Layout
 
 __all__ = ["Layout", "reads_dataset", "takes"]
@@ -73,5 +74,6 @@ def reads_dataset(command: Callable[..., T]) -> Callable[..., T]:
 
 def _layout(said: dict[str, Any]) -> Layout:
     if said.get("documents") is not None:
+        refuse_address(said["documents"], purpose="--documents")
         said["documents"] = said["documents"].expanduser().resolve()
     return Layout.of(said)

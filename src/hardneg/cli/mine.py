@@ -9,7 +9,7 @@ from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, show_findings, show_reading, warn_if_nothing_mined
 from hardneg.cli.engine_options import scales
 from hardneg.cli.model_options import TrustRemoteCode
-from hardneg.cli.options import Json, Out, Quiet, Yes, from_here, print_json, said_of
+from hardneg.cli.options import Json, Out, Quiet, Yes, from_here, print_json, said_of, shown_place
 from hardneg.cli.recipe_options import MiningOptions, says_mining
 
 
@@ -55,9 +55,9 @@ def mine(
         readings = {name: each["reading"] for name, each in seen.readings.items()}
         more |= {"readings": readings} if readings else {}
         more |= {} if mined.verdicts is None else {"verdicts": mined.verdicts.as_dict()}
-        print_json({"folder": str(out), **mined.funnel, **more})
+        print_json({"folder": shown_place(out), **mined.funnel, **more})
     else:
-        _show(mined.funnel, str(out))
+        _show(mined.funnel, shown_place(out))
         if mined.verdicts is not None:
             typer.echo(str(mined.verdicts))
         _show_found(mined.found.height, seen.fits, seen.found)
@@ -82,7 +82,7 @@ def _show_found(n_found: int, fits: list[dict[str, Any]], place: Path) -> None:
         )
     if n_found:
         typer.echo(
-            f"{n_found:,} candidates were found to be answers. {place} says by whom, and "
+            f"{n_found:,} candidates were found to be answers. {shown_place(place)} says by whom, and "
             "`hardneg train --negatives` takes them for positives."
         )
 

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from hardneg import files
+from hardneg import addresses, files
 from hardneg.data.layout import Layout
 
 from_here = files.from_here
+shown_place = addresses.shown_place
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress bars.")]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hardneg.cli.options import Json, print_json
+from hardneg.cli.options import Json, print_json, shown_place
 from hardneg.progress import duration
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _show(found: "Status") -> None:
     what = "" if found.command is None else f"hardneg {found.command}, "
     when = "for" if found.state == "running" else "after"
     after = "" if found.seconds is None else f" {when} {duration(found.seconds)}"
-    typer.echo(f"{found.folder}: {what}{found.state}{after}")
+    typer.echo(f"{shown_place(found.folder)}: {what}{found.state}{after}")
     if found.problem:
         typer.echo(f"  {found.problem}")
     if found.state in ("interrupted", "failed") and found.command is not None:

@@ -11,7 +11,19 @@ from hardneg.cli.engine_options import scales
 from hardneg.cli.joined import AllowOtherData
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import AllowCode, DocumentPrompt, QueryPrompt, TrustRemoteCode
-from hardneg.cli.options import Json, Out, Quiet, Seed, SkipInvalid, Watch, from_here, given, print_json, said_of
+from hardneg.cli.options import (
+    Json,
+    Out,
+    Quiet,
+    Seed,
+    SkipInvalid,
+    Watch,
+    from_here,
+    given,
+    print_json,
+    said_of,
+    shown_place,
+)
 
 
 @scales(keep=False)
@@ -76,11 +88,11 @@ def train(
     with progress(quiet=quiet or json):
         trained = lesson.train()
     if json:
-        print_json(asdict(trained))
+        print_json(asdict(trained) | {"path": shown_place(trained.path)})
     else:
         typer.echo(
             f"{trained.n_steps:,} steps over {trained.n_pairs:,} pairs in {trained.seconds:,.0f} s, "
-            f"final loss {trained.loss:.4g} (mean of the last steps); the model is {trained.path}"
+            f"final loss {trained.loss:.4g} (mean of the last steps); the model is {shown_place(trained.path)}"
         )
     if trained.watched is not None and not json:
         typer.echo(f"hardneg: {trained.watched}", err=True)

@@ -9,7 +9,7 @@ import polars as pl
 
 from hardneg.costs.machine import free_gb, memory_gb
 from hardneg.engines.ray import SHARD_GB
-from hardneg.models.store import cache_folder
+from hardneg.files import cache_folder
 from hardneg.progress import duration
 from hardneg.scoring.llm.cost import CostEstimate
 

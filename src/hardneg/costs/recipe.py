@@ -18,8 +18,8 @@ from hardneg.costs.workload import Workload
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
 from hardneg.errors import RecipeError
+from hardneg.files import cache_folder
 from hardneg.losses.weighted_sum import needs_teacher
-from hardneg.models.store import cache_folder
 from hardneg.pipeline.chain import in_batch_rows, stage_rows
 from hardneg.pipeline.dealing import with_test_split
 from hardneg.pipeline.judged_labels import labelled_for

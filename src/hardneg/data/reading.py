@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from hardneg.addresses import address_of
 from hardneg.data.dataset import Dataset
 from hardneg.data.layout import NOTHING_SAID, Layout
 from hardneg.data.readers.autorag import is_autorag, read_autorag
@@ -24,6 +25,7 @@ from hardneg.data.readers.trec import is_trec, read_trec
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError
 from hardneg.files import named_path
+from hardneg.storage import bring
 
 _FOLDERS = (
     "documents.parquet, queries.parquet and qrels.parquet (hardneg)",
@@ -53,8 +55,9 @@ def read_dataset(
     """Read a labelled retrieval dataset, choosing the reader by what is there.
 
     Args:
-        path: A folder or file in one of the layouts of `docs/data.md`, `hf:NAME[:CONFIG]` for the Hugging Face hub, or
-            a table in memory: pandas, polars, PyArrow, or a `Dataset` or `DatasetDict` of Hugging Face.
+        path: A folder or file in one of the layouts of `docs/data.md`, an address of one (`s3://BUCKET/NAME`, `gs://…`,
+            `az://…`), `hf:NAME[:CONFIG]` for the Hugging Face hub, or a table in memory: pandas, polars, PyArrow, or a
+            `Dataset` or `DatasetDict` of Hugging Face.
         mapping: What the user says of the layout: a `Layout`, or its fields by name, as in `{"query": "Frage"}`.
         skip_invalid: Leave out rows that cannot be used where that is safe (a broken line, a bad qrels row,
             an unknown id) and count them in `Dataset.skipped`, instead of stopping at the first.
@@ -64,7 +67,9 @@ def read_dataset(
 
     Raises:
         DatasetError: Nothing is there, or something in it is wrong; the message names file and line.
-        MissingExtraError: A Hugging Face dataset is asked for and `datasets` is not installed.
+        StorageError: Nothing is at the address, or the store cannot be reached.
+        MissingExtraError: A Hugging Face dataset is asked for and `datasets` is not installed, or an address and its
+            package is not.
     """
     return read_reporting(path, Rejections(skip=skip_invalid), layout=Layout.of(mapping))
 
@@ -87,7 +92,7 @@ def _read(path: str | Path | object, rejections: Rejections, *, layout: Layout) 
         return _read_object(path, layout=layout, rejections=rejections)
     if str(path).startswith("hf:"):
         return read_hub(str(path), rejections=rejections, layout=layout)
-    place = named_path(path)
+    place = bring(path) if address_of(path) else named_path(path)
     if place is None or not place.exists():
         raise DatasetError("no such file or folder; give a dataset, or hf:NAME for the Hugging Face hub", path=path)
     if place.is_dir():

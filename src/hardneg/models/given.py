@@ -52,10 +52,10 @@ def _kept(model: Any, purpose: str) -> Path:  # noqa: ANN401 - named above witho
 
 
 def _saved(model: Any, purpose: str) -> Path:  # noqa: ANN401 - named above without importing the library
+    from hardneg.files import cache_folder
     from hardneg.models.fingerprint import fingerprint
     from hardneg.models.own_code import save_model
     from hardneg.models.sentence_transformer import load_model
-    from hardneg.models.store import cache_folder
 
     identity = fingerprint(model)
     place = cache_folder() / "models" / identity

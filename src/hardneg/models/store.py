@@ -9,7 +9,6 @@ one that came first, and take over if it dies.
 import hashlib
 import json
 import logging
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +28,7 @@ from hardneg.data.query_form import query_texts_in
 from hardneg.data.text import digest
 from hardneg.engines import current_engine
 from hardneg.errors import RunError
-from hardneg.files import forget_temporaries, replacing, write_json
+from hardneg.files import cache_folder, forget_temporaries, replacing, write_json
 from hardneg.models.protocol import Encoder
 from hardneg.progress import task
 
@@ -39,14 +38,6 @@ _BLOCKS = "blocks.json"  # digests of the blocks of the joined file, so that a d
 _log = logging.getLogger(__name__)
 
 _aside: ContextVar[Path | None] = ContextVar("aside", default=None)
-
-
-def cache_folder() -> Path:
-    """Where vectors are kept: `$HARDNEG_CACHE`, or `hardneg` in the user's cache folder."""
-    given = os.environ.get("HARDNEG_CACHE")
-    if given:
-        return Path(given)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hardneg"
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from jaxtyping import Int32
 
 from hardneg.data.dataset import Dataset
 from hardneg.engines import current_engine, is_here
+from hardneg.files import cache_folder
 from hardneg.filters.protocol import Scoring
-from hardneg.models.store import cache_folder
 from hardneg.negatives.plan import Plan
 from hardneg.scoring import Scorer
 from hardneg.sources.protocol import Shardable, TextVectors

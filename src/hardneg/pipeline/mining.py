@@ -18,11 +18,10 @@ from hardneg.data.findings import Finding
 from hardneg.data.given import check_dataset
 from hardneg.engines import Engine, keeping_workers, working_on
 from hardneg.errors import InputError, RecipeError, RunError
-from hardneg.files import check_folder, write_json
+from hardneg.files import cache_folder, check_folder, write_json
 from hardneg.filters import Filter
 from hardneg.filters.protocol import Fittable, with_fitted
 from hardneg.models.given import Loaded
-from hardneg.models.store import cache_folder
 from hardneg.negatives import Selection
 from hardneg.negatives.plan import Plan, mine_block
 from hardneg.pipeline.how import plan_from

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from hardneg.addresses import address_of
 from hardneg.arguments import check_places, shown
 from hardneg.components import Room, as_table, build, check_keys, pick, settable_fields, typed
 from hardneg.domains.code.languages import LANGUAGE_OF
@@ -273,7 +274,7 @@ def _dataset(value: object, place: Place) -> DatasetSettings:
             built = build(kind, table, place)
             return replace(built, **{key: tuple(_source_tree(each, place) for each in getattr(built, key))})
     dataset: FromPath = build(FromPath, table, place)
-    is_named = dataset.path.startswith("hf:")
+    is_named = dataset.path.startswith("hf:") or address_of(dataset.path) is not None
     return dataset if is_named else replace(dataset, path=str(place.resolve(dataset.path)))
 
 

@@ -23,7 +23,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.databases import database, look_up, mend, one_step, seal
 from hardneg.engines import current_engine, is_here, shared
 from hardneg.errors import RecipeError
-from hardneg.models.store import cache_folder
+from hardneg.files import cache_folder
 from hardneg.progress import Advance, showing, task
 from hardneg.scoring.protocol import Fingerprinted, Scaled, Scorer, SelfStoring
 

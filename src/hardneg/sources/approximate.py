@@ -123,7 +123,7 @@ class Approximate:
 
 @of_texts(keep=2)
 def _index(dataset: Dataset, source: Approximate, stamp_of_file: str) -> Any:  # noqa: ANN401 - FAISS has no types
-    from hardneg.models.store import cache_folder
+    from hardneg.files import cache_folder
 
     del stamp_of_file  # part of the key: a changed file is read anew
     vectors = source.vectors_of_documents(dataset)

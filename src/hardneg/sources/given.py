@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int32
 
+from hardneg.addresses import refuse_address
 from hardneg.data.dataset import Dataset
 from hardneg.data.scored_pairs import read_scored_pairs
 from hardneg.errors import DatasetError
@@ -32,6 +33,7 @@ class Given:
 
     def __post_init__(self) -> None:
         checked_name(self.name, kind="given")
+        refuse_address(self.path, purpose="given")
 
     def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
         """Take the best documents of some queries."""

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int32
 
+from hardneg.addresses import refuse_address
 from hardneg.data.dataset import Dataset
 from hardneg.data.lines import encoding_problem, numbered_lines
 from hardneg.errors import DatasetError
@@ -41,6 +42,9 @@ class RunFile:
 
     path: str | Path
     name: str = "run"
+
+    def __post_init__(self) -> None:
+        refuse_address(self.path, purpose="run")
 
     def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
         """Take the best documents of some queries; a DatasetError says where the file is broken or of other ids."""

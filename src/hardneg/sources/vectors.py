@@ -8,11 +8,14 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float32, Int32
 
+from hardneg.addresses import address_of
 from hardneg.arrays import Rows, Scores
+from hardneg.checksums import digest
 from hardneg.data.dataset import Dataset
 from hardneg.sources.retrieval import checked_name, retrieval_table
 from hardneg.sources.vector_files import aligned, read_ids, read_vectors, stamp
 from hardneg.sources.vector_shards import vectors_in_shards
+from hardneg.storage import bring
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Vectors:
 
     Args:
         document_vectors: A `.npy` matrix, one row a document; float32 is memory-mapped, float16 and float64
-            are converted to it.
+            are converted to it. A file, or its address (`s3://BUCKET/NAME`), as are all of these.
         query_vectors: The same for queries.
         document_ids: Ids of the rows: text with one id a line, a `.json` list or object (`{row: id}` or
             `{id: row}`), or a `.npy` array.
@@ -77,7 +80,7 @@ class Vectors:
     def fingerprint(self) -> str:
         """Sizes and times of the files: hashing millions of vectors would take longer than searching them."""
         files = (self.document_vectors, self.query_vectors, self.document_ids, self.query_ids)
-        return " ".join(stamp(Path(file)) for file in files if file is not None)
+        return " ".join(_state(file) for file in files if file is not None)
 
     def _aligned(
         self, dataset: Dataset
@@ -86,8 +89,26 @@ class Vectors:
         return queries, _load(self.document_vectors, self.document_ids, dataset, "document")
 
 
+@lru_cache(maxsize=16)
+def _brought(address: str) -> tuple[Path, str]:
+    """Bring a file once a process; with its checksum."""
+    path = bring(address)
+    return path, digest(path)
+
+
+def _here(file: str | Path) -> Path:
+    address = address_of(file)
+    return Path(file) if address is None else _brought(address)[0]
+
+
+def _state(file: str | Path) -> str:
+    """Name a file's present state; one from an address is the same on any machine."""
+    address = address_of(file)
+    return stamp(Path(file)) if address is None else f"{address}:{_brought(address)[1]}"
+
+
 def _load(vectors: str | Path, ids: str | Path | None, dataset: Dataset, kind: str) -> Float32[np.ndarray, "rows dim"]:
-    paths = (Path(vectors), None if ids is None else Path(ids))
+    paths = (_here(vectors), None if ids is None else _here(ids))
     return _load_once(*paths, tuple(stamp(path) for path in paths if path is not None), dataset, kind)
 
 

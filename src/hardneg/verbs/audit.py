@@ -23,7 +23,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
 from hardneg.engines import Engine, is_here, working_on
 from hardneg.errors import RecipeError
-from hardneg.models.store import cache_folder
+from hardneg.files import cache_folder
 from hardneg.pipeline.how import How, plan_from, spells_out
 from hardneg.pipeline.mined import Mined
 from hardneg.pipeline.mining import mine_plan

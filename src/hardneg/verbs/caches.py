@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hardneg.errors import RecipeError
-from hardneg.models.store import cache_folder
+from hardneg.files import cache_folder
 
 # What each folder of the cache holds, and what it takes to make it again.
 KINDS = {
@@ -19,6 +19,8 @@ KINDS = {
     "searches": "what shards found in searches that were stopped; searched again",
     "audits": "counts of audits by an engine that were stopped; counted again",
     "scores": "scores of teachers; computed again",
+    "brought": "copies of what lies at addresses of object storage; brought again",
+    "published": "folders that are published at addresses; brought again, but for what was not published yet",
     "verdicts": "verdicts of LLM judges; asked again, which costs money",
 }
 _PAID = "verdicts"

@@ -15,8 +15,8 @@ from hardneg.costs.bills import audit_bills
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
 from hardneg.errors import RecipeError
+from hardneg.files import cache_folder
 from hardneg.filters import Filter, Learned
-from hardneg.models.store import cache_folder
 from hardneg.negatives.plan import Plan
 from hardneg.notebook import Framed
 from hardneg.pipeline.how import How, plan_from, spells_out

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from hardneg.costs.machine import free_gb, identity
-from hardneg.models.store import cache_folder
+from hardneg.files import cache_folder
 from hardneg.verbs.caches import list_cache
 
 _FLAGS = {"bf16": "avx512_bf16", "AMX": "amx_tile", "VNNI": "avx512_vnni"}

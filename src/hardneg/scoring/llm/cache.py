@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hardneg.databases import database, look_up, mend, one_step, seal
-from hardneg.models.store import cache_folder
+from hardneg.files import cache_folder
 from hardneg.scoring.llm.verdict import Verdict
 
 _TABLES = {

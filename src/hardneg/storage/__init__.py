@@ -1,0 +1,5 @@
+"""Object storage: what lies there, brought to this machine and checked."""
+
+from hardneg.storage.bringing import bring
+
+__all__ = ["bring"]

@@ -1,0 +1,32 @@
+"""A server of objects that speaks S3, in this process, for as long as a test module runs."""
+
+import logging
+from contextlib import contextmanager
+
+import fsspec
+import pytest
+from moto.server import ThreadedMotoServer
+
+KEY, SECRET = "testing-key-of-nobody", "testing-secret-of-nobody"
+BUCKET = "bucket"
+
+
+@contextmanager
+def object_store():
+    """Start the server and point everything that speaks S3 to it, also in processes started from here."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        patch.setenv("AWS_ACCESS_KEY_ID", KEY)
+        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        files = fsspec.filesystem("s3", use_listings_cache=False)
+        files.mkdir(BUCKET)
+        try:
+            yield files
+        finally:
+            files.clear_instance_cache()
+            server.stop()
