@@ -127,7 +127,7 @@ def _through(case: Case, target: Target, tries: int, seed: int) -> Row:
         path = target.damaged / name
         path.write_bytes(flipped(path.read_bytes(), rng))  # in its place: links share the damage
         ended = _again(case, target)
-        _count(ended, path, whole, works.result(target.out), row)
+        _count(ended, path, whole, works.result(target.out), row, out=target.out)
         _mirror(before, target.damaged)
     shutil.rmtree(before)
     row.seconds = round(time.time() - started, 1)
@@ -315,13 +315,15 @@ def _again(case: Case, target: Target) -> Ended:
     return command(target.arguments, case.logs)
 
 
-def _is_unread(damaged: Path, name: str) -> bool:
-    """Say whether a file is the damaged one, and one that a finished fit keeps of its race and reads no more."""
-    return name.startswith(_UNREAD) and str(damaged).endswith(name)
+def _is_unread(damaged: Path, name: str, out: Path) -> bool:
+    """Say whether a file is the damaged one or a link to it, kept by a finished fit that reads it no more."""
+    return name.startswith(_UNREAD) and damaged.exists() and (out / name).samefile(damaged)
 
 
-def _count(ended: Ended, path: Path, whole: Mapping[str, bytes], made: Mapping[str, bytes], row: Row) -> None:
-    other = [name for name in works.differing(dict(whole), dict(made)) if not _is_unread(path, name)]
+def _count(
+    ended: Ended, path: Path, whole: Mapping[str, bytes], made: Mapping[str, bytes], row: Row, *, out: Path
+) -> None:
+    other = [name for name in works.differing(dict(whole), dict(made)) if not _is_unread(path, name, out)]
     if ended.broke:
         row.count("told", f"{path}: {ended.broke}")
     elif ended.code in (0, 1):

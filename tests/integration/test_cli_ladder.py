@@ -268,3 +268,11 @@ def test_a_ladder_that_was_moved_or_whose_plan_is_damaged_goes_on(ladder, done, 
     assert "plan.json is damaged; it is made anew from .plan.json.copy" in caplog.text
     assert done == []
     assert wrong(moved) == []
+    place = moved / "rungs" / "in_batch"
+    beside = [next(place.glob(f"evaluation/dev*/{name}")) for name in ("run.trec", "qrels.trec")]
+    beside.append(next(place.rglob("vectors.json")))
+    whole = {path: path.read_bytes() for path in beside}
+    for path in beside:
+        flip(path, 99)
+    assert ladder(moved, "--budget-steps", 2, "--yes", "--quiet") == 0
+    assert {path: path.read_bytes() for path in beside} == whole

@@ -37,7 +37,7 @@ from hardneg.pipeline.scores import scores_file
 from hardneg.recipe.trust import measuring_with
 from hardneg.runs import layout
 from hardneg.runs.cost import Cost, measured
-from hardneg.runs.done import is_done
+from hardneg.runs.done import damage_below, is_done
 from hardneg.runs.folder import RunFolder
 from hardneg.runs.found import with_found
 from hardneg.runs.layout import Seeded, StageKey
@@ -237,7 +237,8 @@ def _measure(
 ) -> None:
     """Measure on a split, if there is one and it is not done; vectors of trained weights stay until the test is."""
     split, target = getattr(plan.splits, role), evaluated(place, role, seed).parent
-    if split is None or is_done(target / layout.METRICS, target / layout.PER_QUERY):
+    is_measured = is_done(target / layout.METRICS, target / layout.PER_QUERY)
+    if split is None or (is_measured and not damage_below(target)):
         return
     name = str(Seeded(rung.name, seed))
     aside = nullcontext() if seed is None else new_vectors_in(_vectors(place, seed), keep=True)

@@ -89,7 +89,8 @@ class TrainingFolder:
             return None
         else:
             for path in damage_in(self.path):
-                raise DamagedError(path, way_out=_TRAIN_ANEW)
+                if path.name != layout.VECTORS:  # which the model, being whole, gives again
+                    raise DamagedError(path, way_out=_TRAIN_ANEW)
         return state["result"]
 
     def result(self) -> dict[str, Any] | None:

@@ -22,6 +22,7 @@ from hardneg.errors import HardnegError, Interrupted, RunError
 from hardneg.files import naming, replacing_folder, temporary_folder
 from hardneg.models.own_code import save_model, write_query_form
 from hardneg.runs import layout
+from hardneg.runs.done import is_done
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.passes.embedding import TwoTowers
 from hardneg.training.pool.queue import QueueState
@@ -203,8 +204,8 @@ def close_session(
 
 
 def keep_vectors(folder: TrainingFolder, accelerator: Accelerator, *, trusts: bool) -> None:
-    """Write down some vectors of the trained model, unless they are there: where that failed, the next call does it."""
-    if not accelerator.is_main_process or (folder.path / layout.VECTORS).exists():
+    """Write down some vectors of the trained model, unless they are there, and whole: else the next call does it."""
+    if not accelerator.is_main_process or is_done(folder.path / layout.VECTORS):
         return
     try:
         write_vectors(folder.path, folder.model, trusts=trusts)
