@@ -37,6 +37,17 @@ def evaluate(
     fuse_weight: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the second system in what is fused.")
     ] = 0.5,
+    quantize: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="int8|binary|binary_int8",
+            help="Also each model with vectors of one byte, or one bit, a number, as a smaller index keeps them. "
+            "Repeat for more.",
+        ),
+    ] = None,
+    rescore: Annotated[
+        int, typer.Option(min=1, help="Find so many times the documents by these, and order them by the whole query.")
+    ] = 4,
     split: Annotated[str, typer.Option(help="Search for the queries with a positive in this split.")] = "test",
     depth: Annotated[int, typer.Option(min=1, help="Documents retrieved for each query.")] = 100,
     measures: Measures = None,
@@ -79,7 +90,7 @@ def evaluate(
     sentence-transformers gives.
     """
     from hardneg.errors import RecipeError
-    from hardneg.evaluation.systems import evaluate_systems
+    from hardneg.evaluation.systems import evaluate_systems, with_quantized
     from hardneg.sources import BM25, Dense, Fused, Source
 
     systems: list[Source] = [] if bm25 is None else [BM25(analyzer=bm25)]
@@ -101,6 +112,7 @@ def evaluate(
             raise RecipeError("evaluate: --fuse needs two systems; name --bm25 and a --model, or two models")
         pool = max(200, depth)
         systems.append(Fused(systems[0], systems[1], by=fuse, weight=fuse_weight, pool=pool))  # type: ignore[arg-type]
+    systems = with_quantized(systems, quantize or (), rescore=rescore)
     results, shown, readings, excluded = {}, {}, {}, None
     with progress(quiet=quiet or json):
         for one in evaluate_systems(

@@ -9,8 +9,9 @@ from typing import Any
 from hardneg.data.dataset import Dataset
 from hardneg.data.layout import Layout
 from hardneg.data.reading import read_dataset
-from hardneg.errors import InputError
+from hardneg.errors import InputError, RecipeError
 from hardneg.evaluation.metrics import choose_measures
+from hardneg.evaluation.quantized import Quantized
 from hardneg.evaluation.retrieval import Evaluation, evaluate
 from hardneg.files import check_folder
 from hardneg.models.given import resolve_model
@@ -46,6 +47,18 @@ def evaluate_systems(
             if out is not None:
                 evaluation.write(out if len(systems) == 1 else out / folder)
             yield evaluation
+
+
+def with_quantized(systems: Sequence[Source], ways: Sequence[str], *, rescore: int) -> list[Source]:
+    """Put behind each model the same one with vectors that are kept in each of these ways."""
+    if ways and not any(isinstance(system, Dense) for system in systems):
+        raise RecipeError("evaluate: --quantize rounds a model's vectors; name one with --model")
+    more: list[Source] = []
+    for system in systems:
+        more.append(system)
+        if isinstance(system, Dense):
+            more += [Quantized(system, way, rescore=rescore, name=f"{system.name}, {way}") for way in ways]  # type: ignore[arg-type]
+    return more
 
 
 def _check(systems: Sequence[Source], names: Sequence[str]) -> None:

@@ -83,7 +83,7 @@ def stage_negatives(run: Path, to: Path, *, name: str, license_id: str, dataset:
         if (run / state).exists():
             content = json.dumps(read_state(run / state, keys=()), indent=2, ensure_ascii=False)
             (to / state).write_text(without_places(hide(content)) + "\n", encoding="utf-8")
-    wish = Wish("triplet", joined.split, ids=True)
+    wish = Wish("triplet", joined.split)
     write(wish, joined.dataset, joined.negatives, to / TRIPLETS, found=joined.found, n_answers=0)
     for extra in to.glob(f"{TRIPLETS}.*"):
         extra.unlink()
