@@ -100,6 +100,7 @@ def _outcome(ended: Ended, name: str) -> tuple[str, str]:
     if ended.code in (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGKILL, 127) and _gave_up(ended):
         return "told", ""
     is_told = ended.code in (2, 3) and len(messages) == 1
+    is_told |= ended.code == 1 and ended.output.count(" failed: ") > 0  # of a ladder, whose other rungs go on
     if ended.broke and (not is_told or "Traceback" in ended.errors):  # polars prints its own panic before our message
         return "told", f"{name}: {ended.broke}"
     if ended.code == 0:
