@@ -27,7 +27,7 @@ with ExitStack() as stack:
 """
 BM25 = ["--source", "bm25(analyzer='plain')"]
 # Commands that write nothing, and `cache prune`, which leaves alone what is in use.
-READERS = {"check", "status", "estimate", "plan", "verify", "doctor", "ls", "prune"}
+READERS = {"check", "status", "estimate", "plan", "verify", "doctor", "ls", "prune", "push"}
 
 
 def commands(group, names=()):

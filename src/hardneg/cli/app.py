@@ -74,7 +74,7 @@ app.add_typer(audit_app, name="audit")
 app.add_typer(cache_app, name="cache")
 for command in (
     waits(fit),
-    init,
+    waits(init),
     waits(run),
     waits(mine),
     waits(calibrate),
@@ -90,7 +90,7 @@ for command in (
     waits(evaluate),
     waits(export),
     push,
-    pull,
+    waits(pull),
     verify,
     doctor,
 ):

@@ -14,6 +14,7 @@ from hardneg.files import named_path, replacing
 from hardneg.recipe import Recipe
 from hardneg.recipe.rooms import DEFAULT_MODEL
 from hardneg.recipe.toml import toml_value
+from hardneg.runs.lock import writing_file
 from hardneg.verbs.first_look import FirstLook, first_look
 
 _TOKENS_PER_WORD = 1.4  # of English in word pieces, about
@@ -46,6 +47,11 @@ def first_recipe(
 
     The layout, the model and whether rows are skipped stand in the recipe as they were said.
     """
+    with writing_file(out):
+        return _first_recipe(dataset, out, layout=layout, model=model, skip_invalid=skip_invalid)
+
+
+def _first_recipe(dataset: str, out: Path, *, layout: Layout, model: str | None, skip_invalid: bool) -> FirstLook:
     if out.exists():
         raise RecipeError(f"{out} is there already; name another file with -o, or run it: `hardneg run {out}`")
     data = read_dataset(dataset, mapping=layout, skip_invalid=skip_invalid)

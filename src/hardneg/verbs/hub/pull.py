@@ -7,6 +7,7 @@ from pathlib import Path
 from hardneg.errors import RunError
 from hardneg.files import replacing_folder, write_json
 from hardneg.runs import layout
+from hardneg.runs.lock import writing_file
 from hardneg.verbs.hub.facts import read_facts
 from hardneg.verbs.hub.remote import download, listed
 from hardneg.verbs.hub.staging import DATA
@@ -24,6 +25,11 @@ class Pulled:
 
 def pull(repo: str, out: Path, *, what: str, revision: str | None = None) -> Pulled:
     """Fetch a repository's data into a new folder; a folder that is there is kept, and half a download never seen."""
+    with writing_file(out):
+        return _pulled(repo, out, what=what, revision=revision)
+
+
+def _pulled(repo: str, out: Path, *, what: str, revision: str | None) -> Pulled:
     if out.exists():
         raise RunError(f"{out} is there already; name another folder with -o")
     commit, files = listed(repo, what=what, revision=revision)
