@@ -276,3 +276,4 @@ def test_a_ladder_that_was_moved_or_whose_plan_is_damaged_goes_on(ladder, done, 
         flip(path, 99)
     assert ladder(moved, "--budget-steps", 2, "--yes", "--quiet") == 0
     assert {path: path.read_bytes() for path in beside} == whole
+    assert not list(place.glob("vectors/*"))

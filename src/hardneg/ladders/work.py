@@ -244,6 +244,8 @@ def _measure(
     aside = nullcontext() if seed is None else new_vectors_in(_vectors(place, seed), keep=True)
     with aside:
         evaluate(dataset, system, split=split, name=name, **rung.recipe.evaluate.options).write(target)
+    if seed is not None and is_done(evaluated(place, "test", seed)):  # measured again, and the test has been
+        shutil.rmtree(_vectors(place, seed), ignore_errors=True)
 
 
 def _vectors(place: Path, seed: int) -> Path:
