@@ -83,7 +83,14 @@ def _forked(work: Callable[[], int], log: Path, before: Callable[[], object] | N
     process = os.fork()
     if process:
         return process
-    code = 70
+    code = [70]
+    try:
+        _work(work, log, before, code)
+    finally:  # whatever interrupted it, and when: what the process that forked it holds is not this one's to tidy up
+        os._exit(code[0])
+
+
+def _work(work: Callable[[], int], log: Path, before: Callable[[], object] | None, code: list[int]) -> None:
     try:
         os.setsid()
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever started this may have it ignored
@@ -96,15 +103,14 @@ def _forked(work: Callable[[], int], log: Path, before: Callable[[], object] | N
         sys.stdout, sys.stderr = os.fdopen(1, "w", buffering=1), os.fdopen(2, "w", buffering=1)
         if before is not None:
             before()
-        code = work()
+        code[0] = work()
     except BaseException:
         traceback.print_exc()
-        code = 1
+        code[0] = 1
     finally:
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError):
                 stream.flush()
-        os._exit(code)
 
 
 def finish(process: int, log: Path, *, seconds: float = 300) -> Ended:
