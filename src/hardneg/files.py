@@ -27,8 +27,8 @@ _LONGEST_TOML = 2**17  # bytes
 _ROOM, _PAGE = 1 << 20, bytes(1 << 14)  # bytes that are left on a disk on which something did not fit; written at once
 # A way of packing that nobody knows, a password, and what NumPy raises of headers, which it reads as Python.
 _UNREADABLE = (RuntimeError, SyntaxError, TokenError, MemoryError, IndexError, AttributeError, OverflowError)
-_TEMPORARY = ".hardneg.tmp"
-_BEFORE = f".before{_TEMPORARY}"  # what was at the place of a new folder
+TEMPORARY = ".hardneg.tmp"
+_BEFORE = f".before{TEMPORARY}"  # what was at the place of a new folder
 
 
 def cache_folder() -> Path:
@@ -130,7 +130,7 @@ def replacing(path: Path, *, sums: bool = True) -> Iterator[Path]:
     Its checksum is written down beside it, unless it is no file of hardneg's own (`sums`).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
         with naming(path):
             yield temporary
@@ -170,12 +170,12 @@ def json_bytes(value: object) -> bytes:
 
 def temporary_folder(path: Path) -> Path:
     """Name the folder in which something is made that will be put at `path`."""
-    return path.with_name(f".{path.name}{_TEMPORARY}")
+    return path.with_name(f".{path.name}{TEMPORARY}")
 
 
 def forget_temporaries(folder: Path) -> None:
     """Remove what killed processes left below a folder; only for who holds a lock by which nobody else writes there."""
-    for path in list(folder.rglob(f".*{_TEMPORARY}")):
+    for path in list(folder.rglob(f".*{TEMPORARY}")):
         whole = path.with_name(path.name.removesuffix(_BEFORE)[1:])
         if path.name.endswith(_BEFORE) and not whole.exists():
             path.rename(whole)
@@ -187,7 +187,7 @@ def forget_temporaries(folder: Path) -> None:
 
 def forget_temporaries_of(folder: Path, stem: str) -> None:
     """Remove what killed processes left of files of one name and any suffix; only for who holds the lock of it."""
-    name = re.compile(rf"\.{re.escape(stem)}\.\w+\.\d+{re.escape(_TEMPORARY)}")
+    name = re.compile(rf"\.{re.escape(stem)}\.\w+\.\d+{re.escape(TEMPORARY)}")
     for path in filter(lambda each: name.fullmatch(each.name), list(folder.iterdir())):
         path.unlink(missing_ok=True)
 

@@ -50,6 +50,7 @@ class Cluster:
         self._nodes = []
         port = self.address.partition(":")[2]
         less = ("--include-dashboard=false", "--disable-usage-stats", "--no-monitor")
+        less += (f"--ray-client-server-port={free_port()}",)  # of its own, beside the cluster of another process
         self._start("--head", f"--port={port}", "--num-cpus=0", *less)
 
     def _start(self, *arguments):
@@ -274,7 +275,8 @@ def test_a_machine_that_is_lost_takes_nothing_with_it(cluster, toy, tmp_path, ma
 
 
 @pytest.mark.filterwarnings("ignore")  # of Ray about itself
-def test_two_workers_train_what_two_processes_of_torch_do(cluster, toy, tmp_path):
+def test_two_workers_train_what_two_processes_of_torch_do(cluster, toy, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as Ray has it for workers of one core; sums differ by the threads
     start = build_tiny_model(tmp_path / "model", [*toy.query_texts, *toy.document_texts])
     hn.train(start, toy, settings=CLUSTERED, out=tmp_path / "cluster", engine=Ray(workers=2))
     run_in_processes(2, clustered, start, tmp_path)

@@ -22,7 +22,7 @@ from hardneg.cli.estimate import estimate, plan
 from hardneg.cli.evaluate import evaluate
 from hardneg.cli.examples import with_examples
 from hardneg.cli.export import export
-from hardneg.cli.faults import ending_on_signals, told_fault, told_limit
+from hardneg.cli.faults import ending_on_signals, told_fault, told_limit, told_shortage
 from hardneg.cli.fit import fit
 from hardneg.cli.hub import pull, push
 from hardneg.cli.init import init
@@ -174,7 +174,7 @@ def _told(error: BaseException, typed: Sequence[str]) -> str | None:
     fault = told_fault(error)
     if fault is None and type(error).__name__ == "PanicException":  # one of polars is no `Exception` to Python
         return _PANIC.format(error)
-    return fault
+    return fault or told_shortage(error)
 
 
 def _complain(message: str) -> None:

@@ -8,9 +8,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 
 _AGAIN_S = 0.05
+_NEAR = 1 << 28  # bytes: what a thread, or an allocator, asks for at once
 _GOES_ON = "the same command goes on where it stopped"
 _WAYS_OUT = {
     errno.ENOSPC: f"make room; {_GOES_ON}",
@@ -59,10 +61,38 @@ def told_fault(error: BaseException) -> str | None:
     return None if way_out is None else f"{text}; {way_out}"
 
 
+def told_shortage(error: BaseException) -> str | None:
+    """Say that memory was short when something failed, whatever failed: libraries and Python's parser lose why.
+
+    None if this process may take all there is, or came nowhere near what it may take.
+    """
+    limit, peak = _limit(), _peak()
+    if limit is None or peak < limit - _NEAR:
+        return None
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{text}; the command had taken nearly all that it may (ulimit -v): {_WAYS_OUT[errno.ENOMEM]}"
+
+
+def _limit() -> int | None:
+    """Bytes of addresses that this process may have; None if that is no less than the memory of the machine."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    is_none = limit == resource.RLIM_INFINITY or limit > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return None if is_none else limit
+
+
+def _peak() -> int:
+    """Bytes of addresses that this process had at most; 0 where the system does not say."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmPeak:")), 0)
+
+
 def told_limit() -> str | None:
     """Say that this process may take less memory than there is, which some libraries do not survive in words."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if limit == resource.RLIM_INFINITY or limit > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+    limit = _limit()
+    if limit is None:
         return None
     return (
         f"this command may take {limit / 1e9:.1f} GB of address space (ulimit -v); if it ends without a word, that was "

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float32, Int32
 
+from hardneg.data.corpus import of_texts
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
 from hardneg.sources import Dense
@@ -50,18 +51,31 @@ class Quantized:
 
         if len(block) == 0:
             return retrieval_table(block, np.empty((0, 0), np.int32))
-        documents = self.source.vectors_of_documents(dataset)
         queries = self.source.vectors_of_queries(dataset, block)
-        by_step = _Steps.of(documents)
-        first = signs if self.kept.startswith("binary") else by_step.rounded
-        second = signs if self.kept == "binary" else by_step.rounded
-        kept = first(documents)
-        position, _ = exact_topk(first(queries), kept, depth * self.rescore)
-        again = kept if first is second else second(documents)
+        kept = _kept(dataset, self.source, self.kept)
+        first = signs if self.kept.startswith("binary") else kept.steps.rounded
+        position, _ = exact_topk(first(queries), kept.first, depth * self.rescore)
         row = np.repeat(np.arange(len(block), dtype=np.int32), position.shape[1])
-        score = pair_scores(queries, again, row, position.ravel()).reshape(position.shape)
+        score = pair_scores(queries, kept.second, row, position.ravel()).reshape(position.shape)
         order = np.lexsort((position, -score))[:, :depth]  # equal scores by position, as in all searches
         return retrieval_table(block, np.take_along_axis(position, order, 1), np.take_along_axis(score, order, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class _Rounded:
+    """Vectors of all documents, as each pass has them."""
+
+    steps: "_Steps"
+    first: Float32[np.ndarray, "documents dim"]
+    second: Float32[np.ndarray, "documents dim"]
+
+
+@of_texts(keep=1)
+def _kept(dataset: Dataset, source: Dense, kept: Kept) -> _Rounded:
+    documents = source.vectors_of_documents(dataset)
+    steps = _Steps.of(documents)
+    first = signs(documents) if kept.startswith("binary") else steps.rounded(documents)
+    return _Rounded(steps, first, steps.rounded(documents) if kept == "binary_int8" else first)
 
 
 def bytes_of_vector(kept: str | None, dim: int) -> int:

@@ -6,7 +6,6 @@ publishes there next, on this machine or another, begins with what was published
 """
 
 import logging
-import os
 import shutil
 import threading
 import time
@@ -18,19 +17,17 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from hardneg.addresses import address_of, standing_for
-from hardneg.checksums import digest, file_stamp
+from hardneg.checksums import digest
 from hardneg.errors import LockedError, RecipeError, RunError, StorageError
-from hardneg.runs.lock import STATUS, WRITER
+from hardneg.runs.lock import STATUS
+from hardneg.runs.snapshots import held, snapshot, stays_here
 from hardneg.runs.writing_there import Claim, claimed
 from hardneg.storage.bringing import WantedFile, brought, place_of
 from hardneg.storage.listing import INSIDE, Listing, StoredFile, read_listing
 from hardneg.storage.objects import Objects
 
 EVERY_S = 5.0
-_LARGE = 1 << 26  # bytes
 _SLOWER = 4  # times as long as sending took, at least, until it is done again
-_TEMPORARY = ".hardneg.tmp"
-_OF_HERE = (WRITER, ".status.lock", ".lock")  # locks of this machine
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +79,7 @@ def sending(address: str | Path, folder: Path) -> Iterator[Path]:
     objects = Objects(head)
     with standing_for(folder, head):
         yield folder / name
-    files = sorted(each for each in folder.rglob("*") if each.is_file() and not _stays_here(each.name))
+    files = sorted(each for each in folder.rglob("*") if each.is_file() and not stays_here(each.name))
     for path in sorted(files, key=lambda each: "manifest" in each.name):
         objects.send(path.relative_to(folder).as_posix(), path)
 
@@ -149,7 +146,7 @@ class _Publishing:
 
     def _note_unchanged(self) -> None:
         """Take what is as it was published for sent; all else is sent with the rest."""
-        for name, stamp in self._look().items():
+        for name, stamp in snapshot(self.folder).items():
             entry = self.listing.files.get(name)
             if entry is not None and stamp[0] == entry.size and digest(self.folder / name) == entry.digest:
                 self.stamps[name] = stamp
@@ -169,7 +166,7 @@ class _Publishing:
         files = {name: each for name, each in there.files.items() if name not in lost}
         self.listing = replace(self.listing, files=files)
         self._base.write_text(there.key)
-        self.stamps = {name: stamp for name, stamp in self._look().items() if name in files}
+        self.stamps = {name: stamp for name, stamp in snapshot(self.folder).items() if name in files}
 
     @contextmanager
     def going_on(self) -> Iterator[None]:
@@ -203,7 +200,7 @@ class _Publishing:
         How far a command is (`.status.json`) is reason enough only when it ends.
         """
         with self.lock:
-            stamps, apart = self._look(), set() if last else {STATUS}
+            stamps, apart = snapshot(self.folder), set() if last else {STATUS}
             changed = {name for name, stamp in stamps.items() if self.stamps.get(name) != stamp} - apart
             if not changed and self.listing.files.keys() - apart == stamps.keys() - apart:
                 return
@@ -240,7 +237,7 @@ class _Publishing:
 
     def leave(self) -> None:
         """Publish what there is when the work was given up; leave nothing where that is nothing."""
-        if self._look().keys() - {STATUS} or self.listing.files.keys() - {STATUS}:
+        if snapshot(self.folder).keys() - {STATUS} or self.listing.files.keys() - {STATUS}:
             self.publish(last=True)
             return
         self.claim.forget = True
@@ -248,30 +245,11 @@ class _Publishing:
         self._base.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _look(self) -> dict[str, tuple[int, ...]]:
-        """List the files as they are at one moment: nothing changed between two looks but lines that were added."""
-        while True:
-            first, second = self._glance(), self._glance()
-            if first.keys() == second.keys() and all(_same_or_grown(first[name], second[name]) for name in first):
-                return first
-            time.sleep(0.05)
-
-    def _glance(self) -> dict[str, tuple[int, ...]]:
-        files = {}
-        for place, folders, names in os.walk(self.folder):
-            folders[:] = [name for name in folders if not name.endswith(_TEMPORARY)]
-            for name in names:
-                path = Path(place, name)
-                stamp = file_stamp(path)
-                if stamp is not None and not _stays_here(name):
-                    files[path.relative_to(self.folder).as_posix()] = stamp
-        return dict(sorted(files.items()))
-
     def _sent(self, name: str, stamp: tuple[int, ...], before: StoredFile | None) -> StoredFile | None:
         """Send a file as it was when it was looked at; None if it is another by now."""
         copy = self.notes.with_name("sending")
         try:
-            if not _copied(self.folder / name, copy, stamp):
+            if not held(self.folder / name, copy, stamp):
                 return None
             value = digest(copy)
             if before is not None and (before.digest, before.size) == (value, stamp[0]):
@@ -282,31 +260,3 @@ class _Publishing:
             return entry if copy.stat().st_size == stamp[0] else None
         finally:
             copy.unlink(missing_ok=True)
-
-
-def _same_or_grown(first: tuple[int, ...], second: tuple[int, ...]) -> bool:
-    return first == second or (first[2] == second[2] and first[0] < second[0])
-
-
-def _stays_here(name: str) -> bool:
-    return name.endswith(_TEMPORARY) or name in _OF_HERE or (name.startswith(".") and name.endswith(WRITER))
-
-
-def _copied(path: Path, copy: Path, stamp: tuple[int, ...]) -> bool:
-    """Take hold of what a file was when it was looked at; False if it is another by now.
-
-    Of what has grown the first bytes are taken; a large file gets a second name, which stays when it is replaced.
-    """
-    copy.unlink(missing_ok=True)
-    try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_ino != stamp[2]:
-                return False
-            if stamp[0] < _LARGE:
-                copy.write_bytes(file.read(stamp[0]))
-            else:
-                os.link(path, copy)
-    except FileNotFoundError:
-        return False
-    state = file_stamp(copy)
-    return state is not None and state[0] == stamp[0] and (stamp[0] < _LARGE or state == stamp)

@@ -49,6 +49,27 @@ def test_a_limit_of_memory_is_told_before_a_library_ends_without_a_word():
     assert limited.stderr.startswith("hardneg: this command may take 4.1 GB of address space (ulimit -v)")
 
 
+SHORT = """
+import resource, sys
+from hardneg.cli import app as module
+@module.app.command()
+def short():
+    taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    limit = taken + int(sys.argv[1]) * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    raise ValueError("field 'target' is required for AnnAssign")
+sys.exit(module.main(["short"]))
+"""
+
+
+@pytest.mark.parametrize(("room", "code"), [(64, 2), (2_000, 1)])
+def test_what_fails_for_want_of_memory_is_one_message_and_a_fault_of_ours_is_none(room, code):
+    ended = subprocess.run([sys.executable, "-c", SHORT, str(room)], capture_output=True, text=True, check=False)
+    assert ended.returncode == code
+    assert ("Traceback" in ended.stderr) == (code == 1)
+    assert ("is required for AnnAssign; the command had taken nearly all" in ended.stderr) == (code == 2)
+
+
 def test_a_write_that_does_not_fit_says_which_file(tmp_path, monkeypatch):
     path = tmp_path / "table"
     with pytest.raises(OSError, match="table") as full, replacing(path):

@@ -8,10 +8,12 @@ from sentence_transformers import quantize_embeddings
 from hardneg.errors import RecipeError
 from hardneg.evaluation.quantized import Quantized, _Steps, bytes_of_vector, signs
 from hardneg.sources import Dense
+from toy import toy_dataset
 
 RNG = np.random.default_rng(0)
 DOCUMENTS = RNG.normal(size=(60, 24)).astype(np.float32)
 QUERIES = RNG.normal(size=(7, 24)).astype(np.float32)
+DATASET = toy_dataset()
 BLOCK = np.arange(7, dtype=np.int32)
 
 
@@ -26,7 +28,7 @@ class Vectors(Dense):
 
 
 def ranked(kept, rescore, depth=10):
-    found = Quantized(Vectors(model="given"), kept, rescore=rescore).retrieve(None, BLOCK, depth)
+    found = Quantized(Vectors(model="given"), kept, rescore=rescore).retrieve(DATASET, BLOCK, depth)
     return found.sort("query", "rank").group_by("query", maintain_order=True).agg("document")["document"].to_list()
 
 
