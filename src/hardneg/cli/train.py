@@ -49,6 +49,13 @@ def train(
         Path | None,
         typer.Option(help="Run folder that `hardneg score` wrote into, or a Parquet file, for a loss that distils."),
     ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A further dataset to train on, or the folder of `hardneg mine` for one. Repeat for more; a batch is "
+            "of one of them. A recipe's [[also]] says more."
+        ),
+    ] = None,
     split: Annotated[str | None, typer.Option(help="Train on the positives of this split; train if not given.")] = None,
     recipe: Annotated[str | None, typer.Option(help="Take the training settings from a recipe.")] = None,
     set_: Annotated[
@@ -80,6 +87,7 @@ def train(
         address=given(path=dataset and from_here(dataset)) | said_of(layout, skip_invalid),
         negatives=negatives,
         scores=scores,
+        also=[from_here(place) for place in also or ()],
         allow_other_data=allow_other_data,
         out=out,
     )

@@ -1,6 +1,7 @@
 """What is wrong with a recipe, found before anything long is done."""
 
 from hardneg.data.dataset import Dataset
+from hardneg.errors import RecipeError
 from hardneg.evaluation.excluding import excluded_from
 from hardneg.models.given import resolve_model
 from hardneg.models.options import check_installed
@@ -22,6 +23,8 @@ def check_parts(recipe: Recipe) -> None:
     from hardneg.training.inputs import load_for_training
     from hardneg.training.refresh.mine import check_follows
 
+    if recipe.also:
+        raise RecipeError("also: a run mines one dataset; mine each, and train on all with `hardneg train --also`")
     check_teachers(recipe)
     before = recipe.model
     for stage in recipe.stages:

@@ -1,6 +1,6 @@
 """Training on what was mined: as Python users call it, and as the command asks for it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ import polars as pl
 from hardneg.arguments import check_places, check_tables, check_texts, shown
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
+from hardneg.data.reading import read_dataset
 from hardneg.engines import Engine, Trains, current_engine, working_on
 from hardneg.errors import DatasetError, RecipeError
 from hardneg.files import check_folder
@@ -20,8 +21,9 @@ from hardneg.negatives.plan import Plan
 from hardneg.pipeline.joined import dataset_for, join
 from hardneg.pipeline.mined import Mined
 from hardneg.pipeline.scores import read_scores
-from hardneg.recipe import FromPath, Recipe
+from hardneg.recipe import Also, FromPath, Recipe
 from hardneg.recipe.watching import watch_of
+from hardneg.runs import layout
 from hardneg.runs.lock import writing
 from hardneg.runs.origin import dataset_of, model_of
 from hardneg.runs.record import recording
@@ -29,6 +31,7 @@ from hardneg.training.settings import TrainSettings
 
 if TYPE_CHECKING:  # settings are made on machines without torch
     from hardneg.training.loop import Trained
+    from hardneg.training.mixture import Part
 
 
 def train(
@@ -40,6 +43,7 @@ def train(
     settings: TrainSettings | None = None,
     plan: Plan | None = None,
     split: str | None = None,
+    also: "Sequence[Part | Mined | Path | str | Dataset]" = (),
     allow_other_data: bool = False,
     out: Path | str,
     engine: Engine | None = None,
@@ -59,6 +63,9 @@ def train(
         settings: How to train; None takes the defaults.
         plan: What the negatives were mined with; needed for a refresh only, and known if `negatives` was mined.
         split: Whose positives to train on; None takes the split that was mined, else "train".
+        also: Further datasets to train on, a batch from one of them at a time: what `mine` returned, a folder that it
+            wrote, a dataset (to be trained on with the negatives that its labels name), or a
+            `hardneg.training.mixture.Part`, which has prompts of its own too.
         allow_other_data: Take a folder that was mined with other labels, from the same texts; negatives that are
             answers by now are left out.
         out: Folder of this run; `model` in it is the trained model.
@@ -89,10 +96,33 @@ def train(
     if isinstance(negatives, Mined | Path | str):
         joined = join("train", dataset, negatives, split=split, allow_other_data=allow_other_data)
         dataset, negatives, split = joined.dataset, joined.negatives, joined.split
+    parts = [_part_of(each, allow_other_data=allow_other_data) for each in also]
     with working_on(engine, keep=False):
         return train_together(
-            model, dataset, negatives, out=out, scores=scores, settings=settings, plan=plan, split=split or "train"
+            model,
+            dataset,
+            negatives,
+            out=out,
+            scores=scores,
+            settings=settings,
+            plan=plan,
+            split=split or "train",
+            also=parts,
         )
+
+
+def _part_of(given: object, *, allow_other_data: bool) -> "Part":
+    """Make of a further dataset, or of what was mined from one, what the loop takes."""
+    from hardneg.training.mixture import Part
+
+    if isinstance(given, Part):
+        return given
+    if isinstance(given, Dataset):
+        return Part(dataset=given)
+    if not isinstance(given, Mined | Path | str):
+        raise RecipeError(f"train: also is given {shown(given)}; give a dataset, what mine(…) returned, or a Part")
+    joined = join("train", None, given, split=None, allow_other_data=allow_other_data)
+    return Part(dataset=joined.dataset, negatives=joined.negatives, split=joined.split)
 
 
 def train_together(*arguments: Any, out: Path | str, **options: Any) -> "Trained":  # noqa: ANN401 - what the loop takes
@@ -117,6 +147,7 @@ class Lesson:
     dataset: Dataset
     negatives: pl.DataFrame | None
     scores: pl.DataFrame | None
+    also: "tuple[Part, ...]"
     out: Path
     notes: tuple[str, ...]  # for people
 
@@ -131,6 +162,7 @@ class Lesson:
                 scores=self.scores,
                 settings=replace(self.recipe.train, watch=watch_of(self.recipe.train, self.recipe.evaluate)),
                 split=self.recipe.mine.split,
+                also=self.also,
                 out=self.out,
             )
 
@@ -142,6 +174,7 @@ def prepare_training(
     address: Mapping[str, Any],
     negatives: Path | None,
     scores: Path | None,
+    also: Sequence[str] = (),
     allow_other_data: bool,
     out: Path,
 ) -> Lesson:
@@ -167,7 +200,37 @@ def prepare_training(
         if joined.found.height:
             notes += (f"{joined.found.height:,} found positives of {negatives} are taken for labels",)
     teacher_scores = None if scores is None else read_scores(scores, dataset)
-    return Lesson(loaded, address, dataset, mined, teacher_scores, out, notes)
+    parts = []
+    for each in (*loaded.also, *map(_named, also)):
+        part, more = _also_part(each, allow_other_data=allow_other_data)
+        parts.append(part)
+        notes += more
+    return Lesson(loaded, address, dataset, mined, teacher_scores, tuple(parts), out, notes)
+
+
+def _named(place: str) -> Also:
+    """Tell the folder of mined negatives from a dataset."""
+    return Also(negatives=place) if (Path(place) / layout.MINING).exists() else Also(dataset=place)
+
+
+def _also_part(also: Also, *, allow_other_data: bool) -> "tuple[Part, tuple[str, ...]]":
+    """Read a further dataset, and what was mined from it; gives what is to be said of it, too."""
+    from hardneg.training.mixture import Part
+
+    dataset = None if also.dataset is None else read_dataset(also.dataset)
+    negatives, split, notes = None, also.split or "train", tuple[str, ...]()
+    if also.negatives is not None:
+        joined = join("train", dataset, also.negatives, split=also.split, allow_other_data=allow_other_data)
+        dataset, negatives, split, notes = joined.dataset, joined.negatives, joined.split, joined.notes
+    assert dataset is not None
+    part = Part(
+        dataset=dataset,
+        negatives=negatives,
+        split=split,
+        query_prompt=also.query_prompt,
+        document_prompt=also.document_prompt,
+    )
+    return part, notes
 
 
 def _only_model(plan: Plan) -> str | None:

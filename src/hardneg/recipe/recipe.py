@@ -30,7 +30,15 @@ from hardneg.recipe.rooms import (
     default_filters,
     default_sources,
 )
-from hardneg.recipe.settings import DatasetSettings, EvaluateSettings, FromCode, FromPath, FromPython, MineSettings
+from hardneg.recipe.settings import (
+    Also,
+    DatasetSettings,
+    EvaluateSettings,
+    FromCode,
+    FromPath,
+    FromPython,
+    MineSettings,
+)
 from hardneg.recipe.stage import Stage, check_order, trained_in
 from hardneg.recipe.toml import toml_text
 from hardneg.scoring import Scorer
@@ -57,6 +65,8 @@ class Recipe:
         select: How negatives are chosen among the rest.
         teachers: Score what was mined, for a loss that learns from their scores; several are averaged.
         train: How the model is trained.
+        also: Further datasets to train on beside the first, each with its own negatives and prompts; for
+            `hardneg train` alone, since what a run mines is mined from one dataset.
         evaluate: What it is measured on and compared with.
         stage: Trainings one after another; empty trains once, as the rest of the recipe says.
 
@@ -75,6 +85,7 @@ class Recipe:
     select: Selection = field(default_factory=Selection)
     teachers: tuple[Scorer, ...] = ()
     train: TrainSettings = field(default_factory=TrainSettings)
+    also: tuple[Also, ...] = ()
     evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
     stage: tuple[Stage, ...] = ()
 
@@ -177,6 +188,7 @@ class Recipe:
             "dataset": as_table(self.dataset),
             **_work(self, counted=counted),
             **({"teachers": [as_table(each, room=SCORER) for each in self.teachers]} if self.teachers else {}),
+            **({"also": [as_table(each) for each in self.also]} if self.also else {}),
             "evaluate": as_table(self.evaluate),
         }
         stages = [{"name": stage.name, **_work(stage, counted=counted)} for stage in self.stage]
@@ -217,6 +229,7 @@ def _parse(table: Mapping[str, Any], place: Place) -> Recipe:
         "dataset": _dataset(table["dataset"], place.at("dataset")),
         **_parse_work(table, place, seed=seed, model=model),
         "teachers": _all(SCORER, table.get("teachers", []), place.at("teachers"), **TEACHER_FALLBACKS),
+        "also": _parse_also(table.get("also", []), place.at("also")),
         "evaluate": build(EvaluateSettings, table.get("evaluate", {}), place.at("evaluate")),
         "stage": _parse_stages(table, place.at("stage"), seed=seed, model=model),
     }
@@ -265,6 +278,26 @@ def _parse_stages(table: Mapping[str, Any], place: Place, *, seed: int, model: s
     return tuple(stages)
 
 
+def _parse_also(value: object, place: Place) -> tuple[Also, ...]:
+    """Build what is said of further datasets; paths begin at the recipe's folder."""
+    if not isinstance(value, list):
+        raise place.error("must be an array: write [[also]] above each further dataset")
+    parts: list[Also] = [build(Also, each, place.at(number)) for number, each in enumerate(value, start=1)]
+    return tuple(
+        replace(
+            each,
+            dataset=each.dataset and _data_place(each.dataset, place),
+            negatives=each.negatives and str(place.resolve(each.negatives)),
+        )
+        for each in parts
+    )
+
+
+def _data_place(path: str, place: Place) -> str:
+    is_named = path.startswith("hf:") or address_of(path) is not None
+    return path if is_named else str(place.resolve(path))
+
+
 def _dataset(value: object, place: Place) -> DatasetSettings:
     table = {"path": value} if isinstance(value, str) else value
     if not isinstance(table, Mapping) or len({"path", "python", "code"} & set(table)) != 1:
@@ -274,8 +307,7 @@ def _dataset(value: object, place: Place) -> DatasetSettings:
             built = build(kind, table, place)
             return replace(built, **{key: tuple(_source_tree(each, place) for each in getattr(built, key))})
     dataset: FromPath = build(FromPath, table, place)
-    is_named = dataset.path.startswith("hf:") or address_of(dataset.path) is not None
-    return dataset if is_named else replace(dataset, path=str(place.resolve(dataset.path)))
+    return replace(dataset, path=_data_place(dataset.path, place))
 
 
 def _source_tree(name: str, place: Place) -> str:

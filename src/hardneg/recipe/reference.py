@@ -9,7 +9,7 @@ from hardneg.components import Field, Room, Rooms, as_table, is_required, settab
 from hardneg.negatives import Selection
 from hardneg.recipe.recipe import Recipe
 from hardneg.recipe.rooms import FILTER, SELECT, SOURCE, TRAIN
-from hardneg.recipe.settings import EvaluateSettings, FromCode, FromPath, FromPython, MineSettings
+from hardneg.recipe.settings import Also, EvaluateSettings, FromCode, FromPath, FromPython, MineSettings
 from hardneg.recipe.stage import Stage
 from hardneg.recipe.toml import toml_value
 from hardneg.sources import Dense, Random, Related
@@ -61,6 +61,7 @@ def reference() -> str:
         for inner, its_room in room.inner.items():
             parts += [f"### `{inner} = {{ use = … }}` in `[[{key}]]`", *_members(its_room, "use")]
     parts += ["### `[[teachers]]`", _TEACHERS]
+    parts += ["### `[[also]]`", _keys(Also, {})]
     parts += ["### `[[stage]]`", _keys(Stage, {})]
     return "\n\n".join(parts) + "\n"
 

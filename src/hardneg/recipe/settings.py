@@ -54,6 +54,34 @@ class FromPath(Layout):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Also:
+    """A further dataset that a model is trained on in the same training.
+
+    Args:
+        dataset: Whatever `read_dataset` takes; the one that was mined if not given.
+        negatives: Folder of `hardneg mine` for this dataset, or a Parquet file; without it, those that its labels name,
+            and without any its pairs are trained on in-batch only.
+        split: Whose positives are trained on; the split that was mined, else "train", if not given.
+        query_prompt: Text before each query; None takes what queries of the first dataset get, "" none. The trained
+            model has it under the name `NAME-query`, after the name of the dataset.
+        document_prompt: The same for documents, under `NAME-document`.
+
+    Raises:
+        RecipeError: Neither a dataset nor negatives are named.
+    """
+
+    dataset: str | None = None
+    negatives: str | None = None
+    split: str | None = None
+    query_prompt: str | None = None
+    document_prompt: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.dataset is None and self.negatives is None:
+            raise RecipeError("also: name a dataset, or negatives, whose run knows it")
+
+
+@dataclass(frozen=True, kw_only=True)
 class FromPython:
     """A code-search dataset that is built from the functions and methods of Python source.
 

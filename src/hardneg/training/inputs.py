@@ -1,6 +1,7 @@
 """What goes into a training run: checked, loaded, and described so that two runs can be told apart."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from hardneg.models.towers import named_prompts
 from hardneg.scoring.protocol import Fingerprinted
 from hardneg.training.lora import ready_weights
 from hardneg.training.masks import Mask
+from hardneg.training.mixture import Mixture
 from hardneg.training.sampling.batches import weight_of
 from hardneg.training.sampling.clusters import Clusters
 from hardneg.training.sampling.curriculum import Curriculum, graded_by
@@ -39,7 +41,9 @@ def check_query_form(model: str | Path, dataset: Dataset) -> str | None:
     return form
 
 
-def load_for_training(model: str | Path, settings: TrainSettings, *, device: torch.device) -> SentenceTransformer:
+def load_for_training(
+    model: str | Path, settings: TrainSettings, *, device: torch.device, prompts: Mapping[str, str] | None = None
+) -> SentenceTransformer:
     """Load a model with the prompts and dropout that the settings ask for, adapters ready to learn.
 
     Weights are float32, also of a model that was saved in half precision: small moves of a bfloat16 weight are lost
@@ -56,6 +60,7 @@ def load_for_training(model: str | Path, settings: TrainSettings, *, device: tor
         )
     ready_weights(loaded, settings.lora, seed=settings.seed)
     _set_prompts(loaded, settings)
+    loaded.prompts |= prompts or {}  # of further datasets, under other names
     return loaded.train(settings.dropout)
 
 
@@ -76,6 +81,7 @@ def describe_inputs(
     precision: str,
     n_processes: int,
     teacher: TeacherScores | None = None,
+    mixture: Mixture | None = None,
 ) -> dict[str, Any]:
     """List all that decides the trained weights, by name; equal lists give equal weights on a CPU."""
     described = {
@@ -88,6 +94,7 @@ def describe_inputs(
     described |= {name: str(value) for name, value in vars(settings).items() if name not in elsewhere}
     described |= _describe_mask(settings.mask)
     described |= _describe_clusters(settings.clusters)
+    described |= {} if mixture is None else mixture.describe()
     described |= {} if teacher is None else {"scores": teacher.fingerprint}
     described |= _describe_grades(negatives, settings.curriculum)
     return described | {"precision": precision, "processes": n_processes}

@@ -3,7 +3,7 @@
 import atexit
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from hardneg.training.checks import check
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.inputs import check_query_form, describe_inputs, load_for_training
 from hardneg.training.interruption import noticing_signals
+from hardneg.training.mixture import Part, mix
 from hardneg.training.passes.embedding import TwoTowers, cutting_texts
 from hardneg.training.plan import Step, TrainingData, check_plan, counted, plan_steps, serve
 from hardneg.training.pool.sampling_bias import Streaming
@@ -105,6 +106,7 @@ def train(
     settings: TrainSettings | None = None,
     plan: Plan | None = None,
     split: str = "train",
+    also: Sequence[Part] = (),
     out: Path | str,
 ) -> Trained:
     """Train a two-tower model on the positive pairs of a split.
@@ -123,6 +125,8 @@ def train(
         settings: How to train; None takes the defaults.
         plan: What the negatives were mined with, its filters fitted; needed for a refresh only.
         split: Whose positives to train on.
+        also: Further datasets to train on, each with its own negatives and prompts; a batch is of one of them. What
+            is watched, and the prompts of the settings, are those of `dataset`.
         out: Folder of this run; `model` in it is the trained model.
 
     Returns:
@@ -139,25 +143,26 @@ def train(
         MissingExtraError: A tracker, or PEFT for adapters, is not installed.
         Interrupted: SIGINT or SIGTERM came; a checkpoint was saved.
     """
-    settings, mined = settings or TrainSettings(), negatives
+    settings = settings or TrainSettings()
     model = named_model(model, purpose="train")
     check_dataset(dataset, purpose="train")
     check_folder(Path(out))
-    if mined is None and settings.own_negatives:
-        negatives, settings = _own(dataset, split, settings)
-        event("own_negatives", count=0 if negatives is None else negatives.height)
+    watched = None if settings.watch is None else watched_split(settings.watch, dataset, trained=split)
+    looked_at = dataset if watched is None else without_trained(dataset, watched, trained=split)
+    first = Part(dataset=dataset, negatives=negatives, scores=scores, split=split)
+    parts, n_own, settings = _with_own([first, *also], settings)
+    mixture = mix(parts, settings)
+    dataset, negatives, scores, split = mixture.dataset, mixture.negatives, mixture.scores, mixture.split
     query, document = training_pairs(dataset, split, max_pairs=settings.max_pairs, seed=settings.seed)
     teacher = None if scores is None else TeacherScores.from_table(scores, dataset)
     check(settings, dataset, negatives, teacher, pairs=(query, document))
-    watched = None if settings.watch is None else watched_split(settings.watch, dataset, trained=split)
-    looked_at = dataset if watched is None else without_trained(dataset, watched, trained=split)
     plan = _refreshed_by(plan, settings, negatives, model=model, split=split)
     with writing(Path(out)):
         folder = TrainingFolder(Path(out))
         accelerator = _start_accelerator(settings, folder)
         precision = choose_precision(settings.precision, accelerator.device)
-        loaded = load_for_training(model, settings, device=accelerator.device)
-        query_form = check_query_form(model, dataset)
+        loaded = load_for_training(model, settings, device=accelerator.device, prompts=mixture.named_prompts)
+        query_form = check_query_form(model, first.dataset)
         inputs = describe_inputs(
             loaded,
             dataset,
@@ -167,6 +172,7 @@ def train(
             precision=precision,
             n_processes=accelerator.num_processes,
             teacher=teacher,
+            mixture=mixture,
         )
         if plan is not None:
             inputs["plan"] = describe_plan(plan, dataset)
@@ -184,7 +190,12 @@ def train(
             queries, limits = np.unique(query), token_limits(loaded)
             with cutting_texts(loaded, settings.max_tokens):
                 data = TrainingData(
-                    dataset, query, document, serve(negatives, settings, n_queries=dataset.n_queries), teacher
+                    dataset,
+                    query,
+                    document,
+                    serve(negatives, settings, n_queries=dataset.n_queries),
+                    teacher,
+                    mixture=mixture if also else None,
                 )
                 drawing = _drawing(folder, settings, data, inputs=inputs, accelerator=accelerator)
                 data = replace(data, neighbours=None if drawing is None else drawing.draw(0, towers, accelerator))
@@ -194,15 +205,16 @@ def train(
                 reading = reading_of(
                     loaded, dataset, queries=queries, precision=precision, max_tokens=settings.max_tokens
                 )
-                noticed = notice(dataset, mined, steps, settings=settings, teacher=teacher, split=split)
-                cut = reading.finding(str(model))
+                noticed = notice(
+                    dataset, None if n_own else negatives, steps, settings=settings, teacher=teacher, split=split
+                )
                 session = open_session(
                     towers,
                     accelerator,
                     folder,
                     settings,
                     inputs=inputs,
-                    noticed=noticed if cut is None else (*noticed, cut),
+                    noticed=tuple(each for each in (*noticed, reading.finding(str(model))) if each is not None),
                 )
                 probe = choose_probe(data, negatives, seed=settings.seed)
                 watcher = watcher_for(session, steps, looked_at, split=watched, limits=limits)
@@ -213,7 +225,7 @@ def train(
                 "n_pairs": len(query),
                 "loss": folder.final_loss(),
                 "seconds": seconds,
-                "own_negatives": negatives.height if mined is None and negatives is not None else 0,
+                "own_negatives": n_own,
                 "reading": reading.as_dict(),
             }
             kept = None if watcher is None else watcher.kept_weights
@@ -299,14 +311,24 @@ def _lay_out(data: TrainingData, settings: TrainSettings, accelerator: Accelerat
     return data, steps
 
 
-def _own(dataset: Dataset, split: str, settings: TrainSettings) -> tuple[pl.DataFrame | None, TrainSettings]:
-    """Take a dataset's own negatives, if it has any, and bound what a row gets of them: a query may have hundreds."""
-    negatives = own_negatives(dataset, split)
-    if negatives.is_empty():
-        return None, settings
-    if settings.negatives_per_row is None and int(negatives["query"].unique_counts().max()) > _OWN_PER_ROW:  # type: ignore[arg-type]
-        settings = replace(settings, negatives_per_row=_OWN_PER_ROW)
-    return negatives, settings
+def _with_own(parts: Sequence[Part], settings: TrainSettings) -> tuple[list[Part], int, TrainSettings]:
+    """Give datasets for which nothing was mined their own negatives, if they have any; counts them.
+
+    What a row gets of them is bounded: a query may have hundreds.
+    """
+    filled, n_own = list(parts), 0
+    for at, part in enumerate(parts) if settings.own_negatives else ():
+        if part.negatives is not None:
+            continue
+        negatives = own_negatives(part.dataset, part.split)
+        event("own_negatives", count=negatives.height)
+        if negatives.is_empty():
+            continue
+        n_own += negatives.height
+        filled[at] = replace(part, negatives=negatives)
+        if settings.negatives_per_row is None and int(negatives["query"].unique_counts().max()) > _OWN_PER_ROW:  # type: ignore[arg-type]
+            settings = replace(settings, negatives_per_row=_OWN_PER_ROW)
+    return filled, n_own, settings
 
 
 def _start_accelerator(settings: TrainSettings, folder: TrainingFolder) -> Accelerator:

@@ -1,6 +1,7 @@
 """What a run trains on, and in which steps: decided before the first of them."""
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from jaxtyping import Int32, Int64
 
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RunError
+from hardneg.training.mixture import Mixture, mixed_order, shares
 from hardneg.training.pool.pool import Batch, Pool, build_pool
 from hardneg.training.pool.sampling_bias import Counted, Frequency, Streaming
 from hardneg.training.sampling.batches import (
@@ -38,6 +40,7 @@ class TrainingData:
     teacher: TeacherScores | None = None
     frequency: Frequency | None = None
     neighbours: Neighbours | None = None  # if pairs share batches by how near they are
+    mixture: Mixture | None = None  # if they are of several datasets
 
     def at(self, progress: float) -> "TrainingData":
         """Give the data with the negatives as they are drawn at a moment of the run, from 0 to 1."""
@@ -52,6 +55,11 @@ class Step:
     batches: list[Int64[np.ndarray, " rows"]]  # pair numbers
     progress: float = 0.0  # 0 at the first step of the run, 1 at the last
     left_out: int = 0  # pairs of the epoch with nothing to learn; noted at its first step
+    passes: tuple[int, ...] = ()  # of each batch, how often its dataset was gone through before; empty: the epoch
+
+    def turns(self) -> Iterator[tuple[Int64[np.ndarray, " rows"], int]]:
+        """Give each batch with the number of the pass over its dataset, by which pairs take turns with negatives."""
+        return zip(self.batches, self.passes or itertools.repeat(self.epoch), strict=False)
 
     @property
     def n_pairs(self) -> int:
@@ -101,15 +109,18 @@ def plan_steps(data: TrainingData, settings: TrainSettings) -> list[Step]:
         )
     steps: list[Step] = []
     most = settings.max_steps
-    for epoch in range(settings.epochs) if most is None else itertools.count():
-        if most is not None and len(steps) >= most:
-            break
-        batches, left_out = _epoch(data, settings, epoch)
+    epochs = range(settings.epochs) if most is None else itertools.count()
+    for epoch, drawn in zip(epochs, _epochs(data, settings), strict=False):
         begun = len(steps)
         steps += [
-            Step(epoch, batches[at : at + settings.accumulate]) for at in range(0, len(batches), settings.accumulate)
+            Step(
+                epoch, drawn.batches[at : at + settings.accumulate], passes=drawn.passes[at : at + settings.accumulate]
+            )
+            for at in range(0, len(drawn.batches), settings.accumulate)
         ]
-        steps[begun] = replace(steps[begun], left_out=left_out)
+        steps[begun] = replace(steps[begun], left_out=drawn.left_out)
+        if most is not None and len(steps) >= most:
+            break
     steps = steps[:most]
     return [replace(step, progress=number / max(1, len(steps) - 1)) for number, step in enumerate(steps)]
 
@@ -145,6 +156,50 @@ def _clustered(
     order = settings.clusters.order(among, sizes, seed=settings.seed, epoch=epoch)
     repeat = settings.repeat_documents
     return ordered_batches(data.dataset, data.query, data.document, rows[order], sizes, repeat_documents=repeat)
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """The batches of an epoch."""
+
+    batches: list[Int64[np.ndarray, " rows"]]
+    left_out: int  # pairs
+    passes: tuple[int, ...] = ()  # as a `Step` has them
+
+
+def _epochs(data: TrainingData, settings: TrainSettings) -> Iterator[_Drawn]:
+    """Draw epoch after epoch, without end."""
+    if data.mixture is not None:
+        yield from _mixed(data, data.mixture, settings)
+    for epoch in itertools.count():
+        yield _Drawn(*_epoch(data, settings, epoch))
+
+
+def _mixed(data: TrainingData, mixture: Mixture, settings: TrainSettings) -> Iterator[_Drawn]:
+    """Draw epochs of several datasets, each batch from one; an epoch has as many batches as all datasets have.
+
+    Of a dataset whose turns come more often than it has batches, the next pass begins within the epoch; one with fewer
+    turns goes on in the next epoch where it stopped.
+    """
+    part_of = mixture.part_of(data.query)
+    rows_of = [np.flatnonzero(part_of == part) for part in np.unique(part_of)]
+    alone = [replace(data, query=data.query[rows], document=data.document[rows], mixture=None) for rows in rows_of]
+    counts = shares([len(_epoch(each, settings, 0)[0]) for each in alone], settings.mixing_power)
+    streams = [_passes(each, rows, settings) for each, rows in zip(alone, rows_of, strict=True)]
+    for epoch in itertools.count():
+        order = mixed_order(counts, seed=settings.seed, epoch=epoch)
+        batches, passes, left_out = zip(*(next(streams[part]) for part in order), strict=True)
+        yield _Drawn(list(batches), sum(left_out), passes)
+
+
+def _passes(
+    data: TrainingData, rows: Int64[np.ndarray, " pairs"], settings: TrainSettings
+) -> Iterator[tuple[Int64[np.ndarray, " rows"], int, int]]:
+    """Give the batches of one dataset without end: pairs, the pass, and at its first batch what it leaves out."""
+    for number in itertools.count():
+        batches, left_out = _epoch(data, settings, number)
+        for at, batch in enumerate(batches):
+            yield rows[batch], number, 0 if at else left_out
 
 
 def _epoch(data: TrainingData, settings: TrainSettings, epoch: int) -> tuple[list[Int64[np.ndarray, " rows"]], int]:
@@ -232,8 +287,8 @@ def check_plan(steps: list[Step], data: TrainingData, settings: TrainSettings) -
     The search ends at the first such pair, nearly always in the first batch.
     """
     for step in steps:
-        for rows in step.batches:
-            batch = batch_of(data.at(step.progress), rows, epoch=step.epoch, settings=settings)
+        for rows, turn in step.turns():
+            batch = batch_of(data.at(step.progress), rows, epoch=turn, settings=settings)
             pool = pool_of(data, batch, settings)
             if pool.allowed.sum() > len(batch):
                 return

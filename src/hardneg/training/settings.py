@@ -37,6 +37,7 @@ OBSERVATION_SETTINGS = ("checkpoint_every", "trackers", "log_every")
 LATER_SETTINGS = (
     *("lora", "own_negatives", "in_batch", "curriculum", "refresh", "replacement", "queue", "matryoshka"),
     *("cache_tokens", "max_steps", "repeat_documents", "log_q", "trust_remote_code", "clusters", "watch"),
+    "mixing_power",
 )
 
 
@@ -87,6 +88,8 @@ class TrainSettings:
         watch: How often the model is measured on a development split while it is trained, and whether the best one is
             kept; None measures nothing.
         max_pairs: Cap on the pairs trained on, by a seeded choice of queries; None takes all.
+        mixing_power: Of several datasets each gives batches by its number of them to this power, in [0, 1]: with 1 all
+            its pairs once an epoch, with 0 as many as any other; an epoch is as long either way.
         queue: Documents of earlier steps that serve as negatives; None keeps none.
         matryoshka: The loss is the mean over vectors cut to each of these numbers of dimensions, so that the trained
             model can be used at any of them; empty trains whole vectors only.
@@ -131,6 +134,7 @@ class TrainSettings:
     replacement: Replacement | None = None
     watch: Watch | None = None
     max_pairs: int | None = None
+    mixing_power: float = 1.0
     queue: Queue | None = None
     matryoshka: tuple[int, ...] = ()
     cache_tokens: int | None = None
@@ -159,6 +163,8 @@ class TrainSettings:
                 raise RecipeError(f"training: {name} must be above 0, not {value}")
         if not 0 <= self.warmup_share < 1:
             raise RecipeError(f"training: warmup_share must be in [0, 1), not {self.warmup_share}")
+        if not 0 <= self.mixing_power <= 1:
+            raise RecipeError(f"training: mixing_power must be in [0, 1], not {self.mixing_power}")
         if min(self.matryoshka, default=1) < 1 or len(set(self.matryoshka)) < len(self.matryoshka):
             raise RecipeError(f"training: matryoshka must be numbers of dimensions, each once, not {self.matryoshka}")
         self._check_choosers()

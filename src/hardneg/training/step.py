@@ -61,9 +61,11 @@ def compute_gradient(
     n_pool = 0
     if queue is not None:
         queue.begin_step(plain)
-    for at, rows in enumerate(step.batches):
-        batch = batch_of(data, rows, epoch=step.epoch, settings=settings)
+    for at, (rows, turn) in enumerate(step.turns()):
+        batch = batch_of(data, rows, epoch=turn, settings=settings)
         pool = pool_of(data, batch, settings)
+        if data.mixture is not None:
+            plain.use_prompts(*data.mixture.prompts_of(batch.query[0]))
         embed = _pass(towers, accelerator, settings, sync=at == len(step.batches) - 1)
         (queries, documents), pull_back = gather_vectors(*_texts(batch.query, pool, data.dataset), embed, accelerator)
         wide, columns = pool, [documents]
@@ -85,6 +87,8 @@ def compute_gradient(
             queue.take_up(pool, keys, dataset=data.dataset)
         loss, n_pool = loss + part.detach(), len(wide.document)
         counts += _count(whole, matrix)
+    if data.mixture is not None:
+        plain.use_prompts(None, None)
     grad_norm = accelerator.clip_grad_norm_(towers.parameters(), settings.max_grad_norm or math.inf)
     return Measured(float(loss), float(grad_norm), n_pool, **_shares(counts.tolist()))
 

@@ -49,7 +49,13 @@ class TwoTowers(torch.nn.Module):
         super().__init__()
         self.model = model
         self.prompts: dict[Kind, str | None] = {"query": query_prompt, "document": document_prompt}
+        self._first = dict(self.prompts)
         self.bf16 = bf16
+
+    def use_prompts(self, query: str | None, document: str | None) -> None:
+        """Put these before the texts that come; None stands for what there was at the beginning, "" for nothing."""
+        given: tuple[tuple[Kind, str | None], ...] = (("query", query), ("document", document))
+        self.prompts = self._first | {kind: prompt or None for kind, prompt in given if prompt is not None}
 
     @property
     def cosine(self) -> bool:
