@@ -61,6 +61,9 @@ def train(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="One training setting, as epochs=2. Repeat for more.")
     ] = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Save adapters (lora) added to the weights: a model that needs no PEFT.")
+    ] = False,
     watch: Watch = None,
     query_prompt: QueryPrompt = None,
     document_prompt: DocumentPrompt = None,
@@ -79,6 +82,7 @@ def train(
 
     settings = parse_settings(set_ or []) | given(seed=seed, query_prompt=query_prompt, document_prompt=document_prompt)
     settings |= parse_watch(watch)
+    settings |= {"merge_adapters": True} if merge else {}
     settings |= {"trust_remote_code": True} if trust_remote_code else {}
     changes = {"mine": given(split=split), "train": settings, **given(model=model and from_here(model))}
     lesson = prepare_training(

@@ -22,6 +22,7 @@ from hardneg.scoring.protocol import Fingerprinted
 from hardneg.training.lora import ready_weights
 from hardneg.training.masks import Mask
 from hardneg.training.mixture import Mixture
+from hardneg.training.passes.recomputing import recompute_layers
 from hardneg.training.sampling.batches import weight_of
 from hardneg.training.sampling.clusters import Clusters
 from hardneg.training.sampling.curriculum import Curriculum, graded_by
@@ -58,7 +59,9 @@ def load_for_training(
             f"training: matryoshka cuts vectors to {max(settings.matryoshka)} dimensions, but those of the model have "
             f"{dimension}"
         )
-    ready_weights(loaded, settings.lora, seed=settings.seed)
+    ready_weights(loaded, settings.lora, merge=settings.merge_adapters, seed=settings.seed)
+    if settings.gradient_checkpointing:
+        recompute_layers(loaded)
     _set_prompts(loaded, settings)
     loaded.prompts |= prompts or {}  # of further datasets, under other names
     return loaded.train(settings.dropout)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hardneg.errors import ModelError, RecipeError
+from hardneg.files import replacing_folder
 
 if TYPE_CHECKING:  # a recipe names adapters on machines without torch
     from sentence_transformers import SentenceTransformer
@@ -41,8 +42,10 @@ class LoRA:
             raise RecipeError(f"lora: alpha must be at least 1, not {self.alpha}")
 
 
-def ready_weights(model: "SentenceTransformer", lora: LoRA | None, *, seed: int) -> None:
-    """Settle which weights learn: all, or those of adapters."""
+def ready_weights(model: "SentenceTransformer", lora: LoRA | None, *, merge: bool = False, seed: int) -> None:
+    """Settle which weights learn: all, or those of adapters; to `merge` these later there must be some."""
+    if merge and lora is None and not _has_adapters(model):
+        raise RecipeError("training: merge_adapters has no adapters to merge; set lora, or leave it out")
     if _has_adapters(model):
         if lora is not None:
             _check_same(model, lora)
@@ -52,6 +55,31 @@ def ready_weights(model: "SentenceTransformer", lora: LoRA | None, *, seed: int)
         _add(model, lora, seed=seed)
     elif not any(weight.requires_grad for weight in model.parameters()):
         raise ModelError("all weights of the model are frozen and it has no adapter; nothing can be trained")
+
+
+def merge_adapters(folder: Path, *, trusts: bool = False) -> None:
+    """Add the adapters in the folder of a model to the weights below them, and save it whole.
+
+    References:
+        Hu et al. (2021), arXiv:2106.09685, section 4.1: `W + B A` costs nothing when the model is used.
+    """
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    from hardneg.models.own_code import save_model
+    from hardneg.models.sentence_transformer import load_model
+
+    model = load_model(folder, device="cpu", trust_remote_code=trusts).float()
+    base = model.transformers_model
+    for name, layer in list(base.named_modules()):
+        if isinstance(layer, BaseTunerLayer):
+            layer.merge()  # type: ignore[operator]
+            above, _, last = name.rpartition(".")
+            setattr(base.get_submodule(above), last, layer.get_base_layer())
+    base._hf_peft_config_loaded = False
+    base._weight_conversions = None  # those of the adapters' names
+    del base.peft_config
+    with replacing_folder(folder, sums=False) as temporary:
+        save_model(model, temporary)
 
 
 def _has_adapters(model: "SentenceTransformer") -> bool:

@@ -24,6 +24,7 @@ from hardneg.models.own_code import save_model, write_query_form
 from hardneg.runs import layout
 from hardneg.runs.done import is_done
 from hardneg.training.folder import TrainingFolder
+from hardneg.training.lora import merge_adapters
 from hardneg.training.passes.embedding import TwoTowers
 from hardneg.training.pool.queue import QueueState
 from hardneg.training.refresh.store import Rounds, failed_refreshes
@@ -194,6 +195,8 @@ def close_session(
                 save_model(towers.model, temporary)
             else:
                 shutil.copytree(kept, temporary, dirs_exist_ok=True)
+            if session.settings.merge_adapters:
+                merge_adapters(temporary, trusts=session.settings.trust_remote_code)
             write_query_form(temporary, query_form)
         keep_vectors(session.folder, session.accelerator, trusts=session.settings.trust_remote_code)
         _write_findings(session)

@@ -37,7 +37,7 @@ OBSERVATION_SETTINGS = ("checkpoint_every", "trackers", "log_every")
 LATER_SETTINGS = (
     *("lora", "own_negatives", "in_batch", "curriculum", "refresh", "replacement", "queue", "matryoshka"),
     *("cache_tokens", "max_steps", "repeat_documents", "log_q", "trust_remote_code", "clusters", "watch"),
-    "mixing_power",
+    *("mixing_power", "merge_adapters", "gradient_checkpointing"),
 )
 
 
@@ -64,6 +64,8 @@ class TrainSettings:
             device has instructions for it.
         dropout: Whether the model's own dropout is on.
         lora: Adapters to train in place of the model's own weights; None trains all that the model has.
+        merge_adapters: Whether the adapters are added to the model's own weights when training has ended, so that the
+            trained model is whole and needs no PEFT.
         max_tokens: Texts are cut there in training; None takes the model's own limit, with which the trained model
             is saved either way.
         query_prompt: Text before each query; None takes what the model's own `encode_query` puts there, "" none.
@@ -95,6 +97,8 @@ class TrainSettings:
             model can be used at any of them; empty trains whole vectors only.
         cache_tokens: Padded tokens whose way back through the model is kept at a time, so that a batch of any size
             fits into memory, for one more forward pass (gradient cache); None keeps those of the whole batch.
+        gradient_checkpointing: Whether a transformer's layers keep only what goes into them, and compute the rest again
+            on the way back: less memory for long texts and large models, for about one more forward pass.
         seed: Decides order, choices and dropout.
         checkpoint_every: Steps between checkpoints.
         trackers: Where else losses are sent: "tensorboard", "wandb".
@@ -118,6 +122,7 @@ class TrainSettings:
     precision: Precision = "auto"
     dropout: bool = False
     lora: LoRA | None = None
+    merge_adapters: bool = False
     max_tokens: int | None = None
     query_prompt: str | None = None
     document_prompt: str | None = None
@@ -138,6 +143,7 @@ class TrainSettings:
     queue: Queue | None = None
     matryoshka: tuple[int, ...] = ()
     cache_tokens: int | None = None
+    gradient_checkpointing: bool = False
     seed: int = 0
     checkpoint_every: int = 500
     trackers: tuple[Tracker, ...] = ()
