@@ -278,7 +278,9 @@ def test_a_machine_that_is_lost_takes_nothing_with_it(cluster, toy, tmp_path, ma
 def test_two_workers_train_what_two_processes_of_torch_do(cluster, toy, tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as Ray has it for workers of one core; sums differ by the threads
     start = build_tiny_model(tmp_path / "model", [*toy.query_texts, *toy.document_texts])
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     hn.train(start, toy, settings=CLUSTERED, out=tmp_path / "cluster", engine=Ray(workers=2))
+    assert {number: signal.getsignal(number) for number in handlers} == handlers
     run_in_processes(2, clustered, start, tmp_path)
     assert weights(tmp_path / "cluster") == weights(tmp_path / "run")
     assert not (tmp_path / "cluster" / ".ray").exists()

@@ -2,9 +2,11 @@
 
 import logging
 import os
+import signal
 import socket
 import statistics
 import sys
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -239,10 +241,14 @@ def join(engine: Ray) -> None:
     _knock(engine.address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     alone: dict[str, Any] = {} if engine.address else {"num_cpus": os.cpu_count(), "include_dashboard": False}
+    terminated = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=engine.address or "local", log_to_driver=False, logging_level=logging.ERROR, **alone)
     except (ConnectionError, OSError, ValueError, RuntimeError, RayError) as error:
         raise _no_cluster(engine.address, error) from error
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, terminated)  # Ray has put one of its own there
 
 
 def _knock(address: str | None) -> None:

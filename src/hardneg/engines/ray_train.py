@@ -8,6 +8,7 @@ from typing import Any
 from ray.train import RunConfig, ScalingConfig, TrainingFailedError
 from ray.train.torch import TorchConfig, TorchTrainer
 
+import ray
 from hardneg.engines.ray import Ray
 from hardneg.engines.ray_crew import join, paths, room, settings, threads
 from hardneg.errors import HardnegError, RunError
@@ -22,7 +23,7 @@ def call_together(engine: Ray, function: Callable[[], Any], folder: Path) -> Non
     environment = {name: value for name, value in settings().items() if value is not None}
     environment |= paths() | threads(engine) | ({} if engine.gpus else {"ACCELERATE_USE_CPU": "true"})
     place = folder.absolute() / ".ray"
-    trainer = TorchTrainer(
+    trainer = _Trainer(
         _member,
         train_loop_config={"function": function},
         scaling_config=ScalingConfig(
@@ -52,7 +53,22 @@ def call_together(engine: Ray, function: Callable[[], Any], folder: Path) -> Non
                         "memory. The same command goes on from the latest checkpoint"
                     ) from error
     finally:
+        trainer.stop()
         shutil.rmtree(place, ignore_errors=True)
+
+
+class _Trainer(TorchTrainer):
+    """Leaves Ctrl-C to who called: Ray's own handler ends the process with status 0, and stays when all is done."""
+
+    controller: Any = None
+
+    def _register_sigint_handler(self, controller: Any) -> None:  # noqa: ANN401 - a handle of Ray's
+        self.controller = controller
+
+    def stop(self) -> None:
+        """End the processes of a training that was interrupted; of one that has ended there are none."""
+        if self.controller is not None and ray.is_initialized():
+            ray.kill(self.controller)
 
 
 def _member(config: dict[str, Any]) -> None:
