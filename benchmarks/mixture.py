@@ -16,7 +16,7 @@ import hardneg as hn
 from hardneg.costs.machine import identity
 from hardneg.evaluation.metrics import PRIMARY
 from hardneg.training.loop import train
-from hardneg.training.mixture import Part
+from hardneg.training.mixture import MixturePart
 
 POWERS = (1.0, 0.5, 0.0)
 
@@ -63,7 +63,7 @@ def main() -> None:
         print(f"| {arm} | {steps} |", " | ".join(f"{value:.4f}" for value in values), "|")
 
 
-def _part(name: str, dataset: hn.Dataset, most: int, options: Namespace) -> Part:
+def _part(name: str, dataset: hn.Dataset, most: int, options: Namespace) -> MixturePart:
     """Take a seeded choice of a dataset's training pairs and mine for their queries."""
     query, document = dataset.pairs_of("train")
     keep = pl.DataFrame({"query": query, "document": document}).sample(min(most, len(query)), seed=0)
@@ -73,7 +73,7 @@ def _part(name: str, dataset: hn.Dataset, most: int, options: Namespace) -> Part
     rest = dataset.qrels.join(keep, on=["query", "document"], how="anti").filter(pl.col("split") == "train")
     labelled = dataset.with_labels(kept.vstack(rest.with_columns(split=pl.lit("unused"))))
     mined = hn.mine(labelled, model=options.model, per_query=4, out=options.work / f"mined-{name}")
-    return Part(dataset=labelled, negatives=mined.negatives)
+    return MixturePart(dataset=labelled, negatives=mined.negatives)
 
 
 def _measure(dataset: hn.Dataset, model: Path) -> float:

@@ -46,7 +46,8 @@ class Steps:
             bf16=choose_precision(options.precision, self.accelerator.device) == "bf16",
         )
         self.max_tokens = options.max_tokens
-        steps = [step for step in plan_steps(self.data, settings) if step.n_pairs == options.batch]
+        planned = plan_steps(self.data, settings)
+        steps = [step for step in planned if step.n_pairs == max(each.n_pairs for each in planned)]
         self.steps = [steps[at % len(steps)] for at in range(options.steps + 1)]
 
     def seconds(self, take) -> Iterator[tuple[float, float]]:

@@ -12,16 +12,9 @@ ORIGIN = "dataset"  # column of queries and documents that names where they come
 def join_datasets(datasets: Mapping[str, Dataset], *, splits: Mapping[str, str], split: str) -> Dataset:
     """Put the tables of datasets behind each other; ids are `NAME:ID`, so that none is there twice.
 
-    Args:
-        datasets: The datasets, each under its name.
-        splits: Which split of each is to be called `split`, by name; what else is called so becomes `unused`: its
-            labels still say what answers what.
-        split: What these splits are called.
-
-    Returns:
-        One dataset: positions of the first stay, those of each other are moved by what stands before it. Its queries
-        and documents have the column `dataset`. Of columns that are of different kinds in two datasets those of the
-        first stay.
+    Of each dataset the split that `splits` names is called `split`; what else is called so becomes `unused`: its labels
+    still say what answers what. Positions of the first stay, those of each other are moved by what stands before it.
+    Queries and documents have the column `dataset`; of columns that are of different kinds those of the first stay.
     """
     queries, documents, qrels = [], [], []
     n_queries = n_documents = 0

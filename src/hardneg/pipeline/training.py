@@ -31,7 +31,7 @@ from hardneg.training.settings import TrainSettings
 
 if TYPE_CHECKING:  # settings are made on machines without torch
     from hardneg.training.loop import Trained
-    from hardneg.training.mixture import Part
+    from hardneg.training.mixture import MixturePart
 
 
 def train(
@@ -43,7 +43,7 @@ def train(
     settings: TrainSettings | None = None,
     plan: Plan | None = None,
     split: str | None = None,
-    also: "Sequence[Part | Mined | Path | str | Dataset]" = (),
+    also: "Sequence[MixturePart | Mined | Path | str | Dataset]" = (),
     allow_other_data: bool = False,
     out: Path | str,
     engine: Engine | None = None,
@@ -65,7 +65,7 @@ def train(
         split: Whose positives to train on; None takes the split that was mined, else "train".
         also: Further datasets to train on, a batch from one of them at a time: what `mine` returned, a folder that it
             wrote, a dataset (to be trained on with the negatives that its labels name), or a
-            `hardneg.training.mixture.Part`, which has prompts of its own too.
+            `hardneg.training.mixture.MixturePart`, which has prompts of its own too.
         allow_other_data: Take a folder that was mined with other labels, from the same texts; negatives that are
             answers by now are left out.
         out: Folder of this run; `model` in it is the trained model.
@@ -111,18 +111,20 @@ def train(
         )
 
 
-def _part_of(given: object, *, allow_other_data: bool) -> "Part":
+def _part_of(given: object, *, allow_other_data: bool) -> "MixturePart":
     """Make of a further dataset, or of what was mined from one, what the loop takes."""
-    from hardneg.training.mixture import Part
+    from hardneg.training.mixture import MixturePart
 
-    if isinstance(given, Part):
+    if isinstance(given, MixturePart):
         return given
     if isinstance(given, Dataset):
-        return Part(dataset=given)
+        return MixturePart(dataset=given)
     if not isinstance(given, Mined | Path | str):
-        raise RecipeError(f"train: also is given {shown(given)}; give a dataset, what mine(…) returned, or a Part")
+        raise RecipeError(
+            f"train: also is given {shown(given)}; give a dataset, what mine(…) returned, or a MixturePart"
+        )
     joined = join("train", None, given, split=None, allow_other_data=allow_other_data)
-    return Part(dataset=joined.dataset, negatives=joined.negatives, split=joined.split)
+    return MixturePart(dataset=joined.dataset, negatives=joined.negatives, split=joined.split)
 
 
 def train_together(*arguments: Any, out: Path | str, **options: Any) -> "Trained":  # noqa: ANN401 - what the loop takes
@@ -147,7 +149,7 @@ class Lesson:
     dataset: Dataset
     negatives: pl.DataFrame | None
     scores: pl.DataFrame | None
-    also: "tuple[Part, ...]"
+    also: "tuple[MixturePart, ...]"
     out: Path
     notes: tuple[str, ...]  # for people
 
@@ -213,9 +215,9 @@ def _named(place: str) -> Also:
     return Also(negatives=place) if (Path(place) / layout.MINING).exists() else Also(dataset=place)
 
 
-def _also_part(also: Also, *, allow_other_data: bool) -> "tuple[Part, tuple[str, ...]]":
+def _also_part(also: Also, *, allow_other_data: bool) -> "tuple[MixturePart, tuple[str, ...]]":
     """Read a further dataset, and what was mined from it; gives what is to be said of it, too."""
-    from hardneg.training.mixture import Part
+    from hardneg.training.mixture import MixturePart
 
     dataset = None if also.dataset is None else read_dataset(also.dataset)
     negatives, split, notes = None, also.split or "train", tuple[str, ...]()
@@ -223,7 +225,7 @@ def _also_part(also: Also, *, allow_other_data: bool) -> "tuple[Part, tuple[str,
         joined = join("train", dataset, also.negatives, split=also.split, allow_other_data=allow_other_data)
         dataset, negatives, split, notes = joined.dataset, joined.negatives, joined.split, joined.notes
     assert dataset is not None
-    part = Part(
+    part = MixturePart(
         dataset=dataset,
         negatives=negatives,
         split=split,

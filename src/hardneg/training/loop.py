@@ -36,7 +36,7 @@ from hardneg.training.checks import check
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.inputs import check_query_form, describe_inputs, load_for_training
 from hardneg.training.interruption import noticing_signals
-from hardneg.training.mixture import Part, mix
+from hardneg.training.mixture import MixturePart, mix
 from hardneg.training.passes.embedding import TwoTowers, cutting_texts
 from hardneg.training.plan import Step, TrainingData, check_plan, counted, plan_steps, serve
 from hardneg.training.pool.sampling_bias import Streaming
@@ -106,7 +106,7 @@ def train(
     settings: TrainSettings | None = None,
     plan: Plan | None = None,
     split: str = "train",
-    also: Sequence[Part] = (),
+    also: Sequence[MixturePart] = (),
     out: Path | str,
 ) -> Trained:
     """Train a two-tower model on the positive pairs of a split.
@@ -149,7 +149,7 @@ def train(
     check_folder(Path(out))
     watched = None if settings.watch is None else watched_split(settings.watch, dataset, trained=split)
     looked_at = dataset if watched is None else without_trained(dataset, watched, trained=split)
-    first = Part(dataset=dataset, negatives=negatives, scores=scores, split=split)
+    first = MixturePart(dataset=dataset, negatives=negatives, scores=scores, split=split)
     parts, n_own, settings = _with_own([first, *also], settings)
     mixture = mix(parts, settings)
     dataset, negatives, scores, split = mixture.dataset, mixture.negatives, mixture.scores, mixture.split
@@ -311,7 +311,7 @@ def _lay_out(data: TrainingData, settings: TrainSettings, accelerator: Accelerat
     return data, steps
 
 
-def _with_own(parts: Sequence[Part], settings: TrainSettings) -> tuple[list[Part], int, TrainSettings]:
+def _with_own(parts: Sequence[MixturePart], settings: TrainSettings) -> tuple[list[MixturePart], int, TrainSettings]:
     """Give datasets for which nothing was mined their own negatives, if they have any; counts them.
 
     What a row gets of them is bounded: a query may have hundreds.

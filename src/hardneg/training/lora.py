@@ -72,7 +72,7 @@ def merge_adapters(folder: Path, *, trusts: bool = False) -> None:
     base = model.transformers_model
     for name, layer in list(base.named_modules()):
         if isinstance(layer, BaseTunerLayer):
-            layer.merge()  # type: ignore[operator]
+            layer.merge()
             above, _, last = name.rpartition(".")
             setattr(base.get_submodule(above), last, layer.get_base_layer())
     base._hf_peft_config_loaded = False

@@ -21,7 +21,7 @@ _ALONE = ("clusters", "queue", "log_q", "refresh", "replacement")  # settings th
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Part:
+class MixturePart:
     """One dataset of several that a model is trained on together.
 
     Args:
@@ -81,14 +81,11 @@ class Mixture:
         return {"datasets": str(self.names), "prompts_of_datasets": str(self.prompts)}
 
 
-def mix(parts: Sequence[Part], settings: TrainSettings) -> Mixture:
+def mix(parts: Sequence[MixturePart], settings: TrainSettings) -> Mixture:
     """Put datasets behind each other, and their negatives and scores with them; a single one stays as it is.
 
-    Raises:
-        RecipeError: The settings ask for what is done with one dataset only, or some datasets have a teacher's scores
-            and others none.
-        DatasetError: A dataset lacks the split, or it has no positive.
-        RunError: Negatives or scores do not fit their dataset.
+    What the settings cannot do with several, scores of some datasets alone, splits or tables that do not fit are one
+    error that names the dataset.
     """
     if len(parts) == 1:
         (part,) = parts

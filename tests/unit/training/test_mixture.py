@@ -12,7 +12,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.errors import DatasetError, Interrupted, RecipeError
 from hardneg.progress import showing
 from hardneg.training.loop import train
-from hardneg.training.mixture import Part, mix, shares
+from hardneg.training.mixture import MixturePart, mix, shares
 from hardneg.training.plan import TrainingData, plan_steps, serve
 from hardneg.training.sampling.batches import training_pairs
 from hardneg.training.settings import TrainSettings
@@ -54,12 +54,14 @@ def start(tmp_path_factory, toy):
 
 @pytest.fixture(scope="module")
 def part(small):
-    return Part(dataset=small, negatives=small_negatives(), split="tuning", query_prompt="seek: ", document_prompt="")
+    return MixturePart(
+        dataset=small, negatives=small_negatives(), split="tuning", query_prompt="seek: ", document_prompt=""
+    )
 
 
 def steps_of(toy, part, **settings):
     settings = replace(SETTINGS, max_steps=None, **settings)
-    mixture = mix([Part(dataset=toy, negatives=toy_negatives()), part], settings)
+    mixture = mix([MixturePart(dataset=toy, negatives=toy_negatives()), part], settings)
     query, document = training_pairs(mixture.dataset, "train")
     negatives = serve(mixture.negatives, settings, n_queries=mixture.dataset.n_queries)
     data = TrainingData(mixture.dataset, query, document, negatives, mixture=mixture)
@@ -134,7 +136,7 @@ def test_a_stopped_training_goes_on_to_the_same_model(start, toy, part, tmp_path
 
 def test_labels_of_each_say_what_answers_and_an_unused_train_split_trains_nothing(toy, small):
     more = small.qrels.vstack(small.qrels.with_columns(split=pl.lit("train"), document=pl.col("document") + 1))
-    mixture = mix([Part(dataset=toy), Part(dataset=small.with_labels(more), split="tuning")], SETTINGS)
+    mixture = mix([MixturePart(dataset=toy), MixturePart(dataset=small.with_labels(more), split="tuning")], SETTINGS)
     query, _ = mixture.dataset.pairs_of("train")
     assert len(query) == 30 + 9
     assert mixture.dataset.is_answer(np.array([24, 24]), np.array([40, 41])).all()
@@ -143,17 +145,17 @@ def test_labels_of_each_say_what_answers_and_an_unused_train_split_trains_nothin
 
 
 def test_two_datasets_of_one_name_are_told_apart(toy):
-    assert mix([Part(dataset=toy), Part(dataset=toy)], SETTINGS).names == ("toy", "toy-2")
+    assert mix([MixturePart(dataset=toy), MixturePart(dataset=toy)], SETTINGS).names == ("toy", "toy-2")
 
 
 def test_what_knows_of_one_dataset_only_is_refused(toy, small, part):
     with pytest.raises(RecipeError, match="clusters works with one dataset only"):
-        mix([Part(dataset=toy), part], TrainSettings(clusters="greedy"))
+        mix([MixturePart(dataset=toy), part], TrainSettings(clusters="greedy"))
     with pytest.raises(DatasetError, match="small has no split 'train'"):
-        mix([Part(dataset=toy), Part(dataset=small)], SETTINGS)
+        mix([MixturePart(dataset=toy), MixturePart(dataset=small)], SETTINGS)
     scores = pl.DataFrame({"query": [0], "document": [0], "score": [1.0]})
     with pytest.raises(RecipeError, match="score all of them or none"):
-        mix([Part(dataset=toy, scores=scores), part], SETTINGS)
+        mix([MixturePart(dataset=toy, scores=scores), part], SETTINGS)
     with pytest.raises(RecipeError, match="mixing_power must be in"):
         TrainSettings(mixing_power=2)
 

@@ -20,9 +20,6 @@ def recompute_layers(model: SentenceTransformer) -> None:
     The gradient is the same. Transformers' own switch works while a model is in training mode only, which turns its
     dropout on.
 
-    Raises:
-        ModelError: The model has no such layers.
-
     References:
         Chen, Xu, Zhang and Guestrin (2016), "Training Deep Nets with Sublinear Memory Cost", arXiv:1604.06174.
     """
