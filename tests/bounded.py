@@ -120,9 +120,10 @@ def read(path: Path) -> None:
     """Read a file with what reads files of its name."""
     import hardneg as hn
     from hardneg.audits.verdict_store import opened
+    from hardneg.endpoints.problem import read_problem
     from hardneg.hiding import hide
     from hardneg.recipe import Recipe
-    from hardneg.scoring.llm.verdict import NoVerdict, read_problem, read_reply, read_verdict
+    from hardneg.scoring.llm.verdict import NoVerdict, read_reply, read_verdict
     from hardneg.sources.vector_files import read_vectors
 
     if path.suffix == ".toml":

@@ -67,9 +67,10 @@ def _parquet(table: pl.DataFrame) -> bytes:
 def _texts(name: str) -> Target:
     """Readers of short texts: components, addresses, what a language model and its server reply."""
     from hardneg.components import parse_component
+    from hardneg.endpoints.problem import read_problem
     from hardneg.hiding import hide
     from hardneg.models.given import resolve_model
-    from hardneg.scoring.llm.verdict import NoVerdict, read_problem, read_reply, read_verdict
+    from hardneg.scoring.llm.verdict import NoVerdict, read_reply, read_verdict
 
     def text(folder: Path) -> str:
         return (folder / "text").read_bytes().decode("utf-8", "replace")

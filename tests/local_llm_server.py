@@ -1,7 +1,9 @@
-"""A server on this machine that speaks the chat-completions protocol, and answers as a test tells it to."""
+"""A server on this machine that speaks the OpenAI protocol, and answers as a test tells it to."""
 
+import base64
 import json
 import re
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -48,6 +50,18 @@ def says(content: str | None, *, finish_reason: str = "stop", refusal: str | Non
 def verdict(value: str | int, reason: str = "because", *, hold: bool = False) -> Answer:
     """A completion with a verdict as asked for."""
     return says(json.dumps({"reason": reason, "verdict": value}), hold=hold)
+
+
+def embeddings(asked: "Asked", vector: Callable[[str], list[float]], **more: object) -> Answer:
+    """Vectors of the texts that were asked for, by a rule; `more` replaces parts of the body."""
+    rows = [vector(text) for text in asked.body["input"]]
+    if asked.body.get("encoding_format") == "base64":
+        rows = [base64.b64encode(struct.pack(f"<{len(row)}f", *row)).decode() for row in rows]
+    data = [{"object": "embedding", "index": number, "embedding": row} for number, row in enumerate(rows)]
+    usage = {"prompt_tokens": 3 * len(rows), "total_tokens": 3 * len(rows)}
+    return Answer(
+        body=json.dumps({"object": "list", "data": data, "model": asked.body["model"], "usage": usage} | more)
+    )
 
 
 def problem(status: int, message: str = "no", *, code: str | None = None, **headers: str) -> Answer:

@@ -79,6 +79,15 @@ def is_foreign(name: object) -> bool:
     return match is not None and match["slashes"] != "/" and address_of(name) is None
 
 
+def is_endpoint(name: object) -> bool:
+    """Say whether a name is that of something behind an endpoint: `https://HOST/v1#NAME`.
+
+    >>> is_endpoint("https://api.openai.com/v1#text-embedding-3-small"), is_endpoint("https://host/data")
+    (True, False)
+    """
+    return isinstance(name, str) and name.startswith(("http://", "https://")) and "#" in name
+
+
 def way_to_copy(address: str) -> str:
     """Name the command that copies a folder from an address."""
     return SCHEMES[address.partition(":")[0]][2].format(address)

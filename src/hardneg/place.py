@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from hardneg.addresses import address_of, refuse_address
+from hardneg.addresses import address_of, is_endpoint, refuse_address
 from hardneg.errors import RecipeError
 from hardneg.files import named_path
 
@@ -41,7 +41,7 @@ class Place:
 
     def found(self, name: str) -> str:
         """Make a name that may be a path absolute if something is there, and leave it as it is if not."""
-        if named_path(name) is None or address_of(name) is not None:
+        if named_path(name) is None or address_of(name) is not None or is_endpoint(name):
             return name
         path = self.resolve(name)
         return str(path) if path.exists() else name

@@ -95,7 +95,7 @@ def test_a_terminal_is_asked(mine, llm, answering, capsys):
     assert main(mine) == 3
     assert llm.asked == []
     assert "go on? [y/N]" in sys.stderr.getvalue()
-    assert "nothing was sent to the judge" in sys.stderr.getvalue()
+    assert "hardneg: nothing was sent\n" in sys.stderr.getvalue()
     assert capsys.readouterr().out == ""
     answering("y\n")
     assert main(mine) == 0

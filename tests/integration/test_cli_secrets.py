@@ -14,7 +14,7 @@ import pytest
 
 from answer_toy import answer_toy
 from hardneg.cli import main
-from local_llm_server import problem, serving, verdict
+from local_llm_server import embeddings, problem, serving, verdict
 
 KEYS = {
     "OPENAI_API_KEY": "sk-llm/a\"b%c\\d'0123",
@@ -23,7 +23,11 @@ KEYS = {
     "AWS_SECRET_ACCESS_KEY": "aws/secret+key=0123456789",
     "MY_DATABASE_PASSWORD": "correct horse battery",
 }
-ADDRESSES = ("https://me:address-password@host/data", "https://host/data?token=address-token-0123")
+ADDRESSES = (
+    "https://me:address-password@host/data",
+    "https://host/data?token=address-token-0123",
+    "https://me:address-password@host/v1?api_key=address-token-0123#model",
+)
 OPENLY = ("address-password", "address-token-0123")
 BM25 = ("--source", "bm25(analyzer='plain')", "--per-query", "2", "--depth", "8")
 
@@ -121,6 +125,29 @@ def test_a_judge_that_echoes_its_key(run, surroundings, tmp_path):
         assert "[key]" in output or status == 200
         outputs.append(output)
     assert b"[key]" in (tmp_path / "cache" / "verdicts" / "verdicts.sqlite").read_bytes()
+    assert run("report", tmp_path / "run")[0] == 0
+    assert where_a_key_stands(tmp_path, *outputs) == []
+
+
+def test_an_embedding_api_that_echoes_its_key(run, surroundings, tmp_path):
+    key = KEYS["OPENAI_API_KEY"]
+    echo = f"{key} {urllib.parse.quote(key, safe='')} {html.escape(key)}"
+    scripts = {
+        401: lambda asked: problem(401, echo),
+        500: lambda asked: problem(500, echo),
+        400: lambda asked: problem(400, echo),
+        201: lambda asked: embeddings(asked, lambda text: [1.0], data=echo),
+        200: lambda asked: embeddings(asked, lambda text: [1.0, float(len(text))], model=echo, more=echo),
+    }
+    outputs = []
+    for status, script in scripts.items():
+        with serving(script) as server:
+            dense = f"dense(model='{server.base_url}?backoff_s=0.001&max_retries=1#test')"
+            source = ("--source", dense, "--per-query", "2", "--depth", "8")
+            code, output = run("mine", surroundings, "-o", tmp_path / "run", *source, "--yes")
+        assert code == (0 if status == 200 else 2), output
+        assert "[key]" in output or status == 200
+        outputs.append(output)
     assert run("report", tmp_path / "run")[0] == 0
     assert where_a_key_stands(tmp_path, *outputs) == []
 

@@ -1,4 +1,4 @@
-"""What an LLM judge will cost: shown before anything is sent, and asked about where somebody can answer."""
+"""What judges and embedding APIs will cost: shown before anything is sent, and asked about if somebody can answer."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,18 +12,18 @@ from hardneg.cli.display import Pause, progress
 from hardneg.errors import Interrupted, RecipeError
 
 if TYPE_CHECKING:
-    from hardneg.scoring.llm.cost import CostEstimate
+    from hardneg.endpoints.bill import Bill
 
 
 @contextmanager
-def asking(*, yes: bool, quiet: bool) -> "Iterator[Callable[[Sequence[CostEstimate]], None]]":
+def asking(*, yes: bool, quiet: bool) -> "Iterator[Callable[[Sequence[Bill]], None]]":
     """Show progress inside the block; its value shows bills, and goes on only if they were agreed to."""
     with progress(quiet=quiet) as pause:
         yield partial(consent, yes=yes, pause=pause)
 
 
-def consent(bills: "Sequence[CostEstimate]", *, yes: bool, pause: Pause) -> None:
-    """Show what judges will be asked, and go on only if that was agreed to."""
+def consent(bills: "Sequence[Bill]", *, yes: bool, pause: Pause) -> None:
+    """Show what servers will be asked, and go on only if that was agreed to."""
     agreed = yes or not any(each.n_asked for each in bills)
     shown = "\n".join(f"hardneg: {each}" for each in bills)
     if not agreed and not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -33,7 +33,7 @@ def consent(bills: "Sequence[CostEstimate]", *, yes: bool, pause: Pause) -> None
         with pause():
             typer.echo(shown, err=True)
             if not agreed and not _confirmed():
-                raise Interrupted("nothing was sent to the judge")
+                raise Interrupted("nothing was sent")
 
 
 def _confirmed() -> bool:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hardneg.cli.consent import consent
 from hardneg.cli.display import progress, show_findings, show_reading
 from hardneg.cli.engine_options import scales
 from hardneg.cli.layout_options import Layout, reads_dataset
-from hardneg.cli.model_options import DocumentPrompt, Numbers, QueryPrompt, TruncateDim, TrustRemoteCode
-from hardneg.cli.options import DatasetPath, Json, Measures, Primary, Quiet, Seed, SkipInvalid, print_json
+from hardneg.cli.model_options import DocumentPrompt, Numbers, QueryPrompt, Runtime, TruncateDim, TrustRemoteCode
+from hardneg.cli.options import DatasetPath, Json, Measures, Primary, Quiet, Seed, SkipInvalid, Yes, print_json
 
 if TYPE_CHECKING:
     from hardneg.evaluation.metrics import Shown
@@ -24,7 +25,7 @@ def evaluate(
     dataset: DatasetPath,
     model: Annotated[
         list[str] | None,
-        typer.Option(help="A model: Hub id, folder or package:NAME/FOLDER. Repeat for more."),
+        typer.Option(help="A model: Hub id, folder, package:NAME/FOLDER or https://HOST/v1#NAME. Repeat for more."),
     ] = None,
     bm25: Annotated[str | None, typer.Option(metavar="ANALYZER", help="Also BM25 with this analyzer.")] = None,
     fuse: Annotated[
@@ -58,6 +59,7 @@ def evaluate(
     query_prompt: QueryPrompt = None,
     document_prompt: DocumentPrompt = None,
     precision: Numbers = "auto",
+    backend: Runtime = "torch",
     truncate_dim: TruncateDim = None,
     trust_remote_code: TrustRemoteCode = False,
     exclude: Annotated[
@@ -78,6 +80,7 @@ def evaluate(
         ),
     ] = None,
     seed: Seed = None,
+    yes: Yes = False,
     skip_invalid: SkipInvalid = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -89,6 +92,7 @@ def evaluate(
     A model encodes in bf16 where the processor has it, which moves scores by up to .006; --precision fp32 gives what
     sentence-transformers gives.
     """
+    from hardneg.costs.encoding_bills import encoding_bills
     from hardneg.errors import RecipeError
     from hardneg.evaluation.systems import evaluate_systems, with_quantized
     from hardneg.sources import BM25, Dense, Fused, Source
@@ -102,6 +106,7 @@ def evaluate(
                 document_prompt=document_prompt,
                 max_tokens=max_tokens,
                 precision=precision,
+                backend=backend,
                 truncate_dim=truncate_dim,
                 trust_remote_code=trust_remote_code,
                 name=each,
@@ -114,7 +119,7 @@ def evaluate(
         systems.append(Fused(systems[0], systems[1], by=fuse, weight=fuse_weight, pool=pool))  # type: ignore[arg-type]
     systems = with_quantized(systems, quantize or (), rescore=rescore)
     results, shown, readings, excluded = {}, {}, {}, None
-    with progress(quiet=quiet or json):
+    with progress(quiet=quiet or json) as pause:
         for one in evaluate_systems(
             dataset,
             systems,
@@ -126,6 +131,7 @@ def evaluate(
             exclude=exclude,
             measures=measures,
             primary=primary,
+            agree=lambda data: consent(encoding_bills(data, tuple(systems), split=split), yes=yes, pause=pause),
         ):
             results[one.name], excluded = one.figures(seed=seed or 0), one.excluded
             if one.reading is not None:

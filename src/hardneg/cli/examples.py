@@ -28,7 +28,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "hardneg evaluate data/mine --model models/mine",
         "hardneg evaluate data/mine --model models/mine --bm25 english --split dev",
     ),
-    "export": ("hardneg export runs/mine --form flagembedding --scores -o train.jsonl",),
+    "export": (
+        "hardneg export runs/mine --form flagembedding --scores -o train.jsonl",
+        "hardneg export models/mine --form onnx -o served/mine",
+    ),
     "push": (
         "hardneg push runs/mine me/mine-negatives --license cc-by-4.0 --dry-run",
         "hardneg push fits/mine me/mine-retrieval --license apache-2.0",

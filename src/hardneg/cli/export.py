@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from hardneg.cli.display import progress
+from hardneg.cli.export_model import OF_MODELS, export_of_model
 from hardneg.cli.joined import AllowOtherData, joined_for
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.options import Json, Quiet, SkipInvalid, print_json, shown_place
@@ -31,7 +32,12 @@ def export(
         Path, typer.Option("-o", "--out", help="File (.jsonl or .parquet) or folder to write, as the form asks.")
     ],
     form: Annotated[
-        str, typer.Option(metavar="FORM", help=f"Who shall read it: {', '.join(FORMS)}.", show_default=True)
+        str,
+        typer.Option(
+            metavar="FORM",
+            help=f"Who shall read it: {', '.join(FORMS)}; or, of a model, {' or '.join(OF_MODELS)}.",
+            show_default=True,
+        ),
     ] = "triplet",
     split: Annotated[
         str | None, typer.Option(help="Export the positives of this split; that which was mined if not given.")
@@ -50,8 +56,12 @@ def export(
 ) -> None:
     """Write mined negatives for another trainer, and beside them what its format cannot carry.
 
-    Positives that mining found in the run are positives here too, as `hardneg train` takes them.
+    Positives that mining found in the run are positives here too, as `hardneg train` takes them. With --form onnx the
+    model of the run is written for serving, if it gives the vectors there that its training recorded.
     """
+    if form in OF_MODELS:
+        export_of_model(names, out, form, json=json)
+        return
     from hardneg.errors import RecipeError
     from hardneg.exports.write import Wish, check_place, write
     from hardneg.runs.lock import writing_file

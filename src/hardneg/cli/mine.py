@@ -33,7 +33,7 @@ def mine(
 ) -> None:
     """Mine hard negatives and keep labelled and likely answers out of them."""
     from hardneg.audits.verdicts import read_judged
-    from hardneg.costs.bills import mining_bills
+    from hardneg.costs.encoding_bills import bills_of_mining
     from hardneg.pipeline.job import noticed, prepare_mining
 
     address = {"path": from_here(mining.dataset), **said_of(mining.layout, mining.skip_invalid)}
@@ -41,7 +41,8 @@ def mine(
         job = prepare_mining(mining.recipe, address, trusts=trust_remote_code, out=out)
         place = verdicts or mining.recipe.mine.verdicts
         job = job if place is None else job.with_verdicts(read_judged(place, job.dataset))
-        consent(mining_bills(job.labelled, job.plan), yes=yes, pause=pause)
+        for bills in bills_of_mining(job.labelled, job.plan):
+            consent(bills, yes=yes, pause=pause)
         mined = job.mine()
     seen = noticed(mined, out)
     if json:

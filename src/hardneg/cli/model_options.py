@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from hardneg.leave import allowing
-from hardneg.models.options import Precision
+from hardneg.models.options import Backend, EncodingPrecision
 
 
 def _trusting(context: typer.Context, wanted: bool) -> bool:
@@ -43,10 +43,16 @@ AllowCode = Annotated[
     ),
 ]
 Numbers = Annotated[
-    Precision,
+    EncodingPrecision,
     typer.Option(
-        "--precision", help="Encode in bf16 or fp32; auto takes bf16 where the processor has it, which moves scores."
+        "--precision",
+        help="Encode in bf16 or fp32, or in int8 with another --backend than torch; auto takes bf16 where the machine "
+        "has it, which moves scores.",
     ),
+]
+Runtime = Annotated[
+    Backend,
+    typer.Option("--backend", help="What encodes, on the processor but for torch: ONNX Runtime or OpenVINO."),
 ]
 TruncateDim = Annotated[
     int | None,

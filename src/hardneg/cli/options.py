@@ -21,7 +21,9 @@ SkipInvalid = Annotated[
     bool,
     typer.Option("--skip-invalid", help="Skip rows that cannot be used, and count them, where that is safe."),
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Ask an LLM judge without asking you first what it may cost.")]
+Yes = Annotated[
+    bool, typer.Option("--yes", help="Ask an LLM judge or an embedding API without asking you first what it may cost.")
+]
 Preset = Annotated[
     str | None,
     typer.Option(help="What is hard in a domain: code, legal, conversation or recommender; goes before the recipe."),

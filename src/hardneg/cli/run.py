@@ -1,7 +1,7 @@
 """`hardneg run`: every stage of a recipe."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,9 @@ from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.model_options import AllowCode, TrustRemoteCode
 from hardneg.cli.options import Json, Preset, Quiet, Watch, Yes, from_here, given, print_json
 from hardneg.cli.run_display import show_run
+
+if TYPE_CHECKING:
+    from hardneg.pipeline.run import Prepared
 
 
 @scales(keep=False)
@@ -36,7 +39,7 @@ def run(
     from hardneg import Recipe
     from hardneg import run as run_recipe
     from hardneg.cli.components import parse_watch
-    from hardneg.costs.bills import recipe_bills
+    from hardneg.costs.encoding_bills import bills_of_recipe
 
     changes: dict[str, Any] = given(seed=seed, preset=preset, train=parse_watch(watch) or None)
     changes |= {key: from_here(name) for key, name in (("dataset", dataset), ("model", model)) if name is not None}
@@ -44,11 +47,16 @@ def run(
         changes["dataset"] = {**({"path": changes["dataset"]} if dataset is not None else {}), **layout.said}
     loaded = Recipe.load(recipe, changes=changes)
     with progress(quiet=quiet or json) as pause:
+
+        def agree(ready: "Prepared") -> None:
+            for bills in bills_of_recipe(ready.dataset, ready.recipe):
+                consent(bills, yes=yes, pause=pause)
+
         result = run_recipe(
             loaded,
             out=out or Path("runs") / loaded.name,
             trust_remote_code=trust_remote_code,
-            agree=lambda ready: consent(recipe_bills(ready.dataset, ready.recipe), yes=yes, pause=pause),
+            agree=agree,
         )
     if json:
         print_json(result.as_dict())

@@ -3,15 +3,15 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import polars as pl
 
 from hardneg.costs.machine import free_gb, memory_gb
+from hardneg.endpoints.bill import Bill
 from hardneg.engines.ray import SHARD_GB
 from hardneg.files import cache_folder
 from hardneg.progress import duration
-from hardneg.scoring.llm.cost import CostEstimate
 
 Spread = Literal["over", "on each", "on one"]
 
@@ -43,14 +43,14 @@ class Estimate:
 
     Args:
         stages: In the order in which they are done.
-        bills: What judges that cost money will be asked.
+        bills: What judges and embedding APIs will be asked.
         about: What was tried, for people.
         work: What will be done, by name.
         vectors_gb: Vectors of documents that are searched.
     """
 
     stages: tuple[StageCost, ...]
-    bills: tuple[CostEstimate, ...] = ()
+    bills: tuple[Bill, ...] = ()
     about: str = ""
     work: Mapping[str, Any] = field(default_factory=dict)
     vectors_gb: float = 0.0
@@ -146,7 +146,7 @@ class Estimate:
             "texts": self.about,
             "stages": stages,
             **sums,
-            "bills": [asdict(bill) for bill in self.bills],
+            "bills": [asdict(cast("Any", bill)) for bill in self.bills],
         }
 
 

@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from hardneg.arguments import shown
-from hardneg.costs.bills import recipe_bills
 from hardneg.costs.calibration import Trials
+from hardneg.costs.encoding_bills import all_bills
 from hardneg.costs.estimate import Estimate, Spread, StageCost
 from hardneg.costs.forecast import TRAINING_COPIES, forecast, mining_stages
 from hardneg.costs.speeds import Speeds, count_steps, refreshes, scorers_of
@@ -114,7 +114,7 @@ def _of_recipe(recipe: Recipe, *, again: bool) -> Estimate:
         tried = calibration.trial("recipe", {"recipe": recipe.resolved(), "name": recipe.name})
         parts = _Parts(recipe, dataset, calibration, Speeds.from_dict(tried["parts"]))
         stages = (StageCost("start", "", tried["start_s"], 0.0, spread="on each"), *parts.stages())
-        bills = recipe_bills(dataset, recipe)
+        bills = all_bills(dataset, recipe)
         vectors_gb = parts.vectors_gb
     return Estimate(stages, tuple(bills), calibration.texts.about, {"recipe": recipe.name}, vectors_gb)
 

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int32, Int64
 
+from hardneg.addresses import is_endpoint
 from hardneg.data.dataset import Dataset
 from hardneg.filters.protocol import Scoring
 from hardneg.losses import InfoNCE
@@ -115,14 +116,17 @@ def measure(
     encoders: list[Encodes] = [measuring_with(each.model, each) for each in recipes.values()]
     encoders += [one for one in sources if isinstance(one, Encodes)]
     parts: dict[str, Part] = {}
-    for encoder in {_model(one): one for one in encoders}.values():
+    here = {_model(one): one for one in encoders if not is_endpoint(one.model)}  # what a server is asked costs money
+    for encoder in here.values():
         parts |= _encoder(encoder, dataset, queries, seconds=seconds)
     for name, source in {repr(one): one for one in sources if not isinstance(one, Encodes)}.items():
         ask = partial(source.retrieve, dataset, depth=100)
         parts[f"search {name}"] = tried(queries, ask, few=_QUERIES, seconds=seconds)
     scorers = [one for each in recipes.values() for one in each.teachers]
     scorers += [one for _, _, stage in stages for one in scorers_of(stage)] if seconds else []
-    free = {repr(one): one for one in scorers if not isinstance(one, Priced)}
+    free = {
+        repr(one): one for one in scorers if not isinstance(one, Priced) and not is_endpoint(getattr(one, "model", ""))
+    }
     parts |= _scorers(free, dataset, queries, seconds=seconds)
     for name, number, stage in stages:
         if name in untrained:
@@ -194,7 +198,10 @@ def count_steps(dataset: Dataset, settings: TrainSettings, *, split: str) -> int
 
 def _model(encoder: Encodes) -> str:
     """Name what decides how fast it is: the model and where texts are cut, or all of it if it does not say where."""
-    return f"{encoder.model} {encoder.max_tokens}" if hasattr(encoder, "max_tokens") else repr(encoder)
+    if not hasattr(encoder, "max_tokens"):
+        return repr(encoder)
+    backend = getattr(encoder, "backend", None)
+    return f"{encoder.model} {encoder.max_tokens}{f' {backend}' if backend else ''}"
 
 
 def _encoder(

@@ -2,10 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hardneg.addresses import is_endpoint
 from hardneg.data.dataset import Dataset
 from hardneg.data.layout import Layout
 from hardneg.data.reading import read_dataset
@@ -33,14 +34,20 @@ def evaluate_systems(
     depth: int = 100,
     measures: Sequence[str] | None = None,
     primary: str | None = None,
+    agree: Callable[[Dataset], None] | None = None,
     **options: Any,  # noqa: ANN401 - of `evaluate`
 ) -> Iterator[Evaluation]:
-    """Measure systems on the same queries, one by one, and write each into a folder of `out`; one alone into `out`."""
+    """Measure systems on the same queries, one by one, and write each into a folder of `out`; one alone into `out`.
+
+    `agree` is called with the dataset before anything is measured; it may raise to stop.
+    """
     check_folder(out)
     choose_measures(measures, primary, depth=depth)
     names = [system.name for system in systems]
     _check(systems, names)
     data = read_dataset(dataset, mapping=mapping, skip_invalid=skip_invalid)
+    if agree is not None:
+        agree(data)
     with recording(out, "evaluate"), writing(out):
         for system, folder in zip(systems, _folders(names), strict=True):
             evaluation = evaluate(data, system, depth=depth, measures=measures, primary=primary, **options)
@@ -66,9 +73,10 @@ def _check(systems: Sequence[Source], names: Sequence[str]) -> None:
     if not systems:
         raise InputError("name what to evaluate: --model NAME, --bm25 ANALYZER, or both")
     models = [system for system in systems if isinstance(system, Dense)]
-    if models:
+    here = [each.model for each in models if not is_endpoint(each.model)]
+    if here:
         check_installed("measuring a model")
-    places = [resolve_model(each.model) for each in models]
+    places = [*map(resolve_model, here), *(str(each.model) for each in models if is_endpoint(each.model))]
     same = [str(Path(place).resolve()) if Path(place).is_dir() else place for place in places]
     for labels in (same, names):
         repeated = [name for name, count in Counter(labels).items() if count > 1]

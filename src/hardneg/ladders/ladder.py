@@ -12,11 +12,12 @@ from ir_measures import Measure
 
 from hardneg import progress
 from hardneg.arguments import check_places, check_texts, check_whole
-from hardneg.costs.bills import recipe_bills
+from hardneg.costs.encoding_bills import all_bills
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
 from hardneg.data.readers.own import is_parquet_folder
 from hardneg.data.reading import read_dataset
+from hardneg.endpoints.bill import Bill
 from hardneg.engines import Engine, current_engine, is_here, working_on
 from hardneg.errors import InputError, RunError
 from hardneg.files import check_folder, replacing_folder
@@ -33,7 +34,6 @@ from hardneg.reports.write import write_report
 from hardneg.runs.done import damage_below, is_done
 from hardneg.runs.lock import WRITER, writing
 from hardneg.runs.record import recording
-from hardneg.scoring.llm.cost import CostEstimate
 
 Work = Callable[[Path, str], None]
 
@@ -66,9 +66,9 @@ class Ready:
         agreed = read_record(self.folder, _AGREED).found.get("tasks", [])
         return {task.id for task in self.plan.tasks()} <= set(agreed)
 
-    def bills(self) -> list[CostEstimate]:
-        """Estimate what judges that cost money will be asked."""
-        return recipe_bills(self.dataset, *(rung.recipe for rung in self.plan.rungs if rung.is_trained))
+    def bills(self) -> list[Bill]:
+        """Estimate what judges and embedding APIs will be asked."""
+        return all_bills(self.dataset, *(rung.recipe for rung in self.plan.rungs if rung.is_trained))
 
     def write_agreed(self) -> None:
         """Write down that it was agreed to, so that the same call goes on without asking."""

@@ -6,6 +6,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from hardneg.addresses import is_endpoint
 from hardneg.arguments import shown
 from hardneg.errors import ModelError
 from hardneg.files import named_path, replacing_folder
@@ -74,6 +75,11 @@ def _saved(model: Any, purpose: str) -> Path:  # noqa: ANN401 - named above with
 def resolve_model(name: str | Path | Loaded) -> str:
     """Find a model by name."""
     text = str(named_model(name))
+    if is_endpoint(text):
+        raise ModelError(
+            f"model {text} answers behind an endpoint: it can encode, as a source, as a teacher, and in evaluate and "
+            "encode, but there are no weights here to load or to train; name a Hub id or a folder for that"
+        )
     if text.startswith(_PACKAGE):
         package, _, inside = text.removeprefix(_PACKAGE).partition("/")
         text = str(_package_folder(package, text) / inside)
@@ -87,7 +93,10 @@ def resolve_model(name: str | Path | Loaded) -> str:
     if folder.is_file():
         raise ModelError(f"model {text} is a file; name the folder that holds the model, {folder.parent}")
     if "://" in text:
-        raise ModelError(f"model {text} is an address; give the name alone, for instance intfloat/e5-small-v2")
+        raise ModelError(
+            f"model {text} is an address; give the name alone, as intfloat/e5-small-v2; a model "
+            "behind an embedding API is named https://HOST/v1#NAME"
+        )
     if text.startswith((".", "/", "~")) or text.count("/") > 1:
         raise ModelError(f"model folder {text} does not exist")
     return text

@@ -3,7 +3,10 @@
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+import polars as pl
 from jaxtyping import Float32
+
+from hardneg.models.served.cost import EncodingCost
 
 
 @runtime_checkable
@@ -26,3 +29,11 @@ class Encoder(Protocol):
 
     def encode_documents(self, texts: list[str]) -> Float32[np.ndarray, "texts dim"]:
         """Turn documents into vectors, in the order given."""
+
+
+@runtime_checkable
+class PricedEncoder(Encoder, Protocol):
+    """An encoder whose vectors cost money, and that can say how much beforehand."""
+
+    def estimate(self, texts: pl.Series, *, kind: str) -> EncodingCost:
+        """Say what encoding these queries or documents will take; nothing is sent."""

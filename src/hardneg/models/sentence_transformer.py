@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -136,13 +136,18 @@ def _load_encoder(options: ModelOptions, _state: tuple[tuple[str, int, int], ...
         truncate_dim=options.truncate_dim,
     )
     _check_dimension(loaded, options.truncate_dim)
-    return as_encoder(
-        loaded,
-        precision=options.precision,
-        query_prompt=options.query_prompt,
-        document_prompt=options.document_prompt,
-        query_form=read_query_form(place),
-    )
+    further: dict[str, Any] = {
+        "query_prompt": options.query_prompt,
+        "document_prompt": options.document_prompt,
+        "query_form": read_query_form(place),
+    }
+    if options.backend in (None, "torch"):
+        return as_encoder(loaded, precision=cast("Precision", options.precision), **further)
+    from hardneg.models.backends.choosing import with_backend
+
+    check_similarity(loaded)
+    loaded, precision = with_backend(loaded, options.backend, options.precision)
+    return SentenceTransformerEncoder(loaded, precision, **further)
 
 
 def _check_dimension(model: SentenceTransformer, truncate_dim: int | None) -> None:

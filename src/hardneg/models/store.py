@@ -26,7 +26,7 @@ from hardneg.checksums import checked, digest_of, is_damaged
 from hardneg.data.dataset import Dataset
 from hardneg.data.query_form import query_texts_in
 from hardneg.data.text import digest
-from hardneg.engines import current_engine
+from hardneg.engines import Limited, current_engine
 from hardneg.errors import RunError
 from hardneg.files import cache_folder, forget_temporaries, replacing, write_json
 from hardneg.models.protocol import Encoder
@@ -97,10 +97,7 @@ def encode(encoder: Encoder, texts: pl.Series, *, kind: str) -> Float32[np.ndarr
 
     Gives a read-only memory map. What a cut or damaged file held is encoded anew, with a warning in the log.
     """
-    key = hashlib.blake2b(f"{encoder.fingerprint} {kind} {digest(texts)}".encode(), digest_size=16).hexdigest()
-    folder, aside = cache_folder() / "vectors" / key, _aside.get()
-    if aside is not None and not (folder / "vectors.npy").exists():
-        folder = aside / key
+    folder = _folder(encoder, texts, kind)
     path = folder / "vectors.npy"
     vectors = _read(path, len(texts))
     if vectors is None:
@@ -120,6 +117,17 @@ def encode(encoder: Encoder, texts: pl.Series, *, kind: str) -> Float32[np.ndarr
     if vectors is None:
         raise RunError(f"{path} cannot be read after it was written; is the disk full? Delete {folder}")
     return vectors
+
+
+def is_stored(encoder: Encoder, texts: pl.Series, *, kind: str) -> bool:
+    """Say whether the store has the vectors of texts, so that `encode` would ask nobody."""
+    return _read(_folder(encoder, texts, kind) / "vectors.npy", len(texts)) is not None
+
+
+def _folder(encoder: Encoder, texts: pl.Series, kind: str) -> Path:
+    key = hashlib.blake2b(f"{encoder.fingerprint} {kind} {digest(texts)}".encode(), digest_size=16).hexdigest()
+    folder, aside = cache_folder() / "vectors" / key, _aside.get()
+    return folder if aside is None or (folder / "vectors.npy").exists() else aside / key
 
 
 def _read(path: Path, n_rows: int) -> Float32[np.ndarray, "rows dim"] | None:
@@ -142,6 +150,11 @@ class Encoding:
     texts: pl.Series
     kind: str
     folder: Path
+
+    @property
+    def scorers(self) -> tuple[Encoder, ...]:
+        """Who keeps vectors in a database and answers so many requests at a time: an encoder behind an endpoint."""
+        return (self.encoder,) if isinstance(self.encoder, Limited) else ()
 
     def path(self, number: int) -> Path:
         """Name the file of a block."""

@@ -1,5 +1,6 @@
 """What is wrong with a recipe, found before anything long is done."""
 
+from hardneg.addresses import is_endpoint
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
 from hardneg.evaluation.excluding import excluded_from
@@ -36,7 +37,8 @@ def check_parts(recipe: Recipe) -> None:
         before = trained_in(stage.name)
     # A source that mines with the model of an earlier stage has nothing to look at yet.
     sources = [source for stage in recipe.stages for source in stage.sources if not stages_in(source)]
-    for model in (recipe.model, *(source.model for source in sources if isinstance(source, Encodes))):
+    encoders = [source.model for source in sources if isinstance(source, Encodes)]
+    for model in (recipe.model, *(each for each in encoders if not is_endpoint(each))):
         resolve_model(model)
     filters = [each for stage in recipe.stages for each in stage.filters if stage.sources and not stages_in(each)]
     for part in (*sources, *filters):

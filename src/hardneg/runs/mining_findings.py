@@ -64,6 +64,8 @@ def write_readings(folder: Path, dataset: Dataset, plan: Plan) -> None:
     for source in plan.sources:
         if isinstance(source, ReadsTexts):
             reading = source.reading(dataset, dataset.queries_of(plan.split))
+            if reading is None:
+                continue
             finding = reading.finding(source.name)
             kept[source.name] = {
                 "reading": reading.as_dict(),

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float32, Int32
 
+from hardneg.addresses import is_endpoint
 from hardneg.arrays import Rows, Scores
 from hardneg.data.dataset import Dataset
 from hardneg.models.options import ModelOptions
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Dense(ModelOptions):
-    """The best documents by the dot product of a sentence-transformers model's vectors, found exactly.
+    """The best documents by the dot product of a model's vectors, found exactly.
 
     Options of the model are those of `ModelOptions`.
 
@@ -71,8 +72,13 @@ class Dense(ModelOptions):
         """Search with other weights."""
         return replace(self, model=model)
 
-    def reading(self, dataset: Dataset, queries: Int32[np.ndarray, " queries"] | None = None) -> "Reading":
-        """Look at how the model reads a dataset: prompts, precision, and which share of a sample of texts it cuts."""
+    def reading(self, dataset: Dataset, queries: Int32[np.ndarray, " queries"] | None = None) -> "Reading | None":
+        """Look at how the model reads a dataset: prompts, precision, and which share of a sample of texts it cuts.
+
+        What a server does with texts is not known here: None.
+        """
+        if is_endpoint(self.model):
+            return None
         from hardneg.models.reading import reading_of
 
         encoder: Any = self.encoder()

@@ -94,8 +94,8 @@ class Shardable(Source, Scorer, Protocol):
 class ReadsTexts(Protocol):
     """A source that can say how its model reads a dataset: prompts, precision, and which texts it cuts."""
 
-    def reading(self, dataset: Dataset, queries: Int32[np.ndarray, " queries"] | None = None) -> "Reading":
-        """Look at the texts, of the queries at those that are given."""
+    def reading(self, dataset: Dataset, queries: Int32[np.ndarray, " queries"] | None = None) -> "Reading | None":
+        """Look at the texts, of the queries at those that are given; None where that is not known."""
 
 
 @runtime_checkable

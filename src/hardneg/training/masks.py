@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Int32
 
+from hardneg.addresses import is_endpoint
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
 from hardneg.models.given import Loaded, named_model
@@ -148,6 +149,8 @@ class Guide:
             raise RecipeError(f"margin of guide must be in [0, 1] when it is relative, not {self.margin}")
         check_model_options(kind="guide", max_tokens=self.max_tokens, precision="auto")
         object.__setattr__(self, "model", named_model(self.model, purpose="guide"))
+        if is_endpoint(self.model):
+            raise RecipeError("guide: a model behind an endpoint cannot be asked in each step; name one that is loaded")
 
     def prepare(self, dataset: Dataset, query: Int32[np.ndarray, " queries"]) -> None:
         """Encode the documents and these queries, unless they are in the store."""

@@ -1,6 +1,6 @@
 """Audits of a way of mining: by hidden labels, by fuller ones, by a sample that is judged, and of all filters."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -19,8 +19,10 @@ from hardneg.audits.sweep import sweep, teacher_thresholds
 from hardneg.audits.verdict_files import check_name
 from hardneg.components import taken
 from hardneg.costs.bills import audit_bills, estimate_cost, mining_bills
+from hardneg.costs.encoding_bills import encoding_bills
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
+from hardneg.endpoints.bill import Agree
 from hardneg.engines import Engine, is_here, working_on
 from hardneg.errors import RecipeError
 from hardneg.files import cache_folder
@@ -35,9 +37,6 @@ from hardneg.runs.lock import writing
 from hardneg.runs.record import recording
 from hardneg.runs.state import write_audit
 from hardneg.scoring import Scorer
-from hardneg.scoring.llm.cost import CostEstimate
-
-Agree = Callable[[Sequence[CostEstimate]], None]
 
 
 @spells_out
@@ -97,6 +96,8 @@ def audit(
     plan, settings = plan_from("audit", **mining)
     options: dict[str, Any] = {"group": group, "score": score, "block_size": settings.block_size}
     with recording(_path(out), "audit"), writing(_path(out)), working_on(engine), fitting() as fit:
+        if agree is not None:
+            agree(encoding_bills(dataset, plan, split=plan.split))
         if judged is not None or truth_column is not None:
             truth = fuller_labels(dataset, judged) if judged else truth_of_column(dataset, str(truth_column))
             if agree is not None:
@@ -163,6 +164,7 @@ def audit_filters(
     with recording(_path(out), "audit"), writing(_path(out)), working_on(engine), fitting() as fit:
         variants = sweep(plan, score=score, further=() if judge is None else teacher_thresholds(judge))
         if agree is not None:
+            agree(encoding_bills(dataset, plan, tuple(variants.values()), split=plan.split))
             agree(audit_bills(dataset, variants.values(), plant_each(dataset, plan.split, **planting)))
         options: dict[str, Any] = {"group": group, "score": score, "block_size": settings.block_size, "floor": floor}
         result = frontier(dataset, variants, fit=fit, **options, **planting)
@@ -221,6 +223,7 @@ def audit_sample(
         else:
             if negatives is None:
                 if agree is not None:
+                    agree(encoding_bills(dataset, plan, split=plan.split))
                     agree(mining_bills(dataset, plan))
                 negatives = mine_plan(dataset, plan, block_size=settings.block_size)
             table = negatives.negatives if isinstance(negatives, Mined) else negatives
@@ -229,6 +232,7 @@ def audit_sample(
             if teacher is None or threshold is None:
                 return written
             if agree is not None:
+                agree(encoding_bills(dataset, teacher))
                 agree(estimate_cost(teacher, dataset, sample))
             result = judge(sample, dataset, teacher, threshold=threshold)
         if out is not None:

@@ -14,6 +14,7 @@ KINDS = {
     "vectors": "vectors of texts, by model and texts; encoded again",
     "indexes": "indexes of vectors, by FAISS; built again",
     "models": "models that were given loaded; saved again",
+    "exports": "transformers of models as ONNX files; written again",
     "filters": "fitted filters; fitted again",
     "calibration": "how fast this machine is; measured again",
     "searches": "what shards found in searches that were stopped; searched again",
@@ -21,9 +22,10 @@ KINDS = {
     "scores": "scores of teachers; computed again",
     "brought": "copies of what lies at addresses of object storage; brought again",
     "published": "folders that are published at addresses; brought again, but for what was not published yet",
+    "embeddings": "vectors that embedding APIs gave; asked for again, which costs money",
     "verdicts": "verdicts of LLM judges; asked again, which costs money",
 }
-_PAID = "verdicts"
+_PAID = ("embeddings", "verdicts")
 _DAY_S = 86_400
 
 
@@ -51,11 +53,11 @@ def list_cache() -> list[Kept]:
 
 
 def old_entries(*, days: float, kinds: Sequence[str] = ()) -> list[Kept]:
-    """List what was not used for so many days; verdicts only where they are named, for they were paid for."""
+    """List what was not used for so many days; what was paid for only where it is named."""
     for kind in kinds:
         if kind not in KINDS:
             raise RecipeError(f"cache: there is no kind {kind!r}; name one of: {', '.join(KINDS)}")
-    wanted = kinds or [kind for kind in KINDS if kind != _PAID]
+    wanted = kinds or [kind for kind in KINDS if kind not in _PAID]
     return [each for each in list_cache() if each.kind in wanted and each.days >= days]
 
 

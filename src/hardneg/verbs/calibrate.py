@@ -12,8 +12,10 @@ from hardneg.audits.frontier import Frontier, frontier
 from hardneg.audits.sweep import sweep, teacher_thresholds
 from hardneg.components import as_table
 from hardneg.costs.bills import audit_bills
+from hardneg.costs.encoding_bills import encoding_bills
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
+from hardneg.endpoints.bill import Agree
 from hardneg.errors import RecipeError
 from hardneg.files import cache_folder
 from hardneg.filters import Filter, Learned
@@ -28,7 +30,7 @@ from hardneg.runs.lock import writing
 from hardneg.runs.record import recording
 from hardneg.runs.state import write_audit
 from hardneg.scoring.protocol import Priced, Scorer
-from hardneg.verbs.audit import Agree, check_settings, named_scorer
+from hardneg.verbs.audit import check_settings, named_scorer
 
 _SHARES_OF_BUDGET = (1.0, 0.5, 0.25)
 
@@ -141,6 +143,7 @@ def calibrate(
         most = at_most_half(dataset, plan, max_queries)
         planting: dict[str, Any] = {"seeds": range(plan.seed, plan.seed + seeds), "max_queries": most}
         if agree is not None:
+            agree(encoding_bills(dataset, tuple(plans.values()), split=plan.split))
             agree(audit_bills(dataset, plans.values(), plant_each(dataset, plan.split, **planting)))
         tried = frontier(
             dataset,

@@ -8,8 +8,10 @@ import numpy as np
 from jaxtyping import Float32
 
 from hardneg.arguments import check_places
+from hardneg.costs.encoding_bills import encoding_bills
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
+from hardneg.endpoints.bill import Agree
 from hardneg.engines import Engine, working_on
 from hardneg.files import check_folder, replacing, write_json
 from hardneg.progress import task
@@ -30,7 +32,9 @@ class Encoded:
     dimension: int
 
 
-def encode(dataset: Dataset, source: Dense, *, out: Path | str, engine: Engine | None = None) -> Encoded:
+def encode(
+    dataset: Dataset, source: Dense, *, out: Path | str, engine: Engine | None = None, agree: Agree | None = None
+) -> Encoded:
     """Encode all documents and queries of a dataset into a folder that `vectors` mines from.
 
     Texts are encoded in blocks of 1,024, and a block that is done is never done again, here or in mining with the same
@@ -41,6 +45,7 @@ def encode(dataset: Dataset, source: Dense, *, out: Path | str, engine: Engine |
         source: The model, with its prompts and limits: `Dense(model="intfloat/e5-small-v2")`.
         out: Folder to write to.
         engine: Who encodes: `Ray(address="auto")` of `hardneg.engines`; None does it here.
+        agree: Called with what an embedding API will cost before it is asked; raise in it to stop. None asks nobody.
 
     Returns:
         Where the vectors are, and how many.
@@ -53,6 +58,8 @@ def encode(dataset: Dataset, source: Dense, *, out: Path | str, engine: Engine |
     check_places("encode", out=out)
     folder = Path(out)
     check_folder(folder)
+    if agree is not None:
+        agree(encoding_bills(dataset, source))
     with writing(folder), working_on(engine):
         documents = source.vectors_of_documents(dataset)
         queries = source.vectors_of_queries(dataset, np.arange(dataset.n_queries, dtype=np.int32))

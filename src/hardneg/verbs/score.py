@@ -6,7 +6,9 @@ from typing import Any
 
 from hardneg.arguments import check_places
 from hardneg.costs.bills import estimate_cost
+from hardneg.costs.encoding_bills import encoding_bills
 from hardneg.data.dataset import Dataset
+from hardneg.endpoints.bill import Agree
 from hardneg.engines import Engine, working_on
 from hardneg.errors import RecipeError
 from hardneg.pipeline.joined import Joined, Negatives, join
@@ -16,7 +18,7 @@ from hardneg.runs.lock import writing, writing_file
 from hardneg.runs.parts import read_parts
 from hardneg.runs.record import recording
 from hardneg.scoring import Scorer
-from hardneg.verbs.audit import Agree, named_scorer
+from hardneg.verbs.audit import named_scorer
 
 
 def score(
@@ -81,6 +83,7 @@ def score_joined(
         mined = read_parts(run / "candidates", dataset)
     pairs = pairs_to_score(dataset, mined, split=joined.split)
     if agree is not None:
+        agree(encoding_bills(dataset, tuple(scorers)))
         agree([bill for each in scorers for bill in estimate_cost(each, dataset, pairs)])
     place, file = (run, None) if out is None else (None, Path(out))
     with recording(place, "score"), writing(place), writing_file(file):

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-CHARACTERS_PER_TOKEN = 4  # of English text, as a rule of thumb; code and other scripts take more tokens
+from hardneg.endpoints.bill import CHARACTERS_PER_TOKEN
+
 ANSWER_TOKENS = 50  # a JSON object with a reason of one sentence; thinking models write far more
 
 

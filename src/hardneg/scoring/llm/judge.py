@@ -13,12 +13,12 @@ import polars as pl
 
 from hardneg.arrays import Rows, Scores
 from hardneg.data.dataset import Dataset
+from hardneg.endpoints.key import check_address, read_key
 from hardneg.engines import current_engine, is_here, share_of, shared
 from hardneg.errors import MissingExtraError, RecipeError
 from hardneg.progress import Advance, task
 from hardneg.scoring.llm.cache import VerdictFile, verdict_file, verdicts_path
 from hardneg.scoring.llm.cost import CostEstimate, estimate_requests
-from hardneg.scoring.llm.key import check_address, read_key
 from hardneg.scoring.llm.prompt import Messages, PromptPairs, load_prompt, read_pairs
 from hardneg.scoring.llm.verdict import Answer, Verdict, failure_report, score_of
 
@@ -77,7 +77,7 @@ class LLMJudge:
     squashed: ClassVar[bool] = True  # a verdict is no margin, whatever the form of answer
 
     def __post_init__(self) -> None:
-        check_address(self.base_url, self.api_key_env)
+        check_address(self.base_url, self.api_key_env, kind="llm_judge")
         if self.answer not in get_args(Answer):
             raise RecipeError(f"llm_judge: answer is {self.answer!r}; set it to {' or '.join(get_args(Answer))}")
         least: dict[str, float] = {"concurrency": 1, "max_document_characters": 1, "max_answer_tokens": 1}

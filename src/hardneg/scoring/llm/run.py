@@ -8,11 +8,11 @@ from itertools import islice
 import anyio
 from anyio.from_thread import start_blocking_portal
 
+from hardneg.endpoints.key import ApiKey
 from hardneg.progress import Advance
 from hardneg.scoring.llm.cache import VerdictRecord
 from hardneg.scoring.llm.client import Client, open_client
 from hardneg.scoring.llm.judge import LLMJudge
-from hardneg.scoring.llm.key import ApiKey
 from hardneg.scoring.llm.prompt import Messages
 from hardneg.scoring.llm.verdict import NoVerdict
 

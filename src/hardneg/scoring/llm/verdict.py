@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from hardneg.endpoints.problem import NoAnswer, shortened
 from hardneg.errors import RunError
 
-Kind = Literal["server", "malformed", "refused"]
 _WORDS = {
     "server": "the server gave no answer",
     "malformed": "the answer was malformed",
@@ -27,14 +27,8 @@ _LONGEST, _MOST_BRACES = 200_000, 200  # characters of an answer, and braces in 
 _THOUGHTS = re.compile(r"^.*</think>", re.DOTALL)
 
 
-class NoVerdict(Exception):  # noqa: N818 - it is counted, and raised to the user only in sum
-    """One request, or one pair after its last attempt, brought no verdict; `wait_s` is what the server asks for."""
-
-    def __init__(self, kind: Kind, message: str, *, retry: bool, wait_s: float | None = None) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.retry = retry
-        self.wait_s = wait_s
+class NoVerdict(NoAnswer):
+    """One request, or one pair after its last attempt, brought no verdict; raised to the user only in sum."""
 
 
 def failure_report(failures: list[NoVerdict], *, name: str, n_pairs: int, n_asked: int, path: Path) -> RunError:
@@ -132,11 +126,6 @@ def read_verdict(text: str, answer: Answer) -> Verdict:
     return Verdict(str(answers[0].verdict), answers[0].reason)
 
 
-def shortened(text: str) -> str:
-    """Cut a text for a message."""
-    return text if len(text) <= 120 else f"{text[:117]}..."
-
-
 def _objects(text: str) -> Iterator[object]:
     """Give every JSON object in a text, but none that lies within another."""
     if len(text) > _LONGEST:
@@ -184,15 +173,6 @@ class _Completion(BaseModel):
     usage: _Usage | None = None
 
 
-class _Problem(BaseModel):
-    message: str
-    code: str | int | None = None
-
-
-class _ErrorBody(BaseModel):
-    error: _Problem
-
-
 def read_reply(body: str) -> Reply:
     """Read a completion."""
     try:
@@ -211,12 +191,3 @@ def read_reply(body: str) -> Reply:
             "malformed", "the answer was cut off at the limit of tokens; raise max_answer_tokens", retry=True
         )
     return Reply(choice.message.content or "", usage.prompt_tokens, usage.completion_tokens)
-
-
-def read_problem(body: str) -> tuple[str, str]:
-    """Read an error body: the server's message, and its code or ""."""
-    try:
-        problem = _ErrorBody.model_validate_json(body).error
-    except ValidationError:
-        return shortened(" ".join(body.split())), ""
-    return shortened(" ".join(problem.message.split())), str(problem.code or "")

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int32
 
+from hardneg.addresses import is_endpoint
 from hardneg.arrays import Rows, ScorePairs, Scores
 from hardneg.data.dataset import Dataset
 from hardneg.data.query_form import query_texts_in
@@ -293,4 +294,6 @@ def _followers(job: Job, plan: Plan) -> list[Encodes]:
 
 
 def _follows(source: Source, model: str | Path) -> TypeGuard[Encodes]:
-    return isinstance(source, Encodes) and resolve_model(source.model) == resolve_model(model)
+    if not isinstance(source, Encodes) or is_endpoint(source.model):
+        return False
+    return resolve_model(source.model) == resolve_model(model)

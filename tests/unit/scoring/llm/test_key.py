@@ -6,8 +6,8 @@ import urllib.parse
 
 import pytest
 
+from hardneg.endpoints.key import read_key
 from hardneg.errors import ModelError, RecipeError, RunError
-from hardneg.scoring.llm.key import read_key
 from local_llm_server import KEY, Answer, problem, says, verdict
 
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from hardneg.scoring.llm.client import LONGEST_S, backoff_s, retry_after_s
+from hardneg.endpoints.waiting import LONGEST_S, backoff_s, retry_after_s
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 

@@ -1,0 +1,1 @@
+"""A transformer in another runtime than torch: ONNX Runtime or OpenVINO."""

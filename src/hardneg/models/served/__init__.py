@@ -1,0 +1,1 @@
+"""Models that encode behind an endpoint: embedding APIs of the OpenAI protocol."""
