@@ -1,6 +1,6 @@
 """What do ONNX Runtime and OpenVINO give up in quality and gain in time, in float32, bfloat16 and int8?
 
-    python benchmarks/backends.py --data FOLDER [--sets nfcorpus nl2bash] [--only quality|speed] [--threads 1]
+    python benchmarks/backends.py --data FOLDER [--sets nfcorpus nl2bash] [--only quality|speed] [--ways 0 1 …]
 
 all-MiniLM-L6-v2, texts cut at 64 tokens. Quality: nDCG@10 on the test queries of each set, and its difference from
 torch in float32 with a 95 % interval over queries. Speed: 256 documents of each set are encoded by each backend in
@@ -40,9 +40,9 @@ def source(backend: str, precision: str) -> Dense:
     return Dense(model=MODEL, max_tokens=MAX_TOKENS, backend=backend, precision=precision)  # type: ignore[arg-type]
 
 
-def quality(name: str, data: Dataset) -> Iterator[tuple[str, pl.DataFrame]]:
+def quality(name: str, data: Dataset, ways: list[int]) -> Iterator[tuple[str, pl.DataFrame]]:
     """Measure each way on the test queries; what was measured is read."""
-    for backend, precision in WAYS:
+    for backend, precision in (WAYS[number] for number in ways):
         path = RESULTS / f"{name}-{backend}-{precision}.parquet"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,6 +74,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--sets", nargs="+", default=["nfcorpus", "nl2bash"])
     parser.add_argument("--only", choices=["quality", "speed"])
+    parser.add_argument("--ways", nargs="+", type=int, default=list(range(len(WAYS))))
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -83,7 +84,7 @@ def main() -> None:
         if options.only != "speed":
             print(f"| | {MEASURE} | against torch fp32 |\n|---|---|---|")
             first = None
-            for way, frame in quality(name, data):
+            for way, frame in quality(name, data, options.ways):
                 first = frame if first is None else first
                 difference = "" if frame is first else against(first, frame, MEASURE)
                 print(f"| {way} | {frame[MEASURE].mean():.4f} | {difference} |", flush=True)

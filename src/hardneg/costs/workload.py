@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from hardneg.addresses import is_endpoint
 from hardneg.errors import RecipeError
 
 SourceName = Literal["bm25", "dense", "vectors"]
@@ -46,6 +47,14 @@ class Workload:
     negatives_per_row: int = 1
 
     def __post_init__(self) -> None:
+        if is_endpoint(self.model):
+            raise RecipeError(
+                "estimate: what is behind an endpoint is not tried, since it costs money; `hardneg encode` says what "
+                "it takes before it sends anything"
+            )
+        self._check()
+
+    def _check(self) -> None:
         least = {"documents": 1, "queries": 1, "dim": 1, "depth": 1, "per_query": 1, "max_tokens": 4, "score_pairs": 1}
         least |= {"train_steps": 0, "batch_size": 2, "negatives_per_row": 0}
         for name, smallest in least.items():

@@ -15,6 +15,8 @@ _MODULES = {
     "train": ("torch", "sentence_transformers", "accelerate", "safetensors", "jinja2"),
     "hub": ("datasets", "huggingface_hub"),
     "llm": ("anyio", "httpx2"),
+    "onnx": ("onnx", "onnxruntime"),
+    "openvino": ("openvino",),
     "peft": ("peft",),
     "code": ("tree_sitter",),
     "review": ("starlette", "uvicorn"),

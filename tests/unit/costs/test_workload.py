@@ -12,6 +12,10 @@ SIZE = {"documents": 10, "queries": 4}
         ({"documents": 0}, "documents is 0"),
         ({"sources": ("bm52",)}, "no source 'bm52'"),
         ({"sources": ("dense",)}, "dense needs a model"),
+        (
+            {"sources": ("dense",), "model": "https://host/v1#m"},
+            "behind an endpoint is not tried, since it costs money",
+        ),
         ({"sources": ("vectors",)}, "give --dim"),
         ({"sources": ("dense", "vectors"), "model": "m", "dim": 4}, "name dense for vectors that a model makes"),
         ({"sources": ("dense",), "model": "m", "dim": 4}, "leave --dim out"),

@@ -11,6 +11,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from copies import Copies
+from hardneg.engines import working_on
+from hardneg.engines.protocol import seated
 from hardneg.errors import ModelError, RunError
 from hardneg.models.protocol import Encoder, PricedEncoder
 from hardneg.models.store import encode
@@ -124,6 +127,28 @@ def test_the_store_asks_for_nothing_that_was_paid_before_it_was_stopped(encoder,
     assert encode(encoder(batch=50), texts, kind="document").shape == (1_500, 2)
     assert sum(len(each.body["input"]) for each in api.asked[before:]) == 1_500 - n_there
     assert encoder().estimate(texts, kind="document").n_asked == 0
+
+
+def test_another_engine_gets_the_same_and_its_workers_share_what_was_paid(encoder, api, expected, texts, monkeypatch):
+    monkeypatch.setattr("hardneg.models.store.BLOCK", 7)
+
+    engine, calls = Copies(), []
+
+    class Seat:
+        n_workers = 3
+
+        def call(self, open_, arguments, method, given):
+            calls.append(method)
+            with open_(*arguments) as opened:
+                return getattr(opened, method)(*given)
+
+    with working_on(engine), seated(Seat()):
+        found = encode(encoder(concurrency=6), pl.Series(texts), kind="document")
+    np.testing.assert_allclose(found, expected(texts), atol=1e-6)
+    assert engine.works == ["Encoding"]
+    assert set(calls) == {"read", "write"}
+    assert sum(len(each.body["input"]) for each in api.asked) == len(texts)
+    assert api.most_at_once <= 2
 
 
 @pytest.mark.parametrize(
