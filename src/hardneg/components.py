@@ -15,7 +15,7 @@ from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 from hardneg.arguments import shown
 from hardneg.errors import InputError, RecipeError
-from hardneg.leave import refused_file, refused_model, refused_module
+from hardneg.leave import refused_file, refused_model, refused_module, refused_server
 from hardneg.place import Place, nearest
 
 Field = dataclasses.Field[Any]
@@ -64,6 +64,9 @@ def build(cls: type, table: object, place: Place, *, rooms: Rooms | None = None)
         raise place.error(reason)
     native = values.get(getattr(cls, "native_file", ""))
     if place.foreign and native is not None and (reason := refused_file(native)):
+        raise place.error(reason)
+    server = values.get(getattr(cls, "server", ""))
+    if place.foreign and server is not None and (reason := refused_server(server)):
         raise place.error(reason)
     lacking = [name for name, each in fields.items() if name not in values and is_required(each)]
     if lacking:

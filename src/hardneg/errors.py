@@ -8,7 +8,7 @@
     │   ├── RunError          a run folder does not fit what was asked of it
     │   │   ├── DamagedError  a file is not what was written
     │   │   └── LockedError   somebody else writes there
-    │   ├── StorageError      object storage cannot be reached, or holds something else than was published
+    │   ├── StorageError      object storage or an index cannot be reached, or holds something else than it should
     │   └── MissingExtraError an optional dependency is not installed
     └── Interrupted           Ctrl-C in resumable work; the command line exits with 3
 
@@ -77,7 +77,7 @@ class LockedError(RunError):
 
 
 class StorageError(InputError):
-    """Object storage cannot be reached, or holds something else than was published."""
+    """Object storage or an index cannot be reached, or holds something else than was published."""
 
     def __init__(self, address: str, message: str) -> None:
         super().__init__(f"{address} {message}")

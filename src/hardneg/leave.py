@@ -20,6 +20,7 @@ class _Leave:
     models: bool = False  # whatever any model brings
     model: set[str] = field(default_factory=set)  # models whose code the user said to run
     files: set[str] = field(default_factory=set)  # that the user named, and libraries read that trust what they read
+    servers: set[str] = field(default_factory=set)  # that the user named, and that are sent queries and a key
 
 
 _LEAVE = _Leave()
@@ -53,6 +54,22 @@ def refused_file(path: object) -> str | None:
     return (
         f"names {str(path)!r}, which a library would read that trusts its files, but lies in a folder that a run wrote "
         "or that was downloaded, perhaps by somebody else; if you trust that file, say --allow-code (allow_code=True)"
+    )
+
+
+def note_server(url: object) -> None:
+    """Keep in mind that the user named a server."""
+    _LEAVE.servers.add(str(url))
+
+
+def refused_server(url: object) -> str | None:
+    """Say why a server may not be asked that a file of a run names; None if it may."""
+    if _LEAVE.code or str(url) in _LEAVE.servers:
+        return None
+    return (
+        f"names the server {str(url)!r}, to which queries and a key of yours would be sent, but lies in a folder "
+        "that a run wrote or that was downloaded, perhaps by somebody else; if you trust that server, say --allow-code "
+        "(allow_code=True)"
     )
 
 

@@ -12,8 +12,10 @@ from hardneg.evaluation.trec import write_run
 from hardneg.recipe.rooms import SOURCE
 from hardneg.scoring import Scorer
 from hardneg.sources import Dense, Source, identity
+from index_shelves import SHELVES, TEXT_SHELVES
 
 BLOCK = np.arange(9, dtype=np.int32)
+SOURCES_OF_SHELVES = {shelf.use: shelf for shelf in (SHELVES | TEXT_SHELVES).values()}
 
 
 class HashedWords:
@@ -62,8 +64,16 @@ def corpus() -> Dataset:
     return Dataset.from_tables(queries, documents, qrels)
 
 
+@pytest.fixture
+def shelf_of(monkeypatch, tmp_path):
+    opened = []
+    yield lambda kind: opened.append(kind(monkeypatch, tmp_path)) or opened[-1]
+    for shelf in opened:
+        shelf.close()
+
+
 @pytest.fixture(params=sorted(SOURCE.members))
-def source(request, corpus, tmp_path, monkeypatch) -> Source:
+def source(request, corpus, tmp_path, monkeypatch, shelf_of) -> Source:
     monkeypatch.setattr(Dense, "encoder", lambda _: ENCODER)
     kind = SOURCE.members[request.param]
     if request.param == "dense":
@@ -87,6 +97,11 @@ def source(request, corpus, tmp_path, monkeypatch) -> Source:
         return kind(of=SOURCE.members["dense"](model="any"))
     if request.param == "related":
         return kind(column="group")
+    if request.param in SOURCES_OF_SHELVES:
+        texts = corpus.document_texts.to_list()
+        shelf = shelf_of(SOURCES_OF_SHELVES[request.param])
+        shelf.fill(corpus.documents["id"].to_list(), ENCODER.encode_documents(texts), texts, metric="dot")
+        return shelf.source(SOURCE.members["dense"](model="any"))
     return kind()
 
 

@@ -18,7 +18,7 @@ from hardneg.runs import layout
 from hardneg.runs.state import read_state
 from hardneg.scoring.cross_fitted import weak_teachers
 from hardneg.sources import Source
-from hardneg.sources.protocol import MatchesWords, ReadsLabels, ReadsTexts
+from hardneg.sources.protocol import MatchesWords, ReadsLabels, ReadsTexts, TellsFindings
 
 _MANY = 0.1  # the share of queries for which a source finds nothing that is worth a word
 
@@ -27,6 +27,9 @@ def mining_findings(counts: Mapping[str, Any], dataset: Dataset, plan: Plan) -> 
     """Say what should be known of the candidates."""
     searching = [each for each in plan.sources if not (isinstance(each, ReadsLabels) and each.lists_labelled)]
     findings = [query_in_corpus(dataset, split=plan.split), *(_finds_nothing(source, counts) for source in searching)]
+    findings += [
+        each for source in plan.sources if isinstance(source, TellsFindings) for each in source.findings(dataset)
+    ]
     return in_order([*weak_teachers(plan.filters), *(each for each in findings if each is not None)])
 
 

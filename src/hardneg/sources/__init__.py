@@ -5,6 +5,10 @@ from hardneg.sources.bm25 import BM25
 from hardneg.sources.dense import Dense
 from hardneg.sources.fused import Fused
 from hardneg.sources.given import Given
+from hardneg.sources.indexes.elasticsearch import Elasticsearch, ElasticsearchText
+from hardneg.sources.indexes.lance import LanceDB
+from hardneg.sources.indexes.pgvector import PgVector, PostgresText
+from hardneg.sources.indexes.qdrant import Qdrant
 from hardneg.sources.judged import Judged
 from hardneg.sources.merge import gather
 from hardneg.sources.protocol import Source, identity
@@ -24,6 +28,12 @@ SOURCES = {
     "given": Given,
     "fused": Fused,
     "approximate": Approximate,
+    "qdrant": Qdrant,
+    "lancedb": LanceDB,
+    "pgvector": PgVector,
+    "postgres_text": PostgresText,
+    "elasticsearch": Elasticsearch,
+    "elasticsearch_text": ElasticsearchText,
 }
 
 __all__ = [
@@ -32,8 +42,14 @@ __all__ = [
     "Approximate",
     "Dense",
     "Fused",
+    "Elasticsearch",
+    "ElasticsearchText",
     "Given",
     "Judged",
+    "LanceDB",
+    "PgVector",
+    "PostgresText",
+    "Qdrant",
     "Random",
     "Related",
     "RunFile",

@@ -9,9 +9,10 @@ import polars as pl
 from jaxtyping import Int32
 
 from hardneg.data.dataset import Dataset
+from hardneg.data.findings import Finding
 from hardneg.errors import RecipeError
 from hardneg.search.fusion import RANKS, by_reciprocal_rank, by_weighted_scores
-from hardneg.sources.protocol import Checks, Source, identity
+from hardneg.sources.protocol import Checks, Source, TellsFindings, identity
 from hardneg.sources.retrieval import RETRIEVAL_SCHEMA, checked_name
 
 _KEYS = ("query", "document")
@@ -76,6 +77,11 @@ class Fused:
         for source in (self.first, self.second):
             if isinstance(source, Checks):
                 source.check(dataset, queries, split=split)
+
+    def findings(self, dataset: Dataset) -> list[Finding]:
+        """Say what the two have to say."""
+        both = (self.first, self.second)
+        return [each for source in both if isinstance(source, TellsFindings) for each in source.findings(dataset)]
 
     def fingerprint(self) -> str:
         """Hash of all that decides what the two find."""

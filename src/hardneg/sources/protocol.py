@@ -8,6 +8,7 @@ import polars as pl
 from jaxtyping import Float32, Int32
 
 from hardneg.data.dataset import Dataset
+from hardneg.data.findings import Finding
 from hardneg.models.given import Loaded
 from hardneg.models.protocol import Encoder
 from hardneg.scoring.protocol import Fingerprinted, Scorer
@@ -134,6 +135,14 @@ class Checks(Protocol):
 
     def check(self, dataset: Dataset, queries: Int32[np.ndarray, " queries"], *, split: str) -> None:
         """Raise an InputError that says what does not fit; `queries` are those of the split that will be asked."""
+
+
+@runtime_checkable
+class TellsFindings(Protocol):
+    """A source that has something to say of a dataset: what its index lacks, for instance."""
+
+    def findings(self, dataset: Dataset) -> list[Finding]:
+        """Say it."""
 
 
 def identity(component: object, dataset: Dataset | None = None) -> str:

@@ -22,6 +22,9 @@ _MODULES = {
     "review": ("starlette", "uvicorn"),
     "report": ("jinja2",),
     "ray": ("ray",),
+    "qdrant": ("qdrant_client",),
+    "lancedb": ("lancedb",),
+    "pgvector": ("psycopg",),
 }
 _LEAST_GB = 5.0
 

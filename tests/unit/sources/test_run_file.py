@@ -24,6 +24,54 @@ def test_ranks_by_score_then_position_and_ignores_the_ranks_of_the_file(tiny, tm
     assert rows(RunFile(path).retrieve(tiny, BLOCK[:2], 2)) == [(0, 1, 1), (0, 0, 2)]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{q} Q0 {d} {rank} {score:.6f} Anserini",  # Anserini and Pyserini
+        "{q}\tQ0\t{d}\t{rank}\t{score:.4E}\tlucene-bm25",  # tabs, Java's scientific notation
+        "{q} Q0 {d} {rank} {score!r} STANDARD",
+        "{q} 0 {d} {rank0} {score:g} DPH",  # Terrier, with ranks from 0
+        "{q} q0 {d} {rank} +{score:.3e} tantivy\r",
+    ],
+)
+def test_reads_what_engines_write(tiny, tmp_path, line):
+    scores = {"d3": 13.25, "d1": 0.0625, "d0": 4.5e-05}
+    lines = [
+        line.format(q="q0", d=d, rank=rank, rank0=rank - 1, score=score)
+        for rank, (d, score) in enumerate(scores.items(), start=1)
+    ]
+    (tmp_path / "run.txt").write_bytes("\n".join([*lines, ""]).encode())
+    found = RunFile(tmp_path / "run.txt").retrieve(tiny, BLOCK, 10)
+    assert rows(found) == [(0, 3, 1), (0, 1, 2), (0, 0, 3)]
+    np.testing.assert_allclose(found["score"], list(scores.values()), rtol=1e-4)
+
+
+def test_reads_what_tantivy_found(tiny, tmp_path):
+    import tantivy
+
+    schema = tantivy.SchemaBuilder().add_text_field("id", stored=True).add_text_field("text").build()
+    index = tantivy.Index(schema)
+    writer = index.writer(15_000_000, 1)
+    for doc_id, text in zip(tiny.documents["id"], tiny.document_texts, strict=True):
+        writer.add_document(tantivy.Document(id=doc_id, text=text))
+    writer.commit()
+    writer.wait_merging_threads()
+    index.reload()
+    searcher, lines = index.searcher(), []
+    for query_id, text in zip(tiny.queries["id"], tiny.query_texts, strict=True):
+        hits = searcher.search(index.parse_query(text, ["text"]), 5).hits
+        lines += [
+            f"{query_id} Q0 {searcher.doc(at)['id'][0]} {rank} {score} tantivy"
+            for rank, (score, at) in enumerate(hits, start=1)
+        ]
+    (tmp_path / "run.txt").write_text("\n".join(lines))
+    best = RunFile(tmp_path / "run.txt").retrieve(tiny, BLOCK, 1)
+    assert set(tiny.query_texts.gather(best["query"])[0].split()) & set(
+        tiny.document_texts[best["document"][0]].split()
+    )
+    assert best["query"].to_list() == sorted({int(line[1]) for line in lines})
+
+
 def test_reads_gzip(tiny, tmp_path):
     path = tmp_path / "run.trec.gz"
     path.write_bytes(gzip.compress(GOOD.encode()))
