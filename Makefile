@@ -5,7 +5,8 @@ RUNS ?= runs
 DATA ?= data
 PEERS ?= .venv-peers
 BIN = $(VENV)/bin
-# Modules are compiled when they are first imported: most never are.
+# Modules are compiled when they are first imported: most never are. Where that is forbidden, each process would do it.
+unexport PYTHONDONTWRITEBYTECODE
 PIP = $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
 
 .PHONY: quickstart setup test check types style pages secure advisories docs bench bench-ray trust formats fuzz clean

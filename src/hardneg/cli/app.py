@@ -29,6 +29,7 @@ from hardneg.cli.init import init
 from hardneg.cli.interactions import interactions
 from hardneg.cli.ladder import ladder
 from hardneg.cli.mine import mine
+from hardneg.cli.questions import questions
 from hardneg.cli.report import report
 from hardneg.cli.review import review
 from hardneg.cli.run import run
@@ -66,7 +67,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Build and check datasets.", no_args_is_help=True)
 data_app.command()(check)
-for builder in (sections, pairs, conversations, python, code, interactions, split):
+for builder in (sections, pairs, conversations, python, code, interactions, questions, split):
     data_app.command()(builds(builder))
 app.add_typer(data_app, name="data")
 app.add_typer(teacher_app, name="teacher")

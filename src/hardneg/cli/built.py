@@ -31,9 +31,21 @@ def write_built(
     lines: Sequence[str] = (),
 ) -> None:
     """Write a dataset and print its counts."""
+    data.write(out)
+    show_built(data, out, as_json=as_json, more=more, lines=lines)
+
+
+def show_built(
+    data: "Dataset",
+    out: Path,
+    *,
+    as_json: bool,
+    more: Mapping[str, Any] | None = None,
+    lines: Sequence[str] = (),
+) -> None:
+    """Print the counts of a dataset that was written."""
     from hardneg.data.checks import split_counts
 
-    data.write(out)
     counts = {split: split_counts(data, split) for split in data.splits}
     if as_json:
         summary = {

@@ -55,6 +55,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "data python": ("hardneg data python stdlib -o data/stdlib",),
     "data code": ("hardneg data code src/ -o data/code",),
     "data interactions": ("hardneg data interactions ratings.csv -o data/ratings",),
+    "data questions": (
+        "hardneg data questions handbook/ -o data/handbook",
+        "hardneg data questions articles.jsonl --kind title --kind crop -o data/articles",
+    ),
     "data split": ("hardneg data split data/mine --test-share 0.2 --dev-share 0.1 -o data/dealt",),
 }
 
