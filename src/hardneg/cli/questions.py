@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from hardneg.cli.built import refuse_taken, show_built
-from hardneg.cli.display import progress
-from hardneg.cli.options import Json, Out, Quiet, Seed, SkipInvalid
+from hardneg.cli.consent import asking
+from hardneg.cli.options import Json, Out, Quiet, Seed, SkipInvalid, Yes
 
 
 def questions(
@@ -23,6 +23,19 @@ def questions(
         list[str] | None,
         typer.Option("--kind", help="title, heading or crop; may be repeated. All by default."),
     ] = None,
+    writer: Annotated[
+        str | None,
+        typer.Option(
+            help='A language model that writes queries too, as \'llm_writer(base_url="http://localhost:8000/v1", '
+            'model="NAME")\'; see docs/data.md for its options.'
+        ),
+    ] = None,
+    check_model: Annotated[
+        str | None,
+        typer.Option(help="Model that must find the text of a written query; BM25 looks for it if not given."),
+    ] = None,
+    keep_top: Annotated[int, typer.Option(min=1, help="Among how many best ones it must be found.")] = 10,
+    yes: Yes = False,
     name: Annotated[str | None, typer.Option(help="Name of the dataset; by default that of OUT.")] = None,
     test_share: Annotated[float, typer.Option(min=0, max=1, help="Share of the questions kept for testing.")] = 0.2,
     dev_share: Annotated[float, typer.Option(min=0, max=1, help="Share of the questions kept for development.")] = 0.1,
@@ -31,18 +44,32 @@ def questions(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Build training pairs where there are no queries: title → text, heading → section, and independent crops.
+    """Build training pairs where there are no queries: title → text, heading → section, crops, or by a language model.
 
     What is measured on is also written by itself, to OUT/evaluation.
     """
-    from hardneg.domains.documents import KINDS, questions_from, read_documents, write_questions
+    from hardneg.domains.documents import (
+        KINDS,
+        LLMWriter,
+        questions_from,
+        read_documents,
+        usable_texts,
+        write_questions,
+    )
+    from hardneg.sources import Dense
 
     refuse_taken(out)
-    with progress(quiet=quiet or as_json):
+    model = None if writer is None else LLMWriter.parse(writer)
+    with asking(yes=yes, quiet=quiet or as_json) as agree:
         documents, skipped = read_documents(paths, skip_invalid=skip_invalid)
+        if model is not None:
+            agree([model.estimate(usable_texts(documents)["text"])])
         dealt = questions_from(
             documents,
             kinds=kinds or KINDS,
+            writer=model,
+            check=None if check_model is None else Dense(model=check_model),
+            keep_top=keep_top,
             name=name or out.name,
             seed=seed or 0,
             test_share=test_share,

@@ -23,9 +23,10 @@ KINDS = {
     "brought": "copies of what lies at addresses of object storage; brought again",
     "published": "folders that are published at addresses; brought again, but for what was not published yet",
     "embeddings": "vectors that embedding APIs gave; asked for again, which costs money",
+    "questions": "questions that language models wrote; asked for again, which costs money",
     "verdicts": "verdicts of LLM judges; asked again, which costs money",
 }
-_PAID = ("embeddings", "verdicts")
+_PAID = ("embeddings", "questions", "verdicts")
 _DAY_S = 86_400
 
 

@@ -13,16 +13,18 @@ from hardneg.data.readers.ids import content_ids
 from hardneg.data.resemblance import LIKE_DOCUMENTS
 from hardneg.data.splitting import Dealing, Dealt, split_dataset
 from hardneg.data.ties import joined, near_groups
-from hardneg.domains.documents.crops import LEAST_TEXT, crops
+from hardneg.domains.documents.checking import checked
+from hardneg.domains.documents.crops import CROPPED, LEAST_TEXT, crops
+from hardneg.domains.documents.writer import LLMWriter
 from hardneg.errors import DatasetError
 from hardneg.files import write_json
+from hardneg.sources import BM25, Source
 
 KINDS = ("title", "heading", "crop")
 EVALUATION = "evaluation"  # folder of what is measured on, beside what is trained on
 
 _LEAST_TITLE = 2  # words; one word asks nothing
 _LEAST_BODY = 5
-_CROP = "#crop"
 _SPLIT = "train"  # until it is dealt
 
 
@@ -31,6 +33,9 @@ def questions_from(
     *,
     kinds: Sequence[str] = KINDS,
     name: str = "documents",
+    writer: LLMWriter | None = None,
+    check: Source | None = None,
+    keep_top: int = 10,
     seed: int = 0,
     test_share: float = 0.2,
     dev_share: float = 0.1,
@@ -39,7 +44,9 @@ def questions_from(
 
     - "title": the title of a document asks, its text without the title answers;
     - "heading": the heading of a section asks, the section answers;
-    - "crop": a span of a text asks, another span of it, a document of its own, answers.
+    - "crop": a span of a text asks, another span of it, a document of its own, answers;
+    - with a `writer`, what a language model wrote for a text asks, and the text answers. It is kept if `check` finds
+      the text among its `keep_top` best, and if no other query is nearly equal to it.
 
     What comes from one source (a document, or a file of sections), or from one nearly equal to it, goes to one split.
     A text and its crop are no negatives of any query that comes from it, and neither are answers of queries of equal
@@ -50,25 +57,29 @@ def questions_from(
         documents: What `read_documents` gives: columns `id`, `source`, `title`, `kind` and `text`.
         kinds: Which pairs to build.
         name: What to call the dataset.
+        writer: A language model that writes queries; None asks none.
+        check: Who looks for the text that a written query is about; None takes BM25.
+        keep_top: How well it must be found, at least 1.
         seed: Of crops and splits.
         test_share: Share of the queries for testing, in [0, 1).
         dev_share: Share of them for development, in [0, 1).
 
     Returns:
-        The dataset as it was dealt; its queries have the metadata `kind`, `source` and `from` (the document that they
-        were made from), its documents `source` and `from`.
+        The dataset as it was dealt, and in its notes what of the written was left out. Queries have the metadata
+        `kind`, `source` and `from` (the document that they were made from), documents `source` and `from`.
 
     Raises:
         DatasetError: A kind is unknown, or no document gives a pair of these kinds.
+        RunError: The server of the writer does not answer; what came before is kept.
+        ModelError: It refuses the key or the model.
     """
     unknown = [each for each in kinds if each not in KINDS]
-    if unknown or not kinds:
+    if unknown or not (kinds or writer):
         raise DatasetError(
             f"kinds: {unknown[0] if unknown else 'none'!r} is not known; name some of: {', '.join(KINDS)}"
         )
-    texts = documents.with_columns(pl.col("text").str.replace_all(r"\s+", " ").str.strip_chars())
-    texts = texts.filter(pl.col("text").str.split(" ").list.len() >= _LEAST_BODY)
-    asked, answers = _pairs(texts, kinds, seed)
+    texts = usable_texts(documents)
+    asked, answers = _pairs(texts, kinds, writer, seed)
     if asked.is_empty():
         raise DatasetError(
             f"no pair of kind {' or '.join(kinds)} can be made of {documents.height:,} documents: titles and headings "
@@ -85,8 +96,16 @@ def questions_from(
         labels,
         name=name,
     )
+    data, note = checked(data, check or BM25(), keep_top) if writer else (data, None)
     how = Dealing(by="group", column="source", test_share=test_share, dev_share=dev_share, seed=seed, split=_SPLIT)
-    return _trained_on_crops(split_dataset(data, how))
+    dealt = _trained_on_crops(split_dataset(data, how))
+    return replace(dealt, notes=(*dealt.notes, note)) if note else dealt
+
+
+def usable_texts(documents: pl.DataFrame) -> pl.DataFrame:
+    """Bring texts onto one line, and leave out those of a few words."""
+    texts = documents.with_columns(pl.col("text").str.replace_all(r"\s+", " ").str.strip_chars())
+    return texts.filter(pl.col("text").str.split(" ").list.len() >= _LEAST_BODY)
 
 
 def write_questions(dealt: Dealt, out: Path) -> Path:
@@ -106,7 +125,9 @@ def write_questions(dealt: Dealt, out: Path) -> Path:
     return out
 
 
-def _pairs(texts: pl.DataFrame, kinds: Sequence[str], seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _pairs(
+    texts: pl.DataFrame, kinds: Sequence[str], writer: LLMWriter | None, seed: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Make queries and documents: columns `id`, `text` and `from`, and `kind` of queries, `crop` of documents."""
     titled = texts.filter(
         pl.col("kind").is_in([kind for kind in kinds if kind != "crop"])
@@ -114,6 +135,11 @@ def _pairs(texts: pl.DataFrame, kinds: Sequence[str], seed: int) -> tuple[pl.Dat
         & ~pl.col("text").str.to_lowercase().str.contains(pl.col("title").str.to_lowercase(), literal=True)
     )
     asked = [titled.select(text="title", kind="kind", **{"from": "id"})]
+    if writer is not None:
+        written = writer.write(texts["text"])
+        origin = texts["id"].gather(written["row"]).alias("from")
+        asked.append(written.select("text", "kind", origin))
+    whole = pl.concat(asked)
     answers = [texts.select("text", crop=pl.lit(False), **{"from": "id"})]
     if "crop" in kinds:
         first, second = crops(texts["text"], seed=seed)
@@ -121,12 +147,12 @@ def _pairs(texts: pl.DataFrame, kinds: Sequence[str], seed: int) -> tuple[pl.Dat
         asked.append(cropped.select(text="first", kind=pl.lit("crop"), **{"from": "from"}))
         answers.append(cropped.select(text="second", crop=pl.lit(True), **{"from": "from"}))
     queries, made = pl.concat(asked), pl.concat(answers)
-    if titled.is_empty():  # nobody asks for the whole texts
+    if whole.is_empty():  # nobody asks for the whole texts
         made = made.filter(pl.col("crop"))
     queries = queries.with_columns(
         id=content_ids(queries.select(pl.concat_str("from", "kind", separator=" ")).to_series(), prefix="q")
     )
-    made = made.with_columns(id=pl.when(pl.col("crop")).then(pl.col("from") + _CROP).otherwise(pl.col("from")))
+    made = made.with_columns(id=pl.when(pl.col("crop")).then(pl.col("from") + CROPPED).otherwise(pl.col("from")))
     return queries, made
 
 
@@ -139,7 +165,7 @@ def _trained_on_crops(dealt: Dealt) -> Dealt:
     is_trained = pl.Series(np.isin(np.arange(data.n_queries), trained))
     sources = data.queries.filter(is_trained)["source"].implode()
     queries = data.queries.filter(is_trained | (pl.col("kind") != "crop"))
-    documents = data.documents.filter(~pl.col("id").str.ends_with(_CROP) | pl.col("source").is_in(sources))
+    documents = data.documents.filter(~pl.col("id").str.ends_with(CROPPED) | pl.col("source").is_in(sources))
     labels = data.with_ids(data.qrels)
     labels = labels.join(queries.select(query_id="id"), on="query_id", how="semi", maintain_order="left")
     kept = Dataset.from_tables(queries, documents, labels, name=data.name)

@@ -4,6 +4,7 @@ import polars as pl
 
 from hardneg.randomness import uniform
 
+CROPPED = "#crop"  # what ids of crops end with
 SHARES = (0.1, 0.5)  # of a text's words
 LEAST_WORDS = 5  # of a crop
 LEAST_TEXT = 20  # words of a text that is cropped

@@ -21,14 +21,14 @@ _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 
 
 @dataclass(frozen=True)
-class Section:
+class MarkdownSection:
     """What stands below a heading of a Markdown text, without what stands below the headings under it."""
 
     path: tuple[str, ...]  # headings from the highest to its own; empty before the first
     text: str
 
 
-def markdown_sections(text: str) -> Iterator[Section]:
+def markdown_sections(text: str) -> Iterator[MarkdownSection]:
     r"""Cut a Markdown text at its headings; what looks like one within a block of code is none.
 
     >>> [(each.path, each.text) for each in markdown_sections("# A\nfirst\n## B\nsecond\n# C\nthird")]
@@ -47,10 +47,10 @@ def markdown_sections(text: str) -> Iterator[Section]:
         if heading is None:
             lines.append(line)
             continue
-        yield Section(tuple(name for _, name in path), "\n".join(lines).strip())
+        yield MarkdownSection(tuple(name for _, name in path), "\n".join(lines).strip())
         depth, lines = len(heading[1]), []
         path = [*(each for each in path if each[0] < depth), (depth, heading[2])]
-    yield Section(tuple(name for _, name in path), "\n".join(lines).strip())
+    yield MarkdownSection(tuple(name for _, name in path), "\n".join(lines).strip())
 
 
 def read_documents(paths: Sequence[str | Path], *, skip_invalid: bool = False) -> tuple[pl.DataFrame, dict[str, int]]:
@@ -60,6 +60,8 @@ def read_documents(paths: Sequence[str | Path], *, skip_invalid: bool = False) -
         paths: Each a file of documents (JSON Lines, CSV, TSV, Parquet, or plain text with one a line), a Markdown
             file, a folder of Markdown files, or whatever `read_dataset` takes, whose documents are taken.
         skip_invalid: Whether rows that cannot be used are left out and counted.
+
+    A heading that several sections have is named after the highest above it: "Export: What is recorded".
 
     Returns:
         Columns `id`, `source` (what is never divided between splits: a file, or a document), `title` ("" without one),
@@ -107,9 +109,12 @@ def _of_markdown(files: Sequence[Path], root: Path) -> pl.DataFrame:
             raise DatasetError(f"no UTF-8 at byte {error.start}; save it as UTF-8", path=file) from error
         for number, section in enumerate(markdown_sections(text), start=1):
             if section.text:
-                title = section.path[-1] if section.path else ""
-                rows.append((f"{name}#{number}", name, title, "heading", section.text))
-    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+                title, above = (section.path[-1], section.path[0]) if section.path else ("", "")
+                rows.append((f"{name}#{number}", name, title, "heading", section.text, above))
+    table = pl.DataFrame(rows, schema={**SCHEMA, "above": pl.String}, orient="row")
+    shared = (pl.len().over("title") > 1) & (pl.col("above") != pl.col("title"))
+    named = pl.when(shared).then(pl.col("above") + ": " + pl.col("title")).otherwise("title")
+    return table.select(*SCHEMA.keys() - {"title"}, title=named).select(SCHEMA.keys())
 
 
 def _of_table(documents: pl.DataFrame) -> pl.DataFrame:

@@ -11,16 +11,17 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float32
 
+from hardneg.endpoints.kept import answer_file, answers_path, key_of
 from hardneg.endpoints.key import read_key
 from hardneg.engines import share_of, shared
 from hardneg.errors import MissingExtraError, ModelError
 from hardneg.models.served.address import ServedModel
 from hardneg.models.served.cost import EncodingCost, estimate_tokens
-from hardneg.models.served.kept import embeddings_path, key_of, vector_file, vectors_of
 from hardneg.models.store import is_stored
 
 Keep = Callable[[Mapping[bytes, bytes]], None]
 
+_KIND = "embeddings"  # of what is kept
 _ANY_TEXT = "text"  # where no text of a block has a character, and the number of dimensions is wanted
 
 
@@ -71,7 +72,7 @@ class ServedEncoder:
         keys = self._keys(texts.fill_null("").to_list(), kind)
         if is_stored(self, texts, kind=kind):
             return EncodingCost(self.server.model, len(keys), len(keys), 0, self.server.price and 0.0)
-        with shared(vector_file, embeddings_path()) as file:
+        with shared(answer_file, answers_path(_KIND)) as file:
             there = file.has(list(keys))
         tokens = estimate_tokens([len(text) for key, text in keys.items() if key not in there])
         price = None if self.server.price is None else tokens * self.server.price / 1e6
@@ -93,7 +94,7 @@ class ServedEncoder:
 
     def _encode(self, texts: list[str], kind: str) -> Float32[np.ndarray, "texts dim"]:
         keys = self._keys(texts, kind) or self._keys([_ANY_TEXT], kind)
-        with shared(vector_file, embeddings_path()) as file:
+        with shared(answer_file, answers_path(_KIND)) as file:
             stored = file.read(list(keys))
             missing = [(key, text) for key, text in keys.items() if key not in stored]
             if missing:
@@ -104,10 +105,10 @@ class ServedEncoder:
             dimensions = " and ".join(str(size // 4) for size in sorted(sizes))
             raise ModelError(
                 f"model {self.server.model!r} at {self.server.base_url} gave vectors of {dimensions} dimensions: it is "
-                f"not the same model as before; set HARDNEG_CACHE to another folder, or remove {embeddings_path()}"
+                f"not the same model as before; set HARDNEG_CACHE to another folder, or remove {answers_path(_KIND)}"
             )
         row = {text: number for number, text in enumerate(keys.values())}
-        matrix = vectors_of([stored[key] for key in keys])
+        matrix = np.frombuffer(b"".join(stored[key] for key in keys), dtype=np.float32).reshape(len(keys), -1)
         vectors = np.zeros((len(texts), matrix.shape[1]), np.float32)
         for number, text in enumerate(texts):
             if text.strip():

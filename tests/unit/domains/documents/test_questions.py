@@ -12,8 +12,8 @@ from hardneg.domains.documents import questions_from, read_documents, write_ques
 from hardneg.domains.documents.crops import crops
 from hardneg.domains.documents.sections import markdown_sections
 from hardneg.errors import DatasetError
+from made_up_articles import WORDS, articles
 
-WORDS = [f"{first}{second}{third}" for first in "bdgklmnr" for second in "aeiou" for third in "bdgklmnr"]
 PAGE = """Words before the first heading are a section without one.
 
 # How it begins
@@ -30,13 +30,6 @@ Take the source and build it on your machine.
 # How it ends
 All is well that ends well, and so on.
 """
-
-
-def articles(n=60, length=80):
-    rng = np.random.default_rng(0)
-    text = [" ".join(rng.choice(WORDS, length)) for _ in range(n)]
-    title = [" ".join(rng.choice(WORDS, 4)) for _ in range(n)]
-    return pl.DataFrame({"id": [f"a{i}" for i in range(n)], "title": title, "text": text})
 
 
 @pytest.fixture

@@ -272,11 +272,11 @@ def test_damaged_vectors_are_asked_for_again(encoder, api, texts, cache, caplog)
     before = encoder().encode_documents(texts)
     n_asked = len(api.asked)
     with sqlite3.connect(cache / "embeddings" / "embeddings.sqlite") as connection:
-        connection.execute("UPDATE vectors SET vector = zeroblob(32) WHERE rowid = 3")
+        connection.execute("UPDATE answers SET answer = zeroblob(32) WHERE rowid = 3")
     connection.close()
     np.testing.assert_array_equal(encoder().encode_documents(texts), before)
     assert len(api.asked) == n_asked + 1
-    assert "1 vectors of it are asked for again" in caplog.text
+    assert "1 answers of it are asked for again" in caplog.text
 
 
 def test_the_estimate_counts_what_is_not_there(encoder, api, texts):
