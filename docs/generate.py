@@ -49,6 +49,7 @@ COMMANDS = (
     ("data", "pairs"),
     ("data", "conversations"),
     ("data", "interactions"),
+    ("data", "questions"),
 )
 # Where protocols of the seams stand, and those that every component of a seam has.
 OPTIONAL = ("sources/protocol.py", "filters/protocol.py", "scoring/protocol.py", "losses/protocol.py")

@@ -177,6 +177,6 @@ def _tied_sources(texts: pl.DataFrame) -> pl.DataFrame:
     group = texts["text"].rank("dense").cast(pl.Int32).to_numpy() - 1
     near = near_groups(texts["text"], group, LIKE_DOCUMENTS)
     number = texts["source"].rank("dense").cast(pl.Int32).to_numpy() - 1
-    tied = joined([near], [(range(len(near)), number)])
+    tied = joined([near], [(np.arange(len(near)), number)])
     named = texts.select(pl.col("id").alias("from"), "source", tied=pl.Series(tied))
     return named.select("from", source=pl.col("source").first().over("tied"))
