@@ -22,6 +22,8 @@ KEYS = {
     "WANDB_API_KEY": "0123456789abcdef0123456789abcdef01234567",
     "AWS_SECRET_ACCESS_KEY": "aws/secret+key=0123456789",
     "MY_DATABASE_PASSWORD": "correct horse battery",
+    "ELASTIC_API_KEY": "elastic/key\"b%c\\d'0123",
+    "QDRANT_API_KEY": "qdrant/key\"b%c\\d'0123",
 }
 ADDRESSES = (
     "https://me:address-password@host/data",
@@ -187,6 +189,24 @@ def test_addresses_with_a_password_or_a_token(run, surroundings, tmp_path, addre
         assert code == 2, output
         outputs.append(output)
     recipe.unlink()
+    assert where_a_key_stands(tmp_path, *outputs) == []
+
+
+def test_servers_of_indexes_that_echo_their_keys_and_databases_that_are_away(run, surroundings, tmp_path, monkeypatch):
+    dense = "{'use': 'dense', 'model': 'any'}"
+    monkeypatch.setenv("WITH_PASSWORD", "postgresql://me:address-password@127.0.0.1:1/postgres")
+    outputs = []
+    with hub() as address:
+        for source in (
+            f"elasticsearch_text(collection='docs', url='{address}')",
+            f"qdrant(collection='docs', url='{address}', of={dense})",
+            "postgres_text(table='docs', url='env:WITH_PASSWORD', patience_s=0)",
+            f"postgres_text(table='docs', url='{ADDRESSES[0].replace('https', 'postgresql')}')",
+            f"qdrant(collection='docs', url='{ADDRESSES[1]}', of={dense})",
+        ):
+            code, output = run("mine", surroundings, "-o", tmp_path / "run", "--source", source)
+            assert code == 2, output
+            outputs.append(output)
     assert where_a_key_stands(tmp_path, *outputs) == []
 
 

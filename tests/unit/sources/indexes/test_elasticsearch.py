@@ -8,6 +8,7 @@ import pytest
 import hardneg as hn
 from hardneg.errors import ModelError, RecipeError, StorageError
 from hardneg.sources import Dense, Elasticsearch
+from index_shelves import METRICS, SHELVES
 from index_toy import BLOCK, DIM, ENCODER, index_toy, vectors_of
 from local_elasticsearch import serving
 
@@ -35,6 +36,16 @@ def test_vectors_that_are_left_out_of_the_source_are_fetched_as_a_field(server, 
     store.hides_vectors = True
     rows = Elasticsearch("docs", address, of=OF).retrieve(dataset, BLOCK, 10)
     assert rows.equals(OF.retrieve(dataset, BLOCK, 10))
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_opensearch_is_asked_in_its_own_way(dataset, metric, monkeypatch, tmp_path):
+    shelf = SHELVES["opensearch"](monkeypatch, tmp_path)
+    shelf.fill(dataset.documents["id"].to_list(), vectors_of(dataset), metric=metric)
+    source = shelf.source(OF, pool=40)
+    assert source.retrieve(dataset, BLOCK, 10).equals(OF.retrieve(dataset, BLOCK, 10))
+    assert not hn.mine(dataset, sources=[source], per_query=1).findings
+    shelf.close()
 
 
 def test_long_listings_are_read_page_by_page_and_given_back(server, dataset):

@@ -21,7 +21,7 @@ def exact(monkeypatch) -> Dense:
     return Dense(model="any")
 
 
-@pytest.fixture(params=sorted(SHELVES))
+@pytest.fixture(params=sorted(SHELVES.keys() - {"opensearch"}))
 def shelf(request, monkeypatch, tmp_path):
     opened = SHELVES[request.param](monkeypatch, tmp_path)
     yield opened
