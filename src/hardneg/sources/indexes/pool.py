@@ -12,7 +12,7 @@ from hardneg.sources.indexes.protocol import Key
 from hardneg.sources.retrieval import retrieval_table
 
 QUERIES = 64  # that are asked for at a time
-_DEEPER = 4  # times as many records
+_DEEPER, _DEEPEST = 4, 64  # times as many records: of the next request, and of the last
 
 
 def ask_for(
@@ -25,7 +25,7 @@ def ask_for(
     lists: list[list[int]] = [[] for _ in range(n_queries)]
     waiting, limit = list(range(n_queries)), min(pool, most)
     wanted = min(pool, int((listing.counts > 0).sum()))
-    last = min(most, listing.facts.n_records)
+    last = min(most, listing.facts.n_records, _DEEPEST * pool)
     with task(f"asking {listing.facts.title}", total=n_queries, unit="queries") as advance:
         while waiting:
             again = []

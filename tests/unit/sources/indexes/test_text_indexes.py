@@ -7,6 +7,9 @@ import pytest
 import hardneg as hn
 from hardneg.data.dataset import Dataset
 from hardneg.errors import ModelError, RecipeError
+from hardneg.sources.indexes.listing import RecordListing
+from hardneg.sources.indexes.pool import ask_for
+from hardneg.sources.indexes.protocol import Facts
 from index_shelves import TEXT_SHELVES
 from index_toy import BLOCK, index_toy, vectors_of
 
@@ -58,6 +61,18 @@ def test_what_is_lacking_and_what_is_too_much_is_said_and_takes_no_place(shelf, 
     (finding,) = hn.mine(dataset, sources=[source], filters=[], per_query=1).findings
     assert "it has no record of 1 of 90 documents, 1 of them labelled answers" in finding.detail
     assert "60 of its 149 records" in finding.detail
+
+
+def test_an_index_of_almost_nothing_but_others_is_not_searched_to_its_end(dataset):
+    listing = RecordListing(Facts("index", 10_000_000, "mark"), {1: 0}, np.array([1, 0]), 10_000_000, ())
+    limits = []
+
+    def ask(rows, limit):
+        limits.append(limit)
+        return [list(range(2, limit + 2)) for _ in rows]
+
+    assert ask_for(ask, listing, 2, pool=10, most=2**31) == [[], []]
+    assert limits == [10, 40, 160, 640]
 
 
 def test_a_document_in_parts_counts_by_its_best(shelf, dataset):
