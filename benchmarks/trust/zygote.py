@@ -38,7 +38,10 @@ def serve(place: Path) -> int:
                 connection, _ = listening.accept()
                 if not os.fork():
                     listening.close()
-                    _keep(connection)
+                    try:
+                        _keep(connection)
+                    finally:
+                        os._exit(1)  # whatever happened: nothing of who called is for this process to end
                 connection.close()
             with suppress(ChildProcessError):
                 while os.waitpid(-1, os.WNOHANG)[0]:
@@ -56,7 +59,8 @@ def _keep(connection: socket.socket) -> None:
         _run(job, files)
     for file in files:
         os.close(file)
-    connection.sendall(f"{process}\n".encode())
+    with suppress(OSError):  # who asked may have been killed
+        connection.sendall(f"{process}\n".encode())
     status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     with suppress(OSError):
         connection.sendall(f"{status}\n".encode())

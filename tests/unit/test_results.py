@@ -81,6 +81,7 @@ def test_every_result_has_a_table_a_line_and_a_page(mined, evaluations, toy):
     audit = audit_planted(toy, plan, seeds=(0,))
     one, other = evaluations
     results = [
+        toy,
         mined,
         one,
         hn.compare(one, other),
@@ -95,6 +96,13 @@ def test_every_result_has_a_table_a_line_and_a_page(mined, evaluations, toy):
         assert type(result).__name__ in result._repr_html_()
     assert set(one.frame()["measure"]) == set(one.metrics)
     assert "hidden answers" in repr(audit)
+    assert repr(toy) == "Dataset 'toy': 20 queries, 50 documents"
+    train = toy.frame().filter(split="train").row(0, named=True)
+    assert train["queries"] == len(toy.queries_of("train"))
+    assert train["positives"] + train["judged_negatives"] == toy.qrels.filter(split="train").height
+    check = hn.check(toy)
+    assert repr(check).startswith("Check of 'toy': 20 queries (")
+    assert "<table" in check._repr_html_()
 
 
 def test_recipe_preset_and_model_say_what_is_not_said_here(tmp_path, toy):

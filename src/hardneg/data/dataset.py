@@ -16,6 +16,7 @@ from hardneg.data.labels import Exclusions, PairSet
 from hardneg.data.text import digest
 from hardneg.errors import DatasetError
 from hardneg.files import replacing
+from hardneg.notebook import Framed
 
 # A split of labels that are known, but would tie a query of one split to an answer of another.
 UNUSED = "unused"
@@ -28,8 +29,8 @@ MAKES_SPLITS = "`hardneg data split DATASET -o OUT` makes one, seeded and writte
 QRELS_SCHEMA = {"query": pl.Int32, "document": pl.Int32, "relevance": pl.Int32, "split": pl.String}
 
 
-@dataclass(frozen=True, eq=False)
-class Dataset:
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset(Framed):
     """Queries, documents and qrels; texts stay in columns, rows are known by position.
 
     Build one with a reader (`read_dataset`) or with `Dataset.from_tables`, which check it.
@@ -57,6 +58,18 @@ class Dataset:
         corpus = self.corpus
         if corpus is None or corpus.queries is not self.queries or corpus.documents is not self.documents:
             object.__setattr__(self, "corpus", Corpus(self.queries, self.documents))
+
+    def __repr__(self) -> str:
+        return f"Dataset {self.name!r}: {self.n_queries:,} queries, {self.n_documents:,} documents"
+
+    def frame(self) -> pl.DataFrame:
+        """Count the queries with a positive, and the labels, of each split."""
+        is_positive = pl.col("relevance") > 0
+        return self.qrels.group_by("split", maintain_order=True).agg(
+            pl.col("query").filter(is_positive).n_unique().alias("queries"),
+            is_positive.sum().alias("positives"),
+            (~is_positive).sum().alias("judged_negatives"),
+        )
 
     @classmethod
     def from_tables(

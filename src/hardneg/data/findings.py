@@ -3,11 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hardneg.checksums import checked
 from hardneg.data.field_mapping import FieldMapping
 from hardneg.files import from_json, write_json
+from hardneg.notebook import Framed
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Severity = Literal["error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
@@ -56,8 +60,8 @@ class SplitCounts:
     most_positives: int
 
 
-@dataclass(frozen=True)
-class Check:
+@dataclass(frozen=True, repr=False)
+class Check(Framed):
     """The result of checking a dataset."""
 
     dataset: str
@@ -71,6 +75,21 @@ class Check:
     skipped: Mapping[str, int]
     findings: tuple[Finding, ...]
     mapping: FieldMapping | None = None  # None for a dataset that was not read
+
+    def __repr__(self) -> str:
+        counts = [f"{len([one for one in self.findings if one.severity == each])} {each}" for each in SEVERITIES]
+        return (
+            f"Check of {self.dataset!r}: {self.n_queries:,} queries ({self.labelled_queries:,} with a positive), "
+            f"{self.n_documents:,} documents; findings: {', '.join(counts)}"
+        )
+
+    def frame(self) -> "pl.DataFrame":
+        """Lay the findings out as a table."""
+        import polars as pl
+
+        names = ("code", "severity", "title", "count", "detail", "remedy")
+        schema = {name: pl.Int64 if name == "count" else pl.String for name in names}
+        return pl.DataFrame([[getattr(each, name) for name in names] for each in self.findings], schema, orient="row")
 
     @property
     def has_errors(self) -> bool:
