@@ -1,6 +1,6 @@
 """Does an embedding API give the same measures as the model that it serves, and what does the way cost?
 
-    python benchmarks/embedding_api.py --data FOLDER/nfcorpus
+    python benchmarks/embedding_api.py --data FOLDER/staqc_python_annotated
 
 A server of this process answers at `/v1/embeddings` with all-MiniLM-L6-v2 in float32, texts cut at 64 tokens. The test
 queries are measured with the model itself and with the address of that server, each from an empty cache; then again,
@@ -64,7 +64,9 @@ def serving(encoder: Any) -> Iterator[Served]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        state.address = f"http://127.0.0.1:{server.server_port}/v1?api_key_env=#all-MiniLM-L6-v2"
+        state.address = (
+            f"http://127.0.0.1:{server.server_port}/v1?api_key_env=&concurrency=2&timeout_s=600#all-MiniLM-L6-v2"
+        )
         try:
             yield state
         finally:

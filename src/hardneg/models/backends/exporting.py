@@ -18,6 +18,7 @@ from hardneg.models.towers import input_modules
 TEXTS = ("how to read a file line by line", "Sort a list of numbers in place.", "lease of a flat, rent and notice")
 OUTPUT = "last_hidden_state"  # as sentence-transformers and optimum call it
 _OPSET = 17
+_BITS, _BLOCK, _BY_BYTES = 8, 32, 4  # the last: products of bytes, ONNX Runtime's number for it
 
 
 def transformer_of(model: SentenceTransformer) -> Any:  # noqa: ANN401 - a module of the library
@@ -57,11 +58,18 @@ def export_transformer(model: SentenceTransformer, path: Path) -> None:
 
 
 def quantize(path: Path, to: Path) -> None:
-    """Write weights as one byte a number, with a scale a column; activations are rounded as they come."""
-    from onnxruntime.quantization import QuantType, quantize_dynamic
+    """Write weights as one byte a number, with a scale for each 32 of a column; activations are rounded as they come.
 
+    With a scale for each column, and one for all activations, products would be twice as fast and rankings worse.
+    """
+    import onnx
+    from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
+
+    settings = DefaultWeightOnlyQuantConfig(block_size=_BLOCK, is_symmetric=True, accuracy_level=_BY_BYTES, bits=_BITS)
     with _quiet():
-        quantize_dynamic(path, to, weight_type=QuantType.QInt8, per_channel=True, op_types_to_quantize=["MatMul"])
+        quantizer = MatMulNBitsQuantizer(onnx.load(path), algo_config=settings)
+        quantizer.process()
+        quantizer.model.save_model_to_file(str(to))
 
 
 class _Plain(nn.Module):
