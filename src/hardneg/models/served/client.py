@@ -18,7 +18,7 @@ from hardneg.models.served.reply import read_vectors
 
 Batch = list[tuple[bytes, str]]  # what a vector is kept under, and the text
 
-_HEAD, _OF_A_VECTOR = 2**20, 2**18  # bytes of an answer: 8,192 numbers of 32 digits
+_HEAD, _OF_A_VECTOR = 2**20, 2**17  # bytes of an answer: 4,096 numbers of 32 digits
 _MALFORMED_RETRIES = 2  # each of them is paid for
 
 
