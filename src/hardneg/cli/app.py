@@ -22,7 +22,7 @@ from hardneg.cli.estimate import estimate, plan
 from hardneg.cli.evaluate import evaluate
 from hardneg.cli.examples import with_examples
 from hardneg.cli.export import export
-from hardneg.cli.faults import ending_on_signals, told_fault, told_limit, told_shortage
+from hardneg.cli.faults import ending_on_signals, told_fault, told_limit, told_shortage, was_interrupted
 from hardneg.cli.fit import fit
 from hardneg.cli.hub import pull, push
 from hardneg.cli.init import init
@@ -150,10 +150,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             _complain("interrupted; the same command goes on where it stopped")
             return 3
         return code
-    except KeyboardInterrupt:
-        _complain("interrupted; the same command goes on where it stopped")
-        return 3
     except BaseException as error:
+        if not isinstance(error, Interrupted) and was_interrupted(error):
+            _complain("interrupted; the same command goes on where it stopped")
+            return 3
         try:
             message = _told(error, typed)
             if message is not None:

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+from hardneg.errors import HardnegError
+
 _AGAIN_S = 0.05
 _NEAR = 1 << 28  # bytes: what a thread, or an allocator, asks for at once
 _GOES_ON = "the same command goes on where it stopped"
@@ -87,6 +89,19 @@ def _peak() -> int:
     except OSError:
         return 0
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmPeak:")), 0)
+
+
+def was_interrupted(error: BaseException | None) -> bool:
+    """Say whether Ctrl-C, or a signal that means the same, is behind an error.
+
+    A library in Rust that calls Python makes an error of its own of it, with a text of what was raised.
+    """
+    while error is not None:
+        is_foreign = not isinstance(error, HardnegError)
+        if isinstance(error, KeyboardInterrupt) or (is_foreign and "KeyboardInterrupt" in str(error)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def told_limit() -> str | None:

@@ -135,7 +135,7 @@ def shares(sizes: Sequence[int], power: float) -> Int64[np.ndarray, " datasets"]
     to those that it took the most from.
 
     >>> shares([90, 9, 1], 1.0).tolist(), shares([90, 9, 1], 0.5).tolist(), shares([90, 9, 1], 0.0).tolist()
-    ([90, 9, 1], [71, 22, 7], [34, 33, 33])
+    ([90, 9, 1], [70, 22, 8], [34, 33, 33])
     """
     weight = np.asarray(sizes, dtype=np.float64) ** power
     wanted = weight / weight.sum() * sum(sizes)

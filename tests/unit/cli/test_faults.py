@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from hardneg.cli.faults import told_fault
+from hardneg.cli.faults import told_fault, was_interrupted
+from hardneg.errors import DatasetError, RunError
 from hardneg.files import naming, replacing
 
 
@@ -32,6 +33,16 @@ def test_a_fault_is_one_line_with_the_way_out(error, words):
     told = told_fault(error)
     assert words in told
     assert "\n" not in told
+
+
+def test_an_interruption_that_a_library_made_an_error_of_is_one_all_the_same():
+    rust = RuntimeError("PyErr { type: <class 'KeyboardInterrupt'>, value: KeyboardInterrupt() }")
+    damaged = RunError("part-0.parquet cannot be read; delete it")
+    damaged.__cause__ = rust
+    assert was_interrupted(damaged)
+    assert was_interrupted(KeyboardInterrupt())
+    assert not was_interrupted(RunError("part-0.parquet cannot be read; delete it"))
+    assert not was_interrupted(DatasetError("row 3 asks 'how to catch a KeyboardInterrupt'"))
 
 
 def test_what_is_no_fault_of_the_system_is_none():

@@ -47,7 +47,8 @@ def markdown_sections(text: str) -> Iterator[MarkdownSection]:
         if heading is None:
             lines.append(line)
             continue
-        yield MarkdownSection(tuple(name for _, name in path), "\n".join(lines).strip())
+        if path or lines:  # else nothing stands before the first heading
+            yield MarkdownSection(tuple(name for _, name in path), "\n".join(lines).strip())
         depth, lines = len(heading[1]), []
         path = [*(each for each in path if each[0] < depth), (depth, heading[2])]
     yield MarkdownSection(tuple(name for _, name in path), "\n".join(lines).strip())
