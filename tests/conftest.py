@@ -22,13 +22,17 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+FIRST = ("test_ray.py", "test_trust.py", "test_tutorial.py", "test_cli_models.py")
+FIRST += ("test_processes.py", "test_cli_watch.py")
+
+
 def pytest_collection_modifyitems(items):
-    """Have the tests of a cluster come first.
+    """Have the tests of a cluster come first, and then those that take a minute each.
 
     A process takes tests from the end of another's, so that those at the beginning stay in one: two clusters on one
-    machine wait for each other.
+    machine wait for each other. Of long tests none is left for the end, when the other processes have nothing to do.
     """
-    items.sort(key=lambda item: item.path.name != "test_ray.py")
+    items.sort(key=lambda item: FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST))
 
 
 def pytest_terminal_summary(terminalreporter):

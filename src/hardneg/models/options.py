@@ -9,7 +9,6 @@ from hardneg.addresses import is_endpoint
 from hardneg.errors import MissingExtraError, RecipeError
 from hardneg.leave import note_model
 from hardneg.models.given import Loaded, named_model
-from hardneg.models.served.address import ServedModel
 
 if TYPE_CHECKING:
     from hardneg.models.protocol import Encoder
@@ -112,6 +111,8 @@ class ModelOptions:
         )
         object.__setattr__(self, "model", named_model(self.model, purpose=kind))
         if is_endpoint(self.model):
+            from hardneg.models.served.address import ServedModel  # which loads what checks its options
+
             ServedModel.named(str(self.model))
             if self.max_tokens is not None:
                 raise RecipeError(
