@@ -146,3 +146,22 @@ def test_a_long_document_without_spaces_is_long(tmp_path, hardneg):
     checked = hardneg("data", "check", data)
     assert checked["document_lengths"]["median"] == 5_250
     assert "100% of the documents have more than 256 words" in codes(checked["findings"])["HN021"]["detail"]
+
+
+def test_an_index_that_lacks_documents_and_has_other_vectors_is_said(arguments, tmp_path, hardneg, capsys):
+    import lancedb
+    import numpy as np
+    from sentence_transformers import SentenceTransformer
+
+    model = build_tiny_model(tmp_path, list(ARGUMENTS.values()))
+    vectors = SentenceTransformer(str(model), device="cpu").encode(list(ARGUMENTS.values()), normalize_embeddings=True)
+    noise = np.random.default_rng(0).normal(scale=0.05, size=vectors.shape)
+    drifted = (vectors + noise) / np.linalg.norm(vectors + noise, axis=1, keepdims=True)
+    rows = [{"id": id_, "vector": each} for id_, each in zip(ARGUMENTS, drifted.astype(np.float32), strict=True)]
+    lancedb.connect(str(tmp_path / "lance")).create_table("docs", rows[:-1])
+    source = f"lancedb(table='docs', path='{tmp_path / 'lance'}', of={{'use': 'dense', 'model': '{model}'}})"
+    command = ["mine", arguments, "-o", tmp_path / "run", "--source", source, "--filter", "near_duplicate"]
+    capsys.readouterr()  # what the model said when it was saved and loaded
+    found = codes(hardneg(*command, "--depth", "3")["findings"])
+    assert "has no record of 1 of 6 documents" in found["HN046"]["detail"]
+    assert "not quite the model's" in found["HN047"]["title"]
