@@ -129,10 +129,13 @@ def ending_on_signals() -> Iterator[None]:
         raise KeyboardInterrupt
 
     def again(lost: "sys.UnraisableHookArgs") -> None:
-        """Send a signal again that came while C called Python, where an exception is dropped."""
+        """Send a signal again that came while C called Python, where an exception is dropped.
+
+        An object that was interrupted while it was made lacks what it lets go of: that is nobody's news.
+        """
         if issubclass(lost.exc_type, KeyboardInterrupt):
             threading.Timer(_AGAIN_S, os.kill, (os.getpid(), came[-1])).start()
-        else:
+        elif not (issubclass(lost.exc_type, AttributeError) and getattr(lost.object, "__name__", "") == "__del__"):
             hook(lost)
 
     sys.unraisablehook = again

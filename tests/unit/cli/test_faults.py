@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from hardneg.cli.faults import told_fault, was_interrupted
+from hardneg.cli.faults import ending_on_signals, told_fault, was_interrupted
 from hardneg.errors import DatasetError, RunError
 from hardneg.files import naming, replacing
 
@@ -43,6 +43,27 @@ def test_an_interruption_that_a_library_made_an_error_of_is_one_all_the_same():
     assert was_interrupted(KeyboardInterrupt())
     assert not was_interrupted(RunError("part-0.parquet cannot be read; delete it"))
     assert not was_interrupted(DatasetError("row 3 asks 'how to catch a KeyboardInterrupt'"))
+
+
+def test_an_object_that_was_interrupted_while_it_was_made_goes_without_a_word(monkeypatch):
+    seen = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: seen.append(lost.exc_type))
+
+    class Handle:
+        def __init__(self, is_whole):
+            if not is_whole:
+                raise KeyboardInterrupt
+            self.closed = 0
+
+        def __del__(self):
+            assert self.closed
+
+    with ending_on_signals():
+        with pytest.raises(KeyboardInterrupt):
+            Handle(is_whole=False)
+        assert not seen
+        Handle(is_whole=True)
+    assert seen == [AssertionError]
 
 
 def test_what_is_no_fault_of_the_system_is_none():
