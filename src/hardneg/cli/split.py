@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hardneg.cli.built import refuse_taken, write_built
+from hardneg.cli.built import refuse_taken, show_built, write_built
 from hardneg.cli.display import progress
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, Seed, SkipInvalid
@@ -93,7 +93,7 @@ def split(
     n = sum(dealt.queries.values())
     shares = ", ".join(f"{name} {count:,} ({count / n:.1%})" for name, count in dealt.queries.items())
     lines = [f"dealt by {dealt.how.by} in {dealt.pieces:,} pieces, seed {dealt.how.seed}: {shares}", *dealt.notes]
-    write_built(dealt.dataset, out, as_json=as_json, more={"split": dealt.as_dict()}, lines=lines)
+    show_built(dealt.dataset, out, as_json=as_json, more={"split": dealt.as_dict()}, lines=lines)
 
 
 def _by(by: str | None, group: str | None, time: str | None) -> str:

@@ -348,10 +348,10 @@ class Dataset(Framed):
             The folder.
         """
         folder = Path(path)
-        tables = {
+        tables = {  # documents last: a folder that has them is whole
             "queries": self.queries,
-            "documents": self.documents,
             "qrels": self.with_ids(self.qrels),
+            "documents": self.documents,
         }
         for name, table in tables.items():
             with replacing(folder / f"{name}.parquet", sums=False) as temporary:

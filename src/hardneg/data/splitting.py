@@ -92,9 +92,8 @@ class Dealt:
 
     def write(self, path: Path | str) -> Path:
         """Write the dataset as `Dataset.write` does, and `split.json`, which says how it was dealt."""
-        folder = self.dataset.write(path)
-        write_json(folder / "split.json", self.as_dict())
-        return folder
+        write_json(Path(path) / "split.json", self.as_dict())
+        return self.dataset.write(path)  # last: what has documents is whole
 
 
 def split_dataset(dataset: Dataset, how: Dealing | None = None) -> Dealt:

@@ -110,7 +110,6 @@ def usable_texts(documents: pl.DataFrame) -> pl.DataFrame:
 
 def write_questions(dealt: Dealt, out: Path) -> Path:
     """Write the dataset, and beside it what is measured on alone, in a folder that later changes need not touch."""
-    dealt.write(out)
     data = dealt.dataset
     kept = data.with_labels(data.qrels.filter(pl.col("split") != "train"))
     asked = kept.qrels["query"].unique().sort()
@@ -122,6 +121,7 @@ def write_questions(dealt: Dealt, out: Path) -> Path:
     )
     held_out.write(out / EVALUATION)
     write_json(out / EVALUATION / "frozen.json", {"fingerprint": held_out.fingerprint, "queries": held_out.n_queries})
+    dealt.write(out)
     return out
 
 
