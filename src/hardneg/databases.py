@@ -48,6 +48,18 @@ def database(
 
 
 @contextmanager
+def paid_for(
+    path: Path, tables: dict[str, str], is_sealed: Callable[[str, tuple[Any, ...]], bool], *, trouble: str
+) -> Iterator[sqlite3.Connection]:
+    """Open a file of what was paid for, its tables made if missing; of a damaged one what is whole is taken over."""
+    mend(path, tables, is_sealed, keep=True)
+    with database(path, trouble=trouble) as connection:
+        for statement in tables.values():
+            connection.execute(statement)
+        yield connection
+
+
+@contextmanager
 def one_step(connection: sqlite3.Connection) -> Iterator[None]:
     """Write into a database all of what follows, or, if it fails or is killed, none of it."""
     with connection:

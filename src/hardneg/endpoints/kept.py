@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hardneg.databases import database, look_up, mend, one_step, seal
+from hardneg.databases import look_up, one_step, paid_for, seal
 from hardneg.files import cache_folder
 
 _TABLES = {
@@ -59,10 +59,7 @@ def answers_path(kind: str) -> Path:
 @contextmanager
 def answer_file(path: Path) -> Iterator[AnswerFile]:
     """Open a file of answers, made if missing; one thread may use it at a time, not always the same."""
-    mend(path, _TABLES, _is_whole, keep=True)
-    with database(path, trouble=_TROUBLE) as connection:
-        for statement in _TABLES.values():
-            connection.execute(statement)
+    with paid_for(path, _TABLES, _is_whole, trouble=_TROUBLE) as connection:
         yield AnswerFile(connection, path)
 
 

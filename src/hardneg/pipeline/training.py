@@ -30,8 +30,8 @@ from hardneg.runs.record import recording
 from hardneg.training.settings import TrainSettings
 
 if TYPE_CHECKING:  # settings are made on machines without torch
-    from hardneg.training.loop import Trained
     from hardneg.training.mixture import MixturePart
+    from hardneg.training.trained import Trained
 
 
 def train(
@@ -129,8 +129,8 @@ def _part_of(given: object, *, allow_other_data: bool) -> "MixturePart":
 
 def train_together(*arguments: Any, out: Path | str, **options: Any) -> "Trained":  # noqa: ANN401 - what the loop takes
     """Train by a group of the engine's processes, if it has such, else here."""
-    from hardneg.training.loop import read_trained
     from hardneg.training.loop import train as train_model
+    from hardneg.training.trained import read_trained
 
     engine, place = current_engine(), Path(out)
     if not isinstance(engine, Trains):

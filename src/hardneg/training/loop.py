@@ -3,8 +3,8 @@
 import atexit
 import os
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from torch import distributed
 
 from hardneg.arrays import Rows
 from hardneg.data.dataset import Dataset
-from hardneg.data.findings import Finding
 from hardneg.data.given import check_dataset
 from hardneg.errors import RunError
 from hardneg.files import check_folder
@@ -24,19 +23,16 @@ from hardneg.models.given import Loaded, named_model
 from hardneg.models.loading import choose_precision
 from hardneg.models.reading import reading_of
 from hardneg.models.towers import prompt_of, token_limits
-from hardneg.negatives.own import own_negatives
 from hardneg.negatives.plan import Plan
-from hardneg.notebook import Framed
 from hardneg.progress import task
 from hardneg.runs import layout
 from hardneg.runs.done import is_done
 from hardneg.runs.lock import writing
-from hardneg.runs.log import event
 from hardneg.training.checks import check
 from hardneg.training.folder import TrainingFolder
 from hardneg.training.inputs import check_query_form, describe_inputs, load_for_training
 from hardneg.training.interruption import noticing_signals
-from hardneg.training.mixture import MixturePart, mix
+from hardneg.training.mixture import MixturePart, mix, with_own_negatives
 from hardneg.training.passes.embedding import TwoTowers, cutting_texts
 from hardneg.training.plan import Step, TrainingData, check_plan, counted, plan_steps, serve
 from hardneg.training.pool.sampling_bias import Streaming
@@ -44,7 +40,7 @@ from hardneg.training.probe import Probe, choose_probe, measure_conflict, probe_
 from hardneg.training.refresh.mine import Job, check_refresh, describe_plan
 from hardneg.training.refresh.neighbours import Drawing
 from hardneg.training.refresh.scheduler import Supply
-from hardneg.training.refresh.store import Refreshed, Rounds
+from hardneg.training.refresh.store import Rounds
 from hardneg.training.sampling.batches import training_pairs
 from hardneg.training.sampling.neighbours import TrainingPairs
 from hardneg.training.sampling.replacement import ReplacedNegatives
@@ -62,39 +58,9 @@ from hardneg.training.settings import TrainSettings
 from hardneg.training.step import compute_gradient
 from hardneg.training.symptoms.noticed import notice
 from hardneg.training.teacher_scores import TeacherScores
-from hardneg.training.watch.curve import Curve, WatchedTraining
+from hardneg.training.trained import Trained, trained_of
 from hardneg.training.watch.looking import Watcher, measure_whole, watcher_for
 from hardneg.training.watch.sample import watched_split, without_trained
-
-_OWN_PER_ROW = 8  # as many as most files that bring negatives have for a query; the others have their turn
-
-
-@dataclass(frozen=True, repr=False)
-class Trained(Framed):
-    """A finished training run."""
-
-    path: Path  # of the trained model, for `SentenceTransformer(path)`
-    n_steps: int
-    n_pairs: int  # of an epoch
-    loss: float  # mean of the last tenth of the steps, of at least ten if there are as many
-    seconds: float  # earlier sessions included
-    findings: tuple[Finding, ...] = ()
-    refreshes: tuple[Refreshed, ...] = ()
-    own_negatives: int = 0  # those that the labels name and that were trained on, none being mined
-    # As `Reading.as_dict` has it; empty in a folder from before this was kept.
-    reading: Mapping[str, Any] = field(default_factory=dict)
-    watched: WatchedTraining | None = None  # None where nothing was measured while training
-
-    def frame(self) -> pl.DataFrame:
-        """Lay the figures of the training out as a table of one row."""
-        names = ("n_steps", "n_pairs", "loss", "seconds", "own_negatives")
-        return pl.DataFrame([{"path": str(self.path)} | {name: getattr(self, name) for name in names}])
-
-    def __repr__(self) -> str:
-        return (
-            f"Trained: {self.n_steps:,} steps over {self.n_pairs:,} pairs in {self.seconds:,.0f} s, final loss "
-            f"{self.loss:.4g}; the model is {self.path}" + ("" if self.watched is None else f"; {self.watched}")
-        )
 
 
 def train(
@@ -150,7 +116,7 @@ def train(
     watched = None if settings.watch is None else watched_split(settings.watch, dataset, trained=split)
     looked_at = dataset if watched is None else without_trained(dataset, watched, trained=split)
     first = MixturePart(dataset=dataset, negatives=negatives, scores=scores, split=split)
-    parts, n_own, settings = _with_own([first, *also], settings)
+    parts, n_own, settings = with_own_negatives([first, *also], settings)
     mixture = mix(parts, settings)
     dataset, negatives, scores, split = mixture.dataset, mixture.negatives, mixture.scores, mixture.split
     query, document = training_pairs(dataset, split, max_pairs=settings.max_pairs, seed=settings.seed)
@@ -232,26 +198,7 @@ def train(
             close_session(session, towers, inputs=inputs, result=result, query_form=query_form, kept=kept)
         keep_vectors(folder, accelerator, trusts=settings.trust_remote_code)
         _measure_kept(folder, looked_at, settings, split=watched, accelerator=accelerator)
-        return _trained(folder, result)
-
-
-def read_trained(path: Path) -> Trained:
-    """Read what a training of other processes, which has ended, has left in its folder."""
-    folder = TrainingFolder(path)
-    result = folder.result()
-    if result is None:
-        raise RunError(f"{path} holds no training that is finished; the same command goes on with it")
-    return _trained(folder, result)
-
-
-def _trained(folder: TrainingFolder, result: dict[str, Any]) -> Trained:
-    return Trained(
-        path=folder.model,
-        **result,
-        findings=folder.findings(),
-        refreshes=tuple(Rounds(folder.path).records()),
-        watched=Curve(folder.path).watched(),
-    )
+        return trained_of(folder, result)
 
 
 def _measure_kept(
@@ -309,26 +256,6 @@ def _lay_out(data: TrainingData, settings: TrainSettings, accelerator: Accelerat
         if isinstance(each, Streaming | ReplacedNegatives):
             accelerator.register_for_checkpointing(each)
     return data, steps
-
-
-def _with_own(parts: Sequence[MixturePart], settings: TrainSettings) -> tuple[list[MixturePart], int, TrainSettings]:
-    """Give datasets for which nothing was mined their own negatives, if they have any; counts them.
-
-    What a row gets of them is bounded: a query may have hundreds.
-    """
-    filled, n_own = list(parts), 0
-    for at, part in enumerate(parts) if settings.own_negatives else ():
-        if part.negatives is not None:
-            continue
-        negatives = own_negatives(part.dataset, part.split)
-        event("own_negatives", count=negatives.height)
-        if negatives.is_empty():
-            continue
-        n_own += negatives.height
-        filled[at] = replace(part, negatives=negatives)
-        if settings.negatives_per_row is None and int(negatives["query"].unique_counts().max()) > _OWN_PER_ROW:  # type: ignore[arg-type]
-            settings = replace(settings, negatives_per_row=_OWN_PER_ROW)
-    return filled, n_own, settings
 
 
 def _start_accelerator(settings: TrainSettings, folder: TrainingFolder) -> Accelerator:

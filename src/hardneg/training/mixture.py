@@ -1,7 +1,7 @@
 """Several datasets in one training, each with its own negatives and prompts; a batch is of one of them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,15 @@ from jaxtyping import Int32, Int64
 from hardneg.data.dataset import Dataset
 from hardneg.data.joining import join_datasets
 from hardneg.errors import RecipeError
+from hardneg.negatives.own import own_negatives
 from hardneg.randomness import permutation
+from hardneg.runs.log import event
 from hardneg.training.sampling.batches import check_positions
 from hardneg.training.settings import TrainSettings
 
 MIXED = "train"  # what the splits that are trained on are called, put together
 _MIX = 23  # sets the draws apart from those of the same seed for other ends
+_OWN_PER_ROW = 8  # as many as most files that bring negatives have for a query; the others have their turn
 _ALONE = ("clusters", "queue", "log_q", "refresh", "replacement")  # settings that know of one dataset only
 
 
@@ -79,6 +82,28 @@ class Mixture:
         if len(self.names) == 1:
             return {}
         return {"datasets": str(self.names), "prompts_of_datasets": str(self.prompts)}
+
+
+def with_own_negatives(
+    parts: Sequence[MixturePart], settings: TrainSettings
+) -> tuple[list[MixturePart], int, TrainSettings]:
+    """Give datasets for which nothing was mined their own negatives, if they have any; counts them.
+
+    What a row gets of them is bounded: a query may have hundreds.
+    """
+    filled, n_own = list(parts), 0
+    for at, part in enumerate(parts) if settings.own_negatives else ():
+        if part.negatives is not None:
+            continue
+        negatives = own_negatives(part.dataset, part.split)
+        event("own_negatives", count=negatives.height)
+        if negatives.is_empty():
+            continue
+        n_own += negatives.height
+        filled[at] = replace(part, negatives=negatives)
+        if settings.negatives_per_row is None and int(negatives["query"].unique_counts().max()) > _OWN_PER_ROW:  # type: ignore[arg-type]
+            settings = replace(settings, negatives_per_row=_OWN_PER_ROW)
+    return filled, n_own, settings
 
 
 def mix(parts: Sequence[MixturePart], settings: TrainSettings) -> Mixture:

@@ -3,23 +3,20 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import partial
 
-import anyio
-import httpx2
 from anyio.from_thread import start_blocking_portal
 
 from hardneg.domains.documents.writer import LLMWriter, read_written
+from hardneg.endpoints.asking import connections, persist, share_out
 from hardneg.endpoints.key import ApiKey
 from hardneg.endpoints.problem import NoAnswer, shortened
 from hardneg.endpoints.route import Route
-from hardneg.endpoints.waiting import backoff_s
 from hardneg.errors import RunError
 from hardneg.progress import Advance
 from hardneg.scoring.llm.verdict import read_reply
 
 _LONGEST = 2**20  # bytes of an answer
-_MALFORMED_RETRIES = 2  # each of them is paid for
 _IN_VAIN = 20  # documents in a row without an answer: the model, or the server, cannot do it
 
 
@@ -45,21 +42,22 @@ def write_all(writing: Writing, texts: Sequence[tuple[bytes, str]]) -> None:
 
 async def _write_all(writing: Writing, texts: Iterator[tuple[bytes, str]]) -> None:
     writer = writing.writer
-    limits = httpx2.Limits(max_connections=writer.concurrency, max_keepalive_connections=writer.concurrency)
-    async with httpx2.AsyncClient(timeout=None, limits=limits) as http:
+    async with connections(writer.concurrency) as http:
         url = f"{writer.base_url.rstrip('/')}/chat/completions"
         route = Route(http, url, writer.model, writing.key, writer.api_key_env, writer.timeout_s)
-        # One alone: a wrong key or model costs one request, not one for each connection.
-        await _work(route, writing, islice(texts, 1))
-        async with anyio.create_task_group() as group:
-            for _ in range(writer.concurrency):
-                group.start_soon(_work, route, writing, texts)
+        await share_out(partial(_work, route, writing), texts, at_once=writer.concurrency)
 
 
 async def _work(route: Route, writing: Writing, texts: Iterator[tuple[bytes, str]]) -> None:
+    writer = writing.writer
     while writing.failure is None and (each := next(texts, None)) is not None:
         try:
-            await _persist(route, writing, *each)
+            await persist(
+                partial(_ask, route, writing, *each),
+                max_retries=writer.max_retries,
+                backoff_s=writer.backoff_s,
+                seed=int.from_bytes(each[0][:7]),
+            )
             writing.in_vain = 0
         except NoAnswer as problem:
             writing.in_vain += 1
@@ -72,20 +70,6 @@ async def _work(route: Route, writing: Writing, texts: Iterator[tuple[bytes, str
         except Exception as error:  # recorded, since the group of tasks would wrap it
             writing.failure = writing.failure or error
         writing.advance(1)
-
-
-async def _persist(route: Route, writing: Writing, key: bytes, text: str) -> None:
-    writer, n_malformed = writing.writer, 0
-    for attempt in range(writer.max_retries + 1):
-        try:
-            return await _ask(route, writing, key, text)
-        except NoAnswer as failure:
-            n_malformed += failure.kind == "malformed"
-            if not failure.retry or attempt == writer.max_retries or n_malformed > _MALFORMED_RETRIES:
-                raise
-            scattered = backoff_s(attempt, first_s=writer.backoff_s, seed=int.from_bytes(key[:7]))
-            await anyio.sleep(max(failure.wait_s or 0.0, scattered if failure.kind == "server" else 0.0))
-    raise AssertionError("the last attempt returns or raises")
 
 
 async def _ask(route: Route, writing: Writing, key: bytes, text: str) -> None:

@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import partial
 
-import anyio
-import httpx2
 from anyio.from_thread import start_blocking_portal
 
+from hardneg.endpoints.asking import connections, persist, share_out
 from hardneg.endpoints.key import ApiKey
 from hardneg.endpoints.problem import NoAnswer, shortened
 from hardneg.endpoints.route import Route
-from hardneg.endpoints.waiting import backoff_s
 from hardneg.errors import ModelError, RunError
 from hardneg.models.served.address import ServedModel
 from hardneg.models.served.reply import read_vectors
@@ -19,7 +17,6 @@ from hardneg.models.served.reply import read_vectors
 Batch = list[tuple[bytes, str]]  # what a vector is kept under, and the text
 
 _HEAD, _OF_A_VECTOR = 2**20, 2**17  # bytes of an answer: 4,096 numbers of 32 digits
-_MALFORMED_RETRIES = 2  # each of them is paid for
 
 
 @dataclass(eq=False)
@@ -62,15 +59,10 @@ def batches(texts: Sequence[tuple[bytes, str]], server: ServedModel) -> Iterator
 
 async def _fetch_all(fetching: Fetching, parts: Iterator[Batch]) -> None:
     server = fetching.server
-    limits = httpx2.Limits(max_connections=fetching.concurrency, max_keepalive_connections=fetching.concurrency)
-    async with httpx2.AsyncClient(timeout=None, limits=limits) as http:
+    async with connections(fetching.concurrency) as http:
         url = f"{server.base_url}/embeddings"
         route = Route(http, url, server.model, fetching.key, server.api_key_env, server.timeout_s)
-        # One alone: a wrong key or model costs one fetching, not one for each connection.
-        await _work(route, fetching, islice(parts, 1))
-        async with anyio.create_task_group() as group:
-            for _ in range(fetching.concurrency):
-                group.start_soon(_work, route, fetching, parts)
+        await share_out(partial(_work, route, fetching), parts, at_once=fetching.concurrency)
 
 
 async def _work(route: Route, fetching: Fetching, parts: Iterator[Batch]) -> None:
@@ -84,8 +76,14 @@ async def _work(route: Route, fetching: Fetching, parts: Iterator[Batch]) -> Non
 
 async def _halving(route: Route, fetching: Fetching, batch: Batch) -> None:
     """Ask for a batch; one that is refused is halved, until the text is alone that is to blame."""
+    server = fetching.server
     try:
-        await _persist(route, fetching, batch)
+        await persist(
+            partial(_ask, route, fetching, batch),
+            max_retries=server.max_retries,
+            backoff_s=server.backoff_s,
+            seed=int.from_bytes(batch[0][0][:7]),
+        )
     except NoAnswer as failure:
         if failure.kind == "refused" and len(batch) > 1:
             middle = len(batch) // 2
@@ -93,20 +91,6 @@ async def _halving(route: Route, fetching: Fetching, batch: Batch) -> None:
             await _halving(route, fetching, batch[middle:])
             return
         raise _given_up(route, fetching, failure, batch) from None
-
-
-async def _persist(route: Route, fetching: Fetching, batch: Batch) -> None:
-    n_malformed = 0
-    for attempt in range(fetching.server.max_retries + 1):
-        try:
-            return await _ask(route, fetching, batch)
-        except NoAnswer as failure:
-            n_malformed += failure.kind == "malformed"
-            if not failure.retry or attempt == fetching.server.max_retries or n_malformed > _MALFORMED_RETRIES:
-                raise
-            scattered = backoff_s(attempt, first_s=fetching.server.backoff_s, seed=int.from_bytes(batch[0][0][:7]))
-            await anyio.sleep(max(failure.wait_s or 0.0, scattered))
-    raise AssertionError("the last attempt returns or raises")
 
 
 async def _ask(route: Route, fetching: Fetching, batch: Batch) -> None:

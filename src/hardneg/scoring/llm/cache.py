@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from hardneg.databases import database, look_up, mend, one_step, seal
+from hardneg.databases import look_up, one_step, paid_for, seal
 from hardneg.files import cache_folder
 from hardneg.scoring.llm.verdict import Verdict
 
@@ -81,10 +81,7 @@ def verdicts_path() -> Path:
 @contextmanager
 def verdict_file(path: Path) -> Iterator[VerdictFile]:
     """Open a file of verdicts, made if missing; one thread may use it at a time, not always the same."""
-    mend(path, _TABLES, _is_whole, keep=True)
-    with database(path, trouble=_TROUBLE) as connection:
-        for statement in _TABLES.values():
-            connection.execute(statement)
+    with paid_for(path, _TABLES, _is_whole, trouble=_TROUBLE) as connection:
         yield VerdictFile(connection, path)
 
 

@@ -3,21 +3,20 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-import anyio
 import httpx2
 
+from hardneg.endpoints.asking import connections, persist
 from hardneg.endpoints.key import ApiKey
 from hardneg.endpoints.problem import NoAnswer
 from hardneg.endpoints.route import Route
-from hardneg.endpoints.waiting import backoff_s
 from hardneg.scoring.llm.judge import LLMJudge
 from hardneg.scoring.llm.prompt import Messages
 from hardneg.scoring.llm.verdict import NoVerdict, Reply, Verdict, read_reply, read_verdict, response_format
 
 _LONGEST_ANSWER = 2**22  # bytes, unpacked
-_MALFORMED_RETRIES = 2  # each of them is paid for
 
 
 class Client:
@@ -34,25 +33,16 @@ class Client:
 
         A failure that stays is a `NoVerdict`; a server that will answer no request of this kind is a `ModelError`.
         """
-        n_malformed = 0
-        for attempt in range(self._judge.max_retries + 1):
-            try:
-                return await self._attempt(messages)
-            except NoVerdict as failure:
-                n_malformed += failure.kind == "malformed"
-                last = attempt == self._judge.max_retries or n_malformed > _MALFORMED_RETRIES
-                if last or not failure.retry:
-                    raise NoVerdict(failure.kind, self._key.hide(str(failure)), retry=False) from None
-                await anyio.sleep(self._wait_s(failure, attempt, seed))
-        raise AssertionError("the last attempt returns or raises")
+        judge = self._judge
+        try:
+            return await persist(
+                partial(self._attempt, messages), max_retries=judge.max_retries, backoff_s=judge.backoff_s, seed=seed
+            )
+        except NoAnswer as failure:
+            raise NoVerdict(failure.kind, self._key.hide(str(failure)), retry=False) from None
 
     async def _attempt(self, messages: Messages) -> tuple[Verdict, Reply]:
-        try:
-            reply = await self._ask(messages)
-        except NoVerdict:
-            raise
-        except NoAnswer as failure:
-            raise NoVerdict(failure.kind, str(failure), retry=failure.retry, wait_s=failure.wait_s) from None
+        reply = await self._ask(messages)
         verdict = read_verdict(reply.text, self._judge.answer)
         return Verdict(verdict.verdict, self._key.hide(verdict.reason)), reply
 
@@ -89,16 +79,9 @@ class Client:
         body = {"model": self._judge.model, "messages": messages} | self._options(left_out)
         return await self._route.post(body, longest=_LONGEST_ANSWER)
 
-    def _wait_s(self, failure: NoVerdict, attempt: int, seed: int) -> float:
-        if failure.kind == "malformed":
-            return 0.0
-        scattered = backoff_s(attempt, first_s=self._judge.backoff_s, seed=seed)
-        return scattered if failure.wait_s is None else max(failure.wait_s, scattered)
-
 
 @asynccontextmanager
 async def open_client(judge: LLMJudge, key: ApiKey) -> AsyncIterator[Client]:
     """Open connections to the endpoint of a judge."""
-    limits = httpx2.Limits(max_connections=judge.concurrency, max_keepalive_connections=judge.concurrency)
-    async with httpx2.AsyncClient(timeout=None, limits=limits) as http:
+    async with connections(judge.concurrency) as http:
         yield Client(http, judge, key)

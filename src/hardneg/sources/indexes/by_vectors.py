@@ -1,5 +1,6 @@
 """What all indexes that are searched by vectors have in common as sources of candidates."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -23,7 +24,7 @@ from hardneg.sources.retrieval import retrieval_table
 
 
 @dataclass(frozen=True, kw_only=True)
-class IndexVectors(IndexOptions):
+class IndexVectors(IndexOptions, ABC):
     """The best documents by vectors, as an index finds them; base of the sources of indexes.
 
     What the index gives is scored and ranked anew by the vectors that it holds, so that scores are those of the exact
@@ -41,9 +42,9 @@ class IndexVectors(IndexOptions):
         if not isinstance(self.of, TextVectors):
             raise RecipeError(f"{kind}: the source {self.of.name!r} has no vectors; name dense or vectors")
 
+    @abstractmethod
     def index(self) -> VectorIndex:
         """Open the index."""
-        raise NotImplementedError
 
     def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
         """Find documents for some queries."""

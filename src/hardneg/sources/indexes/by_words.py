@@ -1,5 +1,6 @@
 """What all indexes that are searched by words have in common as sources of candidates."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -18,12 +19,12 @@ from hardneg.sources.retrieval import retrieval_table
 
 
 @dataclass(frozen=True, kw_only=True)
-class IndexTexts(IndexOptions):
+class IndexTexts(IndexOptions, ABC):
     """The best documents by words, as an index finds them; base of the sources of indexes."""
 
+    @abstractmethod
     def index(self) -> TextIndex:
         """Open the index."""
-        raise NotImplementedError
 
     def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
         """Find documents for some queries, with the scores of the index."""

@@ -14,6 +14,7 @@ from hardneg.leave import note_file
 from hardneg.place import nearest
 from hardneg.sources.indexes.asking import one_line
 from hardneg.sources.indexes.by_vectors import IndexVectors
+from hardneg.sources.indexes.options import check_metric
 from hardneg.sources.indexes.protocol import Facts, Key, Metric, Page, VectorIndex
 
 _ROW, _DISTANCE = "_rowid", "_distance"
@@ -51,8 +52,7 @@ class LanceDB(IndexVectors):
         self.settle(self.name, "lancedb")
         refuse_address(self.path, purpose="lancedb")
         note_file(self.path)
-        if self.metric is not None and self.metric not in get_args(Metric):
-            raise RecipeError(f"lancedb: metric is {self.metric!r}; set it to {', '.join(get_args(Metric))}")
+        check_metric(self.metric, kind="lancedb")
 
     def index(self) -> VectorIndex:
         """Open the newest version of the table."""

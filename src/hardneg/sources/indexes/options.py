@@ -1,9 +1,10 @@
 """What is said of any index: how deep it is asked, and how long."""
 
 from dataclasses import dataclass, field
+from typing import get_args
 
 from hardneg.errors import ModelError, RecipeError
-from hardneg.sources.indexes.protocol import Facts
+from hardneg.sources.indexes.protocol import Facts, Metric
 from hardneg.sources.retrieval import checked_name
 
 
@@ -27,6 +28,12 @@ class IndexOptions:
         for option, least in {"pool": 1, "timeout_s": 0.001, "patience_s": 0}.items():
             if not getattr(self, option) >= least:
                 raise RecipeError(f"{kind}: {option} is {getattr(self, option)}; set it to {least:g} or more")
+
+
+def check_metric(metric: str | None, *, kind: str) -> None:
+    """Make sure that a measure is one that there is; None leaves it to the index."""
+    if metric is not None and metric not in get_args(Metric):
+        raise RecipeError(f"{kind}: metric is {metric!r}; set it to {', '.join(get_args(Metric))}")
 
 
 def state(facts: Facts) -> str:

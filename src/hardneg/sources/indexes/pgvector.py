@@ -3,16 +3,17 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float32
 
-from hardneg.errors import ModelError, RecipeError
+from hardneg.errors import ModelError
 from hardneg.leave import note_server
 from hardneg.sources.indexes.asking import check_address
 from hardneg.sources.indexes.by_vectors import IndexVectors
 from hardneg.sources.indexes.by_words import IndexTexts
+from hardneg.sources.indexes.options import check_metric
 from hardneg.sources.indexes.postgres import SCHEMES, PostgresTable, quoted
 from hardneg.sources.indexes.protocol import Facts, Key, Metric, Page, TextIndex, VectorIndex
 
@@ -59,8 +60,7 @@ class PgVector(IndexVectors):
         self.settle(self.name, "pgvector")
         check_address(self.url, kind="pgvector", schemes=SCHEMES)
         note_server(self.url)
-        if self.metric is not None and self.metric not in get_args(Metric):
-            raise RecipeError(f"pgvector: metric is {self.metric!r}; set it to {', '.join(get_args(Metric))}")
+        check_metric(self.metric, kind="pgvector")
 
     def index(self) -> VectorIndex:
         """Open the table."""
