@@ -1,5 +1,7 @@
 """Addresses of object storage, told from paths: `s3://BUCKET/NAME`, `gs://`, `az://`, and `memory://` to try it out."""
 
+import json
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,31 +19,50 @@ SCHEMES = {
 _ALIASES = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "abfs": "az", "abfss": "az"}
 _ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):(?P<slashes>/{1,3})(?P<rest>.*)", re.DOTALL)
 
-_standing: dict[Path, str] = {}  # folders whose content is published at an address
+STANDING = "HARDNEG_STANDING"  # of the environment: processes that are started from here know these folders too
 
 
 @contextmanager
 def standing_for(folder: Path, address: str) -> Iterator[None]:
-    """Show a folder inside the block as the address at which it is published."""
-    _standing[folder] = address
+    """Show a folder inside the block as the address at which it is published, and read that address there."""
+    before = os.environ.get(STANDING)
+    both = {str(folder): address, str(folder.resolve()): address}
+    os.environ[STANDING] = json.dumps(dict(_standing()) | both)
     try:
         yield
     finally:
-        del _standing[folder]
+        if before is None:
+            del os.environ[STANDING]
+        else:
+            os.environ[STANDING] = before
+
+
+def _standing() -> list[tuple[str, str]]:
+    """List the folders whose content is published at an address, or was brought from one."""
+    table: dict[str, str] = json.loads(os.environ.get(STANDING, "{}"))
+    return list(table.items())
 
 
 def shown_place(path: Path | str) -> str:
     """Write a path as people know it: by its address if it lies in a folder that is being published."""
-    for folder, address in _standing.items():
+    for folder, address in _standing():
         if Path(path).is_relative_to(folder):
             return f"{address}/{Path(path).relative_to(folder).as_posix()}".removesuffix("/.")
     return str(path)
 
 
+def standing_place(address: str) -> Path | None:
+    """Give the path of this machine for an address in a folder that stands for one; None if no folder does."""
+    for folder, whole in _standing():
+        if address == whole or address.startswith(f"{whole}/"):
+            return Path(folder + address.removeprefix(whole))
+    return None
+
+
 def shown_places(text: str) -> str:
     """Write each such path in a text so."""
-    for folder, address in _standing.items():
-        text = text.replace(str(folder), address)
+    for folder, address in _standing():
+        text = text.replace(folder, address)
     return text
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -12,17 +13,20 @@ import pytest
 import typer
 
 import hardneg as hn
+from hardneg.addresses import STANDING, shown_place
+from hardneg.audits.verdict_store import database_of, opened
 from hardneg.cli import addresses, main
 from hardneg.cli.app import app
 from hardneg.errors import DatasetError, LockedError, RecipeError, StorageError
+from hardneg.review.session import opened_review
 from hardneg.runs import publishing, writing_there
 from hardneg.runs.publishing import published
 from hardneg.runs.writer import Writer
 from hardneg.runs.writing_there import claimed
-from hardneg.storage import bring
+from hardneg.storage import bring, objects
 from hardneg.storage.listing import read_listing
 from hardneg.storage.objects import Objects
-from object_store import KEY, SECRET, object_store
+from object_store import KEY, SECRET, answering, object_store
 
 BM25 = ["--source", "bm25(analyzer='plain')", "--depth", "9", "--block-size", "7", "--quiet"]
 PAUSING = ["--source", "pausing_source:Pausing", "--depth", "9", "--block-size", "4", "--quiet"]
@@ -39,7 +43,8 @@ main(sys.argv[1:])
 @pytest.fixture(scope="module")
 def files(bench):
     with object_store() as store:
-        store.put(f"{bench / 'data'}/", "bucket/data/", recursive=True)
+        for name in ("data", "tiny"):
+            store.put(f"{bench / name}/", f"bucket/{name}/", recursive=True)
         yield store
 
 
@@ -128,7 +133,7 @@ def test_mining_that_was_killed_goes_on_on_another_machine(files, bench, at, tmp
     assert not [name for name in there if name.startswith(".hardneg/") and "-000002." not in name]
 
 
-def test_a_reader_never_sees_half_of_a_step(files, at):
+def test_a_reader_never_sees_half_of_a_step(files, at, tmp_path):
     with published(at) as folder:
         (folder / "old").write_text("first")
         until_published(at, "old")
@@ -137,11 +142,19 @@ def test_a_reader_never_sees_half_of_a_step(files, at):
         until_published(at, "new")
         # What the list before named is still there, and nobody who reads without the list sees both.
         assert objects_at(files, at)["old"] == b"first"
-        assert (bring(at) / "old").read_text() == "second"
+        assert (read_elsewhere(at, tmp_path / "reader") / "old").read_text() == "second"
     assert {name: content for name, content in objects_at(files, at).items() if not name.startswith(".")} == {
         "old": b"second",
         "new": b"first",
     }
+
+
+def read_elsewhere(address, cache):
+    """Bring what is at an address as a process does that does not publish there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HARDNEG_CACHE", str(cache))
+        patch.delenv(STANDING)
+        return bring(address)
 
 
 def until_published(address, name):
@@ -214,26 +227,33 @@ def test_vectors_and_a_model_at_an_address(files, bench, at, tmp_path, monkeypat
 
 def test_no_command_takes_an_address_for_a_folder(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    program, n_refused = typer.main.get_command(app), 0
+    program, n_refused, n_taken = typer.main.get_command(app), 0, 0
     monkeypatch.setattr(typer.main, "get_command", lambda _: program)  # made once, not hundreds of times
-    taken = addresses._FOLDERS | addresses._FILES | addresses._READ
     for names, command in commands(program):
         for parameter in command.params:
             there = (" ".join(names), parameter.name)
-            if getattr(parameter, "is_flag", False) or parameter.name in addresses._DATASETS or there in taken:
+            if getattr(parameter, "is_flag", False) or addresses.what_becomes(*there, "s3://bucket/place", set()):
+                n_taken += 1
                 continue
             option = next((each for each in parameter.opts if each.startswith("--")), None)
-            words = [*names, *([option] if option else []), "s3://bucket/place"]
+            before = (
+                [] if option else ["x" for each in command.params[: command.params.index(parameter)] if is_word(each)]
+            )
+            words = [*names, *([option] if option else before), "s3://bucket/place"]
             with (
                 pytest.raises(RecipeError, match="s3://bucket/place is an address"),
                 addresses.at_addresses(words, app),
             ):
                 pass
             n_refused += 1
-    assert n_refused > 200
-    assert main(["report", "s3://bucket/place"]) == 2
-    assert "hardneg report: RUN: s3://bucket/place is an address" in capsys.readouterr().err
+    assert n_refused > 200 < n_taken
+    assert main(["review", "run", "--database", "s3://bucket/place"]) == 2
+    assert "hardneg review: --database: s3://bucket/place is an address" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def is_word(parameter):
+    return not any(name.startswith("-") for name in parameter.opts)
 
 
 def commands(group, names=()):
@@ -252,7 +272,7 @@ def test_what_cannot_be_is_said_in_one_message(tmp_path, split_toy, monkeypatch,
         (["mine", "s3://", "-o", "run"], "names no bucket"),
         (["mine", "gs://bucket/data", "-o", "run"], "pip install 'hardneg[gs]'"),
         (["mine", "memory://nowhere/data", "-o", "run"], "memory://nowhere/data holds nothing"),
-        (["mine", "data", "-o", "run", "--source", "run(path='s3://bucket/run.trec')"], "is an address"),
+        (["mine", "data", "-o", "run", "--verdicts", "http://host/all.csv"], "hardneg cannot use"),
     ):
         assert main(words) == 2
         error = capsys.readouterr().err
@@ -270,3 +290,82 @@ def test_an_object_that_would_lie_outside_of_the_folder_is_refused(files, at):
     Objects(at).write(".hardneg/list-000001.json", b"{}")
     with pytest.raises(StorageError, match="is damaged"):
         bring(at)
+
+
+def test_a_whole_run_and_what_is_done_with_it(files, bench, at, tmp_path, monkeypatch, capsys):
+    recipe = (bench / "small.toml").read_text().replace('"bm25", "zero_shot", "in_batch"', "").replace("s = 2", "s = 1")
+    for place, file in (("s3://bucket", "there.toml"), (bench, "here.toml")):
+        named = recipe.replace('"data"', f'"{place}/data"').replace('"tiny"', f'"{place}/tiny"')
+        (tmp_path / file).write_text(named)
+    files.put_file(str(tmp_path / "there.toml"), f"{at.removeprefix('s3://')}/small.toml")
+    assert main(["run", f"{at}/small.toml", "-o", f"{at}/run", "--quiet"]) == 0
+    assert main(["run", str(tmp_path / "here.toml"), "-o", str(tmp_path / "run"), "--quiet"]) == 0
+    capsys.readouterr()
+    there = objects_at(files, f"{at}/run")
+    assert {name: each for name, each in there.items() if name.endswith(".parquet")} == results(tmp_path / "run")
+    weights = next(name for name in there if name.endswith("model.safetensors"))
+    assert there[weights] == (tmp_path / "run" / weights).read_bytes()
+
+    # On another machine the same command has nothing to do, and a page is written where the run is.
+    monkeypatch.setenv("HARDNEG_CACHE", str(tmp_path / "another"))
+    assert main(["run", f"{at}/small.toml", "-o", f"{at}/run", "--quiet"]) == 0
+    files.rm_file(f"{at.removeprefix('s3://')}/run/report.html")
+    assert main(["report", f"{at}/run"]) == 0
+    assert f"The report is {at}/run/report.html" in capsys.readouterr().out.replace("\n", "")
+    assert main(["report", f"{at}/run", "-o", f"{at}/pages/one.html", "--quiet"]) == 0
+    assert set(objects_at(files, f"{at}/pages")) == {"one.html"}
+    model = f"{at}/run/{weights.rpartition('/')[0]}"
+    assert main(["evaluate", "s3://bucket/data", "--model", model, "-o", f"{at}/measured", "--quiet"]) == 0
+    assert "metrics.json" in objects_at(files, f"{at}/measured")
+    assert main(["report", f"{at}/nothing"]) == 2
+    assert f"{at}/nothing" in capsys.readouterr().err
+    assert objects_at(files, f"{at}/nothing") == {}
+
+
+def test_verdicts_are_published_as_they_are_given(files, bench, at, tmp_path):
+    run = ["mine", str(bench / "data"), "-o", f"{at}/run", *BM25, "--filter", "known_positives"]
+    assert main(run) == 0
+    with (
+        published(f"{at}/run") as folder,
+        opened_review(folder, hn.read_dataset(bench / "data"), database_of(folder), wanted={}) as review,
+    ):
+        for pair, verdict in enumerate(("answer", "not_answer", "answer")):
+            review.judge(pair, "somebody", verdict)
+            until_published(at + "/run", "review/verdicts.sqlite")
+            with opened(database_of(read_elsewhere(f"{at}/run", tmp_path / f"reader {pair}"))) as store:
+                assert store.votes().height <= pair + 1
+    assert not [name for name in objects_at(files, f"{at}/run") if "-wal" in name or "-shm" in name]
+    assert main(["review", f"{at}/run", "--export", f"{at}/verdicts/all.csv"]) == 0
+    assert objects_at(files, f"{at}/verdicts")["all.csv"].count(b"\r\n") == 4
+    assert main([*run[:2], "-o", f"{at}/again", *run[4:], "--verdicts", f"{at}/run"]) == 0
+
+
+def test_what_lies_in_a_published_folder_is_known_by_its_address(at, split_toy):
+    with published(f"{at}/fit") as folder:
+        split_toy.write(folder / "dataset")
+        assert shown_place((folder / "dataset").resolve()) == f"{at}/fit/dataset"
+        assert bring(f"{at}/fit/dataset") == folder / "dataset"  # though nothing was sent yet
+        assert hn.read_dataset(f"{at}/fit/dataset").fingerprint == split_toy.fingerprint
+
+
+@pytest.mark.parametrize("code", ["", "NotImplemented"])
+def test_a_store_that_cannot_keep_writers_apart_is_refused(bench, tmp_path, monkeypatch, capsys, code):
+    monkeypatch.setenv("HARDNEG_CACHE", str(tmp_path / "cache"))
+    with object_store(lambda app: answering(app, code)) as store:
+        assert main(["mine", str(bench / "data"), "-o", "s3://bucket/run", *BM25]) == 2
+        error = capsys.readouterr().err
+        assert "hardneg: s3://bucket/run lies in a store that " in error
+        assert ("not implemented" in error) == (code != "")
+        assert "(If-None-Match), so nothing would keep two writers apart there; write to a folder" in error
+        assert store.find("bucket") == []
+
+
+def test_a_large_file_is_sent_in_parts(files, at, tmp_path, monkeypatch):
+    monkeypatch.setattr(objects, "_LARGE", 1 << 20)
+    monkeypatch.setitem(objects._OVERWRITING, "s3", {"chunksize": 5 << 20})  # the least that S3 takes; else 50 MB
+    (tmp_path / "large").write_bytes(os.urandom(11 << 20))
+    with published(f"{at}/run") as folder:
+        shutil.copy(tmp_path / "large", folder / "large")
+    assert files.info(f"{at.removeprefix('s3://')}/run/large")["ETag"].strip('"').endswith("-3")
+    monkeypatch.setenv("HARDNEG_CACHE", str(tmp_path / "another"))
+    assert (bring(f"{at}/run") / "large").read_bytes() == (tmp_path / "large").read_bytes()

@@ -1,6 +1,6 @@
 """Addresses of object storage in a command: what it reads there is brought, what it writes is published there.
 
-Datasets are read at addresses by the library itself, wherever one is named. What no line below names is refused.
+One table says it, by command and parameter; docs/scaling.md has it in words. What it does not name is refused.
 """
 
 import os
@@ -8,19 +8,45 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import typer
 
 from hardneg.addresses import address_of, is_foreign, refuse_address, shown_places, standing_for
 from hardneg.errors import HardnegError, RecipeError
 
-_DATASETS = ("dataset", "recipe_or_dataset")
-_FOLDERS = {("mine", "out"), ("encode", "out"), ("train", "out")}
-_FILES = {("export", "out")}
-_READ = {
-    *(("train", "negatives"), ("train", "scores"), ("export", "names"), ("score", "negatives")),
-    *(("verify", "run"), ("status", "run"), ("compare", "runs")),
+# What becomes of an address: the library reads it by itself, or it is brought; it is a folder that is published while
+# it is written, or a file that is sent when it is whole.
+What = Literal["named", "brought", "published", "sent"]
+
+_NAMED = ("dataset", "recipe_or_dataset", "model", "documents", "check_model")
+_MINING = ("mine", "calibrate", "audit planted", "audit judged", "audit frontier", "audit sample")
+_BUILDING = ("sections", "pairs", "conversations", "python", "code", "interactions", "questions", "split")
+_FOLDERS = (*_MINING, "encode", "train", "run", "ladder", "fit", "evaluate", "compare", "teacher train", "pull")
+AT: dict[tuple[str, str], What] = {
+    **{(command, "out"): "published" for command in (*_FOLDERS, *(f"data {each}" for each in _BUILDING))},
+    **dict.fromkeys((("export", "out"), ("report", "out"), ("score", "out")), "sent"),
+    **dict.fromkeys((("calibrate", "plot"), ("audit frontier", "plot")), "sent"),
+    **dict.fromkeys((("audit sample", "write"), ("review", "export")), "sent"),
+    **{(command, "recipe"): "brought" for command in (*_MINING, "run", "ladder", "fit", "train")},
+    **dict.fromkeys((("ladder", "rung"), ("fit", "strategy")), "brought"),
+    **dict.fromkeys((("verify", "run"), ("status", "run"), ("push", "run"), ("compare", "runs")), "brought"),
+    **dict.fromkeys((("train", "negatives"), ("train", "scores"), ("train", "also"), ("export", "names")), "brought"),
+    **dict.fromkeys((("teacher train", "negatives"), ("audit sample", "negatives")), "brought"),
+    **dict.fromkeys((("audit sample", "read"), ("audit judged", "judged")), "brought"),
+    **dict.fromkeys((("mine", "verdicts"), ("review", "verdicts")), "brought"),
+    **dict.fromkeys((("data pairs", "file"), ("data interactions", "file"), ("data interactions", "items")), "brought"),
+    **{(f"data {command}", "paths"): "brought" for command in ("python", "code", "questions")},
+    ("data conversations", "files"): "brought",
+    ("estimate", "teacher"): "named",
+    ("plan", "teacher"): "named",
+}
+# Runs that a command writes into, unless the option says where else.
+INTO = {
+    ("report", "run"): "out",
+    ("review", "run"): "export",
+    ("score", "dataset"): "out",
+    ("score", "negatives"): "out",
 }
 
 
@@ -34,14 +60,17 @@ def at_addresses(typed: Sequence[str], app: typer.Typer) -> Iterator[list[str]]:
     command, name, at = _command(typer.main.get_command(app), words)
     ended: SystemExit | None = None
     with ExitStack() as stack:
-        for place, parameter in _said(command, words, at):
+        places = list(_said(command, words, at))
+        options = {parameter.name for _, parameter in places}
+        for place, parameter in places:
             option, value = _address_in(words[place])
             if not value:
                 continue
-            there = (name, parameter.name)
-            is_storage = address_of(value) is not None
-            if (is_storage and parameter.name not in _DATASETS) or parameter.name == "out":
-                words[place] = option + str(_here(there, value, _typed(name, parameter), "--wait" in words, stack))
+            what = what_becomes(name, parameter.name, value, options)
+            if what is None or address_of(value) is None:
+                refuse_address(value, purpose=_typed(name, parameter))
+            elif what != "named":
+                words[place] = option + str(_here(what, value, _typed(name, parameter), "--wait" in words, stack))
         try:
             yield words
         except SystemExit as stop:
@@ -55,6 +84,16 @@ def at_addresses(typed: Sequence[str], app: typer.Typer) -> Iterator[list[str]]:
         raise ended
 
 
+def what_becomes(command: str, parameter: str, value: str, options: set[str]) -> What | None:
+    """Say what becomes of an address by what else was said; None if it is refused."""
+    there = (command, parameter)
+    if there in INTO and not (there == ("score", "dataset") and "negatives" in options):
+        return "brought" if INTO[there] in options or value.endswith(".parquet") else "published"
+    if parameter == "recipe_or_dataset" and value.endswith(".toml"):
+        return "brought"
+    return AT.get(there, "named" if parameter in _NAMED else None)
+
+
 def _command(program: Any, words: Sequence[str]) -> tuple[Any, str, int]:  # noqa: ANN401 - click's types vary with typer's
     """Find the command that was typed, its name, and where what it is given begins."""
     command, path, at = program, list[str](), 0
@@ -66,21 +105,19 @@ def _command(program: Any, words: Sequence[str]) -> tuple[Any, str, int]:  # noq
     return command, " ".join(path), at
 
 
-def _here(there: tuple[str, str], value: str, typed: str, waits: bool, stack: ExitStack) -> Path:
-    """Give the place of this machine for an address, or refuse it."""
+def _here(what: What, value: str, typed: str, waits: bool, stack: ExitStack) -> Path:
+    """Give the place of this machine for an address."""
     from hardneg.runs.publishing import published, sending
     from hardneg.storage import bring
 
-    if address_of(value) is None or there not in _FOLDERS | _FILES | _READ:
-        refuse_address(value, purpose=typed)
-    if there in _FOLDERS:
+    if what == "published":
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             raise RecipeError(
                 f"{typed}: several processes that train one model cannot publish at {value}; start them by --engine "
                 "ray, or name a folder, and copy it when it is done"
             )
         return stack.enter_context(published(value, waits=waits))
-    if there in _FILES:
+    if what == "sent":
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="hardneg-")))
         return stack.enter_context(sending(value, folder))
     place = bring(value)

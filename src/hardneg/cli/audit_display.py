@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from hardneg.cli.options import print_json
+from hardneg.cli.options import print_json, shown_place
 
 if TYPE_CHECKING:
     from hardneg.audits.frontier import Frontier
@@ -29,7 +29,8 @@ def show(
 
 def said(out: Path) -> str:
     """Say where a result was written, and what to do with it."""
-    return f"The result is in {out} too: `hardneg report {out}` shows it."
+    place = shown_place(out)
+    return f"The result is in {place} too: `hardneg report {place}` shows it."
 
 
 def _show(found: "Audit | Frontier | JudgedSample | Path", *, as_json: bool, plot: Path | None) -> None:
@@ -50,7 +51,10 @@ def _show(found: "Audit | Frontier | JudgedSample | Path", *, as_json: bool, plo
 
 
 def _how_to_fill_in(path: Path) -> str:
-    return f"The sample is in {path}: write yes or no into 'answer', then `hardneg audit sample DATASET --read {path}`."
+    place = shown_place(path)
+    return (
+        f"The sample is in {place}: write yes or no into 'answer', then `hardneg audit sample DATASET --read {place}`."
+    )
 
 
 def _show_audit(audit: "Audit") -> None:
@@ -106,7 +110,7 @@ def _show_frontier(found: "Frontier", plot: Path | None) -> None:
     shown = found.as_dict()
     floor = f"Dim settings give fewer than {found.floor:.0%} of the queries their number; they are not compared."
     lines = [*shown["caveats"], floor, f"Scores are those of {shown['score']}."]
-    _print(table, *lines, *([] if plot is None else [f"The plot is in {plot}."]))
+    _print(table, *lines, *([] if plot is None else [f"The plot is in {shown_place(plot)}."]))
 
 
 def _show_judged(judged: "JudgedSample") -> None:

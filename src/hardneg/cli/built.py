@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from hardneg.addresses import shown_place
 from hardneg.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def show_built(
     counts = {split: split_counts(data, split) for split in data.splits}
     if as_json:
         summary = {
-            "path": str(out),
+            "path": shown_place(out),
             "n_queries": data.n_queries,
             "n_documents": data.n_documents,
             "splits": {split: asdict(count) for split, count in counts.items()},
@@ -58,7 +59,7 @@ def show_built(
         }
         typer.echo(json.dumps(summary, ensure_ascii=False))
         return
-    typer.echo(f"{out}: {data.n_queries:,} queries, {data.n_documents:,} documents")
+    typer.echo(f"{shown_place(out)}: {data.n_queries:,} queries, {data.n_documents:,} documents")
     for split, count in counts.items():
         typer.echo(f"  {split}: {count.queries:,} queries, {count.positives:,} positives")
     for reason, n in data.skipped.items():

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from hardneg.addresses import shown_places
 from hardneg.cli.display import Pause, show_findings
 from hardneg.progress import duration
 from hardneg.runs import layout
@@ -117,7 +118,7 @@ def show_fit(found: Mapping[str, Any], folder: Path) -> None:
         f"{', '.join(f'{name} {duration(seconds)}' for name, seconds in found['seconds'].items())}."
     )
     for line in lines:
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(shown_places(line), highlight=False, soft_wrap=True)
 
 
 def _left_out(found: Mapping[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from hardneg.cli.display import progress
-from hardneg.cli.options import Json, Quiet, from_here, print_json
+from hardneg.cli.options import Json, Quiet, from_here, print_json, shown_place
 
 Revision = Annotated[str | None, typer.Option(metavar="BRANCH", help="Branch or commit; the main branch if not given.")]
 
@@ -77,10 +77,12 @@ def pull(
     if json:
         print_json(asdict(done))
         return
-    typer.echo(f"{out}: {len(done.files):,} files of {repo} at {done.commit[:12]}")
+    typer.echo(f"{shown_place(out)}: {len(done.files):,} files of {repo} at {done.commit[:12]}")
     for name in done.left_out:
         typer.echo(f"hardneg: left there: {name} is neither data nor text", err=True)
     first = (
-        f"hardneg train DATASET --negatives {out}" if what == "negatives" else f"hardneg evaluate DATASET --model {out}"
+        f"hardneg train DATASET --negatives {shown_place(out)}"
+        if what == "negatives"
+        else f"hardneg evaluate DATASET --model {shown_place(out)}"
     )
     typer.echo(f"Next: `{first}`")

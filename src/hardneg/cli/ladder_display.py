@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from hardneg.addresses import shown_places
 from hardneg.errors import Interrupted, RecipeError
 from hardneg.progress import duration
 
@@ -63,7 +64,7 @@ def show_plan(plan: "LadderPlan") -> None:
     console = Console(stderr=True)
     console.print(table)
     for line in notes(plan):
-        console.print(line, highlight=False)
+        console.print(shown_places(line), highlight=False)
 
 
 def notes(plan: "LadderPlan") -> list[str]:
@@ -110,7 +111,7 @@ def show_ladder(found: Mapping[str, Any]) -> None:
         console.print(comparisons(found, narrow=narrow))
     excluded = told_in(Path(found["folder"]) / "rungs") if found.get("folder") else ""
     for line in (*([excluded] if excluded else []), *verdicts(found)):
-        console.print(line, highlight=False)
+        console.print(shown_places(line), highlight=False)
 
 
 def _rungs(found: Mapping[str, Any], *, narrow: bool) -> "Table":

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from hardneg.addresses import refuse_address
+from hardneg.addresses import address_of
 from hardneg.data.layout import Layout
 
 __all__ = ["Layout", "reads_dataset", "takes"]
@@ -73,7 +73,6 @@ def reads_dataset(command: Callable[..., T]) -> Callable[..., T]:
 
 
 def _layout(said: dict[str, Any]) -> Layout:
-    if said.get("documents") is not None:
-        refuse_address(said["documents"], purpose="--documents")
+    if said.get("documents") is not None and address_of(said["documents"]) is None:
         said["documents"] = said["documents"].expanduser().resolve()
     return Layout.of(said)

@@ -10,7 +10,7 @@ from hardneg import addresses, files
 from hardneg.data.layout import Layout
 
 from_here = files.from_here
-shown_place = addresses.shown_place
+shown_place, shown_places = addresses.shown_place, addresses.shown_places
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress bars.")]
@@ -47,8 +47,8 @@ def given(**options: Any) -> dict[str, Any]:  # noqa: ANN401 - options of any ty
 
 
 def print_json(found: object) -> None:
-    """Print one JSON object on stdout; a path in it, and the like, as text."""
-    typer.echo(dumps(found, default=str))
+    """Print one JSON object on stdout; a path in it, and the like, as text, and as its address if it has one."""
+    typer.echo(shown_places(dumps(found, default=str)))
 
 
 def said_of(layout: Layout, skip_invalid: bool) -> dict[str, Any]:

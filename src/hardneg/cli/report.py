@@ -8,7 +8,7 @@ import typer
 from hardneg.cli.display import progress
 from hardneg.cli.joined import AllowOtherData
 from hardneg.cli.layout_options import Layout, reads_dataset
-from hardneg.cli.options import Json, Quiet, Seed, SkipInvalid, print_json
+from hardneg.cli.options import Json, Quiet, Seed, SkipInvalid, print_json, shown_place
 
 
 @reads_dataset
@@ -40,4 +40,5 @@ def report(
     if json:
         print_json({"path": str(place), "bytes": size})
     else:
-        typer.echo(f"The report is {place} ({size / 1e6:.1f} MB); open it in a browser, it needs no network.")
+        shown = f"{shown_place(place)} ({size / 1e6:.1f} MB)"
+        typer.echo(f"The report is {shown}; open it in a browser, it needs no network.")

@@ -7,7 +7,7 @@ import typer
 
 from hardneg.cli.joined import AllowOtherData
 from hardneg.cli.layout_options import Layout, reads_dataset
-from hardneg.cli.options import Json, Seed, SkipInvalid, given, print_json
+from hardneg.cli.options import Json, Seed, SkipInvalid, given, print_json, shown_place
 
 if TYPE_CHECKING:
     from hardneg.review.figures import Figures
@@ -86,7 +86,8 @@ def _announce(address: str, reviewer: str | None, database: Path, *, browse: boo
         print_json({"address": address, "database": str(database)})
     else:
         typer.echo(f"Open {address}")
-        typer.echo(f"Verdicts are kept in {database}. Ctrl-C ends the review; the same command goes on with it.")
+        place = shown_place(database)
+        typer.echo(f"Verdicts are kept in {place}. Ctrl-C ends the review; the same command goes on with it.")
     if browse:
         import webbrowser
 
@@ -97,7 +98,7 @@ def _show(written: dict[str, Any], found: "Figures", *, as_json: bool) -> None:
     if as_json:
         print_json({**written, **found.as_dict()})
     else:
-        typer.echo(f"{written['rows']:,} judged pairs written to {written['path']}")
+        typer.echo(f"{written['rows']:,} judged pairs written to {shown_place(written['path'])}")
         _show_figures(found)
 
 

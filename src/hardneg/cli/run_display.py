@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from hardneg.addresses import shown_place
 from hardneg.cli.display import own_negatives_line, show_findings
 from hardneg.runs import layout
 from hardneg.runs.cost import row_cost
@@ -24,15 +25,14 @@ def show_run(result: "Result") -> None:
 
     from hardneg.evaluation.excluding import told_in
 
-    console, report = Console(), result.as_dict()
+    console, report, folder = Console(), result.as_dict(), shown_place(result.folder)
     console.print(_counts(report, result.verdicts))
     console.print(_quality(report))
     for line in filter(None, (told_in(result.folder), *_verdicts(report))):
         console.print(line)
     console.print(_costs(report))
     console.print(
-        f"Everything is in {result.folder}; the trained model is {result.folder / 'model'}, and "
-        f"{result.folder / layout.REPORT} shows it all."
+        f"Everything is in {folder}; the trained model is {folder}/model, and {folder}/{layout.REPORT} shows it all."
     )
     if result.dealt:
         typer.echo(f"hardneg: {result.dealt}", err=True)

@@ -10,7 +10,7 @@ from hardneg.cli.display import show_findings
 from hardneg.cli.engine_options import scales
 from hardneg.cli.joined import AllowOtherData, joined_for
 from hardneg.cli.layout_options import Layout, reads_dataset
-from hardneg.cli.options import Json, Quiet, SkipInvalid, Yes, print_json
+from hardneg.cli.options import Json, Quiet, SkipInvalid, Yes, print_json, shown_place
 
 if TYPE_CHECKING:
     from hardneg.pipeline.scores import Scored
@@ -82,5 +82,5 @@ def _show(scored: "Scored") -> None:
     )
     typer.echo(
         f"{scored.teacher} scored {scored.positives:,} positives and {others:,} other pairs in {scored.seconds:,.0f} s "
-        f"({means}; the scores are {kind}): {scored.path}"
+        f"({means}; the scores are {kind}): {shown_place(scored.path)}"
     )

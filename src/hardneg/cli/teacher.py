@@ -8,7 +8,7 @@ import typer
 from hardneg.cli.display import progress, show_findings
 from hardneg.cli.joined import AllowOtherData, mined_for
 from hardneg.cli.layout_options import Layout, reads_dataset
-from hardneg.cli.options import DatasetPath, Json, Out, Quiet, SkipInvalid, from_here, given, print_json
+from hardneg.cli.options import DatasetPath, Json, Out, Quiet, SkipInvalid, from_here, given, print_json, shown_place
 from hardneg.cli.waiting import waits
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _source(dataset: str, text: str) -> "Source":
 def _show(taught: "Taught", found: dict[str, Any] | None) -> None:
     typer.echo(
         f"{taught.n_folds} models on {taught.n_positives:,} positives and {taught.n_negatives:,} mined negatives "
-        f"in {taught.seconds:,.0f} s, mean loss {taught.loss:.4f}; the teacher is {taught.path}"
+        f"in {taught.seconds:,.0f} s, mean loss {taught.loss:.4f}; the teacher is {shown_place(taught.path)}"
     )
     if found is None:
         return

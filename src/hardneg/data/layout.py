@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hardneg.addresses import refuse_address
 from hardneg.errors import DatasetError
 
 _SPELLED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "blank": " ", "blanks": " ", "space": " "}
@@ -116,7 +115,6 @@ def _fitting(name: str, value: Any) -> Any:  # noqa: ANN401 - a field of any typ
     if name == "documents":
         if not isinstance(value, str | Path):
             raise DatasetError(f"documents is {value!r}; give a path")
-        refuse_address(value, purpose="documents")
         return Path(value)
     if name == "min_relevance":
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):

@@ -24,7 +24,7 @@ from hardneg.errors import HardnegError, RunError
 
 # What workers take from the process that asks: when they start, and with each block.
 _HANDED_ON = ("HF_HOME", "HF_HUB_OFFLINE")
-_SETTINGS = ("HARDNEG_CACHE", "XDG_CACHE_HOME", "HARDNEG_WRITER")
+_SETTINGS = ("HARDNEG_CACHE", "XDG_CACHE_HOME", "HARDNEG_WRITER", "HARDNEG_STANDING")
 # A worker's processors are the threads of everything in it.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS")
 _LOOK_S = 1.0

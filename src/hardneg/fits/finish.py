@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from hardneg.addresses import shown_place
 from hardneg.checksums import checked
 from hardneg.data.dataset import Dataset
 from hardneg.evaluation.fusion import by_ranks, by_scores
@@ -49,7 +50,7 @@ class Final:
             train=replace(recipe.train, watch=None),  # the queries that it looks at are trained on now
             stage=tuple(replace(stage, train=replace(stage.train, watch=None)) for stage in recipe.stage),
             name=self.entry.strategy,
-            dataset=FromPath(path=str(data.resolve())),
+            dataset=FromPath(path=shown_place(data.resolve())),
             evaluate=replace(recipe.evaluate, rows=rows),  # type: ignore[arg-type]
         )
 

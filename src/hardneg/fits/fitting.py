@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from hardneg import progress
+from hardneg.addresses import shown_place
 from hardneg.checksums import checked
 from hardneg.costs.speeds import Speeds, count_steps
 from hardneg.data.checks import check_dataset as examine
@@ -83,7 +84,7 @@ class Fitting:
     def run(self) -> dict[str, Any]:
         """Do all that is not done; what was found, as `fit.json` has it."""
         check_folder(self.folder)
-        with recording(self.folder, "fit", dataset=str(self._place.resolve())), writing(self.folder):
+        with recording(self.folder, "fit", dataset=shown_place(self._place.resolve())), writing(self.folder):
             self._begin()
             self._check()
             return self._finished() or self._fitted()
@@ -121,11 +122,11 @@ class Fitting:
     def _plan(self) -> LadderPlan:
         """The strategies as rungs, and the splits."""
         wanted = self.request.rungs(defaults=self._defaults())
-        return draft(wanted, self._dataset, {"path": str(self._place.resolve())})
+        return draft(wanted, self._dataset, {"path": shown_place(self._place.resolve())})
 
     def _defaults(self) -> dict[str, Any]:
         """Choose where the search for settings begins, by the kind of the model."""
-        plain = draft(self.request.rungs([BASE]), self._dataset, {"path": str(self._place)})
+        plain = draft(self.request.rungs([BASE]), self._dataset, {"path": shown_place(self._place)})
         kind = kind_of(plain.rungs[0].recipe)
         return {"learning_rate": middle_rate(kind), **(_STATIC if kind == "static" else {})}
 

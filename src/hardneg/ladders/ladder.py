@@ -11,6 +11,7 @@ import polars as pl
 from ir_measures import Measure
 
 from hardneg import progress
+from hardneg.addresses import shown_place
 from hardneg.arguments import check_places, check_texts, check_whole
 from hardneg.costs.encoding_bills import all_bills
 from hardneg.data.dataset import Dataset
@@ -264,7 +265,7 @@ def plan_ladder(
     check_installed("a ladder, which trains models,", training=True)
     place = folder / "dataset"
     data, how = with_held_out(dataset, place, train=wanted.split, dev=wanted.dev, test=wanted.test)
-    kept = {"path": str(place.resolve())}
+    kept = {"path": shown_place(place.resolve())}
     planned = draft(wanted, data, kept if how is not None or address is None else address)
     if how is None and address is None:
         _keep(dataset, place)

@@ -6,12 +6,12 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from hardneg.addresses import is_endpoint
+from hardneg.addresses import address_of, is_endpoint
 from hardneg.arguments import shown
 from hardneg.errors import ModelError
 from hardneg.files import named_path, replacing_folder
 
-_WANTED = "give a Hub id, a folder, package:NAME/FOLDER, or a loaded SentenceTransformer"
+_WANTED = "give a Hub id, a folder or its address, package:NAME/FOLDER, or a loaded SentenceTransformer"
 _PACKAGE = "package:"
 
 
@@ -83,6 +83,10 @@ def resolve_model(name: str | Path | Loaded) -> str:
     if text.startswith(_PACKAGE):
         package, _, inside = text.removeprefix(_PACKAGE).partition("/")
         text = str(_package_folder(package, text) / inside)
+    if address_of(text) is not None:
+        from hardneg.storage import bring  # settings are read without it
+
+        text = str(bring(text))
     folder = named_path(text)
     if folder is None:
         raise ModelError(f"model {shown(text)} can be no folder and no name; {_WANTED}")

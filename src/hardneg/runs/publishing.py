@@ -17,10 +17,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from hardneg.addresses import address_of, standing_for
-from hardneg.checksums import digest
+from hardneg.checksums import SUMS, digest
 from hardneg.errors import LockedError, RecipeError, RunError, StorageError
 from hardneg.runs.lock import STATUS
-from hardneg.runs.snapshots import held, snapshot, stays_here
+from hardneg.runs.snapshots import held, is_database, snapshot, stays_here
 from hardneg.runs.writing_there import Claim, claimed
 from hardneg.storage.bringing import WantedFile, brought, place_of
 from hardneg.storage.listing import INSIDE, Listing, StoredFile, read_listing
@@ -80,6 +80,7 @@ def sending(address: str | Path, folder: Path) -> Iterator[Path]:
     with standing_for(folder, head):
         yield folder / name
     files = sorted(each for each in folder.rglob("*") if each.is_file() and not stays_here(each.name))
+    files = [each for each in files if each != folder / SUMS]  # of the file alone, where others lie beside it
     for path in sorted(files, key=lambda each: "manifest" in each.name):
         objects.send(path.relative_to(folder).as_posix(), path)
 
@@ -145,7 +146,14 @@ class _Publishing:
             return False
 
     def _note_unchanged(self) -> None:
-        """Take what is as it was published for sent; all else is sent with the rest."""
+        """Take what is as it was published, and still is there, for sent; all else is sent with the rest."""
+        there = self.objects.list()
+        files = {
+            name: each
+            for name, each in self.listing.files.items()
+            if each.object in there and there[each.object].size == each.size
+        }
+        self.listing = replace(self.listing, files=files)
         for name, stamp in snapshot(self.folder).items():
             entry = self.listing.files.get(name)
             if entry is not None and stamp[0] == entry.size and digest(self.folder / name) == entry.digest:
@@ -228,8 +236,12 @@ class _Publishing:
         self.publish(last=True)
         with self.lock:
             moved = {name: each for name, each in self.listing.files.items() if each.object != name}
-            for name in moved:
-                self.objects.send(name, self.folder / name)
+            copy = self.notes.with_name("sending")
+            for name, each in moved.items():
+                if is_database(self.folder / name):  # the file here has other bytes than its copy
+                    self.objects.fetch(each.object, copy)
+                self.objects.send(name, copy if copy.exists() else self.folder / name)
+                copy.unlink(missing_ok=True)
             files = self.listing.files | {name: replace(each, object=name) for name, each in moved.items()}
             self._put(Listing(self.claim.generation, files), self.stamps)
             inside = [name for name in self.objects.list(INSIDE) if name not in (self.listing.name, self.claim.name)]
@@ -251,12 +263,12 @@ class _Publishing:
         try:
             if not held(self.folder / name, copy, stamp):
                 return None
-            value = digest(copy)
-            if before is not None and (before.digest, before.size) == (value, stamp[0]):
+            value, size = digest(copy), copy.stat().st_size
+            if before is not None and (before.digest, before.size) == (value, size):
                 return before
             taken = name in self.listing.objects or name in self.stale
-            entry = StoredFile(f"{INSIDE}/{value}/{Path(name).name}" if taken else name, stamp[0], value)
+            entry = StoredFile(f"{INSIDE}/{value}/{Path(name).name}" if taken else name, size, value)
             self.objects.send(entry.object, copy)
-            return entry if copy.stat().st_size == stamp[0] else None
+            return entry if copy.stat().st_size == size else None
         finally:
             copy.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from hardneg.parquet import ParquetProblem, read_parquet
 from hardneg.scoring.cross_encoder import Activation, CrossEncoder
 from hardneg.scoring.folds import FOLDS, RECORD, UNSEEN, FoldTable
 from hardneg.scoring.protocol import Evaluated
+from hardneg.storage import here
 
 _MEASURE = "nDCG@10"
 _AGAIN = "the command that trained the teacher, called again, puts it right"
@@ -36,7 +37,7 @@ class CrossFittedTeacher:
     which no model has seen, gets the mean over all models.
 
     Args:
-        path: The folder.
+        path: The folder, or its address (`s3://BUCKET/NAME`).
         max_tokens: Longer pairs are cut there; None takes the limit of training.
         activation: "sigmoid" turns the models' output into numbers between 0 and 1, "identity" leaves it as it is.
         precision: "auto", "bf16" or "fp32".
@@ -69,7 +70,7 @@ class CrossFittedTeacher:
     @property
     def evaluation(self) -> Path:
         """What its training measured on held-out queries."""
-        return Path(self.path) / "evaluation.json"
+        return here(self.path) / "evaluation.json"
 
     def score(self, dataset: Dataset, query: Rows, document: Rows) -> Scores:
         """Score pairs, each by a model that never saw its query."""
@@ -86,7 +87,7 @@ class CrossFittedTeacher:
     def fingerprint(self) -> str:
         """Hash of all models and of who was trained on what."""
         n_folds, _ = self._read()
-        state = hashlib.blake2b(checked(Path(self.path) / FOLDS, way_out=_AGAIN).read_bytes(), digest_size=16)
+        state = hashlib.blake2b(checked(here(self.path) / FOLDS, way_out=_AGAIN).read_bytes(), digest_size=16)
         for number in range(n_folds):
             state.update(self._model(number).fingerprint().encode())
         return state.hexdigest()
@@ -102,8 +103,8 @@ class CrossFittedTeacher:
         )
 
     def _read(self) -> tuple[int, FoldTable]:
-        record = read_record(Path(self.path))
-        file = checked(Path(self.path) / FOLDS, way_out=_AGAIN)
+        record = read_record(here(self.path))
+        file = checked(here(self.path) / FOLDS, way_out=_AGAIN)
         try:
             return record["n_folds"], FoldTable.of_rows(read_parquet(file), record["group"])
         except (ParquetProblem, ValueError) as error:

@@ -8,11 +8,13 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int32
 
-from hardneg.addresses import refuse_address
+from hardneg.addresses import address_of
+from hardneg.checksums import digest
 from hardneg.data.dataset import Dataset
 from hardneg.data.scored_pairs import read_scored_pairs
 from hardneg.errors import DatasetError
 from hardneg.sources.retrieval import RETRIEVAL_SCHEMA, checked_name
+from hardneg.storage import here
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Given:
     a row a pair. Answers are candidates too, with their scores, so that filters can compare, and an audit hide them.
 
     Args:
-        path: The file or folder, or `hf:NAME`.
+        path: The file or folder, its address (`s3://BUCKET/NAME`), or `hf:NAME`.
         name: Suffix of its columns.
     """
 
@@ -33,16 +35,15 @@ class Given:
 
     def __post_init__(self) -> None:
         checked_name(self.name, kind="given")
-        refuse_address(self.path, purpose="given")
 
     def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
         """Take the best documents of some queries."""
-        rows = _ranked(str(self.path), self.fingerprint(), dataset)
+        rows = _ranked(_place(self.path), self.fingerprint(), dataset)
         return rows.filter(pl.col("query").is_in(block.tolist()) & (pl.col("rank") <= depth))
 
     def check(self, dataset: Dataset, queries: Int32[np.ndarray, " queries"], *, split: str) -> None:
         """Make sure that the list is about the queries that it is used for: a DatasetError if it has none of them."""
-        if not _ranked(str(self.path), self.fingerprint(), dataset)["query"].is_in(queries.tolist()).any():
+        if not _ranked(_place(self.path), self.fingerprint(), dataset)["query"].is_in(queries.tolist()).any():
             raise DatasetError(
                 f"it lists candidates for none of the {len(queries):,} queries of split {split!r}; was it made for "
                 f"{dataset.name}?",
@@ -50,11 +51,17 @@ class Given:
             )
 
     def fingerprint(self) -> str:
-        """Name the present state of the files."""
-        path = Path(self.path)
+        """Name the present state of the files; that of an address is the same on any machine."""
+        path = here(self.path)
         files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+        if address_of(self.path) is not None:
+            return " ".join(map(digest, files))
         states = [each.stat() for each in files if each.exists()]
         return " ".join(f"{each.st_size}:{each.st_mtime_ns}" for each in states)
+
+
+def _place(path: str | Path) -> str:
+    return str(path if address_of(path) is None else here(path))
 
 
 @lru_cache(maxsize=2)

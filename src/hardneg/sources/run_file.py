@@ -12,11 +12,11 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int32
 
-from hardneg.addresses import refuse_address
 from hardneg.data.dataset import Dataset
 from hardneg.data.lines import encoding_problem, numbered_lines
 from hardneg.errors import DatasetError
 from hardneg.sources.retrieval import RETRIEVAL_SCHEMA
+from hardneg.storage import here
 
 _FIELDS = "query_id Q0 doc_id rank score tag"
 # Other tables of retrieval, by their number of fields, and what to do with them.
@@ -36,24 +36,21 @@ class RunFile:
     refused, and so is one without any query of the split.
 
     Args:
-        path: Lines `query_id Q0 doc_id rank score tag`; may be gzipped.
+        path: Lines `query_id Q0 doc_id rank score tag`; may be gzipped, and lie at an address (`s3://BUCKET/NAME`).
         name: Suffix of its columns.
     """
 
     path: str | Path
     name: str = "run"
 
-    def __post_init__(self) -> None:
-        refuse_address(self.path, purpose="run")
-
     def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
         """Take the best documents of some queries; a DatasetError says where the file is broken or of other ids."""
-        run = _read(Path(self.path), _digest(self.path), dataset)
+        run = _read(here(self.path), _digest(self.path), dataset)
         return run.filter(pl.col("query").is_in(block.tolist()) & (pl.col("rank") <= depth))
 
     def check(self, dataset: Dataset, queries: Int32[np.ndarray, " queries"], *, split: str) -> None:
         """Make sure that the run is about the queries that it is used for: a DatasetError if it has none of them."""
-        present = _read(Path(self.path), _digest(self.path), dataset)["query"].unique()
+        present = _read(here(self.path), _digest(self.path), dataset)["query"].unique()
         if not present.is_in(queries.tolist()).any():
             raise DatasetError(
                 f"the run has none of the {len(queries):,} queries of split {split!r}, but {len(present):,} other "
@@ -68,8 +65,9 @@ class RunFile:
 
 def _digest(path: str | Path) -> str:
     try:
-        state = Path(path).stat()
-        return _digest_of(Path(path), state.st_size, state.st_mtime_ns)
+        place = here(path)
+        state = place.stat()
+        return _digest_of(place, state.st_size, state.st_mtime_ns)
     except OSError as error:
         raise DatasetError(f"the run file cannot be read: {error.strerror}", path=path) from error
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from hardneg.addresses import address_of
+from hardneg.addresses import address_of, standing_place
 from hardneg.checksums import digest, file_stamp
 from hardneg.errors import StorageError
 from hardneg.files import cache_folder, replacing
@@ -56,6 +56,9 @@ def bring(name: str | Path) -> Path:
     address = address_of(name)
     if address is None:
         raise StorageError(str(name), "is no address of object storage; write s3://BUCKET/NAME")
+    published_here = standing_place(address)
+    if published_here is not None and published_here.exists():
+        return published_here
     place = place_of(address, "brought")
     objects, content = Objects(address), place / "content" / address.rpartition("/")[2]
     place.mkdir(parents=True, exist_ok=True)
@@ -67,6 +70,11 @@ def bring(name: str | Path) -> Path:
             if brought(source, wanted, content, place / "brought.json") and _wanted(objects)[1] == wanted:
                 return content
     raise StorageError(address, "is being changed while it is read; try again when it is whole")
+
+
+def here(name: str | Path) -> Path:
+    """Give the place on this machine of a path, or of what lies at an address, which is brought."""
+    return Path(name) if address_of(name) is None else bring(name)
 
 
 def place_of(address: str, kind: str) -> Path:

@@ -18,7 +18,9 @@ _IF_NEW: dict[str, dict[str, Any]] = {
     "az": {"overwrite": False},
 }
 _OVERWRITING: dict[str, dict[str, Any]] = {"az": {"overwrite": True}}
-_REFUSED = ("FileExistsError", "ResourceExistsError")  # the second is of Azure
+# What is raised where one is there, or what S3 calls it; and where a store does not know how to look.
+_REFUSED = ("FileExistsError", "ResourceExistsError", "PreconditionFailed", "ConditionalRequestConflict", "412", "409")
+_UNKNOWN = ("NotImplemented", "NotImplementedError", "InvalidArgument", "InvalidRequest", "MethodNotAllowed", "501")
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,21 @@ class Objects:
             try:
                 self._files.pipe_file(self._path(name), content, **_IF_NEW[self.scheme])
             except Exception as error:
-                if type(error).__name__ in _REFUSED:
+                if _names(error) & {*_REFUSED}:
                     return False
+                if _names(error) & {*_UNKNOWN}:
+                    raise self.unguarded(f"answers {_first_line(error)!r} to") from error
                 raise
         return True
+
+    def unguarded(self, what: str) -> StorageError:
+        """Say that nothing keeps two writers apart at a store."""
+        return StorageError(
+            self.address,
+            f"lies in a store that {what} a write that is to be done only if there is no such object (If-None-Match), "
+            "so nothing would keep two writers apart there; write to a folder and copy that, or take a store that "
+            "knows such writes (S3, Google, Azure, MinIO)",
+        )
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete objects; those that are gone already are no matter."""
@@ -143,6 +156,13 @@ def _filesystem(scheme: str) -> Any:  # noqa: ANN401 - of a package that may not
     import fsspec
 
     return fsspec.filesystem(scheme, use_listings_cache=False)
+
+
+def _names(error: Exception) -> set[str]:
+    """Name an error: its type, and what a store called it."""
+    response = getattr(error.__cause__ or error, "response", None)
+    code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+    return {type(error).__name__, str(code)}
 
 
 def _tag(info: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from hardneg.data.readers.pool import read_pool
 from hardneg.data.readers.table import Table
 from hardneg.data.rejections import Rejections
 from hardneg.errors import DatasetError
+from hardneg.storage import here
 
 # What published layouts have, to name the nearest one where none fits.
 _SIGNATURES = {
@@ -29,7 +30,7 @@ _SIGNATURES = {
 
 def read_records_table(table: Table, *, layout: Layout, rejections: Rejections, name: str | None = None) -> Dataset:
     """Read a table of records, whatever family its columns belong to."""
-    pool = None if layout.documents is None else read_pool(layout.documents, rejections=rejections)
+    pool = None if layout.documents is None else read_pool(here(layout.documents), rejections=rejections)
     if has_messages(table):
         table, layout = without_messages(table, layout)
     elif has_passages(table) and layout.positive is None:
