@@ -1,7 +1,7 @@
 """A server of objects that speaks S3, in this process, for as long as a test module runs."""
 
 import logging
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import fsspec
 import pytest
@@ -37,8 +37,10 @@ def object_store(answer=lambda app: app):
         patch.setenv("AWS_ACCESS_KEY_ID", KEY)
         patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        fsspec.get_filesystem_class("s3").clear_instance_cache()  # of another server
         files = fsspec.filesystem("s3", use_listings_cache=False)
-        files.mkdir(BUCKET)
+        with suppress(FileExistsError):  # servers of one process have the same buckets
+            files.mkdir(BUCKET)
         try:
             yield files
         finally:

@@ -18,7 +18,7 @@ import pytest
 
 import hardneg as hn
 from counting_scorer import Counting
-from hardneg.cli.app import app
+from hardneg.cli.app import app, main
 from hardneg.engines import Ray, working_on
 from hardneg.errors import RecipeError, RunError
 from hardneg.ladders.work import do_task
@@ -26,6 +26,7 @@ from hardneg.models import store
 from hardneg.ray import mine_dataset, read_negatives
 from hardneg.scoring import store as scores
 from hardneg.sources import BM25, Dense
+from object_store import object_store
 from process_group import run_in_processes
 from ray_sources import Troubled
 from refreshing_cases import CLUSTERED, clustered
@@ -379,6 +380,20 @@ def test_the_command_mines_and_encodes_on_a_cluster(crew, toy, tmp_path):
     assert parts(tmp_path / "cluster") == parts(tmp_path / "here")
     token = os.environ["RAY_AUTH_TOKEN"].encode()
     assert [path for path in tmp_path.rglob("*") if path.is_file() and token in path.read_bytes()] == []
+
+
+def test_what_a_cluster_mines_is_published_at_an_address(crew, toy, tmp_path):
+    toy.write(tmp_path / "data")
+    mining = ["--source", "bm25(analyzer='plain')", "--depth", "9", "--block-size", "4", "--quiet"]
+    with object_store() as store:
+        store.put(f"{tmp_path / 'data'}/", "bucket/data/", recursive=True)
+        on = ["--engine", "ray", "--address", "auto", "--workers", "2"]
+        assert main(["mine", "s3://bucket/data", "-o", "s3://bucket/run", *mining, *on]) == 0
+        there = {name.removeprefix("bucket/run/"): store.cat_file(name) for name in store.find("bucket/run")}
+    hardneg("mine", tmp_path / "data", "-o", tmp_path / "here", *mining)
+    written = {name: content for name, content in there.items() if "/part-" in name}
+    assert written == parts(tmp_path / "here")
+    assert {f"{name}/.checksums" for name in ("candidates", "negatives")} <= set(there)
 
 
 def test_a_block_whose_worker_was_killed_is_done_by_another(crew, toy, tmp_path, marks):

@@ -352,12 +352,12 @@ def test_what_lies_in_a_published_folder_is_known_by_its_address(at, split_toy):
 def test_a_store_that_cannot_keep_writers_apart_is_refused(bench, tmp_path, monkeypatch, capsys, code):
     monkeypatch.setenv("HARDNEG_CACHE", str(tmp_path / "cache"))
     with object_store(lambda app: answering(app, code)) as store:
-        assert main(["mine", str(bench / "data"), "-o", "s3://bucket/run", *BM25]) == 2
+        assert main(["mine", str(bench / "data"), "-o", "s3://bucket/unguarded", *BM25]) == 2
         error = capsys.readouterr().err
-        assert "hardneg: s3://bucket/run lies in a store that " in error
+        assert "hardneg: s3://bucket/unguarded lies in a store that " in error
         assert ("not implemented" in error) == (code != "")
         assert "(If-None-Match), so nothing would keep two writers apart there; write to a folder" in error
-        assert store.find("bucket") == []
+        assert store.find("bucket/unguarded") == []
 
 
 def test_a_large_file_is_sent_in_parts(files, at, tmp_path, monkeypatch):

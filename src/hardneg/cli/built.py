@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from hardneg.addresses import shown_place
+from hardneg.cli.options import shown_place
 from hardneg.errors import DatasetError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from hardneg.addresses import shown_places
 from hardneg.cli.display import Pause, show_findings
+from hardneg.cli.options import shown_places
 from hardneg.progress import duration
 from hardneg.runs import layout
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from hardneg.addresses import shown_places
+from hardneg.cli.options import shown_places
 from hardneg.errors import Interrupted, RecipeError
 from hardneg.progress import duration
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from hardneg.addresses import shown_place
 from hardneg.cli.display import own_negatives_line, show_findings
+from hardneg.cli.options import shown_place
 from hardneg.runs import layout
 from hardneg.runs.cost import row_cost
 
