@@ -13,8 +13,10 @@ Arms, each measured on the test split, which nothing was chosen by:
   them in each row, temperature 0.02, learning rate 1e-5.
 
 All train on the pairs of train and dev, as the winner of `fit` does at the end. The sets are those of
-benchmarks/strong_levers.py, which says how `weak` and `stdlib` are made; all their pairs may be trained on. Results
-are files under results/fit, one a set and arm; one that is there is not done again.
+benchmarks/strong_levers.py, which says how `weak` and `stdlib` are made: a seeded choice of as many of their training
+queries as there, and of 300 of their development queries, with all answers of each; test splits are whole. Labels of
+the queries that are left out stay labels, of a split that nothing reads. Results are files under results/fit, one a
+set and arm; one that is there is not done again.
 """
 
 import argparse
@@ -26,20 +28,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 import hardneg as hn
 from hardneg.data.dataset import Dataset
 from hardneg.data.query_form import in_form
 from hardneg.evaluation.retrieval import evaluate
+from hardneg.randomness import bits
 from hardneg.sources import Dense
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+from filters_training import SEED
 from strong_levers import BEDS, cut_after, weak_model
 from tables import against
 
 RESULTS = Path(__file__).parents[1] / "results" / "fit"
 MEASURE, TOKENS, BATCH = "nDCG@10", 64, 32
+N_DEV, ASIDE = 300, "aside"
 PEERS: dict[str, dict[str, Any]] = {
     "st": {"mining": {"relative_margin": 0.05}, "rate": 2e-5, "scale": 20.0},
     "flag": {
@@ -75,10 +81,18 @@ def keep(name: str, arm: str, per_query: pl.DataFrame, **facts: Any) -> None:
 
 
 def read(name: str, data: Path) -> Dataset:
-    """Read a set as the study of levers does."""
+    """Read a set as the study of levers does, with as many training queries."""
     bed = BEDS[name]
     dataset = cut_after(hn.read_dataset(data / (bed.folder or name)), bed.characters)
-    return in_form(dataset, bed.form) if bed.form else dataset
+    dataset = in_form(dataset, bed.form) if bed.form else dataset
+    labels = dataset.qrels.with_columns(pl.col("split").replace({bed.split: "train"}))
+    for split, most in (("train", bed.n_queries), ("dev", N_DEV if bed.n_queries else None)):
+        queries = labels.filter(split=split)["query"].unique().sort()
+        order = np.argsort(bits(SEED, 3, queries.to_numpy()), kind="stable")
+        beyond = queries[order[most:]] if most else queries.clear()
+        is_beyond = (pl.col("split") == split) & pl.col("query").is_in(beyond.to_list())
+        labels = labels.with_columns(split=pl.when(is_beyond).then(pl.lit(ASIDE)).otherwise("split"))
+    return dataset.with_labels(labels)
 
 
 def start(name: str, runs: Path) -> str:
