@@ -256,6 +256,7 @@ class Fitting:
                 grown=self._grown,
                 budget_s=request.budget_s,
                 steps=request.steps,
+                all_race=bool(request.wanted.rungs),
             )
             self._ledger.save(schedule=schedule.as_dict())
         return speed, Schedule.from_dict(self._ledger.state["schedule"])

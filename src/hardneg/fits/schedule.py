@@ -87,6 +87,7 @@ def plan_fit(
     grown: float,
     budget_s: float | None,
     steps: int | None,
+    all_race: bool = False,
 ) -> Schedule:
     """Choose how long trainings are and how many strategies race, so that all of it fits into the time.
 
@@ -97,7 +98,7 @@ def plan_fit(
 
     `tuning` need not fit into the time. Where there is no time for a race of trainings that are long enough, in-batch
     training alone is planned; and with too little time for anything, the least, and the schedule says in its seconds
-    that it will not be kept.
+    that it will not be kept. With `all_race`, which is for strategies that somebody named, none is left out.
     """
     how: dict[str, Any] = {"speed": speed, "grown": grown, "spent": spent, "budget_s": budget_s}
     if steps is not None:
@@ -106,11 +107,12 @@ def plan_fit(
     lengths = {max(_LEAST, round(share * epoch)): share for share in shares}
     middle = (rates[len(rates) // 2],)
     cheap = [each for each in strategies if speed.step[each] <= _CHEAP * speed.step[BASE]]
-    orders = [(strategies, 0.0), (cheap, _SPARED)] if len(cheap) < len(strategies) else [(strategies, 0.0)]
+    spares = len(cheap) < len(strategies) and not all_race
+    orders = [(strategies, 0.0), (cheap, _SPARED)] if spares else [(strategies, 0.0)]
     plans = [
         (_worth(share, len(raced), tried) - less, _laid_out(raced, tried, steps=length, left_out=late, **how))
         for order, less in orders
-        for raced in (tuple(order[:number]) for number in range(1, len(order) + 1))
+        for raced in (tuple(order[:number]) for number in range(len(order) if all_race else 1, len(order) + 1))
         for late in [{each: "there is no time for it" for each in strategies if each not in raced}]
         for length, share in lengths.items()
         for tried in (tuple(rates), middle)

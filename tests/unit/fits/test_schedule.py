@@ -22,7 +22,7 @@ def speed(step=1.0, look=5.0):
     )
 
 
-def plan(minutes=None, *, steps=None, spent=30.0, epoch=40, epochs=4, **how):
+def plan(minutes=None, *, steps=None, spent=30.0, epoch=40, epochs=4, all_race=False, **how):
     budget_s = None if minutes is None else minutes * 60
     return plan_fit(
         NAMES,
@@ -34,6 +34,7 @@ def plan(minutes=None, *, steps=None, spent=30.0, epoch=40, epochs=4, **how):
         grown=1.2,
         budget_s=budget_s,
         steps=steps,
+        all_race=all_race,
     )
 
 
@@ -101,3 +102,9 @@ def test_what_is_dear_is_left_out_where_cheap_strategies_can_then_be_trained_who
 def test_a_plan_is_read_back_as_it_was_written():
     planned = plan(60)
     assert Schedule.from_dict(planned.as_dict()) == planned
+
+
+@pytest.mark.parametrize("minutes", [3, 10, 20])
+def test_strategies_that_were_named_are_all_planned_however_short(minutes):
+    assert plan(minutes).strategies != NAMES
+    assert plan(minutes, all_race=True).strategies == NAMES
