@@ -43,6 +43,17 @@ def measured_on(
     return System(name, read_table(place / layout.PER_QUERY), read_table(ranked))
 
 
+def among(system: System, dataset: Dataset, *, split: str) -> System:
+    """Rank again what a system found of the documents that a dataset has, for the queries that it asks."""
+    found = system.rankings.join(dataset.documents.select(doc_id="id"), on="doc_id", how="semi", maintain_order="left")
+    found = only(found, dataset.queries["id"].gather(dataset.queries_of(split)))
+    ranks = (pl.int_range(1, pl.len() + 1).over("query_id", order_by="rank")).cast(found.schema["rank"])
+    run = found.with_columns(rank=ranks)
+    labels = dataset.with_ids(dataset.qrels.filter(pl.col("split") == split).select("query", "document", "relevance"))
+    names = [column for column in system.per_query.columns if column != "query_id"]
+    return System(system.name, measure(labels, run, names=names), run)
+
+
 def fused(
     dataset: Dataset, first: System, second: System, *, split: str, name: str, tuned_on: pl.Series
 ) -> tuple[dict[str, System], float]:

@@ -58,7 +58,7 @@ class Final:
 def train_finals(
     folder: Path, track: Track, dataset: Dataset, winner: Entry, base: Entry, *, grown: float
 ) -> dict[str, Path]:
-    """Train the winner, and in-batch training to compare with, on train and dev; measure all on the test split.
+    """Train the winner, and `base` to compare with if it is another, on train and dev; measure all on the test split.
 
     The folder of the figures is given for each row.
     """
@@ -66,7 +66,7 @@ def train_finals(
     if not is_done(data, data / "qrels.parquet"):
         with replacing_folder(data) as temporary:
             dataset.write(temporary)
-    finals = {BASE: Final(_grown(base, grown), folder / layout.FINAL_BASE)} if winner.strategy != BASE else {}
+    finals = {BASE: Final(_grown(base, grown), folder / layout.FINAL_BASE)} if winner.strategy != base.strategy else {}
     finals[winner.strategy] = Final(_grown(winner, grown), folder / layout.FINAL_RUN)
     places: dict[str, Path] = {}
     for name, final in finals.items():

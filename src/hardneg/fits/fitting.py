@@ -22,7 +22,7 @@ from hardneg.data.reading import read_dataset
 from hardneg.errors import DatasetError, RunError
 from hardneg.files import check_folder, replacing_folder
 from hardneg.fits.advice import next_steps
-from hardneg.fits.baselines import BM25, ZERO_SHOT, System, fused, measured_on
+from hardneg.fits.baselines import BM25, ZERO_SHOT, System, among, fused, measured_on
 from hardneg.fits.card import model_card, write_card
 from hardneg.fits.choice import Choice, choose
 from hardneg.fits.finish import (
@@ -170,20 +170,19 @@ class Fitting:
     def _fitted(self) -> dict[str, Any]:
         dataset, plan = self._dataset, self._plan
         systems = self._know()
-        looking = small_corpus(
-            dataset,
-            self._dev,
-            self._halves.race,
-            [each.rankings for each in systems.values()],
-            seed=self.request.wanted.seed,
+        rankings = [each.rankings for each in systems.values()]
+        looking, wider = (
+            small_corpus(dataset, self._dev, queries, rankings, seed=self.request.wanted.seed)
+            for queries in (self._halves.race, self._halves.all)
         )
         rungs = {rung.name: rung for rung in plan.rungs}
         raced = with_fresh_aside(dataset, self._dev, self._halves)
         track = Track(self.folder / "race", raced, looking, self._dev, rungs, plan.measure)
-        speed, schedule = self._schedule(track)
+        speed, schedule = self._schedule(track, wider)
         self.watched.schedule(schedule)
         race, finalists = self._race(track, speed, schedule)
-        choice, weights = self._choose(track, finalists, systems)
+        corpus = asking(dataset, self._dev, self._halves.all) if schedule.is_choice_whole else wider
+        choice, weights = self._choose(track, finalists, systems, corpus)
         self._finish(track, race, choice, weights)
         return self._ledger.state
 
@@ -191,7 +190,8 @@ class Fitting:
         """Measure BM25, the model as it is, and both together, and what the labels can say, before any training."""
         recipe = self._plan.rungs[0].recipe
         sources = {BM25: bm25_of(recipe.sources), ZERO_SHOT: measuring_with(recipe.model, recipe)}
-        systems = {name: self._measured(name, partial(sources.get, name), stage="know") for name in sources}
+        corpus = asking(self._dataset, self._dev, self._halves.all)
+        systems = {name: self._measured(name, partial(sources.get, name), corpus, stage="know") for name in sources}
         race = ids(self._dataset, self._halves.race)
         fusions, weight = self._with_bm25(systems, ZERO_SHOT, race)
         query, _ = self._dataset.pairs_of(self.request.wanted.split)
@@ -216,13 +216,11 @@ class Fitting:
     def _measure(self) -> str:
         return self._plan.measure
 
-    def _measured(self, name: str, source: Callable[[], Any], *, stage: str) -> System:
-        halves = self._halves
-        asked = pl.concat([pl.Series(half) for half in (halves.race, halves.fresh)]).to_numpy()
+    def _measured(self, name: str, source: Callable[[], Any], corpus: Dataset, *, stage: str) -> System:
         recipe = self._plan.rungs[0].recipe
         with self._ledger.stage(stage):
             return measured_on(
-                asking(self._dataset, self._dev, asked),
+                corpus,
                 source,
                 split=self._dev,
                 name=name,
@@ -230,7 +228,7 @@ class Fitting:
                 options=recipe.evaluate.options,
             )
 
-    def _schedule(self, track: Track) -> tuple[Speed, Schedule]:
+    def _schedule(self, track: Track, wider: Dataset) -> tuple[Speed, Schedule]:
         plan, request, dataset = self._plan, self.request, self._dataset
         with self._ledger.stage("probe"):
             if "speeds" not in self._ledger.state:
@@ -240,7 +238,8 @@ class Fitting:
             track.rungs,
             Speeds.from_dict(self._ledger.state["speeds"]),
             dataset,
-            track.looking,
+            looking=track.looking,
+            wider=wider,
             split=request.wanted.split,
             dev=self._dev,
         )
@@ -281,12 +280,14 @@ class Fitting:
         return race, finalists
 
     def _choose(
-        self, track: Track, finalists: Sequence[Heat], systems: dict[str, System]
+        self, track: Track, finalists: Sequence[Heat], systems: dict[str, System], corpus: Dataset
     ) -> tuple[tuple[Choice, Heat | None, Heat], dict[str, float]]:
-        """Measure the finalists on all documents, and choose."""
+        """Measure the finalists against a corpus, and choose."""
         by_name = {heat.entry.strategy: heat for heat in finalists}
+        if corpus.n_documents < self._dataset.n_documents:
+            systems = {name: among(each, corpus, split=self._dev) for name, each in systems.items()}
         for name, heat in by_name.items():
-            systems[name] = self._measured(name, partial(track.system, heat.entry), stage="choice")
+            systems[name] = self._measured(name, partial(track.system, heat.entry), corpus, stage="choice")
         race, fresh = (ids(self._dataset, half) for half in (self._halves.race, self._halves.fresh))
         choice = choose(systems, list(by_name), race=race, fresh=fresh, measure=track.measure, base=BASE)
         weights = {}
@@ -300,7 +301,12 @@ class Fitting:
         winner = by_name.get(choice.name)
         entry = None if winner is None else asdict(winner.entry)
         self._ledger.save(
-            development={"queries": {"race": len(race), "fresh": len(fresh)}, "means": means, "weights": weights},
+            development={
+                "queries": {"race": len(race), "fresh": len(fresh)},
+                "documents": corpus.n_documents,
+                "means": means,
+                "weights": weights,
+            },
             choice={**choice.as_dict(), "strategy": choice.name, "entry": entry},
         )
         return (choice, winner, by_name[BASE]), weights
@@ -312,7 +318,8 @@ class Fitting:
         dataset = with_dev_trained(self._dataset, split=self.request.wanted.split, dev=self._dev)
         best = base.entry if winner is None else winner.entry
         with self._ledger.stage("finish"):
-            places = train_finals(self.folder, track, dataset, best, base.entry, grown=self._grown)
+            beside = base.entry if race.schedule.with_base else best
+            places = train_finals(self.folder, track, dataset, best, beside, grown=self._grown)
         if winner is None:
             hand_over_untrained(self.folder, track.rungs[BASE].recipe)
         else:

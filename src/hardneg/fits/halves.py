@@ -25,6 +25,11 @@ class Halves:
     race: Int32[np.ndarray, " race"]
     fresh: Int32[np.ndarray, " fresh"]
 
+    @property
+    def all(self) -> Int32[np.ndarray, " both"]:
+        """Both."""
+        return np.sort(np.concatenate([self.race, self.fresh]))
+
     @classmethod
     def of(cls, dataset: Dataset, split: str, *, seed: int) -> "Halves":
         """Part the queries of a split; those of equal text stay together, and a half has 500 queries at most."""

@@ -24,9 +24,18 @@ def try_out(rungs: Mapping[str, Rung], dataset: Dataset, *, split: str, folder: 
 
 
 def speed_of(
-    rungs: Mapping[str, Rung], speeds: Speeds, dataset: Dataset, looking: Dataset, *, split: str, dev: str
+    rungs: Mapping[str, Rung],
+    speeds: Speeds,
+    dataset: Dataset,
+    *,
+    looking: Dataset,
+    wider: Dataset,
+    split: str,
+    dev: str,
 ) -> Speed:
     """Put together how long trainings, searches and looks take, all of which are mostly reading texts.
+
+    A race looks at the corpus `looking`, the choice, if it is not made against all documents, at a `wider` one.
 
     A step against negatives takes longer than one in-batch by what it has more to read, as far as encoding tells.
     Documents are encoded once with the model as it is, and anew with each that was trained.
@@ -35,16 +44,21 @@ def speed_of(
     document_s, query_s = speeds.documents(encoder).each_s, speeds.queries(encoder).each_s
     base = speeds.step(BASE, 0)
     of_one = base.each_s * document_s / (document_s + query_s) if document_s else base.each_s / 2
-    n_train, n_dev = len(dataset.queries_of(split)), len(dataset.queries_of(dev))
+    n_train = len(dataset.queries_of(split))
     everything, search = document_s * dataset.n_documents, query_s * n_train
+
+    def seconds(corpus: Dataset) -> float:
+        return document_s * corpus.n_documents + query_s * min(len(corpus.queries_of(dev)), 2 * MOST)
+
     return Speed(
         step={name: base.each_s + of_one * _negatives(rung) for name, rung in rungs.items()},
         remine={name: (everything + search) * _refreshes(rung) for name, rung in rungs.items()},
         start=_START_S + _SAVED_S_GB * base.disk_gb,
         mine=search,
         learn=search + _FIT_S,
-        look=document_s * looking.n_documents + query_s * len(looking.queries_of(dev)),
-        whole=everything + query_s * min(n_dev, 2 * MOST),
+        look=seconds(looking),
+        wide=seconds(wider),
+        whole=seconds(dataset),
     )
 
 

@@ -5,8 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-
 from hardneg.engines import is_here
 from hardneg.errors import HardnegError, Interrupted
 from hardneg.evaluation.significance import compare, mean_interval
@@ -130,7 +128,7 @@ class Race:
             self._heats([Entry(BASE, planned[0], steps)])
             return planned[0]
         heats = self._heats([Entry(BASE, rate, half) for rate in planned])
-        for _ in range(_EXTENDED if len(heats) > 2 else 0):
+        for _ in range(_EXTENDED if len(heats) > 1 else 0):
             best, rates = max(heats, key=lambda heat: heat.mean).entry.rate, [heat.entry.rate for heat in heats]
             if min(rates) < best < max(rates):
                 break
@@ -171,10 +169,11 @@ class Race:
             train_ahead(self.track, self._in_time(entries))
         for entry in entries:
             planned = self.speed.trial(entry.strategy, entry.steps)
-            if self.heats and not self.clock.allows(planned + self._kept_free(entry)):
+            is_new = entry not in self.heats
+            if is_new and self.heats and not self.clock.allows(planned + self._kept_free(entry)):
                 self.left_out.setdefault(entry.strategy, f"there was no time for {entry.steps:,} steps of it")
                 continue
-            if entry not in self.heats:
+            if is_new:
                 why = self._run(entry)
                 self.clock.count(planned, self.track.seconds(entry))
                 self.advance(planned)
@@ -210,8 +209,8 @@ class Race:
 
     def _kept_free(self, entry: Entry, *, finalists: int = 1) -> float:
         """Give the seconds of the choice among finalists and in-batch training, and of the finish of an entry."""
-        choice = (finalists + 1) * self.speed.whole
-        return choice + self.speed.finish(entry.strategy, entry.steps * self.schedule.grown)
+        choice = self.schedule.choice_s(self.speed, finalists + 1)
+        return choice + self.schedule.finish_s(self.speed, entry.strategy, entry.steps)
 
     def _finalists(self) -> list[Heat]:
         """Take in-batch training and the best two of the others; the second if there is time to measure it too."""
@@ -240,11 +239,10 @@ def _rounded(rate: float) -> float:
     return float(f"{rate:.2g}")
 
 
-def spread(middle: float, *, number: int = 3) -> tuple[float, ...]:
-    """Lay rates out around a middle, each three times the one before it.
+def spread(first: float) -> tuple[float, float]:
+    """Lay out the learning rates to begin with: one, and three times as much.
 
     >>> spread(3e-5)
-    (1e-05, 3e-05, 9e-05)
+    (3e-05, 9e-05)
     """
-    exponents = np.arange(number) - (number - 1) // 2
-    return tuple(_rounded(middle * _FACTOR ** int(each)) for each in exponents)
+    return first, _rounded(first * _FACTOR)

@@ -1,7 +1,7 @@
 """What a fit will do and how long it will take, laid out before anything is trained."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from hardneg.fits.request import BASE
@@ -12,6 +12,7 @@ _CHEAP, _SPARED = 2.0, 0.4  # times the seconds of a step in-batch; what it cost
 _LEAST = 8  # steps of the longest training
 _LONGER = 2  # times the steps of the others that the last round tries
 _SURE = 0.9  # of the time that is planned with
+_THOROUGH = 0.2  # what it is worth to choose against all documents, and to train in-batch beside the winner
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,12 @@ class Speed:
     mine: float  # the candidates, once
     learn: float  # fitting a learned filter
     look: float  # measuring on the development queries of the race
+    wide: float  # and on all of them, against a corpus as small
     whole: float  # measuring on all documents
 
-    def finish(self, strategy: str, steps: float) -> float:
-        """Seconds of training a winner and in-batch training beside it, after mining anew, and of the test of both."""
-        trained = {BASE} | {strategy}
+    def finish(self, strategy: str, steps: float, *, with_base: bool) -> float:
+        """Seconds of training a winner, after mining anew, maybe in-batch training beside it, and of their test."""
+        trained = {strategy} | ({BASE} if with_base else set())
         seconds = sum(self.trial(each, steps) - self.look + self.whole for each in trained)
         return seconds + (self.mine if strategy != BASE else 0.0)
 
@@ -59,6 +61,16 @@ class Schedule:
     stretches: tuple[Stretch, ...]
     grown: float  # times as many steps as in the race that the last training has
     budget_s: float | None = None
+    is_choice_whole: bool = True  # against all documents, not a small corpus
+    with_base: bool = True  # in-batch training is trained at the end too, beside a winner that is another
+
+    def choice_s(self, speed: Speed, finalists: int) -> float:
+        """Seconds of the choice among so many trainings."""
+        return finalists * (speed.whole if self.is_choice_whole else speed.wide)
+
+    def finish_s(self, speed: Speed, strategy: str, steps: float) -> float:
+        """Seconds of the finish of a winner that was trained for so many steps in the race."""
+        return speed.finish(strategy, steps * self.grown, with_base=self.with_base)
 
     @property
     def seconds(self) -> float:
@@ -96,26 +108,33 @@ def plan_fit(
     `epoch` is in steps, `epochs` the longest training in epochs, `grown` how many times as many pairs the last training
     has. Seconds that are `spent` are gone already. `steps` are those of a whole training, in place of a time.
 
-    `tuning` need not fit into the time. Where there is no time for a race of trainings that are long enough, in-batch
-    training alone is planned; and with too little time for anything, the least, and the schedule says in its seconds
-    that it will not be kept. With `all_race`, which is for strategies that somebody named, none is left out.
+    `tuning` need not fit into the time. Where encoding all documents is dear, the choice may be made against a small
+    corpus, and the finish without in-batch training beside the winner, if that lets more be tried. Where there is no
+    time for a race of trainings that are long enough, in-batch training alone is planned; and with too little time for
+    anything, the least, and the schedule says in its seconds that it will not be kept. With `all_race`, which is for
+    strategies that somebody named, none is left out.
     """
     how: dict[str, Any] = {"speed": speed, "grown": grown, "spent": spent, "budget_s": budget_s}
     if steps is not None:
         return _laid_out(tuple(strategies), tuple(rates), steps=steps, left_out={}, **how)
     shares = [share for share in SHARES if share <= epochs / _LONGER]
     lengths = {max(_LEAST, round(share * epoch)): share for share in shares}
-    middle = (rates[len(rates) // 2],)
+    middle = (rates[0],)
     cheap = [each for each in strategies if speed.step[each] <= _CHEAP * speed.step[BASE]]
     spares = len(cheap) < len(strategies) and not all_race
     orders = [(strategies, 0.0), (cheap, _SPARED)] if spares else [(strategies, 0.0)]
     plans = [
-        (_worth(share, len(raced), tried) - less, _laid_out(raced, tried, steps=length, left_out=late, **how))
+        (
+            _worth(share, len(raced), tried) + _THOROUGH * (whole + beside) - less,
+            _laid_out(raced, tried, steps=length, left_out=late, is_choice_whole=whole, with_base=beside, **how),
+        )
         for order, less in orders
         for raced in (tuple(order[:number]) for number in range(len(order) if all_race else 1, len(order) + 1))
         for late in [{each: "there is no time for it" for each in strategies if each not in raced}]
         for length, share in lengths.items()
         for tried in (tuple(rates), middle)
+        for whole in (True, False)
+        for beside in (True, False)
     ]
     fitting = [each for each in plans if each[1].seconds <= (budget_s or 0.0) * _SURE]
     if not fitting:
@@ -134,24 +153,21 @@ def _laid_out(
     rates: tuple[float, ...],
     *,
     speed: Speed,
-    steps: int,
-    grown: float,
     spent: float,
-    left_out: Mapping[str, str],
-    budget_s: float | None,
+    **settings: Any,  # noqa: ANN401
 ) -> Schedule:
-    stretches = tuple(_stretches(strategies, rates, speed, steps=steps, grown=grown, spent=spent))
-    return Schedule(steps, strategies, rates, left_out, stretches, grown, budget_s)
+    schedule = Schedule(strategies=strategies, rates=rates, stretches=(), **settings)
+    return replace(schedule, stretches=tuple(_stretches(schedule, speed, spent)))
 
 
-def _stretches(
-    strategies: tuple[str, ...], rates: Sequence[float], speed: Speed, *, steps: int, grown: float, spent: float
-) -> Iterator[Stretch]:
+def _stretches(schedule: Schedule, speed: Speed, spent: float) -> Iterator[Stretch]:
+    steps, strategies, rates = schedule.steps, schedule.strategies, schedule.rates
     others, half = [each for each in strategies if each != BASE], max(1, steps // 2)
     yield Stretch("know", "the model as it is, BM25 and both together; how fast things are here", 0, 0, spent)
     if len(rates) > 1:
-        seconds = len(rates) * speed.trial(BASE, half)
-        yield Stretch("rates", f"in-batch training with {len(rates)} learning rates", len(rates), half, seconds)
+        number = len(rates) + 1
+        about = f"in-batch training with {len(rates)} learning rates, and one beyond the better"
+        yield Stretch("rates", about, number, half, number * speed.trial(BASE, half))
     kept = -(-len(others) // 2)
     if others:
         learned = any("learned" in each or each == "relabelled" for each in others)
@@ -165,9 +181,11 @@ def _stretches(
     seconds = 2 * speed.trial(most, steps) + speed.trial(most, longer) + speed.trial(BASE, longer)
     about = "as far as there is time: the best with other rates and longer, in-batch longer"
     yield Stretch(TUNING, about, 4, longer, seconds)
-    about = "the best and in-batch training on all documents"
-    yield Stretch("choice", about, 0, 0, len(strategies[:2]) * speed.whole)
-    last = round(steps * grown)
-    winner = "the winner and in-batch training" if others else "in-batch training"
+    corpus = "all documents" if schedule.is_choice_whole else "a small corpus"
+    about = f"the best and in-batch training on {corpus}"
+    yield Stretch("choice", about, 0, 0, schedule.choice_s(speed, len(strategies[:2])))
+    winner, trained = "in-batch training", 1
+    if others:
+        winner, trained = ("the winner and in-batch training", 2) if schedule.with_base else ("the winner", 1)
     about = f"{winner} on train and dev, and the test, once"
-    yield Stretch(FINISH, about, len(strategies[:2]), last, speed.finish(most, last))
+    yield Stretch(FINISH, about, trained, round(steps * schedule.grown), schedule.finish_s(speed, most, steps))

@@ -16,5 +16,7 @@ def read_race(folder: Path) -> RaceTable | None:
         return None
     with whole_lines(folder / layout.FIT):
         rows = [{"round": each["name"], **one} for each in state["rounds"] for one in each["standings"]]
+        if not rows:
+            return None
         table = pl.DataFrame(rows, schema_overrides={"p_value": pl.Float64}, infer_schema_length=None)
         return RaceTable(table, state["measure"], state["choice"]["strategy"], state["choice"]["reason"])

@@ -10,7 +10,7 @@ from hardneg.fits.schedule import Schedule, Speed, plan_fit
 NAMES = ("in_batch", "mined_many", "refresh_many", "clustered_many", "learned_many", "mined_filtered")
 
 
-def speed(step=1.0, look=5.0):
+def speed(step=1.0, look=5.0, whole=20.0):
     return Speed(
         step={name: step * (1 if name == "in_batch" else 3) for name in NAMES},
         remine={name: 20.0 if "refresh" in name else 0.0 for name in NAMES},
@@ -18,7 +18,8 @@ def speed(step=1.0, look=5.0):
         mine=10.0,
         learn=30.0,
         look=look,
-        whole=20.0,
+        wide=2 * look,
+        whole=whole,
     )
 
 
@@ -26,7 +27,7 @@ def plan(minutes=None, *, steps=None, spent=30.0, epoch=40, epochs=4, all_race=F
     budget_s = None if minutes is None else minutes * 60
     return plan_fit(
         NAMES,
-        (1e-5, 3e-5, 9e-5),
+        (3e-5, 9e-5),
         speed(**how),
         spent=spent,
         epoch=epoch,
@@ -70,10 +71,10 @@ def test_with_too_little_time_the_least_is_planned_and_what_is_left_out_is_named
 
 
 def test_without_time_for_a_race_one_strategy_is_trained_for_longer():
-    short, longer, raced = (plan(minutes, step=1.5) for minutes in (5, 10, 30))
+    short, longer, raced = (plan(minutes, step=1.5) for minutes in (4, 10, 30))
     assert (short.strategies, len(short.rates)) == (("in_batch",), 1)
     assert [part.name for part in short.stretches] == ["know", "survivors", "tuning", "choice", "finish"]
-    assert (longer.strategies, len(longer.rates)) == (("in_batch",), 3)
+    assert (longer.strategies, len(longer.rates)) == (("in_batch",), 2)
     assert raced.strategies[:2] == NAMES[:2]
     assert min(short.steps, longer.steps, raced.steps) >= 40
 
@@ -92,7 +93,7 @@ def test_what_is_dear_is_left_out_where_cheap_strategies_can_then_be_trained_who
     steps = {name: 6.0 if name in dear else 1.5 if name == "mined_filtered" else 1.0 for name in NAMES}
     how = replace(speed(), step=steps)
     more = {"epoch": 40, "epochs": 4, "grown": 1.2, "steps": None, "spent": 30.0}
-    short, long = (plan_fit(NAMES, (1e-5, 3e-5, 9e-5), how, budget_s=60.0 * each, **more) for each in (12, 60))
+    short, long = (plan_fit(NAMES, (3e-5, 9e-5), how, budget_s=60.0 * each, **more) for each in (12, 60))
     assert short.strategies == ("in_batch", "mined_filtered")
     assert short.steps >= 40
     assert set(short.left_out) == dear
@@ -108,3 +109,13 @@ def test_a_plan_is_read_back_as_it_was_written():
 def test_strategies_that_were_named_are_all_planned_however_short(minutes):
     assert plan(minutes).strategies != NAMES
     assert plan(minutes, all_race=True).strategies == NAMES
+
+
+def test_where_reading_all_documents_is_dear_it_is_read_less_often_rather_than_race_less():
+    cheap, dear = plan(12, whole=5.0), plan(12, whole=90.0)
+    assert (cheap.is_choice_whole, cheap.with_base) == (True, True)
+    assert (dear.is_choice_whole, dear.with_base) == (False, False)
+    assert dear.seconds <= 12 * 60
+    assert "small corpus" in next(part.about for part in dear.stretches if part.name == "choice")
+    assert plan(240, whole=90.0).is_choice_whole
+    assert plan(steps=50, whole=90.0).is_choice_whole
