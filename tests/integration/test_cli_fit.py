@@ -122,6 +122,15 @@ def test_another_request_in_the_same_folder_is_refused(data, bench, fitted, caps
     assert "holds a fit with another seed" in capsys.readouterr().err
 
 
+def test_with_time_for_nothing_one_training_is_handed_over_all_the_same(data, bench, tmp_path, capsys):
+    how = ["--source", 'dense(precision="fp32")', "--set", "batch_size=4", "--minutes", 0.01, "--quiet"]
+    assert main([*map(str, ["fit", data, "--model", bench / "tiny", *how, "-o", tmp_path / "fit"])]) == 0
+    found = json.loads((tmp_path / "fit" / "fit.json").read_text())
+    assert [len(each["standings"]) for each in found["rounds"]] == [1]
+    assert found["left_out"]
+    assert "The race" in (tmp_path / "fit" / "report.html").read_text()
+
+
 def test_trainings_of_a_race_are_watched_on_its_half_alone(data, bench, tmp_path):
     watch = "dev(every=2, queries='all', beside='all', keep='best')"
     assert fit(data, bench, tmp_path / "fit", "--watch", watch) == 0
