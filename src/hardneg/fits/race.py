@@ -209,7 +209,8 @@ class Race:
 
     def _kept_free(self, entry: Entry, *, finalists: int = 1) -> float:
         """Give the seconds of the choice among finalists and in-batch training, and of the finish of an entry."""
-        choice = self.schedule.choice_s(self.speed, finalists + 1)
+        is_alone = {entry.strategy, *(each.strategy for each in self.heats)} == {BASE}
+        choice = self.schedule.choice_s(self.speed, 1 if is_alone else finalists + 1)
         return choice + self.schedule.finish_s(self.speed, entry.strategy, entry.steps)
 
     def _finalists(self) -> list[Heat]:

@@ -12,7 +12,7 @@ _CHEAP, _SPARED = 2.0, 0.4  # times the seconds of a step in-batch; what it cost
 _LEAST = 8  # steps of the longest training
 _LONGER = 2  # times the steps of the others that the last round tries
 _SURE = 0.9  # of the time that is planned with
-_THOROUGH = 0.2  # what it is worth to choose against all documents, and to train in-batch beside the winner
+_WHOLE, _BESIDE = 0.05, 0.2  # what it is worth to choose against all documents, and to train in-batch beside a winner
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def plan_fit(
     orders = [(strategies, 0.0), (cheap, _SPARED)] if spares else [(strategies, 0.0)]
     plans = [
         (
-            _worth(share, len(raced), tried) + _THOROUGH * (whole + beside) - less,
+            _worth(share, len(raced), tried) + _WHOLE * whole + _BESIDE * beside - less,
             _laid_out(raced, tried, steps=length, left_out=late, is_choice_whole=whole, with_base=beside, **how),
         )
         for order, less in orders
