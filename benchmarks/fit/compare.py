@@ -196,23 +196,33 @@ def peer(name: str, kind: str, runs: Path, *, seconds: float | None, steps: int 
     shutil.rmtree(out)
 
 
+ARMS = ("bm25", "zero_shot", "in_batch", *(f"{kind}_{how}" for kind in PEERS for how in ("steps", "time")))
+
+
 def table(names: list[str]) -> None:
-    """Print what is there, the winner of `fit` against each other arm."""
-    arms = ("bm25", "zero_shot", "in_batch", *(f"{kind}_{how}" for kind in PEERS for how in ("steps", "time")))
-    for name in names:
-        fit = kept(name, "fit")
-        if fit is None:
-            continue
-        print(
-            f"\n{name}: {fit.facts['strategy']}, {fit.facts['seconds']:,} s\n| | {MEASURE} | fit against it | steps |"
-        )
-        print("|---|---|---|---|")
-        for arm in arms:
+    """Print what is there: each set's arms, and the winner of `fit` against each."""
+    sets = {name: found for name in names if (found := kept(name, "fit")) is not None}
+    print(f"{MEASURE} on the test queries\n\n| | queries | " + " | ".join(ARMS) + " | fit | by | steps | seconds |")
+    print("|---|---|" + "---|" * (len(ARMS) + 4))
+    for name, fit in sets.items():
+        cells = [kept(name, arm) for arm in ARMS]
+        values = ["" if cell is None else f"{cell.per_query[MEASURE].mean():.4f}" for cell in cells]
+        how = f"`{fit.facts['strategy']}` | {fit.facts['steps'] or ''} | {fit.facts['seconds']:,}"
+        best = f"**{fit.per_query[MEASURE].mean():.4f}**"
+        print(f"| {name} | {fit.per_query.height:,} | {' | '.join(values)} | {best} | {how} |")
+    print(f"\nWhat `fit` has more\n\n| | {' | '.join(ARMS[2:])} |\n|---|{'---|' * len(ARMS[2:])}")
+    for name, fit in sets.items():
+        cells = [kept(name, arm) for arm in ARMS[2:]]
+        gains = ["" if cell is None else against(cell.per_query, fit.per_query, MEASURE) for cell in cells]
+        print(f"| {name} | {' | '.join(gains)} |")
+    print("\nHow long the peers trained, and on what\n\n| | arm | rows | steps | seconds of mining | of training |")
+    print("|---|---|---|---|---|---|")
+    for name in sets:
+        for arm in ARMS[3:]:
             cell = kept(name, arm)
             if cell is not None:
-                gain = against(cell.per_query, fit.per_query, MEASURE)
-                print(f"| {arm} | {cell.per_query[MEASURE].mean():.4f} | {gain} | {cell.facts.get('steps') or ''} |")
-        print(f"| **fit** | **{fit.per_query[MEASURE].mean():.4f}** | | {fit.facts['steps']} |")
+                facts = [f"{cell.facts[key]:,}" for key in ("rows", "steps", "mined_s", "trained_s")]
+                print(f"| {name} | {arm} | {' | '.join(facts)} |")
 
 
 def main() -> None:
