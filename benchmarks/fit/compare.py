@@ -183,9 +183,10 @@ def peer(name: str, kind: str, runs: Path, *, seconds: float | None, steps: int 
 
     if seconds is not None:
         before = {key: value.clone() for key, value in model.state_dict().items()}
-        each_s = train(4) / 4
+        first_s = train(2)  # which pays for what is prepared once
+        each_s = (train(10) - train(2)) / 8
         model.load_state_dict(before)
-        steps = max(1, int((seconds - mined_s) / each_s))
+        steps = max(1, int((seconds - mined_s - max(first_s - 2 * each_s, 0.0)) / each_s))
     trained_s = train(int(steps or 1))
     out = runs / "peer-model"
     model.save_pretrained(str(out))
