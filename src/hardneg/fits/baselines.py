@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+from jaxtyping import Int32
 
 from hardneg.data.dataset import Dataset
 from hardneg.evaluation.fusion import by_ranks, by_scores, tuned_weight
@@ -17,6 +19,7 @@ from hardneg.runs import layout
 from hardneg.runs.done import is_done
 from hardneg.runs.parts import read_table
 from hardneg.sources import Source
+from hardneg.sources.retrieval import RETRIEVAL_SCHEMA
 
 BM25, ZERO_SHOT = "bm25", "zero_shot"
 
@@ -30,6 +33,27 @@ class System:
     rankings: pl.DataFrame  # `query_id`, `doc_id`, `rank`, `score`
 
 
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a system found already, of the documents that a dataset has, as a source."""
+
+    name: str
+    rankings: pl.DataFrame
+
+    def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
+        """Take the best documents of some queries."""
+        asked = dataset.queries[block].select(query_id="id")
+        found = self.rankings.join(asked, on="query_id", how="semi", maintain_order="left")
+        found = found.join(dataset.documents.select(doc_id="id"), on="doc_id", how="semi", maintain_order="left")
+        rows = dataset.positions(found).sort("query", "rank")
+        rows = rows.with_columns(rank=pl.int_range(1, pl.len() + 1).over("query")).filter(pl.col("rank") <= depth)
+        return rows.select(pl.col(name).cast(dtype) for name, dtype in RETRIEVAL_SCHEMA.items())
+
+    def fingerprint(self) -> str:
+        """Hash of what was found."""
+        return str(self.rankings.hash_rows().sum())
+
+
 def measured_on(
     dataset: Dataset, source: Callable[[], Source], *, split: str, name: str, place: Path, options: Mapping[str, Any]
 ) -> System:
@@ -41,17 +65,6 @@ def measured_on(
             evaluation.run.write_parquet(temporary)
         evaluation.write(place)
     return System(name, read_table(place / layout.PER_QUERY), read_table(ranked))
-
-
-def among(system: System, dataset: Dataset, *, split: str) -> System:
-    """Rank again what a system found of the documents that a dataset has, for the queries that it asks."""
-    found = system.rankings.join(dataset.documents.select(doc_id="id"), on="doc_id", how="semi", maintain_order="left")
-    found = only(found, dataset.queries["id"].gather(dataset.queries_of(split)))
-    ranks = (pl.int_range(1, pl.len() + 1).over("query_id", order_by="rank")).cast(found.schema["rank"])
-    run = found.with_columns(rank=ranks)
-    labels = dataset.with_ids(dataset.qrels.filter(pl.col("split") == split).select("query", "document", "relevance"))
-    names = [column for column in system.per_query.columns if column != "query_id"]
-    return System(system.name, measure(labels, run, names=names), run)
 
 
 def fused(

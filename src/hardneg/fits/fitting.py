@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from hardneg.data.reading import read_dataset
 from hardneg.errors import DatasetError, RunError
 from hardneg.files import check_folder, replacing_folder
 from hardneg.fits.advice import next_steps
-from hardneg.fits.baselines import BM25, ZERO_SHOT, System, among, fused, measured_on
+from hardneg.fits.baselines import BM25, ZERO_SHOT, Found, System, fused, measured_on
 from hardneg.fits.card import model_card, write_card
 from hardneg.fits.choice import Choice, choose
 from hardneg.fits.finish import (
@@ -228,6 +228,12 @@ class Fitting:
                 options=recipe.evaluate.options,
             )
 
+    def _narrowed(self, system: System, corpus: Dataset) -> System:
+        """Rank again what a system found, among the documents of a small corpus."""
+        found = Found(system.name, system.rankings)
+        small = self._measured(f"{system.name}{layout.SMALL}", lambda: found, corpus, stage="choice")
+        return replace(small, name=system.name)
+
     def _schedule(self, track: Track, wider: Dataset) -> tuple[Speed, Schedule]:
         plan, request, dataset = self._plan, self.request, self._dataset
         with self._ledger.stage("probe"):
@@ -285,7 +291,7 @@ class Fitting:
         """Measure the finalists against a corpus, and choose."""
         by_name = {heat.entry.strategy: heat for heat in finalists}
         if corpus.n_documents < self._dataset.n_documents:
-            systems = {name: among(each, corpus, split=self._dev) for name, each in systems.items()}
+            systems = {name: self._narrowed(each, corpus) for name, each in systems.items()}
         for name, heat in by_name.items():
             systems[name] = self._measured(name, partial(track.system, heat.entry), corpus, stage="choice")
         race, fresh = (ids(self._dataset, half) for half in (self._halves.race, self._halves.fresh))

@@ -74,8 +74,10 @@ def _development_off(place: Path, state: Mapping[str, Any]) -> list[str]:
     asked = read_table(raced(place)[0] / layout.PER_QUERY)["query_id"]
     tables: dict[str, pl.DataFrame] = {}
     for name in state["development"]["means"]:
-        if (place / "development" / name).is_dir():
-            tables[name] = read_table(place / "development" / name / layout.PER_QUERY)
+        kept = [place / "development" / f"{name}{how}" for how in (layout.SMALL, "")]
+        kept = [folder for folder in kept if folder.is_dir()]
+        if kept:
+            tables[name] = read_table(kept[0] / layout.PER_QUERY)
     in_race = pl.col("query_id").is_in(asked.implode())
     halves = {"race": in_race, "fresh": ~in_race, "both": pl.lit(value=True)}
     for name, table in tables.items():
