@@ -169,6 +169,7 @@ class Fitting:
 
     def _fitted(self) -> dict[str, Any]:
         dataset, plan = self._dataset, self._plan
+        _ = self._epoch  # pairs that nothing can be learned from are refused before anything is measured
         systems = self._know()
         rankings = [each.rankings for each in systems.values()]
         looking, wider = (
@@ -256,7 +257,7 @@ class Fitting:
                 spread(training.learning_rate),
                 speed,
                 spent=self._ledger.spent(),
-                epoch=max(1, round(count_steps(dataset, training, split=request.wanted.split) / training.epochs)),
+                epoch=self._epoch,
                 epochs=EFFORTS[request.effort].epochs,
                 grown=self._grown,
                 budget_s=request.budget_s,
@@ -265,6 +266,13 @@ class Fitting:
             )
             self._ledger.save(schedule=schedule.as_dict())
         return speed, Schedule.from_dict(self._ledger.state["schedule"])
+
+    @cached_property
+    def _epoch(self) -> int:
+        """Steps of in-batch training that see each pair once."""
+        training: TrainSettings = self._plan.training
+        steps = count_steps(self._dataset, training, split=self.request.wanted.split)
+        return max(1, round(steps / training.epochs))
 
     @cached_property
     def _grown(self) -> float:
