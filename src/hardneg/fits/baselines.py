@@ -34,7 +34,7 @@ class System:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class Replayed:
     """What a system found already, of the documents that a dataset has, as a source."""
 
     name: str
@@ -43,9 +43,9 @@ class Found:
     def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
         """Take the best documents of some queries."""
         asked = dataset.queries[block].select(query_id="id")
-        found = self.rankings.join(asked, on="query_id", how="semi", maintain_order="left")
-        found = found.join(dataset.documents.select(doc_id="id"), on="doc_id", how="semi", maintain_order="left")
-        rows = dataset.positions(found).sort("query", "rank")
+        ranked = self.rankings.join(asked, on="query_id", how="semi", maintain_order="left")
+        ranked = ranked.join(dataset.documents.select(doc_id="id"), on="doc_id", how="semi", maintain_order="left")
+        rows = dataset.positions(ranked).sort("query", "rank")
         rows = rows.with_columns(rank=pl.int_range(1, pl.len() + 1).over("query")).filter(pl.col("rank") <= depth)
         return rows.select(pl.col(name).cast(dtype) for name, dtype in RETRIEVAL_SCHEMA.items())
 

@@ -22,7 +22,7 @@ from hardneg.data.reading import read_dataset
 from hardneg.errors import DatasetError, RunError
 from hardneg.files import check_folder, replacing_folder
 from hardneg.fits.advice import next_steps
-from hardneg.fits.baselines import BM25, ZERO_SHOT, Found, System, fused, measured_on
+from hardneg.fits.baselines import BM25, ZERO_SHOT, Replayed, System, fused, measured_on
 from hardneg.fits.card import model_card, write_card
 from hardneg.fits.choice import Choice, choose
 from hardneg.fits.finish import (
@@ -231,8 +231,8 @@ class Fitting:
 
     def _narrowed(self, system: System, corpus: Dataset) -> System:
         """Rank again what a system found, among the documents of a small corpus."""
-        found = Found(system.name, system.rankings)
-        small = self._measured(f"{system.name}{layout.SMALL}", lambda: found, corpus, stage="choice")
+        replayed = Replayed(system.name, system.rankings)
+        small = self._measured(f"{system.name}{layout.SMALL}", lambda: replayed, corpus, stage="choice")
         return replace(small, name=system.name)
 
     def _schedule(self, track: Track, wider: Dataset) -> tuple[Speed, Schedule]:

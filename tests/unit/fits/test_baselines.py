@@ -7,7 +7,7 @@ import pytest
 from hardneg.data.dataset import Dataset
 from hardneg.evaluation.metrics import measure
 from hardneg.evaluation.retrieval import evaluate
-from hardneg.fits.baselines import Found
+from hardneg.fits.baselines import Replayed
 from hardneg.training.watch.sample import restrict
 
 
@@ -41,7 +41,7 @@ def test_a_system_among_fewer_documents_is_what_ranks_them_alone(seed):
     small = restrict(dataset, dataset.queries_of("dev"), kept)
     labels, names = qrels.filter(split="dev").drop("split"), ["nDCG@10", "MRR@10"]
     whole = ranked(scores, range(n_documents))
-    found = evaluate(small, Found("any", whole), split="dev", measures=names)
+    found = evaluate(small, Replayed("any", whole), split="dev", measures=names)
     alone = ranked(scores, kept.tolist()).filter(pl.col("query_id").is_in(labels["query_id"].implode()))
     keys = ["query_id", "rank", "doc_id"]
     assert found.run.select(keys).sort("query_id", "rank").equals(alone.select(keys).sort("query_id", "rank"))
