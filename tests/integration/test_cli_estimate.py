@@ -43,6 +43,25 @@ def test_estimate_shows_a_table(known, capsys):
     assert "No number of machines" in capsys.readouterr().out
 
 
+def test_machines_have_a_time_a_network_and_a_price(known, hardneg, capsys):
+    size = (*SIZE, "--source", "vectors", "--dim", 8, "--network-gbps", 0.001, "--price-hour", 0.5)
+    found = hardneg("estimate", *size, "--machines", 4)
+    assert (found["machines"], found["network_gbps"], found["price_hour"]) == (4, 0.001, 0.5)
+    assert found["network_seconds"] == pytest.approx(sum(found["moved_gb"].values()) * 8 / 0.001)
+    assert found["machines_seconds"] == pytest.approx(2 + 3 + 2 * 100 * 100 / 4 + found["network_seconds"])
+    assert found["price"] == pytest.approx(4 * 0.5 * found["machines_seconds"] / 3_600)
+    assert main(["estimate", *map(str, size), "--machines", "4"]) == 0
+    shown = capsys.readouterr().out
+    assert "on 4" in shown
+    assert "move between them" in shown
+    assert "At 0.5 an hour each that is" in shown
+    # The fewest that are in time are the cheapest.
+    enough = hardneg("estimate", *size, "--hours", 2)
+    assert enough["machines_seconds"] <= 7_200
+    assert hardneg("estimate", *size, "--machines", enough["machines"] - 1)["machines_seconds"] > 7_200
+    assert "machines" not in hardneg("estimate", *SIZE, "--dim", 8)
+
+
 def test_a_dataset_gives_counts_and_texts(known, bench, hardneg):
     found = hardneg("estimate", bench / "data", "--documents", 5_000)
     assert (found["work"]["documents"], found["work"]["queries"]) == (5_000, 24)
@@ -58,6 +77,8 @@ def test_a_dataset_gives_counts_and_texts(known, bench, hardneg):
         ((*SIZE, "--source", "nothing"), "there is no source 'nothing'"),
         ((*SIZE, "--train-steps", 5), "training needs a model"),
         ((*SIZE, "--hours", 0), "--hours is 0"),
+        ((*SIZE, "--price-hour", -1), "--price-hour is -1"),
+        ((*SIZE, "--hours", 1, "--machines", 2), "give one of them"),
     ],
 )
 def test_what_does_not_fit_is_refused(arguments, message, known, refusal):

@@ -10,7 +10,7 @@ from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.options import Json, Quiet, SkipInvalid, from_here, given, print_json
 
 if TYPE_CHECKING:
-    from hardneg.costs import Estimate
+    from hardneg.costs import Estimate, Machines
 
 
 @reads_dataset
@@ -53,6 +53,14 @@ def estimate(
         int | None, typer.Option(min=0, help="Mined negatives of each pair of a step; 1 if not given.")
     ] = None,
     hours: Annotated[float | None, typer.Option(help="Time there is: how many machines does it take?")] = None,
+    machines: Annotated[int | None, typer.Option(min=1, help="Machines like this one: how long do they take?")] = None,
+    network_gbps: Annotated[
+        float | None,
+        typer.Option(help="Gigabits a second between all of them together and what they share: what moves, how long?"),
+    ] = None,
+    price_hour: Annotated[
+        float | None, typer.Option(help="Price of one of them for an hour: what is the bill?")
+    ] = None,
     recalibrate: Annotated[
         bool, typer.Option("--recalibrate", help="Try everything again, though it was tried on this machine.")
     ] = False,
@@ -64,12 +72,16 @@ def estimate(
 ) -> None:
     """Predict time, memory, disk, number of machines and the price of judges from short trials on this machine."""
     import hardneg
+    from hardneg.costs import Machines
     from hardneg.costs.machine import identity
     from hardneg.costs.recipe import is_recipe
     from hardneg.errors import RecipeError
 
-    if hours is not None and not hours > 0:
-        raise RecipeError(f"estimate: --hours is {hours:g}; set it above 0")
+    for name, value in {"--hours": hours, "--network-gbps": network_gbps, "--price-hour": price_hour}.items():
+        if value is not None and not 0 < value < float("inf"):
+            raise RecipeError(f"estimate: {name} is {value:g}; set it above 0")
+    if hours is not None and machines is not None:
+        raise RecipeError("estimate: --hours asks how many machines it takes, and --machines says; give one of them")
     work = given(
         documents=documents,
         queries=queries,
@@ -93,11 +105,16 @@ def estimate(
         elif layout.said or skip_invalid:
             raise RecipeError("estimate: how a dataset is read is said of a dataset, or in the recipe; leave it out")
         forecast = hardneg.estimate(what, model=model and from_here(model), again=recalibrate, **work)
+    count = machines if hours is None else forecast.machines(hours, network_gbps=network_gbps)
+    if hours is None and machines is None and (network_gbps or price_hour):
+        count = 1
+    together = None if count is None else Machines(count, network_gbps, price_hour)
     if json:
-        more = {} if hours is None else {"hours": hours, "machines": forecast.machines(hours)}
+        more = {} if hours is None else {"hours": hours, "machines": count}
+        more |= {} if together is None else forecast.on_machines(together)
         print_json({**forecast.as_dict(), "machine": identity(), **more})
     else:
-        _show(forecast, hours)
+        _show(forecast, hours, together)
 
 
 @functools.wraps(estimate)
@@ -107,12 +124,12 @@ def plan(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 - what `estim
     estimate(*arguments, **options)
 
 
-def _show(found: "Estimate", hours: float | None) -> None:
+def _show(found: "Estimate", hours: float | None, machines: "Machines | None") -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title="What it will cost on a machine like this one", title_justify="left")
-    head, *rows, whole = found.cells()
+    head, *rows, whole = found.cells(machines)
     for column in head:
         table.add_column(column, justify="left" if column == "stage" else "right", no_wrap=True)
     for row in rows:
@@ -121,5 +138,5 @@ def _show(found: "Estimate", hours: float | None) -> None:
     table.add_row(*whole)
     console = Console()
     console.print(table)
-    for line in found.remarks(hours):
+    for line in found.remarks(hours, machines):
         console.print(line, highlight=False)

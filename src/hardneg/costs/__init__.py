@@ -5,10 +5,11 @@ import warnings
 from hardneg.costs.calibration import Sizes, Trials
 from hardneg.costs.estimate import Estimate, StageCost
 from hardneg.costs.forecast import forecast
+from hardneg.costs.moving import Machines, Moving
 from hardneg.costs.texts import Texts
 from hardneg.costs.workload import Workload
 
-__all__ = ["Estimate", "Sizes", "StageCost", "Texts", "Trials", "Workload", "forecast"]
+__all__ = ["Estimate", "Machines", "Moving", "Sizes", "StageCost", "Texts", "Trials", "Workload", "forecast"]
 
 
 def __getattr__(name: str) -> object:

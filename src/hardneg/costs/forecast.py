@@ -1,15 +1,19 @@
 """From what trials on made texts cost to what a workload will cost."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 
 from hardneg.costs.calibration import Found, Trials
 from hardneg.costs.estimate import Estimate, StageCost
+from hardneg.costs.indexes import cheaper_index
+from hardneg.costs.line import CostLine
+from hardneg.costs.moving import Moving
 from hardneg.costs.workload import Workload
 
 _SCORE_BYTES = 48  # of a row in the store of scores
 TRAINING_COPIES = 4  # of the weights on disk: the model; in a checkpoint weights and two moments
-_BEGIN = {"bm25": "index for BM25", "vectors": "load vectors"}
+LOADING = "load vectors"
+_BEGIN = {"bm25": "index for BM25", "vectors": LOADING}
 _SEARCH = {"bm25": "search with BM25", "vectors": "search vectors"}
 _SMALLER = 4  # times fewer documents in the second trial
 
@@ -30,12 +34,14 @@ def forecast(work: Workload, calibration: Trials) -> Estimate:
         InputError: Something cannot be tried, say because a model does not exist.
     """
     text_gb = work.documents * calibration.texts.document_bytes / 1e9
-    starts, vectors_gb = list[float](), 0.0
+    starts, vectors_gb, index = list[float](), 0.0, None
     stages: list[StageCost] = []
     if work.sources:
         encoder = _encoder(work, calibration)
         start_s, stages = mining_stages(work, calibration, encoder["dim"] if encoder else work.dim)
-        vectors_gb = work.documents * 4e-9 * (encoder["dim"] if encoder else work.dim or 0)
+        if dim := encoder["dim"] if encoder else work.dim:
+            vectors_gb, counts = work.documents * 4e-9 * dim, {"documents": work.documents, "queries": work.queries}
+            index = cheaper_index(calibration, **counts, dim=dim, depth=work.depth)
         starts.append(max(start_s, encoder["start_s"]) if encoder else start_s)
         stages[1:1] = _encoding(work, encoder, text_gb) if encoder else []
     if work.teacher is not None:
@@ -48,7 +54,17 @@ def forecast(work: Workload, calibration: Trials) -> Estimate:
         starts.append(tried["start_s"])
         stages.append(_training(work, tried, text_gb))
     start = StageCost("start", "", sum(starts), 0.0, spread="on each")
-    return Estimate((start, *stages), about=calibration.texts.about, work=asdict(work), vectors_gb=vectors_gb)
+    rows, about = work.queries * work.depth, calibration.texts.about
+    return Estimate((start, *in_shards(stages, vectors_gb)), (), about, asdict(work), vectors_gb, rows, index)
+
+
+def in_shards(stages: Iterable[StageCost], vectors_gb: float) -> list[StageCost]:
+    """Have machines share the loading of vectors that are searched in shards: each loads its own."""
+    shards = Moving(vectors_gb=vectors_gb).shards
+    return [
+        replace(stage, spread="over", most=shards) if shards > 1 and stage.name.startswith(LOADING) else stage
+        for stage in stages
+    ]
 
 
 def _encoder(work: Workload, calibration: Trials) -> Found | None:
@@ -110,25 +126,3 @@ def _sizes(work: Workload, calibration: Trials, dim: int | None) -> list[int]:
     most += [] if dim is None else [sizes.vector_bytes // (4 * dim)]
     larger = max(min(most), _SMALLER)
     return [work.documents] if work.documents <= larger else [larger // _SMALLER, larger]
-
-
-@dataclass(frozen=True)
-class CostLine:
-    """How a cost grows with a size."""
-
-    points: tuple[tuple[float, float], ...]
-
-    @classmethod
-    def of(cls, points: Sequence[Sequence[float]]) -> "CostLine":
-        """Take points as JSON has them."""
-        return cls(tuple((size, cost) for size, cost in points))
-
-    def at(self, size: float) -> float:
-        """Predict the cost at a size.
-
-        A cost never falls with the size, and is never below its share of the first one: noise of a small trial must
-        not make work free.
-        """
-        (first, low), (last, high) = self.points[0], self.points[-1]
-        slope = max(high - low, 0.0) / (last - first) if last > first else low / max(first, 1)
-        return max(low + slope * (size - first), low * min(size / max(first, 1), 1.0))

@@ -10,7 +10,8 @@ from hardneg.arguments import shown
 from hardneg.costs.calibration import Trials
 from hardneg.costs.encoding_bills import all_bills
 from hardneg.costs.estimate import Estimate, Spread, StageCost
-from hardneg.costs.forecast import TRAINING_COPIES, forecast, mining_stages
+from hardneg.costs.forecast import TRAINING_COPIES, forecast, in_shards, mining_stages
+from hardneg.costs.indexes import Cheaper, cheaper_index
 from hardneg.costs.speeds import Speeds, count_steps, refreshes, scorers_of
 from hardneg.costs.texts import Texts
 from hardneg.costs.watching import Looks, SplitSize
@@ -113,10 +114,11 @@ def _of_recipe(recipe: Recipe, *, again: bool) -> Estimate:
         calibration = _calibration(Texts.of(dataset), again=again)
         tried = calibration.trial("recipe", {"recipe": recipe.resolved(), "name": recipe.name})
         parts = _Parts(recipe, dataset, calibration, Speeds.from_dict(tried["parts"]))
-        stages = (StageCost("start", "", tried["start_s"], 0.0, spread="on each"), *parts.stages())
+        start = StageCost("start", "", tried["start_s"], 0.0, spread="on each")
+        stages = (start, *in_shards(list(parts.stages()), parts.vectors_gb))
         bills = all_bills(dataset, recipe)
-        vectors_gb = parts.vectors_gb
-    return Estimate(stages, tuple(bills), calibration.texts.about, {"recipe": recipe.name}, vectors_gb)
+        about, work = calibration.texts.about, {"recipe": recipe.name}
+        return Estimate(stages, tuple(bills), about, work, parts.vectors_gb, parts.rows, parts.index)
 
 
 class _Parts:
@@ -127,6 +129,8 @@ class _Parts:
         self.seeds = len(recipe.seeds or (recipe.train.seed,))
         self.text_gb = dataset.n_documents * calibration.texts.document_bytes / 1e9
         self.vectors_gb = 0.0  # of the largest source
+        self.rows = 0  # that searches of vectors find
+        self.index: Cheaper | None = None
         self._mined: dict[str, StageCost] = {}
         self._encoded: set[str] = set()
 
@@ -153,6 +157,10 @@ class _Parts:
         dense = [one for one in stage.sources if isinstance(one, Encodes)]
         dims = [round(self.speeds.documents(self._tried(one)).disk_gb * 1e9 / 4) for one in dense]
         self.vectors_gb = max(self.vectors_gb, self.dataset.n_documents * 4e-9 * max(dims, default=0))
+        self.rows += queries * stage.mine.depth * len(dense) * times
+        if dims:
+            counts = {"documents": self.dataset.n_documents, "queries": queries, "depth": stage.mine.depth}
+            self.index = cheaper_index(self.calibration, **counts, dim=max(dims))
         mined = self._base(stage, queries, max(dims, default=None))
         if not self._mined:
             yield mined["read the dataset"]

@@ -16,6 +16,7 @@ import polars as pl
 from jaxtyping import Int32
 
 from hardneg.costs.calibration import Sizes
+from hardneg.costs.indexes import try_indexes
 from hardneg.costs.speeds import cost, measure, train_a_little, tried
 from hardneg.costs.texts import Texts
 from hardneg.data.dataset import Dataset
@@ -190,12 +191,18 @@ def _negatives(dataset: Dataset, per_row: int) -> pl.DataFrame:
     return pl.DataFrame({"query": query, "document": ((query + further) % dataset.n_documents).astype(np.int32)})
 
 
+def indexes(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any]:  # noqa: ARG001 - all get them
+    """Search exactly and by approximate indexes."""
+    return try_indexes(given)
+
+
 TRIALS: dict[str, Callable[[Texts, dict[str, Any], Sizes], dict[str, Any]]] = {
     "mining": mining,
     "encoding": encoding,
     "scoring": scoring,
     "training": training,
     "recipe": of_recipe,
+    "indexes": indexes,
 }
 
 

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from hardneg.costs import Estimate, Sizes, StageCost, Texts, Trials, Workload, forecast
+from hardneg.costs import Estimate, Machines, Moving, Sizes, StageCost, Texts, Trials, Workload, forecast
+from hardneg.costs.forecast import in_shards
 
 TINY = Sizes(documents=400, queries=10)
 
@@ -110,3 +111,31 @@ def test_the_number_of_machines_is_the_smallest_that_is_done_in_time(hours):
     machines = found.machines(hours)
     assert found.seconds(machines) <= hours * 3600
     assert machines == 1 or found.seconds(machines - 1) > hours * 3600
+
+
+def test_each_of_several_machines_brings_its_own_copy_and_more_of_them_are_not_always_faster():
+    stages = (StageCost("read", "", 0, 1, 2.0, "on each"), StageCost("mine", "", 36_000, 1, 5.0))
+    found = Estimate(stages, vectors_gb=3.0, rows=10**9)
+    assert found.moving.gb(1) == {}
+    moved = {"texts, to each machine": 8.0, "vectors, to each machine": 12.0, "what is written": 5.0}
+    assert found.moving.gb(4) == moved
+    assert found.seconds(4, network_gbps=8) == 36_000 / 4 + 25
+    fastest = min(range(1, 2_000), key=lambda machines: found.seconds(machines, network_gbps=8))
+    least = found.seconds(fastest, network_gbps=8)
+    assert found.machines(least / 3_600 * 1.0001, network_gbps=8) <= fastest
+    assert found.machines(least / 3_600 * 0.999, network_gbps=8) is None
+    for hours in (1, 2, 9.99, 10, 11):
+        machines = found.machines(hours, network_gbps=8)
+        assert found.seconds(machines, network_gbps=8) <= hours * 3_600
+        assert machines == 1 or found.seconds(machines - 1, network_gbps=8) > hours * 3_600
+    assert found.price(Machines(4, 8, 0.5)) == pytest.approx(4 * 0.5 * (9_000 + 25) / 3_600)
+
+
+def test_the_plan_of_a_thousand_million_documents_moves_what_the_simulation_sends():
+    plan = Moving(vectors_gb=1e9 * 384 * 4e-9, rows=10**8 * 100)
+    assert plan.shards == 192
+    moved = plan.gb(2_000)
+    assert moved["what shards found"] == pytest.approx(15_400, rel=0.01)  # 15 TB
+    assert moved["vectors, in shards"] == pytest.approx(2_000 * 8, rel=0.001)
+    shards = in_shards([StageCost("load vectors", "", 192.0, 1, spread="on each")], plan.vectors_gb)
+    assert Estimate(tuple(shards), vectors_gb=plan.vectors_gb).seconds(2_000) == 1.0
