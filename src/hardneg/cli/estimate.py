@@ -72,7 +72,6 @@ def estimate(
 ) -> None:
     """Predict time, memory, disk, number of machines and the price of judges from short trials on this machine."""
     import hardneg
-    from hardneg.costs import Machines
     from hardneg.costs.machine import identity
     from hardneg.costs.recipe import is_recipe
     from hardneg.errors import RecipeError
@@ -108,7 +107,7 @@ def estimate(
     count = machines if hours is None else forecast.machines(hours, network_gbps=network_gbps)
     if hours is None and machines is None and (network_gbps or price_hour):
         count = 1
-    together = None if count is None else Machines(count, network_gbps, price_hour)
+    together = None if count is None else forecast.together(count, network_gbps, price_hour)
     if json:
         more = {} if hours is None else {"hours": hours, "machines": count}
         more |= {} if together is None else forecast.on_machines(together)

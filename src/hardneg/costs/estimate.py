@@ -126,6 +126,10 @@ class Estimate:
             return None
         return _first(lambda count: count >= fastest or taken(count) <= hours * 3600)
 
+    def together(self, count: int, network_gbps: float | None, price_hour: float | None) -> Machines:
+        """Name machines that share the work."""
+        return Machines(count, network_gbps, price_hour)
+
     def price(self, machines: Machines) -> float | None:
         """Say what machines cost for as long as the work takes; None without a price."""
         taken = self.seconds(machines.count, network_gbps=machines.network_gbps)
@@ -156,9 +160,8 @@ class Estimate:
         if machines is not None:
             lines += self._moved(machines)
             if (price := self.price(machines)) is not None and (alone := self.price(replace(machines, count=1))):
-                lines.append(
-                    f"At {machines.price_hour:g} an hour each that is {price:,.2f}; on one machine {alone:,.2f}."
-                )
+                others = "" if machines.count == 1 else f"; on one machine {alone:,.2f}"
+                lines.append(f"At {machines.price_hour:g} an hour each that is {price:,.2f}{others}.")
         lines += [] if (hours is None and machines is None) or not self.vectors_gb else [self._search()]
         lines += [] if self.index is None else [str(self.index)]
         if self.memory_gb > memory_gb():

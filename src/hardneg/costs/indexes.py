@@ -24,17 +24,17 @@ _MOST = 10**11
 
 @dataclass(frozen=True)
 class Cheaper:
-    """An index that is cheaper than exact search.
+    """An index that is cheaper than exact search from some number of documents on."""
 
-    Args:
-        kind: As the source `approximate` names it.
-        documents: From so many on.
-    """
-
-    kind: str
-    documents: int
+    kind: str  # as the source `approximate` names it
+    documents: int | None  # None where building it takes longer than searching exactly, however many there are
 
     def __str__(self) -> str:
+        if self.documents is None:
+            return (
+                f"For so few queries, building and asking an approximate index ({self.kind}) would take longer than "
+                "exact search with any number of documents."
+            )
         return (
             f"From about {self.documents:,} documents on, an approximate index ({self.kind}) would cost less time than "
             f"exact search, for as many queries; projected from {SIZES[-1]:,}. Exact stays the default: an index loses "
@@ -48,7 +48,7 @@ def cheaper_index(calibration: Trials, *, documents: int, queries: int, dim: int
         return None
     tried = calibration.trial("indexes", {"dim": dim, "depth": depth, "sizes": list(SIZES), "pool": POOL})
     first = _first_cheaper(tried, queries)
-    return Cheaper(KIND, first) if first < _MOST else None
+    return Cheaper(KIND, first if first < _MOST else None)
 
 
 def _first_cheaper(tried: Mapping[str, Sequence[Sequence[float]]], queries: int) -> int:
@@ -73,7 +73,7 @@ def try_indexes(given: Mapping[str, Any]) -> dict[str, Any]:
     """Search drawn vectors exactly, and build and ask an index: seconds a query, and of building, by documents."""
     from hardneg.search.exact import exact_topk
 
-    found: dict[str, Any] = {"exact": [], "build": [], "search": []}
+    points: dict[str, Any] = {"exact": [], "build": [], "search": []}
     for n in given["sizes"]:
         documents, queries = _drawn(n, given["dim"]), _drawn(_QUERIES, given["dim"])
         exact_topk(queries[:64], documents, given["depth"])  # compiles
@@ -82,8 +82,8 @@ def try_indexes(given: Mapping[str, Any]) -> dict[str, Any]:
             build_s, search_s = _indexed(documents, queries[:_FEW_QUERIES], given["pool"], Path(folder))
         figures = {"exact": exact_s / len(queries), "build": build_s, "search": search_s / _FEW_QUERIES}
         for name, seconds in figures.items():
-            found[name].append((n, seconds))
-    return found
+            points[name].append((n, seconds))
+    return points
 
 
 def _indexed(documents: Any, queries: Any, pool: int, folder: Path) -> tuple[float, float]:  # noqa: ANN401
@@ -95,9 +95,9 @@ def _indexed(documents: Any, queries: Any, pool: int, folder: Path) -> tuple[flo
     build_s = _seconds(lambda: built.append(kept_index(Build(KIND, None, 96, 32, 0), documents, folder)))
 
     def ask() -> None:
-        found = nearest(built[0], queries, pool, probes=64)
-        row, place = np.nonzero(found >= 0)
-        pair_scores(queries, documents, row.astype(np.int32), found[row, place])
+        document = nearest(built[0], queries, pool, probes=64)
+        row, place = np.nonzero(document >= 0)
+        pair_scores(queries, documents, row.astype(np.int32), document[row, place])
 
     ask()
     return build_s, _seconds(ask)

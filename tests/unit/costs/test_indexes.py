@@ -31,6 +31,13 @@ def test_an_index_is_cheaper_from_where_building_and_asking_it_take_less(monkeyp
     assert f"From about {found.documents:,} documents on" in str(found)
 
 
+def test_for_few_queries_no_index_pays(monkeypatch):
+    monkeypatch.setattr(indexes, "is_installed", lambda name: True)
+    found = cheaper_index(Made(), documents=10**6, queries=100, dim=8, depth=10)
+    assert found.documents is None
+    assert "with any number of documents" in str(found)
+
+
 def test_it_is_asked_only_where_there_are_many_documents_and_faiss(monkeypatch):
     assert cheaper_index(Made(), documents=49_999, queries=1, dim=8, depth=10) is None
     monkeypatch.setattr(indexes, "is_installed", lambda name: False)
