@@ -329,6 +329,18 @@ def test_an_audit_counts_the_same(crew, toy):
     assert hn.audit(toy, engine=crew, **how).as_dict() == hn.audit(toy, **how).as_dict()
 
 
+def test_an_evaluation_finds_the_same(crew, toy, tmp_path, monkeypatch):
+    tiny = Dense(build_tiny_model(tmp_path / "model", [*toy.query_texts, *toy.document_texts]))
+    heres = [hn.evaluate(toy, source, split="train", depth=10) for source in (BM25(), tiny)]
+    monkeypatch.setattr("hardneg.evaluation.searching.retrieve_without", None)  # the process that asks searches nothing
+    for source, here in zip((BM25(), tiny), heres, strict=True):
+        for engine in (crew, Through(crew, shard_gb=1e-6)):
+            with working_on(engine):
+                there = hn.evaluate(toy, source, split="train", depth=10, block_size=5)
+            assert there.run.equals(here.run)
+            assert there.metrics == here.metrics
+
+
 def test_teachers_write_into_one_store(crew, toy, tmp_path, monkeypatch):
     monkeypatch.setattr(scores, "CHUNK", 10)
     negatives = mined(toy, [BM25()], tmp_path / "run")

@@ -11,7 +11,7 @@ from ir_measures import Measure
 from hardneg.arguments import check_texts, check_whole
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
-from hardneg.evaluation.excluding import Excluded, excluded_from, retrieve_without
+from hardneg.evaluation.excluding import Excluded, excluded_from
 from hardneg.evaluation.metrics import (
     POPULARITY,
     PRIMARY,
@@ -22,6 +22,7 @@ from hardneg.evaluation.metrics import (
     measure_shown,
     primary_of,
 )
+from hardneg.evaluation.searching import SearchBlocks, rankings_of
 from hardneg.evaluation.significance import mean_interval
 from hardneg.evaluation.trec import write_qrels, write_run
 from hardneg.files import check_folder, replacing, write_json
@@ -155,13 +156,9 @@ def evaluate(
     if isinstance(retriever, Checks):
         retriever.check(dataset, queries, split=split)
     excluded = excluded_from(dataset, exclude, split=split)
-    blocks = []
+    work = SearchBlocks(dataset, retriever, [], depth, excluded.pairs)
     with task(f"searching with {name or retriever.name}", total=len(queries), unit="queries") as advance:
-        for start in range(0, len(queries), block_size):
-            block = queries[start : start + block_size]
-            blocks.append(retrieve_without(excluded.pairs, retriever, dataset, block, depth))
-            advance(len(block))
-    rankings = pl.concat(blocks).select("query", "document", "rank", "score")
+        rankings = rankings_of(work, queries, block_size=block_size, advance=advance)
     run = dataset.with_ids(rankings.sort("query", "rank"))
     labels = dataset.qrels.filter((pl.col("split") == split) & pl.col("query").is_in(queries))
     labels = labels.group_by("query", "document").agg(pl.col("relevance").max().clip(lower_bound=0))

@@ -68,13 +68,21 @@ class Searched:
 
 
 def searched(
-    source: Shardable, dataset: Dataset, queries: Int32[np.ndarray, " queries"], depth: int, *, limit: int, place: Path
+    source: Shardable,
+    dataset: Dataset,
+    queries: Int32[np.ndarray, " queries"],
+    depth: int,
+    *,
+    limit: int,
+    place: Path,
+    equally: bool = False,
 ) -> Searched | None:
     """Search for queries in shards of at most so many bytes, as deep as `gather` will ask; None if all fits into one.
 
-    What is found lies in a folder of its own in `place`.
+    With `equally` all are searched for just so deep. What is found lies in a folder of its own in `place`.
     """
-    groups = [DepthGroup(np.sort(each), deep, 0) for each, deep in depths(dataset, queries, depth)]
+    asked = [(queries, depth)] if equally else depths(dataset, queries, depth)
+    groups = [DepthGroup(np.sort(each), deep, 0) for each, deep in asked]
     counts = [-(-len(each.queries) // _QUERIES) for each in groups]
     firsts = [0, *accumulate(counts)]
     groups = [DepthGroup(each.queries, each.depth, first) for each, first in zip(groups, firsts, strict=False)]
