@@ -243,7 +243,8 @@ def peers_table() -> str:
     ]
     for form in FORMS:
         rows = [
-            f"{each['peer']} {row.get('version', '')}: {row['result']}"
+            f"{each['peer']} {row.get('version', '')}".rstrip()
+            + f": {row['result']}"
             + (f", scores {row['scores']}" if row.get("scores") == "read" else "")
             for each in results
             if each["peer"] != "hardneg"

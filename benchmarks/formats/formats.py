@@ -5,8 +5,8 @@
 An environment for each peer of `peers.toml` is made below `--venvs`, unless `--python NAME=PATH` names one that is
 there. A dataset with all that formats stumble over is exported, the peer's loader is asked for (query, positive,
 negative) and scores, and both must be what was mined. `--contracts` asks no peer: it compares each form with what its
-reader's documents say, and has hardneg read it back. Results are kept in `results/`, one file a peer; the table of
-docs/formats.md is made of them.
+reader's documents say, and has hardneg read it back; of a peer that cannot be installed that is all there is. Results
+are kept in `results/`, one file a peer; the table of docs/formats.md is made of them.
 """
 
 import argparse
@@ -44,7 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     failures = 0
     for name in options.peer or peers:
         peer = peers[name]
-        python = given.get(name) or environment(options.venvs / name.replace(" ", "-"), peer["install"])
+        if "contract" in peer:
+            rows = [{"form": form, "result": peer["contract"]} for form in peer["forms"]]
+            keep(peer["loader"], {"peer": name, "python": platform.python_version(), "forms": rows})
+            continue
+        python = given.get(name) or environment(
+            options.venvs / name.replace(" ", "-"), peer["install"], peer.get("bare", [])
+        )
         rows = [tried(str(python), peer["loader"], form) for form in peer["forms"]]
         failures += sum(row["result"] != "read as meant" for row in rows)
         for row in rows:
@@ -86,14 +92,24 @@ def read_back(form: str, path: Path) -> set[tuple[str, str, bool]]:
     return {(query[q], document[d], grade > 0) for q, d, grade, _ in read.qrels.iter_rows()}
 
 
-def environment(folder: Path, packages: Sequence[str]) -> Path:
-    """Make an environment with a peer in it, and give its Python."""
+def environment(folder: Path, packages: Sequence[str], bare: Sequence[str]) -> Path:
+    """Make an environment with a peer in it, and give its Python; `bare` packages come without what they name."""
     python = folder / "bin" / "python"
     if not (folder / "done").exists():
         venv.create(folder, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
+        (folder / "torch.txt").write_text(pinned("torch"), encoding="utf-8")
+        pip = [python, "-m", "pip", "install", "--quiet", "--no-compile", "--constraint", folder / "torch.txt"]
+        subprocess.run([*pip, *packages], check=True)
+        if bare:
+            subprocess.run([*pip, "--no-deps", *bare], check=True)
         (folder / "done").touch()
     return python
+
+
+def pinned(package: str) -> str:
+    """Give the line of constraints.txt for a package; torch left open comes with gigabytes of CUDA."""
+    lines = (HERE.parents[1] / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return next(line for line in lines if line.startswith(f"{package}==")) + "\n"
 
 
 def tried(python: str, loader: str, form: str) -> dict[str, str]:
@@ -111,9 +127,10 @@ def tried(python: str, loader: str, form: str) -> dict[str, str]:
         return {"form": form, "result": f"cannot be loaded: {run.stderr.strip().splitlines()[-1]}"}
     read = json.loads(run.stdout.strip().splitlines()[-1])
     result = "read as meant"
-    if {tuple(each) for each in read["triples"]} != meant(dataset, negatives):
+    by = read.get("by", "text")
+    if {tuple(each) for each in read["triples"]} != meant(dataset, negatives, by=by):
         result = "read otherwise"
-    wanted, values = scores_meant(dataset, negatives), {(q, n): score for q, n, score in read["scores"]}
+    wanted, values = scores_meant(dataset, negatives, by=by), {(q, n): score for q, n, score in read["scores"]}
     if values and not all(abs(values[pair] - score) < 1e-6 for pair, score in wanted.items()):
         result = "other scores"
     return {"form": form, "version": read["version"], "scores": "read" if values else "not read", "result": result}
