@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -83,3 +84,41 @@ def test_colours_are_left_out_where_they_are_not_wanted(command, tmp_path):
     shown = [subprocess.run(run, env=env, capture_output=True, text=True, check=True).stdout for env in settings]
     coloured = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-7]|38|9[0-7])(?:;\d+)*m")
     assert [bool(coloured.search(each)) for each in shown] == [True, False]
+
+
+WAYS_OUT = [
+    (["check", "data"], "Did you mean 'data check'?"),
+    (["cache", "clean"], "There are: ls, prune."),
+    (["run", "data"], "`hardneg init data -o data.toml` writes one"),
+    (["run", "mine.toml"], "`hardneg init DATASET -o mine.toml` writes one"),
+    (["run", "mined"], "`hardneg train --negatives mined -o OUT` trains on them"),
+    (["mine", "mined", "-o", "x"], "mined is the folder of a run, and no dataset; name the dataset that it mined: "),
+    (["evaluate", "data", "--model", "./mined"], "`hardneg train … -o OUT` leaves the one that it trains in OUT/model"),
+    (["evaluate", "data", "--model", "./nowhere"], "`hardneg train … -o OUT` leaves the model that it trains"),
+    (["evaluate", "data", "--bm25", "english", "--split", "dev"], "`hardneg data split DATASET -o OUT` makes one"),
+    (["train", "data", "--negatives", "nothing", "-o", "x"], "mine first (`hardneg mine DATASET -o nothing`)"),
+    (["export", "nothing", "-o", "x.jsonl"], "`hardneg mine DATASET -o nothing` mines into it"),
+    (["export", "mined", "--form", "triple", "-o", "x.jsonl"], "did you mean 'triplet'?"),
+    (["export", "half", "-o", "x.jsonl"], "mining into half was interrupted; run it again"),
+    (["report", "half"], "Mining is not finished, and is left out. The command that began it goes on"),
+]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("place")
+    toy_dataset().write(folder / "data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main(["mine", "data", "-o", "mined", "--source", "bm25", "--depth", "4", "--quiet"]) == 0
+    shutil.copytree(folder / "mined", folder / "half")
+    (folder / "half" / "funnel.json").unlink()
+    (folder / "nothing").mkdir()
+    return folder
+
+
+@pytest.mark.parametrize(("words", "way_out"), WAYS_OUT, ids=[" ".join(words) for words, _ in WAYS_OUT])
+def test_an_error_names_the_command_that_helps(words, way_out, place, plain, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    assert main(words) == 2
+    assert way_out in " ".join(capsys.readouterr().err.split())

@@ -81,7 +81,7 @@ def test_bad_input_is_one_line_and_exit_code_2(run, tmp_path, capsys, refusal):
     capsys.readouterr()
     out = ["--export", tmp_path / "v.csv"]
     assert "is no folder" in refusal("review", tmp_path / "nowhere", *out)
-    assert "does not say which dataset" in refusal("review", tmp_path, *out)
+    assert "holds nothing that was mined" in refusal("review", tmp_path, *out)
     assert "a .csv or a .jsonl file" in refusal("review", run, "--export", tmp_path / "v.txt")
     assert "nothing is known of 'teacher'" in refusal("review", run, *out, "--order", "teacher")
     assert "--overlap is 3.0" in refusal("review", run, *out, "--overlap", "3")

@@ -112,7 +112,7 @@ def test_refusals_say_what_to_do(bench, mined, scorer, teacher, tmp_path, refusa
     assert "several scorers" in refused("--scorer", "bi_encoder(model='x', name='b')", "-o", tmp_path / "x.parquet")
     assert "ends in .parquet" in refused("-o", tmp_path / "x")
     assert "name a file with -o" in refused(negatives=mined / "negatives" / "part-00000.parquet")
-    assert "mine first, or name the folder of a finished run" in refused(negatives=tmp_path)
+    assert "or name the folder of a finished run" in refused(negatives=tmp_path)
     assert "no split 'dev'; it has: train, test" in refused("--split", "dev")
 
     squashed = f"cross_encoder(model='{teacher}', precision='fp32', activation='sigmoid')"

@@ -77,7 +77,7 @@ def test_refusals_say_what_to_do(bench, mined, tmp_path, refusal):
         command = ["teacher", "train", bench / "data", "--negatives", negatives, "--model", model]
         return refusal(*command, "-o", tmp_path / "teacher", *options)
 
-    assert "mine first, or name the folder of a finished run" in refused(negatives=tmp_path)
+    assert "or name the folder of a finished run" in refused(negatives=tmp_path)
     assert "does not exist" in refused(model=tmp_path / "nothing")
     assert "has no split 'dev'; it has: train, test" in refused("--split", "dev")
     assert "hardneg mine --split test" in refused("--split", "test")

@@ -41,6 +41,7 @@ from hardneg.cli.teacher import teacher_app
 from hardneg.cli.train import train
 from hardneg.cli.verify import verify
 from hardneg.cli.waiting import builds, waits
+from hardneg.cli.ways_out import Commands, with_way_out
 from hardneg.errors import InputError, Interrupted
 from hardneg.hiding import hide
 
@@ -60,12 +61,13 @@ _PANIC = (
 
 app = typer.Typer(
     name="hardneg",
+    cls=Commands,
     help="Mine hard negatives, keep false negatives out, train a two-tower model with them, and measure it.",
     no_args_is_help=True,
     epilog=EXIT_CODES,
     pretty_exceptions_enable=False,
 )
-data_app = typer.Typer(help="Build and check datasets.", no_args_is_help=True)
+data_app = typer.Typer(cls=Commands, help="Build and check datasets.", no_args_is_help=True)
 data_app.command()(check)
 for builder in (sections, pairs, conversations, python, code, interactions, questions, split):
     data_app.command()(builds(builder))
@@ -169,7 +171,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _told(error: BaseException, typed: Sequence[str]) -> str | None:
     """Say what an error means to who typed the command; None for a fault of hardneg's own, which shows where it is."""
     if isinstance(error, InputError):
-        return as_typed(str(error), typer.main.get_command(app), typed)
+        return as_typed(with_way_out(error), typer.main.get_command(app), typed)
     if isinstance(error, Interrupted):
         return str(error)
     fault = told_fault(error)

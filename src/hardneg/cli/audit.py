@@ -13,6 +13,7 @@ from hardneg.cli.joined import AllowOtherData, run_for
 from hardneg.cli.options import Json, Quiet, ResultsIn, Yes
 from hardneg.cli.recipe_options import MiningOptions, says_mining
 from hardneg.cli.waiting import waits
+from hardneg.cli.ways_out import Commands
 from hardneg.errors import RecipeError
 
 _WAY_OF = {
@@ -41,7 +42,9 @@ Group = Annotated[
 Score = Annotated[str | None, typer.Option(metavar="SOURCE", help="Source whose score says how hard a negative is.")]
 
 audit_app = typer.Typer(
-    help="Measure how many answers a way of mining hands out as negatives, before any training.", no_args_is_help=True
+    cls=Commands,
+    help="Measure how many answers a way of mining hands out as negatives, before any training.",
+    no_args_is_help=True,
 )
 
 

@@ -5,13 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hardneg.cli.options import Json, print_json
+from hardneg.cli.ways_out import Commands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hardneg.verbs.caches import Kept
 
-cache_app = typer.Typer(help="Look at what hardneg keeps, and let go of what is old.", no_args_is_help=True)
+cache_app = typer.Typer(
+    cls=Commands, help="Look at what hardneg keeps, and let go of what is old.", no_args_is_help=True
+)
 
 
 def doctor(json: Json = False) -> None:

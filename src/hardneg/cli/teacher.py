@@ -10,12 +10,13 @@ from hardneg.cli.joined import AllowOtherData, mined_for
 from hardneg.cli.layout_options import Layout, reads_dataset
 from hardneg.cli.options import DatasetPath, Json, Out, Quiet, SkipInvalid, from_here, given, print_json, shown_place
 from hardneg.cli.waiting import waits
+from hardneg.cli.ways_out import Commands
 
 if TYPE_CHECKING:
     from hardneg.sources import Source
     from hardneg.teachers.training import Taught
 
-teacher_app = typer.Typer(help="Train a cross-encoder that judges what was mined.", no_args_is_help=True)
+teacher_app = typer.Typer(cls=Commands, help="Train a cross-encoder that judges what was mined.", no_args_is_help=True)
 
 
 @teacher_app.command("train")

@@ -20,6 +20,7 @@ from hardneg.exports.form import Form
 from hardneg.exports.forms import ALIASES, FORMS
 from hardneg.exports.manifest import is_export, manifest_of, manifest_path, write_manifest
 from hardneg.files import replacing, replacing_folder
+from hardneg.place import nearest
 
 _HEADS = {nemo.TRAIN: nemo.head()}
 
@@ -70,7 +71,7 @@ class Wish:
     def __post_init__(self) -> None:
         check_texts("export", split=self.split, form=self.form)
         if self.name not in FORMS:
-            raise RecipeError(f"export: form is {self.form!r}; set it to one of: {', '.join(FORMS)}")
+            raise RecipeError(f"export: form is {self.form!r}; {nearest(self.form, FORMS)}")
         if self.n_negatives is not None and (not self.layout.takes_width or self.n_negatives < 1):
             others = ", ".join(name for name, each in FORMS.items() if each.takes_width)
             raise RecipeError(

@@ -24,7 +24,8 @@ def why_not_loaded(name: str, place: str, error: BaseException) -> str:
     if not folder.is_dir():
         return (
             f"model {name!r} cannot be loaded: no folder {name}{_nearest(folder)}; for a Hub name: the Hub does not "
-            f"have it, or cannot be reached and the model was not downloaded before ({first_line})"
+            f"have it, or cannot be reached, as `hardneg doctor` shows, and the model was not downloaded before "
+            f"({first_line})"
         )
     reason = _damaged(folder) or _without_base(folder) or _incomplete(folder)
     return f"model {name!r} cannot be loaded: {reason or first_line}"

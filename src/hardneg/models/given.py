@@ -92,7 +92,15 @@ def resolve_model(name: str | Path | Loaded) -> str:
         raise ModelError(f"model {shown(text)} can be no folder and no name; {_WANTED}")
     if folder.is_dir():
         if not (folder / "modules.json").exists() and not (folder / "config.json").exists():
-            raise ModelError(f"{folder} holds no model: neither modules.json nor config.json is there")
+            models = sorted(
+                file.parent for name in ("model", "*/model", "*") for file in folder.glob(f"{name}/modules.json")
+            )
+            way_out = (
+                f"did you mean {models[0]}?"
+                if models
+                else "`hardneg train … -o OUT` leaves the one that it trains in OUT/model"
+            )
+            raise ModelError(f"{folder} holds no model: neither modules.json nor config.json is there; {way_out}")
         return str(folder)
     if folder.is_file():
         raise ModelError(f"model {text} is a file; name the folder that holds the model, {folder.parent}")
@@ -102,7 +110,9 @@ def resolve_model(name: str | Path | Loaded) -> str:
             "behind an embedding API is named https://HOST/v1#NAME"
         )
     if text.startswith((".", "/", "~")) or text.count("/") > 1:
-        raise ModelError(f"model folder {text} does not exist")
+        raise ModelError(
+            f"model folder {text} does not exist; `hardneg train … -o OUT` leaves the model that it trains in OUT/model"
+        )
     return text
 
 

@@ -10,6 +10,7 @@ from hardneg.data.given import check_dataset
 from hardneg.errors import RecipeError, RunError
 from hardneg.files import replacing
 from hardneg.negatives.own import without_answers
+from hardneg.place import nearest
 
 FORMS = ("triplet", "n-tuple", "labeled-pair", "labeled-list")
 SUFFIXES = (".jsonl", ".parquet")
@@ -80,7 +81,7 @@ def widths(dataset: Dataset, negatives: pl.DataFrame, *, split: str) -> pl.Serie
 
 def _check(form: str, path: Path | str | None, n_negatives: int | None) -> None:
     if form not in FORMS:
-        raise RecipeError(f"export: form is {form!r}; set it to one of: {', '.join(FORMS)}")
+        raise RecipeError(f"export: form is {form!r}; {nearest(form, FORMS)}")
     if path is not None and Path(path).suffix not in SUFFIXES:
         raise RecipeError(f"export: cannot tell the format of {path}; end its name in {' or '.join(SUFFIXES)}")
     if n_negatives is not None and (form != "n-tuple" or n_negatives < 1):

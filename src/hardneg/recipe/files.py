@@ -40,6 +40,22 @@ def find_recipe(name: str | Path) -> Path:
         return path
     if str(name) in shipped:
         return shipped[str(name)]
+    if (path / layout.RECIPE).is_file():
+        raise RecipeError(f"{name} is the folder of a run; its recipe is {path / layout.RECIPE}")
+    if (path / layout.MINING).is_file():
+        raise RecipeError(
+            f"{name} is no recipe: it holds mined negatives; `hardneg train --negatives {name} -o OUT` trains on them"
+        )
+    if path.exists():
+        raise RecipeError(
+            f"{name} is no recipe; for a dataset `hardneg init {name} -o {path.name}.toml` writes one, and "
+            f"`hardneg run {path.name}.toml` does it"
+        )
+    if path.suffix:
+        raise RecipeError(
+            f"{name}: no such recipe file; `hardneg init DATASET -o {name}` writes one for a dataset, and hardneg "
+            f"ships {', '.join(shipped)}"
+        )
     raise RecipeError(f"{name}: no such recipe file, nor a recipe of hardneg; {nearest(path.stem, shipped)}")
 
 

@@ -118,10 +118,15 @@ def read_contents(
     contents = replace(contents, audits=list(read_audits(folder)), seed=seed)
     if not (contents.mined or contents.rows or contents.trained or contents.audits or contents.ladder):
         raise RunError(
-            f"{folder} holds nothing to report; name the folder of a run, of mined negatives, of a training or of an "
-            "evaluation"
+            f"{folder} holds nothing to report; {_begun(contents)}name the folder of a run, of mined negatives, of a "
+            "training or of an evaluation"
         )
     return contents
+
+
+def _begun(contents: Contents) -> str:
+    """Say what was begun in a folder that has nothing to report, and how it goes on."""
+    return f"{' '.join(contents.notes)} The command that began it goes on; or " if contents.notes else ""
 
 
 def _of_run(folder: Path, dataset: Dataset | None, *, allow_other_data: bool) -> Contents:

@@ -64,7 +64,10 @@ def read_parts(path: Path, dataset: Dataset) -> pl.DataFrame:
     """Read a table back, from its folder of parts or from one file, in the order in which it was written."""
     files = part_files(path) if path.is_dir() else [path]
     if not files or not files[0].exists():
-        raise RunError(f"{path} holds no part-*.parquet; mine first, or name the folder of a finished run")
+        raise RunError(
+            f"{path} holds no part-*.parquet; mine first (`hardneg mine DATASET -o {path}`), or name the folder of a "
+            "finished run"
+        )
     for file in files:
         checked(file, way_out=_MINE_AGAIN)
     with readable(path):

@@ -152,7 +152,7 @@ def test_missing_and_mixed_scores_are_refused(candidates, ten):
 
 
 def test_bad_requests_are_refused_before_any_work(even, ten, tmp_path):
-    with pytest.raises(RecipeError, match="form is 'triple'; set it to one of: triplet, n-tuple"):
+    with pytest.raises(RecipeError, match=r"form is 'triple'; did you mean .triplet.. .known: triplet, n-tuple"):
         export(ten, even, split="train", form="triple")
     with pytest.raises(RecipeError, match=r"rows\.csv; end its name in \.jsonl or \.parquet"):
         export(ten, even, split="train", form="triplet", path=tmp_path / "rows.csv")
