@@ -92,7 +92,7 @@ def test_the_folder_holds_the_recipe_with_every_default_and_the_model(bench, who
 def test_a_finished_run_is_shown_again_and_not_done_again(bench, whole, capsys, monkeypatch):
     monkeypatch.setattr("hardneg.training.loop._work", lambda *_: pytest.fail("trained again"))
     monkeypatch.setattr("hardneg.pipeline.mining.mine_block", lambda *_: pytest.fail("mined again"))
-    monkeypatch.setattr("hardneg.pipeline.run.evaluate", lambda *_, **__: pytest.fail("measured again"))
+    monkeypatch.setattr("hardneg.pipeline.measuring.evaluate", lambda *_, **__: pytest.fail("measured again"))
     before = results(whole)
     assert main(["run", str(bench / "small.toml"), "-o", str(whole)]) == 0
     shown = capsys.readouterr().out
@@ -285,7 +285,7 @@ def test_a_recipe_mended_after_a_stage_failed_may_use_its_folder(quick, tmp_path
         raise OSError(28, "No space left on device", "somewhere")
 
     with monkeypatch.context() as patched:
-        patched.setattr("hardneg.pipeline.run.evaluate", full)
+        patched.setattr("hardneg.pipeline.measuring.evaluate", full)
         assert "No space left" in refusal("run", quick(), "-o", tmp_path / "run")
     stages = json.loads((tmp_path / "run" / "manifest.json").read_text())["stages"]
     assert set(stages) == {"dataset", "evaluate bm25"}

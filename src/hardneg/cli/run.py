@@ -49,8 +49,9 @@ def run(
     with progress(quiet=quiet or json) as pause:
 
         def agree(ready: "Prepared") -> None:
-            for bills in bills_of_recipe(ready.dataset, ready.recipe):
-                consent(bills, yes=yes, pause=pause)
+            for mined, work in ready.mined_from:
+                for bills in bills_of_recipe(mined, work):
+                    consent(bills, yes=yes, pause=pause)
 
         result = run_recipe(
             loaded,

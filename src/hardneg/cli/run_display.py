@@ -27,9 +27,11 @@ def show_run(result: "Result") -> None:
 
     console, report, folder = Console(), result.as_dict(), shown_place(result.folder)
     console.print(_counts(report, result.verdicts))
-    console.print(_quality(report))
+    console.print(_quality(report, title="Quality on the test queries, and what it cost"))
     for line in filter(None, (told_in(result.folder), *_verdicts(report))):
         console.print(line)
+    for name, rows in report.get("further", {}).items():
+        console.print(_quality({**report, "rows": rows}, title=f"Quality on the test queries of {name}"))
     console.print(_costs(report))
     console.print(
         f"Everything is in {folder}; the trained model is {folder}/model, and {folder}/{layout.REPORT} shows it all."
@@ -65,10 +67,10 @@ def _candidates(funnel: dict[str, Any]) -> str:
     )
 
 
-def _quality(found: dict[str, Any]) -> "Table":
+def _quality(found: dict[str, Any], *, title: str) -> "Table":
     from rich.table import Table
 
-    table = Table(title="Quality on the test queries, and what it cost", title_justify="left")
+    table = Table(title=title, title_justify="left")
     names = list(dict.fromkeys(name for row in found["rows"].values() for name in row))
     columns = _SHOWN if len(names) > _COLUMNS and set(_SHOWN) <= set(names) else names
     for column in ("", *columns, "wall time", "peak memory"):

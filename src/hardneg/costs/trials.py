@@ -156,10 +156,11 @@ def training(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any
 
 def of_recipe(texts: Texts, given: dict[str, Any], sizes: Sizes) -> dict[str, Any]:  # noqa: ARG001 - all get them
     """Try each part of a recipe on its own dataset."""
-    from hardneg.pipeline.preflight import check_files, check_parts
+    from hardneg.pipeline.preflight import check_alone, check_files, check_parts
     from hardneg.recipe import Recipe
 
     recipe = Recipe.from_table(tomllib.loads(given["recipe"]), place=given["name"])
+    check_alone(recipe, "an estimate")
     check_parts(recipe)
     folder = Path(given["folder"])
     start_s = time.time() - given["asked_at"]

@@ -30,7 +30,7 @@ from hardneg.ladders.plan import DRAFT, PLAN, PROBE, LadderPlan, Task, TaskRecor
 from hardneg.ladders.rungs import Rung
 from hardneg.models.store import new_vectors_in
 from hardneg.pipeline.chain import mine_stage, opened, shared_place, stage_rows, train_stages, training_place
-from hardneg.pipeline.preflight import check_files, check_parts
+from hardneg.pipeline.preflight import check_alone, check_files, check_parts
 from hardneg.pipeline.score_stage import score_stage
 from hardneg.pipeline.scores import read_record as read_scored
 from hardneg.pipeline.scores import scores_file
@@ -199,6 +199,7 @@ def _probe(plan: LadderPlan, task: Task, folder: Path, dataset: Dataset) -> dict
     started = time.perf_counter()
     for rung in plan.rungs:
         if rung.is_trained:
+            check_alone(rung.recipe, "a ladder")
             check_parts(rung.recipe)
             check_files(rung.recipe, dataset)
     recipes = {rung.name: rung.recipe for rung in plan.rungs}

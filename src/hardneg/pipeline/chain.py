@@ -1,12 +1,13 @@
 """Training, stage after stage: each mines, if it has sources, and trains the model that the one before it made."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from hardneg.data.dataset import Dataset
 from hardneg.losses.weighted_sum import needs_teacher, without_teacher
+from hardneg.pipeline.also import Further, parts_of
 from hardneg.pipeline.judged_labels import labelled_for, named_verdicts
 from hardneg.pipeline.mined import Mined
 from hardneg.pipeline.mining import mine_plan
@@ -71,6 +72,7 @@ def train_stages(
     *,
     seed: int,
     mined: dict[Path, Mined],
+    further: Sequence[Further] = (),
 ) -> Iterator[tuple[str, Path]]:
     """Train all stages with one seed; what is done is not done again."""
     from hardneg.training.loop import train
@@ -78,20 +80,32 @@ def train_stages(
     model, trained = recipe.model, dict[str, str]()
     for name, stage in rows.items():
         negatives, plan, scores, data = None, None, None, labelled_for(stage.mine, dataset)
+        mining, place = stage.with_models(trained), None
         if stage.sources:
             place = _mining_place(folder, name, stage, recipe, dataset, seed=seed)
             if place not in mined:
-                mined[place] = mine_stage(stage.with_models(trained), place, recipe, dataset, folder)
+                mined[place] = mine_stage(mining, place, recipe, dataset, folder)
             negatives, plan = mined[place].negatives, mined[place].plan
             data = with_found(data, mined[place].found, split=stage.mine.split)
             scores = score_stage(recipe, stage, data, negatives, folder, place=place)
-        place, split = training_place(folder, name, seed), stage.mine.split
+        also = parts_of(further, mining, recipe, folder, place=place, done=mined)
+        out, split = training_place(folder, name, seed), stage.mine.split
         settings = _settings(stage, recipe, seed=seed if recipe.seeds else stage.train.seed)
-        with folder.stage(f"train {place.name}"):
-            done = train(model, data, negatives, scores=scores, settings=settings, plan=plan, split=split, out=place)
+        with folder.stage(f"train {out.name}"):
+            done = train(
+                model,
+                data,
+                negatives,
+                scores=scores,
+                settings=settings,
+                plan=plan,
+                split=split,
+                also=also,
+                out=out,
+            )
         path = done.path
         if done.own_negatives:
-            folder.manifest.setdefault("own_negatives", {})[place.name] = done.own_negatives
+            folder.manifest.setdefault("own_negatives", {})[out.name] = done.own_negatives
         model = trained[stage.name] = str(path)
         yield name, path
 

@@ -24,8 +24,7 @@ def check_parts(recipe: Recipe) -> None:
     from hardneg.training.inputs import load_for_training
     from hardneg.training.refresh.mine import check_follows
 
-    if recipe.also:
-        raise RecipeError("also: a run mines one dataset; mine each, and train on all with `hardneg train --also`")
+    check_also(recipe)
     check_teachers(recipe)
     before = recipe.model
     for stage in recipe.stages:
@@ -49,6 +48,22 @@ def check_parts(recipe: Recipe) -> None:
         load_encoder(recipe.model, max_tokens=max_tokens, trust_remote_code=recipe.trusts)
     for settings in (stage.train for stage in recipe.stages if stage.train.lora is not None):
         load_for_training(recipe.model, settings, device=torch.device("cpu"))
+
+
+def check_also(recipe: Recipe) -> None:
+    """Make sure that a recipe does with several datasets only what can be done with several."""
+    from hardneg.training.mixture import check_mixable
+
+    if recipe.also and recipe.teachers:
+        raise RecipeError("also: teachers score one dataset; take [[teachers]] out, or [[also]]")
+    for stage in recipe.stages if recipe.also else ():
+        check_mixable(stage.train)
+
+
+def check_alone(recipe: Recipe, purpose: str) -> None:
+    """Make sure that a recipe is of one dataset, where nothing else is done."""
+    if recipe.also:
+        raise RecipeError(f"also: {purpose} knows one dataset; take [[also]] out, or do it with `hardneg run`")
 
 
 def check_files(recipe: Recipe, dataset: Dataset) -> None:

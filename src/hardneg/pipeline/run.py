@@ -1,7 +1,7 @@
 """A whole experiment: build or read the data, mine, train, and measure each row of the table."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,15 @@ from hardneg.arguments import check_places, shown
 from hardneg.data.dataset import Dataset
 from hardneg.data.findings import Finding
 from hardneg.data.reading import read_dataset
-from hardneg.engines import Engine, keeping_workers, working_on
+from hardneg.engines import Engine, working_on
 from hardneg.errors import RecipeError
-from hardneg.evaluation.retrieval import evaluate
 from hardneg.evaluation.significance import Row, compare
 from hardneg.files import check_folder, replacing_folder
+from hardneg.pipeline.also import Further, place_of, read_further
 from hardneg.pipeline.chain import in_batch_rows, opened, planned_stages, stage_rows, train_stages, training_place
 from hardneg.pipeline.dealing import told_dealt, with_test_split
 from hardneg.pipeline.judged_labels import Used, labelled_for
+from hardneg.pipeline.measuring import baselines, elsewhere, measured
 from hardneg.pipeline.mined import Mined
 from hardneg.pipeline.preflight import check_files, check_parts
 from hardneg.recipe import FromCode, FromPath, FromPython, Recipe, Stage
@@ -29,15 +30,12 @@ from hardneg.runs import layout
 from hardneg.runs.done import is_done
 from hardneg.runs.folder import RunFolder, link_tree
 from hardneg.runs.joining import data_of
-from hardneg.runs.layout import Seeded, StageKey
+from hardneg.runs.layout import Seeded
 from hardneg.runs.lock import writing
 from hardneg.runs.mining_findings import read_mining_findings
-from hardneg.runs.parts import read_table
 from hardneg.runs.record import recording
 from hardneg.scoring import Scorer
 from hardneg.scoring.cross_fitted import weak_teachers
-from hardneg.sources import Source
-from hardneg.sources.bm25 import bm25_of
 from hardneg.training.watch.curve import WatchedTraining
 
 
@@ -49,6 +47,7 @@ class Result:
     rows: list[Row]
     manifest: dict[str, Any]
     teachers: tuple[Scorer, ...] = ()
+    further: Mapping[str, list[Row]] = field(default_factory=dict)  # by the folder of a further dataset, below `also/`
 
     @property
     def dealt(self) -> str:
@@ -65,7 +64,8 @@ class Result:
     @property
     def findings(self) -> list[Finding]:
         """What mining, teachers and training showed, each once."""
-        findings = [finding for place in layout.minings(self.folder) for finding in read_mining_findings(place)]
+        places = [*layout.minings(self.folder), *layout.further(self.folder)]
+        findings = [finding for place in places for finding in read_mining_findings(place)]
         findings += weak_teachers(self.teachers)
         findings += [finding for training in read_trainings(self.folder) for finding in training.findings]
         return list({(one.code, one.title): one for one in reversed(findings)}.values())[::-1]
@@ -87,6 +87,7 @@ class Result:
                 for at, after in enumerate(self.rows)
                 for before in self.rows[:at]
             },
+            **({"further": _by_name(self.further)} if self.further else {}),
             **({"watched": watched} if watched else {}),
             **self.manifest,
         }
@@ -99,19 +100,48 @@ class Prepared:
     recipe: Recipe
     dataset: Dataset
     folder: RunFolder
+    further: tuple[Further, ...] = ()
+
+    @property
+    def mined_from(self) -> Iterator[tuple[Dataset, Recipe]]:
+        """Each dataset that is mined, and what is done with it."""
+        yield self.dataset, self.recipe
+        for each in self.further:
+            if each.negatives is None:
+                yield each.dataset, each.recipe(self.recipe)
 
     def run(self) -> Result:
         """Do every stage that is not done."""
         recipe, dataset, folder = self.recipe, self.dataset, self.folder
-        rows, chain = list(_baselines(recipe, dataset, folder)), stage_rows(recipe)
+        chain = stage_rows(recipe)
+        rows = [
+            Row(name, [measured(name, system, recipe, dataset, folder)], recipe.evaluate.deciding)
+            for name, system in baselines(recipe).items()
+        ]
         folder.manifest["chain"] = list(chain)
         if "in_batch" in recipe.evaluate.rows and "in_batch" not in chain:
-            rows += _trained(in_batch_rows(recipe), recipe, dataset, folder)[-1:]
-        rows += _trained(chain, recipe, dataset, folder)
+            rows += self._trained(in_batch_rows(recipe))[-1:]
+        rows += self._trained(chain)
+        further = elsewhere(rows, self.further, recipe, folder, seeds=_seeds(recipe))
         link_tree(training_place(folder, rows[-1].name, _seeds(recipe)[0]) / "model", folder.path / "model")
         folder.save()
         write_report(folder.path, dataset=dataset)
-        return Result(folder.path, rows, folder.manifest, tuple(recipe.teachers))
+        for each in self.further:
+            if (place := folder.path / layout.ALSO / each.folder).exists():
+                write_report(place, dataset=each.dataset)
+        return Result(folder.path, rows, folder.manifest, tuple(recipe.teachers), further)
+
+    def _trained(self, rows: Mapping[str, Stage]) -> list[Row]:
+        """Train all stages and measure the model of each, once a seed."""
+        recipe, dataset, folder = self.recipe, self.dataset, self.folder
+        mined: dict[Path, Mined] = {}
+        per_query: dict[str, list[pl.DataFrame]] = {name: [] for name in rows}
+        for seed in _seeds(recipe):
+            trained = train_stages(rows, recipe, dataset, folder, seed=seed, mined=mined, further=self.further)
+            for name, model in trained:
+                system = measuring_with(str(model), recipe)
+                per_query[name].append(measured(str(Seeded(name, seed)), system, recipe, dataset, folder))
+        return [Row(name, tables, recipe.evaluate.deciding) for name, tables in per_query.items()]
 
 
 def run(
@@ -157,7 +187,11 @@ def prepare(recipe: Recipe, *, out: Path | str) -> Prepared:
     folder.manifest["planned"] = planned_stages(recipe)
     dataset = _dataset(recipe, folder)
     check_files(recipe, dataset)
-    return Prepared(recipe, dataset, folder)
+    further = read_further(recipe)
+    for each in further:
+        folder.pin(f"dataset {each.folder!r}", each.dataset.fingerprint)
+        folder.manifest.setdefault(layout.ALSO.name, {})[each.folder] = place_of(each.settings)
+    return Prepared(recipe, dataset, folder, further)
 
 
 def _dataset(recipe: Recipe, folder: RunFolder) -> Dataset:
@@ -220,37 +254,9 @@ def _built(settings: FromPython | FromCode, folder: RunFolder) -> Dataset:
     return read_dataset(place)
 
 
-def _baselines(recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Iterator[Row]:
-    sources = [source for stage in recipe.stages for source in stage.sources]
-    systems: dict[str, Source] = {
-        "bm25": bm25_of(sources, code=isinstance(recipe.dataset, FromPython | FromCode)),
-        "zero_shot": measuring_with(recipe.model, recipe),
-    }
-    for name, system in systems.items():
-        if name in recipe.evaluate.rows:
-            yield Row(name, [_measured(name, system, recipe, dataset, folder)], recipe.evaluate.deciding)
-
-
-def _trained(rows: Mapping[str, Stage], recipe: Recipe, dataset: Dataset, folder: RunFolder) -> list[Row]:
-    """Train all stages and measure the model of each, once a seed."""
-    mined: dict[Path, Mined] = {}
-    measured: dict[str, list[pl.DataFrame]] = {name: [] for name in rows}
-    for seed in _seeds(recipe):
-        for name, model in train_stages(rows, recipe, dataset, folder, seed=seed, mined=mined):
-            system = measuring_with(str(model), recipe)
-            measured[name].append(_measured(str(Seeded(name, seed)), system, recipe, dataset, folder))
-    return [Row(name, tables, recipe.evaluate.deciding) for name, tables in measured.items()]
-
-
-def _measured(name: str, system: Source, recipe: Recipe, dataset: Dataset, folder: RunFolder) -> pl.DataFrame:
-    place = folder.path / "evaluation" / name
-    if not is_done(place / layout.METRICS, place / layout.PER_QUERY):
-        with folder.stage(str(StageKey("evaluate", Seeded(name)))):
-            with keeping_workers():
-                measured = evaluate(dataset, system, split=recipe.evaluate.split, name=name, **recipe.evaluate.options)
-            measured.write(place)
-    return read_table(place / layout.PER_QUERY)
-
-
 def _seeds(recipe: Recipe) -> tuple[int, ...]:
     return recipe.seeds or (recipe.train.seed,)
+
+
+def _by_name(further: Mapping[str, list[Row]]) -> dict[str, dict[str, Any]]:
+    return {name: {row.name: row.as_dict() for row in rows} for name, rows in further.items()}

@@ -108,7 +108,7 @@ def _state_of_files(folder: Path, manifest: dict[str, Any]) -> str | None:
 
 
 def _findings(folder: Path) -> dict[str, Any]:
-    minings, trainings = layout.minings(folder), layout.trainings(folder)
+    minings, trainings = [*layout.minings(folder), *layout.further(folder)], layout.trainings(folder)
     summary = {f"mined {place.name}" if place != folder else "mined": _mined(place) for place in minings}
     for place in trainings:
         last = _last_line(place / layout.LOSSES)

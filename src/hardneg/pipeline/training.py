@@ -11,13 +11,13 @@ import polars as pl
 from hardneg.arguments import check_places, check_tables, check_texts, shown
 from hardneg.data.dataset import Dataset
 from hardneg.data.given import check_dataset
-from hardneg.data.reading import read_dataset
 from hardneg.engines import Engine, Trains, current_engine, working_on
 from hardneg.errors import DatasetError, RecipeError
 from hardneg.files import check_folder
 from hardneg.models.given import Loaded
 from hardneg.models.options import check_installed
 from hardneg.negatives.plan import Plan
+from hardneg.pipeline.also import read_also
 from hardneg.pipeline.joined import dataset_for, join
 from hardneg.pipeline.mined import Mined
 from hardneg.pipeline.scores import read_scores
@@ -204,35 +204,15 @@ def prepare_training(
     teacher_scores = None if scores is None else read_scores(scores, dataset)
     parts = []
     for each in (*loaded.also, *map(_named, also)):
-        part, more = _also_part(each, allow_other_data=allow_other_data)
-        parts.append(part)
-        notes += more
+        further = read_also(each, allow_other_data=allow_other_data)
+        parts.append(further.part())
+        notes += further.notes
     return Lesson(loaded, address, dataset, mined, teacher_scores, tuple(parts), out, notes)
 
 
 def _named(place: str) -> Also:
     """Tell the folder of mined negatives from a dataset."""
     return Also(negatives=place) if (Path(place) / layout.MINING).exists() else Also(dataset=place)
-
-
-def _also_part(also: Also, *, allow_other_data: bool) -> "tuple[MixturePart, tuple[str, ...]]":
-    """Read a further dataset, and what was mined from it; gives what is to be said of it, too."""
-    from hardneg.training.mixture import MixturePart
-
-    dataset = None if also.dataset is None else read_dataset(also.dataset)
-    negatives, split, notes = None, also.split or "train", tuple[str, ...]()
-    if also.negatives is not None:
-        joined = join("train", dataset, also.negatives, split=also.split, allow_other_data=allow_other_data)
-        dataset, negatives, split, notes = joined.dataset, joined.negatives, joined.split, joined.notes
-    assert dataset is not None
-    part = MixturePart(
-        dataset=dataset,
-        negatives=negatives,
-        split=split,
-        query_prompt=also.query_prompt,
-        document_prompt=also.document_prompt,
-    )
-    return part, notes
 
 
 def _only_model(plan: Plan) -> str | None:

@@ -65,8 +65,8 @@ class Recipe:
         select: How negatives are chosen among the rest.
         teachers: Score what was mined, for a loss that learns from their scores; several are averaged.
         train: How the model is trained.
-        also: Further datasets to train on beside the first, each with its own negatives and prompts; for
-            `hardneg train` alone, since what a run mines is mined from one dataset.
+        also: Further datasets to train on beside the first, each with its own negatives and prompts. A run mines those
+            that bring none as it mines the first, and measures on each that has the split to test on.
         evaluate: What it is measured on and compared with.
         stage: Trainings one after another; empty trains once, as the rest of the recipe says.
 
@@ -176,7 +176,8 @@ class Recipe:
 
         The name, the place of the dataset and the block size do not count.
         """
-        counted = replace(self, name="", dataset=FromPath(path="-"))
+        also = tuple(replace(each, dataset="-", negatives=each.negatives and "-") for each in self.also)
+        counted = replace(self, name="", dataset=FromPath(path="-"), also=also)
         return hashlib.blake2b(toml_text(counted._tables(counted=True)).encode(), digest_size=16).hexdigest()
 
     def _tables(self, *, counted: bool = False) -> dict[str, Any]:

@@ -9,6 +9,7 @@ RUN/
     audit.json  frontier.json    and others, of audits that were told to write here
     stages/NAME[-seedN]/         the same of each stage, if the recipe has stages
     training/ROW-seedN/          training.json  loss.jsonl  refresh.jsonl  replacement.jsonl  watch.jsonl  model/
+    also/NAME/                   the same of each further dataset, and evaluation/ of those that have a test split
     evaluation/ROW[-seedN]/      metrics.json  per_query.parquet  run.trec  qrels.trec
     model/                       the last row's model, first seed
 LADDER/
@@ -39,6 +40,7 @@ VECTORS = "vectors.json"
 METRICS, PER_QUERY, RANKINGS, QRELS = "metrics.json", "per_query.parquet", "run.trec", "qrels.trec"
 PLAN, DRAFT, LADDER = "plan.json", "draft.json", "ladder.json"
 BEST = Path("best")
+ALSO = Path("also")
 ENCODING = "encoding.json"
 PULLED = "pulled.json"
 FIT, FINAL_RUN, FINAL_BASE, FINAL_DATASET = "fit.json", "finish/run", "finish/in_batch", "finish/dataset"
@@ -96,6 +98,11 @@ class StageKey:
 def minings(run: Path) -> list[Path]:
     """List the folders that a run mined into, or may have: its own and those of its stages."""
     return [run, *sorted(run.glob("stages/*"))]
+
+
+def further(run: Path) -> list[Path]:
+    """List the folders of a run's further datasets, those of its stages too."""
+    return [*sorted(run.glob(f"{ALSO}/*")), *sorted(run.glob(f"stages/*/{ALSO}/*"))]
 
 
 def trainings(run: Path) -> list[Path]:

@@ -34,12 +34,22 @@ def dataset_of(run: Path) -> dict[str, Any]:
     check_links(run)
     settings = next(filter(None, map(dataset_settings, _places(run))), None)
     if settings is None:
-        raise RunError(f"{run} does not say which dataset was mined; name it with --dataset")
+        if not (read_record(run) or any((run / name).exists() for name in (layout.MINING, layout.MANIFEST))):
+            raise RunError(
+                f"{run} holds nothing that was mined; `hardneg mine DATASET -o {run}` mines into it, or name the "
+                "folder of a run"
+            )
+        raise RunError(f"{run} does not say which dataset was mined; name it before the run, or with --dataset")
     return settings
 
 
 def dataset_settings(run: Path) -> dict[str, Any]:
     """Give what a folder says of its dataset, as the table `[dataset]` of a recipe; empty if it says nothing."""
+    if run.parent.name == layout.ALSO.name:
+        of_run = run.parents[3] if run.parents[2].name == "stages" else run.parents[1]
+        named = read_state(of_run / layout.MANIFEST, keys=()).get(layout.ALSO.name, {}).get(run.name)
+        if isinstance(named, dict) and "path" in named:
+            return named
     built = run / "dataset"
     if built.is_dir() and is_parquet_folder(built):
         return {"path": str(built)}

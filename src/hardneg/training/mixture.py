@@ -118,9 +118,7 @@ def mix(parts: Sequence[MixturePart], settings: TrainSettings) -> Mixture:
         return Mixture(
             (part.dataset.name,), part.dataset, part.negatives, part.scores, part.split, np.zeros(1, int), (nothing,)
         )
-    for name in _ALONE:
-        if getattr(settings, name) is not None:
-            raise RecipeError(f"training: {name} works with one dataset only; leave it out, or train on one")
+    check_mixable(settings)
     with_scores = [part.scores is not None for part in parts]
     if any(with_scores) and not all(with_scores):
         raise RecipeError("training: some datasets have a teacher's scores and others none; score all of them or none")
@@ -151,6 +149,13 @@ def mix(parts: Sequence[MixturePart], settings: TrainSettings) -> Mixture:
         first_query,
         tuple((part.query_prompt, part.document_prompt) for part in parts),
     )
+
+
+def check_mixable(settings: TrainSettings) -> None:
+    """Make sure that the settings can do what they ask for with several datasets."""
+    for name in _ALONE:
+        if getattr(settings, name) is not None:
+            raise RecipeError(f"training: {name} works with one dataset only; leave it out, or train on one")
 
 
 def shares(sizes: Sequence[int], power: float) -> Int64[np.ndarray, " datasets"]:

@@ -19,7 +19,7 @@ from hardneg.runs.parts import readable
 from hardneg.runs.state import MISFITS, whole_lines
 from hardneg.scoring.folds import FOLDS, RECORD
 from hardneg.verbs.verifying.checks import Checked
-from hardneg.verbs.verifying.data import datasets_of
+from hardneg.verbs.verifying.data import datasets_of, further_of
 from hardneg.verbs.verifying.encoded import check_encoded
 from hardneg.verbs.verifying.files import check_files
 from hardneg.verbs.verifying.handed import check_handed
@@ -163,4 +163,4 @@ def _datasets(run: Path, dataset: Dataset | Path | str | None) -> list[Dataset]:
     if isinstance(dataset, Dataset):
         check_dataset(dataset, purpose="verify")
         return [dataset]
-    return datasets_of(run) if dataset is None else [read_dataset_of(run, dataset)]
+    return datasets_of(run) if dataset is None else [read_dataset_of(run, dataset), *further_of(run)]

@@ -1,6 +1,8 @@
 """Several datasets in one training, against training on each of them alone."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -173,6 +175,89 @@ def test_the_command_takes_runs_and_datasets_and_a_recipe_their_prompts(start, t
     recipe.write_text('dataset = "toy"\n[[also]]\nnegatives = "mined"\nquery_prompt = "seek: "\n')
     assert main([*command, "--recipe", str(recipe), "--out", str(tmp_path / "prompted")]) == 0
     assert weights(tmp_path / "run") != weights(tmp_path / "prompted")
-    capsys.readouterr()
-    assert main(["run", str(recipe), "--out", str(tmp_path / "whole")]) == 2
-    assert "train on all with `hardneg train --also`" in capsys.readouterr().err
+
+
+def with_test_split(dataset, *, of):
+    """Move every third query of a split to `test`."""
+    test = (pl.col("query") % 3 == 0) & (pl.col("split") == of)
+    return dataset.with_labels(dataset.qrels.with_columns(split=pl.when(test).then(pl.lit("test")).otherwise("split")))
+
+
+RECIPE = """
+dataset = "{place}/toy"
+model = "{start}"
+[mine]
+depth = 12
+[[sources]]
+use = "bm25"
+[select]
+per_query = 2
+[train]
+batch_size = 4
+max_steps = 3
+[evaluate]
+depth = 10
+rows = ["zero_shot", "in_batch"]
+[[also]]
+dataset = "{place}/small"
+split = "tuning"
+query_prompt = "seek: "
+"""
+
+
+@pytest.fixture
+def recipe(start, toy, small, tmp_path):
+    with_test_split(toy, of="train").write(tmp_path / "toy")
+    with_test_split(small, of="tuning").write(tmp_path / "small")
+
+    def written():
+        file = tmp_path / "both.toml"
+        file.write_text(RECIPE.format(place=tmp_path, start=start))
+        return str(file)
+
+    return written
+
+
+def test_a_run_mines_each_dataset_trains_on_all_and_measures_each(recipe, start, tmp_path, capsys):
+    run = tmp_path / "run"
+    assert main(["run", recipe(), "--out", str(run), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert list(report["rows"]) == list(report["further"]["small"]) == ["zero_shot", "in_batch", "mined"]
+    assert (run / "also" / "small" / "report.html").exists()
+
+    sources = ["--source", "bm25", "--depth", "12", "--per-query", "2", "--quiet"]
+    assert main(["mine", str(tmp_path / "toy"), *sources, "--out", str(tmp_path / "a")]) == 0
+    assert main(["mine", str(tmp_path / "small"), *sources, "--split", "tuning", "--out", str(tmp_path / "b")]) == 0
+    by_hand = tmp_path / "train.toml"
+    by_hand.write_text(f'dataset = "{tmp_path}/toy"\n[[also]]\nnegatives = "{tmp_path}/b"\nquery_prompt = "seek: "\n')
+    how = ["--set", "batch_size=4", "--set", "max_steps=3", "--model", str(start), "--quiet"]
+    command = ["train", "--recipe", str(by_hand), "--negatives", str(tmp_path / "a"), *how]
+    assert main([*command, "--out", str(tmp_path / "trained")]) == 0
+    assert weights(run / "training" / "mined-seed0") == weights(tmp_path / "trained")
+
+    assert main(["verify", str(run)]) == 0, capsys.readouterr()
+    files = {file: file.stat().st_mtime_ns for file in run.rglob("*.parquet")}
+    assert main(["run", recipe(), "--out", str(run), "--quiet"]) == 0  # and nothing is done again
+    assert files == {file: file.stat().st_mtime_ns for file in run.rglob("*.parquet")}
+    (tmp_path / "small").rename(tmp_path / "moved")
+    assert main(["run", recipe(), "--out", str(run)]) == 2
+
+
+def test_stages_mine_each_dataset_with_their_own_model(recipe, tmp_path, capsys):
+    stages = '[[stage]]\nname = "first"\n[[stage]]\nname = "second"\n[[stage.sources]]\nuse = "dense"\n'
+    file = tmp_path / "stages.toml"
+    file.write_text(Path(recipe()).read_text().replace(', "in_batch"', "") + stages)
+    assert main(["run", str(file), "--out", str(tmp_path / "run"), "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)["further"]["small"])[-1] == "mined"
+    states = [json.loads(path.read_text()) for path in sorted(tmp_path.glob("run/stages/*/also/small/mining.json"))]
+    assert [state["split"] for state in states] == ["tuning", "tuning"]
+    assert "query_prompt" in str(states[1]["plan"])
+    assert main(["verify", str(tmp_path / "run")]) == 0, capsys.readouterr()
+
+
+def test_what_a_run_cannot_do_with_several_datasets_is_said_before_any_work(recipe, tmp_path, capsys):
+    (tmp_path / "wrong.toml").write_text(Path(recipe()).read_text().replace("[train]", '[train]\nclusters = "greedy"'))
+    assert main(["run", str(tmp_path / "wrong.toml"), "--out", str(tmp_path / "wrong")]) == 2
+    assert "clusters works with one dataset only" in capsys.readouterr().err
+    assert main(["estimate", recipe()]) == 2
+    assert "an estimate knows one dataset" in capsys.readouterr().err

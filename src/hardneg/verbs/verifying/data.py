@@ -27,9 +27,19 @@ def datasets_of(run: Path) -> list[Dataset]:
         with suppress(InputError):
             plan = read_state(run / layout.PLAN, keys=("dataset", "layout", "skip_invalid"))
             datasets.append(read_dataset(plan["dataset"], mapping=plan["layout"], skip_invalid=plan["skip_invalid"]))
+    datasets += further_of(run)
     if (run / layout.FIT).exists():
         with suppress(InputError):
             datasets += _of_fit(run, datasets)
+    return datasets
+
+
+def further_of(run: Path) -> list[Dataset]:
+    """Read the further datasets of a run; those that are gone are left out."""
+    datasets = []
+    for place in layout.further(run):
+        with suppress(InputError):
+            datasets.append(read_dataset_of(place))
     return datasets
 
 
