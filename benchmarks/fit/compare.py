@@ -127,7 +127,9 @@ def in_batch_beside(fit: Path, found: dict[str, Any], out: Path) -> Path:
     tried = [one for each in found["rounds"] for one in each["standings"] if one["strategy"] == "in_batch"]
     best = max(tried, key=lambda one: one["value"])
     recipe = Recipe.load(fit / "race" / f"in_batch-{best['rate']:g}-{best['steps']}" / "recipe.toml")
-    longer = replace(recipe.train, max_steps=round(best["steps"] * found["grown"]), watch=None)
+    is_worse = any(one["steps"] > best["steps"] for one in tried)
+    steps = best["steps"] if is_worse else max(best["steps"], found["schedule"]["last"])
+    longer = replace(recipe.train, max_steps=round(steps * found["grown"]), watch=None)
     data = FromPath(path=str((fit / "finish" / "dataset").resolve()))
     run(replace(recipe, train=longer, dataset=data, evaluate=replace(recipe.evaluate, rows=())), out=out)
     return next(out.glob("evaluation/in_batch-seed0/per_query.parquet"))

@@ -183,8 +183,8 @@ class Fitting:
         self.watched.schedule(schedule)
         race, finalists = self._race(track, speed, schedule)
         corpus = asking(dataset, self._dev, self._halves.all) if schedule.is_choice_whole else wider
-        choice, weights = self._choose(track, finalists, systems, corpus)
-        self._finish(track, race, choice, weights)
+        choice, weights = self._choose(race, finalists, systems, corpus)
+        self._finish(race, finalists, choice, weights)
         return self._ledger.state
 
     def _know(self) -> dict[str, System]:
@@ -294,50 +294,52 @@ class Fitting:
         return race, finalists
 
     def _choose(
-        self, track: Track, finalists: Sequence[Heat], systems: dict[str, System], corpus: Dataset
-    ) -> tuple[tuple[Choice, Heat | None, Heat], dict[str, float]]:
-        """Measure the finalists against a corpus, and choose."""
+        self, race: Race, finalists: Sequence[Heat], systems: dict[str, System], corpus: Dataset
+    ) -> tuple[tuple[Choice, Entry], dict[str, float]]:
+        """Measure the finalists against a corpus, and choose what is trained at the end, or was nearest to be."""
+        track, measure = race.track, race.track.measure
         by_name = {heat.entry.strategy: heat for heat in finalists}
         if corpus.n_documents < self._dataset.n_documents:
             systems = {name: self._narrowed(each, corpus) for name, each in systems.items()}
         for name, heat in by_name.items():
             systems[name] = self._measured(name, partial(track.system, heat.entry), corpus, stage="choice")
-        race, fresh = (ids(self._dataset, half) for half in (self._halves.race, self._halves.fresh))
-        choice = choose(systems, list(by_name), race=race, fresh=fresh, measure=track.measure, base=BASE)
+        asked = {"race": ids(self._dataset, self._halves.race), "fresh": ids(self._dataset, self._halves.fresh)}
+        choice = choose(systems, list(by_name), **asked, measure=measure, base=BASE)
         weights = {}
         for name in dict.fromkeys((ZERO_SHOT, choice.name)):
-            both, weights[name] = self._with_bm25(systems, name, race)
+            both, weights[name] = self._with_bm25(systems, name, asked["race"])
             systems |= both
         means = {
-            name: {half: _mean(each, asked, track.measure) for half, asked in (("race", race), ("fresh", fresh))}
+            name: {half: _mean(each, queries, measure) for half, queries in asked.items()}
             for name, each in systems.items()
         }
-        winner = by_name.get(choice.name)
-        entry = None if winner is None else asdict(winner.entry)
+        is_trained = choice.name in by_name
+        last = race.last_of(by_name[choice.name if is_trained else BASE].entry)
         self._ledger.save(
             development={
-                "queries": {"race": len(race), "fresh": len(fresh)},
+                "queries": {half: len(queries) for half, queries in asked.items()},
                 "documents": corpus.n_documents,
                 "means": means,
                 "weights": weights,
             },
-            choice={**choice.as_dict(), "strategy": choice.name, "entry": entry},
+            choice={**choice.as_dict(), "strategy": choice.name, "entry": asdict(last) if is_trained else None},
         )
-        return (choice, winner, by_name[BASE]), weights
+        return (choice, last), weights
 
     def _finish(
-        self, track: Track, race: Race, chosen: tuple[Choice, Heat | None, Heat], weights: Mapping[str, float]
+        self, race: Race, finalists: Sequence[Heat], chosen: tuple[Choice, Entry], weights: Mapping[str, float]
     ) -> None:
-        choice, winner, base = chosen
+        (choice, best), track = chosen, race.track
         dataset = with_dev_trained(self._dataset, split=self.request.wanted.split, dev=self._dev)
-        best = base.entry if winner is None else winner.entry
+        is_trained = choice.name == best.strategy
         with self._ledger.stage("finish"):
-            beside = base.entry if race.schedule.with_base else best
+            base = next(heat.entry for heat in finalists if heat.entry.strategy == BASE)
+            beside = replace(base, steps=max(base.steps, best.steps)) if race.schedule.with_base else best
             places = train_finals(self.folder, track, dataset, best, beside, grown=self._grown)
-        if winner is None:
-            hand_over_untrained(self.folder, track.rungs[BASE].recipe)
-        else:
+        if is_trained:
             hand_over(self.folder)
+        else:
+            hand_over_untrained(self.folder, track.rungs[BASE].recipe)
         rows = test_rows(places, measure_by=track.measure, winner=choice.name, weights=weights)
         self._ledger.save(
             model=track.rungs[BASE].recipe.model,
@@ -348,7 +350,7 @@ class Fitting:
             | {"race": race.clock.took_s},
         )
         self._ledger.save(next_steps=[asdict(each) for each in next_steps(self._ledger.state, folder=str(self.folder))])
-        self._write_card(trained=winner is not None)
+        self._write_card(trained=is_trained)
         write_report(self.folder, dataset=dataset)
         self._ledger.save(finished=True)
         for entry in race.heats:  # only the choice needed their models

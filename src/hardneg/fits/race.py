@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from hardneg.engines import is_here
@@ -17,6 +17,7 @@ LEVEL = 0.1  # what is worse than the best of a round with a smaller p is out
 _FACTOR = 3.0  # between learning rates
 _SLACK = 0.5  # of the time that was planned, at least
 _EXTENDED = 2  # more rates at most, where the best lies at an end
+_PARTS = 8  # of the steps that may be added at the end, for which it is asked whether there is time
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class Race:
 
     def run(self) -> list[Heat]:
         """Run all rounds for which there is time; two strategies and in-batch training are left, best first."""
-        steps, half = self.schedule.steps, max(1, self.schedule.steps // 2)
+        steps, half = self.schedule.steps, self.schedule.half
         rate = self._rates(half, steps)
         others = [each for each in self.schedule.strategies if each != BASE]
         through = self._round("strategies", [Entry(each, rate, half) for each in others], keep=-(-len(others) // 2))
@@ -120,6 +121,18 @@ class Race:
         through = self._round("survivors", whole, keep=len(whole)) or through
         self._tune(next((heat for heat in through if heat.entry.strategy != BASE), None), rate)
         return self._finalists()
+
+    def last_of(self, entry: Entry) -> Entry:
+        """Give an entry as long as it is trained at the end: as planned, or longer if there is time for that.
+
+        One that was worse when it was trained for longer stays as it is.
+        """
+        if any(each.strategy == entry.strategy and each.steps > entry.steps for each in self.heats):
+            return entry
+        planned, enough = max(entry.steps, self.schedule.last), self.schedule.enough
+        more = range(enough, planned, -max(1, (enough - planned) // _PARTS))
+        fitting = (steps for steps in more if self.clock.allows(self._kept_free(entry, at_least=steps)))
+        return replace(entry, steps=next(fitting, planned))
 
     def _rates(self, half: int, steps: int) -> float:
         """Choose a learning rate for in-batch training, and look beyond the ends where the best lies at one."""
@@ -153,24 +166,27 @@ class Race:
         """Try the leader, if in-batch training has not beaten all, with other rates and longer, and that longer too."""
         steps, factors = self.schedule.steps, (math.sqrt(_FACTOR), 1 / math.sqrt(_FACTOR))
         strategy = BASE if leader is None else leader.entry.strategy
-        heats = self._heats([Entry(BASE, rate, 2 * steps)]) if leader is None else []
-        heats += self._heats([Entry(strategy, _rounded(rate * factor), steps) for factor in factors])
+        enough = self.schedule.enough
+        heats = self._heats([Entry(BASE, rate, 2 * steps)], at_least=enough) if leader is None else []
+        heats += self._heats([Entry(strategy, _rounded(rate * factor), steps) for factor in factors], at_least=enough)
         tried = [heat for heat in self.heats.values() if (heat.entry.strategy, heat.entry.steps) == (strategy, steps)]
         best = max(tried, key=lambda heat: heat.mean).entry.rate if tried else rate
         longer = [Entry(strategy, best, 2 * steps), Entry(BASE, best if leader is None else rate, 2 * steps)]
-        heats += self._heats([each for each in dict.fromkeys(longer) if each not in {heat.entry for heat in heats}])
+        new = [each for each in dict.fromkeys(longer) if each not in {heat.entry for heat in heats}]
+        heats += self._heats(new, at_least=enough)
         if heats:
             self._close("tuning", heats, keep=len(heats), level=0.0)
 
-    def _heats(self, entries: Sequence[Entry]) -> list[Heat]:
-        """Run entries while there is time; the very first is run in any case."""
+    def _heats(self, entries: Sequence[Entry], *, at_least: int = 0) -> list[Heat]:
+        """Run entries while there is time, also for so many steps at the end; the very first is run in any case."""
         heats: list[Heat] = []
         if not is_here():
-            train_ahead(self.track, self._in_time(entries))
+            train_ahead(self.track, self._in_time(entries, at_least=at_least))
         for entry in entries:
             planned = self.speed.trial(entry.strategy, entry.steps)
             is_new = entry not in self.heats
-            if is_new and self.heats and not self.clock.allows(planned + self._kept_free(entry)):
+            late = not self.clock.allows(planned + self._kept_free(entry, at_least=at_least))
+            if is_new and self.heats and late:
                 self.left_out.setdefault(entry.strategy, f"there was no time for {entry.steps:,} steps of it")
                 continue
             if is_new:
@@ -184,12 +200,12 @@ class Race:
             heats.append(self.heats[entry])
         return heats
 
-    def _in_time(self, entries: Sequence[Entry]) -> list[Entry]:
+    def _in_time(self, entries: Sequence[Entry], *, at_least: int) -> list[Entry]:
         """Name the entries for which there would be time one after the other."""
         chosen, planned = list[Entry](), 0.0
         for entry in entries:
             planned += 0.0 if entry in self.heats else self.speed.trial(entry.strategy, entry.steps)
-            if entry not in self.heats and self.clock.allows(planned + self._kept_free(entry)):
+            if entry not in self.heats and self.clock.allows(planned + self._kept_free(entry, at_least=at_least)):
                 chosen.append(entry)
         return chosen
 
@@ -207,11 +223,11 @@ class Race:
             return str(error)
         return doubts
 
-    def _kept_free(self, entry: Entry, *, finalists: int = 1) -> float:
+    def _kept_free(self, entry: Entry, *, finalists: int = 1, at_least: int = 0) -> float:
         """Give the seconds of the choice among finalists and in-batch training, and of the finish of an entry."""
         is_alone = {entry.strategy, *(each.strategy for each in self.heats)} == {BASE}
         choice = self.schedule.choice_s(self.speed, 1 if is_alone else finalists + 1)
-        return choice + self.schedule.finish_s(self.speed, entry.strategy, entry.steps)
+        return choice + self.schedule.finish_s(self.speed, entry.strategy, max(entry.steps, at_least))
 
     def _finalists(self) -> list[Heat]:
         """Take in-batch training and the best two of the others; the second if there is time to measure it too."""

@@ -1,5 +1,6 @@
 """What a fit will do and how long it will take, laid out before anything is trained."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -8,11 +9,17 @@ from hardneg.fits.request import BASE
 
 SHARES = (8, 6, 4, 3, 2, 1.5, 1, 0.75, 0.5, 0.25)  # of an epoch that the longest training may take
 TUNING, FINISH = "tuning", "finish"  # the stretch that is done as far as there is time, and the last
-_CHEAP, _SPARED = 2.0, 0.4  # times the seconds of a step in-batch; what it costs in worth to race no others
+_CHEAP = 2.0  # times the seconds of a step in-batch
 _LEAST = 8  # steps of the longest training
 _LONGER = 2  # times the steps of the others that the last round tries
-_SURE = 0.9  # of the time that is planned with
-_WHOLE, _BESIDE = 0.05, 0.2  # what it is worth to choose against all documents, and to train in-batch beside a winner
+_SURE = 0.95  # of the time that is planned with
+_ENOUGH = 2  # epochs that the last training has, if there is time for them, though the race had fewer
+# Hundredths of nDCG@10 that a plan may expect, from the studies in docs/levers.md and docs/decisions/0014-a-race.md:
+_TRAINED = 5.0  # of training for long, of which an epoch brings three quarters
+_TUNED = 0.8  # of a learning rate that was tried
+_RACED, _RACED_CHEAP = 1.6, 1.2  # of the better of strategies, with many negatives a row, and with few
+_ANOTHER = 0.1  # of each further strategy, and of racing for an epoch more
+_TWICE, _WHOLE, _BESIDE = 0.2, 0.05, 0.2  # what two rounds, all documents and in-batch training beside the winner add
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,9 @@ class Schedule:
     budget_s: float | None = None
     is_choice_whole: bool = True  # against all documents, not a small corpus
     with_base: bool = True  # in-batch training is trained at the end too, beside a winner that is another
+    first: int = 0  # steps of the first rounds; none: half of `steps`
+    last: int = 0  # steps that the winner has at the end at least, but for growth
+    enough: int = 0  # and that it gets if there is time left
 
     def choice_s(self, speed: Speed, finalists: int) -> float:
         """Seconds of the choice among so many trainings."""
@@ -70,7 +80,12 @@ class Schedule:
 
     def finish_s(self, speed: Speed, strategy: str, steps: float) -> float:
         """Seconds of the finish of a winner that was trained for so many steps in the race."""
-        return speed.finish(strategy, steps * self.grown, with_base=self.with_base)
+        return speed.finish(strategy, max(steps, self.last) * self.grown, with_base=self.with_base)
+
+    @property
+    def half(self) -> int:
+        """Steps of the first rounds: half of a whole training, or all of it where one round has to do."""
+        return self.first or max(1, self.steps // 2)
 
     @property
     def seconds(self) -> float:
@@ -108,44 +123,60 @@ def plan_fit(
     `epoch` is in steps, `epochs` the longest training in epochs, `grown` how many times as many pairs the last training
     has. Seconds that are `spent` are gone already. `steps` are those of a whole training, in place of a time.
 
-    `tuning` need not fit into the time. Where encoding all documents is dear, the choice may be made against a small
-    corpus, and the finish without in-batch training beside the winner, if that lets more be tried. Where there is no
-    time for a race of trainings that are long enough, in-batch training alone is planned; and with too little time for
-    anything, the least, and the schedule says in its seconds that it will not be kept. With `all_race`, which is for
-    strategies that somebody named, none is left out.
+    The winner is trained for two epochs at least at the end, if there is time; where that is short, trainings of the
+    race are shorter, and as long in all of its rounds. `tuning` need not fit into the time. Where encoding all
+    documents is dear, the choice may be made against a small corpus, and the finish without in-batch training beside
+    the winner, if that lets more be tried. Where there is no time for a race of trainings that are long enough,
+    in-batch training alone is planned; and with too little time for anything, the least, and the schedule says in its
+    seconds that it will not be kept. With `all_race`, which is for strategies that somebody named, none is
+    left out.
     """
     how: dict[str, Any] = {"speed": speed, "grown": grown, "spent": spent, "budget_s": budget_s}
     if steps is not None:
         return _laid_out(tuple(strategies), tuple(rates), steps=steps, left_out={}, **how)
     shares = [share for share in SHARES if share <= epochs / _LONGER]
     lengths = {max(_LEAST, round(share * epoch)): share for share in shares}
-    middle = (rates[0],)
+    middle = (float(f"{math.sqrt(rates[0] * rates[-1]):.1g}"),)
     cheap = [each for each in strategies if speed.step[each] <= _CHEAP * speed.step[BASE]]
-    spares = len(cheap) < len(strategies) and not all_race
-    orders = [(strategies, 0.0), (cheap, _SPARED)] if spares else [(strategies, 0.0)]
+    orders = [strategies] if all_race or len(cheap) == len(strategies) else [strategies, cheap]
     plans = [
-        (
-            _worth(share, len(raced), tried) + _WHOLE * whole + _BESIDE * beside - less,
-            _laid_out(raced, tried, steps=length, left_out=late, is_choice_whole=whole, with_base=beside, **how),
+        _laid_out(
+            raced,
+            tried,
+            steps=length,
+            first=length // 2 if twice else length,
+            last=last,
+            enough=max(length, round(_ENOUGH * epoch)),
+            left_out={each: "there is no time for it" for each in strategies if each not in raced},
+            is_choice_whole=whole,
+            with_base=beside,
+            **how,
         )
-        for order, less in orders
+        for order in orders
         for raced in (tuple(order[:number]) for number in range(len(order) if all_race else 1, len(order) + 1))
-        for late in [{each: "there is no time for it" for each in strategies if each not in raced}]
         for length, share in lengths.items()
+        for last, end in lengths.items()
+        if share <= end <= max(share, _ENOUGH)
+        for twice in ((True, False) if length >= 2 * _LEAST else (False,))
         for tried in (tuple(rates), middle)
         for whole in (True, False)
         for beside in (True, False)
     ]
-    fitting = [each for each in plans if each[1].seconds <= (budget_s or 0.0) * _SURE]
+    fitting = [each for each in plans if each.seconds <= (budget_s or 0.0) * _SURE]
     if not fitting:
-        return min(plans, key=lambda each: each[1].seconds)[1]
-    return max(fitting, key=lambda each: each[0])[1]
+        return min(plans, key=lambda each: each.seconds)
+    return max(fitting, key=lambda each: _worth(each, epoch, cheap))
 
 
-def _worth(share: float, strategies: int, rates: Sequence[float]) -> float:
-    """Weigh what time may go into: a whole epoch first, then several rates, a race at all, more strategies, epochs."""
-    race = strategies / 8 + (0.5 if strategies > 1 else 0.0)
-    return 2 * min(share, 1.0) + share / 8 + race + (0.75 if len(rates) > 1 else 0.0)
+def _worth(plan: Schedule, epoch: int, cheap: Sequence[str]) -> float:
+    """Add up what a plan may expect to gain; a race of less than half an epoch tells half of it, and so on."""
+    others = [each for each in plan.strategies if each != BASE]
+    tells = min(1.0, 2 * plan.half / epoch)
+    worth = _TRAINED * (1 - math.exp(-1.4 * plan.last / epoch)) + _ANOTHER * (plan.steps / epoch + len(others))
+    worth += tells * _TUNED * (len(plan.rates) > 1)
+    if others:
+        worth += tells * (_RACED_CHEAP if set(others) <= set(cheap) else _RACED) + _BESIDE * plan.with_base
+    return worth + _TWICE * (plan.half < plan.steps) + _WHOLE * plan.is_choice_whole
 
 
 def _laid_out(
@@ -162,7 +193,7 @@ def _laid_out(
 
 def _stretches(schedule: Schedule, speed: Speed, spent: float) -> Iterator[Stretch]:
     steps, strategies, rates = schedule.steps, schedule.strategies, schedule.rates
-    others, half = [each for each in strategies if each != BASE], max(1, steps // 2)
+    others, half, is_once = [each for each in strategies if each != BASE], schedule.half, schedule.half == steps
     yield Stretch("know", "the model as it is, BM25 and both together; how fast things are here", 0, 0, spent)
     if len(rates) > 1:
         number = len(rates) + 1
@@ -176,7 +207,10 @@ def _stretches(schedule: Schedule, speed: Speed, spent: float) -> Iterator[Stret
     dearest = sorted((speed.trial(each, steps) for each in others), reverse=True)
     seconds = speed.trial(BASE, steps) + sum(dearest[:kept])
     about = "in-batch training and those that were not beaten, twice as long" if others else "in-batch training"
-    yield Stretch("survivors", about, 1 + kept, steps, seconds)
+    if not is_once:
+        yield Stretch("survivors", about, 1 + kept, steps, seconds)
+    elif len(rates) == 1:
+        yield Stretch("survivors", "in-batch training", 1, steps, speed.trial(BASE, steps))
     most, longer = max(strategies, key=lambda each: speed.trial(each, steps)), _LONGER * steps
     seconds = 2 * speed.trial(most, steps) + speed.trial(most, longer) + speed.trial(BASE, longer)
     about = "as far as there is time: the best with other rates and longer, in-batch longer"
@@ -188,4 +222,5 @@ def _stretches(schedule: Schedule, speed: Speed, spent: float) -> Iterator[Stret
     if others:
         winner, trained = ("the winner and in-batch training", 2) if schedule.with_base else ("the winner", 1)
     about = f"{winner} on train and dev, and the test, once"
-    yield Stretch(FINISH, about, trained, round(steps * schedule.grown), schedule.finish_s(speed, most, steps))
+    longest = round(max(steps, schedule.last) * schedule.grown)
+    yield Stretch(FINISH, about, trained, longest, schedule.finish_s(speed, most, steps))

@@ -1,6 +1,6 @@
 """Who goes on in a race, and how a race goes on with the time that is left."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -185,3 +185,21 @@ def test_the_models_of_the_beaten_are_removed_and_those_of_finalists_kept():
 
 def test_rates_lie_threefold_apart():
     assert spread(0.03) == (0.03, 0.09)
+
+
+def test_the_end_is_as_long_as_planned_or_longer_if_there_is_time():
+    run = race(Scripted(EQUAL), limit_s=400.0)
+    run.schedule = replace(run.schedule, last=30, enough=100)
+    for limit_s, steps in ((None, 100), (run.clock.spent_s, 30)):
+        run.clock = replace(run.clock, limit_s=limit_s)
+        assert run.last_of(Entry("mined_many", 3e-5, 20)).steps == steps
+    run.clock = replace(run.clock, limit_s=run.clock.spent_s + run._kept_free(Entry("mined_many", 3e-5, 70)))
+    assert 60 <= run.last_of(Entry("mined_many", 3e-5, 20)).steps <= 70
+
+
+def test_what_was_worse_for_longer_is_not_trained_for_longer_at_the_end():
+    run = race(Scripted(EQUAL))
+    run.schedule = replace(run.schedule, last=30, enough=100)
+    run.heats = {Entry("mined_many", 3e-5, steps): None for steps in (20, 40)}
+    assert run.last_of(Entry("mined_many", 3e-5, 20)).steps == 20
+    assert run.last_of(Entry("mined_many", 3e-5, 40)).steps == 100
