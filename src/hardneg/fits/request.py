@@ -23,7 +23,7 @@ class Effort:
 
 _USUAL = (BASE, "mined_many", "clustered_many", "refresh_many", "learned_many", "mined_filtered", "clustered")
 EFFORTS = {
-    "fast": Effort(10, (BASE, "mined_many", "clustered_many"), 2, max_tokens=64),
+    "fast": Effort(10, (BASE, "mined_many", "mined_filtered", "clustered"), 2, max_tokens=64),
     "normal": Effort(60, (*_USUAL, "relabelled"), 4),
     "thorough": Effort(240, (*_USUAL, "relabelled", "random_beside", "mined_alone", "refresh"), 8),
 }

@@ -134,7 +134,7 @@ def plan_fit(
     how: dict[str, Any] = {"speed": speed, "grown": grown, "spent": spent, "budget_s": budget_s}
     if steps is not None:
         return _laid_out(tuple(strategies), tuple(rates), steps=steps, left_out={}, **how)
-    shares = [share for share in SHARES if share <= epochs / _LONGER]
+    shares = [share for share in SHARES if share <= max(epochs / _LONGER, _ENOUGH)]
     lengths = {max(_LEAST, round(share * epoch)): share for share in shares}
     middle = (float(f"{math.sqrt(rates[0] * rates[-1]):.1g}"),)
     cheap = [each for each in strategies if speed.step[each] <= _CHEAP * speed.step[BASE]]
@@ -155,6 +155,7 @@ def plan_fit(
         for order in orders
         for raced in (tuple(order[:number]) for number in range(len(order) if all_race else 1, len(order) + 1))
         for length, share in lengths.items()
+        if share <= epochs / _LONGER
         for last, end in lengths.items()
         if share <= end <= max(share, _ENOUGH)
         for twice in ((True, False) if length >= 2 * _LEAST else (False,))
