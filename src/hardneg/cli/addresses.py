@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import typer
 
-from hardneg.addresses import address_of, is_foreign, refuse_address, shown_places, standing_for
+from hardneg.addresses import address_of, is_endpoint, is_foreign, refuse_address, shown_places, standing_for
 from hardneg.errors import HardnegError, RecipeError
 
 # What becomes of an address: the library reads it by itself, or it is brought; it is a folder that is published while
@@ -155,5 +155,5 @@ def _typed(command: str, parameter: Any) -> str:  # noqa: ANN401
 def _address_in(word: str) -> tuple[str, str]:
     """Split a word into an option with its equals sign, if there is one, and an address; empty if it is none."""
     option, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
-    is_one = bool(value) and (address_of(value) is not None or is_foreign(value))
+    is_one = bool(value) and not is_endpoint(value) and (address_of(value) is not None or is_foreign(value))
     return option + equals, value if is_one else ""
