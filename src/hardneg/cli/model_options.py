@@ -46,8 +46,8 @@ Numbers = Annotated[
     EncodingPrecision,
     typer.Option(
         "--precision",
-        help="Encode in bf16 or fp32, or in int8 with --backend onnx; auto takes bf16 where the processor has it, "
-        "which moves scores.",
+        help="Encode in bf16 or fp32, or in int8 with another --backend than torch; auto takes bf16 where the "
+        "processor has it, which moves scores.",
     ),
 ]
 Runtime = Annotated[

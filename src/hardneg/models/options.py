@@ -20,7 +20,7 @@ Backend = Literal["torch", "onnx", "openvino"]
 _FORMATS = {
     "torch": ("auto", "bf16", "fp32"),
     "onnx": ("auto", "fp32", "int8"),
-    "openvino": ("auto", "bf16", "fp32"),
+    "openvino": ("auto", "bf16", "fp32", "int8"),
 }
 
 _PACKAGES = ("torch", "sentence_transformers")
@@ -77,8 +77,8 @@ class ModelOptions:
         query_prompt: Text put before each query; None takes the model's own, "" none.
         document_prompt: The same for documents.
         max_tokens: Longer texts are cut there, at least 4; None takes the model's own limit.
-        precision: "auto", "bf16" or "fp32" for encoding, "int8" with ONNX Runtime; search and products of
-            vectors are always exact.
+        precision: "auto", "bf16" or "fp32" for encoding, "int8" with another backend than torch; search and
+            products of vectors are always exact.
         device: "cpu", "cuda", …; None takes an accelerator if there is one.
         trust_remote_code: Whether to run code that the model brings with it.
         truncate_dim: Vectors are cut to their first dimensions, this many, as Matryoshka training allows, by the server
