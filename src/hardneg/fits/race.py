@@ -187,7 +187,8 @@ class Race:
             is_new = entry not in self.heats
             late = not self.clock.allows(planned + self._kept_free(entry, at_least=at_least))
             if is_new and self.heats and late:
-                self.left_out.setdefault(entry.strategy, f"there was no time for {entry.steps:,} steps of it")
+                if not any(each.strategy == entry.strategy and each.steps >= entry.steps for each in self.heats):
+                    self.left_out.setdefault(entry.strategy, f"there was no time for {entry.steps:,} steps of it")
                 continue
             if is_new:
                 why = self._run(entry)
