@@ -98,7 +98,8 @@ def questions_from(
     )
     data, note = checked(data, check or BM25(), keep_top) if writer else (data, None)
     how = Dealing(by="group", column="source", test_share=test_share, dev_share=dev_share, seed=seed, split=_SPLIT)
-    dealt = _trained_on_crops(split_dataset(data, how))
+    is_held_out = test_share or dev_share
+    dealt = _trained_on_crops(split_dataset(data, how)) if is_held_out else _undealt(data, how)
     return replace(dealt, notes=(*dealt.notes, note)) if note else dealt
 
 
@@ -109,9 +110,12 @@ def usable_texts(documents: pl.DataFrame) -> pl.DataFrame:
 
 
 def write_questions(dealt: Dealt, out: Path) -> Path:
-    """Write the dataset, and beside it what is measured on alone, in a folder that later changes need not touch."""
+    """Write the dataset, and beside it what is measured on alone, if anything, in a folder that later changes leave."""
     data = dealt.dataset
     kept = data.with_labels(data.qrels.filter(pl.col("split") != "train"))
+    if kept.qrels.is_empty():
+        dealt.write(out)
+        return out
     asked = kept.qrels["query"].unique().sort()
     held_out = Dataset.from_tables(
         kept.queries[asked],
@@ -154,6 +158,13 @@ def _pairs(
     )
     made = made.with_columns(id=pl.when(pl.col("crop")).then(pl.col("from") + CROPPED).otherwise(pl.col("from")))
     return queries, made
+
+
+def _undealt(data: Dataset, how: Dealing) -> Dealt:
+    """Leave all queries to training."""
+    sizes = data.queries["source"].value_counts()["count"].to_numpy()
+    largest = round(float(sizes.max() / sizes.sum()), 4)
+    return Dealt(data, how, {_SPLIT: data.n_queries}, len(sizes), largest, 0, ("nothing is held out",))
 
 
 def _trained_on_crops(dealt: Dealt) -> Dealt:

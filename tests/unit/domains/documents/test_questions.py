@@ -164,3 +164,12 @@ def test_a_dataset_gives_its_documents(tmp_path, file):
     write_questions(questions_from(documents, kinds=["crop"]), tmp_path / "first")
     again, _ = read_documents([tmp_path / "first"])
     assert again.height == 60
+
+
+def test_with_nothing_held_out_all_is_trained_on(file, tmp_path):
+    dealt = questions_from(read_documents([file])[0], test_share=0.0, dev_share=0.0)
+    assert tuple(dealt.dataset.splits) == ("train",)
+    assert "nothing is held out" in dealt.notes
+    write_questions(dealt, tmp_path / "out")
+    assert hn.read_dataset(tmp_path / "out").fingerprint == dealt.dataset.fingerprint
+    assert not (tmp_path / "out" / "evaluation").exists()
