@@ -123,12 +123,11 @@ def fitted(name: str, data: Path, runs: Path, minutes: float) -> Path:
 
 
 def in_batch_beside(fit: Path, found: dict[str, Any], out: Path) -> Path:
-    """Train in-batch at the best of its settings in the race, where the fit had no time to; its time is not counted."""
+    """Train in-batch by the best rate of its own for as long as the winner, where a fit had no time to; not counted."""
     tried = [one for each in found["rounds"] for one in each["standings"] if one["strategy"] == "in_batch"]
     best = max(tried, key=lambda one: one["value"])
     recipe = Recipe.load(fit / "race" / f"in_batch-{best['rate']:g}-{best['steps']}" / "recipe.toml")
-    is_worse = any(one["steps"] > best["steps"] for one in tried)
-    steps = best["steps"] if is_worse else max(best["steps"], found["schedule"]["last"])
+    steps = max(best["steps"], found["choice"]["entry"]["steps"])
     longer = replace(recipe.train, max_steps=round(steps * found["grown"]), watch=None)
     data = FromPath(path=str((fit / "finish" / "dataset").resolve()))
     run(replace(recipe, train=longer, dataset=data, evaluate=replace(recipe.evaluate, rows=())), out=out)
