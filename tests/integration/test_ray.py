@@ -202,7 +202,8 @@ def test_a_cluster_that_is_not_there_is_said_at_once(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--workers", "2"], "--address, --workers, --grows and --shard-gb belong to an engine"),
+        (["--workers", "2"], "--address, --workers, --cpus, --gpus, --grows and --shard-gb belong to an engine"),
+        (["--engine", "ray", "--gpus", "-1"], "gpus and tries not below"),
         (["--engine", "spark"], "--engine spark: there is only ray; leave it out"),
         (["--engine", "ray", "--grows"], "a cluster that grows has room for any number of workers; say how many"),
         (["--engine", "ray", "--shard-gb", "0"], "shard_gb is 0.0; set it above 0"),

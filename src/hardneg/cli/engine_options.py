@@ -27,6 +27,8 @@ _OPTIONS = (
     _option("engine", str | None, "Who does the blocks: ray; this process if not given.", metavar="ray"),
     _option("address", str | None, "The Ray cluster: auto, HOST:6379; one on this machine if not given."),
     _option("workers", int | None, "Processes that work; as many as there is room for if not given.", min=1),
+    _option("cpus", float | None, "Processors of a worker, which are its threads too; 1 if not given."),
+    _option("gpus", float | None, "Accelerators of a worker, each of which encodes on its own; none if not given."),
     _option("grows", bool, "The cluster starts machines when workers need them: ask for all --workers at once."),
     _option(
         "shard-gb", float | None, "Vectors that a worker holds at most; more are searched in shards. 8 if not given."
@@ -72,7 +74,8 @@ def _engine(name: str | None, given: dict[str, Any]) -> Any:  # noqa: ANN401 - a
 
     if name is None:
         if given:
-            raise RecipeError("--address, --workers, --grows and --shard-gb belong to an engine: add --engine ray")
+            *others, last = (f"--{key.replace('_', '-')}" for key in _SETTINGS)
+            raise RecipeError(f"{', '.join(others)} and {last} belong to an engine: add --engine ray")
         return None
     if name != "ray":
         raise RecipeError(f"--engine {name}: there is only ray; leave it out to work in this process")
