@@ -6,6 +6,7 @@ import shutil
 
 import polars as pl
 import pytest
+from huggingface_hub import HfApi
 
 from hardneg.cli import main
 from local_hub import serving_hub
@@ -169,3 +170,20 @@ def test_a_wrong_token_is_refused_and_not_told(hub, mined, monkeypatch, capsys):
     shown = "".join(capsys.readouterr())
     assert "refused" in shown
     assert "hf_Another" not in shown
+
+
+def test_a_model_is_taken_as_it_is_at_a_revision(hub, bench, monkeypatch, tmp_path, refusal, capsys):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    api = HfApi(endpoint=hub.address, token=TOKEN)
+    api.create_repo("me/tiny")
+    commit = api.upload_folder(folder_path=bench / "tiny", repo_id="me/tiny").oid
+    ask = ["evaluate", str(bench / "data"), "--split", "train", "--json", "--model"]
+    assert main([*ask, f"me/tiny@{commit}", "-o", "there"]) == 0
+    assert main([*ask, str(bench / "tiny"), "-o", "here"]) == 0
+    there, here = (pl.read_parquet(tmp_path / name / "per_query.parquet") for name in ("there", "here"))
+    assert there.equals(here)
+    assert f"me/tiny@{commit}" in (tmp_path / "there" / "metrics.json").read_text()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "none"))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    capsys.readouterr()
+    assert "model me/tiny at 'v2' is not in the cache" in refusal(*ask[:-1], "--model", "me/tiny@v2", "-o", "no")

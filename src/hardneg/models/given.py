@@ -1,6 +1,8 @@
 """A model as it may be given, by name, by folder or loaded, and the place where it can be loaded from."""
 
 import importlib.util
+import os
+import re
 import sys
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -13,6 +15,8 @@ from hardneg.files import named_path, replacing_folder
 
 _WANTED = "give a Hub id, a folder or its address, package:NAME/FOLDER, or a loaded SentenceTransformer"
 _PACKAGE = "package:"
+_PINNED = re.compile(r"(?P<name>[\w.-]+(/[\w.-]+)?)@(?P<revision>[\w./-]+)")  # no name on the Hub has an @
+_UNREAD = ("onnx/*", "openvino/*", "*.onnx", "*.h5", "*.msgpack", "*.tflite")  # the same weights for others
 
 
 @runtime_checkable
@@ -80,13 +84,7 @@ def resolve_model(name: str | Path | Loaded) -> str:
             f"model {text} answers behind an endpoint: it can encode, as a source, as a teacher, and in evaluate and "
             "encode, but there are no weights here to load or to train; name a Hub id or a folder for that"
         )
-    if text.startswith(_PACKAGE):
-        package, _, inside = text.removeprefix(_PACKAGE).partition("/")
-        text = str(_package_folder(package, text) / inside)
-    if address_of(text) is not None:
-        from hardneg.storage import bring  # settings are read without it
-
-        text = str(bring(text))
+    text = _brought(text)
     folder = named_path(text)
     if folder is None:
         raise ModelError(f"model {shown(text)} can be no folder and no name; {_WANTED}")
@@ -114,6 +112,43 @@ def resolve_model(name: str | Path | Loaded) -> str:
             f"model folder {text} does not exist; `hardneg train … -o OUT` leaves the model that it trains in OUT/model"
         )
     return text
+
+
+def _brought(text: str) -> str:
+    """Give the folder of what lies in a package, at an address, or on the Hub at a revision; all else as it is."""
+    if text.startswith(_PACKAGE):
+        package, _, inside = text.removeprefix(_PACKAGE).partition("/")
+        text = str(_package_folder(package, text) / inside)
+    if address_of(text) is not None:
+        from hardneg.storage import bring  # settings are read without it
+
+        return str(bring(text))
+    pinned = _PINNED.fullmatch(text)
+    return text if pinned is None or Path(text).exists() else _at_revision(pinned["name"], pinned["revision"])
+
+
+def _at_revision(name: str, revision: str) -> str:
+    """Give the folder of a model of the Hub as it is at a branch, a tag or a commit, downloaded if it is not there."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+
+    endpoint = os.environ.get("HF_ENDPOINT") or None
+    try:
+        return snapshot_download(name, revision=revision, ignore_patterns=list(_UNREAD), endpoint=endpoint)
+    except RevisionNotFoundError as error:
+        raise ModelError(
+            f"model {name} has no revision {revision!r}: name a branch, a tag or a commit of it"
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ModelError(
+            f"model {name} is not on the Hub, or not for you; `hardneg doctor` shows your access"
+        ) from error
+    except Exception as error:  # of whichever client the library has
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(
+            f"model {name} at {revision!r} is not in the cache, and the Hub does not give it ({first_line}); "
+            "`hardneg doctor` shows whether it can be reached"
+        ) from error
 
 
 def _package_folder(package: str, name: str) -> Path:

@@ -72,8 +72,9 @@ class ModelOptions:
     """A two-tower model and how it encodes; base of what encodes with one.
 
     Args:
-        model: A Hub id, a folder, `package:NAME/FOLDER` for a folder inside an installed package, `https://HOST/v1#NAME`
-            for one behind an embedding API, or a loaded `SentenceTransformer`, which is saved in the cache once.
+        model: A Hub id (`NAME@REVISION` at a branch, tag or commit), a folder, `package:NAME/FOLDER` for a folder
+            inside an installed package, `https://HOST/v1#NAME` for one behind an embedding API, or a loaded
+            `SentenceTransformer`, which is saved in the cache once.
         query_prompt: Text put before each query; None takes the model's own, "" none.
         document_prompt: The same for documents.
         max_tokens: Longer texts are cut there, at least 4; None takes the model's own limit.
