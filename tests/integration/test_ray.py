@@ -121,7 +121,16 @@ def cluster():
         patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
         patch.setenv("RAY_gcs_rpc_server_connect_timeout_s", "60")  # on a machine that is busy with other tests
         patch.setenv("RAY_prestart_worker_first_driver", "0")  # processes that none of these tests would use
+        read_settings()
         yield from started()
+    read_settings()
+
+
+def read_settings():
+    """Have Ray read its environment again: it did when it was imported, as tests before these may have done."""
+    from ray._raylet import Config
+
+    Config.initialize("")
 
 
 def started():

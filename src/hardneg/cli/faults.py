@@ -123,6 +123,7 @@ def ending_on_signals() -> Iterator[None]:
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     came, hook = [signal.SIGINT], sys.unraisablehook
+    waiting: list[threading.Timer] = []
 
     def end(number: int, _frame: FrameType | None) -> None:
         came.append(signal.Signals(number))
@@ -134,7 +135,8 @@ def ending_on_signals() -> Iterator[None]:
         An object that was interrupted while it was made lacks what it lets go of: that is nobody's news.
         """
         if issubclass(lost.exc_type, KeyboardInterrupt):
-            threading.Timer(_AGAIN_S, os.kill, (os.getpid(), came[-1])).start()
+            waiting.append(threading.Timer(_AGAIN_S, os.kill, (os.getpid(), came[-1])))
+            waiting[-1].start()
         elif not (issubclass(lost.exc_type, AttributeError) and getattr(lost.object, "__name__", "") == "__del__"):
             hook(lost)
 
@@ -146,6 +148,8 @@ def ending_on_signals() -> Iterator[None]:
         yield
     finally:
         sys.unraisablehook = hook
+        for each in waiting:  # a command that has ended needs no signal any more
+            each.cancel()
         with suppress(TypeError):  # a handler that was not set from Python
             for number, handler in before.items():
                 signal.signal(number, handler)

@@ -50,11 +50,12 @@ def _router(folder: Path) -> Path:
     return folder
 
 
-# Fields that are known to move vectors: a test that does not find them has looked at nothing.
-_OF_TRANSFORMERS = {"hidden_act", "num_attention_heads", "similarity_fn_name", "pooling_mode", "truncate_dim"}
+# Fields that are known to move vectors: a test that does not find them has looked at nothing. Where a model normalises
+# them itself, its similarity moves at most their last bits, and on some processors none.
+_OF_TRANSFORMERS = {"hidden_act", "num_attention_heads", "pooling_mode", "truncate_dim"}
 KNOWN = {
     "plain": {*_OF_TRANSFORMERS, "layer_norm_eps", "max_seq_length", "query_length", "tokenizer.json"},
-    "decoder": _OF_TRANSFORMERS - {"num_attention_heads"},
+    "decoder": {*_OF_TRANSFORMERS, "similarity_fn_name"} - {"num_attention_heads"},
     "static": {"similarity_fn_name", "tokenizer.json"},
     "router": {
         *_OF_TRANSFORMERS,

@@ -1,6 +1,7 @@
 """A transformer that another runtime than torch works out."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +58,16 @@ def _onnx(content: bytes, precision: str) -> tuple[list[str], Run]:  # noqa: ARG
     return names, lambda given: session.run(None, given)[0]
 
 
-def _openvino(content: bytes, precision: str) -> tuple[list[str], Run]:
+@cache
+def _core() -> Any:  # noqa: ANN401
+    """Start OpenVINO, once: each start gives signals a stack of their own, and two that end leave one that is gone."""
     import openvino
 
-    core = openvino.Core()
+    return openvino.Core()
+
+
+def _openvino(content: bytes, precision: str) -> tuple[list[str], Run]:
+    core = _core()
     settings = {
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         # It would choose bfloat16 itself where the processor has it.

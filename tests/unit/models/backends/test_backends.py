@@ -2,10 +2,13 @@ import importlib.util
 import json
 import pickle
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import onnxruntime
 import pytest
+import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 from tokenizers import Tokenizer, models
@@ -16,6 +19,7 @@ from hardneg.errors import MissingExtraError, ModelError, RecipeError
 from hardneg.files import write_json
 from hardneg.models.backends import choosing
 from hardneg.models.backends.exporting import export_transformer
+from hardneg.models.loading import choose_precision
 from hardneg.models.sentence_transformer import forget_encoders, load_encoder, load_model
 from hardneg.sources import Dense
 from hardneg.training.sample_vectors import write_vectors
@@ -48,12 +52,39 @@ def test_vectors_are_those_of_torch_but_for_rounding_and_told_apart(folder, text
     rounded = load_encoder(folder, query_prompt="find: ", backend=backend, precision=precision)
     vectors = rounded.encode_documents(texts)
     off = np.abs(vectors - torch_one.encode_documents(texts)).max()
-    assert 1e-5 < off < choosing.TOLERANCE[precision]
+    # a processor without bfloat16 computes what was asked for in it as float32
+    least = 0 if precision == "bf16" and choose_precision("auto", torch.device("cpu")) == "fp32" else 1e-5
+    assert least < off < choosing.TOLERANCE[precision]
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
     assert len({torch_one.fingerprint, other.fingerprint, rounded.fingerprint}) == 3
     again = pickle.loads(pickle.dumps(other))
     np.testing.assert_array_equal(again.encode_queries(texts), other.encode_queries(texts))
     assert again.fingerprint == other.fingerprint
+
+
+SEVERAL = """
+import gc
+import signal
+import sys
+
+from hardneg.models.sentence_transformer import forget_encoders, load_encoder
+
+models = [load_encoder(sys.argv[1], backend="openvino", max_tokens=length) for length in (8, 16)]
+forget_encoders()
+while models:
+    del models[0]
+    gc.collect()
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_a_signal_is_heard_after_several_models(folder):
+    command = [sys.executable, "-X", "faulthandler", "-c", SEVERAL, folder]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout.splitlines()[-1:]) == (0, ["interrupted"]), ended.stderr
 
 
 def test_a_file_is_written_once_and_again_for_other_weights(folder, cache, monkeypatch):
