@@ -4,6 +4,7 @@ VENV ?= .venv
 RUNS ?= runs
 DATA ?= data
 PEERS ?= .venv-peers
+TROVE ?= .venv-trove
 BIN = $(VENV)/bin
 # Modules are compiled when they are first imported: most never are. Where that is forbidden, each process would do it.
 unexport PYTHONDONTWRITEBYTECODE
@@ -55,8 +56,8 @@ bench: $(VENV)/dev.done $(PEERS)/peers.done
 	$(BIN)/python benchmarks/speed/bench.py --data $(DATA) $(if $(ROW),--row $(ROW)) --data $(DATA) --peers $(PEERS)/bin/python
 
 # Needs two cores that nobody else is at; BENCH="--queries 2000 --documents 50000 --times 1" is a small one.
-bench-ray: $(VENV)/dev.done
-	$(BIN)/python benchmarks/ray/bench.py --data $(DATA)/ray $(BENCH)
+bench-ray: $(VENV)/dev.done $(TROVE)/trove.done
+	$(BIN)/python benchmarks/ray/bench.py --data $(DATA)/ray --trove $(TROVE)/bin/python $(BENCH)
 
 # ONLY=flips does one kind of fault again.
 trust: $(VENV)/dev.done
@@ -77,6 +78,12 @@ $(PEERS)/peers.done: benchmarks/speed/peers.txt
 	$(PEERS)/bin/python -m pip install --quiet --requirement benchmarks/speed/peers.txt
 	touch $@
 
+$(TROVE)/trove.done: benchmarks/ray/trove.txt
+	$(PYTHON) -m venv $(TROVE)
+	$(TROVE)/bin/python -m pip install --quiet --requirement benchmarks/ray/trove.txt
+	$(TROVE)/bin/python -m pip install --quiet --no-deps ir-trove==0.0.2
+	touch $@
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -89,4 +96,4 @@ $(VENV)/dev.done: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(PEERS) site build dist
+	rm -rf $(VENV) $(PEERS) $(TROVE) site build dist

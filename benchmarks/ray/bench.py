@@ -9,7 +9,6 @@ the search is most of the work. Each row is a process of its own, and the fastes
 import argparse
 import json
 import os
-import platform
 import resource
 import signal
 import socket
@@ -26,7 +25,9 @@ import polars as pl
 import hardneg as hn
 from hardneg.engines import Ray, working_on
 
-_DIM, _SHARDS = 384, 4
+_DIM, WAYS = 384, ("product", "local", "whole", "shards")
+ON_RAY = ("whole", "shards")
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS")
 _RAY = Path(sys.executable).with_name("ray")
 
 
@@ -69,6 +70,11 @@ class Counting:
             self.sizes[str(path)] = path.stat().st_size
 
 
+def cores() -> list[int]:
+    """Name the cores that this process may use."""
+    return sorted(os.sched_getaffinity(0))
+
+
 def make(folder: Path, n_queries: int, n_documents: int) -> None:
     """Write a dataset and its vectors, once."""
     if (folder / "done").exists():
@@ -100,11 +106,12 @@ class Cluster:
         self._start("--head", f"--port={port}", "--num-cpus=0", "--include-dashboard=false")
         self._wait(0)
         for cpus in range(1, n_nodes + 1):
-            self._start(f"--address={self.address}", "--num-cpus=1")
+            self._start(f"--address={self.address}", "--num-cpus=1", core=cores()[cpus - 1])
             self._wait(cpus)
 
-    def _start(self, *arguments: str) -> None:
-        command = [_RAY, "start", *arguments, "--object-store-memory=500000000", "--block"]
+    def _start(self, *arguments: str, core: int | None = None) -> None:
+        pin = [] if core is None else ["taskset", "-c", str(core)]
+        command = [*pin, _RAY, "start", *arguments, "--object-store-memory=500000000", "--block"]
         output = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self._nodes.append(subprocess.Popen(command, start_new_session=True, **output))
 
@@ -143,23 +150,36 @@ def mine(data: Path, engine: object, block_size: int) -> float:
         return time.perf_counter() - started
 
 
-def measure(way: str, workers: int, data: Path, block_size: int) -> dict:
+def multiply(data: Path) -> float:
+    """Multiply a tenth of the queries by all documents, and give ten times the seconds: no exact search takes less."""
+    documents, queries = (np.load(data / f"{kind}.npy") for kind in ("documents", "queries"))
+    out = np.empty((1_024, 8_192), np.float32)
+    started = time.perf_counter()
+    for row in range(0, len(queries) // 10, len(out)):
+        for column in range(0, len(documents), out.shape[1]):
+            some, others = queries[row : row + len(out)], documents[column : column + out.shape[1]]
+            np.matmul(some, others.T, out=out[: len(some), : len(others)])
+    return 10 * (time.perf_counter() - started)
+
+
+def measure(way: str, workers: int, data: Path, block_size: int, shards: int) -> dict:
     """Measure one row."""
+    if way == "product":
+        return {"seconds": multiply(data)}
     if way == "local":
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:workers])
         seconds = mine(data, None, block_size)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
         return {"seconds": seconds, "peak_gb": peak}
     cluster = Cluster(workers)
     try:
-        return _on_ray(way, workers, data, block_size, cluster)
+        return _on_ray(workers, data, block_size, None if way == "whole" else shards, cluster)
     finally:
         cluster.stop()
 
 
-def _on_ray(way: str, workers: int, data: Path, block_size: int, cluster: Cluster) -> dict:
+def _on_ray(workers: int, data: Path, block_size: int, shards: int | None, cluster: Cluster) -> dict:
     n_bytes = (data / "documents.npy").stat().st_size
-    shard_gb = 1e9 if way == "whole" else n_bytes / _SHARDS / 1e9
+    shard_gb = 1e9 if shards is None else n_bytes / shards / 1e9
     engine = Ray(address=cluster.address, workers=workers)
     cache, sizes = Path(os.environ["HARDNEG_CACHE"]), {}
     with working_on(engine), tempfile.TemporaryDirectory() as notes:
@@ -176,6 +196,24 @@ def _on_ray(way: str, workers: int, data: Path, block_size: int, cluster: Cluste
     return {"seconds": seconds, **overheads, **peak, "moved_bytes": sum(sizes.values())}
 
 
+def processor() -> str:
+    """Name the processor, and of its instructions those that count here."""
+    facts = dict(line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines())
+    facts = {key.strip(): value.strip() for key, value in facts.items()}
+    wide = [each for each in ("avx2", "avx512f", "amx_tile") if each in facts["flags"].split()]
+    return f"{facts['model name']} ({', '.join(wide)})"
+
+
+def row_of(command: list[str], n_cores: int | None) -> dict:
+    """Measure a row in a process of its own, on so many cores and with a thread for each."""
+    pin = [] if n_cores is None else ["taskset", "-c", ",".join(map(str, cores()[:n_cores]))]
+    threads = {} if n_cores is None else dict.fromkeys(_THREADS, str(n_cores))
+    with tempfile.TemporaryDirectory() as cache:
+        environment = os.environ | {"HARDNEG_CACHE": cache} | threads
+        ended = subprocess.run([*pin, *command], env=environment, check=True, capture_output=True, text=True)
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
 def main() -> None:
     """Measure all rows, or the one that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -186,27 +224,31 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=2, help="workers, each with a core")
     parser.add_argument("--data", type=Path, default=Path("data/ray"))
     parser.add_argument("--out", type=Path, default=Path("benchmarks/ray/results.json"))
+    parser.add_argument("--shards", type=int, default=4)
+    parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS)
+    parser.add_argument("--trove", help="a Python that has ir-trove, to compare with")
     parser.add_argument("--row", help="way and workers, as whole-2; for the process of one row")
     asked = parser.parse_args()
     data = (asked.data / f"{asked.queries}x{asked.documents}").absolute()
     if asked.row:
         way, workers = asked.row.split("-")
-        print(json.dumps(measure(way, int(workers), data, asked.block_size)))
+        print(json.dumps(measure(way, int(workers), data, asked.block_size, asked.shards)))
         return
     make(data, asked.queries, asked.documents)
-    rows = []
-    for way in ("local", "whole", "shards"):
+    row, rows = [sys.executable, __file__, *sys.argv[1:], "--row"], []
+    for way in asked.ways:
         for workers in range(1, asked.most + 1):
-            row = [sys.executable, __file__, *sys.argv[1:], "--row", f"{way}-{workers}"]
             tries = []
             for _ in range(asked.times):
-                with tempfile.TemporaryDirectory() as cache:
-                    environment = os.environ | {"HARDNEG_CACHE": cache}
-                    ended = subprocess.run(row, env=environment, check=True, capture_output=True, text=True)
-                tries.append(json.loads(ended.stdout.splitlines()[-1]))
+                tries.append(row_of([*row, f"{way}-{workers}"], None if way in ON_RAY else workers))
             rows.append({"way": way, "workers": workers, **min(tries, key=lambda each: each["seconds"])})
             print(json.dumps(rows[-1]), flush=True)
-    machine = {"processor": platform.processor() or platform.machine(), "cores": len(os.sched_getaffinity(0))}
+    for workers in range(1, asked.most + 1) if asked.trove else ():
+        peer = [asked.trove, "-m", "torch.distributed.run", "--nproc-per-node", str(workers)]
+        peer += [str(Path(__file__).with_name("trove_search.py")), "--data", str(data)]
+        rows.append(min((row_of(peer, workers) for _ in range(asked.times)), key=lambda each: each["seconds"]))
+        print(json.dumps(rows[-1]), flush=True)
+    machine = {"processor": processor(), "cores": len(os.sched_getaffinity(0))}
     work = {"queries": asked.queries, "documents": asked.documents, "dim": _DIM, "block_size": asked.block_size}
     asked.out.write_text(json.dumps({"machine": machine, "work": work, "rows": rows}, indent=2) + "\n")
 
