@@ -28,6 +28,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -307,23 +308,33 @@ class Study:
             self.forget(arm, other, seeds[0])
 
 
-def cells(name: str) -> Iterator[tuple[str, float, list[pl.DataFrame], float]]:
-    """Give of each arm that was measured its rate, its queries' figures by seed, and the mean of its seconds."""
+def cells(name: str, *, tuned: bool) -> Iterator[tuple[str, float, list[pl.DataFrame], float]]:
+    """Give of each arm its rate, its queries' figures by seed, and the mean of its seconds.
+
+    The rate is the lowest that was measured on test, which all arms have, or the best on dev of those tried.
+    """
     for arm in ARMS:
         tests = sorted(RESULTS.glob(f"{name}-{arm}-*-seed*-test.parquet"))
         tests = [path for path in tests if path.stem.removeprefix(f"{name}-{arm}-").count("-seed") == 1]
         by_rate: dict[str, list[Path]] = {}
         for path in tests:
             by_rate.setdefault(path.stem.removeprefix(f"{name}-{arm}-").rpartition("-seed")[0], []).append(path)
-        for rate, paths in by_rate.items():
-            costs = [path.with_name(f"{path.stem.removesuffix('-test')}.json").read_text() for path in paths]
-            seconds = sum(json.loads(cost)["seconds"] for cost in costs) / len(costs)
-            yield arm, float(rate), [pl.read_parquet(path) for path in paths], seconds
+        n_tried = len(list(RESULTS.glob(f"{name}-{arm}-*-seed1-dev.parquet")))
+        if not by_rate or (tuned and n_tried < 2):
+            continue
+        rate = max(by_rate, key=partial(_on_dev, name, arm)) if tuned else min(by_rate, key=float)
+        costs = [path.with_name(f"{path.stem.removesuffix('-test')}.json").read_text() for path in by_rate[rate]]
+        seconds = sum(json.loads(cost)["seconds"] for cost in costs) / len(costs)
+        yield arm, float(rate), [pl.read_parquet(path) for path in by_rate[rate]], seconds
 
 
-def table(name: str, bases: list[str]) -> None:
+def _on_dev(name: str, arm: str, rate: str) -> float:
+    return float(pl.read_parquet(RESULTS / f"{name}-{arm}-{rate}-seed1-dev.parquet")[MEASURE].mean())  # type: ignore[arg-type]
+
+
+def table(name: str, bases: list[str], *, tuned: bool) -> None:
     """Print the arms of one set, queries paired over their mean of the seeds."""
-    rows = list(cells(name))
+    rows = list(cells(name, tuned=tuned))
     means = {arm: over_seeds(frames) for arm, _, frames, _ in rows}
     compared = " | ".join(f"against {base}" for base in bases)
     print(f"\n{name}, {MEASURE}\n| arm | rate | mean | each seed | {compared} | seconds |")
@@ -346,6 +357,9 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/strong_levers"))
     parser.add_argument("--against", nargs="+", default=["in_batch", "mined_filtered", "refresh"], choices=list(ARMS))
     parser.add_argument("--table", action="store_true", help="train nothing")
+    parser.add_argument(
+        "--tuned", action="store_true", help="print each arm by its best rate, of arms that have several"
+    )
     arguments = parser.parse_args()
     if not arguments.table:
         for name, arm in itertools.product(arguments.sets, arguments.arms):
@@ -356,7 +370,7 @@ def main() -> None:
             study = Study(name, bed, dataset, model, arguments.runs)
             study.climb(arm, tuple(arguments.rates or bed.rates), arguments.seeds)
     for name in arguments.sets:
-        table(name, arguments.against)
+        table(name, arguments.against, tuned=arguments.tuned)
 
 
 if __name__ == "__main__":

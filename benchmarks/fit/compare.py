@@ -136,6 +136,7 @@ def in_batch_beside(fit: Path, found: dict[str, Any], out: Path) -> Path:
 
 def peer(name: str, kind: str, runs: Path, *, seconds: float | None, steps: int | None) -> None:
     """Mine and train as a peer does, within a time or for a number of steps."""
+    import torch
     from datasets import Dataset as Rows
     from sentence_transformers import (
         SentenceTransformer,
@@ -146,6 +147,7 @@ def peer(name: str, kind: str, runs: Path, *, seconds: float | None, steps: int 
     from sentence_transformers.util import mine_hard_negatives
 
     from hardneg.models.given import resolve_model
+    from hardneg.models.loading import choose_precision
 
     started, how = time.perf_counter(), PEERS[kind]
     dataset = hn.read_dataset(runs / f"{name}-fit" / "finish" / "dataset")
@@ -171,7 +173,7 @@ def peer(name: str, kind: str, runs: Path, *, seconds: float | None, steps: int 
             learning_rate=how["rate"],
             warmup_steps=0.1,
             use_cpu=True,
-            bf16=True,
+            bf16=choose_precision("auto", torch.device("cpu")) == "bf16",  # as hardneg trains
             save_strategy="no",
             report_to="none",
             disable_tqdm=True,

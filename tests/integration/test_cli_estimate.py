@@ -39,6 +39,10 @@ def test_estimate_shows_a_table(known, capsys):
     shown = capsys.readouterr().out
     assert "index for BM25" in shown
     assert "machines take" in shown
+    assert main(["estimate", *map(str, SIZE), "--dim", "8", "--hours", "1000"]) == 0
+    alone = capsys.readouterr().out
+    assert "1 machine takes" in alone
+    assert "share" not in alone
     assert main(["estimate", *map(str, SIZE), "--hours", "0.0001"]) == 0
     assert "No number of machines" in capsys.readouterr().out
 

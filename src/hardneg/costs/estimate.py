@@ -179,9 +179,10 @@ class Estimate:
                 f"No number of machines takes {wanted}: {names} take {taken} and cannot be shared, and more machines "
                 "move more."
             )
-        count = "1 machine takes" if machines.count == 1 else f"{machines.count:,} machines take"
         taken = duration(self.seconds(machines.count, network_gbps=machines.network_gbps))
-        return f"{count} {taken}; they share all but: {names}."
+        if machines.count == 1:
+            return f"1 machine takes {taken}."
+        return f"{machines.count:,} machines take {taken}; they share all but: {names}."
 
     def _moved(self, machines: Machines) -> list[str]:
         moved = self.moving.gb(machines.count)
