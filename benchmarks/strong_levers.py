@@ -28,7 +28,6 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -319,17 +318,20 @@ def cells(name: str, *, tuned: bool) -> Iterator[tuple[str, float, list[pl.DataF
         by_rate: dict[str, list[Path]] = {}
         for path in tests:
             by_rate.setdefault(path.stem.removeprefix(f"{name}-{arm}-").rpartition("-seed")[0], []).append(path)
-        n_tried = len(list(RESULTS.glob(f"{name}-{arm}-*-seed1-dev.parquet")))
-        if not by_rate or (tuned and n_tried < 2):
+        on_dev = dev_by_rate(name, arm)
+        if not by_rate or (tuned and len(on_dev) < 2):
             continue
-        rate = max(by_rate, key=partial(_on_dev, name, arm)) if tuned else min(by_rate, key=float)
+        rate = max(on_dev, key=on_dev.__getitem__) if tuned else min(by_rate, key=float)
         costs = [path.with_name(f"{path.stem.removesuffix('-test')}.json").read_text() for path in by_rate[rate]]
         seconds = sum(json.loads(cost)["seconds"] for cost in costs) / len(costs)
         yield arm, float(rate), [pl.read_parquet(path) for path in by_rate[rate]], seconds
 
 
-def _on_dev(name: str, arm: str, rate: str) -> float:
-    return float(pl.read_parquet(RESULTS / f"{name}-{arm}-{rate}-seed1-dev.parquet")[MEASURE].mean())  # type: ignore[arg-type]
+def dev_by_rate(name: str, arm: str) -> dict[str, float]:
+    """Give what an arm has on the development queries with each rate that was tried, first seed."""
+    paths = sorted(RESULTS.glob(f"{name}-{arm}-*-seed1-dev.parquet"))
+    rates = [path.stem.removeprefix(f"{name}-{arm}-").removesuffix("-seed1-dev") for path in paths]
+    return {rate: float(pl.read_parquet(path)[MEASURE].mean()) for rate, path in zip(rates, paths, strict=True)}  # type: ignore[arg-type]
 
 
 def table(name: str, bases: list[str], *, tuned: bool) -> None:
@@ -344,6 +346,8 @@ def table(name: str, bases: list[str], *, tuned: bool) -> None:
         gains = [against(means[b], means[arm], MEASURE) if b in means and b != arm else "" for b in bases]
         mean = means[arm][MEASURE].mean()
         print(f"| {arm} | {rate:g} | {mean:.4f} | {seeds} | {' | '.join(gains)} | {seconds:.0f} |")
+    for arm in means if tuned else ():
+        print(f"{arm} on dev: " + ", ".join(f"{rate} {value:.4f}" for rate, value in dev_by_rate(name, arm).items()))
 
 
 def main() -> None:

@@ -235,20 +235,17 @@ def main() -> None:
         print(json.dumps(measure(way, int(workers), data, asked.block_size, asked.shards)))
         return
     make(data, asked.queries, asked.documents)
-    row, rows = [sys.executable, __file__, *sys.argv[1:], "--row"], []
-    for way in asked.ways:
+    rows = []
+    for way in (*asked.ways, *(["trove"] if asked.trove else ())):
         for workers in range(1, asked.most + 1):
-            tries = []
-            for _ in range(asked.times):
-                tries.append(row_of([*row, f"{way}-{workers}"], None if way in ON_RAY else workers))
+            command = [sys.executable, __file__, *sys.argv[1:], "--row", f"{way}-{workers}"]
+            if way == "trove":
+                command = [asked.trove, "-m", "torch.distributed.run", "--nproc-per-node", str(workers)]
+                command += [str(Path(__file__).with_name("trove_search.py")), "--data", str(data)]
+            tries = [row_of(command, None if way in ON_RAY else workers) for _ in range(asked.times)]
             rows.append({"way": way, "workers": workers, **min(tries, key=lambda each: each["seconds"])})
             print(json.dumps(rows[-1]), flush=True)
-    for workers in range(1, asked.most + 1) if asked.trove else ():
-        peer = [asked.trove, "-m", "torch.distributed.run", "--nproc-per-node", str(workers)]
-        peer += [str(Path(__file__).with_name("trove_search.py")), "--data", str(data)]
-        rows.append(min((row_of(peer, workers) for _ in range(asked.times)), key=lambda each: each["seconds"]))
-        print(json.dumps(rows[-1]), flush=True)
-    machine = {"processor": processor(), "cores": len(os.sched_getaffinity(0))}
+    machine = {"processor": processor(), "cores": len(cores())}
     work = {"queries": asked.queries, "documents": asked.documents, "dim": _DIM, "block_size": asked.block_size}
     asked.out.write_text(json.dumps({"machine": machine, "work": work, "rows": rows}, indent=2) + "\n")
 

@@ -106,8 +106,6 @@ def main() -> None:
         seconds = time.perf_counter() - started
     if rank == 0:
         row = {
-            "way": "trove",
-            "workers": workers,
             "seconds": seconds,
             "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
             "as_numpy": f"{agreement(asked.data, found['topk_docs'])} of {LOOKED_AT}",
