@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ import pytest
 import hardneg as hn
 from counting_scorer import Counting
 from hardneg.cli.app import app, main
-from hardneg.engines import Ray, working_on
+from hardneg.engines import Ray, sent_tables, working_on
 from hardneg.errors import RecipeError, RunError
 from hardneg.ladders.work import do_task
 from hardneg.models import store
@@ -426,6 +426,13 @@ def test_a_block_whose_worker_was_killed_is_done_by_another(crew, toy, tmp_path,
 def test_a_worker_without_memory_is_replaced_by_another(crew, toy, tmp_path, marks):
     same(toy, [Troubled(marks, query=9, trouble="memory")], tmp_path, crew)
     assert os.listdir(marks) == ["9"]
+
+
+def test_tables_that_workers_map_from_files_are_those_of_the_process_that_asks(crew, toy, tmp_path, monkeypatch):
+    monkeypatch.setattr(sent_tables, "LEAST", 1)
+    filters = ["near_duplicate(threshold=0.5)", "positive_margin(ratio=0.9)"]
+    titled = replace(toy, documents=toy.documents.with_columns(title=pl.lit("Toy")))
+    same(titled, ["bm25(analyzer='plain')", "random"], tmp_path, Through(crew, shard_gb=1e-7), filters=filters)
 
 
 def test_a_full_object_store_changes_nothing(crew, toy, tmp_path):

@@ -4,7 +4,7 @@ import functools
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 # Metadata column of the queries: those of one split with an equal value share their answers.
 SHARES_ANSWERS = "history_of"
+
+_SENT: set[str] = set()  # kinds of results that go with the texts to another process
+_NUMBERED = ("text_group", "query_text_group", "n_copies")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,11 +34,18 @@ class Corpus:
 
     def __init__(self, queries: pl.DataFrame, documents: pl.DataFrame) -> None:
         self.queries, self.documents = queries, documents
-        self._kept: dict[Hashable, OrderedDict[Hashable, Any]] = {}
+        self._kept: dict[str, OrderedDict[Hashable, Any]] = {}
 
-    def __reduce__(self) -> tuple[type["Corpus"], tuple[pl.DataFrame, pl.DataFrame]]:
-        """Send the texts alone to another process, which computes what it needs of them."""
-        return Corpus, (self.queries, self.documents)
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Send the texts to another process, and of what was computed from them what is dear in time or memory.
+
+        The process computes all else that it needs.
+        """
+        made = {name: vars(self)[name] for name in _NUMBERED if name in vars(self)}
+        if "title" in self.documents.columns and "document_texts" in vars(self):
+            made["document_texts"] = self.document_texts
+        kept = {kind: results for kind, results in self._kept.items() if kind in _SENT}
+        return Corpus, (self.queries, self.documents), made | {"_kept": kept}
 
     @cached_property
     def document_texts(self) -> pl.Series:
@@ -49,6 +59,11 @@ class Corpus:
     def text_group(self) -> Int32[np.ndarray, " documents"]:
         """A number for each document, shared by exactly those whose normalised texts are equal."""
         return _groups(self.document_texts)
+
+    @cached_property
+    def n_copies(self) -> Int32[np.ndarray, " groups"]:
+        """Number of documents of each text group."""
+        return np.bincount(self.text_group).astype(np.int32)
 
     @cached_property
     def query_text_group(self) -> Int32[np.ndarray, " queries"]:
@@ -100,7 +115,7 @@ class Corpus:
             rows = rows.join(row_numbers, on=name, how="left", maintain_order="left")
         return rows
 
-    def derived(self, kind: Hashable, key: Hashable, build: Callable[[], T], *, keep: int) -> T:
+    def derived(self, kind: str, key: Hashable, build: Callable[[], T], *, keep: int) -> T:
         """Give what is computed from the texts, or compute it."""
         results = self._kept.setdefault(kind, OrderedDict())
         if key not in results:
@@ -111,16 +126,32 @@ class Corpus:
         return cast("T", results[key])
 
 
+@runtime_checkable
+class Preparing(Protocol):
+    """A source or filter that reads something made of all texts, or of all values of a column."""
+
+    def prepare(self, dataset: "Dataset") -> None:
+        """Make it, so that it goes with the dataset to whoever mines."""
+
+
 def of_texts(
-    keep: int,
+    keep: int, *, sent: bool = False
 ) -> Callable[[Callable[Concatenate["Dataset", P], T]], Callable[Concatenate["Dataset", P], T]]:
-    """Compute once for each corpus what a function makes of a dataset's texts and metadata; labels must not count."""
+    """Compute once for each corpus what a function makes of a dataset's texts and metadata; labels must not count.
+
+    `keep` results of different arguments are kept. With `sent` they go with the corpus to other processes: they must be
+    made of arrays, and each as long as the corpus.
+    """
 
     def decorate(build: Callable[Concatenate["Dataset", P], T]) -> Callable[Concatenate["Dataset", P], T]:
+        kind = f"{build.__module__}.{build.__qualname__}"
+        if sent:
+            _SENT.add(kind)
+
         @functools.wraps(build)
         def shared(dataset: "Dataset", /, *args: P.args, **options: P.kwargs) -> T:
             key = (args, tuple(options.items()))
-            return dataset.corpus.derived(build, key, lambda: build(dataset, *args, **options), keep=keep)
+            return dataset.corpus.derived(kind, key, lambda: build(dataset, *args, **options), keep=keep)
 
         return shared
 

@@ -9,7 +9,7 @@ from hardneg.data.dataset import Dataset
 from hardneg.data.text import is_blank, normalised
 
 
-@of_texts(keep=1)
+@of_texts(keep=1, sent=True)
 def empty_documents(dataset: Dataset) -> Bool[np.ndarray, " documents"]:
     """Mark the documents with neither title nor text."""
     return pl.DataFrame({"text": dataset.document_texts}).select(is_blank(pl.col("text"))).to_series().to_numpy()
@@ -41,7 +41,7 @@ def own_texts(
     return query[other], document[other]
 
 
-@of_texts(keep=1)
+@of_texts(keep=1, sent=True)
 def _query_text_of_documents(
     dataset: Dataset,
 ) -> tuple[Int32[np.ndarray, " documents"], Int32[np.ndarray, " documents"]]:
@@ -55,6 +55,11 @@ def _query_text_of_documents(
         for each in texts
     ]
     return groups[0], groups[-1]
+
+
+def compare_with_queries(dataset: Dataset) -> None:
+    """Find the documents that say what some query says, which `repeats_query` and `own_texts` look up."""
+    _query_text_of_documents(dataset)
 
 
 def _normalised(texts: pl.Series) -> pl.DataFrame:

@@ -20,6 +20,7 @@ import ray
 from hardneg.engines.protocol import Asking, Limited, Once, Placed, Work
 from hardneg.engines.ray import Ray
 from hardneg.engines.ray_worker import Assignment, BlockWorker, Desk, DeskSeat
+from hardneg.engines.sent_tables import SentTables
 from hardneg.errors import HardnegError, RunError
 
 # What workers take from the process that asks: when they start, and with each block.
@@ -91,6 +92,7 @@ class Crew:
     engine: Ray
     idle: list[Any] = field(default_factory=list)
     desk: Any = None
+    tables: SentTables | None = None
 
     @classmethod
     def joined(cls, engine: Ray) -> "Crew":
@@ -105,7 +107,8 @@ class Crew:
         self.idle += [self._hire() for _ in range(n_workers - len(self.idle))]
         if isinstance(work, Asking) and work.scorers:
             self.desk = self.desk or _desk()
-        assignment = Assignment([_put(work)], settings(), DeskSeat(n_workers, self.desk))
+        self.tables = self.tables or SentTables.made()
+        assignment = Assignment([_put(self.tables.pack(work))], settings(), DeskSeat(n_workers, self.desk))
         place = work.place if isinstance(work, Placed) else None
         once = limit is not None or (isinstance(work, Once) and work.once)
         now = _Round(assignment, deque(numbers), once=once, place=place)
@@ -127,7 +130,9 @@ class Crew:
         for each in (*self.idle, self.desk) if ray.is_initialized() else ():
             if each is not None:
                 ray.kill(each)
-        self.idle, self.desk = [], None
+        if self.tables is not None:
+            self.tables.remove()
+        self.idle, self.desk, self.tables = [], None, None
 
     def _hand_out(self, now: _Round) -> None:
         while self.idle and len(now.at) < now.assignment.seat.n_workers:
@@ -201,13 +206,13 @@ def threads(engine: Ray) -> dict[str, str]:
     return dict.fromkeys(_THREADS, str(max(1, int(engine.cpus))))
 
 
-def _put(work: Work) -> Any:  # noqa: ANN401 - a handle that Ray makes
-    """Put a work where all workers can take it from."""
+def _put(work: bytes) -> Any:  # noqa: ANN401 - a handle that Ray makes
+    """Put a packed work where all workers can take it from."""
     try:
         return ray.put(work)
     except (ObjectStoreFullError, OutOfDiskError) as error:
         raise RunError(
-            f"ray: its object store on this machine has no room for the dataset ({type(error).__name__}); start Ray "
+            f"ray: its object store on this machine has no room for the work ({type(error).__name__}); start Ray "
             "with more (`ray start --object-store-memory BYTES`), or make room on the disk that it spills to"
         ) from error
 

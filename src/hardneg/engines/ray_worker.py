@@ -10,6 +10,7 @@ from ray.exceptions import RayTaskError
 
 import ray
 from hardneg.engines.protocol import Work, seated
+from hardneg.engines.sent_tables import unpacked
 from hardneg.errors import HardnegError
 
 
@@ -50,7 +51,7 @@ class DeskSeat:
 
 @dataclass(frozen=True)
 class Assignment:
-    """What a worker is given with each number: the work, by its place in the object store, and what it is done with."""
+    """What a worker is given with each number: the packed work, by its place in the object store, and its settings."""
 
     work: list[Any]  # a list, since Ray would fetch a reference that is an argument itself, each time
     settings: Mapping[str, str | None]  # of the environment; None is not set
@@ -69,7 +70,7 @@ class BlockWorker:
         (reference,) = assignment.work
         if self._at != reference.hex():
             self._work = None
-            self._work, self._at = ray.get(reference), reference.hex()
+            self._work, self._at = unpacked(ray.get(reference)), reference.hex()
         for name, value in assignment.settings.items():
             if value is None:
                 os.environ.pop(name, None)

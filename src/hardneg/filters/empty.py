@@ -18,6 +18,10 @@ class Empty:
     name: ClassVar[str] = "empty"
     exempts_judged: ClassVar[bool] = False
 
+    def prepare(self, dataset: Dataset) -> None:
+        """Look for empty documents."""
+        empty_documents(dataset)
+
     def keep(self, candidates: pl.DataFrame, dataset: Dataset) -> Bool[np.ndarray, " rows"]:
         """Keep what has a text."""
         return ~empty_documents(dataset)[candidates["document"].to_numpy()]

@@ -44,6 +44,10 @@ class NearDuplicate:
         if self.shingle_tokens < 1:
             raise RecipeError(f"near_duplicate: shingle_tokens is {self.shingle_tokens}; set it to 1 or more")
 
+    def prepare(self, dataset: Dataset) -> None:
+        """Shingle the documents."""
+        document_shingles(dataset, self.shingle_tokens)
+
     def keep(self, candidates: pl.DataFrame, dataset: Dataset) -> Bool[np.ndarray, " rows"]:
         """Keep the rows whose text is like none of their query's positives."""
         answers = dataset.answers

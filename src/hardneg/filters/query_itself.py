@@ -8,7 +8,7 @@ import polars as pl
 from jaxtyping import Bool
 
 from hardneg.data.dataset import Dataset
-from hardneg.data.unfit import repeats_query
+from hardneg.data.unfit import compare_with_queries, repeats_query
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,10 @@ class QueryItself:
 
     name: ClassVar[str] = "query_itself"
     exempts_judged: ClassVar[bool] = False
+
+    def prepare(self, dataset: Dataset) -> None:
+        """Compare the documents with the queries."""
+        compare_with_queries(dataset)
 
     def keep(self, candidates: pl.DataFrame, dataset: Dataset) -> Bool[np.ndarray, " rows"]:
         """Keep what says something else."""

@@ -39,6 +39,10 @@ class SharedValue:
         )
         return columns_digest(dataset.documents, (self.column,))
 
+    def prepare(self, dataset: Dataset) -> None:
+        """Number the values."""
+        _values(dataset, self)
+
     def keep(self, candidates: pl.DataFrame, dataset: Dataset) -> Bool[np.ndarray, " rows"]:
         """Keep the rows that have no value of a positive of their query."""
         query, document = candidates["query"].to_numpy(), candidates["document"].to_numpy()
@@ -53,7 +57,7 @@ class SharedValue:
         return np.asarray(shared.sum(axis=1)).ravel() == 0
 
 
-@of_texts(keep=4)
+@of_texts(keep=4, sent=True)
 def _values(dataset: Dataset, filter_: SharedValue) -> sparse.csr_matrix:
     filter_.metadata_digest(dataset)
     return incidence(dataset.documents[filter_.column])

@@ -25,7 +25,7 @@ class Shingles:
     start: Int64[np.ndarray, " texts+1"]  # of each set in hashes, and at last where the last one ends
 
 
-@of_texts(keep=2)
+@of_texts(keep=2, sent=True)
 def document_shingles(dataset: Dataset, size: int) -> Shingles:
     """Shingle the documents of a dataset, once for each distinct normalised text.
 

@@ -8,9 +8,11 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Int32
 
+from hardneg.data.corpus import Preparing
 from hardneg.data.dataset import Dataset
 from hardneg.engines import current_engine, is_here
 from hardneg.files import cache_folder
+from hardneg.filters.apply import ALWAYS
 from hardneg.filters.protocol import Scoring
 from hardneg.negatives.plan import Plan
 from hardneg.scoring import Scorer
@@ -29,6 +31,7 @@ def prepared(plan: Plan, dataset: Dataset, queries: Int32[np.ndarray, " queries"
     if is_here() or not len(queries):
         yield plan
         return
+    make_once(plan, dataset)
     sources, place = list(plan.sources), cache_folder() / "searches"
     for at, source in enumerate(plan.sources):
         if isinstance(source, TextVectors):  # encoded by all, before each would ask for all vectors at once
@@ -40,6 +43,16 @@ def prepared(plan: Plan, dataset: Dataset, queries: Int32[np.ndarray, " queries"
     for each in sources:
         if isinstance(each, Searched):
             shutil.rmtree(each.folder, ignore_errors=True)
+
+
+def make_once(plan: Plan, dataset: Dataset) -> None:
+    """Make what is made of all texts or labels here, for it goes with the dataset: each worker would make all of it."""
+    corpus = dataset.corpus
+    _ = corpus.document_texts, corpus.text_group, corpus.query_text_group, corpus.n_copies
+    _ = dataset.positives, dataset.judged_negatives, dataset.answers, dataset.exclusions, dataset.query_split
+    for each in (*plan.sources, *ALWAYS, *plan.filters):
+        if isinstance(each, Preparing):
+            each.prepare(dataset)
 
 
 def scorers_of(plan: Plan) -> tuple[Scorer, ...]:

@@ -12,6 +12,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from queue import SimpleQueue
 
 import numpy as np
 from jaxtyping import Float64, Int32, Int64, Integer
@@ -246,14 +247,20 @@ def _in_tiles(search: _Search, documents: Side, start: int, look: Callable[[np.n
     queries = search.queries.values
     width = min(TILE_QUERIES, -(-len(queries) // (n_cores() * CHUNK)) * CHUNK)
 
+    rooms: SimpleQueue[np.ndarray] = SimpleQueue()  # by this thread, since what a thread frees is kept for it
+    for _ in range(min(n_cores(), -(-len(queries) // width))):
+        rooms.put(on_cache_lines(min(TILE_DOCUMENTS, len(documents.values)) * width, search.format.scores))
+
     def run(left: int) -> None:
-        columns = queries[left : left + width]
-        room = on_cache_lines(min(TILE_DOCUMENTS, len(documents.values)) * len(columns), search.format.scores)
-        for top in range(0, len(documents.values), TILE_DOCUMENTS):
-            rows = documents.values[top : top + TILE_DOCUMENTS]
-            scores = room[: len(rows) * len(columns)].reshape(len(rows), len(columns))
-            search.format.multiply(rows, columns, scores)
-            look(scores, Tile(start + top, left, search.depth, search.format.shift))
+        columns, room = queries[left : left + width], rooms.get()
+        try:
+            for top in range(0, len(documents.values), TILE_DOCUMENTS):
+                rows = documents.values[top : top + TILE_DOCUMENTS]
+                scores = room[: len(rows) * len(columns)].reshape(len(rows), len(columns))
+                search.format.multiply(rows, columns, scores)
+                look(scores, Tile(start + top, left, search.depth, search.format.shift))
+        finally:
+            rooms.put(room)
 
     for _ in search.pool.map(run, range(0, len(queries), width)):
         pass

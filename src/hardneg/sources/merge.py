@@ -89,7 +89,7 @@ def depths(
 @lru_cache(maxsize=4)
 def _answer_counts(dataset: Dataset) -> Int64[np.ndarray, " queries"]:
     """Count for each query the documents that `Dataset.is_answer` may call its answers; some may count twice."""
-    copies = np.bincount(dataset.text_group)
+    copies = dataset.corpus.n_copies
     of_text = _summed(dataset.answers, copies, int(dataset.query_text_group.max()) + 1)
     counts = of_text[dataset.query_text_group]
     group, shared = dataset.exclusions.group, dataset.exclusions.answers
@@ -99,7 +99,7 @@ def _answer_counts(dataset: Dataset) -> Int64[np.ndarray, " queries"]:
     return counts
 
 
-def _summed(answers: PairSet, copies: Int64[np.ndarray, " texts"], n_owners: int) -> Int64[np.ndarray, " owners"]:
+def _summed(answers: PairSet, copies: Int32[np.ndarray, " texts"], n_owners: int) -> Int64[np.ndarray, " owners"]:
     owner, text = np.divmod(answers.keys, answers.width)
     return np.bincount(owner, weights=copies[text], minlength=n_owners).astype(np.int64)
 

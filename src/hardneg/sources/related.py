@@ -81,6 +81,10 @@ class Related:
                 )
         return columns_digest(dataset.documents, self.columns)
 
+    def prepare(self, dataset: Dataset) -> None:
+        """Number the values."""
+        _shared_values(dataset, self)
+
     def retrieve(self, dataset: Dataset, block: Int32[np.ndarray, " queries"], depth: int) -> pl.DataFrame:
         """List the documents that are related to the answers of some queries."""
         values = _shared_values(dataset, self)
@@ -91,7 +95,7 @@ class Related:
         return pl.concat([pl.DataFrame(schema=RETRIEVAL_SCHEMA), *parts])
 
 
-@of_texts(keep=8)
+@of_texts(keep=8, sent=True)
 def _shared_values(dataset: Dataset, related: Related) -> SharedValues:
     related.metadata_digest(dataset)
     documents, shared = dataset.documents, dataset.documents[related.column]

@@ -18,6 +18,7 @@ KINDS = {
     "filters": "fitted filters; fitted again",
     "calibration": "how fast this machine is; measured again",
     "searches": "what shards found in searches that were stopped; searched again",
+    "works": "tables that workers of an engine read, of works that were stopped; written again",
     "audits": "counts of audits by an engine that were stopped; counted again",
     "scores": "scores of teachers; computed again",
     "brought": "copies of what lies at addresses of object storage; brought again",

@@ -11,6 +11,7 @@ from jaxtyping import Bool
 from hardneg.data.dataset import Dataset
 from hardneg.errors import RecipeError
 from hardneg.filters.columns import with_teacher_score
+from hardneg.filters.learned.likeness import word_sets
 from hardneg.filters.learned.model import AnswerModel
 from hardneg.filters.positive_margin import PositiveMargin
 from hardneg.filters.protocol import Practice
@@ -95,6 +96,10 @@ class Learned:
     def fit(self, practice: Practice, path: Path) -> dict[str, Any]:
         """Fit the classifiers on hidden positives, and tell what they are worth."""
         return practice.find_hidden(self, path)
+
+    def prepare(self, dataset: Dataset) -> None:
+        """Cut the texts into words."""
+        word_sets(dataset)
 
     def annotate(self, candidates: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
         """Add `p_planted`, by which rows are judged, and `p_positive`, the estimate of P(unlabelled answer)."""

@@ -33,7 +33,7 @@ def word_features(
     dataset: Dataset, positives: PairSet, query: Rows, document: Rows
 ) -> dict[str, Float64[np.ndarray, " rows"]]:
     """Say for each row which share of the query's words it has, and how alike it is to the known positives."""
-    queries, documents = _word_sets(dataset)
+    queries, documents = word_sets(dataset)
     shared = np.zeros(len(query))
     largest, mean = np.full(len(query), np.nan), np.full(len(query), np.nan)
     length = np.asarray(documents.sum(axis=1)).ravel()
@@ -80,8 +80,8 @@ def _largest_and_mean(
     return largest, np.divide(total, n_others, out=np.full(len(document), np.nan), where=some)
 
 
-@of_texts(keep=1)
-def _word_sets(dataset: Dataset) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+@of_texts(keep=1, sent=True)
+def word_sets(dataset: Dataset) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
     """Give the distinct words of each query and of each document, as rows of 0 and 1."""
     vocabulary: dict[str, int] = {}
     parts = [_cells(column, vocabulary) for column in (dataset.query_texts, dataset.document_texts)]
