@@ -124,6 +124,7 @@ class Crew:
         finally:
             for task in now.at.values():  # what nobody waits for any more
                 ray.kill(task.worker)
+            self.tables.forget()
 
     def dismiss(self) -> None:
         """Let all go."""

@@ -35,6 +35,7 @@ class SentTables:
     folder: Path
     lock: FileLock
     _written: dict[int, tuple[weakref.ref[Any], tuple[Any, ...]]] = field(default_factory=dict)  # by id
+    _files: list[tuple[weakref.ref[Any], Path]] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     @classmethod
@@ -48,17 +49,24 @@ class SentTables:
                     shutil.rmtree(old, ignore_errors=True)
             except (Timeout, OSError):
                 continue
-        folder = Path(mkdtemp(prefix=f"{host}-", dir=place))
-        folder.chmod(0o755)  # workers may be another user's
-        lock = FileLock(folder / ".lock")
+        new = Path(mkdtemp(prefix=".", dir=place))
+        new.chmod(0o755)  # workers may be another user's
+        lock = FileLock(new / ".lock", thread_local=False)
         lock.acquire()
-        return cls(folder, lock)
+        return cls(new.rename(place / f"{host}-{new.name[1:]}"), lock)  # it is locked before others see it
 
     def pack(self, work: Work) -> bytes:
         """Pickle a work, but for its large tables and arrays."""
         buffer = io.BytesIO()
         _Pickler(buffer, self).dump(work)  # type: ignore[no-untyped-call]
         return buffer.getvalue()
+
+    def forget(self) -> None:
+        """Remove the files of what is gone, which no later work can ask for; no worker may be at an earlier one."""
+        gone = [path for value, path in self._files if value() is None]
+        self._files = [(value, path) for value, path in self._files if value() is not None]
+        for path in gone:
+            path.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Remove the files; workers that map them are to be gone."""
@@ -74,6 +82,7 @@ class SentTables:
         how = _write_array(value, path) if isinstance(value, np.ndarray) else _write_table(value, path)
         if how is not None:
             self._written[id(value)] = (weakref.ref(value), how)
+            self._files.append((self._written[id(value)][0], path))
         return how
 
 

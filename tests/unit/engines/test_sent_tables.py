@@ -86,6 +86,8 @@ def test_a_table_is_read_as_it_was_in_one_piece_and_is_sent_once(tables):
     n_files = len(list(tables.folder.glob("0*")))
     assert received(tables, table).equals(table)
     assert len(list(tables.folder.glob("0*"))) == n_files == 2
+    tables.forget()
+    assert len(list(tables.folder.glob("0*"))) == 1
 
 
 @pytest.mark.parametrize(
@@ -112,6 +114,9 @@ def test_an_array_is_read_as_it_was(tables, array):
 def test_what_is_gone_is_not_taken_for_what_took_its_place(tables):
     for number in range(200):  # of which many lie where those before lay
         assert received(tables, np.full(9, number)).tolist() == [number] * 9
+    assert len(list(tables.folder.glob("0*"))) == 200
+    tables.forget()
+    assert not list(tables.folder.glob("0*"))
 
 
 def test_what_is_small_is_sent_as_it_is():
