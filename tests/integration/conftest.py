@@ -5,6 +5,8 @@ import pytest
 
 from hardneg.cli import main
 from hardneg.data.dataset import Dataset
+from hardneg.ladders.work import do_task
+from hardneg.leave import allowing
 from tiny_model import build_tiny_model
 from toy import toy_dataset
 
@@ -49,6 +51,17 @@ def split_toy() -> Dataset:
     toy = toy_dataset()
     split = pl.when(pl.col("query") < 18).then(pl.lit("train")).otherwise(pl.lit("test"))
     return Dataset(toy.queries, toy.documents, toy.qrels.with_columns(split.alias("split")), name="toy")
+
+
+@pytest.fixture
+def tasks_here(monkeypatch):
+    """Tasks of ladders are done in this process: one of its own for each would take most of a test's time."""
+
+    def work(folder, task):
+        with allowing(code=True):  # as the process of a task does
+            do_task(folder, task)
+
+    monkeypatch.setattr("hardneg.ladders.processes.in_process", lambda command: work)
 
 
 @pytest.fixture(scope="session")

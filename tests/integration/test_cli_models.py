@@ -166,7 +166,7 @@ rows = ["zero_shot"]
 """
 
 
-def test_run_and_ladder_trust_all_models_of_a_recipe_at_once(bench, tmp_path, capsys):
+def test_run_and_ladder_trust_all_models_of_a_recipe_at_once(bench, tmp_path, capsys, tasks_here):
     model = _with_own_code(bench, tmp_path)
     (tmp_path / "own.toml").write_text(RECIPE)
     run = ["run", tmp_path / "own.toml", "--dataset", bench / "data", "--model", model, "-o", tmp_path / "run"]

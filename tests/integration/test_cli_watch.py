@@ -161,7 +161,7 @@ def test_looks_are_in_the_estimate(words, tmp_path, hardneg):
     assert stages["look while training"]["work"] == "5 times"
 
 
-def test_a_ladder_looks_at_its_development_split_by_the_measure_that_decides(words, tmp_path, hardneg):
+def test_a_ladder_looks_at_its_development_split_by_the_measure_that_decides(words, tmp_path, hardneg, tasks_here):
     out = tmp_path / "ladder"
     command = ["ladder", words / "data", "-o", out, "--model", words / "tiny"]
     command += ["--rung", "in_batch", "--seeds", 1, "--budget-steps", 4, "--yes", "--primary", "RR@10"]
