@@ -42,7 +42,7 @@ class Corpus:
         The process computes all else that it needs.
         """
         made = {name: vars(self)[name] for name in _NUMBERED if name in vars(self)}
-        if "title" in self.documents.columns and "document_texts" in vars(self):
+        if "title" in self.documents.columns:
             made["document_texts"] = self.document_texts
         kept = {kind: results for kind, results in self._kept.items() if kind in _SENT}
         return Corpus, (self.queries, self.documents), made | {"_kept": kept}
