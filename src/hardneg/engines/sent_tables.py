@@ -22,10 +22,12 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from hardneg.engines.protocol import Work
+from hardneg.errors import RunError
 from hardneg.files import cache_folder, replacing
 from ray import cloudpickle
 
 LEAST = 2**20  # bytes that are worth a file
+_COLUMN = "values"  # of a file with one column, which may have no name
 
 
 @dataclass(eq=False)
@@ -88,7 +90,13 @@ class SentTables:
 
 def unpacked(packed: bytes) -> Work:
     """Take a work that the process that hands out work packed: as much to be trusted as what Ray itself unpickles."""
-    work: Work = cloudpickle.loads(packed)
+    try:
+        work: Work = cloudpickle.loads(packed)
+    except OSError as error:
+        raise RunError(
+            f"ray: a worker on {socket.gethostname()} cannot read the work's tables ({error}); set HARDNEG_CACHE to a "
+            "folder that all machines of the cluster see under one path, and may read"
+        ) from None
     return work
 
 
@@ -123,15 +131,16 @@ def _write_array(array: np.ndarray, path: Path) -> tuple[Any, ...]:
 
 def _write_table(value: pl.DataFrame | pl.Series, path: Path) -> tuple[Any, ...] | None:
     """Write a table as an Arrow file of one batch; None if it cannot be read from one as it was."""
-    table = value.to_frame() if isinstance(value, pl.Series) else value
+    table = value.to_frame(_COLUMN) if isinstance(value, pl.Series) else value
     try:
         with replacing(path, sums=False) as temporary:
             table.write_ipc(temporary, record_batch_size=table.height)
         same = _mapped_table(str(path)).schema == table.schema
     except (pl.exceptions.PolarsError, pa.ArrowException):
         same = False
-    read = _mapped_column if isinstance(value, pl.Series) else _mapped_table
-    return (read, (str(path),)) if same else None
+    if not same:
+        return None
+    return (_mapped_column, (str(path), value.name)) if isinstance(value, pl.Series) else (_mapped_table, (str(path),))
 
 
 def _mapped_array(path: str) -> np.ndarray:
@@ -145,5 +154,5 @@ def _mapped_table(path: str) -> pl.DataFrame:
     return table
 
 
-def _mapped_column(path: str) -> pl.Series:
-    return _mapped_table(path).to_series()
+def _mapped_column(path: str, name: str) -> pl.Series:
+    return _mapped_table(path).to_series().alias(name)

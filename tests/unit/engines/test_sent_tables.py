@@ -12,6 +12,7 @@ import pytest
 from hardneg.data.dataset import Dataset
 from hardneg.engines import sent_tables
 from hardneg.engines.sent_tables import SentTables, unpacked
+from hardneg.errors import RunError
 from hardneg.filters import Empty, KnownPositives, Learned, NearDuplicate, QueryItself, SharedValue
 from hardneg.negatives.ahead import make_once
 from hardneg.negatives.plan import Plan
@@ -117,6 +118,15 @@ def test_what_is_gone_is_not_taken_for_what_took_its_place(tables):
     assert len(list(tables.folder.glob("0*"))) == 200
     tables.forget()
     assert not list(tables.folder.glob("0*"))
+
+
+@pytest.mark.parametrize("value", [np.arange(9), pl.Series(["a", "b"])])
+def test_a_machine_that_does_not_see_the_files_is_named_with_what_to_set(tables, value):
+    packed = tables.pack(Holding(value))
+    for path in tables.folder.glob("0*"):
+        path.unlink()
+    with pytest.raises(RunError, match=r"ray: a worker on .* cannot read .*/works/.*set HARDNEG_CACHE to a folder"):
+        unpacked(packed)
 
 
 def test_what_is_small_is_sent_as_it_is():
