@@ -10,7 +10,6 @@ from ir_measures import RR, nDCG
 import hardneg as hn
 from hardneg.cli import main
 from hardneg.errors import RecipeError
-from hardneg.ladders.work import do_task
 from hardneg.sources import BM25
 
 
@@ -88,12 +87,11 @@ def test_a_run_compares_and_reports_by_the_primary_measure_of_its_recipe(bench, 
     assert json.loads((tmp_path / "d" / "comparison.json").read_text())["measure"] == "nDCG@10"
 
 
-def test_a_ladder_chooses_on_the_development_split_by_the_primary_measure(bench, tmp_path, monkeypatch, hardneg):
+def test_a_ladder_chooses_on_the_development_split_by_the_primary_measure(bench, tmp_path, tasks_here, hardneg):
     query = pl.col("query")
     split = pl.when(query < 14).then(pl.lit("train")).when(query < 18).then(pl.lit("dev")).otherwise(pl.lit("test"))
     dataset = hn.read_dataset(bench / "data")
     place = dataset.with_labels(dataset.qrels.with_columns(split.alias("split"))).write(tmp_path / "three")
-    monkeypatch.setattr("hardneg.ladders.processes.in_process", lambda command: do_task)
     rungs = [part for rung in ("bm25", "zero_shot", "in_batch") for part in ("--rung", rung)]
     settings = [part for one in ("batch_size=4", "precision=fp32") for part in ("--set", one)]
     hardneg(

@@ -9,7 +9,6 @@ from answer_toy import answer_toy
 from hardneg.cli import main
 from hardneg.data.dataset import Dataset
 from hardneg.data.reading import read_dataset
-from hardneg.ladders.work import do_task
 from local_llm_server import KEY, serving, verdict
 
 N_TRAIN, N_DEV = 80, 10
@@ -53,11 +52,10 @@ rows = []
 
 
 @pytest.fixture(autouse=True)
-def surroundings(tmp_path, monkeypatch):
+def surroundings(tmp_path, monkeypatch, tasks_here):
     monkeypatch.setenv("HARDNEG_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr("hardneg.ladders.processes.in_process", lambda command: do_task)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +18,10 @@ import pytest
 
 import hardneg as hn
 from counting_scorer import Counting
+from engine_cases import FILTERS, full_toy, sources_of
 from hardneg.cli.app import app, main
 from hardneg.engines import Ray, sent_tables, working_on
 from hardneg.errors import RecipeError, RunError
-from hardneg.ladders.work import do_task
 from hardneg.models import store
 from hardneg.ray import mine_dataset, read_negatives
 from hardneg.scoring import store as scores
@@ -187,8 +187,8 @@ def hardneg(*arguments):
     app([str(each) for each in arguments], standalone_mode=False)
 
 
-def mined(dataset, sources, out, engine=None, **how):
-    return hn.mine(dataset, sources=sources, per_query=3, depth=8, block_size=4, out=out, engine=engine, **how)
+def mined(dataset, sources, out, engine=None, block_size=4, **how):
+    return hn.mine(dataset, sources=sources, per_query=3, depth=8, block_size=block_size, out=out, engine=engine, **how)
 
 
 def same(toy, sources, tmp_path, engine, **how):
@@ -361,9 +361,8 @@ def test_teachers_write_into_one_store(crew, toy, tmp_path, monkeypatch):
 
 
 def test_tasks_of_a_ladder_that_need_nothing_of_each_other_are_done_at_a_time(
-    crew, bench, split_toy, tmp_path, monkeypatch
+    crew, bench, split_toy, tmp_path, tasks_here
 ):
-    monkeypatch.setattr("hardneg.ladders.processes.in_process", lambda _: do_task)
     how = {"model": str(bench / "tiny"), "rungs": ["zero_shot", "in_batch"], "seeds": 1, "budget_steps": 2}
     how["settings"] = {"batch_size": 4, "precision": "fp32", "learning_rate": 1e-3}
     tables = [
@@ -428,11 +427,13 @@ def test_a_worker_without_memory_is_replaced_by_another(crew, toy, tmp_path, mar
     assert os.listdir(marks) == ["9"]
 
 
-def test_tables_that_workers_map_from_files_are_those_of_the_process_that_asks(crew, toy, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("shard_gb", "n_filters"), [(8, None), (1e-6, 0)])
+def test_each_source_and_filter_does_the_same_with_mapped_tables(crew, tmp_path, monkeypatch, shard_gb, n_filters):
     monkeypatch.setattr(sent_tables, "LEAST", 1)
-    filters = ["near_duplicate(threshold=0.5)", "positive_margin(ratio=0.9)"]
-    titled = replace(toy, documents=toy.documents.with_columns(title=pl.lit("Toy")))
-    same(titled, ["bm25(analyzer='plain')", "random"], tmp_path, Through(crew, shard_gb=1e-7), filters=filters)
+    dataset = full_toy()
+    sources = list(sources_of(dataset, tmp_path).values())
+    filters = sorted(FILTERS.values(), key=lambda filter_: filter_.name != "learned")[:n_filters]
+    same(dataset, sources, tmp_path, Through(crew, shard_gb), filters=filters, block_size=16)
 
 
 def test_a_full_object_store_changes_nothing(crew, toy, tmp_path):

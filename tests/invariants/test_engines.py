@@ -4,14 +4,17 @@ import os
 import pickle
 
 import numpy as np
+import polars as pl
 import pytest
 
 import hardneg as hn
 from answer_toy import SharedWords, answer_toy
 from copies import Copies
 from counting_scorer import Counting
+from engine_cases import BY_WORDS, FILTERS, full_toy, sources_of
+from hardneg import domains, filters, sources
 from hardneg.audits.blocks import AuditBlocks
-from hardneg.engines import share_of, shared, working_on
+from hardneg.engines import sent_tables, share_of, shared, working_on
 from hardneg.engines.protocol import seated
 from hardneg.errors import RecipeError
 from hardneg.models import store as vectors
@@ -30,7 +33,18 @@ from stopping import weights
 from tiny_model import build_tiny_model
 from toy import toy_dataset
 
+FULL = full_toy()
 BM25_ONLY = {"sources": [BM25(analyzer="plain")], "per_query": 3, "depth": 12, "block_size": 20}
+
+
+SERVED = {"qdrant", "lancedb", "pgvector", "postgres_text", "elasticsearch", "elasticsearch_text"}  # by a server
+FOUND_BY = sorted((sources.SOURCES | domains.SOURCES).keys() - SERVED)
+
+
+@pytest.fixture(autouse=True)
+def everything_in_files(monkeypatch):
+    """Tables and arrays of whatever size come to workers as mapped files, which nobody may write to."""
+    monkeypatch.setattr(sent_tables, "LEAST", 1)
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +90,40 @@ def test_mined_parts_are_the_same_whole_or_in_shards(toy, model, tmp_path, cache
     assert ("ShardSearch" in engine.works) == (shard_gb < 1)
     assert ("TermCounts" in engine.works) == (shard_gb < 1)
     assert not list((vectors.cache_folder()).rglob("*.npz"))  # what was searched for is gone
+
+
+@pytest.fixture(scope="module")
+def each_source(tmp_path_factory):
+    return sources_of(FULL, tmp_path_factory.mktemp("sources"))
+
+
+def mined_by(engine, out, **how):
+    hn.mine(FULL, out=out, engine=engine, per_query=3, depth=9, block_size=30, **how)
+    return parts(out)
+
+
+def candidates(folder):
+    return pl.read_parquet(folder / "candidates" / "part-*.parquet")
+
+
+@pytest.mark.parametrize("shard_gb", [8, 1e-6])
+@pytest.mark.parametrize("name", FOUND_BY)
+def test_each_source_finds_the_same(each_source, tmp_path, cache, name, shard_gb):
+    cache("here")
+    here = mined_by(None, tmp_path / "here", sources=[each_source[name]], filters=[])
+    cache("there")
+    there = mined_by(Copies(shard_gb), tmp_path / "there", sources=[each_source[name]], filters=[])
+    assert there == here
+    assert candidates(tmp_path / "here")[f"rank.{name}"].drop_nulls().len() > 0
+
+
+@pytest.mark.parametrize("shard_gb", [8, 1e-6])
+@pytest.mark.parametrize("name", sorted(filters.FILTERS | domains.FILTERS))
+def test_each_filter_judges_the_same(tmp_path, name, shard_gb):
+    how = {"sources": [BY_WORDS, "random"], "filters": [FILTERS[name]], "select": {"shortage": "fill_random"}}
+    there = mined_by(Copies(shard_gb), tmp_path / "there", **how)
+    assert there == mined_by(None, tmp_path / "here", **how)
+    assert name in candidates(tmp_path / "here")["dropped_by"]
 
 
 def test_queries_with_many_answers_are_searched_for_deeper_in_shards_too(answers, tmp_path):

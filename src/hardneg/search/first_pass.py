@@ -247,20 +247,20 @@ def _in_tiles(search: _Search, documents: Side, start: int, look: Callable[[np.n
     queries = search.queries.values
     width = min(TILE_QUERIES, -(-len(queries) // (n_cores() * CHUNK)) * CHUNK)
 
-    rooms: SimpleQueue[np.ndarray] = SimpleQueue()  # by this thread, since what a thread frees is kept for it
+    buffers: SimpleQueue[np.ndarray] = SimpleQueue()  # made by this thread: what another frees stays with that one
     for _ in range(min(n_cores(), -(-len(queries) // width))):
-        rooms.put(on_cache_lines(min(TILE_DOCUMENTS, len(documents.values)) * width, search.format.scores))
+        buffers.put(on_cache_lines(min(TILE_DOCUMENTS, len(documents.values)) * width, search.format.scores))
 
     def run(left: int) -> None:
-        columns, room = queries[left : left + width], rooms.get()
+        columns, buffer = queries[left : left + width], buffers.get()
         try:
             for top in range(0, len(documents.values), TILE_DOCUMENTS):
                 rows = documents.values[top : top + TILE_DOCUMENTS]
-                scores = room[: len(rows) * len(columns)].reshape(len(rows), len(columns))
+                scores = buffer[: len(rows) * len(columns)].reshape(len(rows), len(columns))
                 search.format.multiply(rows, columns, scores)
                 look(scores, Tile(start + top, left, search.depth, search.format.shift))
         finally:
-            rooms.put(room)
+            buffers.put(buffer)
 
     for _ in search.pool.map(run, range(0, len(queries), width)):
         pass
