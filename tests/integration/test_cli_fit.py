@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -14,6 +15,8 @@ from flipping import flip
 from hardneg.cli import main
 from hardneg.data.dataset import Dataset
 from hardneg.files import write_json
+from hardneg.fits import fitting
+from hardneg.fits.race import Race
 from hardneg.progress import showing
 from hardneg.reports.page import sections
 from hardneg.reports.write import read_contents
@@ -127,8 +130,48 @@ def test_with_time_for_nothing_one_training_is_handed_over_all_the_same(data, be
     assert main([*map(str, ["fit", data, "--model", bench / "tiny", *how, "-o", tmp_path / "fit"])]) == 0
     found = json.loads((tmp_path / "fit" / "fit.json").read_text())
     assert [len(each["standings"]) for each in found["rounds"]] == [1]
+    assert not found["is_anew"]
+    assert wrong(tmp_path / "fit") == []
     assert found["left_out"]
     assert "The race" in (tmp_path / "fit" / "report.html").read_text()
+
+
+@pytest.fixture
+def as_raced(monkeypatch):
+    """No time to train the winner anew, which is one with mined negatives."""
+    planned, chosen = fitting.plan_fit, fitting.choose
+    monkeypatch.setattr(fitting, "choose", lambda *given, **how: replace(chosen(*given, **how), name="mined_many"))
+    monkeypatch.setattr(fitting, "plan_fit", lambda *given, **how: replace(planned(*given, **how), is_anew=False))
+    monkeypatch.setattr(Race, "is_trained_anew", lambda _race, _entry: False)
+
+
+def test_a_winner_is_handed_over_as_it_was_raced(data, bench, tmp_path, as_raced):
+    assert fit(data, bench, tmp_path / "fit") == 0
+    found = json.loads((tmp_path / "fit" / "fit.json").read_text())
+    entry, final = found["choice"]["entry"], tmp_path / "fit" / "finish" / "run"
+    assert entry["strategy"] == "mined_many"
+    raced = tmp_path / "fit" / "race" / f"{entry['strategy']}-{entry['rate']:g}-{entry['steps']}"
+    assert (found["is_anew"], found["grown"]) == (False, 1.0)
+    assert weights(final) == weights(tmp_path / "fit")
+    loss = "training/mined-seed0/loss.jsonl"
+    assert (final / loss).samefile(raced / loss)  # not trained again
+    stages, before = (json.loads((each / "manifest.json").read_text())["stages"] for each in (final, raced))
+    assert stages["train mined-seed0"]["wall_s"] >= before["train mined-seed0"]["wall_s"]
+    trained = hn.read_dataset(tmp_path / "fit" / "finish" / "dataset")
+    assert len(trained.queries_of("train")) == 12
+    assert "with their labels" not in (tmp_path / "fit" / "model" / "README.md").read_text()
+    assert {what for what, _ in wrong(tmp_path / "fit")} == {"figures"}  # which do not speak for this choice
+    assert main(["run", str(final / "recipe.toml"), "-o", str(tmp_path / "again"), "--quiet"]) == 0
+    assert weights(tmp_path / "again") == weights(final)
+
+
+def test_one_as_it_was_raced_is_handed_over_after_a_stop_too(data, bench, tmp_path, as_raced):
+    with showing(StopDuring("searching with bm25", 7)):  # the test
+        assert fit(data, bench, tmp_path / "stopped") in (3, 130)
+    assert (tmp_path / "stopped" / "finish").exists()
+    assert fit(data, bench, tmp_path / "stopped") == 0
+    assert fit(data, bench, tmp_path / "fit") == 0
+    assert weights(tmp_path / "stopped") == weights(tmp_path / "fit")
 
 
 def test_trainings_of_a_race_are_watched_on_its_half_alone(data, bench, tmp_path):

@@ -45,12 +45,12 @@ def _what(found: Mapping[str, Any]) -> Iterator[str]:
     if choice["strategy"] == ZERO_SHOT:
         yield f"`{found['model']}` as it is: no training that was tried beat it on development queries."
         return
-    entry = choice["entry"]
+    entry, again = choice["entry"], ", trained again with their labels" if found["is_anew"] else ""
     yield (
         f"A two-tower retrieval model: `{found['model']}` trained on {counts['trained_pairs']:,} pairs of "
         f"{counts['name']} by the strategy `{choice['strategy']}` ({counts['about']}), learning rate "
         f"{entry['rate']:g}, {round(entry['steps'] * found['grown']):,} steps. It was chosen among "
-        f"{counts['trainings']} trainings on development queries, trained again with their labels, and tested once."
+        f"{counts['trainings']} trainings on development queries{again}, and tested once."
     )
 
 

@@ -1,4 +1,4 @@
-"""The winner, trained on all labels but those of the test, and the test, looked at once."""
+"""The winner, trained on all labels but those of the test or taken over from the race, and the test, looked at once."""
 
 import shutil
 from collections.abc import Mapping
@@ -19,6 +19,7 @@ from hardneg.files import replacing, replacing_folder
 from hardneg.fits.baselines import BM25, ZERO_SHOT
 from hardneg.fits.request import BASE
 from hardneg.fits.track import Entry, Track
+from hardneg.pipeline.chain import opened
 from hardneg.pipeline.run import run
 from hardneg.recipe import FromPath, Recipe
 from hardneg.runs import layout
@@ -26,8 +27,9 @@ from hardneg.runs.done import is_done
 from hardneg.runs.folder import link_tree
 from hardneg.runs.parts import read_table
 from hardneg.runs.state import read_state
+from hardneg.sources.kept import keeping_retrievals
 
-_MODEL = "model"
+_MODEL, _TRAINING = "model", "training"
 
 
 def with_dev_trained(dataset: Dataset, *, split: str, dev: str) -> Dataset:
@@ -37,42 +39,60 @@ def with_dev_trained(dataset: Dataset, *, split: str, dev: str) -> Dataset:
 
 @dataclass(frozen=True)
 class Final:
-    """What is trained at the end."""
+    """What is tested at the end."""
 
-    entry: Entry  # with its steps scaled to all labels
+    entry: Entry  # with its steps scaled to all labels, if it is trained anew
     place: Path
+    is_anew: bool  # trained on train and dev; if not, as the race left it
 
     def recipe(self, track: Track, data: Path, *, rows: tuple[str, ...]) -> Recipe:
         """Write down what is trained, and what is measured beside it."""
         recipe = track.rung(self.entry).recipe
+        if self.is_anew:  # the queries that a watch looks at are trained on now
+            recipe = replace(
+                recipe,
+                train=replace(recipe.train, watch=None),
+                stage=tuple(replace(stage, train=replace(stage.train, watch=None)) for stage in recipe.stage),
+            )
         return replace(
             recipe,
-            train=replace(recipe.train, watch=None),  # the queries that it looks at are trained on now
-            stage=tuple(replace(stage, train=replace(stage.train, watch=None)) for stage in recipe.stage),
             name=self.entry.strategy,
             dataset=FromPath(path=shown_place(data.resolve())),
             evaluate=replace(recipe.evaluate, rows=rows),  # type: ignore[arg-type]
         )
 
+    def take_over(self, recipe: Recipe, raced: Path) -> None:
+        """Put what the race trained where the run of a recipe looks for it, with what it cost."""
+        run_folder, stages = opened(recipe, self.place), read_state(raced / layout.MANIFEST, keys=("stages",))["stages"]
+        trained = {name: cost for name, cost in stages.items() if name.startswith("train ")}
+        run_folder.manifest["stages"] = trained | run_folder.manifest["stages"]
+        run_folder.save()
+        link_tree(raced / _TRAINING, self.place / _TRAINING)
 
-def train_finals(
-    folder: Path, track: Track, dataset: Dataset, winner: Entry, base: Entry, *, grown: float
+
+def finish_finals(
+    folder: Path, track: Track, dataset: Dataset, winner: Entry, base: Entry, *, grown: float | None
 ) -> dict[str, Path]:
-    """Train the winner, and `base` to compare with if it is another, on train and dev; measure all on the test split.
+    """Measure the winner, and `base` to compare with if it is another, on the test split.
 
-    The folder of the figures is given for each row.
+    Both are trained first, on a dataset that has `grown` to so many times as many pairs, or are what the race left
+    where `grown` is None. The folder of the figures is given for each row.
     """
     data = folder / layout.FINAL_DATASET
     if not is_done(data, data / "qrels.parquet"):
         with replacing_folder(data) as temporary:
             dataset.write(temporary)
-    finals = {BASE: Final(_grown(base, grown), folder / layout.FINAL_BASE)} if winner.strategy != base.strategy else {}
-    finals[winner.strategy] = Final(_grown(winner, grown), folder / layout.FINAL_RUN)
+    entries = {base.strategy: base, winner.strategy: winner}
     places: dict[str, Path] = {}
-    for name, final in finals.items():
-        is_last = final.place == folder / layout.FINAL_RUN
+    for name, entry in entries.items():
+        is_last = entry is winner
+        place = folder / (layout.FINAL_RUN if is_last else layout.FINAL_BASE)
+        final = Final(entry if grown is None else _grown(entry, grown), place, is_anew=grown is not None)
         recipe = final.recipe(track, data, rows=(BM25, ZERO_SHOT) if is_last else ())
-        done = run(recipe, out=final.place)
+        if grown is None:
+            final.take_over(recipe, track.folder / entry.name)
+        with keeping_retrievals(track.folder / "shared" / "found"):
+            done = run(recipe, out=final.place)
         measured = {row.name: row for row in done.rows}
         places |= {row: final.place / "evaluation" / row for row in measured if row in (BM25, ZERO_SHOT)}
         places[name] = next((final.place / "evaluation").glob(f"{done.rows[-1].name}*"))

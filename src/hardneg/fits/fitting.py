@@ -27,17 +27,17 @@ from hardneg.fits.card import model_card, write_card
 from hardneg.fits.choice import Choice, choose
 from hardneg.fits.finish import (
     facts_of_mining,
+    finish_finals,
     hand_over,
     hand_over_untrained,
     test_rows,
     test_table,
-    train_finals,
     with_dev_trained,
 )
 from hardneg.fits.halves import Halves, asking, ids, only, small_corpus, with_fresh_aside, with_queries_apart
 from hardneg.fits.leakage import planted, told_planted
 from hardneg.fits.ledger import Ledger
-from hardneg.fits.pace import kind_of, middle_rate, speed_of, try_out
+from hardneg.fits.pace import kind_of, first_rate, speed_of, try_out
 from hardneg.fits.race import Clock, Race, spread
 from hardneg.fits.request import BASE, EFFORTS, FitRequest
 from hardneg.fits.schedule import FINISH, Schedule, Speed, plan_fit
@@ -128,7 +128,7 @@ class Fitting:
         """Choose where the search for settings begins, by the kind of the model."""
         plain = draft(self.request.rungs([BASE]), self._dataset, {"path": shown_place(self._place)})
         kind = kind_of(plain.rungs[0].recipe)
-        return {"learning_rate": middle_rate(kind), **(_STATIC if kind == "static" else {})}
+        return {"learning_rate": first_rate(kind), **(_STATIC if kind == "static" else {})}
 
     @cached_property
     def _halves(self) -> Halves:
@@ -249,6 +249,7 @@ class Fitting:
             wider=wider,
             split=request.wanted.split,
             dev=self._dev,
+            test=request.wanted.test,
         )
         if "schedule" not in self._ledger.state:
             training: TrainSettings = plan.training
@@ -330,12 +331,15 @@ class Fitting:
         self, race: Race, finalists: Sequence[Heat], chosen: tuple[Choice, Entry], weights: Mapping[str, float]
     ) -> None:
         (choice, best), track = chosen, race.track
-        dataset = with_dev_trained(self._dataset, split=self.request.wanted.split, dev=self._dev)
-        is_trained = choice.name == best.strategy
+        is_anew, dataset = race.is_trained_anew(best), track.dataset
+        if is_anew:
+            dataset = with_dev_trained(self._dataset, split=self.request.wanted.split, dev=self._dev)
+        grown, is_trained = self._grown if is_anew else None, choice.name == best.strategy
         with self._ledger.stage("finish"):
             base = next(heat.entry for heat in finalists if heat.entry.strategy == BASE)
-            beside = replace(base, steps=max(base.steps, best.steps)) if race.schedule.with_base else best
-            places = train_finals(self.folder, track, dataset, best, beside, grown=self._grown)
+            longer = replace(base, steps=max(base.steps, best.steps)) if is_anew else base
+            beside = longer if race.schedule.with_base else best
+            places = finish_finals(self.folder, track, dataset, best, beside, grown=grown)
         if is_trained:
             hand_over(self.folder)
         else:
@@ -343,7 +347,8 @@ class Fitting:
         rows = test_rows(places, measure_by=track.measure, winner=choice.name, weights=weights)
         self._ledger.save(
             model=track.rungs[BASE].recipe.model,
-            grown=self._grown,
+            is_anew=is_anew,
+            grown=grown or 1.0,
             test=test_table(rows, winner=choice.name),
             counts=self._counts(dataset, track, race, best),
             seconds={name: cost["wall_s"] for name, cost in self._ledger.state["stages"].items()}

@@ -15,7 +15,7 @@ _HALF, _LOOKED_AT = 11, 12  # what draws are for
 FRESH = "fresh"  # split of the development queries that a race never sees
 MOST = 500  # queries of a half that are measured on
 _BEST = 5  # documents of each ranking that a small corpus holds for a query
-_BESIDE = 1_000  # others
+_FILLED = 1_000  # documents that it is filled up to, by chance; what is best for one query is beside the others' too
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def asking(dataset: Dataset, split: str, queries: Int32[np.ndarray, " queries"])
 def small_corpus(
     dataset: Dataset, split: str, queries: Int32[np.ndarray, " queries"], rankings: list[pl.DataFrame], *, seed: int
 ) -> Dataset:
-    """Take some queries of a split with their answers, the five best of rankings for them, and others by chance.
+    """Take some queries of a split with their answers, the five best of rankings for them, and others if they are few.
 
     If most of the corpus would be taken, all of it is.
     """
@@ -93,8 +93,10 @@ def small_corpus(
         [only(run, asked).filter(pl.col("rank") <= _BEST).select("query_id", "doc_id") for run in rankings]
     )
     labels = dataset.qrels.filter((pl.col("split") == split) & pl.col("query").is_in(queries))
-    beside = permutation(seed, _LOOKED_AT, size=dataset.n_documents)[:_BESIDE]
-    kept = np.unique(np.concatenate([dataset.positions(best)["document"], labels["document"], beside])).astype(np.int32)
+    kept = np.unique(np.concatenate([dataset.positions(best)["document"], labels["document"]])).astype(np.int32)
+    others = permutation(seed, _LOOKED_AT, size=dataset.n_documents)
+    others = others[~np.isin(others, kept)][: max(0, _FILLED - len(kept))]
+    kept = np.sort(np.concatenate([kept, others])).astype(np.int32)
     if len(kept) > dataset.n_documents // 2:
         return asking(dataset, split, queries)
     return restrict(asking(dataset, split, queries), queries, kept)

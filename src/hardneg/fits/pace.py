@@ -16,7 +16,9 @@ from hardneg.recipe.trust import measuring_with
 _TRIED_S = 1.5  # of encoding documents, and queries; the first few texts of all tell twice the time
 _START_S, _SAVED_S_GB = 2.0, 10.0  # of a training: loading the model, and saving each gigabyte of it
 _FIT_S = 20.0  # of a learned filter, beside searching once more
-_RATES = {"static": 0.03, "transformer": 3e-5}  # the middle of those that are tried
+# The lower of the two that are tried first. Trainings as short as a fit's want as much, by the study in docs/levers.md;
+# longer ones and larger models less, which is tried too where the lower one is the better.
+_RATES = {"static": 0.03, "transformer": 9e-5}
 
 
 def try_out(rungs: Mapping[str, Rung], dataset: Dataset, *, split: str, folder: Path) -> Speeds:
@@ -33,6 +35,7 @@ def speed_of(
     wider: Dataset,
     split: str,
     dev: str,
+    test: str,
 ) -> Speed:
     """Put together how long trainings, searches and looks take, all of which are mostly reading texts.
 
@@ -60,6 +63,7 @@ def speed_of(
         look=seconds(looking),
         wide=seconds(wider),
         whole=seconds(dataset),
+        asked=query_s * len(dataset.queries_of(test)),
     )
 
 
@@ -75,8 +79,8 @@ def kind_of(recipe: Recipe) -> str:
     return "static" if all(id(each) in tables for each in loaded.parameters()) else "transformer"
 
 
-def middle_rate(kind: str) -> float:
-    """Give the learning rate around which a model of a kind is tried."""
+def first_rate(kind: str) -> float:
+    """Give the lower of the two learning rates that a model of a kind is tried with at first."""
     return _RATES[kind]
 
 

@@ -125,14 +125,21 @@ class Race:
     def last_of(self, entry: Entry) -> Entry:
         """Give an entry as long as it is trained at the end: as planned, or longer if there is time for that.
 
-        One that was worse when it was trained for longer stays as it is.
+        One that was worse when it was trained for longer stays as it is, and so does one that is not trained anew.
         """
+        if not self.schedule.is_anew:
+            return entry
         if any(each.strategy == entry.strategy and each.steps > entry.steps for each in self.heats):
             return entry
         planned, enough = max(entry.steps, self.schedule.last), self.schedule.enough
         more = range(enough, planned, -max(1, (enough - planned) // _PARTS))
         fitting = (steps for steps in more if self.clock.allows(self._kept_free(entry, at_least=steps)))
         return replace(entry, steps=next(fitting, planned))
+
+    def is_trained_anew(self, entry: Entry) -> bool:
+        """Say whether a winner is trained on train and dev at the end: as planned, or as there turned out to be time."""
+        anew = replace(self.schedule, is_anew=True, last=0)
+        return self.schedule.is_anew or self.clock.allows(self._kept_free(entry, schedule=anew))
 
     def _rates(self, half: int, steps: int) -> float:
         """Choose a learning rate for in-batch training, and look beyond the ends where the best lies at one."""
@@ -224,11 +231,13 @@ class Race:
             return str(error)
         return doubts
 
-    def _kept_free(self, entry: Entry, *, finalists: int = 1, at_least: int = 0) -> float:
+    def _kept_free(
+        self, entry: Entry, *, finalists: int = 1, at_least: int = 0, schedule: Schedule | None = None
+    ) -> float:
         """Give the seconds of the choice among finalists and in-batch training, and of the finish of an entry."""
-        is_alone = {entry.strategy, *(each.strategy for each in self.heats)} == {BASE}
-        choice = self.schedule.choice_s(self.speed, 1 if is_alone else finalists + 1)
-        return choice + self.schedule.finish_s(self.speed, entry.strategy, max(entry.steps, at_least))
+        is_alone, schedule = {entry.strategy, *(each.strategy for each in self.heats)} == {BASE}, schedule or self.schedule
+        choice = schedule.choice_s(self.speed, 1 if is_alone else finalists + 1)
+        return choice + schedule.finish_s(self.speed, entry.strategy, max(entry.steps, at_least))
 
     def _finalists(self) -> list[Heat]:
         """Take in-batch training and the best two of the others; the second if there is time to measure it too."""

@@ -20,6 +20,7 @@ _TUNED = 0.8  # of a learning rate that was tried
 _RACED, _RACED_CHEAP = 1.6, 1.2  # of the better of strategies, with many negatives a row, and with few
 _ANOTHER = 0.1  # of each further strategy, and of racing for an epoch more
 _TWICE, _WHOLE, _BESIDE = 0.2, 0.05, 0.2  # what two rounds, all documents and in-batch training beside the winner add
+_UNSEEN = 1.0  # what development pairs would add, trained on too, if they were as many as those of train
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,18 @@ class Speed:
     look: float  # measuring on the development queries of the race
     wide: float  # and on all of them, against a corpus as small
     whole: float  # measuring on all documents
+    asked: float  # encoding the queries of the test, by one model
 
     def finish(self, strategy: str, steps: float, *, with_base: bool) -> float:
         """Seconds of training a winner, after mining anew, maybe in-batch training beside it, and of their test."""
         trained = {strategy} | ({BASE} if with_base else set())
-        seconds = sum(self.trial(each, steps) - self.look + self.whole for each in trained)
+        seconds = self.asked + sum(self.trial(each, steps) - self.look + self.whole + self.asked for each in trained)
         return seconds + (self.mine if strategy != BASE else 0.0)
+
+    def test(self, strategy: str, *, with_base: bool, are_encoded: bool) -> float:
+        """Seconds of the test alone, of a winner as the race left it; all documents may be encoded by now."""
+        tested = len({strategy} | ({BASE} if with_base else set()))
+        return self.asked + tested * (self.asked + (0.0 if are_encoded else self.whole))
 
     def trial(self, strategy: str, steps: float) -> float:
         """Seconds of one training and a look at what it gave."""
@@ -69,6 +76,7 @@ class Schedule:
     grown: float  # times as many steps as in the race that the last training has
     budget_s: float | None = None
     is_choice_whole: bool = True  # against all documents, not a small corpus
+    is_anew: bool = True  # the winner is trained anew at the end, on train and dev
     with_base: bool = True  # in-batch training is trained at the end too, beside a winner that is another
     first: int = 0  # steps of the first rounds; none: half of `steps`
     last: int = 0  # steps that the winner has at the end at least, but for growth
@@ -80,6 +88,8 @@ class Schedule:
 
     def finish_s(self, speed: Speed, strategy: str, steps: float) -> float:
         """Seconds of the finish of a winner that was trained for so many steps in the race."""
+        if not self.is_anew:
+            return speed.test(strategy, with_base=self.with_base, are_encoded=self.is_choice_whole)
         return speed.finish(strategy, max(steps, self.last) * self.grown, with_base=self.with_base)
 
     @property
@@ -124,9 +134,9 @@ def plan_fit(
     has. Seconds that are `spent` are gone already. `steps` are those of a whole training, in place of a time.
 
     The winner is trained for two epochs at least at the end, if there is time; where that is short, trainings of the
-    race are shorter, and as long in all of its rounds. `tuning` need not fit into the time. Where encoding all
-    documents is dear, the choice may be made against a small corpus, and the finish without in-batch training beside
-    the winner, if that lets more be tried. Where there is no time for a race of trainings that are long enough,
+    race are shorter, and as long in all of its rounds, or the winner is handed over as it was raced, and not trained anew.
+    `tuning` need not fit into the time. Where encoding all documents is dear, the choice may be made against a small
+    corpus, and the finish without in-batch training beside the winner, if that lets more be tried. Where there is no time for a race of trainings that are long enough,
     in-batch training alone is planned; and with too little time for anything, the least, and the schedule says in its
     seconds that it will not be kept. With `all_race`, which is for strategies that somebody named, none is
     left out.
@@ -150,6 +160,7 @@ def plan_fit(
             left_out={each: "there is no time for it" for each in strategies if each not in raced},
             is_choice_whole=whole,
             with_base=beside,
+            is_anew=is_anew,
             **how,
         )
         for order in orders
@@ -162,6 +173,7 @@ def plan_fit(
         for tried in (tuple(rates), middle)
         for whole in (True, False)
         for beside in (True, False)
+        for is_anew in ((True, False) if last == length else (True,))
     ]
     fitting = [each for each in plans if each.seconds <= (budget_s or 0.0) * _SURE]
     if not fitting:
@@ -177,6 +189,7 @@ def _worth(plan: Schedule, epoch: int, cheap: Sequence[str]) -> float:
     worth += tells * _TUNED * (len(plan.rates) > 1)
     if others:
         worth += tells * (_RACED_CHEAP if set(others) <= set(cheap) else _RACED) + _BESIDE * plan.with_base
+    worth -= 0.0 if plan.is_anew else _UNSEEN * (plan.grown - 1)
     return worth + _TWICE * (plan.half < plan.steps) + _WHOLE * plan.is_choice_whole
 
 
@@ -222,6 +235,9 @@ def _stretches(schedule: Schedule, speed: Speed, spent: float) -> Iterator[Stret
     winner, trained = "in-batch training", 1
     if others:
         winner, trained = ("the winner and in-batch training", 2) if schedule.with_base else ("the winner", 1)
-    about = f"{winner} on train and dev, and the test, once"
+    seconds = schedule.finish_s(speed, most, steps)
+    if not schedule.is_anew:
+        yield Stretch(FINISH, "the test, once, of the winner as it was raced", 0, 0, seconds)
+        return
     longest = round(max(steps, schedule.last) * schedule.grown)
-    yield Stretch(FINISH, about, trained, longest, schedule.finish_s(speed, most, steps))
+    yield Stretch(FINISH, f"{winner} on train and dev, and the test, once", trained, longest, seconds)

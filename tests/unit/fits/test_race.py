@@ -76,6 +76,7 @@ def race(track, *, limit_s=None, strategies=NAMES, rates=(3e-5, 9e-5), steps=20)
         look=5.0,
         wide=5.0,
         whole=5.0,
+        asked=1.0,
     )
     stretches = (Stretch("know", "", 0, 0, 5.0),)
     schedule = Schedule(steps, tuple(strategies), rates, {}, stretches, grown=1.0, budget_s=limit_s)
@@ -203,3 +204,14 @@ def test_what_was_worse_for_longer_is_not_trained_for_longer_at_the_end():
     run.heats = {Entry("mined_many", 3e-5, steps): None for steps in (20, 40)}
     assert run.last_of(Entry("mined_many", 3e-5, 20)).steps == 20
     assert run.last_of(Entry("mined_many", 3e-5, 40)).steps == 100
+
+
+def test_a_winner_that_is_not_trained_anew_stays_as_it_is_unless_there_turns_out_to_be_time():
+    run = race(Scripted(EQUAL), limit_s=150.0)
+    run.schedule = replace(run.schedule, is_anew=False, enough=500)
+    winner = run.run()[0].entry
+    assert run.last_of(winner) == winner
+    assert not run.is_trained_anew(winner)
+    run.clock.limit_s = 1_000.0
+    assert run.is_trained_anew(winner)
+    assert run.last_of(winner) == winner

@@ -10,7 +10,7 @@ from hardneg.fits.schedule import Schedule, Speed, plan_fit
 NAMES = ("in_batch", "mined_many", "refresh_many", "clustered_many", "learned_many", "mined_filtered")
 
 
-def speed(step=1.0, look=5.0, whole=20.0):
+def speed(step=1.0, look=5.0, whole=20.0, asked=2.0):
     return Speed(
         step={name: step * (1 if name == "in_batch" else 3) for name in NAMES},
         remine={name: 20.0 if "refresh" in name else 0.0 for name in NAMES},
@@ -20,6 +20,7 @@ def speed(step=1.0, look=5.0, whole=20.0):
         look=look,
         wide=2 * look,
         whole=whole,
+        asked=asked,
     )
 
 
@@ -71,7 +72,7 @@ def test_with_too_little_time_the_least_is_planned_and_what_is_left_out_is_named
 
 
 def test_without_time_for_a_race_in_batch_training_is_trained_for_longer_then_rates_are_tried():
-    short, longer, raced = (plan(minutes, step=1.5) for minutes in (3, 7, 30))
+    short, longer, raced = (plan(minutes, step=1.5) for minutes in (3, 5, 30))
     assert (short.strategies, len(short.rates)) == (("in_batch",), 1)
     assert [part.name for part in short.stretches] == ["know", "survivors", "tuning", "choice", "finish"]
     assert 3e-5 < short.rates[0] < 9e-5
@@ -85,6 +86,21 @@ def test_where_time_is_short_the_race_has_one_round_and_the_end_is_longer():
     assert (once.half, once.steps, once.last) == (20, 20, 80)
     assert [part.name for part in once.stretches] == ["know", "rates", "strategies", "tuning", "choice", "finish"]
     assert (twice.half, twice.steps, twice.last) == (20, 40, 80)
+
+
+def test_where_there_is_no_time_for_a_training_more_the_winner_is_handed_over_as_it_was_raced():
+    how = speed(whole=90.0)
+    anew, raced = (plan(minutes, whole=90.0) for minutes in (60, 15))
+    assert (anew.is_anew, raced.is_anew) == (True, False)
+    assert raced.last == raced.steps
+    assert (raced.is_choice_whole, raced.with_base) == (True, True)
+    last = raced.stretches[-1]
+    assert (last.name, last.trainings, last.steps) == ("finish", 0, 0)
+    # Each model of the choice has all documents encoded; what is left are the test's queries, by the model as it is too.
+    assert last.seconds == raced.finish_s(how, "mined_many", 80) == 3 * how.asked
+    small = replace(raced, is_choice_whole=False)
+    assert small.finish_s(how, "mined_many", 80) == 3 * how.asked + 2 * how.whole
+    assert replace(raced, with_base=False).finish_s(how, "mined_many", 80) == 2 * how.asked
 
 
 def test_the_seconds_of_a_stretch_are_those_of_its_trainings():
@@ -120,10 +136,10 @@ def test_strategies_that_were_named_are_all_planned_however_short(minutes):
 
 
 def test_where_reading_all_documents_is_dear_it_is_read_less_often_rather_than_race_less():
-    cheap, dear = plan(15, whole=5.0), plan(15, whole=90.0)
+    cheap, dear = plan(15, whole=5.0), plan(10, whole=90.0)
     assert (cheap.is_choice_whole, cheap.with_base) == (True, True)
     assert (dear.is_choice_whole, dear.with_base) == (False, False)
-    assert dear.seconds <= 15 * 60
+    assert dear.seconds <= 10 * 60
     assert "small corpus" in next(part.about for part in dear.stretches if part.name == "choice")
     assert plan(240, whole=90.0).is_choice_whole
     assert plan(steps=50, whole=90.0).is_choice_whole
