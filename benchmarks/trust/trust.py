@@ -29,7 +29,7 @@ from case import Case, write_data  # noqa: E402
 from rows import Row, keep, kept, write_readme  # noqa: E402
 
 # Name of the module, tries in full, tries in short.
-MODULES = {"flips": (10_000, 160), "kills": (210, 3), "system": (170, 9)}
+MODULES = {"flips": (10_000, 64), "kills": (210, 3), "system": (170, 9)}
 _CODE = ("src/hardneg/**/*.py", "benchmarks/trust/*.py")
 
 

@@ -17,7 +17,6 @@ from hardneg.evaluation.significance import Row, compare
 from hardneg.evaluation.trec import read_qrels, read_run
 from hardneg.files import replacing, replacing_folder
 from hardneg.fits.baselines import BM25, ZERO_SHOT
-from hardneg.fits.request import BASE
 from hardneg.fits.track import Entry, Track
 from hardneg.pipeline.chain import opened
 from hardneg.pipeline.run import run

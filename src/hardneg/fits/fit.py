@@ -90,7 +90,7 @@ def fit(
         preset: A preset that races beside them: code, legal, conversation or recommender.
         recipe: Take model, options of sources and training settings from a recipe.
         sources: Options of a source, for all strategies that use it: `["bm25(analyzer='code')"]`.
-        settings: Training settings of all that is tried; a `learning_rate` is the lower of the two that are tried first.
+        settings: Training settings of all that is tried; a `learning_rate` is the lower of the two that come first.
         max_tokens: Cut texts there: mining, training and measuring alike.
         measures: What to measure, as for `evaluate`.
         primary: The measure to choose by; the first of `measures` if None.

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from hardneg import progress
 from hardneg.addresses import shown_place
@@ -22,9 +21,10 @@ from hardneg.data.reading import read_dataset
 from hardneg.errors import DatasetError, RunError
 from hardneg.files import check_folder, replacing_folder
 from hardneg.fits.advice import next_steps
-from hardneg.fits.baselines import BM25, ZERO_SHOT, Replayed, System, fused, measured_on
+from hardneg.fits.baselines import ZERO_SHOT, System
 from hardneg.fits.card import model_card, write_card
 from hardneg.fits.choice import Choice, choose
+from hardneg.fits.development import Development
 from hardneg.fits.finish import (
     facts_of_mining,
     finish_finals,
@@ -34,10 +34,10 @@ from hardneg.fits.finish import (
     test_table,
     with_dev_trained,
 )
-from hardneg.fits.halves import Halves, asking, ids, only, small_corpus, with_fresh_aside, with_queries_apart
+from hardneg.fits.halves import Halves, small_corpus, with_fresh_aside, with_queries_apart
 from hardneg.fits.leakage import planted, told_planted
 from hardneg.fits.ledger import Ledger
-from hardneg.fits.pace import kind_of, first_rate, speed_of, try_out
+from hardneg.fits.pace import first_rate, kind_of, speed_of, try_out
 from hardneg.fits.race import Clock, Race, spread
 from hardneg.fits.request import BASE, EFFORTS, FitRequest
 from hardneg.fits.schedule import FINISH, Schedule, Speed, plan_fit
@@ -47,7 +47,6 @@ from hardneg.ladders.prepare import draft
 from hardneg.ladders.splits import choose_splits
 from hardneg.models.own_code import CONFIG
 from hardneg.pipeline.dealing import told_dealt, with_held_out
-from hardneg.recipe.trust import measuring_with
 from hardneg.reports.write import write_report
 from hardneg.runs import layout
 from hardneg.runs.done import is_done
@@ -55,7 +54,6 @@ from hardneg.runs.folder import machine, versions
 from hardneg.runs.lock import writing
 from hardneg.runs.record import recording
 from hardneg.runs.state import write_audit
-from hardneg.sources.bm25 import bm25_of
 from hardneg.training.settings import TrainSettings
 
 _STATIC = {"batch_size": 128}  # of a model whose steps cost next to nothing
@@ -130,10 +128,6 @@ class Fitting:
         kind = kind_of(plain.rungs[0].recipe)
         return {"learning_rate": first_rate(kind), **(_STATIC if kind == "static" else {})}
 
-    @cached_property
-    def _halves(self) -> Halves:
-        return Halves.of(self._dataset, self._dev, seed=self.request.wanted.seed)
-
     @property
     def _dev(self) -> str:
         dev = self._plan.splits.dev
@@ -170,70 +164,54 @@ class Fitting:
     def _fitted(self) -> dict[str, Any]:
         dataset, plan = self._dataset, self._plan
         _ = self._epoch  # pairs that nothing can be learned from are refused before anything is measured
-        systems = self._know()
+        systems, halves = self._know(), self._development.halves
         rankings = [each.rankings for each in systems.values()]
         looking, wider = (
             small_corpus(dataset, self._dev, queries, rankings, seed=self.request.wanted.seed)
-            for queries in (self._halves.race, self._halves.all)
+            for queries in (halves.race, halves.all)
         )
         rungs = {rung.name: rung for rung in plan.rungs}
-        raced = with_fresh_aside(dataset, self._dev, self._halves)
+        raced = with_fresh_aside(dataset, self._dev, halves)
         track = Track(self.folder / "race", raced, looking, self._dev, rungs, plan.measure)
         speed, schedule = self._schedule(track, wider)
         self.watched.schedule(schedule)
         race, finalists = self._race(track, speed, schedule)
-        corpus = asking(dataset, self._dev, self._halves.all) if schedule.is_choice_whole else wider
+        corpus = self._development.whole if schedule.is_choice_whole else wider
         choice, weights = self._choose(race, finalists, systems, corpus)
         self._finish(race, finalists, choice, weights)
         return self._ledger.state
 
+    @cached_property
+    def _development(self) -> Development:
+        return Development(
+            self._dataset,
+            self._dev,
+            Halves.of(self._dataset, self._dev, seed=self.request.wanted.seed),
+            self._plan.rungs[0].recipe,
+            self._plan.measure,
+            self.folder / "development",
+            self._ledger,
+        )
+
     def _know(self) -> dict[str, System]:
         """Measure BM25, the model as it is, and both together, and what the labels can say, before any training."""
-        recipe = self._plan.rungs[0].recipe
-        sources = {BM25: bm25_of(recipe.sources), ZERO_SHOT: measuring_with(recipe.model, recipe)}
-        corpus = asking(self._dataset, self._dev, self._halves.all)
-        systems = {name: self._measured(name, partial(sources.get, name), corpus, stage="know") for name in sources}
-        race = ids(self._dataset, self._halves.race)
-        fusions, weight = self._with_bm25(systems, ZERO_SHOT, race)
-        query, _ = self._dataset.pairs_of(self.request.wanted.split)
+        development, split = self._development, self.request.wanted.split
+        systems = development.untrained()
+        fusions, weight = development.with_bm25(systems, ZERO_SHOT)
+        query, _ = self._dataset.pairs_of(split)
         state: dict[str, Any] = {
-            "systems": {name: _mean(each, race, self._measure) for name, each in (systems | fusions).items()},
+            "systems": {name: means["race"] for name, means in development.means(systems | fusions).items()},
             "weight": weight,
             "positives_per_query": len(query) / len(np.unique(query)),
         }
         with self._ledger.stage("planting"):
             state["planted"] = self._ledger.state.get("known", {}).get("planted") or planted(
-                self._dataset, self._plan.rungs, split=self.request.wanted.split, seed=self.request.wanted.seed
+                self._dataset, self._plan.rungs, split=split, seed=self.request.wanted.seed
             )
         state["audit"] = None if state["planted"] is None else told_planted(state["planted"])
-        self._ledger.save(known=state, measure=self._measure)
-        self.watched.known(state, self._measure)
+        self._ledger.save(known=state, measure=development.measure)
+        self.watched.known(state, development.measure)
         return systems
-
-    def _with_bm25(self, systems: Mapping[str, System], name: str, race: pl.Series) -> tuple[dict[str, System], float]:
-        return fused(self._dataset, systems[BM25], systems[name], split=self._dev, name=self._measure, tuned_on=race)
-
-    @property
-    def _measure(self) -> str:
-        return self._plan.measure
-
-    def _measured(self, name: str, source: Callable[[], Any], corpus: Dataset, *, stage: str) -> System:
-        recipe = self._plan.rungs[0].recipe
-        with self._ledger.stage(stage):
-            return measured_on(
-                corpus,
-                source,
-                split=self._dev,
-                name=name,
-                place=self.folder / "development" / name,
-                options=recipe.evaluate.options,
-            )
-
-    def _narrowed(self, system: System, corpus: Dataset) -> System:
-        """Rank again what a system found, among the documents of a small corpus."""
-        replayed = Replayed(system.name, system.rankings)
-        small = self._measured(f"{system.name}{layout.SMALL}", lambda: replayed, corpus, stage="choice")
-        return replace(small, name=system.name)
 
     def _schedule(self, track: Track, wider: Dataset) -> tuple[Speed, Schedule]:
         plan, request, dataset = self._plan, self.request, self._dataset
@@ -298,31 +276,21 @@ class Fitting:
         self, race: Race, finalists: Sequence[Heat], systems: dict[str, System], corpus: Dataset
     ) -> tuple[tuple[Choice, Entry], dict[str, float]]:
         """Measure the finalists against a corpus, and choose what is trained at the end, or was nearest to be."""
-        track, measure = race.track, race.track.measure
+        track, development = race.track, self._development
         by_name = {heat.entry.strategy: heat for heat in finalists}
         if corpus.n_documents < self._dataset.n_documents:
-            systems = {name: self._narrowed(each, corpus) for name, each in systems.items()}
+            systems = {name: development.narrowed(each, corpus) for name, each in systems.items()}
         for name, heat in by_name.items():
-            systems[name] = self._measured(name, partial(track.system, heat.entry), corpus, stage="choice")
-        asked = {"race": ids(self._dataset, self._halves.race), "fresh": ids(self._dataset, self._halves.fresh)}
-        choice = choose(systems, list(by_name), **asked, measure=measure, base=BASE)
+            systems[name] = development.measured(name, partial(track.system, heat.entry), corpus, stage="choice")
+        choice = choose(systems, list(by_name), **development.queries, measure=development.measure, base=BASE)
         weights = {}
         for name in dict.fromkeys((ZERO_SHOT, choice.name)):
-            both, weights[name] = self._with_bm25(systems, name, asked["race"])
+            both, weights[name] = development.with_bm25(systems, name)
             systems |= both
-        means = {
-            name: {half: _mean(each, queries, measure) for half, queries in asked.items()}
-            for name, each in systems.items()
-        }
         is_trained = choice.name in by_name
         last = race.last_of(by_name[choice.name if is_trained else BASE].entry)
         self._ledger.save(
-            development={
-                "queries": {half: len(queries) for half, queries in asked.items()},
-                "documents": corpus.n_documents,
-                "means": means,
-                "weights": weights,
-            },
+            development=development.found(systems, corpus, weights),
             choice={**choice.as_dict(), "strategy": choice.name, "entry": asdict(last) if is_trained else None},
         )
         return (choice, last), weights
@@ -389,7 +357,3 @@ class Fitting:
             self._ledger.state, name=f"{self.given.name}-retrieval", prompts=config.get("prompts", {}), recipe=recipe
         )
         write_card(self.folder / "model", text)
-
-
-def _mean(system: System, asked: pl.Series, name: str) -> float:
-    return float(only(system.per_query, asked)[name].to_numpy().mean())

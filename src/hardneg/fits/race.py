@@ -137,7 +137,7 @@ class Race:
         return replace(entry, steps=next(fitting, planned))
 
     def is_trained_anew(self, entry: Entry) -> bool:
-        """Say whether a winner is trained on train and dev at the end: as planned, or as there turned out to be time."""
+        """Say whether a winner is trained on train and dev at the end: as planned, or if there is time for it."""
         anew = replace(self.schedule, is_anew=True, last=0)
         return self.schedule.is_anew or self.clock.allows(self._kept_free(entry, schedule=anew))
 
@@ -235,7 +235,10 @@ class Race:
         self, entry: Entry, *, finalists: int = 1, at_least: int = 0, schedule: Schedule | None = None
     ) -> float:
         """Give the seconds of the choice among finalists and in-batch training, and of the finish of an entry."""
-        is_alone, schedule = {entry.strategy, *(each.strategy for each in self.heats)} == {BASE}, schedule or self.schedule
+        is_alone, schedule = (
+            {entry.strategy, *(each.strategy for each in self.heats)} == {BASE},
+            schedule or self.schedule,
+        )
         choice = schedule.choice_s(self.speed, 1 if is_alone else finalists + 1)
         return choice + schedule.finish_s(self.speed, entry.strategy, max(entry.steps, at_least))
 

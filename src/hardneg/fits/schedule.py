@@ -134,12 +134,12 @@ def plan_fit(
     has. Seconds that are `spent` are gone already. `steps` are those of a whole training, in place of a time.
 
     The winner is trained for two epochs at least at the end, if there is time; where that is short, trainings of the
-    race are shorter, and as long in all of its rounds, or the winner is handed over as it was raced, and not trained anew.
-    `tuning` need not fit into the time. Where encoding all documents is dear, the choice may be made against a small
-    corpus, and the finish without in-batch training beside the winner, if that lets more be tried. Where there is no time for a race of trainings that are long enough,
-    in-batch training alone is planned; and with too little time for anything, the least, and the schedule says in its
-    seconds that it will not be kept. With `all_race`, which is for strategies that somebody named, none is
-    left out.
+    race are shorter, and as long in all of its rounds, or the winner is handed over as it was raced, and not trained
+    anew. `tuning` need not fit into the time. Where encoding all documents is dear, the choice may be made against a
+    small corpus, and the finish without in-batch training beside the winner, if that lets more be tried. Where there is
+    no time for a race of trainings that are long enough, in-batch training alone is planned; and with too little time
+    for anything, the least, and the schedule says in its seconds that it will not be kept. With `all_race`, which is
+    for strategies that somebody named, none is left out.
     """
     how: dict[str, Any] = {"speed": speed, "grown": grown, "spent": spent, "budget_s": budget_s}
     if steps is not None:

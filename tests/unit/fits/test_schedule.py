@@ -96,7 +96,7 @@ def test_where_there_is_no_time_for_a_training_more_the_winner_is_handed_over_as
     assert (raced.is_choice_whole, raced.with_base) == (True, True)
     last = raced.stretches[-1]
     assert (last.name, last.trainings, last.steps) == ("finish", 0, 0)
-    # Each model of the choice has all documents encoded; what is left are the test's queries, by the model as it is too.
+    # All documents were encoded for the choice; what is left are the test's queries, by the model as it is too.
     assert last.seconds == raced.finish_s(how, "mined_many", 80) == 3 * how.asked
     small = replace(raced, is_choice_whole=False)
     assert small.finish_s(how, "mined_many", 80) == 3 * how.asked + 2 * how.whole
