@@ -37,7 +37,7 @@ from hardneg.fits.finish import (
 from hardneg.fits.halves import Halves, small_corpus, with_fresh_aside, with_queries_apart
 from hardneg.fits.leakage import planted, told_planted
 from hardneg.fits.ledger import Ledger
-from hardneg.fits.pace import first_rate, kind_of, speed_of, try_out
+from hardneg.fits.pace import first_settings, speed_of, try_out
 from hardneg.fits.race import Clock, Race, spread
 from hardneg.fits.request import BASE, EFFORTS, FitRequest
 from hardneg.fits.schedule import FINISH, Schedule, Speed, plan_fit
@@ -55,8 +55,6 @@ from hardneg.runs.lock import writing
 from hardneg.runs.record import recording
 from hardneg.runs.state import write_audit
 from hardneg.training.settings import TrainSettings
-
-_STATIC = {"batch_size": 128}  # of a model whose steps cost next to nothing
 
 
 @dataclass(frozen=True)
@@ -125,8 +123,7 @@ class Fitting:
     def _defaults(self) -> dict[str, Any]:
         """Choose where the search for settings begins, by the kind of the model."""
         plain = draft(self.request.rungs([BASE]), self._dataset, {"path": shown_place(self._place)})
-        kind = kind_of(plain.rungs[0].recipe)
-        return {"learning_rate": first_rate(kind), **(_STATIC if kind == "static" else {})}
+        return first_settings(plain.rungs[0].recipe)
 
     @property
     def _dev(self) -> str:
@@ -233,7 +230,7 @@ class Fitting:
             training: TrainSettings = plan.training
             schedule = plan_fit(
                 [rung.name for rung in plan.rungs],
-                spread(training.learning_rate),
+                spread(training.peak),
                 speed,
                 spent=self._ledger.spent(),
                 epoch=self._epoch,

@@ -14,8 +14,8 @@ from hardneg.training.watch.sample import restrict
 _HALF, _LOOKED_AT = 11, 12  # what draws are for
 FRESH = "fresh"  # split of the development queries that a race never sees
 MOST = 500  # queries of a half that are measured on
-_BEST = 5  # documents of each ranking that a small corpus holds for a query
-_FILLED = 1_000  # documents that it is filled up to, by chance; what is best for one query is beside the others' too
+_BEST = 5  # documents of each ranking that a small corpus holds for a query at least
+_EACH, _LEAST, _MANY = 25, 1_000, 5_000  # documents that it aims at for each query, and in all: at least, at most
 
 
 @dataclass(frozen=True)
@@ -84,18 +84,21 @@ def asking(dataset: Dataset, split: str, queries: Int32[np.ndarray, " queries"])
 def small_corpus(
     dataset: Dataset, split: str, queries: Int32[np.ndarray, " queries"], rankings: list[pl.DataFrame], *, seed: int
 ) -> Dataset:
-    """Take some queries of a split with their answers, the five best of rankings for them, and others if they are few.
+    """Take some queries of a split with their answers, the best of rankings for them, and others if these are few.
 
-    If most of the corpus would be taken, all of it is.
+    The rankings are read as deep as the size that is aimed at allows, for five documents at least: what a trained model
+    puts before an answer is further down there more often than not. If most of the corpus would be taken, all of it is.
     """
-    asked = ids(dataset, queries)
-    best = pl.concat(
-        [only(run, asked).filter(pl.col("rank") <= _BEST).select("query_id", "doc_id") for run in rankings]
-    )
+    asked, size = ids(dataset, queries), min(max(_EACH * len(queries), _LEAST), _MANY)
+    ranked = pl.concat([only(run, asked).select("query_id", "doc_id", "rank") for run in rankings])
+    first = dataset.positions(ranked).group_by("document").agg(pl.col("rank").min()).sort("rank")
+    deepest = first["rank"].gather([min(size, first.height) - 1]).item() if first.height else 0
+    depth = max(_BEST, deepest if first.height <= size else deepest - 1)
     labels = dataset.qrels.filter((pl.col("split") == split) & pl.col("query").is_in(queries))
-    kept = np.unique(np.concatenate([dataset.positions(best)["document"], labels["document"]])).astype(np.int32)
+    best = first.filter(pl.col("rank") <= depth)["document"]
+    kept = np.unique(np.concatenate([best, labels["document"]])).astype(np.int32)
     others = permutation(seed, _LOOKED_AT, size=dataset.n_documents)
-    others = others[~np.isin(others, kept)][: max(0, _FILLED - len(kept))]
+    others = others[~np.isin(others, kept)][: max(0, _LEAST - len(kept))]
     kept = np.sort(np.concatenate([kept, others])).astype(np.int32)
     if len(kept) > dataset.n_documents // 2:
         return asking(dataset, split, queries)

@@ -1,7 +1,8 @@
-"""How fast the parts of a fit are on this machine, and what learning rates its model may want."""
+"""How fast the parts of a fit are on this machine, and what settings its model begins with."""
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from hardneg.costs.speeds import Speeds, measure, refreshes
 from hardneg.data.dataset import Dataset
@@ -16,9 +17,7 @@ from hardneg.recipe.trust import measuring_with
 _TRIED_S = 1.5  # of encoding documents, and queries; the first few texts of all tell twice the time
 _START_S, _SAVED_S_GB = 2.0, 10.0  # of a training: loading the model, and saving each gigabyte of it
 _FIT_S = 20.0  # of a learned filter, beside searching once more
-# The lower of the two that are tried first. Trainings as short as a fit's want as much, by the study in docs/levers.md;
-# longer ones and larger models less, which is tried too where the lower one is the better.
-_RATES = {"static": 0.03, "transformer": 9e-5}
+_STATIC = {"batch_size": 128}  # of a model whose steps cost next to nothing
 
 
 def try_out(rungs: Mapping[str, Rung], dataset: Dataset, *, split: str, folder: Path) -> Speeds:
@@ -67,21 +66,14 @@ def speed_of(
     )
 
 
-def kind_of(recipe: Recipe) -> str:
-    """Tell a static model, which looks tokens up in a table, from one that reads texts."""
+def first_settings(recipe: Recipe) -> dict[str, Any]:
+    """Give the settings that the search begins with for the model of a recipe, by its kind and width."""
     check_installed("a fit, which trains models,", training=True)
-    from torch import nn
-
     from hardneg.models.sentence_transformer import load_model
+    from hardneg.training.rates import default_rate, is_all_tables
 
     loaded = load_model(recipe.model, device="cpu", trust_remote_code=recipe.trusts)
-    tables = {id(each.weight) for each in loaded.modules() if isinstance(each, nn.Embedding | nn.EmbeddingBag)}
-    return "static" if all(id(each) in tables for each in loaded.parameters()) else "transformer"
-
-
-def first_rate(kind: str) -> float:
-    """Give the lower of the two learning rates that a model of a kind is tried with at first."""
-    return _RATES[kind]
+    return {"learning_rate": default_rate(loaded)} | (_STATIC if is_all_tables(loaded) else {})
 
 
 def _negatives(rung: Rung) -> int:

@@ -146,7 +146,6 @@ def plan_fit(
         return _laid_out(tuple(strategies), tuple(rates), steps=steps, left_out={}, **how)
     shares = [share for share in SHARES if share <= max(epochs / _LONGER, _ENOUGH)]
     lengths = {max(_LEAST, round(share * epoch)): share for share in shares}
-    middle = (float(f"{math.sqrt(rates[0] * rates[-1]):.1g}"),)
     cheap = [each for each in strategies if speed.step[each] <= _CHEAP * speed.step[BASE]]
     orders = [strategies] if all_race or len(cheap) == len(strategies) else [strategies, cheap]
     plans = [
@@ -170,7 +169,7 @@ def plan_fit(
         for last, end in lengths.items()
         if share <= end <= max(share, _ENOUGH)
         for twice in ((True, False) if length >= 2 * _LEAST else (False,))
-        for tried in (tuple(rates), middle)
+        for tried in (tuple(rates), tuple(rates[:1]))
         for whole in (True, False)
         for beside in (True, False)
         for is_anew in ((True, False) if last == length else (True,))

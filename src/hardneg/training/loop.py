@@ -37,6 +37,7 @@ from hardneg.training.passes.embedding import TwoTowers, cutting_texts
 from hardneg.training.plan import Step, TrainingData, check_plan, counted, plan_steps, serve
 from hardneg.training.pool.sampling_bias import Streaming
 from hardneg.training.probe import Probe, choose_probe, measure_conflict, probe_steps
+from hardneg.training.rates import with_rate
 from hardneg.training.refresh.mine import Job, check_refresh, describe_plan
 from hardneg.training.refresh.neighbours import Drawing
 from hardneg.training.refresh.scheduler import Supply
@@ -128,6 +129,7 @@ def train(
         accelerator = _start_accelerator(settings, folder)
         precision = choose_precision(settings.precision, accelerator.device)
         loaded = load_for_training(model, settings, device=accelerator.device, prompts=mixture.named_prompts)
+        settings = with_rate(settings, loaded)
         query_form = check_query_form(model, first.dataset)
         inputs = describe_inputs(
             loaded,
@@ -194,8 +196,14 @@ def train(
                 "own_negatives": n_own,
                 "reading": reading.as_dict(),
             }
-            kept = None if watcher is None else watcher.kept_weights
-            close_session(session, towers, inputs=inputs, result=result, query_form=query_form, kept=kept)
+            close_session(
+                session,
+                towers,
+                inputs=inputs,
+                result=result,
+                query_form=query_form,
+                kept=None if watcher is None else watcher.kept_weights,
+            )
         keep_vectors(folder, accelerator, trusts=settings.trust_remote_code)
         _measure_kept(folder, looked_at, settings, split=watched, accelerator=accelerator)
         return trained_of(folder, result)

@@ -49,10 +49,10 @@ def learning_rate(step: int, *, total: int, settings: TrainSettings) -> float:
     """
     warmup = math.ceil(total * settings.warmup_share)
     if step < warmup:
-        return settings.learning_rate * (step + 1) / (warmup + 1)
+        return settings.peak * (step + 1) / (warmup + 1)
     left = (total - step) / max(1, total - warmup)
     shape = {"linear": left, "cosine": 0.5 - 0.5 * math.cos(math.pi * left), "constant": 1.0}
-    return settings.learning_rate * shape[settings.schedule]
+    return settings.peak * shape[settings.schedule]
 
 
 def build_optimizer(model: torch.nn.Module, settings: TrainSettings) -> torch.optim.AdamW:
@@ -69,7 +69,7 @@ def build_optimizer(model: torch.nn.Module, settings: TrainSettings) -> torch.op
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": settings.weight_decay},
         {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=settings.learning_rate, fused=True)
+    return torch.optim.AdamW([g for g in groups if g["params"]], lr=settings.peak, fused=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -55,7 +55,8 @@ class TrainSettings:
         batch_size: Pairs that share a pool, over all processes, at least 2.
         accumulate: Batches whose gradients are averaged before the model moves. It adds no negatives: see
             `cache_tokens`.
-        learning_rate: Peak of the schedule.
+        learning_rate: Peak of the schedule; None takes one by the model: 9e-5 for transformers up to a width of 384,
+            less in proportion for wider ones (4.5e-5 for 768), 0.03 for static embeddings.
         warmup_share: Share of all steps over which the rate climbs from 0, in [0, 1).
         schedule: How the rate falls after that: to 0 on a line, to 0 on a half cosine, or not at all.
         weight_decay: Decay of the weight matrices; biases and normalisation layers are left alone.
@@ -114,7 +115,7 @@ class TrainSettings:
     max_steps: int | None = None
     batch_size: int = 32
     accumulate: int = 1
-    learning_rate: float = 2e-5
+    learning_rate: float | None = None
     warmup_share: float = 0.1
     schedule: Schedule = "linear"
     weight_decay: float = 0.01
@@ -148,6 +149,13 @@ class TrainSettings:
     checkpoint_every: int = 500
     trackers: tuple[Tracker, ...] = ()
     log_every: int = 10
+
+    @property
+    def peak(self) -> float:
+        """The learning rate, which the model has chosen by now if the settings did not name it."""
+        if self.learning_rate is None:
+            raise RecipeError("training: learning_rate is chosen by the model, and none is loaded yet; name one")
+        return self.learning_rate
 
     @property
     def without_mined(self) -> "TrainSettings":

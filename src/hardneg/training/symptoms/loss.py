@@ -8,7 +8,7 @@ from jaxtyping import Float64
 
 from hardneg.data.findings import Finding
 from hardneg.training.settings import TrainSettings
-from hardneg.training.symptoms.trend import MIN_STEPS, Record, Trend, series, trend
+from hardneg.training.symptoms.trend import MIN_STEPS, Record, Trend, now, series, trend
 
 # A fall counts if chance alone gives it in fewer than one run of 20, and if it is worth a twentieth.
 _FALL_P, _FALL_SHARE = 0.05, 0.05
@@ -26,7 +26,7 @@ _NO_GRADIENT = 1e-6
 _IDLE_SHARE = 0.1
 
 
-def plateau(records: Sequence[Record], settings: TrainSettings) -> Finding | None:
+def plateau(records: Sequence[Record], settings: TrainSettings) -> Finding | None:  # noqa: ARG001
     """HN030: the loss did not fall, although there was something to learn."""
     loss = trend(series(records, "loss"))
     if loss is None or not _is_flat(loss) or not _has_room(records, loss):
@@ -42,7 +42,7 @@ def plateau(records: Sequence[Record], settings: TrainSettings) -> Finding | Non
             "calls an answer is a negative of another"
         ),
         remedy=(
-            f"raise learning_rate (now {settings.learning_rate:g}), train more epochs, and run `hardneg data check`; "
+            f"raise learning_rate{now(records)}, train more epochs, and run `hardneg data check`; "
             "if the negatives were mined, check them for answers (HN032, HN035)"
         ),
         count=loss.n,
@@ -111,7 +111,7 @@ def divergence(records: Sequence[Record], settings: TrainSettings) -> Finding | 
             "temperature add to it. A rise can also come with harder negatives in the course of a run"
         ),
         remedy=(
-            f"lower learning_rate (now {settings.learning_rate:g}) to a third, raise warmup_share (now "
+            f"lower learning_rate{now(records)} to a third, raise warmup_share (now "
             f"{settings.warmup_share:g}), keep max_grad_norm at 1, or set precision to fp32; do not use this model"
         ),
         count=len(broken) or len(loss),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hardneg.data.findings import Finding
 from hardneg.training.settings import TrainSettings
-from hardneg.training.symptoms.trend import MIN_STEPS, Record, series, trend
+from hardneg.training.symptoms.trend import MIN_STEPS, Record, now, series, trend
 
 # Most documents of a pool are easy: with a usable model one negative in a hundred scores above its positive, with a
 # guessing one every second. A model that learns at least halves its share.
@@ -60,7 +60,7 @@ def above_positive(records: Sequence[Record], settings: TrainSettings) -> Findin
     )
 
 
-def collapse(records: Sequence[Record], settings: TrainSettings) -> Finding | None:
+def collapse(records: Sequence[Record], settings: TrainSettings) -> Finding | None:  # noqa: ARG001
     """HN033: positives and negatives score alike, or everything scores 1."""
     whole = [r for r in records if r.get("positive_mean") is not None and r.get("negative_mean") is not None]
     positives, negatives = series(whole, "positive_mean"), series(whole, "negative_mean")
@@ -84,7 +84,7 @@ def collapse(records: Sequence[Record], settings: TrainSettings) -> Finding | No
             "very hard negatives and finds it easiest to give every text the same vector"
         ),
         remedy=(
-            f"lower learning_rate (now {settings.learning_rate:g}), mix easier negatives in (a larger batch, lower "
+            f"lower learning_rate{now(records)}, mix easier negatives in (a larger batch, lower "
             "ranks), filter the mined ones, or use info_nce; do not use this model"
         ),
         count=gap.n,

@@ -31,6 +31,12 @@ def series(records: Sequence[Record], name: str) -> Float64[np.ndarray, " steps"
     return values[np.isfinite(values)]
 
 
+def now(records: Sequence[Record]) -> str:
+    """Name the largest learning rate that was recorded, in brackets; empty without any."""
+    rates = series(records, "learning_rate")
+    return f" (now {rates.max():g})" if len(rates) else ""
+
+
 def trend(values: Float64[np.ndarray, " steps"]) -> Trend | None:
     """Compare the first third of a series with the last.
 

@@ -74,7 +74,9 @@ def test_a_loss_that_stays_at_chance_is_a_plateau_and_names_the_rate():
     records = healthy(n, loss=math.log(80) * noise, share_above=np.linspace(0.5, 0.12, n))
     (finding,) = symptoms(records, SETTINGS)
     assert (finding.code, finding.severity, finding.count) == ("HN030", "warning", n)
-    assert "learning_rate (now 2e-05)" in finding.remedy
+    assert "raise learning_rate," in finding.remedy
+    (finding,) = symptoms([{**each, "learning_rate": 2e-5 * each["step"] / n} for each in records], SETTINGS)
+    assert "raise learning_rate (now 2e-05)," in finding.remedy
 
 
 def test_a_record_without_shares_is_compared_with_the_loss_of_guessing():
