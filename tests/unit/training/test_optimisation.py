@@ -30,7 +30,7 @@ def test_no_step_is_wasted_on_a_rate_of_zero():
 
 def test_only_matrices_decay():
     model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.LayerNorm(2))
-    matrices, others = build_optimizer(model, TrainSettings(weight_decay=0.1)).param_groups
+    matrices, others = build_optimizer(model, TrainSettings(weight_decay=0.1, learning_rate=1e-3)).param_groups
     assert [p.ndim for p in matrices["params"]] == [2]
     assert [p.ndim for p in others["params"]] == [1, 1, 1]
     assert (matrices["weight_decay"], others["weight_decay"]) == (0.1, 0.0)
