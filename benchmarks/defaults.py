@@ -1,11 +1,13 @@
 """Which strategy, taken without a look at one's data, loses least? Regret on development queries, over all sets.
 
     python benchmarks/defaults.py [--sets scifact …] [--arms …] [--test ARM]
+    python benchmarks/defaults.py --sets scifact dstc11 stdlib staqc nfcorpus nl2bash banking77 obliqa --rates-of in_batch
 
 Reads what benchmarks/strong_levers.py measured, and trains nothing. The regret of an arm on a set is what the best of
 the arms there has more, nDCG@10 on the development queries, at one rate; a default is chosen by the mean over the sets
 and by the worst. `--test` prints what an arm gains on in-batch training on the test queries of each set: for the arm
-that was chosen, once it is chosen.
+that was chosen, once it is chosen. `--rates-of` compares the learning rates of one arm likewise, and prints what each
+has on the test queries where that is known.
 """
 
 import argparse
@@ -13,7 +15,7 @@ import json
 
 import polars as pl
 
-from strong_levers import ARMS, BEDS, MEASURE, RESULTS
+from strong_levers import ARMS, BEDS, MEASURE, RESULTS, dev_by_rate
 from tables import against, over_seeds
 
 RATE = {"weak": 0.1}
@@ -65,6 +67,23 @@ def gains(sets: list[str], arm: str) -> None:
             print(f"| {name} | {one.height:,} | {means} | {against(one, two, MEASURE)} |")
 
 
+def rates(sets: list[str], arm: str) -> None:
+    """Print the regret of each rate that an arm was trained with on all sets, and what it has there."""
+    dev = {name: {float(rate): value for rate, value in dev_by_rate(name, arm).items()} for name in sets}
+    shared = sorted(set.intersection(*(set(each) for each in dev.values())))
+    print(f"\n| rate of {arm} | " + " | ".join(sets) + " | mean | worst |\n|---|" + "---|" * (len(sets) + 2))
+    for rate in shared:
+        lost = [max(dev[name][each] for each in shared) - dev[name][rate] for name in sets]
+        cells = [f"{each:.4f}" for each in [*lost, sum(lost) / len(lost), max(lost)]]
+        print(f"| {rate:g} | " + " | ".join(cells) + " |")
+    print("\non test: ", end="")
+    for name in sets:
+        paths = {rate: RESULTS / f"{name}-{arm}-{rate:g}-seed1-test.parquet" for rate in shared}
+        there = [f"{rate:g} {pl.read_parquet(path)[MEASURE].mean():.4f}" for rate, path in paths.items() if path.exists()]
+        print(f"{name} {', '.join(there)}", end="; ")
+    print()
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -72,7 +91,11 @@ def main() -> None:
     chosen = ["in_batch", "turns", "mined_filtered", "filtered_8", "near_filtered_8", "refresh", "clusters_linked_near"]
     parser.add_argument("--arms", nargs="+", default=chosen, choices=list(ARMS))
     parser.add_argument("--test", choices=list(ARMS))
+    parser.add_argument("--rates-of", choices=list(ARMS))
     arguments = parser.parse_args()
+    if arguments.rates_of:
+        rates(arguments.sets, arguments.rates_of)
+        return
     regrets(arguments.sets, arguments.arms)
     if arguments.test:
         gains(arguments.sets, arguments.test)
