@@ -15,7 +15,7 @@ _HALF, _LOOKED_AT = 11, 12  # what draws are for
 FRESH = "fresh"  # split of the development queries that a race never sees
 MOST = 500  # queries of a half that are measured on
 _BEST = 5  # documents of each ranking that a small corpus holds for a query at least
-_EACH, _LEAST, _MANY = 25, 1_000, 5_000  # documents that it aims at for each query, and in all: at least, at most
+_EACH, _LEAST, _MANY = 12, 1_000, 3_000  # documents that it aims at for each query, and in all: at least, at most
 
 
 @dataclass(frozen=True)
