@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -88,9 +89,9 @@ def finish_finals(
         place = folder / (layout.FINAL_RUN if is_last else layout.FINAL_BASE)
         final = Final(entry if grown is None else _grown(entry, grown), place, is_anew=grown is not None)
         recipe = final.recipe(track, data, rows=(BM25, ZERO_SHOT) if is_last else ())
-        if grown is None:
+        if not final.is_anew:
             final.take_over(recipe, track.folder / entry.name)
-        with keeping_retrievals(track.folder / "shared" / "found"):
+        with nullcontext() if final.is_anew else keeping_retrievals(track.folder / "shared" / "found"):
             done = run(recipe, out=final.place)
         measured = {row.name: row for row in done.rows}
         places |= {row: final.place / "evaluation" / row for row in measured if row in (BM25, ZERO_SHOT)}
