@@ -17,6 +17,9 @@ LEVEL = 0.1  # what is worse than the best of a round with a smaller p is out
 _FACTOR = 3.0  # between learning rates
 _SLACK = 0.5  # of the time that was planned, at least
 _EXTENDED = 2  # more rates at most, where the best lies at an end
+# What nDCG@10 a rate three times another is expected to cost against the first, and how far sets differ in that:
+# docs/decisions/0018-the-learning-rate.md.
+_EXPECTED, _SPREAD = 0.013, 0.02
 _PARTS = 8  # of the steps that may be added at the end, for which it is asked whether there is time
 
 
@@ -149,7 +152,7 @@ class Race:
             return planned[0]
         heats = self._heats([Entry(BASE, rate, half) for rate in planned])
         for _ in range(_EXTENDED if len(heats) > 1 else 0):
-            best, rates = max(heats, key=lambda heat: heat.mean).entry.rate, [heat.entry.rate for heat in heats]
+            best, rates = max(heats, key=self.believed).entry.rate, [heat.entry.rate for heat in heats]
             if min(rates) < best < max(rates):
                 break
             beyond = best * (_FACTOR if best == max(rates) else 1 / _FACTOR)
@@ -157,7 +160,22 @@ class Race:
             if not further:
                 break
             heats += further
-        return self._close("rates", heats, keep=1)[0].entry.rate
+        self._close("rates", heats, keep=1)
+        return max(heats, key=self.believed).entry.rate
+
+    def believed(self, heat: Heat) -> float:
+        """Give the mean of a heat, less what is held against its learning rate.
+
+        Some dozen queries tell rates apart by chance as often as not. So what they show is weighed against what other
+        datasets have shown: with a normal prior, which expects a rate to lose the further it is from the first, the
+        posterior mean orders heats as this does. The more queries there are, the less is held against any rate.
+        """
+        first, *others = self.heats.values()
+        distance = abs(math.log(heat.entry.rate / first.entry.rate, _FACTOR))
+        if not (distance and others):
+            return heat.mean
+        noise = sum(_noise(first, other) for other in others) / len(others)
+        return heat.mean - noise / _SPREAD**2 * _EXPECTED * distance
 
     def _round(self, name: str, entries: Sequence[Entry], *, keep: int) -> list[Heat]:
         heats = self._heats(entries)
@@ -177,7 +195,7 @@ class Race:
         heats = self._heats([Entry(BASE, rate, 2 * steps)], at_least=enough) if leader is None else []
         heats += self._heats([Entry(strategy, _rounded(rate * factor), steps) for factor in factors], at_least=enough)
         tried = [heat for heat in self.heats.values() if (heat.entry.strategy, heat.entry.steps) == (strategy, steps)]
-        best = max(tried, key=lambda heat: heat.mean).entry.rate if tried else rate
+        best = max(tried, key=self.believed).entry.rate if tried else rate
         longer = [Entry(strategy, best, 2 * steps), Entry(BASE, best if leader is None else rate, 2 * steps)]
         new = [each for each in dict.fromkeys(longer) if each not in {heat.entry for heat in heats}]
         heats += self._heats(new, at_least=enough)
@@ -248,12 +266,12 @@ class Race:
         base, others = best.pop(BASE), list(best.values())[:2]
         if len(others) == 2 and not self.clock.allows(max(self._kept_free(each.entry, finalists=2) for each in others)):
             others.pop()
-        return sorted([*others, base], key=lambda heat: -heat.mean)
+        return sorted([*others, base], key=self.believed, reverse=True)
 
     def _best(self) -> dict[str, Heat]:
         """Give the best heat of each strategy, the best strategy first."""
         best: dict[str, Heat] = {}
-        for heat in sorted(self.heats.values(), key=lambda heat: -heat.mean):
+        for heat in sorted(self.heats.values(), key=self.believed, reverse=True):
             best.setdefault(heat.entry.strategy, heat)
         return best
 
@@ -262,6 +280,13 @@ class Race:
         kept = {heat.entry for heat in self._best().values()}
         for entry in self.heats.keys() - kept:
             self.track.forget(entry)
+
+
+def _noise(before: Heat, after: Heat) -> float:
+    """Give the variance of the mean difference of two heats over their queries."""
+    both = before.per_query.join(after.per_query, on="query_id", suffix="_after")
+    seen = (both[f"{before.measure}_after"] - both[before.measure]).to_numpy()
+    return float(seen.var(ddof=1)) / len(seen) if len(seen) > 1 else math.inf
 
 
 def _rounded(rate: float) -> float:

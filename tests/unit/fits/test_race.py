@@ -215,3 +215,19 @@ def test_a_winner_that_is_not_trained_anew_stays_as_it_is_unless_there_turns_out
     run.clock.limit_s = 1_000.0
     assert run.is_trained_anew(winner)
     assert run.last_of(winner) == winner
+
+
+@pytest.mark.parametrize(("noise", "chosen"), [(0.4, 9e-5), (0.02, 3e-5)])
+def test_a_rate_other_than_the_first_has_to_show_it(noise, chosen):
+    """By .01 on 60 queries 3e-5 is ahead; that is next to nothing if queries differ by .4, and much if by .02."""
+    run = race(Scripted(EQUAL), strategies=("in_batch",), rates=(9e-5, 2.7e-4))
+    first, second, third = (
+        Heat(Entry("in_batch", rate, 10), heat("in_batch", mean, steps=at, noise=noise).per_query, MEASURE, 1.0)
+        for at, (rate, mean) in enumerate([(9e-5, 0.50), (2.7e-4, 0.49), (3e-5, 0.51)])
+    )
+    run.heats = {each.entry: each for each in (first, second, third)}
+    assert max(run.heats.values(), key=run.believed).entry.rate == chosen
+    assert run.believed(first) == first.mean
+    longer = Heat(Entry("in_batch", 3e-5, 40), heat("in_batch", 0.52).per_query, MEASURE, 1.0)
+    run.heats[longer.entry] = longer
+    assert run.believed(longer) > run.believed(third)

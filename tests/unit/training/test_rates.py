@@ -31,9 +31,7 @@ class Wide(torch.nn.Module):
         self.layer = torch.nn.Linear(2, 2)
 
 
-@pytest.mark.parametrize(
-    ("width", "rate"), [(64, 9e-5), (384, 9e-5), (768, 4.5e-5), (1_024, 3.4e-5), (4_096, 8.4e-6)]
-)
+@pytest.mark.parametrize(("width", "rate"), [(64, 9e-5), (384, 9e-5), (768, 4.5e-5), (1_024, 3.4e-5), (4_096, 8.4e-6)])
 def test_wide_transformers_move_less(width, rate):
     assert default_rate(SentenceTransformer(modules=[Wide(width)], device="cpu")) == rate
 
@@ -53,7 +51,9 @@ def test_a_rate_that_was_named_is_kept(tiny):
 
 def test_training_takes_it_and_writes_it_down(tiny, tmp_path):
     trained = [
-        train(str(tiny), toy_dataset(), settings=TrainSettings(max_steps=3, learning_rate=rate), out=tmp_path / str(rate))
+        train(
+            str(tiny), toy_dataset(), settings=TrainSettings(max_steps=3, learning_rate=rate), out=tmp_path / str(rate)
+        )
         for rate in (None, 9e-5)
     ]
     first, second = ((each.path / "model.safetensors").read_bytes() for each in trained)
