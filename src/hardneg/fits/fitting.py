@@ -56,6 +56,8 @@ from hardneg.runs.record import recording
 from hardneg.runs.state import write_audit
 from hardneg.training.settings import TrainSettings
 
+_SHORT = 64  # steps that an epoch counts as at least: docs/decisions/0014-a-race.md
+
 
 @dataclass(frozen=True)
 class Watched:
@@ -245,10 +247,10 @@ class Fitting:
 
     @cached_property
     def _epoch(self) -> int:
-        """Steps of in-batch training that see each pair once."""
+        """Steps of in-batch training that see each pair once; so many at least that a few hundred pairs come again."""
         training: TrainSettings = self._plan.training
         steps = count_steps(self._dataset, training, split=self.request.wanted.split)
-        return max(1, round(steps / training.epochs))
+        return max(_SHORT, round(steps / training.epochs))
 
     @cached_property
     def _grown(self) -> float:
