@@ -1,7 +1,7 @@
 """Which strategy, taken without a look at one's data, loses least? Regret on development queries, over all sets.
 
     python benchmarks/defaults.py [--sets scifact …] [--arms …] [--test ARM]
-    python benchmarks/defaults.py --rates-of in_batch --sets scifact dstc11 stdlib staqc nfcorpus nl2bash banking77 obliqa
+    python benchmarks/defaults.py --rates-of in_batch --sets scifact dstc11 stdlib staqc nfcorpus nl2bash banking77 …
 
 Reads what benchmarks/strong_levers.py measured, and trains nothing. The regret of an arm on a set is what the best of
 the arms there has more, nDCG@10 on the development queries, at one rate; a default is chosen by the mean over the sets
