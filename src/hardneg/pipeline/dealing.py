@@ -16,6 +16,7 @@ from hardneg.files import replacing_folder
 from hardneg.runs.done import is_done
 
 _TEST, _SPLIT = "test", "split.json"
+_SHARED = 0.1  # of the answers of a test: from there on it does not keep answers apart
 _DEV_QUERIES, _DEV_SHARES = 1_000, (0.02, 0.2)  # to choose on, and the shares within which that is had
 
 
@@ -44,8 +45,10 @@ def with_held_out(
 ) -> tuple[Dataset, dict[str, Any] | None]:
     """Deal the splits for development and for testing that a dataset lacks, or take what was dealt before.
 
-    Where so many queries share an answer that they cannot be kept apart by it, splits share positives, as those of
-    datasets with one corpus for all do.
+    Development queries are to stand to those of training as the test's do: where more than a tenth of the documents
+    that answer a given test are answers in training too, dev may share answers with train, and else not. Where so many
+    queries share an answer that they cannot be kept apart by it, splits share positives, as those of datasets with one
+    corpus for all do.
     """
     there = set(dataset.splits)
     has_dev = dev is not None or bool(there & set(DEVELOPMENT))
@@ -54,7 +57,8 @@ def with_held_out(
         return dataset, None
     if not is_done(place, place / _SPLIT):
         share = None if has_dev else float(np.clip(_DEV_QUERIES / len(dataset.queries_of(train)), *_DEV_SHARES))
-        how = Dealing(split=train, test_share=None if deals_test else 0.0, dev_share=share)
+        shares = not deals_test and _shared(dataset, train, test) > _SHARED
+        how = Dealing(split=train, test_share=None if deals_test else 0.0, dev_share=share, shared_positives=shares)
         try:
             dealt = split_dataset(dataset, how)
         except DatasetError:
@@ -62,6 +66,12 @@ def with_held_out(
         with replacing_folder(place) as temporary:
             dealt.write(temporary)
     return _kept(dataset, place)
+
+
+def _shared(dataset: Dataset, train: str, test: str) -> float:
+    """Say what share of the documents that answer a split's queries answer another's too, equal texts as one."""
+    of_train, of_test = (np.unique(dataset.text_group[dataset.pairs_of(split)[1]]) for split in (train, test))
+    return float(np.isin(of_test, of_train).mean()) if len(of_test) else 0.0
 
 
 def told_dealt(name: str, how: dict[str, Any], place: Path) -> str:
