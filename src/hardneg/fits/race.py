@@ -17,9 +17,9 @@ LEVEL = 0.1  # what is worse than the best of a round with a smaller p is out
 _FACTOR = 3.0  # between learning rates
 _SLACK = 0.5  # of the time that was planned, at least
 _EXTENDED = 2  # more rates at most, where the best lies at an end
-# What nDCG@10 a rate three times another is expected to cost against the first, and how far sets differ in that:
-# docs/decisions/0018-the-learning-rate.md.
-_EXPECTED, _SPREAD = 0.013, 0.02
+# What share of the first rate's nDCG@10 a rate three times another is expected to cost against it, and how far sets
+# differ in that: docs/decisions/0018-the-learning-rate.md.
+_EXPECTED, _SPREAD = 0.024, 0.036
 _PARTS = 8  # of the steps that may be added at the end, for which it is asked whether there is time
 
 
@@ -174,8 +174,10 @@ class Race:
         distance = abs(math.log(heat.entry.rate / first.entry.rate, _FACTOR))
         if not (distance and others):
             return heat.mean
+        if first.mean <= 0:
+            return heat.mean - math.inf
         noise = sum(_noise(first, other) for other in others) / len(others)
-        return heat.mean - noise / _SPREAD**2 * _EXPECTED * distance
+        return heat.mean - noise * _EXPECTED * distance / (_SPREAD**2 * first.mean)
 
     def _round(self, name: str, entries: Sequence[Entry], *, keep: int) -> list[Heat]:
         heats = self._heats(entries)

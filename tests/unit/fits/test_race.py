@@ -231,3 +231,23 @@ def test_a_rate_other_than_the_first_has_to_show_it(noise, chosen):
     longer = Heat(Entry("in_batch", 3e-5, 40), heat("in_batch", 0.52).per_query, MEASURE, 1.0)
     run.heats[longer.entry] = longer
     assert run.believed(longer) > run.believed(third)
+
+
+def test_where_the_labels_reach_next_to_nothing_a_rate_has_to_show_more():
+    """Sets differ in proportion to what can be had: .04 of .5 is much; .004 of .05, by as many queries, is not."""
+
+    def chosen(scale):
+        run = race(Scripted(EQUAL), strategies=("in_batch",), rates=(9e-5, 2.7e-4))
+        heats = (
+            Heat(
+                Entry("in_batch", rate, 10),
+                heat("in_batch", scale * mean, steps=at, noise=0.04).per_query,
+                MEASURE,
+                1.0,
+            )
+            for at, (rate, mean) in enumerate([(9e-5, 0.50), (2.7e-4, 0.54)])
+        )
+        run.heats = {each.entry: each for each in heats}
+        return max(run.heats.values(), key=run.believed).entry.rate
+
+    assert (chosen(1.0), chosen(0.1), chosen(0.0)) == (2.7e-4, 9e-5, 9e-5)
