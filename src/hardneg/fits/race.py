@@ -160,8 +160,9 @@ class Race:
             if not further:
                 break
             heats += further
-        self._close("rates", heats, keep=1)
-        return max(heats, key=self.believed).entry.rate
+        chosen = max(heats, key=self.believed)
+        self._close("rates", heats, keep=1, chosen=chosen)
+        return chosen.entry.rate
 
     def believed(self, heat: Heat) -> float:
         """Give the mean of a heat, less what is held against its learning rate.
@@ -183,8 +184,12 @@ class Race:
         heats = self._heats(entries)
         return self._close(name, heats, keep=keep) if heats else []
 
-    def _close(self, name: str, heats: Sequence[Heat], *, keep: int, level: float = LEVEL) -> list[Heat]:
+    def _close(
+        self, name: str, heats: Sequence[Heat], *, keep: int, level: float = LEVEL, chosen: Heat | None = None
+    ) -> list[Heat]:
         rows, through = standings(heats, keep=keep, level=level)
+        if chosen is not None:  # who goes on is not who was best
+            rows = [replace(row, goes_on=row.rate == chosen.entry.rate) for row in rows]
         self.rounds.append(Round(name, tuple(rows)))
         self.told(self.rounds[-1])
         return through

@@ -251,3 +251,15 @@ def test_where_the_labels_reach_next_to_nothing_a_rate_has_to_show_more():
         return max(run.heats.values(), key=run.believed).entry.rate
 
     assert (chosen(1.0), chosen(0.1), chosen(0.0)) == (2.7e-4, 9e-5, 9e-5)
+
+
+def test_the_table_of_rates_says_which_went_on_though_another_was_ahead_by_chance():
+    track = Scripted(lambda entry: {9e-5: 0.50, 2.7e-4: 0.49, 3e-5: 0.501}.get(entry.rate, 0.40))
+    track.run = lambda entry: Heat(
+        entry, heat("in_batch", track.mean(entry), steps=round(entry.rate * 1e6), noise=0.4).per_query, MEASURE, 10.0
+    )
+    run = race(track, strategies=("in_batch",), rates=(9e-5, 2.7e-4))
+    run.run()
+    rows = run.rounds[0].standings
+    assert rows[0].rate == 3e-5
+    assert [row.rate for row in rows if row.goes_on] == [9e-5]
