@@ -40,7 +40,7 @@ from hardneg.fits.ledger import Ledger
 from hardneg.fits.pace import first_settings, speed_of, try_out
 from hardneg.fits.race import Clock, Race, spread
 from hardneg.fits.request import BASE, EFFORTS, FitRequest
-from hardneg.fits.schedule import FINISH, Schedule, Speed, plan_fit
+from hardneg.fits.schedule import FINISH, SHORT, Schedule, Speed, plan_fit
 from hardneg.fits.track import Entry, Heat, Track
 from hardneg.ladders.plan import LadderPlan
 from hardneg.ladders.prepare import draft
@@ -55,8 +55,6 @@ from hardneg.runs.lock import writing
 from hardneg.runs.record import recording
 from hardneg.runs.state import write_audit
 from hardneg.training.settings import TrainSettings
-
-_SHORT = 64  # steps that an epoch counts as at least: docs/decisions/0014-a-race.md
 
 
 @dataclass(frozen=True)
@@ -250,7 +248,7 @@ class Fitting:
         """Steps of in-batch training that see each pair once; so many at least that a few hundred pairs come again."""
         training: TrainSettings = self._plan.training
         steps = count_steps(self._dataset, training, split=self.request.wanted.split)
-        return max(_SHORT, round(steps / training.epochs))
+        return max(SHORT, round(steps / training.epochs))
 
     @cached_property
     def _grown(self) -> float:

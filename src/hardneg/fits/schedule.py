@@ -7,17 +7,18 @@ from typing import Any
 
 from hardneg.fits.request import BASE
 
-SHARES = (8, 6, 4, 3, 2, 1.5, 1, 0.75, 0.5, 0.25)  # of an epoch that the longest training may take
+SHARES = (8, 6, 4, 3, 2, 1.5, 1, 0.75, 0.5, 0.375, 0.25, 0.12, 0.06, 0.03)  # of an epoch that a training may take
 TUNING, FINISH = "tuning", "finish"  # the stretch that is done as far as there is time, and the last
 _CHEAP = 2.0  # times the seconds of a step in-batch
 _LEAST = 8  # steps of the longest training
+SHORT = 64  # steps that an epoch counts as at least, and after which a race of large sets tells what it has to tell
 _LONGER = 2  # times the steps of the others that the last round tries
 _SURE = 0.95  # of the time that is planned with
 _ENOUGH = 2  # epochs that the last training has, if there is time for them, though the race had fewer
-# Hundredths of nDCG@10 that a plan may expect, from the studies in docs/levers.md and docs/decisions/0014-a-race.md:
-_TRAINED = 5.0  # of training for long, of which an epoch brings three quarters
-_TUNED = 0.8  # of a learning rate that was tried
-_RACED, _RACED_CHEAP = 1.6, 1.2  # of the better of strategies, with many negatives a row, and with few
+# Hundredths of nDCG@10 that a plan may expect, by the development queries of docs/decisions/0014-a-race.md:
+_TRAINED = 5.0  # of training for long: half of it by what an epoch brings, half by what the first steps do
+_TUNED = 0.3  # of a learning rate that was tried
+_RACED, _RACED_CHEAP = 3.0, 2.5  # of the better of strategies, with many negatives a row, and with few
 _ANOTHER = 0.1  # of each further strategy, and of racing for an epoch more
 _TWICE, _WHOLE, _BESIDE = 0.2, 0.05, 0.2  # what two rounds, all documents and in-batch training beside the winner add
 _UNSEEN = 1.0  # what development pairs would add, trained on too, if they were as many as those of train
@@ -181,10 +182,12 @@ def plan_fit(
 
 
 def _worth(plan: Schedule, epoch: int, cheap: Sequence[str]) -> float:
-    """Add up what a plan may expect to gain; a race of less than half an epoch tells half of it, and so on."""
+    """Add up what a plan may expect to gain; a race of a quarter of a short epoch tells half of it, and so on."""
     others = [each for each in plan.strategies if each != BASE]
-    tells = min(1.0, 2 * plan.half / epoch)
-    worth = _TRAINED * (1 - math.exp(-1.4 * plan.last / epoch)) + _ANOTHER * (plan.steps / epoch + len(others))
+    short = min(epoch, SHORT)
+    tells = min(1.0, 2 * plan.half / short)
+    worth = sum(_TRAINED / 2 * (1 - math.exp(-1.4 * plan.last / each)) for each in (short, epoch))
+    worth += _ANOTHER * (plan.steps / epoch + len(others))
     worth += tells * _TUNED * (len(plan.rates) > 1)
     if others:
         worth += tells * (_RACED_CHEAP if set(others) <= set(cheap) else _RACED) + _BESIDE * plan.with_base
