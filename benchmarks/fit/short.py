@@ -41,7 +41,11 @@ from hardneg.sources.bm25 import bm25_of
 RESULTS = Path(__file__).parents[1] / "results" / "short"
 SETS = [name for name, bed in BEDS.items() if bed.model != "weak"]
 UNTRAINED = "zero"
-IN_BATCH, FAST, MINED = (Entry("in_batch", 9e-5, 128), Entry("in_batch", 2.7e-4, 128), Entry("mined_filtered", 9e-5, 96))
+IN_BATCH, FAST, MINED = (
+    Entry("in_batch", 9e-5, 128),
+    Entry("in_batch", 2.7e-4, 128),
+    Entry("mined_filtered", 9e-5, 96),
+)
 ENTRIES = (
     Entry("in_batch", 9e-5, 64),
     IN_BATCH,
@@ -116,8 +120,7 @@ class Bench:
         total = {key: torch.zeros(value.shape) for key, value in load_file(_weights(out)).items()}
         for entry, weight in parts:
             weights = load_file(_weights(self._model(entry)))  # the untrained has some that are no weights
-            for key, value in total.items():
-                value += weight * weights[key].float()
+            total = {key: value + weight * weights[key].float() for key, value in total.items()}
         save_file(total, _weights(out), metadata={"format": "pt"})
         for sums in out.rglob(SUMS):  # of the file that was there before
             sums.unlink()

@@ -125,6 +125,15 @@ def test_what_is_dear_is_left_out_where_cheap_strategies_can_then_be_trained_who
     assert long.strategies == NAMES
 
 
+def test_a_set_whose_epoch_is_longer_than_the_time_is_raced_by_short_trainings():
+    steps = {name: 1.5 if name == "mined_filtered" else 1.0 if name == "in_batch" else 6.0 for name in NAMES}
+    how = replace(speed(), step=steps)
+    rest = {"epochs": 4, "grown": 1.2, "steps": None, "spent": 30.0, "budget_s": 600.0}
+    large = plan_fit(NAMES, (3e-5, 9e-5), how, epoch=2_000, **rest)
+    assert large.strategies == ("in_batch", "mined_filtered")
+    assert 32 <= large.half <= 120
+
+
 def test_a_plan_is_read_back_as_it_was_written():
     planned = plan(60)
     assert Schedule.from_dict(planned.as_dict()) == planned
