@@ -20,6 +20,7 @@ _EXTENDED = 2  # more rates at most, where the best lies at an end
 # What share of the first rate's nDCG@10 a rate three times another is expected to cost against it, and how far sets
 # differ in that: docs/decisions/0018-the-learning-rate.md.
 _EXPECTED, _SPREAD = 0.024, 0.036
+_SHORTER = (0.75, 0.5)  # of the steps that a strategy is tried with where there is no time for all of them
 _PARTS = 8  # of the steps that may be added at the end, for which it is asked whether there is time
 
 
@@ -214,14 +215,11 @@ class Race:
         heats: list[Heat] = []
         if not is_here():
             train_ahead(self.track, self._in_time(entries, at_least=at_least))
-        for entry in entries:
-            planned = self.speed.trial(entry.strategy, entry.steps)
-            is_new = entry not in self.heats
-            late = not self.clock.allows(planned + self._kept_free(entry, at_least=at_least))
-            if is_new and self.heats and late:
-                if not any(each.strategy == entry.strategy and each.steps >= entry.steps for each in self.heats):
-                    self.left_out.setdefault(entry.strategy, f"there was no time for {entry.steps:,} steps of it")
+        for wanted in entries:
+            entry = wanted if self._is_in_time(wanted, at_least=at_least) else self._shortened(wanted)
+            if entry is None:
                 continue
+            planned, is_new = self.speed.trial(entry.strategy, entry.steps), entry not in self.heats
             if is_new:
                 why = self._run(entry)
                 self.clock.count(planned, self.track.seconds(entry))
@@ -232,6 +230,24 @@ class Race:
                 self._forget_beaten()
             heats.append(self.heats[entry])
         return heats
+
+    def _is_in_time(self, entry: Entry, *, at_least: int = 0) -> bool:
+        """Say whether there is time for an entry and what follows; what is done is, and so is the very first."""
+        planned = self.speed.trial(entry.strategy, entry.steps)
+        late = not self.clock.allows(planned + self._kept_free(entry, at_least=at_least))
+        return entry in self.heats or not self.heats or not late
+
+    def _shortened(self, entry: Entry) -> Entry | None:
+        """Give an entry with fewer steps for which there is time, of a strategy that would be left out otherwise."""
+        tried = [each for each in self.heats if each.strategy == entry.strategy]
+        if any(each.steps >= entry.steps for each in tried):
+            return None
+        shorter = (replace(entry, steps=round(share * entry.steps)) for share in _SHORTER)
+        fitting = (each for each in shorter if not tried and self._is_in_time(each))
+        short = next(fitting, None)
+        if short is None:
+            self.left_out.setdefault(entry.strategy, f"there was no time for {entry.steps:,} steps of it")
+        return short
 
     def _in_time(self, entries: Sequence[Entry], *, at_least: int) -> list[Entry]:
         """Name the entries for which there would be time one after the other."""

@@ -13,7 +13,7 @@ _CHEAP = 2.0  # times the seconds of a step in-batch
 _LEAST = 8  # steps of the longest training
 SHORT = 64  # steps that an epoch counts as at least, and after which a race of large sets tells what it has to tell
 _LONGER = 2  # times the steps of the others that the last round tries
-_SURE = 0.95  # of the time that is planned with
+_SURE = 0.9  # of the time that is planned with: a trial of seconds tells the pace of minutes to a tenth or so
 _ENOUGH = 2  # epochs that the last training has, if there is time for them, though the race had fewer
 # Hundredths of nDCG@10 that a plan may expect, by the development queries of docs/decisions/0014-a-race.md:
 _TRAINED = 5.0  # of training for long: half of it by what an epoch brings, half by what the first steps do

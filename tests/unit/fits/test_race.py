@@ -163,6 +163,14 @@ def test_it_ends_when_the_time_is_up_and_keeps_what_the_finish_needs():
     assert run.left_out
 
 
+@pytest.mark.parametrize(("limit_s", "steps"), [(300.0, 200), (175.0, 150), (145.0, 100), (100.0, None)])
+def test_where_trainings_turn_out_to_be_slow_a_strategy_is_tried_with_fewer_steps(limit_s, steps):
+    run = race(Scripted(EQUAL, seconds_each=40.0), limit_s=limit_s, strategies=NAMES[:2], rates=(3e-5,), steps=200)
+    run.schedule = replace(run.schedule, first=200)
+    run.run()
+    assert next((entry.steps for entry in run.heats if entry.strategy == NAMES[1]), None) == steps
+
+
 def test_slow_trainings_count_at_the_pace_that_they_have():
     slow, fast = Scripted(EQUAL, seconds_each=40.0), Scripted(EQUAL, seconds_each=4.0)
     for track in (slow, fast):

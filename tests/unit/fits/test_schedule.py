@@ -83,15 +83,15 @@ def test_without_time_for_a_race_in_batch_training_is_planned_then_a_race_before
 
 
 def test_where_time_is_short_the_race_has_one_round_and_the_end_is_longer():
-    once, twice = plan(12), plan(15)
-    assert (once.half, once.steps, once.last) == (20, 20, 80)
+    once, twice = plan(10, whole=90.0), plan(13)
+    assert (once.half, once.steps, once.last) == (20, 20, 60)
     assert [part.name for part in once.stretches] == ["know", "rates", "strategies", "tuning", "choice", "finish"]
-    assert (twice.half, twice.steps, twice.last) == (20, 40, 80)
+    assert (twice.half, twice.steps, twice.last) == (40, 80, 80)
 
 
 def test_where_there_is_no_time_for_a_training_more_the_winner_is_handed_over_as_it_was_raced():
     how = speed(whole=90.0)
-    anew, raced = (plan(minutes, whole=90.0) for minutes in (60, 15))
+    anew, raced = (plan(minutes, whole=90.0) for minutes in (60, 16))
     assert (anew.is_anew, raced.is_anew) == (True, False)
     assert raced.last == raced.steps
     assert (raced.is_choice_whole, raced.with_base) == (True, True)
@@ -146,7 +146,7 @@ def test_strategies_that_were_named_are_all_planned_however_short(minutes):
 
 
 def test_where_reading_all_documents_is_dear_it_is_read_less_often_rather_than_race_less():
-    cheap, dear = plan(15, whole=5.0), plan(9, whole=90.0)
+    cheap, dear = plan(15, whole=5.0), plan(8, whole=90.0)
     assert (cheap.is_choice_whole, cheap.with_base) == (True, True)
     assert (dear.is_choice_whole, dear.with_base) == (False, False)
     assert dear.seconds <= 10 * 60
