@@ -121,7 +121,9 @@ class Race:
         rate = self._rates(half, steps)
         others = [each for each in self.schedule.strategies if each != BASE]
         through = self._round("strategies", [Entry(each, rate, half) for each in others], keep=-(-len(others) // 2))
-        whole = [Entry(each, rate, steps) for each in (BASE, *(heat.entry.strategy for heat in through))]
+        is_once = half == steps  # a strategy that had fewer steps, for want of time, stands as it is
+        longer = [heat.entry if is_once else replace(heat.entry, steps=steps) for heat in through]
+        whole = [Entry(BASE, rate, steps), *longer]
         through = self._round("survivors", whole, keep=len(whole)) or through
         self._tune(next((heat for heat in through if heat.entry.strategy != BASE), None), rate)
         return self._finalists()
@@ -239,13 +241,11 @@ class Race:
 
     def _shortened(self, entry: Entry) -> Entry | None:
         """Give an entry with fewer steps for which there is time, of a strategy that would be left out otherwise."""
-        tried = [each for each in self.heats if each.strategy == entry.strategy]
-        if any(each.steps >= entry.steps for each in tried):
-            return None
-        shorter = (replace(entry, steps=round(share * entry.steps)) for share in _SHORTER)
-        fitting = (each for each in shorter if not tried and self._is_in_time(each))
-        short = next(fitting, None)
-        if short is None:
+        longest = max((each.steps for each in self.heats if each.strategy == entry.strategy), default=0)
+        shares = () if longest else _SHORTER
+        shorter = (replace(entry, steps=round(share * entry.steps)) for share in shares)
+        short = next(filter(self._is_in_time, shorter), None)
+        if short is None and longest < entry.steps:
             self.left_out.setdefault(entry.strategy, f"there was no time for {entry.steps:,} steps of it")
         return short
 

@@ -169,6 +169,11 @@ def test_where_trainings_turn_out_to_be_slow_a_strategy_is_tried_with_fewer_step
     run.schedule = replace(run.schedule, first=200)
     run.run()
     assert next((entry.steps for entry in run.heats if entry.strategy == NAMES[1]), None) == steps
+    survivors = next((each for each in run.rounds if each.name == "survivors"), None)
+    assert steps is None or {(row.strategy, row.steps) for row in survivors.standings} == {
+        (NAMES[0], 200),
+        (NAMES[1], steps),
+    }
 
 
 def test_slow_trainings_count_at_the_pace_that_they_have():
