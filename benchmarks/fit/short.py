@@ -10,7 +10,9 @@ BM25 and the untrained model rank first (`hardneg.fits.halves.small_corpus`).
 `@0.5` is the mean of the trained weights and those before training, `@0.75` has three quarters of the trained ones
 (Wortsman et al., 2022, arXiv:2109.01903: WiSE-FT). `rates` is the mean of in-batch training at two rates, `kinds` that
 of in-batch training and of one mined negative a row, `all` that of all three and the untrained (model soups, Wortsman
-et al., 2022, arXiv:2203.05482). Results are files under results/short; one that is there is not done again.
+et al., 2022, arXiv:2203.05482). `-half` is trained on half of the training queries, for the steps that are named: with
+twice as many queries and steps it is what as many pairs again bring. Results are files under results/short; one that is
+there is not done again.
 """
 
 import argparse
@@ -18,13 +20,13 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 import torch
-from compare import BEDS, MEASURE, TOKENS, read, start
+from compare import ASIDE, BEDS, MEASURE, TOKENS, read, start
 from safetensors.torch import load_file, save_file
 
 from hardneg.checksums import SUMS
@@ -35,6 +37,7 @@ from hardneg.fits.request import FitRequest
 from hardneg.fits.track import Entry, Track
 from hardneg.ladders.prepare import Wanted
 from hardneg.models.given import resolve_model
+from hardneg.randomness import permutation
 from hardneg.recipe.trust import measuring_with
 from hardneg.sources.bm25 import bm25_of
 
@@ -56,8 +59,10 @@ ENTRIES = (
     Entry("mined_filtered", 2.7e-4, 96),
     Entry("mined_many", 9e-5, 24),
 )
+HALVED = (Entry("in_batch", 9e-5, 64), Entry("mined_filtered", 9e-5, 48))
 SOUPS = {"rates": (IN_BATCH, FAST), "kinds": (IN_BATCH, MINED), "all": (IN_BATCH, FAST, MINED, None)}
 _LONG = 96  # steps of what is mixed at three quarters too
+_HALF = 4  # what draws are for
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,17 @@ class Bench:
         small = small_corpus(dataset, dev, queries, rankings, seed=0)
         return Track(folder / "race", dataset, small, dev, rungs, MEASURE)
 
+    @cached_property
+    def halved(self) -> Track:
+        """Train on half of the training queries; the labels of the others stay, of a split that nothing reads."""
+        whole = self.track
+        queries = whole.dataset.queries_of("train")
+        beyond = queries[permutation(0, _HALF, size=len(queries))[len(queries) // 2 :]]
+        aside = (pl.col("split") == "train") & pl.col("query").is_in(beyond)
+        labels = whole.dataset.qrels.with_columns(split=pl.when(aside).then(pl.lit(ASIDE)).otherwise("split"))
+        folder = self.runs / self.name / "half"
+        return replace(whole, folder=folder, dataset=whole.dataset.with_labels(labels), mined={})
+
     def fill(self) -> None:
         """Do what is not there."""
         self._look(UNTRAINED, lambda: self.track.rungs["in_batch"].recipe.model)
@@ -100,6 +116,10 @@ class Bench:
             if not _is_there(self.name, entry.name):
                 heat = self.track.run(entry)
                 _keep(self.name, entry.name, heat.per_query, seconds=heat.seconds)
+        for entry in HALVED:
+            if not _is_there(self.name, f"{entry.name}-half"):
+                heat = self.halved.run(entry)
+                _keep(self.name, f"{entry.name}-half", heat.per_query, seconds=heat.seconds)
         for label, parts in mixtures():
             self._look(label, lambda label=label, parts=parts: str(self._mixed(label, parts)))
 
@@ -158,7 +178,8 @@ def _keep(name: str, label: str, per_query: pl.DataFrame, *, seconds: float) -> 
 
 def table(names: Sequence[str]) -> None:
     """Print what is there, and the mean over the sets that have all of it."""
-    labels = [UNTRAINED, *(entry.name for entry in ENTRIES), *(label for label, _ in mixtures())]
+    halves = [f"{entry.name}-half" for entry in HALVED]
+    labels = [UNTRAINED, *(entry.name for entry in ENTRIES), *halves, *(label for label, _ in mixtures())]
     whole = [name for name in names if all(_is_there(name, label) for label in labels)]
     print(f"{MEASURE} on development queries\n\n| | {' | '.join(names)} | mean of {len(whole)} | seconds |")
     print("|---|" + "---|" * (len(names) + 2))

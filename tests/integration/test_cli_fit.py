@@ -271,6 +271,7 @@ def test_verify_finds_a_fit_fine_and_each_figure_of_it_that_was_changed(fitted, 
         ("rounds", 0, "standings", 0, "value"),
         ("development", "means", "bm25", "fresh"),
         ("choice", "duels", 0, "both", "difference"),
+        ("choice", "duels", 0, "among", "difference"),
     )
     before = (doctored / "fit.json").read_text()
     for path in figures:

@@ -9,13 +9,14 @@ from typing import Any
 import polars as pl
 
 from hardneg.data.dataset import Dataset
+from hardneg.fits.among import Among, draw_documents, with_answers
 from hardneg.fits.baselines import BM25, ZERO_SHOT, Replayed, System, fused, measured_on
 from hardneg.fits.halves import Halves, asking, ids, only
 from hardneg.fits.ledger import Ledger
 from hardneg.recipe import Recipe
 from hardneg.recipe.trust import measuring_with
 from hardneg.runs import layout
-from hardneg.sources import Source
+from hardneg.sources import Dense, Source
 from hardneg.sources.bm25 import bm25_of
 
 
@@ -60,6 +61,17 @@ class Development:
         replayed = Replayed(system.name, system.rankings)
         small = self.measured(f"{system.name}{layout.SMALL}", lambda: replayed, corpus, stage="choice")
         return replace(small, name=system.name)
+
+    def among_random(self, name: str, model: Callable[[], Dense], corpus: Dataset) -> System:
+        """Measure how a model ranks the answers of the queries of both halves among random documents.
+
+        What was measured on all documents has their vectors.
+        """
+        drawn = draw_documents(self.dataset, seed=self.recipe.seeds[0])
+        if corpus.n_documents < self.dataset.n_documents:
+            corpus = with_answers(self.dataset, self.split, self.halves.all, drawn)
+        ids = self.dataset.documents["id"].gather(drawn)
+        return self.measured(f"{name}{layout.AMONG}", lambda: Among(model(), ids), corpus, stage="choice")
 
     def with_bm25(self, systems: Mapping[str, System], name: str) -> tuple[dict[str, System], float]:
         """Put a system and BM25 together in two ways; the weight of one is tuned on the half of the race."""

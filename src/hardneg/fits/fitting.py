@@ -47,6 +47,7 @@ from hardneg.ladders.prepare import draft
 from hardneg.ladders.splits import choose_splits
 from hardneg.models.own_code import CONFIG
 from hardneg.pipeline.dealing import told_dealt, with_held_out
+from hardneg.recipe.trust import measuring_with
 from hardneg.reports.write import write_report
 from hardneg.runs import layout
 from hardneg.runs.done import is_done
@@ -275,11 +276,20 @@ class Fitting:
         """Measure the finalists against a corpus, and choose what is trained at the end, or was nearest to be."""
         track, development = race.track, self._development
         by_name = {heat.entry.strategy: heat for heat in finalists}
+        models = {name: partial(track.system, heat.entry) for name, heat in by_name.items()}
+        models[ZERO_SHOT] = partial(measuring_with, development.recipe.model, development.recipe)
         if corpus.n_documents < self._dataset.n_documents:
             systems = {name: development.narrowed(each, corpus) for name, each in systems.items()}
-        for name, heat in by_name.items():
-            systems[name] = development.measured(name, partial(track.system, heat.entry), corpus, stage="choice")
-        choice = choose(systems, list(by_name), **development.queries, measure=development.measure, base=BASE)
+        for name in by_name:
+            systems[name] = development.measured(name, models[name], corpus, stage="choice")
+        choice = choose(
+            systems,
+            list(by_name),
+            **development.queries,
+            measure=development.measure,
+            base=BASE,
+            among=lambda name: development.among_random(name, models[name], corpus),
+        )
         weights = {}
         for name in dict.fromkeys((ZERO_SHOT, choice.name)):
             both, weights[name] = development.with_bm25(systems, name)

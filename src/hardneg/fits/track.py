@@ -21,7 +21,7 @@ from hardneg.runs import layout
 from hardneg.runs.done import is_done
 from hardneg.runs.parts import read_table
 from hardneg.runs.state import read_state
-from hardneg.sources import Source
+from hardneg.sources import Dense, Source
 from hardneg.sources.kept import keeping_retrievals
 
 _CANNOT_TELL = ("HN005", "HN007")  # findings of a fit: its budget was not kept, it cannot tell
@@ -106,7 +106,7 @@ class Track:
         rung = self.rungs[entry.strategy].with_settings({"learning_rate": entry.rate})
         return rung.with_steps(entry.steps)
 
-    def system(self, entry: Entry) -> Source:
+    def system(self, entry: Entry) -> Dense:
         """Search with the model of an entry, trained again if it was not needed any more, and now is."""
         place = self.folder / entry.name
         if not any(place.glob("training/*/model")):

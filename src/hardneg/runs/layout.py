@@ -44,7 +44,8 @@ ALSO = Path("also")
 ENCODING = "encoding.json"
 PULLED = "pulled.json"
 FIT, FINAL_RUN, FINAL_BASE, FINAL_DATASET = "fit.json", "finish/run", "finish/in_batch", "finish/dataset"
-SMALL = "-small"  # ends the name of a system that was measured against the small corpus of a fit too
+# What ends the name of a system that was measured against the small corpus of a fit too, or among random documents.
+SMALL, AMONG = "-small", "-among"
 
 # One file for each way of auditing: an audit by planting does not replace one by a sample.
 AUDITS = {

@@ -53,3 +53,49 @@ def test_the_untrained_model_is_handed_over_where_no_training_beats_it():
     choice = chosen(zero_shot=(0.60, 0.60), in_batch=(0.50, 0.50), mined_many=(0.55, 0.55))
     assert choice.name == "zero_shot"
     assert choice.reason == "no training that was tried beats the model as it is"
+
+
+def told_among(*, level, **means):
+    """Choose where all documents are level as given, and random ones say something else."""
+    systems = {name: system(name, race=race, fresh=fresh) for name, (race, fresh) in level.items()}
+    asked = []
+
+    def among(name):
+        asked.append(name)
+        return system(f"{name} among", race=means[name], fresh=means[name])
+
+    trained = [name for name in systems if name != "zero_shot"]
+    choice = choose(systems, trained, race=RACE, fresh=FRESH, measure=MEASURE, base="in_batch", among=among)
+    return choice, asked
+
+
+LEVEL = {"zero_shot": (0.051, 0.052), "in_batch": (0.05, 0.05)}
+
+
+def test_random_documents_decide_between_training_and_none_where_all_documents_cannot():
+    choice, _ = told_among(level=LEVEL, zero_shot=0.7, in_batch=0.8)
+    assert (choice.name, choice.duels[0].is_told_among) == ("in_batch", True)
+    assert "random ones do" in choice.reason
+    choice, _ = told_among(level=LEVEL, zero_shot=0.8, in_batch=0.7)
+    assert choice.name == "zero_shot"
+
+
+def test_random_documents_that_cannot_tell_either_leave_it_to_fresh_queries():
+    choice, _ = told_among(level=LEVEL, zero_shot=0.8, in_batch=0.801)
+    assert (choice.name, choice.duels[0].is_told_among) == ("zero_shot", False)
+    ahead = {"zero_shot": (0.05, 0.05), "in_batch": (0.05, 0.053)}
+    choice, _ = told_among(level=ahead, zero_shot=0.8, in_batch=0.799)
+    assert choice.name == "in_batch"
+
+
+def test_random_documents_are_not_asked_where_all_documents_tell():
+    level = {"zero_shot": (0.4, 0.4), "in_batch": (0.3, 0.3), "mined_many": (0.35, 0.35)}
+    choice, asked = told_among(level=level, zero_shot=0.1, in_batch=0.9, mined_many=0.9)
+    assert (choice.name, asked) == ("zero_shot", [])
+
+
+def test_a_leader_that_is_behind_among_random_documents_loses_to_in_batch_training():
+    level = {"zero_shot": (0.03, 0.03), "in_batch": (0.05, 0.05), "mined_many": (0.052, 0.051)}
+    choice, _ = told_among(level=level, zero_shot=0.7, in_batch=0.9, mined_many=0.8)
+    assert (choice.name, choice.leader) == ("in_batch", "mined_many")
+    assert "not among random documents" in choice.reason

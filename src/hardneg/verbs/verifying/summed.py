@@ -89,6 +89,13 @@ def _development_off(place: Path, state: Mapping[str, Any]) -> list[str]:
         for half, condition in halves.items():
             one = compare(before.filter(condition), after.filter(condition), by)
             off += [] if _same(asdict(one), duel[half]) else [f"{name} against {duel['against']} ({half})"]
+        if duel.get("among") is not None:
+            before, after = (
+                read_table(place / "development" / f"{each}{layout.AMONG}" / layout.PER_QUERY)
+                for each in (duel["against"], name)
+            )
+            one = compare(before, after, by)
+            off += [] if _same(asdict(one), duel["among"]) else [f"{name} against {duel['against']} (among)"]
         name = name if duel["is_won"] else duel["against"]
     return off + ([] if name == choice["strategy"] else [f"the choice of {choice['strategy']}"])
 
