@@ -12,7 +12,8 @@ Arms, each measured on the test split, which nothing was chosen by:
 - `flag_steps`, `flag_time`: FlagEmbedding's rule in the same trainer: 15 negatives drawn from ranks 10 to 210, all of
   them in each row, temperature 0.02, learning rate 1e-5.
 
-All train on the pairs of train and dev, as the winner of `fit` does at the end. The sets are those of
+The peers train on all pairs of train and dev; `fit` on these, or where it hands over what it raced, on those of train
+alone, as `in_batch` beside it. The sets are those of
 benchmarks/strong_levers.py, which says how `weak` and `stdlib` are made: a seeded choice of as many of their training
 queries as there, and of 300 of their development queries, with all answers of each; test splits are whole. Labels of
 the queries that are left out stay labels, of a split that nothing reads. Results are files under results/fit, one a
@@ -35,6 +36,10 @@ import hardneg as hn
 from hardneg.data.dataset import Dataset
 from hardneg.data.query_form import in_form
 from hardneg.evaluation.retrieval import evaluate
+from hardneg.fits.finish import with_dev_trained
+from hardneg.fits.fitting import Fitting
+from hardneg.fits.request import FitRequest
+from hardneg.ladders.prepare import Wanted
 from hardneg.pipeline.run import run
 from hardneg.randomness import bits
 from hardneg.recipe import FromPath, Recipe
@@ -134,7 +139,14 @@ def in_batch_beside(fit: Path, found: dict[str, Any], out: Path) -> Path:
     return next(out.glob("evaluation/in_batch-seed0/per_query.parquet"))
 
 
-def peer(name: str, kind: str, runs: Path, *, seconds: float | None, steps: int | None) -> None:
+def labelled(name: str, data: Path, runs: Path) -> Dataset:
+    """Take all pairs that there are labels of but those of the test, as `fit` does where it trains its winner anew."""
+    request = FitRequest(wanted=Wanted(model=start(name, runs), max_tokens=TOKENS))
+    fitting = Fitting(read(name, data), request, runs / f"{name}-labelled")
+    return with_dev_trained(fitting._dataset, split="train", dev=fitting._dev)
+
+
+def peer(name: str, kind: str, data: Path, runs: Path, *, seconds: float | None, steps: int | None) -> None:
     """Mine and train as a peer does, within a time or for a number of steps."""
     import torch
     from datasets import Dataset as Rows
@@ -149,8 +161,8 @@ def peer(name: str, kind: str, runs: Path, *, seconds: float | None, steps: int 
     from hardneg.models.given import resolve_model
     from hardneg.models.loading import choose_precision
 
+    dataset = labelled(name, data, runs)
     started, how = time.perf_counter(), PEERS[kind]
-    dataset = hn.read_dataset(runs / f"{name}-fit" / "finish" / "dataset")
     query, document = dataset.pairs_of("train")
     texts = {"query": dataset.query_texts.gather(query), "answer": dataset.document_texts.gather(document)}
     model = SentenceTransformer(str(resolve_model(start(name, runs))), device="cpu")
@@ -245,9 +257,9 @@ def main() -> None:
         fit = kept(name, "fit")
         for kind in PEERS if fit is not None else ():
             if f"{kind}_steps" in arguments.arms and kept(name, f"{kind}_steps") is None:
-                peer(name, kind, arguments.runs, seconds=None, steps=fit.facts["steps"])
+                peer(name, kind, arguments.data, arguments.runs, seconds=None, steps=fit.facts["steps"])
             if f"{kind}_time" in arguments.arms and kept(name, f"{kind}_time") is None:
-                peer(name, kind, arguments.runs, seconds=fit.facts["seconds"], steps=None)
+                peer(name, kind, arguments.data, arguments.runs, seconds=fit.facts["seconds"], steps=None)
     table(arguments.sets)
 
 
