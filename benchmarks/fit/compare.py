@@ -13,11 +13,11 @@ Arms, each measured on the test split, which nothing was chosen by:
   them in each row, temperature 0.02, learning rate 1e-5.
 
 The peers train on all pairs of train and dev; `fit` on these, or where it hands over what it raced, on those of train
-alone, as `in_batch` beside it. The sets are those of
-benchmarks/strong_levers.py, which says how `weak` and `stdlib` are made: a seeded choice of as many of their training
-queries as there, and of 300 of their development queries, with all answers of each; test splits are whole. Labels of
-the queries that are left out stay labels, of a split that nothing reads. Results are files under results/fit, one a
-set and arm; one that is there is not done again.
+alone, as `in_batch` beside it. The static embeddings of `weak` have the rate that sentence-transformers documents for
+them, 0.2, and batches of 128. The sets are those of benchmarks/strong_levers.py, which says how `weak` and `stdlib` are
+made: a seeded choice of as many of their training queries as there, and of 300 of their development queries, with all
+answers of each; test splits are whole. Labels of the queries that are left out stay labels, of a split that nothing
+reads. Results are files under results/fit, one a set and arm; one that is there is not done again.
 """
 
 import argparse
@@ -61,6 +61,7 @@ PEERS: dict[str, dict[str, Any]] = {
         "scale": 50.0,
     },
 }
+STATIC_RATE = 0.2  # of static embeddings, as sentence-transformers documents it
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,9 @@ def peer(name: str, kind: str, data: Path, runs: Path, *, seconds: float | None,
     query, document = dataset.pairs_of("train")
     texts = {"query": dataset.query_texts.gather(query), "answer": dataset.document_texts.gather(document)}
     model = SentenceTransformer(str(resolve_model(start(name, runs))), device="cpu")
-    model.max_seq_length = TOKENS
+    is_static = BEDS[name].model == "weak"
+    if not is_static:
+        model.max_seq_length = TOKENS
     rows = mine_hard_negatives(
         Rows.from_dict({key: column.to_list() for key, column in texts.items()}),
         model,
@@ -180,12 +183,12 @@ def peer(name: str, kind: str, data: Path, runs: Path, *, seconds: float | None,
     def train(n_steps: int) -> float:
         settings = SentenceTransformerTrainingArguments(
             output_dir=str(runs / "peer"),
-            per_device_train_batch_size=BATCH,
+            per_device_train_batch_size=BEDS[name].settings.get("batch_size", BATCH),
             max_steps=n_steps,
-            learning_rate=how["rate"],
+            learning_rate=STATIC_RATE if is_static else how["rate"],
             warmup_steps=0.1,
             use_cpu=True,
-            bf16=choose_precision("auto", torch.device("cpu")) == "bf16",  # as hardneg trains
+            bf16=not is_static and choose_precision("auto", torch.device("cpu")) == "bf16",  # as hardneg trains
             save_strategy="no",
             report_to="none",
             disable_tqdm=True,
