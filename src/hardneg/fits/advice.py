@@ -82,7 +82,8 @@ def _of_the_data(found: Mapping[str, Any], folder: str) -> Iterator[Advice]:
 
 
 def _of_the_race(found: Mapping[str, Any]) -> Iterator[Advice]:
-    untimely = [name for name, why in found["left_out"].items() if "no time" in why]
+    raced = {row["strategy"] for each in found["rounds"] for row in each["standings"]}
+    untimely = [name for name, why in found["left_out"].items() if "no time" in why and name not in raced]
     if untimely:
         yield Advice(
             "give it more time: --minutes, or --thorough",
