@@ -182,7 +182,7 @@ def peer(name: str, kind: str, data: Path, runs: Path, *, seconds: float | None,
 
     def train(n_steps: int) -> float:
         settings = SentenceTransformerTrainingArguments(
-            output_dir=str(runs / "peer"),
+            output_dir=str(runs / f"{name}-peer"),
             per_device_train_batch_size=BEDS[name].settings.get("batch_size", BATCH),
             max_steps=n_steps,
             learning_rate=STATIC_RATE if is_static else how["rate"],
@@ -206,7 +206,7 @@ def peer(name: str, kind: str, data: Path, runs: Path, *, seconds: float | None,
         model.load_state_dict(before)
         steps = max(1, int((seconds - mined_s - max(first_s - 2 * each_s, 0.0)) / each_s))
     trained_s = train(int(steps or 1))
-    out = runs / "peer-model"
+    out = runs / f"{name}-peer-model"
     model.save_pretrained(str(out))
     found = evaluate(dataset, Dense(model=str(out), max_tokens=TOKENS), split="test", name=kind)
     arm = f"{kind}_{'steps' if seconds is None else 'time'}"
