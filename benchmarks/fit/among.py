@@ -8,14 +8,13 @@ documents by the labels; `truth`, for banking77, against all documents with ever
 answer, which its labels do not say. Results are files under results/among; one that is there is not done again.
 """
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 from compare import BEDS, MEASURE
-from short import SETS, UNTRAINED, Bench
+from short import UNTRAINED, Bench, options
 
 from hardneg.data.dataset import Dataset
 from hardneg.evaluation.retrieval import evaluate
@@ -100,12 +99,7 @@ def table(names: Sequence[str]) -> None:
 
 def main() -> None:
     """Fill in what is not there, then print what is."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--runs", type=Path, default=Path("runs/short"))
-    parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
-    parser.add_argument("--table", action="store_true", help="run nothing")
-    arguments = parser.parse_args()
+    arguments = options(__doc__)
     for name in arguments.sets if not arguments.table else ():
         Looks(Bench(name, arguments.data, arguments.runs)).fill()
     table(arguments.sets)

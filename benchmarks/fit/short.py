@@ -178,8 +178,7 @@ def _keep(name: str, label: str, per_query: pl.DataFrame, *, seconds: float) -> 
 
 def table(names: Sequence[str]) -> None:
     """Print what is there, and the mean over the sets that have all of it."""
-    halves = [f"{entry.name}-half" for entry in HALVED]
-    labels = [UNTRAINED, *(entry.name for entry in ENTRIES), *halves, *(label for label, _ in mixtures())]
+    labels = [UNTRAINED, *(entry.name for entry in ENTRIES), *(label for label, _ in mixtures())]
     whole = [name for name in names if all(_is_there(name, label) for label in labels)]
     print(f"{MEASURE} on development queries\n\n| | {' | '.join(names)} | mean of {len(whole)} | seconds |")
     print("|---|" + "---|" * (len(names) + 2))
@@ -189,20 +188,36 @@ def table(names: Sequence[str]) -> None:
         cells = [f"{values[name]:.4f}" if name in values else "" for name in names]
         mean = f"{sum(values[name] for name in whole) / max(1, len(whole)):.4f}"
         print(f"| {label} | {' | '.join(cells)} | {mean} | {sum(seconds) / max(1, len(whole)):.0f} |")
+    print(
+        f"\nFrom half of the training queries to all, for twice the steps; and twice the steps alone\n\n| | {MEASURE} |"
+    )
+    print("|---|---|")
+    for entry in HALVED:
+        half, longer = f"{entry.name}-half", replace(entry, steps=2 * entry.steps).name
+        there = [name for name in names if _is_there(name, half)]
+        more = [sum(_mean(name, longer) - _mean(name, label) for name in there) for label in (half, entry.name)]
+        if there:
+            cells = ", ".join(f"{each / len(there):+.4f}" for each in more)
+            print(f"| {entry.name} | {cells} on the mean of {', '.join(there)} |")
 
 
 def _mean(name: str, label: str) -> float:
     return float(pl.read_parquet(RESULTS / f"{name}-{label}.parquet")[MEASURE].to_numpy().mean())
 
 
-def main() -> None:
-    """Fill in what is not there, then print what is."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def options(about: str | None) -> argparse.Namespace:
+    """Read where data and runs are, and which sets are meant."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--runs", type=Path, default=Path("runs/short"))
     parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
     parser.add_argument("--table", action="store_true", help="run nothing")
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Fill in what is not there, then print what is."""
+    arguments = options(__doc__)
     for name in arguments.sets if not arguments.table else ():
         Bench(name, arguments.data, arguments.runs).fill()
     table(arguments.sets)
